@@ -1,0 +1,143 @@
+"""Everything that can go wrong, as one tree without HTTP in it.
+
+`gateway.http.problems` holds the one table that maps these to responses. A class is a kind of
+outcome; `code` is its stable name on the wire; the text is a sentence that says what to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class NusabusError(Exception):
+    """The root. `code` is stable; the message is for a person."""
+
+    code = "error"
+
+
+class Refused(NusabusError):
+    """The caller's doing: repeating the same call unchanged cannot succeed."""
+
+    code = "refused"
+
+
+class Malformed(Refused):
+    """The bytes are not what they claim to be.
+
+    `pointer` is a JSON pointer or an attribute name, `byte` an offset in the body, where known.
+    """
+
+    code = "malformed"
+
+    def __init__(self, message: str, *, pointer: str | None = None, byte: int | None = None) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        self.byte = byte
+
+
+class TooLarge(Refused):
+    """A limit on size or count is exceeded; the message names the limit."""
+
+    code = "too-large"
+
+
+class UnsupportedMediaType(Refused):
+    """The media type or content coding is none that this resource reads."""
+
+    code = "unsupported-media-type"
+
+
+class NotAuthenticated(Refused):
+    """Who is calling could not be established."""
+
+    code = "not-authenticated"
+
+
+class Forbidden(Refused):
+    """The caller may not do this, or the thing does not exist: the two are not told apart."""
+
+    code = "forbidden"
+
+
+class NotFound(Refused):
+    """No such thing that the caller may see."""
+
+    code = "not-found"
+
+
+class Conflict(Refused):
+    """The present state does not allow it; the message says which state."""
+
+    code = "conflict"
+
+
+class IdentifierReused(Conflict):
+    """Another event with this source and id is already stored."""
+
+    code = "identifier-reused"
+
+    def __init__(self, source: str, id: str) -> None:
+        super().__init__(
+            f"source {source!r} already published another event with id {id!r}: "
+            "an id names one event for ever; give the new event an id of its own"
+        )
+
+
+class Invalid(Refused):
+    """A request body is well formed but breaks a rule of its resource."""
+
+    code = "invalid"
+
+    def __init__(self, message: str, *, pointer: str | None = None) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which data break their contract; never holds a classified value."""
+
+    pointer: str
+    keyword: str
+    message: str
+
+
+class ContractViolation(Refused):
+    """The data break the contract. At most 20 violations are listed, `total` counts them all."""
+
+    code = "contract-violation"
+
+    def __init__(self, type: str, version: int, violations: Sequence[Violation], total: int) -> None:
+        super().__init__(
+            f"the data break contract {type} version {version} in {total} place(s): "
+            "correct them and publish again"
+        )
+        self.type = type
+        self.version = version
+        self.violations = tuple(violations)
+        self.total = total
+
+
+class Unavailable(NusabusError):
+    """A part that is needed does not answer. The outcome may be unknown: repeat with the same id."""
+
+    code = "unavailable"
+    retry_after = 2  # seconds
+
+
+class JournalUnavailable(Unavailable):
+    """The journal did not confirm. The event may or may not be stored; a repeat stores it once."""
+
+    code = "journal-unavailable"
+
+
+class BacklogFull(Unavailable):
+    """The relay is so far behind that accepting more would only hide the outage."""
+
+    code = "backlog-full"
+    retry_after = 10
+
+
+class BrokerUnavailable(Unavailable):
+    """RabbitMQ is needed for this call and does not answer."""
+
+    code = "broker-unavailable"

@@ -1,0 +1,71 @@
+"""An event: a CloudEvents 1.0 event as a value, and what makes two of them the same.
+
+Source of the rules: CloudEvents specification 1.0.2, context attributes.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+AttributeValue = str | int | bool
+
+# A retry of the same event is a new trace, and the gateway sets the other two itself.
+_NOT_IDENTITY = frozenset({"traceparent", "tracestate", "sequence", "recordedtime"})
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a ministry says happened.
+
+    `attributes` holds every context attribute except specversion, id, source, type and subject,
+    by its JSON type. `data` is the payload as received: JSON text, or arbitrary bytes when
+    `binary` is set (it then travels as `data_base64`), or None when the event has none.
+    """
+
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    data: bytes | None = None
+    binary: bool = False
+
+    @property
+    def ordering_key(self) -> str:
+        """What order is kept by: `partitionkey`, else source and subject, else the id."""
+        key = self.attributes.get("partitionkey")
+        if key is not None:
+            return str(key)
+        return self.id if self.subject is None else f"{self.source}\n{self.subject}"
+
+    @cached_property
+    def identity(self) -> bytes:
+        """16 bytes that stand for (source, id), of the same size however long those are."""
+        return hashlib.blake2b(f"{self.source}\n{self.id}".encode(), digest_size=16).digest()
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over all that the publisher said, alike for every CloudEvents mode it used."""
+        lines = [f"id={self.id}", f"source={self.source}", f"type={self.type}"]
+        if self.subject is not None:
+            lines.append(f"subject={self.subject}")
+        lines += [
+            f"{name}={attribute_text(value)}"
+            for name, value in sorted(self.attributes.items())
+            if name not in _NOT_IDENTITY
+        ]
+        head = "\n".join(lines).encode()
+        kind = b"none" if self.data is None else b"bytes" if self.binary else b"json"
+        return hashlib.sha256(
+            b"%d\n%s\n%s\n%s" % (len(head), head, kind, self.data or b"")
+        ).digest()
+
+
+def attribute_text(value: AttributeValue) -> str:
+    """An attribute in its canonical string form (CloudEvents 1.0.2, type system)."""
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    return str(value)

@@ -1,0 +1,180 @@
+"""The keys that sign access tokens: one active, the next published ahead, the last ones retired.
+
+A key is in every process's directory before it signs its first token, and stays there until its
+last token has expired. So a rotation is never felt.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from secrets import token_urlsafe
+
+from joserfc.jwk import ECKey
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from gateway.database import Database, Topic
+from gateway.errors import Conflict, NotFound
+from gateway.identity.sealing import seal, unseal
+from gateway.identity.tables import SigningKeyRow
+from gateway.settings import Settings
+
+ALGORITHM = "ES256"
+ROTATE_AFTER = timedelta(days=90)
+SETTLE = timedelta(seconds=10)  # from publishing a key until every process surely knows it
+_LATE = timedelta(seconds=60)  # a process may sign with the old key a little longer
+_PURPOSE = "signing keys v1"
+
+
+class KeyState(StrEnum):
+    """Where a key is in its life."""
+
+    NEXT = "next"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key pair; `public` is its JWK (RFC 7517), the private part stays sealed."""
+
+    kid: str
+    public: Mapping[str, str]
+    sealed: bytes = field(repr=False)
+    state: KeyState
+    created: datetime
+    activated: datetime | None
+    retired: datetime | None
+
+    def private(self, secret_key: SecretStr) -> ECKey:
+        """The key that signs. Raises WrongSecretKey when it was sealed under another one."""
+        return ECKey.import_key(json.loads(unseal(secret_key, _PURPOSE, self.kid, self.sealed)))
+
+
+async def load_signing_keys(session: AsyncSession) -> tuple[SigningKey, ...]:
+    """Every key, the youngest first."""
+    rows = await session.execute(
+        select(SigningKeyRow).order_by(col(SigningKeyRow.created).desc(), col(SigningKeyRow.kid))
+    )
+    return tuple(_value(row) for row in rows.scalars())
+
+
+async def rotate(database: Database, settings: Settings) -> None:
+    """The next key becomes the active one, and a new next one is published.
+
+    Raises Conflict while the next key is so young that a process might not know it yet.
+    """
+    async with database.change(Topic.IDENTITY) as session:
+        keys = await _in_turn(session)
+        active, following = keys.get(KeyState.ACTIVE), keys.get(KeyState.NEXT)
+        if active is None or following is None or not _settled(following):
+            raise Conflict(
+                f"the next key was published less than {SETTLE.seconds} s ago: wait, then rotate"
+            )
+        await _rotate(session, active, following, settings)
+
+
+async def withdraw(database: Database, kid: str) -> None:
+    """Remove a retired key now: its tokens are refused within a second.
+
+    Raises NotFound, or Conflict for a key that is not retired.
+    """
+    async with database.change(Topic.IDENTITY) as session:
+        row = await session.get(SigningKeyRow, kid)
+        if row is None:
+            raise NotFound("no such signing key")
+        if row.state != KeyState.RETIRED:
+            raise Conflict(f"the key is {row.state}: rotate until it is retired, then withdraw it")
+        await session.delete(row)
+
+
+async def upkeep(database: Database, settings: Settings) -> None:
+    """Make the first keys, rotate an old one, remove those whose last token has expired.
+
+    To be called at the start of every process and now and then after; costs one read when nothing
+    is due. Raises WrongSecretKey when the secret key is not the one of this database.
+    """
+    async with database.session() as session:
+        keys = {key.state: key for key in await load_signing_keys(session)}
+        expired = await _expired(session, settings)
+    active = keys.get(KeyState.ACTIVE)
+    if active is not None:
+        active.private(settings.secret_key)
+    if active is None or KeyState.NEXT not in keys or expired or _is_old(active):
+        await _maintain(database, settings)
+
+
+async def _maintain(database: Database, settings: Settings) -> None:
+    async with database.change(Topic.IDENTITY) as session:
+        for row in await _expired(session, settings):
+            await session.delete(row)
+        keys = await _in_turn(session)
+        active, following = keys.get(KeyState.ACTIVE), keys.get(KeyState.NEXT)
+        if active is None:
+            session.add(_new_key(settings, KeyState.ACTIVE))
+        if following is None:
+            session.add(_new_key(settings, KeyState.NEXT))
+        elif active is not None and _is_old(active) and _settled(following):
+            await _rotate(session, active, following, settings)
+
+
+async def _rotate(
+    session: AsyncSession, active: SigningKeyRow, following: SigningKeyRow, settings: Settings
+) -> None:
+    now = datetime.now(UTC)
+    active.state, active.retired = KeyState.RETIRED, now
+    await session.flush()  # at no moment may two keys be active
+    following.state, following.activated = KeyState.ACTIVE, now
+    await session.flush()
+    session.add(_new_key(settings, KeyState.NEXT))
+
+
+async def _in_turn(session: AsyncSession) -> dict[str, SigningKeyRow]:
+    rows = await session.execute(
+        select(SigningKeyRow).where(col(SigningKeyRow.state) != KeyState.RETIRED)
+    )
+    return {row.state: row for row in rows.scalars()}
+
+
+async def _expired(session: AsyncSession, settings: Settings) -> list[SigningKeyRow]:
+    last_token_gone = datetime.now(UTC) - timedelta(seconds=settings.token_seconds) - _LATE
+    rows = await session.execute(
+        select(SigningKeyRow).where(
+            col(SigningKeyRow.state) == KeyState.RETIRED,
+            col(SigningKeyRow.retired) < last_token_gone,
+        )
+    )
+    return list(rows.scalars())
+
+
+def _is_old(key: SigningKey | SigningKeyRow) -> bool:
+    return key.activated is None or key.activated < datetime.now(UTC) - ROTATE_AFTER
+
+
+def _settled(following: SigningKeyRow) -> bool:
+    return following.created <= datetime.now(UTC) - SETTLE
+
+
+def _new_key(settings: Settings, state: KeyState) -> SigningKeyRow:
+    kid = token_urlsafe(9)
+    key = ECKey.generate_key("P-256", {"kid": kid, "use": "sig", "alg": ALGORITHM})
+    now = datetime.now(UTC)
+    private = json.dumps(key.as_dict(private=True)).encode()
+    return SigningKeyRow(
+        kid=kid,
+        public=key.as_dict(private=False),
+        sealed=seal(settings.secret_key, _PURPOSE, kid, private),
+        state=state,
+        created=now,
+        activated=now if state is KeyState.ACTIVE else None,
+    )
+
+
+def _value(row: SigningKeyRow) -> SigningKey:
+    return SigningKey(
+        row.kid, row.public, row.sealed, KeyState(row.state), row.created, row.activated, row.retired
+    )

@@ -1,0 +1,111 @@
+"""The rows of organisations, clients, secrets, grants and signing keys. They never leave this noun.
+
+The shape is made by migration 0002_identity.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, DateTime, LargeBinary, Select, Text, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlmodel import Field, SQLModel, col
+
+from gateway.identity.values import Action, Client, ClientState, Grant, Organisation, Role
+
+
+def _time(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
+
+
+class OrganisationRow(SQLModel, table=True):
+    """An organisation."""
+
+    __tablename__ = "organisations"
+
+    name: str = Field(primary_key=True)
+    title: str
+    description: str
+    operator: bool
+    created: datetime = _time()
+
+
+class ClientRow(SQLModel, table=True):
+    """A client of an organisation."""
+
+    __tablename__ = "clients"
+
+    id: str = Field(primary_key=True)
+    organisation: str = Field(foreign_key="organisations.name")
+    title: str
+    roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    state: str
+    created: datetime = _time()
+
+
+class SecretRow(SQLModel, table=True):
+    """One of a client's secrets, as a keyed hash."""
+
+    __tablename__ = "client_secrets"
+
+    id: str = Field(primary_key=True)
+    client: str = Field(foreign_key="clients.id")
+    digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created: datetime = _time()
+
+
+class GrantRow(SQLModel, table=True):
+    """What an organisation was permitted beyond its own types."""
+
+    __tablename__ = "grants"
+
+    id: str = Field(primary_key=True)
+    organisation: str = Field(foreign_key="organisations.name")
+    action: str
+    type: str
+    granted_by: str
+    created: datetime = _time()
+
+
+class SigningKeyRow(SQLModel, table=True):
+    """A key that signs tokens; `sealed` is its private part, encrypted."""
+
+    __tablename__ = "signing_keys"
+
+    kid: str = Field(primary_key=True)
+    public: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    state: str
+    created: datetime = _time()
+    activated: datetime | None = _time(nullable=True)
+    retired: datetime | None = _time(nullable=True)
+
+
+# A client's row and whether its organisation is the operator, read together.
+CLIENTS: Select[tuple[ClientRow, bool]] = select(ClientRow, col(OrganisationRow.operator)).join(
+    OrganisationRow, col(OrganisationRow.name) == col(ClientRow.organisation)
+)
+
+
+def organisation_of(row: OrganisationRow) -> Organisation:
+    """The value that a row stands for."""
+    return Organisation(row.name, row.title, row.description, row.operator, row.created)
+
+
+def client_of(row: ClientRow, *, operator: bool) -> Client:
+    """The value that a row stands for; `operator` is its organisation's."""
+    return Client(
+        row.id,
+        row.organisation,
+        row.title,
+        frozenset(map(Role, row.roles)),
+        ClientState(row.state),
+        operator,
+        row.created,
+    )
+
+
+def grant_of(row: GrantRow) -> Grant:
+    """The value that a row stands for."""
+    return Grant(
+        row.id, row.organisation, Action(row.action), row.type, row.granted_by, row.created
+    )

@@ -1,0 +1,163 @@
+"""Access tokens: JWTs that name a client (RFC 9068), signed by us for us.
+
+A token says who, not what that one may do: roles and state are looked up in the directory at each
+request, so disabling a client works at once. The signature is checked when a token is first seen;
+after that its SHA-256 digest is remembered until it expires.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any, NamedTuple
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from joserfc.jws import CompactSignature
+
+from gateway.errors import NotAuthenticated, Unavailable
+from gateway.identity.directory import Directory
+from gateway.identity.signing import ALGORITHM, KeyState, SigningKey
+from gateway.identity.values import Client
+from gateway.settings import Settings
+
+SKEW = 5  # seconds that the clocks of our own machines may differ
+LIMIT = 2048  # bytes; ours have about 450
+REMEMBERED = 100_000  # about 30 MB when full
+_TYPE = "at+jwt"  # RFC 9068, section 2.1
+
+
+class _Verified(NamedTuple):
+    client: str
+    expires: int
+    key: ECKey
+
+
+class Tokens:
+    """Issues access tokens and checks them, by the keys in the present directory."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Callable[[], Directory],
+        *,
+        now: Callable[[], float] = time.time,
+        remembered: int = REMEMBERED,
+    ) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._now = now
+        self._capacity = remembered
+        self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._seen: Directory | None = None
+        self._keys: dict[str, ECKey] = {}
+        self._signer: tuple[str, ECKey] | None = None
+
+    def issue(self, client: Client) -> str:
+        """A new token for this client, good for `token_seconds`."""
+        key = self._active_key()
+        issued = int(self._now())
+        claims = {
+            "iss": self._settings.url,
+            "aud": self._settings.url,
+            "sub": client.id,
+            "client_id": client.id,
+            "org": client.organisation,
+            "iat": issued,
+            "nbf": issued,
+            "exp": issued + self._settings.token_seconds,
+            "jti": token_urlsafe(12),
+        }
+        return jwt.encode(_header(key.kid), claims, key, algorithms=[ALGORITHM])
+
+    def verify(self, token: str | bytes) -> str:
+        """The id of the client that a token names.
+
+        Raises NotAuthenticated unless the token is ours, whole, in force, and its key not withdrawn.
+        """
+        raw = token.encode(errors="replace") if isinstance(token, str) else token
+        if len(raw) > LIMIT:
+            raise not_authenticated()
+        keys = self._public_keys()
+        digest = sha256(raw).digest()
+        known = self._remembered.get(digest)
+        if known is None:
+            known = self._check(raw, keys)
+            self._remember(digest, known)
+        elif known.expires <= self._now() or keys.get(known.key.kid or "") is not known.key:
+            del self._remembered[digest]
+            raise not_authenticated()
+        else:
+            self._remembered.move_to_end(digest)
+        return known.client
+
+    def _check(self, token: bytes, keys: Mapping[str, ECKey]) -> _Verified:
+        def named(signature: CompactSignature) -> ECKey:
+            header = signature.headers()
+            key = keys.get(str(header.get("kid")))
+            if key is None or header != _header(key.kid):
+                raise not_authenticated()
+            return key
+
+        try:
+            read = jwt.decode(token, named, algorithms=[ALGORITHM])
+            key = keys[read.header["kid"]]
+        except (JoseError, ValueError, TypeError):
+            raise not_authenticated() from None
+        if not self._in_force(read.claims):
+            raise not_authenticated()
+        return _Verified(read.claims["sub"], read.claims["exp"], key)
+
+    def _in_force(self, claims: Mapping[str, Any]) -> bool:
+        now = self._now()
+        return (
+            claims.get("iss") == self._settings.url
+            and claims.get("aud") == self._settings.url
+            and isinstance(claims.get("sub"), str)
+            and all(isinstance(claims.get(name), int) for name in ("iat", "nbf", "exp"))
+            and max(claims["iat"], claims["nbf"]) <= now + SKEW
+            and now < claims["exp"]
+        )
+
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        now = self._now()
+        self._remembered[digest] = verified
+        oldest = next(iter(self._remembered.items()))
+        while len(self._remembered) > self._capacity or oldest[1].expires <= now:
+            del self._remembered[oldest[0]]
+            oldest = next(iter(self._remembered.items()))
+
+    def _public_keys(self) -> dict[str, ECKey]:
+        directory = self._directory()
+        if directory is not self._seen:
+            self._keys = {key.kid: self._imported(key) for key in directory.signing_keys}
+            self._seen = directory
+        return self._keys
+
+    def _imported(self, key: SigningKey) -> ECKey:
+        """The same object for the same key, so that `is` tells whether a key is still in force."""
+        known = self._keys.get(key.kid)
+        if known is not None and known.as_dict(private=False) == dict(key.public):
+            return known
+        return ECKey.import_key(dict(key.public))
+
+    def _active_key(self) -> ECKey:
+        active = next(
+            (k for k in self._directory().signing_keys if k.state is KeyState.ACTIVE), None
+        )
+        if active is None:
+            raise Unavailable("no key signs tokens yet: try again in a second")
+        if self._signer is None or self._signer[0] != active.kid:
+            self._signer = (active.kid, active.private(self._settings.secret_key))
+        return self._signer[1]
+
+
+def not_authenticated() -> NotAuthenticated:
+    """The one answer to everyone whom we do not know, whatever the reason."""
+    return NotAuthenticated("send a valid access token as Authorization: Bearer")
+
+
+def _header(kid: str | None) -> dict[str, Any]:
+    return {"typ": _TYPE, "alg": ALGORITHM, "kid": kid}

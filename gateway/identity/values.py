@@ -1,0 +1,106 @@
+"""Who takes part: organisations, their clients, and what they have been granted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.errors import Forbidden
+
+ORGANISATION_NAME = r"^[a-z][a-z0-9-]{1,30}$"
+OPERATOR = "nusabus"  # the organisation that runs the bus
+
+
+class Role(StrEnum):
+    """What a client may do. No role implies another."""
+
+    ADMIN = "admin"
+    PUBLISHER = "publisher"
+    SUBSCRIBER = "subscriber"
+    AUDITOR = "auditor"
+
+
+class ClientState(StrEnum):
+    """A disabled client can neither get a token nor use one."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Action(StrEnum):
+    """What a grant permits."""
+
+    PUBLISH = "publish"
+    SUBSCRIBE = "subscribe"
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A ministry or agency. The operator is the one that runs the bus."""
+
+    name: str
+    title: str
+    description: str
+    operator: bool
+    created: datetime
+
+    @property
+    def namespace(self) -> str:
+        """The pattern of all event types that carry its name."""
+        return namespace(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A set of credentials that belongs to an organisation.
+
+    `operator` says whether that organisation is the one that runs the bus.
+    """
+
+    id: str
+    organisation: str
+    title: str
+    roles: frozenset[Role]
+    state: ClientState
+    operator: bool
+    created: datetime
+
+    @property
+    def active(self) -> bool:
+        """Whether it may be used at all."""
+        return self.state is ClientState.ACTIVE
+
+    def has(self, *roles: Role) -> bool:
+        """Whether it holds at least one of these roles."""
+        return not self.roles.isdisjoint(roles)
+
+    def require(self, *roles: Role) -> None:
+        """Raises Forbidden unless it holds at least one of these roles."""
+        if not self.has(*roles):
+            raise Forbidden(f"this needs the role {' or '.join(roles)}")
+
+    def require_operator(self, *roles: Role) -> None:
+        """Raises Forbidden unless it belongs to the operator and holds one of these roles."""
+        self.require(*roles)
+        if not self.operator:
+            raise Forbidden("this is for the operator of the bus")
+
+    def within_reach(self, organisation: str) -> bool:
+        """Whether that organisation's own affairs are its own, or it acts for the operator."""
+        return self.operator or self.organisation == organisation
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Permits an organisation to act on the event types under a pattern."""
+
+    id: str
+    organisation: str
+    action: Action
+    type: str
+    granted_by: str
+    created: datetime
+
+
+def namespace(organisation: str) -> str:
+    """The pattern of all event types that carry an organisation's name."""
+    return f"id.go.{organisation}.*"

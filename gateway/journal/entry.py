@@ -1,0 +1,57 @@
+"""What stands in the journal, as values."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event stands: a gapless number in a shard, and when it was recorded (UTC).
+
+    `digest` is that of the event stored there; `duplicate` says that it stood there already.
+    """
+
+    shard: int
+    sequence: int
+    recorded: datetime
+    digest: bytes
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An event that was judged valid, with who sent it and the contract version that judged."""
+
+    event: Event
+    client: str
+    contract_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event at its place."""
+
+    shard: int
+    sequence: int
+    recorded: datetime
+    event: Event
+    digest: bytes
+    client: str
+    contract_version: int
+
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place to read on from: everything up to `sequence` is done with.
+
+    `recorded` is a time that no later entry of the shard lies before; knowing it spares the older
+    partitions.
+    """
+
+    sequence: int
+    recorded: datetime = BEGINNING

@@ -1,0 +1,117 @@
+"""Reading the journal: in order from a place, or one entry by its place or its identity."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from gateway.database import OUTAGES
+from gateway.errors import JournalUnavailable
+from gateway.event import AttributeValue, Event
+from gateway.journal import sql
+from gateway.journal.entry import Entry, Place, Position
+
+_attributes = msgspec.json.Decoder(dict[str, AttributeValue]).decode
+_AWAY = "the journal does not answer: try again"
+
+
+class Reader:
+    """Reads through a pool; every method raises JournalUnavailable when PostgreSQL is away."""
+
+    def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def after(self, shard: int, place: Position, *, limit: int) -> list[Entry]:
+        """The next entries of a shard in order, at most `limit`."""
+        rows = await self._fetch(sql.READ, shard, place.sequence, place.recorded, limit)
+        return [_entry(shard, row) for row in rows]
+
+    async def matching(
+        self, shard: int, place: Position, *, until: int, types: str, limit: int
+    ) -> list[Entry]:
+        """The next entries up to `until` whose type matches the regular expression `types`."""
+        rows = await self._fetch(
+            sql.READ_TYPES, shard, place.sequence, place.recorded, until, types, limit
+        )
+        return [_entry(shard, row) for row in rows]
+
+    async def entry(self, shard: int, sequence: int) -> Entry | None:
+        """The entry at a place, or None."""
+        rows = await self._fetch(sql.ENTRY_AT, shard, sequence)
+        return _entry(shard, rows[0]) if rows else None
+
+    async def find(self, identity: bytes) -> Entry | None:
+        """The entry that holds an identity, see `Event.identity`, or None."""
+        rows = await self._fetch(sql.IDENTITY, identity)
+        if not rows:
+            return None
+        shard, sequence, recorded, _ = rows[0]
+        found = await self._fetch(sql.ENTRY_AT_TIME, shard, sequence, recorded)
+        return _entry(shard, found[0]) if found else None
+
+    async def known(self, identity: bytes) -> Place | None:
+        """Where an identity stands already, or None."""
+        rows = await self._fetch(sql.IDENTITY, identity)
+        if not rows:
+            return None
+        shard, sequence, recorded, digest = rows[0]
+        return Place(shard, sequence, recorded, digest, True)
+
+    async def heads(self) -> dict[int, Position]:
+        """The last place of every shard."""
+        return {
+            shard: Position(last, recorded)
+            for shard, last, recorded in await self._fetch(sql.HEADS)
+        }
+
+    async def relayed(self, shard: int) -> int:
+        """The number up to which a shard has been relayed."""
+        rows = await self._fetch(sql.CURSOR, shard)
+        return int(rows[0][0]) if rows else 0
+
+    async def cursors(self) -> dict[int, int]:
+        """The number up to which each shard has been relayed."""
+        return {shard: cursor for shard, cursor in await self._fetch(sql.CURSORS)}
+
+    async def backlog(self) -> int:
+        """How many entries are not relayed yet."""
+        return int((await self._fetch(sql.BACKLOG))[0][0])
+
+    async def before(self, time: datetime) -> dict[int, Position]:
+        """Per shard the last place recorded before `time`.
+
+        Found by bisection, as times and numbers of a shard grow together: a few dozen look-ups
+        however long the journal is, and no index to keep.
+        """
+        places = {}
+        for shard, head in (await self.heads()).items():
+            low, high = 0, head.sequence
+            while low < high:
+                middle = (low + high + 1) // 2
+                rows = await self._fetch(sql.RECORDED_AT, shard, middle)
+                if rows and rows[0][0] < time:
+                    low = middle
+                else:
+                    high = middle - 1
+            places[shard] = Position(low)
+        return places
+
+    async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
+        try:
+            async with self._pool.acquire(timeout=self._timeout) as connection:
+                rows: Sequence[Any] = await connection.fetch(
+                    statement, *arguments, timeout=self._timeout
+                )
+                return rows
+        except OUTAGES as error:
+            raise JournalUnavailable(_AWAY) from error
+
+
+def _entry(shard: int, row: Any) -> Entry:
+    (sequence, recorded, source, id_, type_, subject, attributes, data, is_binary, digest,
+     client, contract_version) = row  # fmt: skip
+    event = Event(id_, source, type_, subject, _attributes(attributes), data, is_binary)
+    return Entry(shard, sequence, recorded, event, digest, client, contract_version)

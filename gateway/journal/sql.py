@@ -1,0 +1,191 @@
+"""All SQL of the journal: its tables, the append function, and every statement that touches them.
+
+Invariants that the statements keep:
+
+* A shard's counter row is locked until commit, so the order of sequences is the order in which
+  entries become visible, and there are no gaps: whoever reads `sequence > n` misses nothing.
+* `recorded` never runs backwards inside a shard, even when the server's clock does, so a reader
+  that knows the time of its cursor can leave older partitions unread.
+* Every write of a relay names its epoch, so that the write of a lead that was replaced does nothing.
+"""
+
+TABLES = """
+CREATE TABLE control_revision (
+    topic text PRIMARY KEY,
+    revision bigint NOT NULL
+) WITH (fillfactor = 50);
+INSERT INTO control_revision VALUES ('identity', 0), ('contracts', 0), ('subscriptions', 0);
+
+CREATE TABLE journal_shard (
+    shard smallint PRIMARY KEY,
+    last bigint NOT NULL DEFAULT 0,
+    recorded timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE journal_identity (
+    identity bytea PRIMARY KEY,
+    digest bytea NOT NULL,
+    shard smallint NOT NULL,
+    sequence bigint NOT NULL,
+    recorded timestamptz NOT NULL
+);
+
+CREATE TABLE journal_entry (
+    shard smallint NOT NULL,
+    sequence bigint NOT NULL,
+    recorded timestamptz NOT NULL,
+    source text NOT NULL,
+    id text NOT NULL,
+    type text NOT NULL,
+    subject text,
+    attributes text NOT NULL,
+    data bytea,
+    is_binary boolean NOT NULL,
+    digest bytea NOT NULL,
+    client text NOT NULL,
+    contract_version integer NOT NULL,
+    PRIMARY KEY (shard, sequence, recorded)
+) PARTITION BY RANGE (recorded);
+CREATE TABLE journal_entry_default PARTITION OF journal_entry DEFAULT;
+
+CREATE TABLE journal_lead (
+    shard smallint PRIMARY KEY,
+    epoch bigint NOT NULL DEFAULT 0,
+    holder text,
+    expires timestamptz NOT NULL DEFAULT '-infinity',
+    cursor bigint NOT NULL DEFAULT 0,
+    cursor_recorded timestamptz NOT NULL DEFAULT '-infinity',
+    returned bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE journal_relay (
+    name text PRIMARY KEY,
+    seen timestamptz NOT NULL
+);
+"""
+
+# Rows with ord 0 tell, per shard, the number below the first new one; rows with ord n, that input n
+# was stored before. New inputs take the numbers of their shard in the order of the input.
+APPEND_FUNCTION = """
+CREATE FUNCTION journal_append(
+    p_shard smallint[], p_identity bytea[], p_digest bytea[], p_source text[], p_id text[],
+    p_type text[], p_subject text[], p_attributes text[], p_data bytea[], p_binary boolean[],
+    p_client text[], p_contract_version integer[]
+) RETURNS TABLE (r_ord integer, r_shard smallint, r_sequence bigint, r_recorded timestamptz,
+                 r_digest bytea)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_now timestamptz;
+BEGIN
+    -- In the order of shards, so that two appends never wait for each other in a circle.
+    PERFORM 1 FROM journal_shard s WHERE s.shard = ANY (p_shard) ORDER BY s.shard FOR UPDATE;
+    v_now := clock_timestamp();
+    -- A statement of its own: its snapshot is younger than the locks.
+    RETURN QUERY
+    WITH known AS MATERIALIZED (
+        SELECT u.ord::integer AS ord, x.shard, x.sequence, x.recorded, x.digest
+        FROM unnest(p_identity) WITH ORDINALITY AS u(identity, ord)
+        JOIN journal_identity x ON x.identity = u.identity
+    ), fresh AS MATERIALIZED (
+        SELECT u.*, greatest(s.recorded, v_now) AS recorded,
+               s.last + row_number() OVER (PARTITION BY u.shard ORDER BY u.ord) AS sequence
+        FROM unnest(p_shard, p_identity, p_digest, p_source, p_id, p_type, p_subject,
+                    p_attributes, p_data, p_binary, p_client, p_contract_version)
+             WITH ORDINALITY AS u(shard, identity, digest, source, id, type, subject,
+                                  attributes, data, is_binary, client, contract_version, ord)
+        JOIN journal_shard s ON s.shard = u.shard
+        WHERE NOT EXISTS (SELECT FROM known k WHERE k.ord = u.ord)
+    ), identities AS (
+        -- Sorted, so that two appends with common identities in other shards cannot deadlock.
+        INSERT INTO journal_identity (identity, digest, shard, sequence, recorded)
+        SELECT f.identity, f.digest, f.shard, f.sequence, f.recorded FROM fresh f
+        ORDER BY f.identity
+    ), entries AS (
+        INSERT INTO journal_entry (shard, sequence, recorded, source, id, type, subject,
+                                   attributes, data, is_binary, digest, client, contract_version)
+        SELECT f.shard, f.sequence, f.recorded, f.source, f.id, f.type, f.subject, f.attributes,
+               f.data, f.is_binary, f.digest, f.client, f.contract_version
+        FROM fresh f
+    ), moved AS (
+        UPDATE journal_shard s SET last = s.last + c.n, recorded = c.recorded
+        FROM (SELECT f.shard, count(*) AS n, max(f.recorded) AS recorded
+              FROM fresh f GROUP BY f.shard) c
+        WHERE s.shard = c.shard
+        RETURNING s.shard, s.last - c.n AS base, s.recorded
+    )
+    SELECT 0, m.shard, m.base, m.recorded, NULL::bytea FROM moved m
+    UNION ALL SELECT k.ord, k.shard, k.sequence, k.recorded, k.digest FROM known k;
+END $$;
+"""
+
+MAKE_SHARDS = """
+INSERT INTO journal_shard (shard) SELECT generate_series(0, $1::integer - 1)
+WHERE NOT EXISTS (SELECT FROM journal_shard)
+"""
+MAKE_LEADS = "INSERT INTO journal_lead (shard) SELECT shard FROM journal_shard ON CONFLICT DO NOTHING"
+
+APPEND = (
+    "SELECT r_ord, r_shard, r_sequence, r_recorded, r_digest "
+    "FROM journal_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+)
+
+HEADS = "SELECT shard, last, recorded FROM journal_shard ORDER BY shard"
+BACKLOG = """
+SELECT coalesce(sum(s.last - l.cursor), 0)::bigint
+FROM journal_shard s JOIN journal_lead l USING (shard)
+"""
+
+_ENTRY = (
+    "SELECT sequence, recorded, source, id, type, subject, attributes, data, is_binary, digest, "
+    "client, contract_version FROM journal_entry "
+)
+READ = _ENTRY + "WHERE shard = $1 AND sequence > $2 AND recorded >= $3 ORDER BY sequence LIMIT $4"
+READ_TYPES = (
+    _ENTRY
+    + "WHERE shard = $1 AND sequence > $2 AND recorded >= $3 AND sequence <= $4 AND type ~ $5 "
+    "ORDER BY sequence LIMIT $6"
+)
+ENTRY_AT = _ENTRY + "WHERE shard = $1 AND sequence = $2"
+ENTRY_AT_TIME = ENTRY_AT + " AND recorded = $3"
+RECORDED_AT = "SELECT recorded FROM journal_entry WHERE shard = $1 AND sequence = $2"
+IDENTITY = "SELECT shard, sequence, recorded, digest FROM journal_identity WHERE identity = $1"
+CURSOR = "SELECT cursor, returned FROM journal_lead WHERE shard = $1"
+CURSORS = "SELECT shard, cursor FROM journal_lead"
+
+# A lease and not a session's advisory lock: a relay that is stopped, or cut off without a reset,
+# would keep a session lock for as long as its connection seems alive.
+LEAD = """
+UPDATE journal_lead SET epoch = epoch + 1, holder = $2,
+       expires = clock_timestamp() + make_interval(secs => $3)
+WHERE shard = $1 AND expires < clock_timestamp()
+RETURNING epoch, cursor, cursor_recorded
+"""
+LEADABLE = """
+SELECT shard FROM journal_lead WHERE expires < clock_timestamp() ORDER BY random()
+"""
+ADVANCE = """
+UPDATE journal_lead l
+SET cursor = greatest(l.cursor, u.cursor), returned = l.returned + u.returned,
+    cursor_recorded = CASE WHEN u.cursor > l.cursor THEN u.recorded ELSE l.cursor_recorded END,
+    expires = clock_timestamp() + make_interval(secs => $6)
+FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[])
+     AS u(shard, epoch, cursor, recorded, returned)
+WHERE l.shard = u.shard AND l.epoch = u.epoch
+RETURNING l.shard
+"""
+RESIGN = """
+UPDATE journal_lead SET expires = '-infinity', holder = NULL WHERE shard = $1 AND epoch = $2
+"""
+ATTEND = """
+INSERT INTO journal_relay (name, seen) VALUES ($1, clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET seen = excluded.seen
+"""
+ATTENDING = """
+SELECT count(*) FROM journal_relay WHERE seen > clock_timestamp() - make_interval(secs => $1)
+"""
+LEAVE = "DELETE FROM journal_relay WHERE name = $1 OR seen < clock_timestamp() - interval '1 hour'"
+
+PARTITIONS = """
+SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'journal_entry'::regclass
+"""

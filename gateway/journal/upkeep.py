@@ -1,0 +1,54 @@
+"""Keeps a partition ready for every month in which entries may be recorded soon."""
+
+from datetime import UTC, datetime
+
+import asyncpg
+
+from gateway.journal import sql
+
+MONTHS_AHEAD = 3
+
+
+async def make_shards(connection: asyncpg.Connection, shards: int) -> None:
+    """Give a new journal its shards; one that has some keeps them, whatever the setting says."""
+    await connection.execute(sql.MAKE_SHARDS.replace("$1", str(int(shards))))
+    await connection.execute(sql.MAKE_LEADS)
+
+
+async def make_partitions(connection: asyncpg.Connection, today: datetime | None = None) -> list[str]:
+    """Make what is missing for this month and the next three; returns the names made.
+
+    A table is built aside and then attached, which needs no lock that stops inserts. Entries
+    outside of every month (a clock gone wrong) go to the default partition.
+    """
+    present = {row[0] for row in await connection.fetch(sql.PARTITIONS)}
+    made = []
+    for year, month in _months(today or datetime.now(UTC)):
+        name = f"journal_entry_{year}_{month:02}"
+        if name in present:
+            continue
+        start, end = _first(year, month), _first(*_following(year, month))
+        async with connection.transaction():
+            await connection.execute("SET LOCAL lock_timeout = '3s'")
+            await connection.execute(
+                f"CREATE TABLE {name} (LIKE journal_entry INCLUDING ALL);"
+                f"ALTER TABLE journal_entry ATTACH PARTITION {name} "
+                f"FOR VALUES FROM ('{start}') TO ('{end}')"
+            )
+        made.append(name)
+    return made
+
+
+def _months(today: datetime) -> list[tuple[int, int]]:
+    months = [(today.year, today.month)]
+    for _ in range(MONTHS_AHEAD):
+        months.append(_following(*months[-1]))
+    return months
+
+
+def _following(year: int, month: int) -> tuple[int, int]:
+    return (year + 1, 1) if month == 12 else (year, month + 1)
+
+
+def _first(year: int, month: int) -> str:
+    return f"{year:04}-{month:02}-01 00:00:00+00"

@@ -1,0 +1,30 @@
+"""Bring a database to the newest shape."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from gateway.database import sqlalchemy_url
+
+_LOCK = 0x6E757361  # any number that nobody else takes as an advisory lock
+
+
+async def migrate(url: str) -> None:
+    """Run what is missing, in one transaction; several processes may call this at once."""
+    engine = create_async_engine(sqlalchemy_url(url))
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

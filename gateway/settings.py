@@ -1,0 +1,95 @@
+"""Everything that can be set from outside, parsed once in `__main__` and handed down frozen."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import model_validator as rule
+
+PREFIX = "NUSABUS_"
+
+
+class BadSettings(Exception):
+    """A variable is missing or wrong; the text names each one."""
+
+
+class Settings(BaseModel):
+    """The settings of a process. Field `x_y` is read from `NUSABUS_X_Y`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host:port/database")
+    amqp_url: SecretStr = Field(description="amqp(s)://user:password@host:port/vhost")
+    management_url: SecretStr | None = Field(
+        None, description="RabbitMQ's management API; derived from the AMQP URL when absent"
+    )
+    subscriber_amqp_url: str | None = Field(
+        None, description="amqp(s)://host:port as subscribers reach the broker; default: as we do"
+    )
+    secret_key: SecretStr = Field(
+        description="at least 32 characters; keys the hashes of client secrets and seals signing keys",
+        min_length=32,
+    )
+    url: str = Field("http://127.0.0.1:8080", description="the public base URL of this gateway")
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+
+    event_limit: int = Field(1 << 20, ge=1024, le=8 << 20, description="bytes of a single event")
+    batch_limit: int = Field(4 << 20, ge=1024, le=64 << 20, description="bytes of a batch")
+    batch_events: int = Field(1000, ge=1, le=10_000, description="events in a batch")
+    token_seconds: int = Field(600, ge=60, le=3600)
+
+    shards: int = Field(4, ge=1, le=64, description="used once, when the journal is made")
+    journal_connections: int = Field(4, ge=1, le=64, description="per process")
+    journal_writers: int = Field(1, ge=1, le=64, description="group commits under way per process")
+    append_timeout: float = Field(10.0, gt=0, description="seconds until an append is unknown")
+    backlog_limit: int = Field(
+        5_000_000, ge=1, description="entries not yet relayed before intake answers 503"
+    )
+
+    relay_name: str | None = Field(None, description="unique per relay; default: host and process")
+    lease_seconds: float = Field(5.0, ge=1, description="a silent lead loses its shard after this")
+    relay_window: int = Field(4000, ge=1, description="unconfirmed messages per relay process")
+    confirm_timeout: float = Field(60.0, gt=0)
+    drain_margin: float = Field(
+        30.0, ge=0, description="seconds that the broker's queue statistics may be out of date"
+    )
+    log_level: str = "info"
+
+    @rule(mode="after")
+    def _consistent(self) -> "Settings":
+        if self.event_limit > self.batch_limit:
+            raise ValueError(f"{PREFIX}EVENT_LIMIT must not exceed {PREFIX}BATCH_LIMIT")
+        if self.journal_writers > self.shards:
+            raise ValueError(f"{PREFIX}JOURNAL_WRITERS must not exceed {PREFIX}SHARDS")
+        return self
+
+    @classmethod
+    def parse(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings from environment variables. Raises BadSettings with every fault.
+
+        `NUSABUS_X_FILE` names a file that holds the value of X, for secrets that are mounted.
+        """
+        values: dict[str, Any] = {}
+        for name in cls.model_fields:
+            variable = PREFIX + name.upper()
+            if variable in environ:
+                values[name] = environ[variable]
+            elif f"{variable}_FILE" in environ:
+                values[name] = _contents(f"{variable}_FILE", environ[f"{variable}_FILE"])
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            faults = (
+                f"{PREFIX + '.'.join(map(str, e['loc'])).upper() if e['loc'] else 'settings'}: {e['msg']}"
+                for e in error.errors(include_input=False, include_url=False)
+            )
+            raise BadSettings("\n".join(faults)) from None
+
+
+def _contents(variable: str, path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError as error:
+        raise BadSettings(f"{variable}: {error.strerror}: {path}") from None

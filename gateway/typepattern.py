@@ -1,0 +1,65 @@
+"""Event types and the patterns that stand for many of them.
+
+An event type has six words: `id.go.<organisation>.<entity>.<fact>.v<major>`. In a pattern `*` takes
+the place of one word, and as the last word it takes the place of all that remain. So every pattern
+is six places, each a word or anything, and questions about patterns are answered place by place.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from gateway.errors import Invalid
+
+ANY = "*"
+_WORDS = 6
+_LIMIT = 255  # bytes, of a type and of an AMQP routing key (AMQP 0-9-1, short string)
+
+_WORD = r"[a-z0-9][a-z0-9-]*"
+_PLACE = rf"(?:{_WORD}|\*)"
+_MAJOR = r"v[1-9][0-9]*"
+_TYPE = re.compile(rf"id\.go\.(?:{_WORD}\.){{3}}{_MAJOR}")
+_PATTERN = re.compile(rf"id\.go\.(?:(?:{_PLACE}\.){{0,3}}\*|(?:{_PLACE}\.){{3}}{_MAJOR})")
+
+
+def is_event_type(text: str) -> bool:
+    """Whether `text` is a well-formed event type."""
+    return len(text) <= _LIMIT and _TYPE.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def parse(pattern: str) -> tuple[str, ...]:
+    """The six places of a pattern, each a word or `*`. Raises Invalid when it is none."""
+    if len(pattern) > _LIMIT or not _PATTERN.fullmatch(pattern):
+        raise Invalid(
+            f"{pattern[:_LIMIT]!r} is neither an event type nor a pattern of event types: write "
+            "id.go.<organisation>.<entity>.<fact>.v<major> in small letters, digits and hyphens, "
+            "with * for any one word, or at the end for all the rest",
+            pointer="/type",
+        )
+    words = pattern.split(".")
+    return (*words, *(ANY,) * (_WORDS - len(words)))
+
+
+def matches(pattern: str, type: str) -> bool:
+    """Whether an event type falls under a pattern. Raises Invalid when `pattern` is none."""
+    words = type.split(".")
+    return len(words) == _WORDS and _over(parse(pattern), words)
+
+
+def covers(pattern: str, other: str) -> bool:
+    """Whether every type under the pattern `other` falls under `pattern` too."""
+    return _over(parse(pattern), parse(other))
+
+
+def to_topic_binding(pattern: str) -> str:
+    """The pattern as an AMQP topic binding, where `*` is one word and `#` all that remain.
+
+    `#` also stands for no word at all, but what is in front of it is too short to be a type.
+    """
+    parse(pattern)
+    return f"{pattern[:-1]}#" if pattern.endswith(ANY) else pattern
+
+
+def _over(places: Sequence[str], words: Sequence[str]) -> bool:
+    return all(place in (ANY, word) for place, word in zip(places, words, strict=True))
