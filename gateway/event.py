@@ -10,8 +10,10 @@ from functools import cached_property
 
 AttributeValue = str | int | bool
 
-# A retry of the same event is a new trace, and the gateway sets the other two itself.
-_NOT_IDENTITY = frozenset({"traceparent", "tracestate", "sequence", "recordedtime"})
+# A retry of the same event is a new trace, and the gateway sets the others itself.
+_NOT_IDENTITY = frozenset(
+    {"traceparent", "tracestate", "sequence", "recordedtime", "dataclassification"}
+)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """What every route may ask for: the parts of the application, and who is calling."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, Protocol, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 
 from gateway.database import Database, Topic
-from gateway.errors import NotAuthenticated
-from gateway.identity import Client, Directory, Role, Tokens
+from gateway.errors import Unavailable
+from gateway.identity import Client, Directory, Logins, Role, Tokens, not_authenticated
 from gateway.settings import Settings
+
+_BEARER = HTTPBearer(auto_error=False, description="a token from POST /oauth/token")
 
 
 class Parts(Protocol):
@@ -25,6 +29,10 @@ class Parts(Protocol):
     @property
     def tokens(self) -> Tokens:
         """Makes and checks access tokens."""
+
+    @property
+    def logins(self) -> Logins:
+        """Checks client secrets."""
 
     @property
     def directory(self) -> Directory:
@@ -51,7 +59,7 @@ async def authenticate(parts: Parts, authorization: str | None) -> Client:
         await parts.refresh(Topic.IDENTITY)
         client = parts.directory.client(client_id)
     if client is None or not client.active:
-        raise NotAuthenticated("send a valid access token as Authorization: Bearer")
+        raise not_authenticated()
     return client
 
 
@@ -59,11 +67,20 @@ def bearer(authorization: str | None) -> str:
     """The token in an `Authorization` header (RFC 6750, section 2.1)."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
-        raise NotAuthenticated("send a valid access token as Authorization: Bearer")
+        raise not_authenticated()
     return token.strip(" ")
 
 
-async def caller(request: Request) -> Client:
+async def took_effect(parts: Parts) -> None:
+    """After a committed change of the identity topic: let this process see it at once.
+
+    The change is made whether or not this works, so a failure is left to the next regular load.
+    """
+    with suppress(Unavailable):
+        await parts.refresh(Topic.IDENTITY)
+
+
+async def caller(request: Request, _documented: Annotated[object, Security(_BEARER)]) -> Client:
     """The client that sent the request; see `authenticate`."""
     return await authenticate(parts(request), request.headers.get("authorization"))
 

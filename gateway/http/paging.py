@@ -55,9 +55,7 @@ def key_of(cursor: str) -> str:
     except (ValueError, binascii.Error):
         key = ""
     if "\0" in key or not key or cursor_of(key) != cursor:
-        raise Invalid(
-            "the cursor is none that this list gave: start without one", pointer="cursor"
-        )
+        raise Invalid("the cursor is none that this list gave: start without one", pointer="cursor")
     return key
 
 

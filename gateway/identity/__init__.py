@@ -1,0 +1,81 @@
+"""Who takes part in the bus, how they prove it, and what they may do.
+
+The hot path reads a `Directory` and asks `Tokens`; everything else reads and writes the tables.
+"""
+
+from gateway.identity.bootstrap import bootstrap
+from gateway.identity.clients import change_client, create_client, find_client, list_clients
+from gateway.identity.credentials import (
+    ClientSecret,
+    Logins,
+    TooManyAttempts,
+    add_secret,
+    list_secrets,
+    remove_secret,
+)
+from gateway.identity.directory import Directory, load
+from gateway.identity.grants import create_grant, list_grants, remove_grant
+from gateway.identity.organisations import (
+    create_organisation,
+    find_organisation,
+    list_organisations,
+)
+from gateway.identity.sealing import WrongSecretKey
+from gateway.identity.signing import (
+    KeyState,
+    SigningKey,
+    list_signing_keys,
+    rotate,
+    upkeep,
+    withdraw,
+)
+from gateway.identity.tokens import Tokens, not_authenticated
+from gateway.identity.values import (
+    OPERATOR,
+    ORGANISATION_NAME,
+    Action,
+    Client,
+    ClientState,
+    Grant,
+    Organisation,
+    Role,
+)
+
+__all__ = [
+    "OPERATOR",
+    "ORGANISATION_NAME",
+    "Action",
+    "Client",
+    "ClientSecret",
+    "ClientState",
+    "Directory",
+    "Grant",
+    "KeyState",
+    "Logins",
+    "Organisation",
+    "Role",
+    "SigningKey",
+    "Tokens",
+    "TooManyAttempts",
+    "WrongSecretKey",
+    "add_secret",
+    "bootstrap",
+    "change_client",
+    "create_client",
+    "create_grant",
+    "create_organisation",
+    "find_client",
+    "find_organisation",
+    "list_clients",
+    "list_grants",
+    "list_organisations",
+    "list_secrets",
+    "list_signing_keys",
+    "load",
+    "not_authenticated",
+    "remove_grant",
+    "remove_secret",
+    "rotate",
+    "upkeep",
+    "withdraw",
+]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -50,9 +51,7 @@ class Directory:
     def may_subscribe(self, client: Client, type: str, *, owner: str, public: bool) -> bool:
         """Whether this client may receive a type, `public` by its classification or not."""
         return Role.SUBSCRIBER in client.roles and (
-            public
-            or owner == client.organisation
-            or self._granted(client, Action.SUBSCRIBE, type)
+            public or owner == client.organisation or self._granted(client, Action.SUBSCRIBE, type)
         )
 
     def may_subscribe_to_all(self, client: Client, pattern: str) -> bool:
@@ -69,7 +68,7 @@ class Directory:
         )
 
     @property
-    def jwks(self) -> dict[str, list[Mapping[str, str]]]:
+    def jwks(self) -> dict[str, list[Mapping[str, Any]]]:
         """The public keys that check tokens, as a JWK set (RFC 7517, section 5)."""
         return {"keys": [key.public for key in self.signing_keys]}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from secrets import token_urlsafe
+from typing import Any
 
 from joserfc.jwk import ECKey
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from gateway.database import Database, Topic
 from gateway.errors import Conflict, NotFound
 from gateway.identity.sealing import seal, unseal
 from gateway.identity.tables import SigningKeyRow
+from gateway.identity.values import Client, Role, is_key
 from gateway.settings import Settings
 
 ALGORITHM = "ES256"
@@ -43,7 +45,7 @@ class SigningKey:
     """A key pair; `public` is its JWK (RFC 7517), the private part stays sealed."""
 
     kid: str
-    public: Mapping[str, str]
+    public: Mapping[str, Any]
     sealed: bytes = field(repr=False)
     state: KeyState
     created: datetime
@@ -63,11 +65,19 @@ async def load_signing_keys(session: AsyncSession) -> tuple[SigningKey, ...]:
     return tuple(_value(row) for row in rows.scalars())
 
 
-async def rotate(database: Database, settings: Settings) -> None:
+async def list_signing_keys(database: Database, *, by: Client) -> tuple[SigningKey, ...]:
+    """Every key, the youngest first. Raises Forbidden outside of the operator."""
+    by.require_operator(Role.ADMIN, Role.AUDITOR)
+    async with database.session() as session:
+        return await load_signing_keys(session)
+
+
+async def rotate(database: Database, settings: Settings, *, by: Client) -> None:
     """The next key becomes the active one, and a new next one is published.
 
-    Raises Conflict while the next key is so young that a process might not know it yet.
+    Raises Forbidden, or Conflict while a process might not know the next key yet.
     """
+    by.require_operator(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         keys = await _in_turn(session)
         active, following = keys.get(KeyState.ACTIVE), keys.get(KeyState.NEXT)
@@ -78,13 +88,14 @@ async def rotate(database: Database, settings: Settings) -> None:
         await _rotate(session, active, following, settings)
 
 
-async def withdraw(database: Database, kid: str) -> None:
+async def withdraw(database: Database, kid: str, *, by: Client) -> None:
     """Remove a retired key now: its tokens are refused within a second.
 
-    Raises NotFound, or Conflict for a key that is not retired.
+    Raises Forbidden, NotFound, or Conflict for a key that is not retired.
     """
+    by.require_operator(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
-        row = await session.get(SigningKeyRow, kid)
+        row = await session.get(SigningKeyRow, kid) if is_key(kid) else None
         if row is None:
             raise NotFound("no such signing key")
         if row.state != KeyState.RETIRED:
@@ -115,9 +126,9 @@ async def _maintain(database: Database, settings: Settings) -> None:
         keys = await _in_turn(session)
         active, following = keys.get(KeyState.ACTIVE), keys.get(KeyState.NEXT)
         if active is None:
-            session.add(_new_key(settings, KeyState.ACTIVE))
+            session.add(_row(new_signing_key(settings, KeyState.ACTIVE)))
         if following is None:
-            session.add(_new_key(settings, KeyState.NEXT))
+            session.add(_row(new_signing_key(settings, KeyState.NEXT)))
         elif active is not None and _is_old(active) and _settled(following):
             await _rotate(session, active, following, settings)
 
@@ -130,7 +141,7 @@ async def _rotate(
     await session.flush()  # at no moment may two keys be active
     following.state, following.activated = KeyState.ACTIVE, now
     await session.flush()
-    session.add(_new_key(settings, KeyState.NEXT))
+    session.add(_row(new_signing_key(settings, KeyState.NEXT)))
 
 
 async def _in_turn(session: AsyncSession) -> dict[str, SigningKeyRow]:
@@ -159,22 +170,35 @@ def _settled(following: SigningKeyRow) -> bool:
     return following.created <= datetime.now(UTC) - SETTLE
 
 
-def _new_key(settings: Settings, state: KeyState) -> SigningKeyRow:
+def new_signing_key(settings: Settings, state: KeyState) -> SigningKey:
+    """A fresh key pair."""
     kid = token_urlsafe(9)
     key = ECKey.generate_key("P-256", {"kid": kid, "use": "sig", "alg": ALGORITHM})
     now = datetime.now(UTC)
-    private = json.dumps(key.as_dict(private=True)).encode()
-    return SigningKeyRow(
+    return SigningKey(
         kid=kid,
         public=key.as_dict(private=False),
-        sealed=seal(settings.secret_key, _PURPOSE, kid, private),
+        sealed=seal(
+            settings.secret_key, _PURPOSE, kid, json.dumps(key.as_dict(private=True)).encode()
+        ),
         state=state,
         created=now,
         activated=now if state is KeyState.ACTIVE else None,
+        retired=None,
     )
+
+
+def _row(key: SigningKey) -> SigningKeyRow:
+    return SigningKeyRow(**vars(key))
 
 
 def _value(row: SigningKeyRow) -> SigningKey:
     return SigningKey(
-        row.kid, row.public, row.sealed, KeyState(row.state), row.created, row.activated, row.retired
+        row.kid,
+        row.public,
+        row.sealed,
+        KeyState(row.state),
+        row.created,
+        row.activated,
+        row.retired,
     )

@@ -72,7 +72,7 @@ class SigningKeyRow(SQLModel, table=True):
     __tablename__ = "signing_keys"
 
     kid: str = Field(primary_key=True)
-    public: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    public: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     state: str
     created: datetime = _time()
@@ -81,7 +81,7 @@ class SigningKeyRow(SQLModel, table=True):
 
 
 # A client's row and whether its organisation is the operator, read together.
-CLIENTS: Select[tuple[ClientRow, bool]] = select(ClientRow, col(OrganisationRow.operator)).join(
+CLIENTS: Select[ClientRow, bool] = select(ClientRow, col(OrganisationRow.operator)).join(
     OrganisationRow, col(OrganisationRow.name) == col(ClientRow.organisation)
 )
 

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
-from joserfc.jws import CompactSignature
+from joserfc.jwk import ECKey, GuestProtocol
 
 from gateway.errors import NotAuthenticated, Unavailable
 from gateway.identity.directory import Directory
-from gateway.identity.signing import ALGORITHM, KeyState, SigningKey
+from gateway.identity.signing import ALGORITHM, KeyState
 from gateway.identity.values import Client
 from gateway.settings import Settings
 
@@ -75,7 +74,7 @@ class Tokens:
     def verify(self, token: str | bytes) -> str:
         """The id of the client that a token names.
 
-        Raises NotAuthenticated unless the token is ours, whole, in force, and its key not withdrawn.
+        Raises NotAuthenticated unless it is ours, whole and in force, and its key not withdrawn.
         """
         raw = token.encode(errors="replace") if isinstance(token, str) else token
         if len(raw) > LIMIT:
@@ -94,7 +93,7 @@ class Tokens:
         return known.client
 
     def _check(self, token: bytes, keys: Mapping[str, ECKey]) -> _Verified:
-        def named(signature: CompactSignature) -> ECKey:
+        def named(signature: GuestProtocol) -> ECKey:
             header = signature.headers()
             key = keys.get(str(header.get("kid")))
             if key is None or header != _header(key.kid):
@@ -132,16 +131,13 @@ class Tokens:
     def _public_keys(self) -> dict[str, ECKey]:
         directory = self._directory()
         if directory is not self._seen:
-            self._keys = {key.kid: self._imported(key) for key in directory.signing_keys}
+            # The same object for the same key, so that `is` tells whether a key is still in force.
+            self._keys = {
+                key.kid: self._keys.get(key.kid) or ECKey.import_key(dict(key.public))
+                for key in directory.signing_keys
+            }
             self._seen = directory
         return self._keys
-
-    def _imported(self, key: SigningKey) -> ECKey:
-        """The same object for the same key, so that `is` tells whether a key is still in force."""
-        known = self._keys.get(key.kid)
-        if known is not None and known.as_dict(private=False) == dict(key.public):
-            return known
-        return ECKey.import_key(dict(key.public))
 
     def _active_key(self) -> ECKey:
         active = next(

@@ -1,11 +1,13 @@
 """Who takes part: organisations, their clients, and what they have been granted."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from gateway.errors import Forbidden
 
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,80}")
 ORGANISATION_NAME = r"^[a-z][a-z0-9-]{1,30}$"
 OPERATOR = "nusabus"  # the organisation that runs the bus
 
@@ -104,3 +106,8 @@ class Grant:
 def namespace(organisation: str) -> str:
     """The pattern of all event types that carry an organisation's name."""
     return f"id.go.{organisation}.*"
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` could name anything in the tables; the database refuses some characters."""
+    return _KEY.fullmatch(text) is not None

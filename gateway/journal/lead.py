@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.database import OUTAGES
 from gateway.errors import JournalUnavailable
@@ -17,18 +19,32 @@ from gateway.journal.entry import Position
 class Lead:
     """The right to relay a shard, until `expires` by this process's monotonic clock.
 
-    `cursor` is the highest number up to which everything was confirmed, as last written.
+    `reached` is the place up to which everything was confirmed, `cursor` what of it is written.
     """
 
     shard: int
     epoch: int
     cursor: Position
+    reached: Position
     expires: float
     returned: int = field(default=0)  # unroutable deliveries not yet added to the shard's count
 
     def __bool__(self) -> bool:
         """False once the lease has run out: another relay may be at work already."""
         return time.monotonic() < self.expires
+
+    async def fence(self, session: AsyncSession) -> None:
+        """Make the rest of this transaction count only while we lead. Raises LeadLost."""
+        found = await session.execute(
+            text(sql.FENCE), {"shard": self.shard, "epoch": self.epoch}
+        )
+        if found.first() is None:
+            self.expires = 0.0
+            raise LeadLost(self.shard)
+
+
+class LeadLost(Exception):
+    """Another relay leads this shard now."""
 
 
 class Leads:
@@ -60,31 +76,33 @@ class Leads:
         if not rows:
             return None
         epoch, cursor, recorded = rows[0]
-        return Lead(shard, epoch, Position(cursor, recorded), asked + self._lease)
+        place = Position(cursor, recorded)
+        return Lead(shard, epoch, place, place, asked + self._lease)
 
-    async def advance(self, moves: Iterable[tuple[Lead, Position]]) -> None:
-        """Write cursors and prolong the leases, in one statement.
+    async def advance(self, leads: Iterable[Lead]) -> None:
+        """Write how far each lead has reached and prolong its lease, in one statement.
 
         A lead that was replaced meanwhile moves nothing and is expired from here on.
         """
-        pairs = list(moves)
-        if not pairs:
-            return
         asked = time.monotonic()
+        moves = [(lead, lead.reached, lead.returned) for lead in leads if lead]
+        if not moves:
+            return
         rows = await self._fetch(
             sql.ADVANCE,
-            [lead.shard for lead, _ in pairs],
-            [lead.epoch for lead, _ in pairs],
-            [cursor.sequence for _, cursor in pairs],
-            [cursor.recorded for _, cursor in pairs],
-            [lead.returned for lead, _ in pairs],
+            [lead.shard for lead, _, _ in moves],
+            [lead.epoch for lead, _, _ in moves],
+            [reached.sequence for _, reached, _ in moves],
+            [reached.recorded for _, reached, _ in moves],
+            [returned for _, _, returned in moves],
             self._lease,
         )
         kept = {row[0] for row in rows}
-        for lead, cursor in pairs:
+        for lead, reached, returned in moves:
             if lead.shard in kept:
-                lead.cursor, lead.returned = cursor, 0
-                lead.expires = asked + self._lease
+                lead.cursor = reached
+                lead.returned -= returned
+                lead.expires = max(lead.expires, asked + self._lease)
             else:
                 lead.expires = 0.0
 

@@ -189,3 +189,22 @@ PARTITIONS = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'journal_entry'::regclass
 """
+
+# Holds the lead's row until the transaction ends, so that nobody takes the shard over meanwhile.
+FENCE = "SELECT 1 FROM journal_lead WHERE shard = :shard AND epoch = :epoch FOR SHARE"
+
+HINT_CHANNEL = "journal"
+HINT = "SELECT pg_notify('journal', '')"
+
+REFUSE = """
+INSERT INTO refusals (client, organisation, type, source, id, reason, detail, violations, digest)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                     $7::text[], $8::text[], $9::bytea[])
+"""
+REFUSALS = """
+SELECT number, recorded, client, organisation, type, source, id, reason, detail, violations, digest
+FROM refusals
+WHERE ($1::text IS NULL OR organisation = $1) AND number < $2
+  AND ($3::text IS NULL OR type = $3) AND ($4::text IS NULL OR reason = $4)
+ORDER BY number DESC LIMIT $5
+"""

@@ -1,0 +1,6 @@
+"""Verb: relay, move the journal to RabbitMQ."""
+
+from gateway.relay.control import Control
+from gateway.relay.loop import Relay
+
+__all__ = ["Control", "Relay"]

@@ -1,0 +1,89 @@
+"""PostgreSQL refuses to run as root: the unprivileged account, and places that it can reach."""
+
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+from deploy.local.processes import Account, ServerError
+
+NAME = "nusabus"
+SHARED = Path("/var/lib/nusabus")
+
+
+def unprivileged() -> Account | None:
+    """The account for programs that refuse to run as root; None when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(NAME)
+    except KeyError:
+        entry = _create()
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _create() -> pwd.struct_passwd:
+    command = ["useradd", "--system", "--no-create-home", "--home-dir", str(SHARED)]
+    command += ["--shell", "/usr/sbin/nologin", NAME]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ServerError(
+            f"PostgreSQL does not run as root and the account {NAME} cannot be created "
+            f"({error}): run this as an ordinary user, or set NUSABUS_DATABASE_URL"
+        ) from None
+    return pwd.getpwnam(NAME)
+
+
+def reachable(path: Path, account: Account | None) -> bool:
+    """Whether the account can enter this folder or run this program, by trying it."""
+    if account is None:
+        return True
+    tried = subprocess.run(
+        ["/usr/bin/test", "-x", str(path)],
+        user=account.uid,
+        group=account.gid,
+        extra_groups=[],
+        cwd="/",
+        check=False,
+    )
+    return tried.returncode == 0
+
+
+def data_place(folder: Path, account: Account | None) -> Path:
+    """Where a server's data for `folder` go: the folder itself, or a place named after it.
+
+    A private folder above (a home of mode 0700) stays as it is: the data then lie under
+    `/var/lib/nusabus`, which everybody may enter.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if reachable(folder, account):
+        return folder
+    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    place = SHARED / digest
+    place.mkdir(parents=True, exist_ok=True)
+    SHARED.chmod(0o755)
+    place.chmod(0o755)
+    return place
+
+
+def program_place(programs: Path, version: str, account: Account | None) -> Path:
+    """A copy of an installation that the account can run; the original where it can."""
+    original = programs / "bin" / "postgres"
+    if reachable(original, account) and reachable(programs / "share", account):
+        return programs
+    place = SHARED / f"postgresql-{version}"
+    if not place.exists():
+        SHARED.mkdir(parents=True, exist_ok=True)
+        SHARED.chmod(0o755)
+        fresh = SHARED / f".postgresql-{version}-{os.getpid()}"
+        shutil.copytree(programs, fresh, ignore=shutil.ignore_patterns("include"))
+        for path in (fresh, *fresh.rglob("*")):
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+        try:
+            fresh.rename(place)
+        except OSError:  # another process was faster
+            shutil.rmtree(fresh)
+    return place

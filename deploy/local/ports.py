@@ -1,0 +1,37 @@
+"""Loopback ports for private servers."""
+
+import random
+import socket
+from collections.abc import Collection
+
+LOOPBACK = "127.0.0.1"
+# Below the range from which the kernel takes the local port of an outgoing connection (32768 on),
+# so that a port stays free while its server is down.
+RANGE = range(20_000, 32_000)
+
+
+def listening(port: int) -> bool:
+    """Whether somebody listens on this loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(taken: Collection[int] = ()) -> int:
+    """A loopback port on which nobody listens, none of `taken`."""
+    choice = random.SystemRandom()
+    while True:
+        port = choice.choice(RANGE)
+        if port not in taken and free(port):
+            return port

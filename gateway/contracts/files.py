@@ -1,0 +1,136 @@
+"""Contracts as files: reads the tree that `schemas/` is an example of.
+
+    <organisation>/organisation.json
+    <organisation>/<event type>/contract.json
+                               /versions/<n>.json, <n>.reply.json
+                               /examples/valid/*.json, invalid/*.json
+                               /examples/reply/valid/*.json, invalid/*.json
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway import jsontext
+from gateway.contracts.values import (
+    Classification,
+    Contract,
+    InvalidExample,
+    Ordering,
+    Pattern,
+    Submission,
+    Version,
+)
+from gateway.errors import Invalid, Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """An organisation as its file describes it."""
+
+    name: str
+    title: str
+    description: str
+
+
+def owners(folder: Path) -> Iterator[Owner]:
+    """The organisations under a folder. Raises Invalid with the file's name."""
+    for file in sorted(folder.glob("*/organisation.json")):
+        found = _object(file)
+        yield Owner(
+            _text(file, found, "name"), _text(file, found, "title"),
+            _text(file, found, "description"),
+        )  # fmt: skip
+
+
+def submissions(folder: Path) -> Iterator[Submission]:
+    """The contracts under a folder. Raises Invalid with the file's name."""
+    for file in sorted(folder.glob("*/*/contract.json")):
+        yield _submission(file)
+
+
+def _submission(file: Path) -> Submission:
+    folder = file.parent
+    contract = _contract(file)
+    if contract.type != folder.name or contract.owner != folder.parent.name:
+        raise Invalid(f"{file}: the folders must be named <owner>/<type> as the contract says")
+    examples = folder / "examples"
+    return Submission(
+        contract,
+        tuple(_versions(folder / "versions")),
+        _valid(examples / "valid"),
+        tuple(_invalid(examples / "invalid")),
+        _valid(examples / "reply" / "valid"),
+        tuple(_invalid(examples / "reply" / "invalid")),
+    )
+
+
+def _contract(file: Path) -> Contract:
+    found = _object(file)
+    ordering = found.get("ordering")
+    if not isinstance(ordering, dict):
+        raise Invalid(f"{file}: /ordering must be an object with key and description")
+    try:
+        return Contract(
+            type=_text(file, found, "type"),
+            owner=_text(file, found, "owner"),
+            title=_text(file, found, "title"),
+            description=_text(file, found, "description"),
+            pattern=Pattern(_text(file, found, "pattern")),
+            classification=Classification(_text(file, found, "classification")),
+            ordering=Ordering(
+                _text(file, ordering, "key"), _text(file, ordering, "description")
+            ),
+        )  # fmt: skip
+    except ValueError as error:
+        raise Invalid(f"{file}: {error}") from None
+
+
+def _versions(folder: Path) -> Iterator[Version]:
+    numbers = sorted(int(file.stem) for file in folder.glob("*.json") if file.stem.isdecimal())
+    if numbers != list(range(1, len(numbers) + 1)) or not numbers:
+        raise Invalid(f"{folder}: holds versions {numbers}, they must count 1, 2, 3, ...")
+    for number in numbers:
+        reply = folder / f"{number}.reply.json"
+        yield Version(
+            number,
+            (folder / f"{number}.json").read_bytes(),
+            reply.read_bytes() if reply.exists() else None,
+        )
+
+
+def _valid(folder: Path) -> Mapping[str, Any]:
+    return {file.stem: _parse(file) for file in sorted(folder.glob("*.json"))}
+
+
+def _invalid(folder: Path) -> Iterator[InvalidExample]:
+    for file in sorted(folder.glob("*.json")):
+        found = _object(file)
+        if "data" not in found:
+            raise Invalid(f"{file}: /data is missing")
+        yield InvalidExample(
+            file.stem, _text(file, found, "reason"), _text(file, found, "keyword"),
+            _text(file, found, "pointer"), found["data"],
+        )  # fmt: skip
+
+
+def _parse(file: Path) -> Any:
+    try:
+        return jsontext.parse(file.read_bytes())
+    except Malformed as error:
+        raise Invalid(f"{file}: {error}") from None
+
+
+def _object(file: Path) -> dict[str, Any]:
+    found = _parse(file)
+    if not isinstance(found, dict):
+        raise Invalid(f"{file}: must hold an object")
+    return found
+
+
+def _text(file: Path, found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name)
+    if not isinstance(value, str):
+        raise Invalid(f"{file}: /{name} must be a string")
+    return value

@@ -1,0 +1,143 @@
+"""`/v1/clients`: the credentials of organisations."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from gateway import identity
+from gateway.http.deps import Admin, PartsHere, Reader, took_effect
+from gateway.http.fields import Body, Title
+from gateway.http.paging import Listing, PageHere
+from gateway.telemetry import log
+
+router = APIRouter(prefix="/v1/clients", tags=["clients"])
+
+Roles = Annotated[set[identity.Role], Field(min_length=1)]
+
+
+class NewClient(Body):
+    """A client to be."""
+
+    organisation: str
+    title: Title
+    roles: Roles
+
+
+class ClientChange(Body):
+    """What is given changes, what is left out stays."""
+
+    title: Title | None = None
+    roles: Roles | None = None
+    state: identity.ClientState | None = None
+
+
+class ClientBody(BaseModel):
+    """A client, without its secrets."""
+
+    id: str
+    organisation: str
+    title: str
+    roles: list[identity.Role]
+    state: identity.ClientState
+    created: datetime
+
+    @classmethod
+    def of(cls, client: identity.Client) -> "ClientBody":
+        """The body for a value."""
+        return cls(
+            id=client.id,
+            organisation=client.organisation,
+            title=client.title,
+            roles=sorted(client.roles),
+            state=client.state,
+            created=client.created,
+        )
+
+
+class SecretBody(BaseModel):
+    """One of a client's secrets: which, and since when."""
+
+    id: str
+    created: datetime
+
+
+class NewSecretBody(SecretBody):
+    """A secret, this once."""
+
+    secret: str = Field(description="shown only here: keep it")
+
+
+@router.post("", status_code=201)
+async def create(body: NewClient, by: Admin, parts: PartsHere, response: Response) -> ClientBody:
+    """Make a client. It cannot get a token before it has a secret."""
+    made = await identity.create_client(
+        parts.database, by=by, organisation=body.organisation, title=body.title, roles=body.roles
+    )
+    await took_effect(parts)
+    log().info("client.created", client=made.id, roles=sorted(made.roles), by=by.id)
+    response.headers["Location"] = f"{router.prefix}/{made.id}"
+    return ClientBody.of(made)
+
+
+@router.get("")
+async def list_all(
+    by: Reader,
+    parts: PartsHere,
+    page: PageHere,
+    organisation: Annotated[str | None, Query(description="of this one only")] = None,
+) -> Listing[ClientBody]:
+    """The clients of your organisation, by id; to the operator, of all."""
+    found = await identity.list_clients(
+        parts.database, by=by, organisation=organisation, limit=page.limit + 1, after=page.after
+    )
+    items, following = page.cut(found, lambda client: client.id)
+    return Listing(items=[ClientBody.of(item) for item in items], next=following)
+
+
+@router.get("/{id}")
+async def show(id: str, by: Reader, parts: PartsHere) -> ClientBody:
+    """One client."""
+    return ClientBody.of(await identity.find_client(parts.database, by=by, id=id))
+
+
+@router.patch("/{id}")
+async def change(id: str, body: ClientChange, by: Admin, parts: PartsHere) -> ClientBody:
+    """Rename a client, change its roles, disable or enable it: in force within a second."""
+    changed = await identity.change_client(
+        parts.database, by=by, id=id, title=body.title, roles=body.roles, state=body.state
+    )
+    await took_effect(parts)
+    log().info(
+        "client.changed",
+        client=id,
+        roles=sorted(changed.roles),
+        state=changed.state,
+        by=by.id,
+    )
+    return ClientBody.of(changed)
+
+
+@router.post("/{id}/secrets", status_code=201)
+async def add_secret(id: str, by: Admin, parts: PartsHere, response: Response) -> NewSecretBody:
+    """One more secret, up to two: deploy the new one, then delete the old one."""
+    made, secret = await identity.add_secret(parts.database, parts.settings, by=by, client=id)
+    log().info("secret.created", client=id, secret=made.id, by=by.id)
+    response.headers["Cache-Control"] = "no-store"
+    return NewSecretBody(id=made.id, created=made.created, secret=secret.get_secret_value())
+
+
+@router.get("/{id}/secrets")
+async def list_secrets(id: str, by: Reader, parts: PartsHere) -> Listing[SecretBody]:
+    """Which secrets a client has; the secrets themselves nobody can read."""
+    found = await identity.list_secrets(parts.database, by=by, client=id)
+    items = [SecretBody(id=secret.id, created=secret.created) for secret in found]
+    return Listing(items=items, next=None)
+
+
+@router.delete("/{id}/secrets/{secret}", status_code=204)
+async def remove_secret(id: str, secret: str, by: Admin, parts: PartsHere) -> None:
+    """No new token for this secret; tokens that it has got run out by themselves."""
+    await identity.remove_secret(parts.database, by=by, client=id, id=secret)
+    log().info("secret.removed", client=id, secret=secret, by=by.id)

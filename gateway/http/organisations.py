@@ -1,0 +1,74 @@
+"""`/v1/organisations`: who takes part."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from gateway import identity
+from gateway.http.deps import Admin, Caller, PartsHere, took_effect
+from gateway.http.fields import Body, Description, Title
+from gateway.http.paging import Listing, PageHere
+from gateway.telemetry import log
+
+router = APIRouter(prefix="/v1/organisations", tags=["organisations"])
+
+
+class NewOrganisation(Body):
+    """An organisation to be."""
+
+    name: Annotated[str, Field(pattern=identity.ORGANISATION_NAME, examples=["dukcapil"])]
+    title: Title
+    description: Description = ""
+
+
+class OrganisationBody(BaseModel):
+    """An organisation. Its event types start with `id.go.<name>.`"""
+
+    name: str
+    title: str
+    description: str
+    operator: bool = Field(description="whether it runs the bus")
+    created: datetime
+
+    @classmethod
+    def of(cls, organisation: identity.Organisation) -> "OrganisationBody":
+        """The body for a value."""
+        return cls(
+            name=organisation.name,
+            title=organisation.title,
+            description=organisation.description,
+            operator=organisation.operator,
+            created=organisation.created,
+        )
+
+
+@router.post("", status_code=201)
+async def create(
+    body: NewOrganisation, by: Admin, parts: PartsHere, response: Response
+) -> OrganisationBody:
+    """Let an organisation take part. For administrators of the operator."""
+    made = await identity.create_organisation(
+        parts.database, by=by, name=body.name, title=body.title, description=body.description
+    )
+    await took_effect(parts)
+    log().info("organisation.created", organisation=made.name, by=by.id)
+    response.headers["Location"] = f"{router.prefix}/{made.name}"
+    return OrganisationBody.of(made)
+
+
+@router.get("")
+async def list_all(by: Caller, parts: PartsHere, page: PageHere) -> Listing[OrganisationBody]:
+    """Every organisation, by name."""
+    found = await identity.list_organisations(
+        parts.database, limit=page.limit + 1, after=page.after
+    )
+    items, following = page.cut(found, lambda organisation: organisation.name)
+    return Listing(items=[OrganisationBody.of(item) for item in items], next=following)
+
+
+@router.get("/{name}")
+async def show(name: str, by: Caller, parts: PartsHere) -> OrganisationBody:
+    """One organisation."""
+    return OrganisationBody.of(await identity.find_organisation(parts.database, name))

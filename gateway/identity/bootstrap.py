@@ -1,0 +1,66 @@
+"""The first client of all: the one that makes the others."""
+
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from gateway.database import Database, Topic
+from gateway.errors import Conflict
+from gateway.identity.credentials import store_secret
+from gateway.identity.tables import ClientRow, OrganisationRow, SecretRow
+from gateway.identity.values import OPERATOR, ClientState, Role
+from gateway.settings import Settings
+
+ADMIN = f"{OPERATOR}-admin"
+
+
+async def bootstrap(database: Database, settings: Settings, reset: bool) -> tuple[str, SecretStr]:
+    """Make the operator's organisation and its administrator; the client id and its only secret.
+
+    With `reset` an existing administrator gets its rights back and a new secret in place of all
+    others. Raises Conflict without it, when there is one.
+    """
+    async with database.change(Topic.IDENTITY) as session:
+        if await session.get(OrganisationRow, OPERATOR) is None:
+            session.add(_operator())
+            await session.flush()
+        client = await session.get(ClientRow, ADMIN)
+        if client is None:
+            session.add(_administrator())
+            await session.flush()
+        elif reset:
+            await _restore(session, client)
+        else:
+            raise Conflict(f"{ADMIN} exists: ask for a reset to replace its secrets")
+        _, secret = store_secret(session, settings, ADMIN)
+    return ADMIN, secret
+
+
+async def _restore(session: AsyncSession, client: ClientRow) -> None:
+    client.state = ClientState.ACTIVE
+    client.roles = sorted({*client.roles, Role.ADMIN})
+    await session.execute(delete(SecretRow).where(col(SecretRow.client) == client.id))
+
+
+def _operator() -> OrganisationRow:
+    return OrganisationRow(
+        name=OPERATOR,
+        title="Nusabus",
+        description="Operates the national event bus",
+        operator=True,
+        created=datetime.now(UTC),
+    )
+
+
+def _administrator() -> ClientRow:
+    return ClientRow(
+        id=ADMIN,
+        organisation=OPERATOR,
+        title="Administrator of the bus",
+        roles=[Role.ADMIN],
+        state=ClientState.ACTIVE,
+        created=datetime.now(UTC),
+    )

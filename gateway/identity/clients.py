@@ -1,0 +1,105 @@
+"""Clients: an organisation's administrators manage its own, the operator's manage all.
+
+What is out of reach looks exactly like what does not exist.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from secrets import choice
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from gateway.database import Database, Topic
+from gateway.errors import Conflict, Forbidden, Invalid, NotFound
+from gateway.identity.tables import CLIENTS, ClientRow, OrganisationRow, client_of
+from gateway.identity.values import Client, ClientState, Role, is_key
+
+_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that are mistaken for one another
+_RANDOM = 16  # of those letters: 79 bits
+
+
+async def create_client(
+    database: Database, *, by: Client, organisation: str, title: str, roles: Collection[Role]
+) -> Client:
+    """Give an organisation one more client, without a secret yet.
+
+    Raises Forbidden for an organisation out of reach, Invalid for one that does not exist.
+    """
+    by.require(Role.ADMIN)
+    if not by.within_reach(organisation):
+        raise Forbidden("an administrator makes clients for its own organisation only")
+    async with database.change(Topic.IDENTITY) as session:
+        owner = await session.get(OrganisationRow, organisation) if is_key(organisation) else None
+        if owner is None:
+            raise Invalid(f"there is no organisation {organisation!r}", pointer="/organisation")
+        row = ClientRow(
+            id=f"{organisation}-{''.join(choice(_LETTERS) for _ in range(_RANDOM))}",
+            organisation=organisation,
+            title=title,
+            roles=sorted(set(roles)),
+            state=ClientState.ACTIVE,
+            created=datetime.now(UTC),
+        )
+        session.add(row)
+        return client_of(row, operator=owner.operator)
+
+
+async def list_clients(
+    database: Database, *, by: Client, organisation: str | None, limit: int, after: str | None
+) -> list[Client]:
+    """Clients within reach by id, from behind `after`; of one organisation when it is named."""
+    by.require(Role.ADMIN, Role.AUDITOR)
+    query = CLIENTS.order_by(col(ClientRow.id)).limit(limit)
+    if not by.operator:
+        query = query.where(col(ClientRow.organisation) == by.organisation)
+    if organisation is not None:
+        query = query.where(
+            col(ClientRow.organisation) == (organisation if is_key(organisation) else "")
+        )
+    if after is not None:
+        query = query.where(col(ClientRow.id) > after)
+    async with database.session() as session:
+        rows = await session.execute(query)
+        return [client_of(row, operator=operator) for row, operator in rows]
+
+
+async def find_client(database: Database, *, by: Client, id: str) -> Client:
+    """A client within reach. Raises NotFound."""
+    by.require(Role.ADMIN, Role.AUDITOR)
+    async with database.session() as session:
+        return await _value(session, await reachable(session, by, id))
+
+
+async def change_client(
+    database: Database,
+    *,
+    by: Client,
+    id: str,
+    title: str | None = None,
+    roles: Collection[Role] | None = None,
+    state: ClientState | None = None,
+) -> Client:
+    """Change what is given. Raises NotFound, or Conflict when an administrator would end itself."""
+    by.require(Role.ADMIN)
+    async with database.change(Topic.IDENTITY) as session:
+        row = await reachable(session, by, id)
+        row.title = row.title if title is None else title
+        row.roles = row.roles if roles is None else sorted(set(roles))
+        row.state = row.state if state is None else state
+        if row.id == by.id and (row.state != ClientState.ACTIVE or Role.ADMIN not in row.roles):
+            raise Conflict("you would lose your own rights: let another administrator do it")
+        return await _value(session, row)
+
+
+async def reachable(session: AsyncSession, by: Client, id: str) -> ClientRow:
+    """The row of a client that `by` may deal with. Raises NotFound, for whatever reason alike."""
+    row = await session.get(ClientRow, id) if is_key(id) else None
+    if row is None or not by.within_reach(row.organisation):
+        raise NotFound("no such client")
+    return row
+
+
+async def _value(session: AsyncSession, row: ClientRow) -> Client:
+    organisation = await session.get_one(OrganisationRow, row.organisation)
+    return client_of(row, operator=organisation.operator)

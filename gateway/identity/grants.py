@@ -1,0 +1,84 @@
+"""Grants: an organisation opens its own types to others; the operator may open any."""
+
+from datetime import UTC, datetime
+from secrets import token_hex
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from gateway import typepattern
+from gateway.database import Database, Topic
+from gateway.errors import Conflict, Forbidden, NotFound
+from gateway.identity.tables import GrantRow, OrganisationRow, grant_of
+from gateway.identity.values import Action, Client, Grant, Role, is_key, namespace
+
+
+async def create_grant(
+    database: Database, *, by: Client, organisation: str, action: Action, type: str
+) -> Grant:
+    """Permit an organisation to act on the types under a pattern.
+
+    Raises Invalid for a bad pattern, Forbidden outside of the caller's own types, NotFound for the
+    organisation, Conflict when the very same grant exists.
+    """
+    by.require(Role.ADMIN)
+    typepattern.parse(type)
+    if not _may_give(by, type):
+        raise Forbidden(f"you may grant access to types under {namespace(by.organisation)} only")
+    async with database.change(Topic.IDENTITY) as session:
+        if not is_key(organisation) or await session.get(OrganisationRow, organisation) is None:
+            raise NotFound("no such organisation")
+        same = select(GrantRow).where(
+            col(GrantRow.organisation) == organisation,
+            col(GrantRow.action) == action,
+            col(GrantRow.type) == type,
+        )
+        if (await session.execute(same)).scalar_one_or_none() is not None:
+            raise Conflict(f"{organisation} is granted to {action} {type} already")
+        row = GrantRow(
+            id=token_hex(8),
+            organisation=organisation,
+            action=action,
+            type=type,
+            granted_by=by.id,
+            created=datetime.now(UTC),
+        )
+        session.add(row)
+        return grant_of(row)
+
+
+async def list_grants(
+    database: Database, *, by: Client, organisation: str, limit: int, after: str | None
+) -> list[Grant]:
+    """What an organisation was granted, by id, from behind `after`.
+
+    Its own clients and the operator's see all of it, an administrator or auditor of another
+    organisation what concerns its own types. Raises Forbidden to the rest, and NotFound.
+    """
+    outside = not by.within_reach(organisation)
+    if outside or by.organisation != organisation:
+        by.require(Role.ADMIN, Role.AUDITOR)
+    query = select(GrantRow).where(col(GrantRow.organisation) == organisation)
+    if outside:
+        query = query.where(col(GrantRow.type).startswith(f"id.go.{by.organisation}."))
+    if after is not None:
+        query = query.where(col(GrantRow.id) > after)
+    async with database.session() as session:
+        if not is_key(organisation) or await session.get(OrganisationRow, organisation) is None:
+            raise NotFound("no such organisation")
+        rows = await session.execute(query.order_by(col(GrantRow.id)).limit(limit))
+        return [grant_of(row) for row in rows.scalars()]
+
+
+async def remove_grant(database: Database, *, by: Client, organisation: str, id: str) -> None:
+    """Take a grant back. Raises NotFound, also for one that the caller could not have given."""
+    by.require(Role.ADMIN)
+    async with database.change(Topic.IDENTITY) as session:
+        row = await session.get(GrantRow, id) if is_key(id) else None
+        if row is None or row.organisation != organisation or not _may_give(by, row.type):
+            raise NotFound("no such grant")
+        await session.delete(row)
+
+
+def _may_give(by: Client, type: str) -> bool:
+    return by.operator or typepattern.covers(namespace(by.organisation), type)

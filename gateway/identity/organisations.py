@@ -1,0 +1,50 @@
+"""Organisations: made by the operator, known to all who take part."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from gateway.database import Database, Topic
+from gateway.errors import Conflict, NotFound
+from gateway.identity.tables import OrganisationRow, organisation_of
+from gateway.identity.values import Client, Organisation, Role, is_key
+
+
+async def create_organisation(
+    database: Database, *, by: Client, name: str, title: str, description: str
+) -> Organisation:
+    """Let an organisation take part. Raises Forbidden, or Conflict when the name is taken."""
+    by.require_operator(Role.ADMIN)
+    async with database.change(Topic.IDENTITY) as session:
+        if await session.get(OrganisationRow, name) is not None:
+            raise Conflict(f"there is an organisation {name} already")
+        row = OrganisationRow(
+            name=name,
+            title=title,
+            description=description,
+            operator=False,
+            created=datetime.now(UTC),
+        )
+        session.add(row)
+        return organisation_of(row)
+
+
+async def list_organisations(
+    database: Database, *, limit: int, after: str | None
+) -> list[Organisation]:
+    """Organisations by name, from behind `after`."""
+    query = select(OrganisationRow).order_by(col(OrganisationRow.name)).limit(limit)
+    if after is not None:
+        query = query.where(col(OrganisationRow.name) > after)
+    async with database.session() as session:
+        return [organisation_of(row) for row in (await session.execute(query)).scalars()]
+
+
+async def find_organisation(database: Database, name: str) -> Organisation:
+    """The organisation of that name. Raises NotFound."""
+    async with database.session() as session:
+        row = await session.get(OrganisationRow, name) if is_key(name) else None
+    if row is None:
+        raise NotFound("no such organisation")
+    return organisation_of(row)

@@ -1,0 +1,154 @@
+"""Accept or refuse events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway import jsontext
+from gateway.contracts import Catalogue, Judge, Pattern
+from gateway.errors import (
+    BacklogFull,
+    ContractViolation,
+    Forbidden,
+    IdentifierReused,
+    Invalid,
+    Malformed,
+    Refused,
+    Violation,
+)
+from gateway.event import Event
+from gateway.identity import Client, Directory
+from gateway.journal import Candidate, Place, Writer
+from gateway.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a publisher gets: the event is stored durably at this place."""
+
+    id: str
+    source: str
+    shard: int
+    sequence: int
+    recorded: datetime
+    digest: bytes
+    duplicate: bool
+
+
+class Intake:
+    """The rules by which events come in."""
+
+    def __init__(
+        self,
+        directory: Snapshot[Directory],
+        catalogue: Snapshot[Catalogue],
+        writer: Writer,
+        *,
+        backlog_limit: int,
+    ) -> None:
+        self.backlog = 0
+        """Entries that wait for the relay, as of the last look."""
+        self._directory = directory
+        self._catalogue = catalogue
+        self._writer = writer
+        self._backlog_limit = backlog_limit
+
+    async def publish(self, event: Event, sender: Client) -> Receipt:
+        """Accept one event. Once this returns the event is durable; before, nothing was promised.
+
+        Raises Forbidden, ContractViolation, Invalid, IdentifierReused; BacklogFull or
+        JournalUnavailable where the event may be good, but the bus is not.
+        """
+        self.require_capacity()
+        candidate = self.judge(event, sender)
+        (place,) = await self._writer.append((candidate,))
+        return _receipt(event, place)
+
+    async def publish_each(
+        self, events: Sequence[Event | Refused], sender: Client
+    ) -> list[Receipt | Refused]:
+        """Judge each event on its own and store those that are good; answers in the same order."""
+        self.require_capacity()
+        judged = [self._try(event, sender) for event in events]
+        candidates = [each for each in judged if isinstance(each, Candidate)]
+        places = iter(await self._writer.append(candidates) if candidates else ())
+        return [
+            _attempt(each.event, next(places)) if isinstance(each, Candidate) else each
+            for each in judged
+        ]
+
+    async def publish_all(
+        self, events: Sequence[Event | Refused], sender: Client
+    ) -> list[Receipt | Refused]:
+        """Store all events in one commit, or none when any is refused."""
+        self.require_capacity()
+        judged = [self._try(event, sender) for event in events]
+        candidates = [each for each in judged if isinstance(each, Candidate)]
+        if len(candidates) < len(judged):
+            return [each for each in judged if isinstance(each, Refused)]
+        places = await self._writer.append(candidates, atomic=True)
+        return [_receipt(c.event, place) for c, place in zip(candidates, places, strict=True)]
+
+    def judge(self, event: Event, sender: Client) -> Candidate:
+        """Whether this client may say this, and whether it is valid."""
+        catalogue = self._catalogue.value
+        contract = catalogue.contract(event.type)
+        if contract is None or not self._directory.value.may_publish(
+            sender, event.type, contract.owner
+        ):
+            raise Forbidden(
+                "no contract of this type that you may publish: check the type, or ask its owner "
+                "for a grant"
+            )
+        if contract.pattern is Pattern.REQUEST_REPLY:
+            raise Invalid(
+                f"{event.type} is a request: it is asked for its reply, not published",
+                pointer="type",
+            )
+        judge = catalogue.judge(event.type)
+        judge.require(_document(event, judge))
+        return Candidate(event, sender.id, judge.version)
+
+    def require_capacity(self) -> None:
+        """Raises BacklogFull while the relay is too far behind."""
+        if self.backlog >= self._backlog_limit:
+            raise BacklogFull("the bus is too far behind to accept more: try again later")
+
+    def _try(self, event: Event | Refused, sender: Client) -> Candidate | Refused:
+        if isinstance(event, Refused):
+            return event
+        try:
+            return self.judge(event, sender)
+        except Refused as error:
+            return error
+
+
+def _document(event: Event, judge: Judge) -> object:
+    """The data as the value that the schema judges."""
+    if event.data is None or event.binary:
+        missing = Violation("", "type", "the event must carry JSON data")
+        raise ContractViolation(judge.type, judge.version, (missing,), 1)
+    try:
+        return jsontext.parse(event.data)
+    except Malformed as error:
+        where = f"data{error.pointer or ''}"
+        raise Malformed(f"in data: {error}", pointer=where, byte=error.byte) from None
+
+
+def _attempt(event: Event, place: Place) -> Receipt | Refused:
+    try:
+        return _receipt(event, place)
+    except IdentifierReused as error:
+        return error
+
+
+def _receipt(event: Event, place: Place) -> Receipt:
+    if place.digest != event.digest:
+        raise IdentifierReused(event.source, event.id)
+    return Receipt(
+        event.id, event.source, place.shard, place.sequence, place.recorded, place.digest,
+        place.duplicate,
+    )  # fmt: skip
+
+
+

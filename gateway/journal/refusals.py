@@ -1,0 +1,147 @@
+"""Refusals: what was not accepted, and why. Kept as evidence, without the data."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from gateway.database import OUTAGES
+from gateway.errors import JournalUnavailable, Violation
+from gateway.journal import sql
+
+WAITING = 10_000  # refusals that may wait to be written; each is at most a few kilobytes
+_NOT_KEPT = "the refusal could not be recorded: try again"
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Violation]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Who sent what and why it was refused. `digest` is that of the bytes that were sent."""
+
+    client: str
+    organisation: str
+    type: str | None
+    source: str | None
+    id: str | None
+    reason: str
+    detail: str
+    violations: tuple[Violation, ...]
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRefusal:
+    """A refusal with its number and time."""
+
+    number: int
+    recorded: datetime
+    refusal: Refusal
+
+
+class Refusals:
+    """Writes refusals in groups through a connection of its own, and lists them."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        pool: asyncpg.Pool,
+        *,
+        timeout: float,
+    ) -> None:
+        self._connect = connect
+        self._pool = pool
+        self._timeout = timeout
+        self._waiting: list[tuple[Sequence[Refusal], asyncio.Future[None]]] = []
+        self._gathered = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run(), name="refusals")
+
+    async def close(self) -> None:
+        """Stop writing; what is not written yet fails for its caller."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        _answer(self._waiting, JournalUnavailable(_NOT_KEPT))
+
+    async def record(self, refusals: Sequence[Refusal]) -> None:
+        """Keep them. Raises JournalUnavailable when that is not certain."""
+        if sum(len(each) for each, _ in self._waiting) + len(refusals) > WAITING:
+            raise JournalUnavailable(_NOT_KEPT)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((refusals, done))
+        self._gathered.set()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await done
+        except TimeoutError:
+            raise JournalUnavailable(_NOT_KEPT) from None
+
+    async def page(
+        self,
+        organisation: str | None,
+        *,
+        before: int,
+        type: str | None,
+        reason: str | None,
+        limit: int,
+    ) -> list[RecordedRefusal]:
+        """Refusals, the newest first, of one organisation or of all."""
+        try:
+            rows = await self._pool.fetch(
+                sql.REFUSALS, organisation, before, type, reason, limit, timeout=self._timeout
+            )
+        except OUTAGES as error:
+            raise JournalUnavailable("the journal does not answer: try again") from error
+        return [
+            RecordedRefusal(row[0], row[1], Refusal(*row[2:9], tuple(_decode(row[9])), row[10]))
+            for row in rows
+        ]
+
+    async def _run(self) -> None:
+        connection: asyncpg.Connection | None = None
+        try:
+            while True:
+                await self._gathered.wait()
+                self._gathered.clear()
+                group, self._waiting = self._waiting, []
+                try:
+                    if connection is None or connection.is_closed():
+                        connection = await self._connect()
+                    await connection.execute(
+                        sql.REFUSE, *_columns(group), timeout=self._timeout
+                    )
+                    _answer(group, None)
+                except OUTAGES:
+                    _answer(group, JournalUnavailable(_NOT_KEPT))
+        finally:
+            if connection is not None:
+                connection.terminate()
+
+
+def _columns(group: Sequence[tuple[Sequence[Refusal], object]]) -> list[list[object]]:
+    rows = [
+        (r.client, r.organisation, r.type, r.source, r.id, r.reason, r.detail,
+         _encode(r.violations).decode(), r.digest)
+        for refusals, _ in group
+        for r in refusals
+    ]  # fmt: skip
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _answer(
+    group: Sequence[tuple[object, "asyncio.Future[None]"]], error: Exception | None
+) -> None:
+    for _, done in group:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

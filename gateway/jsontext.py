@@ -1,0 +1,275 @@
+"""Strict JSON text (RFC 8259, I-JSON RFC 7493): read once, exactly, and refused on any doubt.
+
+Refused are text that is not UTF-8 or starts with a byte order mark, nesting beyond a limit, a
+member that stands twice in one object, NaN and infinities, lone surrogates, and numbers that an
+IEEE 754 double cannot hold, because a receiver that uses doubles would read something else.
+
+Clean text is recognised with a few passes in C. Only where such a proof fails does an exact and
+slower reader look again; it alone decides, and says what is wrong and where.
+"""
+
+import json
+from array import array
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, cast
+
+import msgspec
+from msgspec import Raw
+
+from gateway.errors import Malformed, TooLarge
+
+DEPTH = 64
+NUMBER_LENGTH = 400  # characters of one number as it is written
+NUMBER_EXPONENT = (
+    308  # every number is below 1e308 (a double ends at 1.8e308), or 0, or above 1e-308
+)
+
+_BOUND = 10**NUMBER_EXPONENT
+_POINTER_LENGTH = 512  # characters of a pointer in an error
+_SPACE = b" \t\n\r"
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_STEP = bytes.maketrans(b"[]", b"\x01\xff")  # as signed bytes: one down, one up
+_PLAIN = bytes(byte for byte in range(256) if byte not in b'"[]{}')
+_PEELS = 8
+
+
+def require_strict(raw: bytes, *, depth: int = DEPTH) -> None:
+    """Refuse text that nests deeper than `depth`, before any value of it is built.
+
+    Raises Malformed. It does not tell whether the text is JSON at all: `parse` does.
+    """
+    if raw.count(b"{") + raw.count(b"[") > depth and _nesting(raw) > depth:
+        raise Malformed(f"the JSON text nests deeper than {depth} levels: flatten it")
+
+
+def parse(raw: bytes, *, depth: int = DEPTH) -> Any:
+    """The value of a JSON text: integers as int, all other numbers as Decimal, exactly as written.
+
+    Raises Malformed with the byte or the JSON pointer of the fault.
+    """
+    require_strict(raw, depth=depth)
+    try:
+        value = _READER.decode(raw)
+        # A colon stands after every member name, so when there are no more colons behind quotes
+        # than members that were kept, no member was dropped for another of its name.
+        if _names(raw) == _members_below((value,)):
+            return value
+    except (ValueError, ArithmeticError, RecursionError):
+        pass
+    return _checked(_exact(raw), None)
+
+
+def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
+    """The members of an object as text, no name twice; their values are not read yet.
+
+    `nested` names the member that may hold objects itself. All of the text is proven to be UTF-8.
+    Raises Malformed.
+    """
+    if not raw.isascii():
+        _text(raw)
+    try:
+        found = _OBJECT.decode(raw)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise _not_a("object", raw, error) from None
+    below = found.get(nested)
+    if _names(raw) - (0 if below is None else _names(bytes(below))) != len(found):
+        _require_distinct(cast("_Members", _exact(raw)))
+    return found
+
+
+def elements(raw: bytes, *, limit: int) -> list[Raw]:
+    """The elements of an array as text, unread. Raises Malformed, or TooLarge above `limit`."""
+    try:
+        found = msgspec.structs.astuple(_array(limit + 1).decode(raw))
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise _not_a("array", raw, error) from None
+    if found[limit] is not None:
+        raise TooLarge(f"the array has more than {limit} elements: send the rest separately")
+    return [element for element in found if element is not None]
+
+
+def _nesting(raw: bytes) -> int:
+    """How deep JSON text nests, in a fixed number of linear passes.
+
+    Escapes go first, then all but quotes and brackets. A pair of neighbouring quotes changes
+    nothing about which bracket lies inside a string, so pairs vanish, and the quotes that remain
+    enclose brackets that are text.
+    """
+    if b"\\" in raw:
+        raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = raw.translate(_SQUARE, _PLAIN).replace(b'""', b"")
+    if b'"' in brackets:
+        brackets = b"".join(brackets.split(b'"')[::2])
+    rest = brackets
+    for level in range(_PEELS):
+        peeled = rest.replace(b"[]", b"")
+        if len(peeled) == len(rest):  # no pair left: what is open here is never closed
+            return level + rest.count(b"[")
+        rest = peeled
+    return max(accumulate(array("b", brackets.translate(_STEP))), default=0)
+
+
+def _names(raw: bytes) -> int:
+    """At least how many member names the text holds: more only where a string has `":` in it."""
+    return raw.translate(None, _SPACE).count(b'":')
+
+
+def _members_below(values: Iterable[Any]) -> int:
+    """How many object members there are. Raises ValueError for an integer out of bounds."""
+    found = 0
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            continue
+        if kind is dict:
+            found += len(value) + _members_below(value.values())
+        elif kind is list:
+            found += _members_below(value)
+        elif kind is int and not -_BOUND < value < _BOUND:
+            raise ValueError
+    return found
+
+
+def _decimal(text: str) -> Decimal:
+    """A number with a fraction or an exponent. Raises ValueError out of bounds."""
+    if len(text) > NUMBER_LENGTH:
+        raise ValueError
+    value = Decimal(text)
+    if not -NUMBER_EXPONENT <= value.adjusted() < NUMBER_EXPONENT:
+        raise ValueError
+    return value
+
+
+_READER = msgspec.json.Decoder(float_hook=_decimal)
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+
+
+@lru_cache(maxsize=8)
+def _array(size: int) -> msgspec.json.Decoder[Any]:
+    """Reads the first `size` elements of an array and passes over the others.
+
+    A list of Raw would hold all of them, however many, before anybody could count.
+    """
+    fields = [(f"element{number}", Raw, None) for number in range(size)]
+    return msgspec.json.Decoder(msgspec.defstruct("Elements", fields, array_like=True))
+
+
+# The exact reader.
+
+
+class _Members(list[tuple[str, Any]]):
+    """An object as its members in the order of the text, repeated names included."""
+
+
+class _Fault(str):
+    """Stands in the tree for a value that is refused, so that its place can be told."""
+
+    __slots__ = ()
+
+
+_Path = tuple["_Path | None", str | int]
+
+
+def _number(text: str) -> Decimal | _Fault:
+    try:
+        return _decimal(text)
+    except (ValueError, ArithmeticError):
+        return _Fault("the number is out of range: no double holds it")
+
+
+def _integer(text: str) -> int | _Fault:
+    if len(text) <= NUMBER_LENGTH and -_BOUND < (value := int(text)) < _BOUND:
+        return value
+    return _Fault("the number is out of range: no double holds it")
+
+
+_EXACT = json.JSONDecoder(
+    object_pairs_hook=_Members,
+    parse_float=cast("Any", _number),
+    parse_int=cast("Any", _integer),
+    parse_constant=lambda name: _Fault(f"{name} is not JSON"),
+)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("the JSON text is not UTF-8", byte=error.start) from None
+
+
+def _exact(raw: bytes) -> Any:
+    """The tree of a JSON text, with objects as _Members. Raises Malformed for its syntax."""
+    text = _text(raw)
+    if text.startswith("\ufeff"):
+        raise Malformed("the JSON text starts with a byte order mark: leave it out", byte=0)
+    try:
+        return _EXACT.decode(text)
+    except json.JSONDecodeError as error:
+        reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
+        raise Malformed(f"not JSON: {reason}", byte=len(text[: error.pos].encode())) from None
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _checked(tree: Any, path: _Path | None) -> Any:
+    """The value of an exact tree. Raises Malformed with the pointer of the first fault."""
+    if isinstance(tree, _Members):
+        _require_distinct(tree, path)
+        return {_sound(name, (path, name)): _checked(value, (path, name)) for name, value in tree}
+    if isinstance(tree, list):
+        return [_checked(value, (path, index)) for index, value in enumerate(tree)]
+    if isinstance(tree, _Fault):
+        raise Malformed(str(tree), pointer=_pointer(path))
+    return _sound(tree, path) if isinstance(tree, str) else tree
+
+
+def _sound(text: str, path: _Path | None) -> str:
+    """The text itself, free of lone surrogates. Raises Malformed."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Malformed(
+            "a \\u escape names half of a surrogate pair, which is no character",
+            pointer=_pointer(path),
+        ) from None
+    return text
+
+
+def _require_distinct(found: _Members, path: _Path | None = None) -> None:
+    seen: set[str] = set()
+    for name, _ in found:
+        if name in seen:
+            raise Malformed(
+                "the member stands twice in one object: receivers would disagree on which counts",
+                pointer=_pointer((path, name)),
+            )
+        seen.add(name)
+
+
+def _pointer(path: _Path | None) -> str:
+    """The JSON pointer (RFC 6901) of a path, cut where it gets too long to be read."""
+    steps: list[str] = []
+    while path is not None:
+        path, step = path
+        cut = str(step)[:_POINTER_LENGTH].replace("~", "~0").replace("/", "~1")
+        steps.append("/" + cut.encode(errors="backslashreplace").decode())
+    return "".join(reversed(steps))[:_POINTER_LENGTH]
+
+
+def _too_deep() -> Malformed:
+    return Malformed("the JSON text nests too deep: flatten it")
+
+
+def _not_a(kind: str, raw: bytes, error: ValueError) -> Malformed:
+    """Why the text could not be split: another kind of value, or a fault that is looked for."""
+    if not isinstance(error, msgspec.ValidationError):
+        _exact(raw)
+    return Malformed(f"the JSON text must be an {kind}", pointer="")

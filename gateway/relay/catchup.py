@@ -1,0 +1,144 @@
+"""Sends one subscription what it missed of one shard, into its queue alone.
+
+    journal   |=========|==============|--------------->
+              start     position       read (the pump)
+
+It runs beside the pump until it is close behind. Then the pump stops reading for a moment, lets it
+complete, and from there on adds the queue to the routes of everything that it reads (see
+Pump._join_arrived). So there is neither a gap nor a change of order at the seam.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.amqp import Lane, names
+from gateway.contracts import Pattern
+from gateway.database import Database
+from gateway.errors import Unavailable
+from gateway.journal import Entry, Lead, LeadLost, Position, Reader
+from gateway.relay.control import Control
+from gateway.relay.outgoing import outgoing
+from gateway.relay.routes import Route
+from gateway.relay.window import Ticket, Window
+from gateway.subscriptions import Progress, Subscription
+from gateway.subscriptions import progress as places
+
+WINDOW = 500  # entries on their way at once: the present goes first
+WINDOW_BYTES = 8 << 20
+SPAN = 20_000  # numbers looked through by one query, so that rare types do not make it endless
+NEAR = 500  # numbers behind the pump at which it may be asked to wait
+RETRY = 0.5
+
+
+class CatchUp:
+    """One subscription catching up in one shard."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        lead: Lead,
+        position: int,
+        *,
+        lane: Lane,
+        reader: Reader,
+        database: Database,
+        control: Control,
+        arrived: Callable[[], None],
+    ) -> None:
+        self.subscription = subscription
+        self.position = position
+        self.near = False
+        self._lead = lead
+        self._lane = lane
+        self._reader = reader
+        self._database = database
+        self._control = control
+        self._arrived = arrived
+        self._queue = names.queue(*subscription.key)
+        self._exchange = names.COMMANDS if subscription.point_to_point else names.EVENTS
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, tasks: asyncio.TaskGroup, head: Callable[[], int]) -> None:
+        """Begin; `head` is how far the pump has read."""
+        self._task = tasks.create_task(self._run(head))
+
+    def cancel(self) -> None:
+        """End without more ado; the position noted last is where another may go on."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self, head: Callable[[], int]) -> None:
+        while self._lead:
+            try:
+                until = head()
+                if until > self.position:
+                    await self._advance(min(until, self.position + SPAN))
+                    await self._note()
+                self.near = 0 <= head() - self.position <= NEAR
+                if self.near:
+                    self._arrived()
+                    return
+                if head() < self.position:
+                    await asyncio.sleep(RETRY)
+            except Unavailable:
+                await asyncio.sleep(RETRY)
+
+    async def complete(self, until: int) -> bool:
+        """Go the rest of the way. False if `until` lies before what the subscription wants."""
+        if self.position < until:
+            await self._advance(until)
+        return self.position == until
+
+    async def _note(self) -> None:
+        async with self._database.session() as session:
+            await self._lead.fence(session)
+            await places.move(
+                session, self.subscription, self._lead.shard, Progress(self.position, False)
+            )
+
+    async def _advance(self, until: int) -> None:
+        """Send everything up to `until` and wait for the confirms."""
+        place = Position(self.position)
+        while place.sequence < until:
+            entries = await self._reader.matching(
+                self._lead.shard, place, until=until,
+                types=self.subscription.type_expression, limit=WINDOW,
+            )  # fmt: skip
+            await self._deliver([entry for entry in entries if self._is_for_it(entry)])
+            last = entries[-1].sequence if len(entries) == WINDOW else until
+            place = Position(last, entries[-1].recorded) if entries else Position(until)
+            if last == until:
+                place = Position(until)
+            self.position = place.sequence
+
+    def _is_for_it(self, entry: Entry) -> bool:
+        """A pattern of types is not meant to reach what travels another way."""
+        contract = self._control.catalogue.contract(entry.event.type)
+        wanted = (
+            Pattern.POINT_TO_POINT if self.subscription.point_to_point else Pattern.PUBLISH_SUBSCRIBE
+        )
+        return contract is not None and contract.pattern is wanted
+
+    async def _deliver(self, entries: list[Entry]) -> None:
+        """Send in order per key and wait until everything is in the queue."""
+        window = Window(Position(self.position), entries=WINDOW, size=WINDOW_BYTES)
+        key = names.private_key(self._queue)
+        for entry in entries:
+            contract = self._control.catalogue.contract(entry.event.type)
+            classification = contract.classification.value if contract else None
+            ticket = Ticket(
+                window, Position(entry.sequence, entry.recorded), entry.event.ordering_key
+            )
+            route = Route(self._exchange, classification, (), (self.subscription,))
+            ticket.message = outgoing(entry, route, ticket, key)
+            window.add(ticket)
+        window.changed.set()
+        while len(window):
+            await window.changed.wait()
+            window.changed.clear()
+            for ticket in window.returned:  # its queue is being repaired
+                asyncio.get_running_loop().call_later(RETRY, window.resend, ticket)
+            window.returned = []
+            if not self._lead:
+                raise LeadLost(self._lead.shard)
+            await self._lane.send(window.take())

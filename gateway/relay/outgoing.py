@@ -1,0 +1,25 @@
+"""The message that carries an entry."""
+
+from gateway.amqp import Outgoing, message
+from gateway.journal import Entry
+from gateway.relay.routes import Route
+from gateway.relay.window import Ticket
+
+
+def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Outgoing:
+    """The message that carries an entry."""
+    event = entry.event
+    sequence = f"{entry.shard:02}-{entry.sequence:016}"
+    recorded = rfc3339(entry)
+    return Outgoing(
+        route.exchange, routing_key, True, route.bcc,
+        message.body(event, sequence, recorded, route.classification),
+        event.id,
+        message.headers(event, sequence, recorded, route.classification),
+        ticket,
+    )  # fmt: skip
+
+
+def rfc3339(entry: Entry) -> str:
+    """When an entry was recorded, as RFC 3339 in UTC."""
+    return f"{entry.recorded.replace(tzinfo=None).isoformat()}Z"

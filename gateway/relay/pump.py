@@ -1,0 +1,247 @@
+"""Moves one shard of the journal to RabbitMQ, in order, at least once."""
+
+import asyncio
+
+from gateway.amqp import Lane
+from gateway.database import Database, Topic
+from gateway.errors import Unavailable
+from gateway.journal import Entry, Lead, LeadLost, Position, Reader
+from gateway.relay.catchup import CatchUp
+from gateway.relay.control import Control
+from gateway.relay.outgoing import outgoing
+from gateway.relay.routes import Routes
+from gateway.relay.window import Ticket, Window
+from gateway.subscriptions import Key, Progress, State, Subscription
+from gateway.subscriptions import progress as places
+from gateway.telemetry import log
+
+READ = 500  # entries in one query
+WINDOW_BYTES = 32 << 20
+RETRY = 0.5  # seconds until the journal is asked again after an outage
+
+
+class Pump:
+    """One lead at work on one lane. A new lane or lead gets a new pump."""
+
+    def __init__(
+        self,
+        lead: Lead,
+        lane: Lane,
+        *,
+        reader: Reader,
+        database: Database,
+        control: Control,
+        window: int,
+    ) -> None:
+        self.lead = lead
+        self.window = Window(lead.reached, entries=window, size=WINDOW_BYTES)
+        self.heads = asyncio.Event()
+        self._read = lead.reached
+        self._lane = lane
+        self._reader = reader
+        self._database = database
+        self._control = control
+        self._joined: dict[Key, Subscription] = {}
+        self._catching: dict[tuple[Key, int], CatchUp] = {}
+        self._seen: object = None
+        self._routes: Routes
+        self._finishing = False
+
+    def finish(self) -> None:
+        """Read nothing more, and end once all that was read is settled."""
+        self._finishing = True
+        self.window.changed.set()
+        self.heads.set()
+
+    def note_reached(self) -> None:
+        """Let the lead know up to where everything is confirmed."""
+        self.lead.reached = self.window.cursor
+
+    def new_head(self, sequence: int) -> bool:
+        """The shard now reaches up to here; True if that is further than was read."""
+        if sequence > self._read.sequence:
+            self.heads.set()
+            return True
+        return False
+
+    async def run(self) -> None:
+        """Work until the lead is lost, the lane dies (BrokerUnavailable) or `finish`."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._send())
+                await self._follow(tasks)
+                for catch_up in self._catching.values():
+                    catch_up.cancel()
+                await self._settle_rest()
+                raise _Ended
+        except* (_Ended, LeadLost):
+            pass
+
+    async def _follow(self, tasks: asyncio.TaskGroup) -> None:
+        while self.lead and not self._finishing:
+            try:
+                await self._repair_returned()
+                await self._apply_changes(tasks)
+                await self._join_arrived()
+                if not await self._fill():
+                    await self._wait()
+            except Unavailable as error:
+                log().warning("relay.waits", shard=self.lead.shard, reason=str(error))
+                await asyncio.sleep(RETRY)
+
+    async def _settle_rest(self) -> None:
+        while self.lead and len(self.window):
+            await self._repair_returned()
+            self.window.changed.clear()
+            await _either(self.window.changed, 0.1)
+
+    async def _fill(self) -> bool:
+        """Read on as far as there is room; False if there was nothing to do."""
+        room = min(self.window.room, READ)
+        if room == 0:
+            self.window.changed.clear()
+            if self.window.room == 0:
+                await _either(self.window.changed, 0.1)
+            return True
+        self.heads.clear()
+        entries = await self._reader.after(self.lead.shard, self._read, limit=room)
+        for entry in entries:
+            self._take_in(entry)
+        if entries:
+            self._read = Position(entries[-1].sequence, entries[-1].recorded)
+            self.window.changed.set()
+        return bool(entries)
+
+    def _take_in(self, entry: Entry) -> None:
+        position = Position(entry.sequence, entry.recorded)
+        route = self._routes.route(entry.event.type)
+        if route is None:
+            self.window.skip(position)
+            return
+        ticket = Ticket(self.window, position, entry.event.ordering_key)
+        ticket.message = outgoing(entry, route, ticket, entry.event.type)
+        self.window.add(ticket)
+
+    async def _send(self) -> None:
+        window = self.window
+        while True:
+            await window.changed.wait()
+            window.changed.clear()
+            messages = window.take()
+            if messages and self.lead:
+                await self._lane.send(messages)
+            elif messages:
+                raise LeadLost(self.lead.shard)
+
+    async def _wait(self) -> None:
+        """Until the shard grows, the control plane changes or a catch-up arrives."""
+        if not self.window.returned:
+            await _either(self.heads, self._control.poll)
+
+    async def _apply_changes(self, tasks: asyncio.TaskGroup) -> None:
+        """Follow the control plane: routes, and who is catching up."""
+        now = self._control.versions()
+        if now == self._seen:
+            return
+        subscriptions = self._control.subscriptions.all
+        catching = {(s.key, s.generation): s for s in subscriptions if s.state is State.CATCHING_UP}
+        for known in set(self._catching) - set(catching):
+            self._catching.pop(known).cancel()
+        self._joined = {
+            key: s for key, s in self._joined.items() if (key, s.generation) in catching
+        }
+        for name, subscription in catching.items():
+            if name not in self._catching and subscription.key not in self._joined:
+                await self._begin(subscription, tasks)
+        self._seen = now
+        self._make_routes()
+
+    async def _begin(self, subscription: Subscription, tasks: asyncio.TaskGroup) -> None:
+        async with self._database.session() as session:
+            progress = await places.progress(session, subscription, self.lead.shard)
+        if progress is None:
+            return  # it has moved on meanwhile: the snapshot will say so
+        if progress.joined:
+            self._joined[subscription.key] = subscription
+            return
+        catch_up = CatchUp(
+            subscription, self.lead, progress.position,
+            lane=self._lane, reader=self._reader, database=self._database,
+            control=self._control, arrived=self.heads.set,
+        )  # fmt: skip
+        self._catching[subscription.key, subscription.generation] = catch_up
+        catch_up.start(tasks, self._read_sequence)
+
+    def _read_sequence(self) -> int:
+        return self._read.sequence
+
+    def _make_routes(self) -> None:
+        self._routes = Routes(
+            self._control.catalogue, self._control.subscriptions.all, list(self._joined.values())
+        )
+
+    async def _join_arrived(self) -> None:
+        """Let those who have caught up with us have everything from here on.
+
+        Nothing is read between the end of their catching up and the moment their queue is on the
+        routes; and that they joined is durable before anything is sent on those routes.
+        """
+        for name, catch_up in list(self._catching.items()):
+            if not catch_up.near:
+                continue
+            if not await catch_up.complete(self._read.sequence):
+                continue
+            subscription = catch_up.subscription
+            async with self._database.session() as session:
+                await self.lead.fence(session)
+                joined = await places.move(
+                    session, subscription, self.lead.shard,
+                    Progress(max(catch_up.position, self._read.sequence), True),
+                )  # fmt: skip
+            self._catching.pop(name).cancel()
+            if joined:
+                self._joined[subscription.key] = subscription
+                self._make_routes()
+                log().info(
+                    "relay.joined", shard=self.lead.shard, sequence=self._read.sequence,
+                    organisation=subscription.organisation, subscription=subscription.name,
+                )  # fmt: skip
+
+    async def _repair_returned(self) -> None:
+        """Messages came back: whoever should have got them catches up from where it was sound."""
+        returned, self.window.returned = self.window.returned, []
+        if not returned:
+            return
+        missed: dict[Key, Subscription] = {}
+        for ticket in returned:
+            assert ticket.message is not None  # noqa: S101 - kept until it is settled
+            route = self._routes.route(ticket.message.routing_key)
+            missed.update({s.key: s for s in (route.audience if route else ())})
+        try:
+            async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+                await self.lead.fence(session)
+                for subscription in missed.values():
+                    await places.repair(session, subscription, emptied=True)
+        except BaseException:
+            self.window.returned += returned
+            raise
+        self.lead.returned += len(returned)
+        log().warning(
+            "relay.returned", shard=self.lead.shard, count=len(returned),
+            subscriptions=["/".join(key) for key in missed],
+        )  # fmt: skip
+        await self._control.refresh()
+        self.window.forgive(returned)
+
+
+class _Ended(Exception):
+    """Ends the task group of a pump that is done."""
+
+
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but no longer than that."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

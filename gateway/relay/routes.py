@@ -1,0 +1,56 @@
+"""Where an event goes: which exchange, and which queues beside those bound to its type."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gateway.amqp import names
+from gateway.contracts import Catalogue, Pattern
+from gateway.subscriptions import State, Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`bcc` are private keys of subscriptions that have caught up and are not yet bound.
+
+    `audience` is everyone who must get it: if it comes back, they have missed it.
+    """
+
+    exchange: str
+    classification: str | None
+    bcc: tuple[str, ...]
+    audience: tuple[Subscription, ...]
+
+
+@dataclass
+class Routes:
+    """Routes by event type, worked out when a type is first met. Made anew on every change."""
+
+    catalogue: Catalogue
+    subscriptions: Iterable[Subscription]
+    joined: Iterable[Subscription]
+    _found: dict[str, Route | None] = field(default_factory=dict)
+
+    def route(self, type: str) -> Route | None:
+        """The route of a type; None when no subscription is to get it from the exchange."""
+        try:
+            return self._found[type]
+        except KeyError:
+            route = self._found[type] = self._find(type)
+            return route
+
+    def _find(self, type: str) -> Route | None:
+        contract = self.catalogue.contract(type)
+        if contract is None or contract.pattern is Pattern.REQUEST_REPLY:
+            return None
+        direct = contract.pattern is Pattern.POINT_TO_POINT
+        active = [s for s in self.subscriptions if s.state is State.ACTIVE]
+        bound = [s for s in active if s.point_to_point is direct and s.wants(type)]
+        joined = [s for s in self.joined if s.point_to_point is direct and s.wants(type)]
+        if not bound and not joined:
+            return None
+        return Route(
+            names.COMMANDS if direct else names.EVENTS,
+            contract.classification.value,
+            tuple(names.private_key(names.queue(*s.key)) for s in joined),
+            (*bound, *joined),
+        )

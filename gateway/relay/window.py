@@ -1,0 +1,138 @@
+"""What is between the cursor and the newest entry read: pure bookkeeping, no input or output.
+
+Two rules keep the promise. The cursor stands at the highest number below which everything is
+settled. And of each ordering key one message at most is on its way: a message that the broker
+refuses and that is sent again could otherwise arrive behind its successor.
+"""
+
+import asyncio
+from collections import deque
+
+from gateway.amqp import Outcome, Outgoing
+from gateway.journal import Position
+
+RESEND_DELAY = 0.05  # seconds until a refused message is tried again; doubles up to the limit
+RESEND_LIMIT = 5.0
+
+
+class Ticket:
+    """One entry's way through the window; the token of its message."""
+
+    __slots__ = ("attempts", "key", "message", "position", "settled", "window")
+
+    def __init__(self, window: "Window", position: Position, key: str) -> None:
+        self.window = window
+        self.position = position
+        self.key = key
+        self.message: Outgoing | None = None
+        self.attempts = 0
+        self.settled = False
+
+
+class Window:
+    """The entries of one shard that are read and not yet settled."""
+
+    def __init__(self, cursor: Position, *, entries: int, size: int) -> None:
+        """At most `entries` of them, or `size` bytes of bodies."""
+        self.cursor = cursor
+        self.changed = asyncio.Event()
+        self.returned: list[Ticket] = []
+        self.nacked = 0
+        self.sent = 0
+        self._entries = entries
+        self._size = size
+        self._bytes = 0
+        self._order: deque[Ticket] = deque()
+        self._ready: list[Ticket] = []
+        self._chains: dict[str, deque[Ticket] | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @property
+    def room(self) -> int:
+        """How many more entries may be read now."""
+        if self._bytes >= self._size:
+            return 0
+        return max(0, self._entries - len(self._order))
+
+    def add(self, ticket: Ticket) -> None:
+        """Take in the next entry in order, with its message."""
+        assert ticket.message is not None  # noqa: S101 - what is without one is skipped
+        self._order.append(ticket)
+        self._bytes += len(ticket.message.body)
+        chain = self._chains.get(ticket.key, _FREE)
+        if chain is _FREE:
+            self._chains[ticket.key] = None
+            self._ready.append(ticket)
+        elif chain is None:
+            self._chains[ticket.key] = deque((ticket,))
+        else:
+            chain.append(ticket)
+
+    def skip(self, position: Position) -> None:
+        """Take in the next entry in order, which nobody is to get."""
+        if not self._order:
+            self.cursor = position
+            return
+        ticket = Ticket(self, position, "")
+        ticket.settled = True
+        self._order.append(ticket)
+
+    def take(self) -> list[Outgoing]:
+        """The messages that may be sent now."""
+        ready, self._ready = self._ready, []
+        self.sent += len(ready)
+        return [ticket.message for ticket in ready if ticket.message is not None]
+
+    def settle(self, ticket: Ticket, outcome: Outcome) -> None:
+        """Note what the broker answered. A returned message waits for `forgive`."""
+        if outcome is Outcome.CONFIRMED:
+            self._done(ticket)
+        elif outcome is Outcome.RETURNED:
+            self.returned.append(ticket)
+        else:
+            self.nacked += 1
+            ticket.attempts += 1
+            delay = min(RESEND_DELAY * 2 ** min(ticket.attempts, 10), RESEND_LIMIT)
+            asyncio.get_running_loop().call_later(delay, self.resend, ticket)
+        self.changed.set()
+
+    def resend(self, ticket: Ticket) -> None:
+        """Make a refused message ready again; what comes after it has waited."""
+        self._ready.append(ticket)
+        self.changed.set()
+
+    def forgive(self, tickets: list[Ticket]) -> None:
+        """Settle messages that came back, once their subscriptions are sure to catch up."""
+        for ticket in tickets:
+            self._done(ticket)
+        self.changed.set()
+
+    def _done(self, ticket: Ticket) -> None:
+        ticket.settled = True
+        if ticket.message is not None:
+            self._bytes -= len(ticket.message.body)
+            ticket.message = None
+        chain = self._chains[ticket.key]
+        if chain is None:
+            del self._chains[ticket.key]
+        else:
+            self._ready.append(chain.popleft())
+            if not chain:
+                self._chains[ticket.key] = None
+        order = self._order
+        while order and order[0].settled:
+            self.cursor = order.popleft().position
+
+
+_FREE: deque[Ticket] = deque()
+
+
+def settle(burst: "list[tuple[object, Outcome]]") -> None:
+    """What a lane calls: hand each outcome to the window that sent the message."""
+    for token, outcome in burst:
+        assert isinstance(token, Ticket)  # noqa: S101 - only tickets are sent
+        token.window.settle(token, outcome)
+
+

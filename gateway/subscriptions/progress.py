@@ -1,0 +1,139 @@
+"""How far subscriptions have come, shard by shard.
+
+Every write names the generation it was decided in, so that what a replaced relay still believes
+changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway.subscriptions.values import Key, Places, Progress, Subscription
+
+_SAME = "s.organisation = :organisation AND s.name = :name AND s.generation = :generation"
+_PLACE = "p.organisation = s.organisation AND p.name = s.name"
+
+_READ = f"""
+SELECT p.position, p.joined FROM subscription_places p JOIN subscriptions s ON {_PLACE}
+WHERE {_SAME} AND s.state = 'catching-up' AND p.shard = :shard
+"""  # noqa: S608 - put together from the constants above
+_MOVE = f"""
+UPDATE subscription_places p SET position = :position, joined = :joined
+FROM subscriptions s WHERE {_PLACE} AND {_SAME} AND s.state = 'catching-up' AND p.shard = :shard
+"""  # noqa: S608
+_JOINED = f"""
+SELECT bool_and(p.joined) FROM subscription_places p JOIN subscriptions s ON {_PLACE}
+WHERE {_SAME} AND s.state = 'catching-up'
+"""  # noqa: S608
+_ACTIVATE = f"""
+UPDATE subscriptions s SET state = 'active' WHERE {_SAME} AND s.state = 'catching-up'
+"""  # noqa: S608
+_ACTIVATE_PLACES = f"""
+UPDATE subscription_places p SET routed = greatest(p.routed, p.position)
+FROM subscriptions s WHERE {_PLACE} AND {_SAME} AND s.state = 'active'
+"""  # noqa: S608
+_REPAIR = f"""
+UPDATE subscriptions s SET state = 'catching-up', generation = s.generation + 1,
+       repairs = s.repairs + 1
+WHERE {_SAME} AND s.state <> 'suspended'
+"""  # noqa: S608
+_REWIND = """
+UPDATE subscription_places SET joined = false,
+       position = CASE WHEN :emptied THEN drained WHEN :was_active THEN routed ELSE position END
+WHERE organisation = :organisation AND name = :name
+"""
+_MARK = """
+UPDATE subscription_places p
+SET routed = greatest(p.routed, u.routed), drained = greatest(p.drained, u.drained)
+FROM unnest(CAST(:organisations AS text[]), CAST(:names AS text[]), CAST(:generations AS int[]),
+            CAST(:shards AS smallint[]), CAST(:routed AS bigint[]), CAST(:drained AS bigint[]))
+     AS u(organisation, name, generation, shard, routed, drained)
+JOIN subscriptions s ON s.organisation = u.organisation AND s.name = u.name
+     AND s.generation = u.generation AND s.state = 'active'
+WHERE p.organisation = u.organisation AND p.name = u.name AND p.shard = u.shard
+  AND (p.routed < u.routed OR p.drained < u.drained)
+"""
+
+
+async def progress(
+    session: AsyncSession, subscription: Subscription, shard: int
+) -> Progress | None:
+    """How far it has caught up in a shard; None when it is not catching up any more."""
+    row = (await session.execute(text(_READ), {**_same(subscription), "shard": shard})).first()
+    return None if row is None else Progress(*row)
+
+
+async def move(
+    session: AsyncSession, subscription: Subscription, shard: int, to: Progress
+) -> bool:
+    """Note how far it has caught up. False when another generation has begun."""
+    result = await session.execute(
+        text(_MOVE),
+        {**_same(subscription), "shard": shard, "position": to.position, "joined": to.joined},
+    )
+    await session.commit()
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # a cursor result, as it was an UPDATE
+
+
+async def joined_everywhere(session: AsyncSession, subscription: Subscription) -> bool:
+    """Whether every shard adds its queue to what it sends."""
+    return bool((await session.execute(text(_JOINED), _same(subscription))).scalar())
+
+
+async def activate(session: AsyncSession, subscription: Subscription) -> None:
+    """Its queue is bound to its types: from here the exchange serves it."""
+    await session.execute(text(_ACTIVATE), _same(subscription))
+    await session.execute(text(_ACTIVATE_PLACES), _same(subscription))
+
+
+async def repair(session: AsyncSession, subscription: Subscription, *, emptied: bool) -> bool:
+    """Catch up again from where delivery is known to have worked. False if that has begun already.
+
+    With `emptied` the queue itself was lost with what it held, and the last place at which it was
+    known to be empty is where to start; else only the way into it was.
+    """
+    result = await session.execute(text(_REPAIR), _same(subscription))
+    if not result.rowcount:  # type: ignore[attr-defined]  # a cursor result, as it was an UPDATE
+        return False
+    await session.execute(
+        text(_REWIND),
+        {
+            "organisation": subscription.organisation,
+            "name": subscription.name,
+            "emptied": emptied,
+            "was_active": subscription.state == "active",
+        },
+    )
+    return True
+
+
+async def mark(
+    session: AsyncSession,
+    marks: Iterable[tuple[Subscription, Places, Places]],
+) -> None:
+    """Note for active subscriptions how far delivery is known to have worked: (routed, drained)."""
+    rows = [
+        (s.organisation, s.name, s.generation, shard, routed[shard], drained.get(shard, 0))
+        for s, routed, drained in marks
+        for shard in routed
+    ]
+    if not rows:
+        return
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    names = ("organisations", "names", "generations", "shards", "routed", "drained")
+    await session.execute(text(_MARK), dict(zip(names, columns, strict=True)))
+    await session.commit()
+
+
+def _same(subscription: Subscription) -> Mapping[str, object]:
+    return {
+        "organisation": subscription.organisation,
+        "name": subscription.name,
+        "generation": subscription.generation,
+    }
+
+
+__all__ = [
+    "Key", "activate", "joined_everywhere", "mark", "move", "progress", "repair",
+]  # fmt: skip

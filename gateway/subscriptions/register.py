@@ -1,0 +1,169 @@
+"""Subscriptions in the database: made, listed, ended."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from gateway.errors import Conflict, NotFound
+from gateway.subscriptions.tables import (
+    PlaceRow,
+    ServedRow,
+    SubscriptionRow,
+    subscription_of,
+)
+from gateway.subscriptions.values import Places, State, Subscription
+
+LIMIT = 100  # of one organisation; a quorum queue costs the broker about 1 MB and a log
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """All subscriptions, in memory."""
+
+    all: tuple[Subscription, ...]
+
+
+async def load(session: AsyncSession) -> Subscriptions:
+    """The subscriptions as the database has them now."""
+    rows = (await session.execute(select(SubscriptionRow))).scalars()
+    return Subscriptions(tuple(subscription_of(row) for row in rows))
+
+
+async def find(session: AsyncSession, organisation: str, name: str) -> Subscription | None:
+    """One subscription, or None."""
+    row = await session.get(SubscriptionRow, (organisation, name))
+    return None if row is None else subscription_of(row)
+
+
+async def page(
+    session: AsyncSession, organisation: str | None, *, after: str | None, limit: int
+) -> list[Subscription]:
+    """Subscriptions in the order of `organisation/name`, of one organisation or of all."""
+    query = select(SubscriptionRow).order_by(
+        col(SubscriptionRow.organisation), col(SubscriptionRow.name)
+    )
+    if organisation is not None:
+        query = query.where(col(SubscriptionRow.organisation) == organisation)
+    if after is not None:
+        last = tuple(after.split("/", 1))
+        query = query.where(
+            tuple_(col(SubscriptionRow.organisation), col(SubscriptionRow.name)) > tuple_(*last)
+        )
+    rows = (await session.execute(query.limit(limit))).scalars()
+    return [subscription_of(row) for row in rows]
+
+
+async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
+    """Store a new subscription that is to receive what lies above `starts`.
+
+    Run inside `Database.change(Topic.SUBSCRIPTIONS)`. Raises Conflict when a point-to-point type
+    has a subscription already, or the organisation has too many.
+    """
+    others = (await session.execute(select(SubscriptionRow))).scalars().all()
+    if sum(row.organisation == new.organisation for row in others) >= LIMIT:
+        raise Conflict(f"an organisation may have {LIMIT} subscriptions: delete one first")
+    if new.point_to_point:
+        taken = {type_ for row in others if row.point_to_point for type_ in row.types}
+        for type_ in taken.intersection(new.types):
+            raise Conflict(
+                f"{type_} is point-to-point and has its one subscription already: let more "
+                "workers read that queue instead"
+            )
+    session.add(
+        SubscriptionRow(
+            organisation=new.organisation, name=new.name, types=list(new.types),
+            point_to_point=new.point_to_point, ordered=new.ordered, start=new.start,
+            state=new.state.value, generation=new.generation, password_hash=new.password_hash,
+            created=new.created, created_by=new.created_by,
+        )  # fmt: skip
+    )
+    await session.flush()
+    session.add_all(
+        PlaceRow(
+            organisation=new.organisation, name=new.name, shard=shard, start=start,
+            position=start, routed=start, drained=start,
+        )  # fmt: skip
+        for shard, start in starts.items()
+    )
+
+
+async def served(session: AsyncSession, types: Iterable[str], shards: Iterable[int]) -> Places:
+    """Up to where all of these point-to-point types were worked off before; 0 where never."""
+    wanted = set(types)
+    rows = await session.execute(select(ServedRow).where(col(ServedRow.type).in_(wanted)))
+    found = {(row.type, row.shard): row.sequence for row in rows.scalars()}
+    return {shard: min(found.get((type_, shard), 0) for type_ in wanted) for shard in shards}
+
+
+async def starts(session: AsyncSession, subscription: Subscription) -> Places:
+    """Above which sequence of each shard the promise holds for it."""
+    rows = await session.execute(_places(subscription))
+    return {row.shard: row.start for row in rows.scalars()}
+
+
+async def remove(
+    session: AsyncSession, subscription: Subscription, *, drained_to: Places | None
+) -> None:
+    """End a subscription. Run inside `Database.change(Topic.SUBSCRIPTIONS)`.
+
+    What its point-to-point types have been worked off to is kept for the next one: `drained_to`
+    if its queue was found empty, else the last places at which it was known to be empty.
+    """
+    row = await session.get(SubscriptionRow, subscription.key)
+    if row is None:
+        raise NotFound(f"there is no subscription {subscription.name}")
+    if subscription.point_to_point:
+        places = (await session.execute(_places(subscription))).scalars().all()
+        ended = drained_to or {place.shard: place.drained for place in places}
+        await _keep_served(session, subscription.types, ended)
+    await session.delete(row)
+
+
+async def set_password_hash(
+    session: AsyncSession, subscription: Subscription, password_hash: str
+) -> None:
+    """Remember the hash under which the broker knows the new password."""
+    row = await session.get(SubscriptionRow, subscription.key)
+    if row is None:
+        raise NotFound(f"there is no subscription {subscription.name}")
+    row.password_hash = password_hash
+
+
+async def suspend(session: AsyncSession, subscription: Subscription, *, suspended: bool) -> None:
+    """Stop a subscription that lost its right, or let it catch up once it has it again."""
+    row = await session.get(SubscriptionRow, subscription.key, with_for_update=True)
+    if row is None or row.generation != subscription.generation:
+        return
+    row.state = (State.SUSPENDED if suspended else State.CATCHING_UP).value
+    row.generation += 1
+    for place in (await session.execute(_places(subscription))).scalars():
+        place.joined, place.position = False, place.routed
+
+
+async def _keep_served(session: AsyncSession, types: Sequence[str], ended: Places) -> None:
+    for type_ in types:
+        for shard, sequence in ended.items():
+            await session.execute(
+                insert(ServedRow)
+                .values(type=type_, shard=shard, sequence=sequence)
+                .on_conflict_do_update(
+                    index_elements=["type", "shard"], set_={"sequence": sequence}
+                )
+            )
+
+
+def _places(subscription: Subscription):  # type: ignore[no-untyped-def]  # Select[tuple[...]] is unnamed
+    return select(PlaceRow).where(
+        col(PlaceRow.organisation) == subscription.organisation,
+        col(PlaceRow.name) == subscription.name,
+    )
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)

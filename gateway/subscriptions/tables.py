@@ -1,0 +1,66 @@
+"""The rows of subscriptions. They never leave this noun; the shape is made by migration 0004."""
+
+from datetime import datetime
+
+from sqlalchemy import Column, DateTime, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+from gateway.subscriptions.values import State, Subscription
+
+
+class SubscriptionRow(SQLModel, table=True):
+    """A subscription."""
+
+    __tablename__ = "subscriptions"
+
+    organisation: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    types: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    point_to_point: bool
+    ordered: bool
+    start: str
+    state: str
+    generation: int
+    password_hash: str
+    created: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    created_by: str
+    repairs: int = 0
+
+
+class PlaceRow(SQLModel, table=True):
+    """How a subscription stands in one shard.
+
+    `start`: the promise holds above it. `position`, `joined`: see values.Progress. `routed`:
+    everything up to here is known to have reached the queue; `drained`: and to have left it.
+    """
+
+    __tablename__ = "subscription_places"
+
+    organisation: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    shard: int = Field(primary_key=True)
+    start: int
+    position: int
+    joined: bool = False
+    routed: int
+    drained: int
+
+
+class ServedRow(SQLModel, table=True):
+    """Up to where the events of a point-to-point type were worked off by an ended subscription."""
+
+    __tablename__ = "point_to_point_served"
+
+    type: str = Field(primary_key=True)
+    shard: int = Field(primary_key=True)
+    sequence: int
+
+
+def subscription_of(row: SubscriptionRow) -> Subscription:
+    """The value of a row."""
+    return Subscription(
+        row.organisation, row.name, tuple(row.types), row.point_to_point, row.ordered, row.start,
+        State(row.state), row.generation, row.password_hash, row.created, row.created_by,
+        row.repairs,
+    )  # fmt: skip

@@ -1,0 +1,187 @@
+"""Rights, sealing and throttling, without a database."""
+
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+
+from gateway.errors import Forbidden, NotAuthenticated
+from gateway.http.deps import bearer
+from gateway.identity import Action, Client, ClientState, Directory, Grant, Role
+from gateway.identity.sealing import WrongSecretKey, purpose_key, seal, unseal
+from gateway.identity.throttle import Throttle
+
+CREATED = datetime(2024, 1, 1, tzinfo=UTC)
+KTP = "id.go.dukcapil.ktp.dibuat.v1"
+NIK = "id.go.dukcapil.nik.berubah.v1"
+SECRET = SecretStr("one secret key that is only for tests")
+
+
+def a_client(
+    *roles: Role,
+    organisation: str = "dukcapil",
+    state: ClientState = ClientState.ACTIVE,
+    operator: bool = False,
+) -> Client:
+    return Client(
+        f"{organisation}-1", organisation, "A client", frozenset(roles), state, operator, CREATED
+    )
+
+
+def a_directory(*grants: tuple[str, Action, str], client: Client | None = None) -> Directory:
+    given = tuple(
+        Grant(str(number), organisation, action, type, "nusabus-admin", CREATED)
+        for number, (organisation, action, type) in enumerate(grants)
+    )
+    return Directory({}, {client.id: client} if client else {}, given, ())
+
+
+@pytest.mark.parametrize(
+    ("client", "grants", "expected"),
+    [
+        (a_client(Role.PUBLISHER), [], True),
+        (a_client(), [], False),
+        (a_client(Role.ADMIN, Role.SUBSCRIBER, Role.AUDITOR), [], False),
+        (a_client(Role.PUBLISHER, organisation="bps"), [], False),
+        (a_client(Role.PUBLISHER, organisation="nusabus", operator=True), [], False),
+        (a_client(Role.PUBLISHER, organisation="bps"), [("bps", Action.PUBLISH, KTP)], True),
+        (a_client(Role.SUBSCRIBER, organisation="bps"), [("bps", Action.PUBLISH, KTP)], False),
+        (a_client(Role.PUBLISHER, organisation="bps"), [("bps", Action.SUBSCRIBE, KTP)], False),
+        (a_client(Role.PUBLISHER, organisation="bps"), [("bps", Action.PUBLISH, NIK)], False),
+        (a_client(Role.PUBLISHER, organisation="bps"), [("bmkg", Action.PUBLISH, KTP)], False),
+        (
+            a_client(Role.PUBLISHER, organisation="bps"),
+            [("bps", Action.PUBLISH, NIK), ("bps", Action.PUBLISH, "id.go.dukcapil.ktp.*")],
+            True,
+        ),
+    ],
+)
+def test_who_may_publish(
+    client: Client, grants: list[tuple[str, Action, str]], expected: bool
+) -> None:
+    assert a_directory(*grants).may_publish(client, KTP, "dukcapil") is expected
+
+
+@pytest.mark.parametrize(
+    ("client", "grants", "public", "expected"),
+    [
+        (a_client(Role.SUBSCRIBER), [], False, True),
+        (a_client(Role.PUBLISHER), [], True, False),
+        (a_client(Role.SUBSCRIBER, organisation="bps"), [], False, False),
+        (a_client(Role.SUBSCRIBER, organisation="bps"), [], True, True),
+        (
+            a_client(Role.SUBSCRIBER, organisation="bps"),
+            [("bps", Action.SUBSCRIBE, "id.go.*.ktp.*")],
+            False,
+            True,
+        ),
+        (
+            a_client(Role.SUBSCRIBER, organisation="bps"),
+            [("bps", Action.PUBLISH, "id.go.*")],
+            False,
+            False,
+        ),
+    ],
+)
+def test_who_may_subscribe(
+    client: Client, grants: list[tuple[str, Action, str]], public: bool, expected: bool
+) -> None:
+    directory = a_directory(*grants)
+    assert directory.may_subscribe(client, KTP, owner="dukcapil", public=public) is expected
+
+
+@pytest.mark.parametrize(
+    ("client", "pattern", "expected"),
+    [
+        (a_client(Role.SUBSCRIBER), "id.go.dukcapil.*", True),
+        (a_client(Role.SUBSCRIBER), KTP, True),
+        (a_client(), KTP, False),
+        (a_client(Role.SUBSCRIBER), "id.go.*", False),
+        (a_client(Role.SUBSCRIBER), "id.go.*.ktp.dibuat.v1", False),
+        (a_client(Role.SUBSCRIBER, organisation="bps"), "id.go.dukcapil.ktp.*", True),
+        (a_client(Role.SUBSCRIBER, organisation="bps"), "id.go.dukcapil.*", False),
+    ],
+)
+def test_who_may_subscribe_to_a_whole_pattern(client: Client, pattern: str, expected: bool) -> None:
+    directory = a_directory(("bps", Action.SUBSCRIBE, "id.go.dukcapil.ktp.*"))
+    assert directory.may_subscribe_to_all(client, pattern) is expected
+
+
+def test_only_an_active_client_is_a_sender() -> None:
+    active, disabled = a_client(), a_client(state=ClientState.DISABLED)
+    assert a_directory(client=active).sender(active.id) is active
+    assert a_directory(client=disabled).sender(disabled.id) is None
+    assert a_directory(client=disabled).client(disabled.id) is disabled
+    assert a_directory().sender("unknown") is None
+
+
+def test_roles_imply_nothing() -> None:
+    for held in Role:
+        for asked in Role:
+            assert a_client(held).has(asked) is (held is asked)
+    with pytest.raises(Forbidden):
+        a_client(Role.ADMIN).require(Role.AUDITOR, Role.PUBLISHER)
+    with pytest.raises(Forbidden):
+        a_client(Role.ADMIN).require_operator(Role.ADMIN)
+    a_client(Role.ADMIN, operator=True).require_operator(Role.ADMIN)
+
+
+def test_what_is_sealed_opens_with_exactly_the_same() -> None:
+    sealed = seal(SECRET, "purpose", "name", b"content")
+    assert unseal(SECRET, "purpose", "name", sealed) == b"content"
+    assert seal(SECRET, "purpose", "name", b"content") != sealed
+    for secret, purpose, name, content in [
+        (SecretStr("another secret key, also for tests"), "purpose", "name", sealed),
+        (SECRET, "another", "name", sealed),
+        (SECRET, "purpose", "another", sealed),
+        (SECRET, "purpose", "name", sealed[:-1] + bytes([sealed[-1] ^ 1])),
+    ]:
+        with pytest.raises(WrongSecretKey, match="NUSABUS_SECRET_KEY"):
+            unseal(secret, purpose, name, content)
+
+
+def test_each_purpose_has_a_key_of_its_own() -> None:
+    assert purpose_key(SECRET, "a") != purpose_key(SECRET, "b")
+    assert len(purpose_key(SECRET, "a")) == 32
+
+
+def test_failures_are_free_until_the_burst_is_used_up() -> None:
+    now = [1000.0]
+    throttle = Throttle(burst=3, interval=2.0, now=lambda: now[0])
+    for _ in range(3):
+        assert throttle.wait("a") == 0
+        throttle.failed("a")
+    assert throttle.wait("a") == 2.0
+    assert throttle.wait("b") == 0
+    now[0] += 2.0
+    assert throttle.wait("a") == 0
+    throttle.failed("a")
+    assert throttle.wait("a") == 2.0
+    now[0] += 60
+    for _ in range(3):
+        assert throttle.wait("a") == 0
+        throttle.failed("a")
+    assert throttle.wait("a") == 2.0
+
+
+def test_a_throttle_remembers_a_bounded_number() -> None:
+    throttle = Throttle(burst=1, interval=60.0, keys=2, now=lambda: 0.0)
+    for key in ("a", "b", "a", "c"):
+        throttle.failed(key)
+    assert throttle.wait("a") > 0
+    assert throttle.wait("b") == 0
+    assert throttle.wait("c") > 0
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [("Bearer abc", "abc"), ("bearer  abc ", "abc"), ("BEARER abc", "abc"), ("Bearer", "")],
+)
+def test_a_bearer_header(header: str, token: str) -> None:
+    assert bearer(header) == token
+
+
+@pytest.mark.parametrize("header", [None, "", "Basic abc", "Bearerabc", " Bearer abc"])
+def test_no_bearer_header(header: str | None) -> None:
+    with pytest.raises(NotAuthenticated):
+        bearer(header)
