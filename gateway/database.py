@@ -13,7 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 from gateway.errors import Unavailable
 
@@ -56,13 +61,21 @@ class Database:
     async def open(cls, url: str, *, connections: int, timeout: float) -> "Database":
         """Connect. `connections` bounds the raw pool; `timeout` is for connecting, in seconds."""
         pool = asyncpg.create_pool(
-            url, min_size=0, max_size=connections, timeout=timeout, command_timeout=None,
+            url,
+            min_size=0,
+            max_size=connections,
+            timeout=timeout,
+            command_timeout=None,
             server_settings={"application_name": "nusabus"},
         )
         await pool
         engine = create_async_engine(
-            sqlalchemy_url(url), pool_size=5, max_overflow=5, pool_timeout=timeout,
-            pool_pre_ping=True, hide_parameters=True,
+            sqlalchemy_url(url),
+            pool_size=5,
+            max_overflow=5,
+            pool_timeout=timeout,
+            pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"timeout": timeout, "command_timeout": 30},
         )
         return cls(engine, pool)

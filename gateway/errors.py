@@ -28,7 +28,9 @@ class Malformed(Refused):
 
     code = "malformed"
 
-    def __init__(self, message: str, *, pointer: str | None = None, byte: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, pointer: str | None = None, byte: int | None = None
+    ) -> None:
         super().__init__(message)
         self.pointer = pointer
         self.byte = byte
@@ -106,7 +108,9 @@ class ContractViolation(Refused):
 
     code = "contract-violation"
 
-    def __init__(self, type: str, version: int, violations: Sequence[Violation], total: int) -> None:
+    def __init__(
+        self, type: str, version: int, violations: Sequence[Violation], total: int
+    ) -> None:
         super().__init__(
             f"the data break contract {type} version {version} in {total} place(s): "
             "correct them and publish again"
@@ -117,8 +121,20 @@ class ContractViolation(Refused):
         self.total = total
 
 
+class Withheld(Refused):
+    """A good event of a batch that is all or nothing and in which another was refused."""
+
+    code = "withheld"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the event is good but was not stored, because the batch is all or nothing: correct "
+            "the others and send the batch again"
+        )
+
+
 class Unavailable(NusabusError):
-    """A part that is needed does not answer. The outcome may be unknown: repeat with the same id."""
+    """A part that is needed does not answer. The outcome may be unknown: repeat, same id."""
 
     code = "unavailable"
     retry_after = 2  # seconds

@@ -44,7 +44,7 @@ class Event:
     @cached_property
     def identity(self) -> bytes:
         """16 bytes that stand for (source, id), of the same size however long those are."""
-        return hashlib.blake2b(f"{self.source}\n{self.id}".encode(), digest_size=16).digest()
+        return identity_of(self.source, self.id)
 
     @cached_property
     def digest(self) -> bytes:
@@ -71,3 +71,8 @@ def attribute_text(value: AttributeValue) -> str:
     if value is False:
         return "false"
     return str(value)
+
+
+def identity_of(source: str, id: str) -> bytes:
+    """16 bytes that stand for (source, id); neither holds a control character."""
+    return hashlib.blake2b(f"{source}\n{id}".encode(), digest_size=16).digest()

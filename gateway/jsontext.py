@@ -9,6 +9,7 @@ slower reader look again; it alone decides, and says what is wrong and where.
 """
 
 import json
+import re
 from array import array
 from collections.abc import Iterable
 from decimal import Decimal
@@ -74,8 +75,9 @@ def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
         found = _OBJECT.decode(raw)
     except RecursionError:
         raise _too_deep() from None
-    except ValueError as error:
-        raise _not_a("object", raw, error) from None
+    except ValueError:
+        _checked(_exact(raw), None)  # tells the fault where the text has one
+        raise Malformed("the JSON text must be an object", pointer="") from None
     below = found.get(nested)
     if _names(raw) - (0 if below is None else _names(bytes(below))) != len(found):
         _require_distinct(cast("_Members", _exact(raw)))
@@ -83,16 +85,20 @@ def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
 
 
 def elements(raw: bytes, *, limit: int) -> list[Raw]:
-    """The elements of an array as text, unread. Raises Malformed, or TooLarge above `limit`."""
+    """The elements of an array as text, unread. Raises Malformed, or TooLarge above `limit`.
+
+    What is wrong inside one element only, such as a lone surrogate, is left for who reads it.
+    """
     try:
-        found = msgspec.structs.astuple(_array(limit + 1).decode(raw))
+        several = msgspec.structs.astuple(_array(limit + 1).decode(raw))
+        found = [element for element in several if element is not None]
     except RecursionError:
         raise _too_deep() from None
-    except ValueError as error:
-        raise _not_a("array", raw, error) from None
-    if found[limit] is not None:
+    except ValueError:
+        found = _split(raw, limit + 1)
+    if len(found) > limit:
         raise TooLarge(f"the array has more than {limit} elements: send the rest separately")
-    return [element for element in found if element is not None]
+    return found
 
 
 def _nesting(raw: bytes) -> int:
@@ -268,8 +274,16 @@ def _too_deep() -> Malformed:
     return Malformed("the JSON text nests too deep: flatten it")
 
 
-def _not_a(kind: str, raw: bytes, error: ValueError) -> Malformed:
-    """Why the text could not be split: another kind of value, or a fault that is looked for."""
-    if not isinstance(error, msgspec.ValidationError):
-        _exact(raw)
-    return Malformed(f"the JSON text must be an {kind}", pointer="")
+_ELEMENT = re.compile(r"[^ \t\n\r,\]]")  # where one starts, in an array that is known to be one
+
+
+def _split(raw: bytes, most: int) -> list[Raw]:
+    """The first elements of an array, found by reading each. Raises Malformed."""
+    if type(_exact(raw)) is not list:
+        raise Malformed("the JSON text must be an array", pointer="")
+    text, found = raw.decode(), list[Raw]()
+    end = text.index("[") + 1
+    while len(found) < most and (start := _ELEMENT.search(text, end)):
+        end = _EXACT.raw_decode(text, start.start())[1]
+        found.append(Raw(text[start.start() : end].encode()))
+    return found

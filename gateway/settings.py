@@ -27,7 +27,7 @@ class Settings(BaseModel):
         None, description="amqp(s)://host:port as subscribers reach the broker; default: as we do"
     )
     secret_key: SecretStr = Field(
-        description="at least 32 characters; keys the hashes of client secrets and seals signing keys",
+        description="32 characters or more; keys hashes of client secrets, seals signing keys",
         min_length=32,
     )
     url: str = Field("http://127.0.0.1:8080", description="the public base URL of this gateway")
@@ -81,10 +81,14 @@ class Settings(BaseModel):
             return cls(**values)
         except ValidationError as error:
             faults = (
-                f"{PREFIX + '.'.join(map(str, e['loc'])).upper() if e['loc'] else 'settings'}: {e['msg']}"
+                f"{_variable(e['loc'])}: {e['msg']}"
                 for e in error.errors(include_input=False, include_url=False)
             )
             raise BadSettings("\n".join(faults)) from None
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    return PREFIX + "_".join(map(str, place)).upper() if place else "settings"
 
 
 def _contents(variable: str, path: str) -> str:

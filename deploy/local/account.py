@@ -11,6 +11,7 @@ from deploy.local.processes import Account, ServerError
 
 NAME = "nusabus"
 SHARED = Path("/var/lib/nusabus")
+ORIGIN = "origin"  # a file that names the folder whose data lie here
 
 
 def unprivileged() -> Account | None:
@@ -66,7 +67,16 @@ def data_place(folder: Path, account: Account | None) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     SHARED.chmod(0o755)
     place.chmod(0o755)
+    (place / ORIGIN).write_text(str(folder.resolve()))
     return place
+
+
+def origin_of(place: Path) -> Path | None:
+    """The folder for which `data_place` made this place; None when it did not."""
+    try:
+        return Path((place / ORIGIN).read_text())
+    except OSError:
+        return None
 
 
 def program_place(programs: Path, version: str, account: Account | None) -> Path:

@@ -27,7 +27,7 @@ PLACES = (
 )
 ADVICE = (
     "RabbitMQ is missing and cannot be installed from here: install the package rabbitmq-server "
-    "(version 3.10 or later), or start Docker, or set NUSABUS_AMQP_URL (and NUSABUS_MANAGEMENT_URL) "
+    "(version 3.10 or later), or start Docker, or set NUSABUS_AMQP_URL and NUSABUS_MANAGEMENT_URL "
     "to a broker of your own."
 )
 
@@ -104,7 +104,9 @@ def install_by_apt(prefix: Sequence[str]) -> bool:
         command = ("install", "-y", "--no-install-recommends", *options, PACKAGE)
         for line in _apt_lines(prefix, command, lines):
             stage, percent, text = line
-            progress.update(task, completed=percent, description=f"Installing RabbitMQ: {stage}{text}")
+            progress.update(
+                task, completed=percent, description=f"Installing RabbitMQ: {stage}{text}"
+            )
     if rabbitmq_scripts() is None:
         print("apt-get could not install rabbitmq-server:\n" + "\n".join(lines[-5:]))
         return False

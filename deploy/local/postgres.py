@@ -38,6 +38,13 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+# psql reads this; it works again where a killed run left half of it.
+_PROVIDE = """
+SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :'name', :'password')
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \\gexec
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec
+"""
 _SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
@@ -141,20 +148,12 @@ class Postgres:
 
     def _prepare(self) -> None:
         end(of_folder(self._place, PROGRAMS), signal.SIGQUIT, patience=5)
+        # Nobody is left, so it is stale; its number may by now be another program's, or a zombie's,
+        # and the server would not start.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
         self._kept.choose_ports(("port",), self._given_port)
-        self._settle_binaries()
         if not self._data.exists():
             self._make_cluster()
-
-    def _settle_binaries(self) -> None:
-        spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
-        if spec is None or spec.origin is None:
-            raise ServerError(
-                f"the package {WHEEL} is missing: run make, or set NUSABUS_DATABASE_URL"
-            )
-        installed = Path(spec.origin).parent / "pginstall18"
-        version = importlib.metadata.version(WHEEL)
-        self._programs = program_place(installed, version, unprivileged()) / "bin"
 
     def _make_cluster(self) -> None:
         account = unprivileged()
@@ -186,7 +185,7 @@ class Postgres:
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         self._process = spawn(
-            (str(self._programs / "postgres"), "-D", str(self._data), *arguments),
+            (str(_programs() / "postgres"), "-D", str(self._data), *arguments),
             folder=self._data,
             environ=self._environ(),
             log=self.log,
@@ -211,13 +210,7 @@ class Postgres:
     def _provide_database(self) -> None:
         if self._kept.has("database"):
             return
-        password = self._kept.password(NAME)
-        self._sql(
-            f"DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{NAME}') "
-            f"THEN CREATE ROLE {NAME} LOGIN PASSWORD '{password}'; END IF; END$$;"
-            f"SELECT 'CREATE DATABASE {NAME} OWNER {NAME}' WHERE NOT EXISTS "
-            f"(SELECT FROM pg_database WHERE datname = '{NAME}') \\gexec\n"
-        )
+        self._sql(f"\\set name {NAME}\n\\set password {self._kept.password(NAME)}\n{_PROVIDE}")
         self._kept.note("database")
 
     def _sql(self, script: str) -> None:
@@ -229,7 +222,7 @@ class Postgres:
 
     def _tool(self, program: str, *arguments: str, feed: str | None = None) -> None:
         account = unprivileged()
-        command: Sequence[str] = (str(self._programs / program), *arguments)
+        command: Sequence[str] = (str(_programs() / program), *arguments)
         done = subprocess.run(
             command,
             input=feed or "",
@@ -251,3 +244,12 @@ class Postgres:
     def _url(self, role: str, database: str) -> str:
         secret = self._kept.password("superuser" if role == "postgres" else role)
         return f"postgresql://{role}:{secret}@{LOOPBACK}:{self.port}/{database}"
+
+
+def _programs() -> Path:
+    """The folder of PostgreSQL's programs, at a place where they can be run."""
+    spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise ServerError(f"the package {WHEEL} is missing: run make, or set NUSABUS_DATABASE_URL")
+    installed = Path(spec.origin).parent / "pginstall18"
+    return program_place(installed, importlib.metadata.version(WHEEL), unprivileged()) / "bin"

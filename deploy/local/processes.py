@@ -37,22 +37,22 @@ class Lock:
     """One process at a time per folder. The kernel releases it when its holder dies."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._file: int | None = None
 
     def take(self) -> None:
         """Hold the folder. Raises AlreadyRunning, with the holder's process id where known."""
         if self._file is not None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.read(file, 20).decode().strip() or "unknown"
             os.close(file)
             raise AlreadyRunning(
-                f"{self._path.parent} is in use by another process (id {holder})"
+                f"{self.path.parent} is in use by another process (id {holder})"
             ) from None
         os.truncate(file, 0)
         os.write(file, str(os.getpid()).encode())

@@ -14,6 +14,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -25,7 +26,7 @@ from deploy.local.processes import Lock, ServerError, end, of_folder, spawn, tai
 USER = "nusabus"
 PROGRAMS = ("beam.smp", "epmd", "erl_child_setup", "inet_gethost")
 PLUGINS = ("rabbitmq_management", "rabbitmq_prometheus")
-WATERMARK = "0.4"  # 4.x would default to 0.6
+WATERMARK = "0.4"  # of memory, where publishers are blocked; 4.x would default to 0.6
 # Small enough to run several nodes beside each other, else RabbitMQ's defaults.
 SETTINGS: Mapping[str, str] = {
     "vm_memory_high_watermark.relative": WATERMARK,
@@ -56,6 +57,7 @@ class RabbitMQ:
         self._lock = Lock(self._folder / "lock")
         self._kept = Kept(self._folder / "server.json")
         self._process: subprocess.Popen[bytes] | None = None
+        self._port_mapper: subprocess.Popen[bytes] | None = None
         self.log = self._folder / "log" / "start.log"
 
     @property
@@ -123,10 +125,11 @@ class RabbitMQ:
     def kill(self) -> None:
         """SIGKILL the node and its helpers. `start` works afterwards."""
         end(of_folder(self._folder, PROGRAMS), signal.SIGKILL, patience=5)
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        for process in (self._process, self._port_mapper):
+            if process is not None:
+                process.kill()
+                process.wait()
+        self._process = self._port_mapper = None
 
     def restart(self) -> None:
         """Stop and start on the same ports."""
@@ -167,7 +170,8 @@ class RabbitMQ:
 
     def set_memory_alarm(self, on: bool) -> None:
         """Raise or clear the memory alarm: while it is on, publishing connections are blocked."""
-        self.ctl("set_vm_memory_high_watermark", "0" if on else WATERMARK)
+        usual = self._settings["vm_memory_high_watermark.relative"]
+        self.ctl("set_vm_memory_high_watermark", "0" if on else usual)
 
     @property
     def _login(self) -> str:
@@ -195,9 +199,7 @@ class RabbitMQ:
             "default_pass": self._kept.password("password"),
             **self._settings,
         }
-        _write(
-            self._folder / "rabbitmq.conf", "".join(f"{k} = {v}\n" for k, v in settings.items())
-        )
+        _write(self._folder / "rabbitmq.conf", "".join(f"{k} = {v}\n" for k, v in settings.items()))
         _write(self._folder / "enabled_plugins", f"[{','.join(PLUGINS)}].\n")
         _write(self._folder / "rabbitmq-env.conf", "")  # keeps the machine's own file out
         cookie = self._folder / ".erlang.cookie"
@@ -226,10 +228,10 @@ class RabbitMQ:
         }
 
     def _start_port_mapper(self) -> None:
-        """Start the node's own epmd. RabbitMQ does not boot without one, and would leave it behind."""
+        """Start the node's own epmd; RabbitMQ insists on one and would leave it behind."""
         port = self._kept.port("epmd")
         program = shutil.which("epmd") or _epmd_beside_erl()
-        spawn(
+        self._port_mapper = spawn(
             (program, "-port", str(port), "-address", LOOPBACK),
             folder=self._folder,
             environ=self._environ(),
@@ -240,20 +242,24 @@ class RabbitMQ:
     def _ready(self) -> bool:
         if not self.running:
             raise ServerError(f"RabbitMQ did not start:\n{tail(self.log)}")
-        login = base64.b64encode(self._login.encode()).decode()
-        connection = http.client.HTTPConnection(
-            LOOPBACK, self._kept.port("management"), timeout=5
-        )
-        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
-            path = f"/api/health/checks/port-listener/{self.port}"
-            connection.request("GET", path, headers={"Authorization": f"Basic {login}"})
-            return connection.getresponse().status == 200
-        return False
+        return answers(self.management_url, self.port)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None or not self.running:
             raise ServerError("RabbitMQ is not running")
         self._process.send_signal(number)
+
+
+def answers(management_url: str, port: int) -> bool:
+    """Whether the management API answers, and says that the node listens on this AMQP port."""
+    parts = urlsplit(management_url)
+    login = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
+    connection = http.client.HTTPConnection(LOOPBACK, parts.port, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        path = f"/api/health/checks/port-listener/{port}"
+        connection.request("GET", path, headers={"Authorization": f"Basic {login}"})
+        return connection.getresponse().status == 200
+    return False
 
 
 def _write(file: Path, text: str) -> None:

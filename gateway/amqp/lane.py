@@ -9,7 +9,6 @@ when it dies it stays dead, the sender opens another and sends again what was no
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 
 from aiormq.connection import Connection
 
@@ -39,14 +38,18 @@ class Lane:
         self.blocked = False
         """The broker has stopped reading (an alarm): what is sent waits, nothing is lost."""
         self._settle = settle
-        self._confirm_timeout = confirm_timeout
         self._ledger = Ledger()
-        self._gone: asyncio.Future[BrokerUnavailable] = asyncio.get_running_loop().create_future()
-        self._seconds = 0.0  # in which a confirm could have come
-        self._written: deque[tuple[int, float]] = deque()  # last tag of a write, self._seconds then
+        self._loop = asyncio.get_running_loop()
+        self._gone: asyncio.Future[BrokerUnavailable] = self._loop.create_future()
         self._transport = TappedTransport(
             Listener(self._ledger, self._tell, self._block, self._die)
         )
+        self._connection: Connection | None = None
+
+        self._confirm_timeout = confirm_timeout
+        self._interval = min(1.0, confirm_timeout / 4)
+        self._seconds = 0.0  # in which a confirm could have come
+        self._written: deque[tuple[int, float]] = deque()  # last tag of a write, self._seconds then
         self._tick: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -60,7 +63,7 @@ class Lane:
             async with within(CONNECT_SECONDS, "connecting to RabbitMQ"):
                 await lane._connect(url, name)
         except BaseException:
-            lane._abort()
+            await lane.close()
             raise
         return lane
 
@@ -71,13 +74,10 @@ class Lane:
             client_properties={"connection_name": name},
         )
         await connection.connect()
-        self._channel = channel = await connection.channel(publisher_confirms=True)
+        channel = await connection.channel(publisher_confirms=True)
         self._transport.tap.channel = channel.number
         self._marshaller = Marshaller(channel.number, connection.connection_tune.frame_max or 0)
-        self._closing = channel.closing  # ends with the connection as well
-        self._closing.add_done_callback(self._channel_closed)
-        self._interval = min(1.0, self._confirm_timeout / 4)
-        self._loop = asyncio.get_running_loop()
+        channel.closing.add_done_callback(self._channel_closed)  # or the connection
         self._ticked_at = self._loop.time()
         self._tick = self._loop.call_later(self._interval, self._count_seconds)
 
@@ -96,7 +96,7 @@ class Lane:
         """
         for piece in _pieces(messages):
             if self._gone.done():
-                raise self._gone.result()
+                raise self._ended()
             data = self._marshaller.marshal(piece)
             self._ledger.add(piece)
             self._written.append((self._ledger.newest, self._seconds))
@@ -106,7 +106,9 @@ class Lane:
                 await writer.drain()
             except OUTAGES as error:
                 self._die(f"the connection broke: {describe(error)}", error)
-                raise self._gone.result() from error
+            if writer.is_closing():  # a drain also returns when the connection is gone
+                self._die("the connection was lost")
+                raise self._ended()
 
     async def closed(self) -> BrokerUnavailable:
         """Wait until the lane is dead, for whatever reason, and return the reason."""
@@ -117,12 +119,14 @@ class Lane:
 
         What is in flight is not settled any more.
         """
-        self._die("the lane was closed")
+        self._die("it was closed")
+        if self._connection is None:
+            return
         closing = asyncio.ensure_future(self._connection.close())
         try:
             await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
         finally:
-            self._abort()
+            self._transport.abort()
         await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
 
     def _tell(self, burst: list[Settled]) -> None:
@@ -150,13 +154,16 @@ class Lane:
             self._written.popleft()
         if self._written and self._seconds - self._written[0][1] > self._confirm_timeout:
             self._die(f"no confirm for {self._confirm_timeout:g} s")
-            self._abort()
+            self._transport.abort()
             return
         self._tick = self._loop.call_later(self._interval, self._count_seconds)
 
     def _channel_closed(self, closing: "asyncio.Future[object]") -> None:
         error = None if closing.cancelled() else closing.exception()
-        self._die("the broker closed the channel" if error is None else describe(error), error)
+        if error is None or isinstance(error, asyncio.CancelledError):
+            self._die("the connection was lost", error)  # silence, or an end without a word
+        else:
+            self._die(describe(error), error)
 
     def _die(self, reason: str, error: BaseException | None = None) -> None:
         if self._tick is not None:
@@ -166,9 +173,12 @@ class Lane:
             gone.__cause__ = error
             self._gone.set_result(gone)
 
-    def _abort(self) -> None:
-        with suppress(AttributeError):  # not connected yet
-            self._transport.writer.transport.abort()
+    def _ended(self) -> BrokerUnavailable:
+        """The reason as an error of its own, to be raised."""
+        reason = self._gone.result()
+        error = BrokerUnavailable(str(reason))
+        error.__cause__ = reason.__cause__
+        return error
 
 
 def _pieces(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:

@@ -4,9 +4,13 @@ Users, rights and bindings are exact. The message counts of queues are statistic
 5 to 10 seconds old; `Broker.depth` asks one queue itself.
 """
 
+import asyncio
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from secrets import token_bytes
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +25,12 @@ PAGE = 500
 """Queues per request."""
 
 _NOTHING = "^$"
+
+
+def hash_password(password: str) -> str:
+    """The password as RabbitMQ keeps it: salted SHA-256 (its manual, "Passwords")."""
+    salt = token_bytes(4)
+    return b64encode(salt + sha256(salt + password.encode()).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +48,21 @@ class QueueState:
 class Management:
     """A client of the management API. Open it with `async with`.
 
-    Every method raises BrokerUnavailable, after `timeout` seconds at most, when the API is away.
+    Every method raises BrokerUnavailable when the API is away; no request takes longer than
+    `timeout` seconds.
     """
 
     def __init__(self, amqp_url: str, url: str | None = None, *, timeout: float = 10.0) -> None:
         """`url` is the API's base URL, derived from the AMQP URL when absent.
 
-        The user of the AMQP URL needs the tag `administrator`.
+        Its user, else that of the AMQP URL, needs the tag `administrator`.
         """
         self._vhost = quote(virtual_host(amqp_url), safe="")
+        base = httpx.URL(url or management_url(amqp_url))
+        self._timeout = timeout
         self._http = httpx.AsyncClient(
-            base_url=f"{(url or management_url(amqp_url)).rstrip('/')}/api",
-            auth=credentials(amqp_url),
+            base_url=base.copy_with(username=None, password=None, path="/api"),
+            auth=credentials(url if url and base.username else amqp_url),
             timeout=timeout,
             trust_env=False,
         )
@@ -83,7 +96,12 @@ class Management:
         It may consume, get, settle and so also purge that queue. RabbitMQ checks no right for a
         passive declare: the user can learn whether a queue exists and how many messages it has.
         """
-        await self.set_password(name, password)
+        await self.provide_user(name, hash_password(password), queue=queue)
+
+    async def provide_user(self, name: str, password_hash: str, *, queue: str) -> None:
+        """The same with a password known by its hash only, see `hash_password`."""
+        user = {"password_hash": password_hash, "tags": ""}
+        await self._call("PUT", f"users/{quote(name, safe='')}", user)
         await self._call(
             "PUT",
             f"permissions/{self._vhost}/{quote(name, safe='')}",
@@ -96,12 +114,12 @@ class Management:
 
     async def delete_user(self, name: str) -> None:
         """Delete a user; fine where there is none. Close its connections afterwards."""
-        await self._call("DELETE", f"users/{quote(name, safe='')}", missing_is_fine=True)
+        await self._call("DELETE", f"users/{quote(name, safe='')}", fine=httpx.codes.NOT_FOUND)
 
     async def close_connections(self, user: str) -> None:
         """Close all AMQP connections of a user; what it had not settled is ready again."""
         await self._call(
-            "DELETE", f"connections/username/{quote(user, safe='')}", missing_is_fine=True
+            "DELETE", f"connections/username/{quote(user, safe='')}", fine=httpx.codes.NOT_FOUND
         )
 
     async def queues(self) -> Mapping[str, QueueState]:
@@ -116,7 +134,10 @@ class Management:
                 "GET",
                 f"queues/{self._vhost}?page={page}&page_size={PAGE}"
                 "&sort=name&disable_stats=true&enable_queue_totals=true",
+                fine=httpx.codes.BAD_REQUEST if page > 1 else None,  # fewer pages by now
             )
+            if answer is None:
+                break
             found.update((item["name"], _queue_state(item)) for item in answer["items"])
             pages = answer["page_count"]
             page += 1
@@ -137,16 +158,18 @@ class Management:
         path: str,
         body: Mapping[str, str] | None = None,
         *,
-        missing_is_fine: bool = False,
+        fine: httpx.codes | None = None,
     ) -> Any:
+        """One request. The answer's document; None for an empty one and for the status `fine`."""
         what = f"{method} /api/{path.partition('?')[0]} of RabbitMQ's management API"
         try:
-            response = await self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(self._timeout):
+                response = await self._http.request(method, path, json=body)
+        except (httpx.HTTPError, TimeoutError) as error:
             raise BrokerUnavailable(f"{what} failed: {describe(error)}") from error
+        if response.status_code == fine:
+            return None
         if response.status_code == httpx.codes.NOT_FOUND:
-            if missing_is_fine:
-                return None
             raise NotFound(f"{what}: there is no such thing")
         if response.is_error:
             raise BrokerUnavailable(f"{what} answered {response.status_code}")

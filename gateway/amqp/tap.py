@@ -61,7 +61,7 @@ class Tap(asyncio.StreamReader):
         self._listener = listener
         self._rest = b""
         self._broken = False
-        self._passed_at = 0.0
+        self._passed_at = loop.time()
         self._return: FrameTypes | None = None
 
     def feed_data(self, data: Iterable[SupportsIndex]) -> None:
@@ -150,6 +150,7 @@ class TappedTransport(TransportFactory):
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
+        self._transport: asyncio.WriteTransport | None = None
 
     async def create(
         self, url: URL, **kwargs: Any
@@ -163,5 +164,11 @@ class TappedTransport(TransportFactory):
         transport, _ = await loop.create_connection(
             lambda: protocol, url.host or "", url.port or 0, ssl=tls, **kwargs
         )
+        self._transport = transport
         self.writer = asyncio.StreamWriter(transport, protocol, self.tap, loop)
         return self.tap, self.writer
+
+    def abort(self) -> None:
+        """Drop the connection at once, with what is not written yet. Fine without one."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -8,6 +8,15 @@ from gateway.contracts.registry import register
 from gateway.contracts.values import Classification, Contract, Pattern, Submission
 
 __all__ = [
-    "Catalogue", "CatalogueLoader", "Classification", "Contract", "Judge", "Pattern",
-    "Submission", "admit", "owners", "register", "submissions",
-]  # fmt: skip
+    "Catalogue",
+    "CatalogueLoader",
+    "Classification",
+    "Contract",
+    "Judge",
+    "Pattern",
+    "Submission",
+    "admit",
+    "owners",
+    "register",
+    "submissions",
+]

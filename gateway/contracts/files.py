@@ -1,10 +1,10 @@
 """Contracts as files: reads the tree that `schemas/` is an example of.
 
-    <organisation>/organisation.json
-    <organisation>/<event type>/contract.json
-                               /versions/<n>.json, <n>.reply.json
-                               /examples/valid/*.json, invalid/*.json
-                               /examples/reply/valid/*.json, invalid/*.json
+<organisation>/organisation.json
+<organisation>/<event type>/contract.json
+                           /versions/<n>.json, <n>.reply.json
+                           /examples/valid/*.json, invalid/*.json
+                           /examples/reply/valid/*.json, invalid/*.json
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,9 +39,10 @@ def owners(folder: Path) -> Iterator[Owner]:
     for file in sorted(folder.glob("*/organisation.json")):
         found = _object(file)
         yield Owner(
-            _text(file, found, "name"), _text(file, found, "title"),
+            _text(file, found, "name"),
+            _text(file, found, "title"),
             _text(file, found, "description"),
-        )  # fmt: skip
+        )
 
 
 def submissions(folder: Path) -> Iterator[Submission]:
@@ -79,10 +80,8 @@ def _contract(file: Path) -> Contract:
             description=_text(file, found, "description"),
             pattern=Pattern(_text(file, found, "pattern")),
             classification=Classification(_text(file, found, "classification")),
-            ordering=Ordering(
-                _text(file, ordering, "key"), _text(file, ordering, "description")
-            ),
-        )  # fmt: skip
+            ordering=Ordering(_text(file, ordering, "key"), _text(file, ordering, "description")),
+        )
     except ValueError as error:
         raise Invalid(f"{file}: {error}") from None
 
@@ -110,9 +109,12 @@ def _invalid(folder: Path) -> Iterator[InvalidExample]:
         if "data" not in found:
             raise Invalid(f"{file}: /data is missing")
         yield InvalidExample(
-            file.stem, _text(file, found, "reason"), _text(file, found, "keyword"),
-            _text(file, found, "pointer"), found["data"],
-        )  # fmt: skip
+            file.stem,
+            _text(file, found, "reason"),
+            _text(file, found, "keyword"),
+            _text(file, found, "pointer"),
+            found["data"],
+        )
 
 
 def _parse(file: Path) -> Any:

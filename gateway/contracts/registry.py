@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,11 +11,13 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from gateway import jsontext
 from gateway.contracts.tables import ContractRow, ExampleRow, VersionRow
 from gateway.contracts.values import Contract, Submission, Version
 from gateway.errors import Conflict
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_canonicalise = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
 async def register(session: AsyncSession, submission: Submission) -> bool:
@@ -57,9 +58,13 @@ async def _register_version(session: AsyncSession, type: str, version: Version) 
     if row is None:
         session.add(
             VersionRow(
-                type=type, number=version.number, digest=digest, text=version.text,
-                reply=version.reply, created=datetime.now(UTC),
-            )  # fmt: skip
+                type=type,
+                number=version.number,
+                digest=digest,
+                text=version.text,
+                reply=version.reply,
+                created=datetime.now(UTC),
+            )
         )
         return True
     if row.digest != digest:
@@ -77,8 +82,7 @@ def digest_of(version: Version) -> bytes:
 
 
 def _canonical(text: bytes) -> bytes:
-    value = msgspec.json.decode(text, float_hook=Decimal)
-    return msgspec.json.encode(value, order="deterministic")
+    return _canonicalise(jsontext.parse(text))
 
 
 def _row(contract: Contract, created: datetime) -> ContractRow:

@@ -28,6 +28,7 @@ STATUS: Mapping[type[errors.NusabusError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.Invalid: 422,
+    errors.Withheld: 424,
     errors.ContractViolation: 422,
     errors.Refused: 400,
     errors.Unavailable: 503,
@@ -44,6 +45,7 @@ TITLES = {
     "unsupported-media-type": "The media type is not supported",
     "invalid": "A rule is broken",
     "contract-violation": "The data break the contract",
+    "withheld": "Another event of the batch was refused",
     "unavailable": "Temporarily not available",
     "journal-unavailable": "The outcome is not known",
     "database-unavailable": "Temporarily not available",
@@ -116,9 +118,11 @@ def install(app: FastAPI) -> None:
     async def framework(_: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
         problem = {
-            "type": "about:blank", "title": status.phrase, "status": int(status),
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": int(status),
             "detail": str(error.detail),
-        }  # fmt: skip
+        }
         return Response(_encode(problem), int(status), error.headers, MEDIA_TYPE)
 
     @app.exception_handler(Exception)

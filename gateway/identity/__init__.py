@@ -19,6 +19,7 @@ from gateway.identity.organisations import (
     create_organisation,
     find_organisation,
     list_organisations,
+    provide_organisation,
 )
 from gateway.identity.sealing import WrongSecretKey
 from gateway.identity.signing import (
@@ -73,6 +74,7 @@ __all__ = [
     "list_signing_keys",
     "load",
     "not_authenticated",
+    "provide_organisation",
     "remove_grant",
     "remove_secret",
     "rotate",

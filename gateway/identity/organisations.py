@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from gateway.database import Database, Topic
@@ -48,3 +49,25 @@ async def find_organisation(database: Database, name: str) -> Organisation:
     if row is None:
         raise NotFound("no such organisation")
     return organisation_of(row)
+
+
+async def provide_organisation(
+    session: AsyncSession, *, name: str, title: str, description: str
+) -> None:
+    """Let an organisation take part, or correct its title and description if it does already.
+
+    For the loading of files by the operator, inside `Database.change(Topic.IDENTITY)`.
+    """
+    row = await session.get(OrganisationRow, name)
+    if row is None:
+        session.add(
+            OrganisationRow(
+                name=name,
+                title=title,
+                description=description,
+                operator=False,
+                created=datetime.now(UTC),
+            )
+        )
+    else:
+        row.title, row.description = title, description

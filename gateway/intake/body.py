@@ -32,7 +32,9 @@ def inflate(encoding: bytes | None, body: bytes, limit: int) -> bytes:
     try:
         inflated = inflater.decompress(body, limit + 1)
     except zlib.error:
-        raise Malformed(f"the body is not {coding.decode()}, as its Content-Encoding says") from None
+        raise Malformed(
+            f"the body is not {coding.decode()}, as its Content-Encoding says"
+        ) from None
     if len(inflated) > limit:
         raise _too_large(limit)
     if not inflater.eof:

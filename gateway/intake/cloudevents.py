@@ -12,9 +12,10 @@ What a JSON `Event.data` holds is split off here but not read: `jsontext.parse(e
 it to be JSON, once, where the contract is checked.
 """
 
-import binascii
-from collections.abc import Iterable
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -31,14 +32,22 @@ from gateway.intake.mediatype import MediaType
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
 
+_CONTENT_TYPE = 255  # bytes, as of a datacontenttype
 _JSON = "application/json"
 _SPACE = b" \t\n\r"
 _WHAT_TO_SEND = (
     f"send an event as {STRUCTURED}, several as {BATCHED}, or the data as the body with its "
     "Content-Type and the attributes as ce-specversion, ce-id, ce-source and ce-type headers"
 )
-_SCALAR = msgspec.json.Decoder(str | int | float | bool | None)
-_STRING = msgspec.json.Decoder(str)
+_NO_ATTRIBUTE = "an attribute must be a string, an integer of 32 bits or a boolean"
+_NO_BASE64 = (
+    "data_base64 must be padded base64 (RFC 4648, section 4) in a string, without line breaks"
+)
+_NO_TEXT = "data that datacontenttype does not call JSON must be a string, or base64 in data_base64"
+_SCALAR: msgspec.json.Decoder[str | int | float | bool | None] = msgspec.json.Decoder(
+    str | int | float | bool | None
+)
+_TEXT: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,98 +60,99 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An element of a batch that is no event: why, and the SHA-256 of its text.
+class Batch:
+    """The elements of a batch in their places: each an event, or why it is none.
 
     The pointer of a Malformed starts at the batch; its byte counts from the start of the element.
     """
 
-    error: Refused
-    digest: bytes
+    items: tuple[Event | Refused, ...]
+    elements: tuple[Raw, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The events of a batch, each judged on its own, in the places in which they were sent."""
-
-    items: tuple[Event | Unreadable, ...]
+    def digest(self, index: int) -> bytes:
+        """SHA-256 of the text of an element, which tells one that is no event from others."""
+        return sha256(self.elements[index]).digest()
 
 
 def parse_request(
-    pairs: Iterable[tuple[bytes, bytes]], body: bytes, limits: Limits
+    pairs: Sequence[tuple[bytes, bytes]], body: bytes, limits: Limits
 ) -> Event | Batch:
     """Read a publish request: its headers as ASGI gives them, and its body as received.
 
-    Raises Malformed, TooLarge or UnsupportedMediaType. Of an element of a batch that is no event
-    the batch tells; only what concerns the batch as a whole is raised.
+    Raises Malformed, TooLarge or UnsupportedMediaType. For a batch only what concerns it as a
+    whole is raised.
     """
-    head = headers.read(pairs)
-    media = _media_of(head)
-    if media is None or not media.is_event:
-        return _binary(head, media, inflate(head.content_encoding, body, limits.event_bytes))
-    if media.essence == BATCHED:
-        return _batched(inflate(head.content_encoding, body, limits.batch_bytes), limits)
-    return _structured(inflate(head.content_encoding, body, limits.event_bytes), "")
+    declared = headers.only(pairs, b"content-type")
+    coding = headers.only(pairs, b"content-encoding")
+    if declared is not None and len(declared) > _CONTENT_TYPE:
+        raise UnsupportedMediaType(f"the Content-Type is longer than {_CONTENT_TYPE} bytes")
+    content_type = None if declared is None else declared.decode("latin-1")
+    match _event_format(content_type):
+        case None:
+            return _binary(pairs, content_type, inflate(coding, body, limits.event_bytes))
+        case "application/cloudevents+json":
+            return _structured(inflate(coding, body, limits.event_bytes))
+        case "application/cloudevents-batch+json":
+            return _batched(inflate(coding, body, limits.batch_bytes), limits)
+        case other:
+            raise UnsupportedMediaType(f"{other} is not supported: {_WHAT_TO_SEND}")
 
 
-def _media_of(head: headers.Headers) -> MediaType | None:
-    """What the body claims to be, where that is something that an event can be read from."""
+@lru_cache(maxsize=256)
+def _event_format(content_type: str | None) -> str | None:
+    """The event format that a Content-Type names; None where it is that of the data."""
     try:
-        media = mediatype.parse(head.content_type or "")
+        media = mediatype.parse(content_type or "")
     except mediatype.NoMediaType:
-        media = None
-    if media is None or not media.is_event:
-        if head.attributes:
-            return media
-        raise UnsupportedMediaType(f"this is no CloudEvent: {_WHAT_TO_SEND}")
-    if media.essence not in (STRUCTURED, BATCHED):
-        raise UnsupportedMediaType(f"{media.essence} is not supported: {_WHAT_TO_SEND}")
+        return None
+    if not media.is_event:
+        return None
     if not media.is_utf8:
-        raise UnsupportedMediaType("the charset of the Content-Type must be utf-8")
-    return media
+        raise UnsupportedMediaType("the charset of an event must be utf-8")
+    return media.essence
 
 
-def _binary(head: headers.Headers, body: bytes) -> Event:
-    rules.require_count(len(head.attributes))
-    attributes: dict[str, AttributeValue] = {
-        name: headers.decode(name, value) for name, value in head.attributes.items()
-    }
-    if "datacontenttype" in attributes:
+def _binary(pairs: Sequence[tuple[bytes, bytes]], content_type: str | None, body: bytes) -> Event:
+    found = headers.attributes(pairs)
+    if not found:
+        raise UnsupportedMediaType(f"this is no CloudEvent: {_WHAT_TO_SEND}")
+    rules.require_count(len(found))
+    if "datacontenttype" in found:
         raise Malformed(
             "the header ce-datacontenttype must not be sent: Content-Type says it",
             pointer="datacontenttype",
         )
-    if head.content_type is not None:
-        attributes["datacontenttype"] = head.content_type
+    attributes: dict[str, AttributeValue] = {
+        name: headers.decode(name, value) for name, value in found.items()
+    }
+    if content_type is not None:
+        attributes["datacontenttype"] = content_type
     media = rules.media_of(attributes)
     return rules.accept(attributes, *_payload(body, media))
 
 
 def _batched(body: bytes, limits: Limits) -> Batch:
-    items: list[Event | Unreadable] = []
-    for index, element in enumerate(jsontext.elements(body, limit=limits.batch_events)):
-        text = bytes(element)
-        try:
-            if len(text) > limits.event_bytes:
-                raise TooLarge(f"the event is larger than the {limits.event_bytes} bytes of one")
-            items.append(_structured(text, f"/{index}"))
-        except Refused as error:
-            items.append(Unreadable(error, sha256(text).digest()))
-    return Batch(tuple(items))
+    elements = jsontext.elements(body, limit=limits.batch_events)
+    items = tuple(_element(bytes(text), index, limits) for index, text in enumerate(elements))
+    return Batch(items, tuple(elements))
 
 
-def _structured(text: bytes, place: str) -> Event:
-    """The event that a JSON text holds; `place` is the JSON pointer of that text."""
+def _element(text: bytes, index: int, limits: Limits) -> Event | Refused:
+    if len(text) > limits.event_bytes:
+        return TooLarge(f"the event is larger than the {limits.event_bytes} bytes of a single one")
     try:
-        return _event(text)
+        return _structured(text)
     except Malformed as error:
-        inner = error.pointer
-        pointer = place if not inner else place + "/" + inner.removeprefix("/")
-        raise Malformed(str(error), pointer=pointer or None, byte=error.byte) from None
+        pointer = f"/{index}/{error.pointer}" if error.pointer else f"/{index}"
+        return Malformed(str(error), pointer=pointer, byte=error.byte)
 
 
-def _event(text: bytes) -> Event:
-    found = jsontext.members(text, nested="data")
+def _structured(text: bytes) -> Event:
+    try:
+        found = jsontext.members(text, nested="data")
+    except Malformed as error:
+        name = None if error.pointer is None else error.pointer.removeprefix("/")
+        raise Malformed(str(error), pointer=name, byte=error.byte) from None
     data, base64 = found.pop("data", None), found.pop("data_base64", None)
     rules.require_count(len(found))
     attributes: dict[str, AttributeValue] = {}
@@ -162,7 +172,7 @@ def _event(text: bytes) -> Event:
         attributes["datacontenttype"] = _JSON
     elif not media.is_json:
         return rules.accept(attributes, *_payload(_spelled(data, media), media))
-    return rules.accept(attributes, bytes(data), binary=False)
+    return rules.accept(attributes, bytes(data), False)
 
 
 def _payload(content: bytes, media: MediaType | None) -> tuple[bytes | None, bool]:
@@ -181,46 +191,46 @@ def _scalar(name: str, raw: Raw) -> AttributeValue | None:
     try:
         value = _SCALAR.decode(raw)
     except ValueError:
-        jsontext.parse(bytes(raw))  # says more where the text itself is at fault
-        value = ...
-    if value is None or isinstance(value, AttributeValue):
-        return value
-    raise Malformed(
-        "the value of an attribute must be a string, an integer of 32 bits or a boolean",
-        pointer=name,
-    )
+        raise _fault(name, raw, _NO_ATTRIBUTE) from None
+    if isinstance(value, float):
+        raise Malformed(_NO_ATTRIBUTE, pointer=name)
+    return value
 
 
 def _decoded(base64: Raw) -> bytes | None:
     """The bytes of `data_base64` (RFC 4648, section 4); None where it is null, and so not set."""
     try:
-        text = _BASE64.decode(base64)
+        text = _TEXT.decode(base64)
         content = None if text is None else b64decode(text, validate=True)
+        # The last character of a quantum may hold bits that are no data: only zeros are canonical.
         if content is None or b64encode(content).decode() == text:
             return content
     except ValueError:
         pass
-    raise Malformed(
-        "data_base64 must be a string of padded base64 (RFC 4648, section 4), without line breaks",
-        pointer="data_base64",
-    )
+    raise _fault("data_base64", base64, _NO_BASE64)
 
 
 def _spelled(data: Raw, media: MediaType) -> bytes:
-    """The bytes of data that are no JSON and stand as a JSON string for their text."""
+    """The bytes of data that are no JSON: they stand as a JSON string for their text in UTF-8."""
     try:
-        text = _STRING.decode(data)
-    except msgspec.ValidationError:
-        raise Malformed(
-            f"data of {media.essence} must be a JSON string, or base64 in data_base64",
-            pointer="data",
-        ) from None
+        text = _TEXT.decode(data)
     except ValueError:
-        jsontext.parse(bytes(data))
-        raise
+        text = None
+    if text is None:
+        raise _fault("data", data, _NO_TEXT)
     if not media.is_utf8:
         raise Malformed(
-            "data as a string are UTF-8, which datacontenttype denies: send data_base64",
+            "data in a JSON string are UTF-8, but datacontenttype names another charset: "
+            "send data_base64",
             pointer="datacontenttype",
         )
     return text.encode()
+
+
+def _fault(name: str, raw: Raw, message: str) -> Malformed:
+    """Why the value of a member was not read: a fault in its own text, else `message`."""
+    try:
+        jsontext.parse(bytes(raw))
+    except Malformed as error:
+        return Malformed(str(error), pointer=name + (error.pointer or ""))
+    return Malformed(message, pointer=name)

@@ -1,51 +1,37 @@
 """The headers of a publish request, as the CloudEvents HTTP binding 1.0.2 reads them."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from gateway.errors import Malformed
 
-_PREFIX = b"ce-"
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
 _ESCAPE = re.compile(rb"\\(.)")
 _BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
-    """What of the headers says how to read the body, and the `ce-` headers without their prefix."""
+def only(pairs: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """The value of a header, of pairs as ASGI gives them: names in small letters.
 
-    content_type: str | None
-    content_encoding: bytes | None
-    attributes: dict[str, bytes]
-
-
-def read(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Pick the headers that matter from pairs as ASGI gives them, names in small letters.
-
-    Raises Malformed for one that stands twice, as no rule says which of the two counts.
+    Raises Malformed where it stands twice, as no rule says which of the two counts.
     """
-    content_type: bytes | None = None
-    content_encoding: bytes | None = None
-    attributes: dict[str, bytes] = {}
-    for name, value in pairs:
-        if name.startswith(_PREFIX):
-            attribute = name[3:].decode("latin-1")
-            if attribute in attributes:
-                raise _twice(name)
-            attributes[attribute] = value
-        elif name == b"content-type":
-            if content_type is not None:
-                raise _twice(name)
-            content_type = value
-        elif name == b"content-encoding":
-            if content_encoding is not None:
-                raise _twice(name)
-            content_encoding = value
-    media = None if content_type is None else content_type.decode("latin-1")
-    return Headers(media, content_encoding, attributes)
+    values = [value for each, value in pairs if each == name]
+    if len(values) > 1:
+        raise _twice(name, None)
+    return values[0] if values else None
+
+
+def attributes(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, bytes]:
+    """The `ce-` headers by attribute name, not decoded yet. Raises Malformed for a repeated one."""
+    found: dict[str, bytes] = {}
+    for header, value in pairs:
+        if header.startswith(b"ce-"):
+            name = header[3:].decode("latin-1")
+            if name in found:
+                raise _twice(header, name)
+            found[name] = value
+    return found
 
 
 def decode(name: str, value: bytes) -> str:
@@ -77,7 +63,7 @@ def decode(name: str, value: bytes) -> str:
         raise Malformed(f"the header ce-{name} decodes to no UTF-8 text", pointer=name) from None
 
 
-def _twice(name: bytes) -> Malformed:
-    header = name.decode("latin-1")
-    pointer = header.removeprefix("ce-") if header.startswith("ce-") else None
-    return Malformed(f"the header {header} stands twice: send it once", pointer=pointer)
+def _twice(header: bytes, attribute: str | None) -> Malformed:
+    return Malformed(
+        f"the header {header.decode('latin-1')} stands twice: send it once", pointer=attribute
+    )

@@ -1,13 +1,13 @@
-"""Media types (RFC 9110, section 8.3.1; RFC 2046): read strictly, told apart as CloudEvents does."""
+"""Media types (RFC 9110, section 8.3.1; RFC 2046), read strictly."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t \x21-\x7e])*+"'
-_ESSENCE = re.compile(rf"({_TOKEN})/({_TOKEN})")
-_PARAMETER = re.compile(rf"[ \t]*;[ \t]*({_TOKEN})=({_TOKEN}|{_QUOTED})")
+_ESSENCE = re.compile(rf"({_NAME})/({_NAME})")
+_PARAMETER = re.compile(rf"[ \t]*;[ \t]*({_NAME})=({_NAME}|{_QUOTED})")
 _ESCAPE = re.compile(r"\\(.)")
 
 _EVENTS = "application/cloudevents"
@@ -50,7 +50,9 @@ class MediaType:
         """
         if not self.is_json:
             return self.text
-        rest = [f"; {name}={_quoted(value)}" for name, value in self.parameters if name != "charset"]
+        rest = [
+            f"; {name}={_quoted(value)}" for name, value in self.parameters if name != "charset"
+        ]
         return self.essence + "".join(rest)
 
 
@@ -75,6 +77,6 @@ def parse(text: str) -> MediaType:
 
 
 def _quoted(value: str) -> str:
-    if re.fullmatch(_TOKEN, value):
+    if re.fullmatch(_NAME, value):
         return value
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'

@@ -15,6 +15,7 @@ from gateway.errors import (
     Malformed,
     Refused,
     Violation,
+    Withheld,
 )
 from gateway.event import Event
 from gateway.identity import Client, Directory
@@ -85,7 +86,7 @@ class Intake:
         judged = [self._try(event, sender) for event in events]
         candidates = [each for each in judged if isinstance(each, Candidate)]
         if len(candidates) < len(judged):
-            return [each for each in judged if isinstance(each, Refused)]
+            return [each if isinstance(each, Refused) else Withheld() for each in judged]
         places = await self._writer.append(candidates, atomic=True)
         return [_receipt(c.event, place) for c, place in zip(candidates, places, strict=True)]
 
@@ -146,9 +147,11 @@ def _receipt(event: Event, place: Place) -> Receipt:
     if place.digest != event.digest:
         raise IdentifierReused(event.source, event.id)
     return Receipt(
-        event.id, event.source, place.shard, place.sequence, place.recorded, place.digest,
+        event.id,
+        event.source,
+        place.shard,
+        place.sequence,
+        place.recorded,
+        place.digest,
         place.duplicate,
-    )  # fmt: skip
-
-
-
+    )

@@ -6,7 +6,7 @@ from ipaddress import AddressValueError, IPv6Address
 
 # Possessive repeats: no part can take what the next one needs, so matching takes linear time.
 _HEX = "%[0-9A-Fa-f]{2}"
-_CHAR = r"A-Za-z0-9._~!$&'()*+,;=-"
+_CHAR = r"A-Za-z0-9._~!$&'()*+,;=\-"
 
 
 def _run(characters: str) -> str:

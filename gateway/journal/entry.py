@@ -55,3 +55,8 @@ class Position:
 
     sequence: int
     recorded: datetime = BEGINNING
+
+
+def sequence_text(shard: int, sequence: int) -> str:
+    """A place as the CloudEvents extension `sequence`: the order of texts is that of the shard."""
+    return f"{shard:02}-{sequence:016}"

@@ -35,9 +35,7 @@ class Lead:
 
     async def fence(self, session: AsyncSession) -> None:
         """Make the rest of this transaction count only while we lead. Raises LeadLost."""
-        found = await session.execute(
-            text(sql.FENCE), {"shard": self.shard, "epoch": self.epoch}
-        )
+        found = await session.execute(text(sql.FENCE), {"shard": self.shard, "epoch": self.epoch})
         if found.first() is None:
             self.expires = 0.0
             raise LeadLost(self.shard)

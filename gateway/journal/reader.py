@@ -80,6 +80,11 @@ class Reader:
         """How many entries are not relayed yet."""
         return int((await self._fetch(sql.BACKLOG))[0][0])
 
+    async def require_writable(self) -> None:
+        """Raises JournalUnavailable unless the server takes writes."""
+        if (await self._fetch(sql.READ_ONLY))[0][0]:
+            raise JournalUnavailable("the journal cannot be written now: try again")
+
     async def before(self, time: datetime) -> dict[int, Position]:
         """Per shard the last place recorded before `time`.
 
@@ -111,7 +116,19 @@ class Reader:
 
 
 def _entry(shard: int, row: Any) -> Entry:
-    (sequence, recorded, source, id_, type_, subject, attributes, data, is_binary, digest,
-     client, contract_version) = row  # fmt: skip
+    (
+        sequence,
+        recorded,
+        source,
+        id_,
+        type_,
+        subject,
+        attributes,
+        data,
+        is_binary,
+        digest,
+        client,
+        contract_version,
+    ) = row
     event = Event(id_, source, type_, subject, _attributes(attributes), data, is_binary)
     return Entry(shard, sequence, recorded, event, digest, client, contract_version)

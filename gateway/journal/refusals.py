@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -99,10 +100,7 @@ class Refusals:
             )
         except OUTAGES as error:
             raise JournalUnavailable("the journal does not answer: try again") from error
-        return [
-            RecordedRefusal(row[0], row[1], Refusal(*row[2:9], tuple(_decode(row[9])), row[10]))
-            for row in rows
-        ]
+        return [RecordedRefusal(row[0], row[1], _refusal(row)) for row in rows]
 
     async def _run(self) -> None:
         connection: asyncpg.Connection | None = None
@@ -114,9 +112,7 @@ class Refusals:
                 try:
                     if connection is None or connection.is_closed():
                         connection = await self._connect()
-                    await connection.execute(
-                        sql.REFUSE, *_columns(group), timeout=self._timeout
-                    )
+                    await connection.execute(sql.REFUSE, *_columns(group), timeout=self._timeout)
                     _answer(group, None)
                 except OUTAGES:
                     _answer(group, JournalUnavailable(_NOT_KEPT))
@@ -125,13 +121,28 @@ class Refusals:
                 connection.terminate()
 
 
+def _refusal(row: Any) -> Refusal:
+    client, organisation, type_, source, id_, reason, detail, violations, digest = row[2:]
+    found = tuple(_decode(violations))
+    return Refusal(client, organisation, type_, source, id_, reason, detail, found, digest)
+
+
 def _columns(group: Sequence[tuple[Sequence[Refusal], object]]) -> list[list[object]]:
     rows = [
-        (r.client, r.organisation, r.type, r.source, r.id, r.reason, r.detail,
-         _encode(r.violations).decode(), r.digest)
+        (
+            r.client,
+            r.organisation,
+            r.type,
+            r.source,
+            r.id,
+            r.reason,
+            r.detail,
+            _encode(r.violations).decode(),
+            r.digest,
+        )
         for refusals, _ in group
         for r in refusals
-    ]  # fmt: skip
+    ]
     return [list(column) for column in zip(*rows, strict=True)]
 
 

@@ -4,7 +4,7 @@ Invariants that the statements keep:
 
 * A shard's counter row is locked until commit, so the order of sequences is the order in which
   entries become visible, and there are no gaps: whoever reads `sequence > n` misses nothing.
-* `recorded` never runs backwards inside a shard, even when the server's clock does, so a reader
+* `recorded` never runs backwards inside a shard, even if the clock does: a reader
   that knows the time of its cursor can leave older partitions unread.
 * Every write of a relay names its epoch, so that the write of a lead that was replaced does nothing.
 """
@@ -122,7 +122,9 @@ MAKE_SHARDS = """
 INSERT INTO journal_shard (shard) SELECT generate_series(0, $1::integer - 1)
 WHERE NOT EXISTS (SELECT FROM journal_shard)
 """
-MAKE_LEADS = "INSERT INTO journal_lead (shard) SELECT shard FROM journal_shard ON CONFLICT DO NOTHING"
+MAKE_LEADS = (
+    "INSERT INTO journal_lead (shard) SELECT shard FROM journal_shard ON CONFLICT DO NOTHING"
+)
 
 APPEND = (
     "SELECT r_ord, r_shard, r_sequence, r_recorded, r_digest "
@@ -184,6 +186,8 @@ ATTENDING = """
 SELECT count(*) FROM journal_relay WHERE seen > clock_timestamp() - make_interval(secs => $1)
 """
 LEAVE = "DELETE FROM journal_relay WHERE name = $1 OR seen < clock_timestamp() - interval '1 hour'"
+
+READ_ONLY = "SELECT pg_is_in_recovery()"
 
 PARTITIONS = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

@@ -15,7 +15,9 @@ async def make_shards(connection: asyncpg.Connection, shards: int) -> None:
     await connection.execute(sql.MAKE_LEADS)
 
 
-async def make_partitions(connection: asyncpg.Connection, today: datetime | None = None) -> list[str]:
+async def make_partitions(
+    connection: asyncpg.Connection, today: datetime | None = None
+) -> list[str]:
     """Make what is missing for this month and the next three; returns the names made.
 
     A table is built aside and then attached, which needs no lock that stops inserts. Entries

@@ -45,10 +45,13 @@ class Writer:
         shards: int,
         writers: int,
         timeout: float,
+        appended: Callable[[], None] = lambda: None,
     ) -> None:
+        """`appended` is called after each commit."""
         self._connect = connect
         self._shards = shards
         self._timeout = timeout
+        self._appended = appended
         self._queue: deque[_Request] = deque()
         self._gathered = asyncio.Event()
         self._writers = writers
@@ -125,6 +128,7 @@ class Writer:
                 if connection is None or connection.is_closed():
                     connection = await self._connect()
                 await _commit(connection, group, self._shards)
+                self._appended()
                 return connection
         except IdentifierReused as error:
             _fail(group, error)  # it was rolled back: the connection is fit

@@ -101,9 +101,12 @@ class CatchUp:
         place = Position(self.position)
         while place.sequence < until:
             entries = await self._reader.matching(
-                self._lead.shard, place, until=until,
-                types=self.subscription.type_expression, limit=WINDOW,
-            )  # fmt: skip
+                self._lead.shard,
+                place,
+                until=until,
+                types=self.subscription.type_expression,
+                limit=WINDOW,
+            )
             await self._deliver([entry for entry in entries if self._is_for_it(entry)])
             last = entries[-1].sequence if len(entries) == WINDOW else until
             place = Position(last, entries[-1].recorded) if entries else Position(until)
@@ -115,7 +118,9 @@ class CatchUp:
         """A pattern of types is not meant to reach what travels another way."""
         contract = self._control.catalogue.contract(entry.event.type)
         wanted = (
-            Pattern.POINT_TO_POINT if self.subscription.point_to_point else Pattern.PUBLISH_SUBSCRIBE
+            Pattern.POINT_TO_POINT
+            if self.subscription.point_to_point
+            else Pattern.PUBLISH_SUBSCRIBE
         )
         return contract is not None and contract.pattern is wanted
 

@@ -86,7 +86,9 @@ class Relay:
                 return
             lead = await self._leads.take(shard)
             if lead is not None:
-                log().info("relay.leads", shard=shard, epoch=lead.epoch, cursor=lead.cursor.sequence)
+                log().info(
+                    "relay.leads", shard=shard, epoch=lead.epoch, cursor=lead.cursor.sequence
+                )
                 await self._control.refresh()
                 self._held[shard] = lead
 
@@ -98,8 +100,7 @@ class Relay:
             pump.finish()
             with suppress(TimeoutError):
                 async with asyncio.timeout(FINISH):
-                    while self._pumps.get(shard) is pump:
-                        await asyncio.sleep(0.01)
+                    await pump.ended.wait()
         await self._leads.advance([lead])
         await self._leads.resign(lead)
         log().info("relay.resigned", shard=shard)
@@ -147,9 +148,11 @@ class Relay:
         while not stop:
             try:
                 lane = await Lane.open(
-                    self._url, settle=settle, name=self._name,
+                    self._url,
+                    settle=settle,
+                    name=self._name,
                     confirm_timeout=self._settings.confirm_timeout,
-                )  # fmt: skip
+                )
             except BrokerUnavailable as error:
                 log().warning("relay.broker_away", reason=str(error), again_in=delay)
                 await stop.sleep(delay)
@@ -182,9 +185,13 @@ class Relay:
 
     async def _pump(self, lead: Lead, lane: Lane) -> None:
         pump = self._pumps[lead.shard] = Pump(
-            lead, lane, reader=self._reader, database=self._database, control=self._control,
+            lead,
+            lane,
+            reader=self._reader,
+            database=self._database,
+            control=self._control,
             window=self._settings.relay_window,
-        )  # fmt: skip
+        )
         try:
             await pump.run()
         finally:

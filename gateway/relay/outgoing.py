@@ -1,7 +1,7 @@
 """The message that carries an entry."""
 
 from gateway.amqp import Outgoing, message
-from gateway.journal import Entry
+from gateway.journal import Entry, sequence_text
 from gateway.relay.routes import Route
 from gateway.relay.window import Ticket
 
@@ -9,15 +9,18 @@ from gateway.relay.window import Ticket
 def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Outgoing:
     """The message that carries an entry."""
     event = entry.event
-    sequence = f"{entry.shard:02}-{entry.sequence:016}"
+    sequence = sequence_text(entry.shard, entry.sequence)
     recorded = rfc3339(entry)
     return Outgoing(
-        route.exchange, routing_key, True, route.bcc,
+        route.exchange,
+        routing_key,
+        True,
+        route.bcc,
         message.body(event, sequence, recorded, route.classification),
         event.id,
         message.headers(event, sequence, recorded, route.classification),
         ticket,
-    )  # fmt: skip
+    )
 
 
 def rfc3339(entry: Entry) -> str:

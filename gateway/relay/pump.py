@@ -36,6 +36,7 @@ class Pump:
         self.lead = lead
         self.window = Window(lead.reached, entries=window, size=WINDOW_BYTES)
         self.heads = asyncio.Event()
+        self.ended = asyncio.Event()
         self._read = lead.reached
         self._lane = lane
         self._reader = reader
@@ -76,6 +77,8 @@ class Pump:
                 raise _Ended
         except* (_Ended, LeadLost):
             pass
+        finally:
+            self.ended.set()
 
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         while self.lead and not self._finishing:
@@ -165,10 +168,15 @@ class Pump:
             self._joined[subscription.key] = subscription
             return
         catch_up = CatchUp(
-            subscription, self.lead, progress.position,
-            lane=self._lane, reader=self._reader, database=self._database,
-            control=self._control, arrived=self.heads.set,
-        )  # fmt: skip
+            subscription,
+            self.lead,
+            progress.position,
+            lane=self._lane,
+            reader=self._reader,
+            database=self._database,
+            control=self._control,
+            arrived=self.heads.set,
+        )
         self._catching[subscription.key, subscription.generation] = catch_up
         catch_up.start(tasks, self._read_sequence)
 
@@ -195,17 +203,22 @@ class Pump:
             async with self._database.session() as session:
                 await self.lead.fence(session)
                 joined = await places.move(
-                    session, subscription, self.lead.shard,
+                    session,
+                    subscription,
+                    self.lead.shard,
                     Progress(max(catch_up.position, self._read.sequence), True),
-                )  # fmt: skip
+                )
             self._catching.pop(name).cancel()
             if joined:
                 self._joined[subscription.key] = subscription
                 self._make_routes()
                 log().info(
-                    "relay.joined", shard=self.lead.shard, sequence=self._read.sequence,
-                    organisation=subscription.organisation, subscription=subscription.name,
-                )  # fmt: skip
+                    "relay.joined",
+                    shard=self.lead.shard,
+                    sequence=self._read.sequence,
+                    organisation=subscription.organisation,
+                    subscription=subscription.name,
+                )
 
     async def _repair_returned(self) -> None:
         """Messages came back: whoever should have got them catches up from where it was sound."""
@@ -227,9 +240,11 @@ class Pump:
             raise
         self.lead.returned += len(returned)
         log().warning(
-            "relay.returned", shard=self.lead.shard, count=len(returned),
+            "relay.returned",
+            shard=self.lead.shard,
+            count=len(returned),
             subscriptions=["/".join(key) for key in missed],
-        )  # fmt: skip
+        )
         await self._control.refresh()
         self.window.forgive(returned)
 

@@ -7,6 +7,7 @@ refuses and that is sent again could otherwise arrive behind its successor.
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from gateway.amqp import Outcome, Outgoing
 from gateway.journal import Position
@@ -129,10 +130,8 @@ class Window:
 _FREE: deque[Ticket] = deque()
 
 
-def settle(burst: "list[tuple[object, Outcome]]") -> None:
+def settle(burst: Sequence[tuple[object, Outcome]]) -> None:
     """What a lane calls: hand each outcome to the window that sent the message."""
     for token, outcome in burst:
         assert isinstance(token, Ticket)  # noqa: S101 - only tickets are sent
         token.window.settle(token, outcome)
-
-

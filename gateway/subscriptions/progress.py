@@ -64,9 +64,7 @@ async def progress(
     return None if row is None else Progress(*row)
 
 
-async def move(
-    session: AsyncSession, subscription: Subscription, shard: int, to: Progress
-) -> bool:
+async def move(session: AsyncSession, subscription: Subscription, shard: int, to: Progress) -> bool:
     """Note how far it has caught up. False when another generation has begun."""
     result = await session.execute(
         text(_MOVE),
@@ -135,5 +133,11 @@ def _same(subscription: Subscription) -> Mapping[str, object]:
 
 
 __all__ = [
-    "Key", "activate", "joined_everywhere", "mark", "move", "progress", "repair",
-]  # fmt: skip
+    "Key",
+    "activate",
+    "joined_everywhere",
+    "mark",
+    "move",
+    "progress",
+    "repair",
+]

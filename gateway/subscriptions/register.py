@@ -76,18 +76,30 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
             )
     session.add(
         SubscriptionRow(
-            organisation=new.organisation, name=new.name, types=list(new.types),
-            point_to_point=new.point_to_point, ordered=new.ordered, start=new.start,
-            state=new.state.value, generation=new.generation, password_hash=new.password_hash,
-            created=new.created, created_by=new.created_by,
-        )  # fmt: skip
+            organisation=new.organisation,
+            name=new.name,
+            types=list(new.types),
+            point_to_point=new.point_to_point,
+            ordered=new.ordered,
+            start=new.start,
+            state=new.state.value,
+            generation=new.generation,
+            password_hash=new.password_hash,
+            created=new.created,
+            created_by=new.created_by,
+        )
     )
     await session.flush()
     session.add_all(
         PlaceRow(
-            organisation=new.organisation, name=new.name, shard=shard, start=start,
-            position=start, routed=start, drained=start,
-        )  # fmt: skip
+            organisation=new.organisation,
+            name=new.name,
+            shard=shard,
+            start=start,
+            position=start,
+            routed=start,
+            drained=start,
+        )
         for shard, start in starts.items()
     )
 

@@ -60,7 +60,16 @@ class ServedRow(SQLModel, table=True):
 def subscription_of(row: SubscriptionRow) -> Subscription:
     """The value of a row."""
     return Subscription(
-        row.organisation, row.name, tuple(row.types), row.point_to_point, row.ordered, row.start,
-        State(row.state), row.generation, row.password_hash, row.created, row.created_by,
+        row.organisation,
+        row.name,
+        tuple(row.types),
+        row.point_to_point,
+        row.ordered,
+        row.start,
+        State(row.state),
+        row.generation,
+        row.password_hash,
+        row.created,
+        row.created_by,
         row.repairs,
-    )  # fmt: skip
+    )

@@ -1,0 +1,152 @@
+"""`python -m gateway`: the processes of the gateway, and what an operator runs beside them.
+
+The only reader of the environment; see gateway/settings.py for the variables.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import typer
+import uvloop
+
+from gateway import compose, contracts, identity, journal, telemetry
+from gateway.amqp import Broker
+from gateway.database import Database, Topic
+from gateway.errors import NusabusError
+from gateway.migrations.run import migrate as run_migrations
+from gateway.settings import BadSettings, Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command()
+def api() -> None:
+    """Serve HTTP. Any number of these may share one port."""
+    settings = _start("api")
+    _run(compose.api(settings))
+
+
+@app.command()
+def relay() -> None:
+    """Move the journal to RabbitMQ. Several of these share the shards."""
+    settings = _start("relay")
+    _run(compose.relay(settings))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest shape; safe to repeat."""
+    settings = _start("migrate")
+    _run(_migrate(settings))
+
+
+@app.command()
+def topology() -> None:
+    """Declare the exchanges and the dead letter queue; safe to repeat."""
+    settings = _start("topology")
+    _run(_topology(settings))
+
+
+@app.command("contracts")
+def load_contracts(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="such as schemas/")],
+) -> None:
+    """Load organisations and contracts from files; safe to repeat."""
+    settings = _start("contracts")
+    _run(_load_contracts(settings, folder))
+
+
+@app.command()
+def bootstrap(
+    reset: Annotated[bool, typer.Option(help="replace the secrets of one that exists")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Make the operator's administrator and print its secret, once."""
+    settings = _start("bootstrap")
+    client, secret = _run(_bootstrap(settings, reset))
+    if as_json:
+        sys.stdout.write(json.dumps({"client_id": client, "client_secret": secret}) + "\n")
+    else:
+        sys.stdout.write(f"client_id      {client}\nclient_secret  {secret}\n")
+
+
+async def _migrate(settings: Settings) -> None:
+    url = settings.database_url.get_secret_value()
+    await run_migrations(url)
+    connection = await asyncpg.connect(url)
+    try:
+        await journal.make_shards(connection, settings.shards)
+        await journal.make_partitions(connection)
+    finally:
+        await connection.close()
+
+
+async def _topology(settings: Settings) -> None:
+    broker = Broker(settings.amqp_url.get_secret_value(), name="nusabus-topology")
+    try:
+        await broker.declare_base()
+    finally:
+        await broker.close()
+
+
+async def _load_contracts(settings: Settings, folder: Path) -> None:
+    submissions = list(contracts.submissions(folder))
+    for submission in submissions:
+        contracts.admit(submission)
+    async with _database(settings) as database:
+        async with database.change(Topic.IDENTITY) as session:
+            for owner in contracts.owners(folder):
+                await identity.provide_organisation(
+                    session, name=owner.name, title=owner.title, description=owner.description
+                )
+        async with database.change(Topic.CONTRACTS) as session:
+            changed = [await contracts.register(session, each) for each in submissions]
+    telemetry.log().info("contracts.loaded", contracts=len(changed), changed=sum(changed))
+
+
+async def _bootstrap(settings: Settings, reset: bool) -> tuple[str, str]:
+    async with _database(settings) as database:
+        client, secret = await identity.bootstrap(database, settings, reset)
+        return client, secret.get_secret_value()
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
+    database = await Database.open(
+        settings.database_url.get_secret_value(), connections=1, timeout=compose.CONNECT
+    )
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _start(process: str) -> Settings:
+    try:
+        settings = Settings.parse(os.environ)
+    except BadSettings as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(2) from None
+    telemetry.configure(process, settings.log_level)
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; a failure that has a sentence is told by it."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    except (NusabusError, OSError, asyncpg.PostgresError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m gateway")

@@ -1,0 +1,221 @@
+"""Keeps the broker as the subscriptions say, and lets those catch up that missed something.
+
+What a subscription is sure to have got is known by two marks for each shard, moved on with every
+look at the broker: `routed` (its bindings stood, so all that was relayed before reached its queue)
+and `drained` (its queue stood empty, so all that had reached it was taken and settled). A binding
+that is gone costs what came after `routed`; a queue that is gone costs what came after `drained`.
+From there the journal is sent again: nothing is lost, and what repeats has its identity.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.amqp import Broker, Management, QueueState, names
+from gateway.contracts import Catalogue
+from gateway.database import Database, Topic
+from gateway.delivery.rights import may_receive
+from gateway.delivery.subscribe import exchange, provide, type_keys
+from gateway.errors import NusabusError
+from gateway.identity import Directory
+from gateway.journal import Reader
+from gateway.snapshot import Snapshot
+from gateway.stop import Stop
+from gateway.subscriptions import Key, Places, State, Subscription, progress, register
+from gateway.telemetry import log
+
+LOOK = 0.5  # seconds between two looks at the broker
+ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The broker at one moment."""
+
+    queues: Mapping[str, QueueState]
+    bindings: Mapping[str, frozenset[tuple[str, str]]]
+
+    def keys(self, subscription: Subscription) -> set[str]:
+        """The routing keys that reach its queue."""
+        queue = names.queue(*subscription.key)
+        bound = self.bindings[exchange(subscription)]
+        return {key for name, key in bound if name == queue}
+
+
+class Reconciler:
+    """One at work at a time: `responsible` says whether it is this process's turn."""
+
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        broker: Broker,
+        management: Management,
+        directory: Snapshot[Directory],
+        catalogue: Snapshot[Catalogue],
+        *,
+        responsible: Callable[[], bool],
+        drain_margin: float,
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._broker = broker
+        self._management = management
+        self._directory = directory
+        self._catalogue = catalogue
+        self._responsible = responsible
+        self._drain_margin = drain_margin
+        self._cursors: deque[tuple[float, Places]] = deque()
+        self._active_since: dict[tuple[Key, int], float] = {}
+        self._orphans: dict[str, float] = {}
+
+    async def run(self, stop: Stop) -> None:
+        """Look and mend until stopped."""
+        failing = ""
+        while await stop.sleep(LOOK):
+            if not self._responsible():
+                self._cursors.clear()
+                self._active_since.clear()
+                continue
+            try:
+                await self.look()
+                failing = ""
+            except NusabusError as error:
+                if str(error) != failing:
+                    log().warning("repair.waits", reason=str(error))
+                failing = str(error)
+
+    async def look(self) -> None:
+        """One look at everything. Raises what the database or the broker raise."""
+        now = time.monotonic()
+        cursors = await self._reader.cursors()
+        async with self._database.session() as session:
+            subscriptions = (await register.load(session)).all
+        seen = await self._see()
+        marks = []
+        for subscription in subscriptions:
+            if await self._mend(subscription, seen):
+                drained = self._drained(subscription, seen, now)
+                marks.append((subscription, cursors, drained))
+        self._cursors.append((now, cursors))
+        while len(self._cursors) > 1 and self._cursors[1][0] <= now - self._drain_margin:
+            self._cursors.popleft()
+        async with self._database.session() as session:
+            await progress.mark(session, marks)
+        await self._delete_orphans(subscriptions, seen, now)
+
+    async def _see(self) -> _Seen:
+        try:
+            return _Seen(
+                await self._management.queues(),
+                {
+                    name: await self._management.bindings(name)
+                    for name in (names.EVENTS, names.COMMANDS)
+                },
+            )
+        except NusabusError:
+            await self._broker.declare_base()  # a new broker, or somebody deleted an exchange
+            raise
+
+    async def _mend(self, subscription: Subscription, seen: _Seen) -> bool:
+        """Put right what is wrong with one subscription; True if it is active and sound."""
+        if await self._keep_right(subscription):
+            return False
+        queue = names.queue(*subscription.key)
+        state, keys = seen.queues.get(queue), seen.keys(subscription)
+        if subscription.state is State.SUSPENDED:
+            await self._unbind(subscription, keys)
+            return False
+        if state is None:
+            await self._begin_again(subscription, "queue is gone", emptied=True)
+            return False
+        private = names.private_key(queue)
+        if private not in keys:
+            await self._begin_again(subscription, "private binding is gone", emptied=False)
+            return False
+        wanted = set(type_keys(subscription))
+        if subscription.state is State.ACTIVE:
+            if not wanted <= keys:
+                await self._begin_again(subscription, "binding is gone", emptied=False)
+                return False
+            await self._unbind(subscription, keys - wanted - {private})
+            return True
+        await self._activate_when_joined(subscription, keys - {private}, wanted)
+        return False
+
+    async def _activate_when_joined(
+        self, subscription: Subscription, present: set[str], wanted: set[str]
+    ) -> None:
+        """Let the exchange serve it once every lead adds its queue to what it sends."""
+        async with self._database.session() as session:
+            joined = await progress.joined_everywhere(session, subscription)
+        if not joined:
+            await self._unbind(subscription, present)  # events would arrive before older ones
+            return
+        for key in wanted:
+            await self._broker.bind(names.queue(*subscription.key), exchange(subscription), key)
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            await progress.activate(session, subscription)
+        log().info("subscription.active", **_named(subscription))
+
+    async def _begin_again(self, subscription: Subscription, why: str, *, emptied: bool) -> None:
+        """Make the queue, then catch up: whoever joins must find it there."""
+        await provide(subscription, self._broker, self._management)
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            begun = await progress.repair(session, subscription, emptied=emptied)
+        if begun:
+            log().warning("subscription.repaired", why=why, **_named(subscription))
+
+    async def _keep_right(self, subscription: Subscription) -> bool:
+        """Suspend who lost the right to its types, resume who has it again; True if changed."""
+        permitted = all(
+            may_receive(
+                subscription.organisation, types, self._directory.value, self._catalogue.value
+            )
+            for types in subscription.types
+        )
+        suspended = subscription.state is State.SUSPENDED
+        if permitted is not suspended:
+            return False
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            await register.suspend(session, subscription, suspended=not permitted)
+        log().warning("subscription.suspended", on=not permitted, **_named(subscription))
+        return True
+
+    async def _unbind(self, subscription: Subscription, keys: set[str]) -> None:
+        for key in keys:
+            await self._broker.unbind(names.queue(*subscription.key), exchange(subscription), key)
+
+    def _drained(self, subscription: Subscription, seen: _Seen, now: float) -> Places:
+        """Up to where its queue is known to have been emptied by now.
+
+        The statistics may be old: an empty queue says something of the time before the margin.
+        """
+        since = self._active_since.setdefault((subscription.key, subscription.generation), now)
+        empty = seen.queues[names.queue(*subscription.key)].messages == 0
+        if not empty or not self._cursors:
+            return {}
+        looked, cursors = self._cursors[0]
+        return cursors if since <= looked <= now - self._drain_margin else {}
+
+    async def _delete_orphans(
+        self, subscriptions: tuple[Subscription, ...], seen: _Seen, now: float
+    ) -> None:
+        """Queues of subscriptions that ended while the broker or we were away."""
+        known = {names.queue(*s.key) for s in subscriptions}
+        orphans = {name for name in seen.queues if names.owner(name) and name not in known}
+        self._orphans = {name: self._orphans.get(name, now) for name in orphans}
+        for name, since in self._orphans.items():
+            if now - since > ORPHAN:
+                await self._management.delete_user(names.user(name))
+                held = await self._broker.delete_queue(name)
+                log().warning("subscription.orphan_deleted", queue=name, held=held)
+
+
+def _named(subscription: Subscription) -> dict[str, str | int]:
+    return {
+        "organisation": subscription.organisation,
+        "subscription": subscription.name,
+        "generation": subscription.generation,
+    }

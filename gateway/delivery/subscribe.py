@@ -1,0 +1,235 @@
+"""Begin and end subscriptions over AMQP."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from gateway import amqp, typepattern
+from gateway.amqp import Broker, Management, NotOnBroker, names
+from gateway.contracts import Catalogue, Pattern
+from gateway.database import Database, Topic
+from gateway.delivery.rights import may_receive
+from gateway.errors import Conflict, Forbidden, Invalid, NotFound
+from gateway.identity import Client, Directory
+from gateway.journal import Reader
+from gateway.snapshot import Snapshot
+from gateway.subscriptions import Places, State, Subscription, register
+
+START_NOW, START_BEGINNING, START_WAITING = "now", "beginning", "waiting"
+LET_GO = 5.0  # seconds in which the connections of an ended subscription close
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to receive. `start` is now, beginning, waiting or a time.
+
+    `waiting` is for point-to-point types: from the first event that nobody has worked off.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    ordered: bool
+    start: str | datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A subscription as it stands; the password only when it was made for this answer."""
+
+    subscription: Subscription
+    starts: Places
+    password: str | None
+    created: bool
+
+    @property
+    def queue(self) -> str:
+        """The queue to read."""
+        return names.queue(*self.subscription.key)
+
+    @property
+    def user(self) -> str:
+        """The broker user that may read it."""
+        return names.user(self.queue)
+
+
+class Subscribing:
+    """The rules by which subscriptions begin and end."""
+
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        broker: Broker,
+        management: Management,
+        directory: Snapshot[Directory],
+        catalogue: Snapshot[Catalogue],
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._broker = broker
+        self._management = management
+        self._directory = directory
+        self._catalogue = catalogue
+
+    async def subscribe(self, client: Client, wish: Wish) -> Granted:
+        """Make a subscription, or find the same one again.
+
+        Raises Forbidden for types that the organisation may not receive, Invalid or Conflict for
+        what cannot be, BrokerUnavailable when the queue cannot be made now.
+        """
+        point_to_point = self._judge(client.organisation, wish)
+        existing = await self._find(client.organisation, wish.name)
+        if existing is not None:
+            return await self._same(existing, wish)
+        await self._broker.declare_base()  # fails here, before anything is stored
+        password = secrets.token_urlsafe(32)
+        new = Subscription(
+            client.organisation,
+            wish.name,
+            wish.types,
+            point_to_point,
+            wish.ordered,
+            _start_text(wish.start, point_to_point),
+            State.CATCHING_UP,
+            1,
+            amqp.hash_password(password),
+            datetime.now(UTC),
+            client.id,
+        )
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            starts = await self._starts(new)
+            if starts is None:
+                shards = await self._reader.heads()
+                starts = await register.served(session, new.types, shards)
+            await register.add(session, new, starts)
+            # Before the commit: the relays must not find it without its queue.
+            await provide(new, self._broker, self._management)
+        return Granted(new, starts, password, True)
+
+    async def unsubscribe(self, organisation: str, name: str) -> int:
+        """End a subscription; returns how many messages its queue still held."""
+        subscription = await self._existing(organisation, name)
+        cursors = await self._reader.cursors()
+        queue = names.queue(*subscription.key)
+        await self._management.delete_user(names.user(queue))
+        await self._management.close_connections(names.user(queue))
+        with suppress(NotOnBroker, TimeoutError):
+            async with asyncio.timeout(LET_GO):
+                while (await self._broker.depth(queue)).consumers:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.05)
+        held = await self._broker.delete_queue(queue)
+        worked_off = held == 0 and subscription.state is State.ACTIVE
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            await register.remove(session, subscription, drained_to=cursors if worked_off else None)
+        return held
+
+    async def renew(self, organisation: str, name: str) -> Granted:
+        """Give a subscription a new password; the old one is void, open connections stay."""
+        subscription = await self._existing(organisation, name)
+        password = secrets.token_urlsafe(32)
+        renewed = replace(subscription, password_hash=amqp.hash_password(password))
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            await register.set_password_hash(session, subscription, renewed.password_hash)
+            starts = await register.starts(session, subscription)
+        await provide(renewed, self._broker, self._management)
+        return Granted(renewed, starts, password, False)
+
+    async def show(self, organisation: str, name: str) -> Granted:
+        """A subscription as it stands."""
+        subscription = await self._existing(organisation, name)
+        async with self._database.session() as session:
+            return Granted(subscription, await register.starts(session, subscription), None, False)
+
+    def _judge(self, organisation: str, wish: Wish) -> bool:
+        """Whether the types may be had together; True if they are point-to-point."""
+        catalogue, directory = self._catalogue.value, self._directory.value
+        for pattern in wish.types:
+            typepattern.parse(pattern)
+            if not may_receive(organisation, pattern, directory, catalogue):
+                raise Forbidden(
+                    f"you may not receive {pattern}: name single types, or ask their owner for "
+                    "a grant; a pattern needs a grant that covers all of it"
+                )
+        contracts = [catalogue.contract(type_) for type_ in wish.types if "*" not in type_]
+        if any(contract is None for contract in contracts):
+            raise Invalid("there is no contract of one of these types", pointer="/types")
+        patterns = {contract.pattern for contract in contracts if contract is not None}
+        if len(contracts) < len(wish.types):
+            patterns.add(Pattern.PUBLISH_SUBSCRIBE)
+        if Pattern.REQUEST_REPLY in patterns:
+            raise Invalid("requests are answered, not subscribed to", pointer="/types")
+        if len(patterns) > 1:
+            raise Invalid(
+                "point-to-point types need a subscription of their own, without patterns",
+                pointer="/types",
+            )
+        return Pattern.POINT_TO_POINT in patterns
+
+    async def _starts(self, new: Subscription) -> Places | None:
+        """Above which sequences it begins; None when it is what was worked off before."""
+        if new.start == START_WAITING:
+            return None
+        if new.start == START_NOW:
+            return {s: place.sequence for s, place in (await self._reader.heads()).items()}
+        if new.start == START_BEGINNING:
+            return dict.fromkeys(await self._reader.heads(), 0)
+        places = await self._reader.before(datetime.fromisoformat(new.start))
+        return {shard: place.sequence for shard, place in places.items()}
+
+    async def _same(self, existing: Subscription, wish: Wish) -> Granted:
+        start = _start_text(wish.start, existing.point_to_point)
+        if (set(existing.types), existing.ordered, existing.start) != (
+            set(wish.types),
+            wish.ordered,
+            start,
+        ):
+            raise Conflict(
+                f"a subscription {wish.name} exists with other types, order or start: delete it "
+                "first, or choose another name"
+            )
+        return await self.show(existing.organisation, existing.name)
+
+    async def _find(self, organisation: str, name: str) -> Subscription | None:
+        async with self._database.session() as session:
+            return await register.find(session, organisation, name)
+
+    async def _existing(self, organisation: str, name: str) -> Subscription:
+        found = await self._find(organisation, name)
+        if found is None:
+            raise NotFound(f"there is no subscription {name}")
+        return found
+
+
+async def provide(subscription: Subscription, broker: Broker, management: Management) -> None:
+    """Make sure of the queue, its private binding and the user that reads it."""
+    queue = names.queue(*subscription.key)
+    await broker.declare_queue(queue, ordered=subscription.ordered)
+    await broker.bind(queue, exchange(subscription), names.private_key(queue))
+    await management.provide_user(names.user(queue), subscription.password_hash, queue=queue)
+
+
+def exchange(subscription: Subscription) -> str:
+    """The exchange that serves a subscription."""
+    return names.COMMANDS if subscription.point_to_point else names.EVENTS
+
+
+def type_keys(subscription: Subscription) -> Sequence[str]:
+    """The routing keys under which its types come."""
+    if subscription.point_to_point:
+        return subscription.types
+    return [typepattern.to_topic_binding(pattern) for pattern in subscription.types]
+
+
+def _start_text(start: str | datetime | None, point_to_point: bool) -> str:
+    if isinstance(start, datetime):
+        return start.astimezone(UTC).isoformat()
+    if start is None:
+        return START_WAITING if point_to_point else START_NOW
+    if start == START_WAITING and not point_to_point:
+        raise Invalid(
+            "waiting is for point-to-point types: say now, beginning or a time", pointer="/start"
+        )
+    return start

@@ -1,0 +1,63 @@
+"""What the routes of the gateway work with, put together once in a process."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+
+from gateway.contracts import Catalogue
+from gateway.database import Database, Topic
+from gateway.delivery import Subscribing
+from gateway.identity import Directory, Logins, Tokens
+from gateway.intake import Intake
+from gateway.journal import Reader, Refusals
+from gateway.settings import Settings
+from gateway.snapshot import Snapshot, refresh
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """The parts of an api process; it is a `deps.Parts`."""
+
+    settings: Settings
+    database: Database
+    tokens: Tokens
+    logins: Logins
+    reader: Reader
+    refusals: Refusals
+    intake: Intake
+    subscribing: Subscribing
+    directories: Snapshot[Directory]
+    catalogues: Snapshot[Catalogue]
+
+    @property
+    def directory(self) -> Directory:
+        """Who takes part, as of the last load."""
+        return self.directories.value
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The contracts, as of the last load."""
+        return self.catalogues.value
+
+    async def require_ready(self) -> None:
+        """Raises Unavailable unless events can be accepted."""
+        self.intake.require_capacity()
+        await self.reader.require_writable()
+
+    async def refresh(self, topic: Topic) -> None:
+        """Bring the snapshot of a topic up to date now."""
+        of: dict[Topic, Snapshot[Any]] = {
+            Topic.IDENTITY: self.directories,
+            Topic.CONTRACTS: self.catalogues,
+        }
+        if topic in of:
+            await refresh(self.database, of[topic])
+
+
+def parts(request: Request) -> ApiParts:
+    """The parts of the running application."""
+    return cast(ApiParts, request.app.state.parts)
+
+
+ApiPartsHere = Annotated[ApiParts, Depends(parts)]

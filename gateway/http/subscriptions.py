@@ -1,0 +1,150 @@
+"""`/v1/subscriptions`: who receives what, over AMQP."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from gateway.delivery import Granted, Wish
+from gateway.http.deps import require_role
+from gateway.http.fields import Body
+from gateway.http.paging import Listing, PageHere
+from gateway.http.parts import ApiPartsHere
+from gateway.identity import Client, Role
+from gateway.settings import Settings
+from gateway.subscriptions import NAME, State, Subscription, register
+from gateway.telemetry import log
+
+router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
+Name = Annotated[str, Path(pattern=NAME, examples=["nisn-dan-kk"])]
+Subscriber = Annotated[Client, Depends(require_role(Role.SUBSCRIBER))]
+Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, Role.ADMIN))]
+Type = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class NewSubscription(Body):
+    """What to receive."""
+
+    types: Annotated[
+        list[Type],
+        Field(min_length=1, max_length=100, examples=[["id.go.kemendagri.kk.diupdate.v1"]]),
+    ]
+    ordered: bool = Field(
+        False, description="one consumer at a time, so that order per key holds to the end"
+    )
+    start: Literal["now", "beginning", "waiting"] | AwareDatetime | None = Field(
+        None,
+        description="from when on; by default now, and for point-to-point types waiting: from the "
+        "first event that nobody has worked off",
+    )
+
+
+class SubscriptionBody(BaseModel):
+    """A subscription. `starts` says for each shard after which sequence it begins."""
+
+    organisation: str
+    name: str
+    types: list[str]
+    ordered: bool
+    start: str
+    starts: dict[int, int] | None = None
+    state: State
+    repairs: int = Field(description="how often it had to catch up after something was missing")
+    queue: str
+    amqp_url: str | None = Field(
+        None, description="with the password, in the answer that made it and never again"
+    )
+    created: datetime
+
+
+class Ended(BaseModel):
+    """What a subscription left."""
+
+    held: int = Field(description="messages that its queue still held; they are gone with it")
+
+
+@router.put("/{name}", status_code=200, responses={201: {"model": SubscriptionBody}})
+async def put(
+    name: Name, body: NewSubscription, by: Subscriber, parts: ApiPartsHere, response: Response
+) -> SubscriptionBody:
+    """Make a subscription, or find the same one again. Its AMQP URL is shown once."""
+    wish = Wish(name, tuple(dict.fromkeys(body.types)), body.ordered, body.start)
+    granted = await parts.subscribing.subscribe(by, wish)
+    if granted.created:
+        response.status_code = 201
+        log().info(
+            "subscription.created", organisation=by.organisation, subscription=name, by=by.id
+        )
+    return _body(granted, parts.settings)
+
+
+@router.get("")
+async def list_all(by: Viewer, parts: ApiPartsHere, page: PageHere) -> Listing[SubscriptionBody]:
+    """The subscriptions of the caller's organisation; the operator's auditors see all."""
+    async with parts.database.session() as session:
+        found = await register.page(
+            session, _organisation(by), after=page.after, limit=page.limit + 1
+        )
+    items, following = page.cut(found, lambda s: "/".join(s.key))
+    return Listing(
+        items=[_body(Granted(s, {}, None, False), parts.settings) for s in items], next=following
+    )
+
+
+@router.get("/{name}")
+async def show(name: Name, by: Viewer, parts: ApiPartsHere) -> SubscriptionBody:
+    """One subscription of the caller's organisation."""
+    return _body(await parts.subscribing.show(by.organisation, name), parts.settings)
+
+
+@router.post("/{name}/credentials")
+async def renew(name: Name, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
+    """A new password for its broker user; the old one is void, open connections stay."""
+    granted = await parts.subscribing.renew(by.organisation, name)
+    log().info("subscription.renewed", organisation=by.organisation, subscription=name, by=by.id)
+    return _body(granted, parts.settings)
+
+
+@router.delete("/{name}")
+async def end(name: Name, by: Subscriber, parts: ApiPartsHere) -> Ended:
+    """End a subscription. Says how many messages its queue still held."""
+    held = await parts.subscribing.unsubscribe(by.organisation, name)
+    log().info(
+        "subscription.ended", organisation=by.organisation, subscription=name, by=by.id, held=held
+    )
+    return Ended(held=held)
+
+
+def _organisation(by: Client) -> str | None:
+    everything = by.operator and by.has(Role.AUDITOR, Role.ADMIN)
+    return None if everything else by.organisation
+
+
+def _body(granted: Granted, settings: Settings) -> SubscriptionBody:
+    subscription: Subscription = granted.subscription
+    return SubscriptionBody(
+        organisation=subscription.organisation,
+        name=subscription.name,
+        types=list(subscription.types),
+        ordered=subscription.ordered,
+        start=subscription.start,
+        starts=dict(granted.starts) or None,
+        state=subscription.state,
+        repairs=subscription.repairs,
+        queue=granted.queue,
+        amqp_url=_amqp_url(granted, settings),
+        created=subscription.created,
+    )
+
+
+def _amqp_url(granted: Granted, settings: Settings) -> str | None:
+    """Where and as whom to read the queue (RabbitMQ URI specification)."""
+    if granted.password is None:
+        return None
+    ours = urlsplit(settings.amqp_url.get_secret_value())
+    public = urlsplit(settings.subscriber_amqp_url or "")
+    host = public.netloc.rpartition("@")[2] or ours.netloc.rpartition("@")[2]
+    login = f"{quote(granted.user, safe='')}:{quote(granted.password, safe='')}"
+    return urlunsplit((public.scheme or ours.scheme, f"{login}@{host}", ours.path, "", ""))

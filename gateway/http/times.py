@@ -1,0 +1,8 @@
+"""Times on the wire."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(time: datetime) -> str:
+    """A time as RFC 3339 in UTC, with microseconds where there are any."""
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"

@@ -1,0 +1,167 @@
+"""One gateway process as far as identity goes: real database, real routers, no network."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from gateway import identity
+from gateway.database import Database, Topic
+from gateway.http import clients, grants, organisations, problems, signing_keys, tokens
+from gateway.identity import Directory, Logins, Tokens
+from gateway.settings import Settings
+from gateway.snapshot import Snapshot, refresh
+
+URL = "https://bus.example.go.id"
+
+
+@dataclass
+class World:
+    """The parts that `gateway.http.deps.Parts` asks for, and a client that calls them."""
+
+    settings: Settings
+    database: Database
+    snapshot: Snapshot[Directory]
+    tokens: Tokens
+    logins: Logins
+    http: httpx.AsyncClient
+    admin: "Actor | None" = None
+
+    @property
+    def directory(self) -> Directory:
+        """As of the last load."""
+        return self.snapshot.value
+
+    async def refresh(self, topic: Topic) -> None:
+        """Load again what has changed."""
+        assert topic is Topic.IDENTITY
+        await refresh(self.database, self.snapshot)
+
+    async def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that no interface offers, and load what it changed."""
+        async with self.database.change(Topic.IDENTITY) as session:
+            await session.execute(text(sql), values or {})
+        await self.refresh(Topic.IDENTITY)
+
+    async def query(self, sql: str) -> Sequence[Any]:
+        """The first column of what a query finds."""
+        async with self.database.session() as session:
+            return (await session.execute(text(sql))).scalars().all()
+
+    async def administrator(self) -> "Actor":
+        """The operator's administrator, always the same."""
+        if self.admin is None:
+            id, secret = await identity.bootstrap(self.database, self.settings, reset=False)
+            self.admin = Actor(self, id, secret.get_secret_value())
+        return self.admin
+
+    async def actor(self, organisation: str, *roles: str) -> "Actor":
+        """A new client of an organisation, which is made as well where it is missing."""
+        admin = await self.administrator()
+        body = {"name": organisation, "title": organisation.title()}
+        made = await admin.post("/v1/organisations", body)
+        assert made.status_code in (201, 409), made.text
+        return await admin.hire(organisation, *roles)
+
+
+@dataclass
+class Actor:
+    """A client with a secret, and what it does."""
+
+    world: World
+    id: str
+    secret: str
+    token: str = ""
+
+    async def hire(self, organisation: str, *roles: str) -> "Actor":
+        """Make a client with a secret, by this one's rights."""
+        body = {"organisation": organisation, "title": "A client", "roles": roles}
+        made = await self.post("/v1/clients", body)
+        assert made.status_code == 201, made.text
+        id = made.json()["id"]
+        secret = await self.post(f"/v1/clients/{id}/secrets")
+        return Actor(self.world, id, secret.json()["secret"])
+
+    async def login(self) -> httpx.Response:
+        """Ask for a token."""
+        form = {"grant_type": "client_credentials"}
+        return await self.world.http.post("/oauth/token", data=form, auth=(self.id, self.secret))
+
+    async def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Call with a token, which is fetched the first time."""
+        self.token = self.token or (await self.login()).json()["access_token"]
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return await self.world.http.request(method, path, json=body, headers=headers)
+
+    async def get(self, path: str) -> httpx.Response:
+        """GET."""
+        return await self.call("GET", path)
+
+    async def post(self, path: str, body: Any = None) -> httpx.Response:
+        """POST."""
+        return await self.call("POST", path, body)
+
+    async def patch(self, path: str, body: Any) -> httpx.Response:
+        """PATCH."""
+        return await self.call("PATCH", path, body)
+
+    async def delete(self, path: str) -> httpx.Response:
+        """DELETE."""
+        return await self.call("DELETE", path)
+
+
+def settings_for(database_url: str, **more: str) -> Settings:
+    """Settings for a test's database."""
+    return Settings.parse(
+        {
+            "NUSABUS_DATABASE_URL": database_url,
+            "NUSABUS_AMQP_URL": "amqp://unused",
+            "NUSABUS_SECRET_KEY": "a secret key that is only for tests.",
+            "NUSABUS_URL": URL,
+            **more,
+        }
+    )
+
+
+@asynccontextmanager
+async def a_world(database_url: str) -> AsyncIterator[World]:
+    """A process that has just started. Several of them share what the database holds."""
+    settings = settings_for(database_url)
+    database = await Database.open(database_url, connections=1, timeout=10)
+    snapshot = Snapshot(Topic.IDENTITY, identity.load)
+    app = FastAPI()
+    problems.install(app)
+    for module in (tokens, organisations, grants, clients, signing_keys):
+        app.include_router(module.router)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
+        world = World(
+            settings,
+            database,
+            snapshot,
+            Tokens(settings, lambda: snapshot.value),
+            Logins(database, settings),
+            http,
+        )
+        app.state.parts = world
+        try:
+            await identity.upkeep(database, settings)
+            await refresh(database, snapshot)
+            yield world
+        finally:
+            await database.close()
+
+
+@asynccontextmanager
+async def a_fresh_world(database_url: str) -> AsyncIterator[World]:
+    """The same, on a database where nobody takes part yet."""
+    database = await Database.open(database_url, connections=1, timeout=10)
+    async with database.change(Topic.IDENTITY) as session:
+        await session.execute(text("TRUNCATE organisations, signing_keys CASCADE"))
+    await database.close()
+    async with a_world(database_url) as world:
+        yield world

@@ -1,0 +1,306 @@
+"""The batch lane on a real broker: order, refusals, alarms, and every way to lose a broker."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aio_pika
+import pytest
+
+from deploy.local.rabbitmq import RabbitMQ
+from gateway.amqp import message
+from gateway.amqp.lane import Lane, Outcome
+from gateway.amqp.ledger import Settled
+from gateway.amqp.message import CONTENT_TYPE, Outgoing
+from gateway.errors import BrokerUnavailable
+from gateway.event import Event
+
+EXCHANGE, QUEUE, KEY = "test.lane", "test.lane.queue", "id.go.dukcapil.ktp.dibuat.v1"
+STAMP = ("0/1", "2026-05-04T03:02:01Z", "internal")
+BATCH = 500
+
+
+class Sender:
+    """A lane and everything it settled."""
+
+    def __init__(self) -> None:
+        self.settled: list[Settled] = []
+
+    @asynccontextmanager
+    async def open(self, url: str, confirm_timeout: float = 60) -> AsyncIterator[Lane]:
+        lane = await Lane.open(
+            url, settle=self.settled.extend, confirm_timeout=confirm_timeout, name="test"
+        )
+        try:
+            yield lane
+        finally:
+            await lane.close()
+
+    async def has(self, count: int) -> list[Settled]:
+        """Wait until that many are settled."""
+        await until(lambda: len(self.settled) >= count)
+        return self.settled
+
+
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+def a_message(token: object, **changes: Any) -> Outgoing:
+    event = Event(
+        id=str(token), source="/dukcapil", type=KEY, subject="3171", data=b'{"nik":"3171"}'
+    )
+    body, headers = message.body(event, *STAMP), message.headers(event, *STAMP)
+    return Outgoing(EXCHANGE, KEY, True, (), body, event.id, headers, token)._replace(**changes)
+
+
+@pytest.fixture
+async def channel(rabbitmq: RabbitMQ) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
+    """A channel beside the lane, on a broker with one exchange and one queue bound for `id.#`."""
+    async with await aio_pika.connect(rabbitmq.amqp_url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.declare_exchange(EXCHANGE, "topic", durable=True)
+        await channel.queue_delete(QUEUE)
+        queue = await channel.declare_queue(
+            QUEUE, durable=True, arguments={"x-queue-type": "quorum"}
+        )
+        await queue.bind(exchange, "id.#")
+        yield channel
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """aiormq logs each lost connection; the lane tells of it in its own way."""
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+
+
+async def deliveries(
+    channel: aio_pika.abc.AbstractChannel, count: int
+) -> Sequence[aio_pika.abc.AbstractIncomingMessage]:
+    queue = await channel.get_queue(QUEUE, ensure=False)
+    found: list[aio_pika.abc.AbstractIncomingMessage] = []
+    async with asyncio.timeout(60), queue.iterator(no_ack=True) as incoming:
+        async for each in incoming:
+            found.append(each)
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_ten_thousand_are_confirmed_and_arrive_in_order(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    count = 10_000
+    sender = Sender()
+    async with sender.open(rabbitmq.amqp_url) as lane:
+        for start in range(0, count, BATCH):
+            await lane.send([a_message(each) for each in range(start, start + BATCH)])
+        settled = await sender.has(count)
+        assert lane.in_flight == 0
+    assert settled == [(each, Outcome.CONFIRMED) for each in range(count)]
+    found = await deliveries(channel, count)
+    assert [each.message_id for each in found] == [str(each) for each in range(count)]
+    event = message.event_of(found[7].body, found[7].headers, found[7].content_type)
+    assert (event.id, event.subject, event.data) == ("7", "3171", b'{"nik":"3171"}')
+    assert found[7].content_type == CONTENT_TYPE
+    assert found[7].delivery_mode == aio_pika.DeliveryMode.PERSISTENT
+    assert found[7].headers["ce-type"] == KEY
+
+
+async def test_further_keys_reach_more_queues_once_each_and_unseen(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    queue = await channel.get_queue(QUEUE, ensure=False)
+    await queue.bind(EXCHANGE, "to.it")
+    sender = Sender()
+    async with sender.open(rabbitmq.amqp_url) as lane:
+        await lane.send(
+            [
+                a_message("matched twice", bcc=("to.it", "id.go.more")),
+                a_message("by bcc alone", routing_key="nowhere", bcc=("to.it",)),
+                a_message("by none", routing_key="nowhere", bcc=("to.nobody",)),
+            ]
+        )
+        settled = await sender.has(3)
+    assert dict(settled)["by none"] is Outcome.RETURNED
+    found = await deliveries(channel, 2)
+    assert [each.message_id for each in found] == ["matched twice", "by bcc alone"]
+    assert not any("BCC" in each.headers for each in found)
+    assert (await queue.declare()).message_count == 0
+
+
+async def test_what_comes_back_is_told_for_the_right_message(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    """One id in flight many times, routable or not in turns, mandatory or not."""
+    expected: dict[int, Outcome] = {}
+    batch = []
+    for token in range(3000):
+        lost, mandatory = token % 3 == 0, token % 2 == 0
+        key = "nowhere" if lost else KEY
+        batch.append(a_message(token, routing_key=key, mandatory=mandatory, message_id="same"))
+        expected[token] = Outcome.RETURNED if lost and mandatory else Outcome.CONFIRMED
+    sender = Sender()
+    async with sender.open(rabbitmq.amqp_url) as lane:
+        await lane.send([each._replace(headers={"ce-id": "same"}) for each in batch])
+        settled = await sender.has(len(batch))
+    assert dict(settled) == expected
+    assert len(settled) == len(batch)
+
+
+async def test_a_full_queue_nacks(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    await channel.queue_delete("test.lane.full")
+    full = await channel.declare_queue(
+        "test.lane.full",
+        durable=True,
+        arguments={"x-queue-type": "quorum", "x-max-length": 5, "x-overflow": "reject-publish"},
+    )
+    await full.bind(EXCHANGE, "id.go.full")
+    sender = Sender()
+    async with sender.open(rabbitmq.amqp_url) as lane:
+        for token in range(100):
+            await lane.send([a_message(token, routing_key="id.go.full")])
+            await sender.has(token + 1)
+        outcomes = [outcome for _, outcome in sender.settled]
+        assert outcomes[0] is Outcome.CONFIRMED
+        assert outcomes[-1] is Outcome.NACKED
+        await full.purge()
+        await lane.send([a_message("room again", routing_key="id.go.full")])
+        await until(lambda: ("room again", Outcome.CONFIRMED) in sender.settled)
+    await channel.queue_delete(full.name)
+
+
+async def test_bodies_larger_than_a_frame_arrive_whole(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    bodies = [b"x" * size for size in (8 << 20, 131_072 - 8, 131_072 - 7, 0, 1)]
+    sender = Sender()
+    async with sender.open(rabbitmq.amqp_url) as lane:
+        await lane.send([a_message(n, body=body) for n, body in enumerate(bodies)])
+        await lane.send([a_message("back", body=bodies[0], routing_key="nowhere")])
+        settled = dict(await sender.has(len(bodies) + 1))
+    assert settled.pop("back") is Outcome.RETURNED
+    assert set(settled.values()) == {Outcome.CONFIRMED}
+    found = await deliveries(channel, len(bodies))
+    assert [each.body == body for each, body in zip(found, bodies, strict=True)] == [True] * 5
+
+
+async def test_an_alarm_is_waited_out(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    """The confirm timeout is far shorter than the alarm; nothing is lost and nothing dies."""
+    sender = Sender()
+    async with sender.open(rabbitmq.amqp_url, confirm_timeout=1) as lane:
+        await asyncio.to_thread(rabbitmq.set_memory_alarm, True)
+        try:
+            sending = asyncio.create_task(lane.send([a_message(each) for each in range(2000)]))
+            await until(lambda: lane.blocked)
+            seen = lane._loop.time()
+            await until(lambda: lane._loop.time() > seen + 3)
+            assert not lane._gone.done()
+            assert len(sender.settled) < 2000
+        finally:
+            await asyncio.to_thread(rabbitmq.set_memory_alarm, False)
+        await sending
+        settled = await sender.has(2000)
+        assert not lane.blocked
+    assert settled == [(each, Outcome.CONFIRMED) for each in range(2000)]
+
+
+async def test_a_missing_exchange_ends_the_lane(rabbitmq: RabbitMQ) -> None:
+    sender = Sender()
+    async with sender.open(rabbitmq.amqp_url) as lane:
+        await lane.send([a_message(1, exchange="test.missing")])
+        reason = await asyncio.wait_for(lane.closed(), 30)
+        assert "test.missing" in str(reason)
+        with pytest.raises(BrokerUnavailable, match=r"test\.missing"):
+            await lane.send([a_message(2)])
+    assert sender.settled == []
+
+
+async def test_a_sender_that_fails_to_settle_ends_the_lane(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    def settle(burst: Sequence[Settled]) -> None:
+        raise ArithmeticError("cannot count")
+
+    lane = await Lane.open(rabbitmq.amqp_url, settle=settle, confirm_timeout=60, name="test")
+    await lane.send([a_message(1)])
+    reason = await asyncio.wait_for(lane.closed(), 30)
+    assert isinstance(reason.__cause__, ArithmeticError)
+    await lane.close()
+
+
+async def test_a_killed_broker_ends_the_lane(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    sender = Sender()
+    async with sender.open(rabbitmq.amqp_url) as lane:
+        await lane.send([a_message(1)])
+        await sender.has(1)
+        await asyncio.to_thread(rabbitmq.kill)
+        try:
+            await asyncio.wait_for(lane.closed(), 30)
+            with pytest.raises(BrokerUnavailable):
+                await lane.send([a_message(2)])
+            with pytest.raises(BrokerUnavailable, match="connecting"):
+                async with Sender().open(rabbitmq.amqp_url):
+                    pass
+        finally:
+            await asyncio.to_thread(rabbitmq.start)
+    async with sender.open(rabbitmq.amqp_url) as lane:
+        while sender.settled[-1] != (2, Outcome.CONFIRMED):  # it nacks until its queues are up
+            settled = len(sender.settled)
+            await lane.send([a_message(2)])
+            await sender.has(settled + 1)
+
+
+async def test_a_silent_broker_ends_the_lane_and_closing_is_quick(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    """Stopped, not dead: once by the overdue confirm, once by the heartbeat, once by ourselves."""
+    loop = asyncio.get_running_loop()
+    sender = Sender()
+    url = rabbitmq.amqp_url
+    async with (
+        sender.open(url, confirm_timeout=1) as overdue,
+        sender.open(f"{url}?heartbeat=1") as lifeless,
+        sender.open(url) as ours,
+    ):
+        rabbitmq.pause()
+        try:
+            await asyncio.gather(*(lane.send([a_message(1)]) for lane in (overdue, ours)))
+            stuck = asyncio.create_task(ours.send([a_message(2, body=bytes(32 << 20))]))
+            assert "no confirm" in str(await asyncio.wait_for(overdue.closed(), 30))
+            assert "connection was lost" in str(await asyncio.wait_for(lifeless.closed(), 60))
+            before = loop.time()
+            await asyncio.wait_for(ours.close(), 30)
+            await overdue.close()
+            await lifeless.close()
+            assert loop.time() < before + 15
+            with pytest.raises(BrokerUnavailable):
+                await stuck
+        finally:
+            rabbitmq.resume()
+    assert sender.settled == []
+
+
+async def test_nothing_is_left_behind(
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    problems: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+    before = asyncio.all_tasks()
+    for _ in range(5):
+        async with Sender().open(rabbitmq.amqp_url) as lane:
+            await lane.send([a_message(each) for each in range(100)])
+    await until(lambda: asyncio.all_tasks() <= before)
+    assert problems == []

@@ -1,0 +1,120 @@
+"""Confirms by watermark, and returns matched to their publish."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.amqp.ledger import Ledger, Outcome, Settled
+from gateway.amqp.message import Outgoing
+
+CONFIRMED, NACKED, RETURNED = Outcome
+
+
+def a_message(token: object, **changes: object) -> Outgoing:
+    plain = Outgoing("bus.events", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, token)
+    return plain._replace(**changes)  # type: ignore[arg-type]  # a builder for tests
+
+
+def a_ledger(*messages: Outgoing) -> Ledger:
+    ledger = Ledger()
+    ledger.add(messages)
+    return ledger
+
+
+def settle(ledger: Ledger, tag: int, multiple: bool = False, acked: bool = True) -> list[Settled]:
+    settled: list[Settled] = []
+    ledger.settle(tag, multiple, acked, settled)
+    return settled
+
+
+def came_back(ledger: Ledger, message: Outgoing) -> bool:
+    return ledger.returned(
+        message.exchange, message.routing_key, message.message_id, dict(message.headers)
+    )
+
+
+def test_an_ack_settles_one_and_multiple_all_up_to_it() -> None:
+    ledger = a_ledger(*map(a_message, "abcde"))
+    assert settle(ledger, 2) == [("b", CONFIRMED)]
+    assert ledger.oldest == 1
+    assert settle(ledger, 4, multiple=True) == [
+        ("a", CONFIRMED), ("c", CONFIRMED), ("d", CONFIRMED),
+    ]  # fmt: skip
+    assert ledger.oldest == 5
+    assert settle(ledger, 5, acked=False) == [("e", NACKED)]
+    assert len(ledger) == 0
+
+
+def test_what_is_settled_or_was_never_sent_settles_nothing() -> None:
+    ledger = a_ledger(a_message("a"))
+    assert settle(ledger, 1) == [("a", CONFIRMED)]
+    assert settle(ledger, 1) == []
+    assert settle(ledger, 1, multiple=True) == []
+    assert settle(ledger, 9) == []
+    assert settle(ledger, 9, multiple=True) == []
+    ledger.add([a_message("b")])
+    assert settle(ledger, 2) == [("b", CONFIRMED)]
+
+
+def test_tag_zero_with_multiple_is_all() -> None:
+    ledger = a_ledger(*map(a_message, "ab"))
+    assert settle(ledger, 0, multiple=True) == [("a", CONFIRMED), ("b", CONFIRMED)]
+
+
+@given(data=st.data(), size=st.integers(1, 60))
+def test_every_message_is_settled_once_by_what_the_broker_says(
+    data: st.DataObject, size: int
+) -> None:
+    ledger = a_ledger(*(a_message(tag) for tag in range(1, size + 1)))
+    pending = set(range(1, size + 1))
+    while pending:
+        tag = data.draw(st.sampled_from(sorted(pending)))
+        multiple, acked = data.draw(st.booleans()), data.draw(st.booleans())
+        covered = sorted(each for each in pending if each == tag or (multiple and each < tag))
+        outcome = CONFIRMED if acked else NACKED
+        assert settle(ledger, tag, multiple, acked) == [(each, outcome) for each in covered]
+        pending -= set(covered)
+        assert len(ledger) == len(pending)
+        assert ledger.oldest == min(pending, default=size + 1)
+
+
+def test_a_return_belongs_to_the_oldest_that_is_alike() -> None:
+    """Messages with one id in flight at once: told apart by where they went and their headers."""
+    elsewhere = a_message("elsewhere", routing_key="id.go.b.v1")
+    replayed = a_message("replayed", exchange="bus.commands")
+    later = a_message("later", headers={"ce-id": "1", "ce-sequence": "2"})
+    optional = a_message("optional", mandatory=False)
+    first, second = a_message("first"), a_message("second")
+    ledger = a_ledger(optional, elsewhere, later, first, replayed, second)
+    assert came_back(ledger, later)
+    assert came_back(ledger, a_message("?"))
+    assert settle(ledger, 6, multiple=True) == [
+        ("optional", CONFIRMED), ("elsewhere", CONFIRMED), ("later", RETURNED),
+        ("first", RETURNED), ("replayed", CONFIRMED), ("second", CONFIRMED),
+    ]  # fmt: skip
+
+
+def test_returns_follow_the_order_of_their_publishes() -> None:
+    ledger = a_ledger(*map(a_message, "abc"))
+    assert came_back(ledger, a_message("?"))
+    assert came_back(ledger, a_message("?"))
+    assert settle(ledger, 3, multiple=True) == [
+        ("a", RETURNED), ("b", RETURNED), ("c", CONFIRMED),
+    ]  # fmt: skip
+
+
+def test_headers_that_the_broker_added_do_not_hide_a_message() -> None:
+    ledger = a_ledger(a_message("a"))
+    assert ledger.returned("bus.events", "id.go.a.v1", "1", {"ce-id": "1", "timestamp_in_ms": 5})
+
+
+def test_a_return_that_fits_nothing_is_said() -> None:
+    ledger = a_ledger(a_message("a"))
+    assert not ledger.returned("bus.events", "id.go.a.v1", "2", {"ce-id": "2"})
+    settle(ledger, 1)
+    assert not came_back(ledger, a_message("?"))
+
+
+def test_a_nack_of_what_came_back_is_a_nack() -> None:
+    ledger = a_ledger(a_message("a"))
+    assert came_back(ledger, a_message("?"))
+    assert settle(ledger, 1, acked=False) == [("a", NACKED)]
