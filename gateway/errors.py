@@ -42,6 +42,12 @@ class TooLarge(Refused):
     code = "too-large"
 
 
+class TooSlow(Refused):
+    """The rest of the request did not come in time."""
+
+    code = "too-slow"
+
+
 class UnsupportedMediaType(Refused):
     """The media type or content coding is none that this resource reads."""
 

@@ -60,7 +60,7 @@ def parse(raw: bytes, *, depth: int = DEPTH) -> Any:
             return value
     except (ValueError, ArithmeticError, RecursionError):
         pass
-    return _checked(_exact(raw), None)
+    return _value(raw)
 
 
 def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
@@ -76,11 +76,11 @@ def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
-        _checked(_exact(raw), None)  # tells the fault where the text has one
+        _value(raw)  # tells the fault where the text has one
         raise Malformed("the JSON text must be an object", pointer="") from None
     below = found.get(nested)
     if _names(raw) - (0 if below is None else _names(bytes(below))) != len(found):
-        _require_distinct(cast("_Members", _exact(raw)))
+        _value(raw)  # tells which name stands twice
     return found
 
 
@@ -90,15 +90,20 @@ def elements(raw: bytes, *, limit: int) -> list[Raw]:
     What is wrong inside one element only, such as a lone surrogate, is left for who reads it.
     """
     try:
-        several = msgspec.structs.astuple(_array(limit + 1).decode(raw))
-        found = [element for element in several if element is not None]
+        found = _first(raw, limit + 1)
     except RecursionError:
         raise _too_deep() from None
-    except ValueError:
-        found = _split(raw, limit + 1)
     if len(found) > limit:
         raise TooLarge(f"the array has more than {limit} elements: send the rest separately")
     return found
+
+
+def _first(raw: bytes, most: int) -> list[Raw]:
+    try:
+        several = msgspec.structs.astuple(_array(most).decode(raw))
+    except ValueError:
+        return _split(raw, most)
+    return [element for element in several if element is not None]
 
 
 def _nesting(raw: bytes) -> int:
@@ -211,18 +216,23 @@ def _text(raw: bytes) -> str:
         raise Malformed("the JSON text is not UTF-8", byte=error.start) from None
 
 
-def _exact(raw: bytes) -> Any:
+def _value(raw: bytes) -> Any:
+    """The value of a JSON text, read exactly. Raises Malformed."""
+    try:
+        return _checked(_exact(_text(raw)), None)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _exact(text: str) -> Any:
     """The tree of a JSON text, with objects as _Members. Raises Malformed for its syntax."""
-    text = _text(raw)
     if text.startswith("\ufeff"):
         raise Malformed("the JSON text starts with a byte order mark: leave it out", byte=0)
     try:
         return _EXACT.decode(text)
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
-        raise Malformed(f"not JSON: {reason}", byte=len(text[: error.pos].encode())) from None
-    except RecursionError:
-        raise _too_deep() from None
+        raise Malformed(f"not JSON: {reason}", byte=len(_bytes(text[: error.pos]))) from None
 
 
 def _checked(tree: Any, path: _Path | None) -> Any:
@@ -274,16 +284,21 @@ def _too_deep() -> Malformed:
     return Malformed("the JSON text nests too deep: flatten it")
 
 
+_KEEP = "surrogateescape"  # bytes that are not UTF-8 go through text and come out the same
 _ELEMENT = re.compile(r"[^ \t\n\r,\]]")  # where one starts, in an array that is known to be one
 
 
 def _split(raw: bytes, most: int) -> list[Raw]:
     """The first elements of an array, found by reading each. Raises Malformed."""
-    if type(_exact(raw)) is not list:
+    text, found = raw.decode(errors=_KEEP), list[Raw]()
+    if type(_exact(text)) is not list:
         raise Malformed("the JSON text must be an array", pointer="")
-    text, found = raw.decode(), list[Raw]()
     end = text.index("[") + 1
     while len(found) < most and (start := _ELEMENT.search(text, end)):
         end = _EXACT.raw_decode(text, start.start())[1]
-        found.append(Raw(text[start.start() : end].encode()))
+        found.append(Raw(_bytes(text[start.start() : end])))
     return found
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors=_KEEP)

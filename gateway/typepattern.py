@@ -6,7 +6,7 @@ is six places, each a word or anything, and questions about patterns are answere
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from gateway.errors import Invalid
@@ -50,6 +50,18 @@ def matches(pattern: str, type: str) -> bool:
 def covers(pattern: str, other: str) -> bool:
     """Whether every type under the pattern `other` falls under `pattern` too."""
     return _over(parse(pattern), parse(other))
+
+
+def expression(patterns: Iterable[str]) -> str:
+    """One regular expression, for Python and POSIX alike, that the types under any pattern match.
+
+    Compiled once it answers several times faster than `matches`. Without patterns nothing matches.
+    """
+    alternatives = (
+        r"\.".join("[^.]+" if place == ANY else re.escape(place) for place in parse(pattern))
+        for pattern in patterns
+    )
+    return f"^({'|'.join(alternatives)})$"
 
 
 def to_topic_binding(pattern: str) -> str:

@@ -117,8 +117,10 @@ class RabbitMQ:
 
     def stop(self) -> None:
         """End the node in order; takes about 6 s, 5 of them in the management plugin."""
-        if self._process is not None and self.running:
-            end([psutil.Process(self._process.pid)], signal.SIGTERM, patience=30)
+        pid = self.pid
+        if pid is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                end([psutil.Process(pid)], signal.SIGTERM, patience=30)
         self.kill()
         self._lock.release()
 

@@ -4,6 +4,7 @@ An ASGI endpoint and no FastAPI route: parsing, authentication and the answer co
 framework would. Its OpenAPI description stands in `publish_openapi`.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from gateway.telemetry import METRICS
 
 ACCEPTED = Counter("nusabus_events_accepted", "Events answered with a receipt", registry=METRICS)
 REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)
+BODY_SECONDS = 60
 _encode = msgspec.json.Encoder().encode
 
 
@@ -102,6 +104,14 @@ async def _read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit:
     for name, value in headers:
         if name == b"content-length" and int(value) > limit:
             raise errors.TooLarge(f"a body may have {limit} bytes, this one has more")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _receive_all(receive, limit)
+    except TimeoutError:
+        raise errors.TooSlow(f"the body did not arrive within {BODY_SECONDS} seconds") from None
+
+
+async def _receive_all(receive: Receive, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:

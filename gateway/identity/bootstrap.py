@@ -24,9 +24,7 @@ async def bootstrap(database: Database, settings: Settings, reset: bool) -> tupl
     others. Raises Conflict without it, when there is one.
     """
     async with database.change(Topic.IDENTITY) as session:
-        if await session.get(OrganisationRow, OPERATOR) is None:
-            session.add(_operator())
-            await session.flush()
+        await _provide_operator(session)
         client = await session.get(ClientRow, ADMIN)
         if client is None:
             session.add(_administrator())
@@ -45,14 +43,19 @@ async def _restore(session: AsyncSession, client: ClientRow) -> None:
     await session.execute(delete(SecretRow).where(col(SecretRow.client) == client.id))
 
 
-def _operator() -> OrganisationRow:
-    return OrganisationRow(
-        name=OPERATOR,
-        title="Nusabus",
-        description="Operates the national event bus",
-        operator=True,
-        created=datetime.now(UTC),
-    )
+async def _provide_operator(session: AsyncSession) -> None:
+    row = await session.get(OrganisationRow, OPERATOR)
+    if row is None:
+        row = OrganisationRow(
+            name=OPERATOR,
+            title="Nusabus",
+            description="Operates the national event bus",
+            operator=True,
+            created=datetime.now(UTC),
+        )
+        session.add(row)
+    row.operator = True  # also where a folder of contracts has named it first
+    await session.flush()
 
 
 def _administrator() -> ClientRow:

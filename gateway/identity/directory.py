@@ -1,5 +1,6 @@
 """Everyone who takes part, in memory: what the hot path asks about rights is answered here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,26 +46,18 @@ class Directory:
     def may_publish(self, client: Client, type: str, owner: str) -> bool:
         """Whether this client may publish a type that `owner` (an organisation) owns."""
         return Role.PUBLISHER in client.roles and (
-            owner == client.organisation or self._granted(client, Action.PUBLISH, type)
+            owner == client.organisation or self._may_publish_foreign(client.organisation, type)
         )
 
-    def may_subscribe(self, client: Client, type: str, *, owner: str, public: bool) -> bool:
-        """Whether this client may receive a type, `public` by its classification or not."""
-        return Role.SUBSCRIBER in client.roles and (
-            public or owner == client.organisation or self._granted(client, Action.SUBSCRIBE, type)
-        )
+    def may_receive(self, organisation: str, types: str) -> bool:
+        """Whether an organisation may receive all that will ever fall under a pattern.
 
-    def may_subscribe_to_all(self, client: Client, pattern: str) -> bool:
-        """Whether this client may receive whatever will ever fall under a pattern.
-
-        A pattern that reaches further needs `may_subscribe` for each type under it.
+        That is what carries its own name and what a grant covers. What a contract adds to it, being
+        the organisation's own or public, is for the caller to know.
         """
-        return Role.SUBSCRIBER in client.roles and any(
-            typepattern.covers(given, pattern)
-            for given in (
-                namespace(client.organisation),
-                *self._patterns.get((client.organisation, Action.SUBSCRIBE), ()),
-            )
+        granted = self._granted.get((organisation, Action.SUBSCRIBE), ())
+        return any(
+            typepattern.covers(pattern, types) for pattern in (namespace(organisation), *granted)
         )
 
     @property
@@ -72,19 +65,25 @@ class Directory:
         """The public keys that check tokens, as a JWK set (RFC 7517, section 5)."""
         return {"keys": [key.public for key in self.signing_keys]}
 
-    def _granted(self, client: Client, action: Action, type: str) -> bool:
-        patterns = self._patterns.get((client.organisation, action))
-        return patterns is not None and any(
-            typepattern.matches(pattern, type) for pattern in patterns
-        )
+    def _may_publish_foreign(self, organisation: str, type: str) -> bool:
+        expression = self._publishable.get(organisation)
+        return expression is not None and expression.fullmatch(type) is not None
 
     @cached_property
-    def _patterns(self) -> Mapping[tuple[str, Action], tuple[str, ...]]:
+    def _granted(self) -> Mapping[tuple[str, Action], tuple[str, ...]]:
         found: dict[tuple[str, Action], tuple[str, ...]] = {}
         for grant in self.grants:
             key = (grant.organisation, grant.action)
             found[key] = (*found.get(key, ()), grant.type)
         return found
+
+    @cached_property
+    def _publishable(self) -> Mapping[str, re.Pattern[str]]:
+        return {
+            organisation: re.compile(typepattern.expression(patterns))
+            for (organisation, action), patterns in self._granted.items()
+            if action is Action.PUBLISH
+        }
 
 
 async def load(session: AsyncSession) -> Directory:

@@ -116,6 +116,8 @@ class Refusals:
                     _answer(group, None)
                 except OUTAGES:
                     _answer(group, JournalUnavailable(_NOT_KEPT))
+                except Exception as error:  # its callers wait for it
+                    _answer(group, error)
         finally:
             if connection is not None:
                 connection.terminate()

@@ -6,7 +6,7 @@ Invariants that the statements keep:
   entries become visible, and there are no gaps: whoever reads `sequence > n` misses nothing.
 * `recorded` never runs backwards inside a shard, even if the clock does: a reader
   that knows the time of its cursor can leave older partitions unread.
-* Every write of a relay names its epoch, so that the write of a lead that was replaced does nothing.
+* Every write of a relay names its epoch: that of a lead that was replaced does nothing.
 """
 
 TABLES = """

@@ -19,6 +19,7 @@ from gateway.telemetry import log
 KEEP = 0.1  # seconds between two writes of the cursors: what is sent again after a crash
 HEADS_BUSY, HEADS_IDLE = 0.005, 0.2  # seconds between two looks for new entries
 RECONNECT_FIRST, RECONNECT_LAST = 0.1, 5.0
+LEADS = 0.02  # seconds between two looks for leads without a pump
 FINISH = 5.0  # seconds in which a pump that is to end may settle what it has sent
 
 
@@ -173,15 +174,19 @@ class Relay:
         """Keep a pump running for every lead, until stopped or the lane dies."""
         async with asyncio.TaskGroup() as tasks:
             dead = tasks.create_task(_raise_when_closed(lane))
-            while not stop or self._pumps:
+            running: set[asyncio.Task[None]] = set()
+            while await stop.sleep(LEADS):
                 for shard, lead in self._held.items():
-                    if lead and shard not in self._pumps and not stop:
-                        tasks.create_task(self._pump(lead, lane))
-                if stop:
-                    for pump in self._pumps.values():
-                        pump.finish()
-                await asyncio.sleep(0.02)
-            dead.cancel()
+                    if lead and shard not in self._pumps:
+                        pump = tasks.create_task(self._pump(lead, lane))
+                        running.add(pump)
+                        pump.add_done_callback(running.discard)
+            for each in self._pumps.values():
+                each.finish()
+            if running:
+                await asyncio.wait(running, timeout=FINISH)
+            for task in (dead, *running):
+                task.cancel()
 
     async def _pump(self, lead: Lead, lane: Lane) -> None:
         pump = self._pumps[lead.shard] = Pump(

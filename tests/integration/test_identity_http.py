@@ -301,7 +301,7 @@ async def test_an_owner_opens_its_types_to_another(world: World, admin: Actor) -
         "created": made.json()["created"],
     }
     assert world.directory.may_publish(client, KTP, "dukcapil")
-    assert not world.directory.may_subscribe(client, KTP, owner="dukcapil", public=False)
+    assert not world.directory.may_receive("bps", KTP)
     assert (await owner.post(path, body)).status_code == 409
 
     for actor in (owner, guest, admin):

@@ -63,48 +63,26 @@ def test_who_may_publish(
 
 
 @pytest.mark.parametrize(
-    ("client", "grants", "public", "expected"),
+    ("organisation", "types", "expected"),
     [
-        (a_client(Role.SUBSCRIBER), [], False, True),
-        (a_client(Role.PUBLISHER), [], True, False),
-        (a_client(Role.SUBSCRIBER, organisation="bps"), [], False, False),
-        (a_client(Role.SUBSCRIBER, organisation="bps"), [], True, True),
-        (
-            a_client(Role.SUBSCRIBER, organisation="bps"),
-            [("bps", Action.SUBSCRIBE, "id.go.*.ktp.*")],
-            False,
-            True,
-        ),
-        (
-            a_client(Role.SUBSCRIBER, organisation="bps"),
-            [("bps", Action.PUBLISH, "id.go.*")],
-            False,
-            False,
-        ),
+        ("dukcapil", "id.go.dukcapil.*", True),
+        ("dukcapil", KTP, True),
+        ("dukcapil", "id.go.*", False),
+        ("dukcapil", "id.go.*.ktp.dibuat.v1", False),
+        ("bps", "id.go.dukcapil.ktp.*", True),
+        ("bps", KTP, True),
+        ("bps", NIK, False),
+        ("bps", "id.go.dukcapil.*", False),
+        ("bmkg", KTP, False),
     ],
 )
-def test_who_may_subscribe(
-    client: Client, grants: list[tuple[str, Action, str]], public: bool, expected: bool
-) -> None:
-    directory = a_directory(*grants)
-    assert directory.may_subscribe(client, KTP, owner="dukcapil", public=public) is expected
-
-
-@pytest.mark.parametrize(
-    ("client", "pattern", "expected"),
-    [
-        (a_client(Role.SUBSCRIBER), "id.go.dukcapil.*", True),
-        (a_client(Role.SUBSCRIBER), KTP, True),
-        (a_client(), KTP, False),
-        (a_client(Role.SUBSCRIBER), "id.go.*", False),
-        (a_client(Role.SUBSCRIBER), "id.go.*.ktp.dibuat.v1", False),
-        (a_client(Role.SUBSCRIBER, organisation="bps"), "id.go.dukcapil.ktp.*", True),
-        (a_client(Role.SUBSCRIBER, organisation="bps"), "id.go.dukcapil.*", False),
-    ],
-)
-def test_who_may_subscribe_to_a_whole_pattern(client: Client, pattern: str, expected: bool) -> None:
-    directory = a_directory(("bps", Action.SUBSCRIBE, "id.go.dukcapil.ktp.*"))
-    assert directory.may_subscribe_to_all(client, pattern) is expected
+def test_who_may_receive(organisation: str, types: str, expected: bool) -> None:
+    directory = a_directory(
+        ("bps", Action.SUBSCRIBE, "id.go.dukcapil.ktp.*"),
+        ("bps", Action.SUBSCRIBE, "id.go.bmkg.*"),
+        ("bmkg", Action.PUBLISH, "id.go.*"),
+    )
+    assert directory.may_receive(organisation, types) is expected
 
 
 def test_only_an_active_client_is_a_sender() -> None:

@@ -92,6 +92,14 @@ def test_the_depth_of_the_limit_itself_is_read() -> None:
         jsontext.parse(b"[[[1]]]", depth=2)
 
 
+@pytest.mark.parametrize("levels", [600, 5_000])
+def test_a_limit_beyond_the_stack_still_refuses(levels: int) -> None:
+    with pytest.raises(Malformed, match="too deep"):
+        jsontext.parse(b"[" * levels + b"1e999" + b"]" * levels, depth=10_000)
+    with pytest.raises(Malformed, match="too deep"):
+        jsontext.elements(b'["\\ud800",' + b"[" * 5_000 + b"]" * 5_000 + b"]", limit=9)
+
+
 def test_a_pointer_is_cut_before_it_fills_the_answer() -> None:
     raw = b'{"%s":{"b":1,"b":2}}' % (b"k" * 100_000)
     with pytest.raises(Malformed) as caught:

@@ -137,6 +137,12 @@ def test_rabbitmq_agrees(pattern: str, type: str) -> None:
     assert amqp_matches(binding, type) == typepattern.matches(pattern, type)
 
 
+@given(st.lists(patterns(), max_size=3), TYPES)
+def test_one_expression_says_the_same(several: list[str], type: str) -> None:
+    found = re.search(typepattern.expression(several), type) is not None
+    assert found == any(typepattern.matches(pattern, type) for pattern in several)
+
+
 @pytest.mark.parametrize(
     ("pattern", "binding"),
     [

@@ -1,0 +1,189 @@
+"""All that `make run` runs: the servers, the gateway's processes, and the order of it."""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+
+from deploy.local.broker import Broker, local_broker
+from deploy.local.credentials import Credentials
+from deploy.local.gateway import ROOT, GatewayProcess, carry_out, end_leftovers
+from deploy.local.kept import Kept
+from deploy.local.ports import LOOPBACK, free
+from deploy.local.postgres import Postgres
+from deploy.local.processes import Lock, ServerError, tail
+from deploy.local.supervise import Charge
+
+FIRST_PORT = 8080
+GATEWAYS = 2
+READY = 60.0  # seconds
+
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+class Stack:
+    """One running Nusabus in a folder such as `.run`; whoever takes it owns it."""
+
+    def __init__(self, run: Path, environ: Mapping[str, str]) -> None:
+        self.run = run.resolve()
+        self._given = environ
+        self._lock = Lock(self.run / "lock")
+        self._own: dict[str, str] = {}
+        self._postgres: Postgres | None = None
+        self._broker: Broker | None = None
+        self._gateways: list[GatewayProcess] = []
+        self._relay: GatewayProcess | None = None
+        self.url = ""
+
+    def take(self) -> None:
+        """Own the folder, end leftovers, install what is missing.
+
+        Raises AlreadyRunning, or NotInstalled with what to do.
+        """
+        self.run.mkdir(exist_ok=True)
+        self._lock.take()
+        (self.run / "log").mkdir(exist_ok=True)
+        end_leftovers(self.run)
+        self._kept = Kept(self.run / "kept.json")
+        if "NUSABUS_DATABASE_URL" not in self._given:
+            self._postgres = Postgres(self.run / "postgres")
+        if "NUSABUS_AMQP_URL" not in self._given:
+            self._broker = local_broker(self.run / "rabbitmq")
+        port = self._choose_port()
+        self.url = f"http://{LOOPBACK}:{port}"
+        self._own = {"NUSABUS_URL": self.url, **self._given, "NUSABUS_PORT": str(port)}
+        if not self._given.keys() & {"NUSABUS_SECRET_KEY", "NUSABUS_SECRET_KEY_FILE"}:
+            self._own["NUSABUS_SECRET_KEY_FILE"] = str(_secret_key(self.run / "secret.key"))
+
+    async def start(self, step: Step) -> Credentials:
+        """Bring everything up; the operator's credentials. Raises ServerError."""
+        await asyncio.gather(self._provide_broker(step), self._provide_database(step))
+        with step("Exchanges and queues"):
+            await self._carry_out("topology")
+        self._gateways = [
+            GatewayProcess(f"gateway-{number}", "api", run=self.run, environ=self._own)
+            for number in range(1, GATEWAYS + 1)
+        ]
+        self._relay = GatewayProcess("relay", "relay", run=self.run, environ=self._own)
+        with step(f"Gateway on {self.url}, relay"):
+            for process in (*self._gateways, self._relay):
+                await asyncio.to_thread(process.start)
+            await self._wait_ready()
+            return await self._operator()
+
+    def charges(self) -> list[Charge]:
+        """What is to be supervised."""
+        found = [Charge(each.name, each, each.log) for each in self._gateways]
+        if self._relay:
+            found.append(Charge("relay", self._relay, self._relay.log))
+        if self._postgres:
+            found.append(Charge("PostgreSQL", self._postgres, self._postgres.log))
+        if self._broker:
+            found.append(Charge("RabbitMQ", self._broker, self.run / "rabbitmq" / "log"))
+        return found
+
+    async def stop(self) -> None:
+        """End it in order: gateways, relay, then the servers that nobody uses any more."""
+        await _together(*(each.stop for each in self._gateways))
+        if self._relay:
+            await asyncio.to_thread(self._relay.stop)
+        await _together(*(each.stop for each in (self._broker, self._postgres) if each))
+        self._lock.release()
+
+    async def _provide_broker(self, step: Step) -> None:
+        if self._broker:
+            with step("RabbitMQ"):
+                await asyncio.to_thread(self._broker.start)
+            self._own["NUSABUS_AMQP_URL"] = self._broker.amqp_url
+            self._own["NUSABUS_MANAGEMENT_URL"] = self._broker.management_url
+
+    async def _provide_database(self, step: Step) -> None:
+        if self._postgres:
+            with step("PostgreSQL"):
+                await asyncio.to_thread(self._postgres.start)
+            self._own["NUSABUS_DATABASE_URL"] = self._postgres.url
+        with step("Tables"):
+            await self._carry_out("migrate")
+        with step("Contracts of schemas/"):
+            await self._carry_out("contracts", str(ROOT / "schemas"))
+
+    async def _carry_out(self, *arguments: str) -> str:
+        # Every program checks all its settings; the broker may still be starting beside this one.
+        environ = {"NUSABUS_AMQP_URL": f"amqp://{LOOPBACK}", **self._own}
+        return await carry_out(*arguments, run=self.run, environ=environ)
+
+    async def _wait_ready(self) -> None:
+        deadline = asyncio.get_running_loop().time() + READY
+        async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
+            while not await _answers(client):
+                for each in self._gateways:
+                    if not each.running:
+                        raise ServerError(f"{each.name} ended ({each.log}):\n{tail(each.log)}")
+                if asyncio.get_running_loop().time() > deadline:
+                    log = self._gateways[0].log
+                    raise ServerError(f"the gateway was not ready within {READY:.0f} s ({log})")
+                await asyncio.sleep(0.05)
+
+    async def _operator(self) -> Credentials:
+        """The operator's credentials of last time, or new ones where those do not work."""
+        file = self.run / "operator.json"
+        if file.exists():
+            known = Credentials(**json.loads(file.read_text()))
+            if await self._accepted(known):
+                return known
+        made = json.loads(await self._carry_out("bootstrap", "--reset", "--json"))
+        _write_secret(file, json.dumps(made))
+        fresh = Credentials(**made)
+        for _ in range(100):  # the gateways see a change within a second
+            if await self._accepted(fresh):
+                break
+            await asyncio.sleep(0.1)
+        return fresh
+
+    async def _accepted(self, credentials: Credentials) -> bool:
+        login = (credentials.client_id, credentials.client_secret)
+        async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
+            answer = await client.post(
+                "/oauth/token", auth=login, data={"grant_type": "client_credentials"}
+            )
+        return answer.is_success
+
+    def _choose_port(self) -> int:
+        """The port that was asked for, else that of last time, else the first free one."""
+        if "NUSABUS_PORT" in self._given:
+            return int(self._given["NUSABUS_PORT"])
+        known = [self._kept.port("gateway")] if self._kept.has("gateway") else []
+        port = next(each for each in (*known, *range(FIRST_PORT, 1 << 16)) if free(each))
+        self._kept.note("gateway", port)
+        return port
+
+
+async def _together(*ends: Callable[[], None]) -> None:
+    await asyncio.gather(*(asyncio.to_thread(end) for end in ends))
+
+
+async def _answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/health/ready")).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _secret_key(file: Path) -> Path:
+    """The key of this folder's gateway, made once: without it stored secrets are worthless."""
+    if not file.exists():
+        _write_secret(file, secrets.token_urlsafe(48))
+    return file
+
+
+def _write_secret(file: Path, text: str) -> None:
+    fresh = file.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as output:
+        output.write(text)
+    fresh.replace(file)
