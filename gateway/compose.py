@@ -220,6 +220,7 @@ async def _serve(app: FastAPI, settings: Settings, stop: Stop) -> None:
         log_config=None,
         timeout_graceful_shutdown=GRACE,
         server_header=False,
+        proxy_headers=False,
         date_header=False,
         backlog=2048,
         h11_max_incomplete_event_size=64 << 10,

@@ -1,8 +1,8 @@
 """Strict JSON text (RFC 8259, I-JSON RFC 7493): read once, exactly, and refused on any doubt.
 
 Refused are text that is not UTF-8 or starts with a byte order mark, nesting beyond a limit, a
-member that stands twice in one object, NaN and infinities, lone surrogates, and numbers that an
-IEEE 754 double cannot hold, because a receiver that uses doubles would read something else.
+member that stands twice in one object, NaN and infinities, lone surrogates, and numbers out
+of the range of an IEEE 754 double, which receivers that read doubles could not take.
 
 Clean text is recognised with a few passes in C. Only where such a proof fails does an exact and
 slower reader look again; it alone decides, and says what is wrong and where.
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -24,11 +24,10 @@ from gateway.errors import Malformed, TooLarge
 
 DEPTH = 64
 NUMBER_LENGTH = 400  # characters of one number as it is written
-NUMBER_EXPONENT = (
-    308  # every number is below 1e308 (a double ends at 1.8e308), or 0, or above 1e-308
-)
+NUMBER_EXPONENT = 308  # numbers lie between 1e-308 and 1e308; a double ends at 1.8e308
 
 _BOUND = 10**NUMBER_EXPONENT
+_KEEP = "surrogateescape"  # bytes that are not UTF-8 go through text and come out the same
 _POINTER_LENGTH = 512  # characters of a pointer in an error
 _SPACE = b" \t\n\r"
 _SQUARE = bytes.maketrans(b"{}", b"[]")
@@ -76,11 +75,11 @@ def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
-        _value(raw)  # tells the fault where the text has one
+        _look_again(raw)
         raise Malformed("the JSON text must be an object", pointer="") from None
     below = found.get(nested)
     if _names(raw) - (0 if below is None else _names(bytes(below))) != len(found):
-        _value(raw)  # tells which name stands twice
+        _look_again(raw)
     return found
 
 
@@ -96,6 +95,12 @@ def elements(raw: bytes, *, limit: int) -> list[Raw]:
     if len(found) > limit:
         raise TooLarge(f"the array has more than {limit} elements: send the rest separately")
     return found
+
+
+def _look_again(raw: bytes) -> None:
+    """Read a doubtful object exactly. Raises Malformed for what is wrong with it."""
+    require_strict(raw, depth=DEPTH + 1)
+    _value(raw)
 
 
 def _first(raw: bytes, most: int) -> list[Raw]:
@@ -182,29 +187,28 @@ class _Members(list[tuple[str, Any]]):
 class _Fault(str):
     """Stands in the tree for a value that is refused, so that its place can be told."""
 
-    __slots__ = ()
-
 
 _Path = tuple["_Path | None", str | int]
+_TOO_BIG = _Fault("the number is out of range, or too long to be meant")
 
 
 def _number(text: str) -> Decimal | _Fault:
     try:
         return _decimal(text)
     except (ValueError, ArithmeticError):
-        return _Fault("the number is out of range: no double holds it")
+        return _TOO_BIG
 
 
 def _integer(text: str) -> int | _Fault:
     if len(text) <= NUMBER_LENGTH and -_BOUND < (value := int(text)) < _BOUND:
         return value
-    return _Fault("the number is out of range: no double holds it")
+    return _TOO_BIG
 
 
 _EXACT = json.JSONDecoder(
     object_pairs_hook=_Members,
-    parse_float=cast("Any", _number),
-    parse_int=cast("Any", _integer),
+    parse_float=_number,
+    parse_int=_integer,
     parse_constant=lambda name: _Fault(f"{name} is not JSON"),
 )
 
@@ -232,16 +236,25 @@ def _exact(text: str) -> Any:
         return _EXACT.decode(text)
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
-        raise Malformed(f"not JSON: {reason}", byte=len(_bytes(text[: error.pos]))) from None
+        raise Malformed(
+            f"not JSON: {reason}", byte=len(text[: error.pos].encode(errors=_KEEP))
+        ) from None
 
 
 def _checked(tree: Any, path: _Path | None) -> Any:
     """The value of an exact tree. Raises Malformed with the pointer of the first fault."""
     if isinstance(tree, _Members):
-        _require_distinct(tree, path)
-        return {_sound(name, (path, name)): _checked(value, (path, name)) for name, value in tree}
+        value: dict[str, Any] = {}
+        for name, member in tree:
+            if _sound(name, (path, name)) in value:
+                reason = (
+                    "the member stands twice in one object, and receivers differ in which counts"
+                )
+                raise Malformed(reason, pointer=_pointer((path, name)))
+            value[name] = _checked(member, (path, name))
+        return value
     if isinstance(tree, list):
-        return [_checked(value, (path, index)) for index, value in enumerate(tree)]
+        return [_checked(each, (path, index)) for index, each in enumerate(tree)]
     if isinstance(tree, _Fault):
         raise Malformed(str(tree), pointer=_pointer(path))
     return _sound(tree, path) if isinstance(tree, str) else tree
@@ -252,22 +265,9 @@ def _sound(text: str, path: _Path | None) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Malformed(
-            "a \\u escape names half of a surrogate pair, which is no character",
-            pointer=_pointer(path),
-        ) from None
+        reason = "a \\u escape names half of a surrogate pair, which is no character"
+        raise Malformed(reason, pointer=_pointer(path)) from None
     return text
-
-
-def _require_distinct(found: _Members, path: _Path | None = None) -> None:
-    seen: set[str] = set()
-    for name, _ in found:
-        if name in seen:
-            raise Malformed(
-                "the member stands twice in one object: receivers would disagree on which counts",
-                pointer=_pointer((path, name)),
-            )
-        seen.add(name)
 
 
 def _pointer(path: _Path | None) -> str:
@@ -284,7 +284,6 @@ def _too_deep() -> Malformed:
     return Malformed("the JSON text nests too deep: flatten it")
 
 
-_KEEP = "surrogateescape"  # bytes that are not UTF-8 go through text and come out the same
 _ELEMENT = re.compile(r"[^ \t\n\r,\]]")  # where one starts, in an array that is known to be one
 
 
@@ -296,9 +295,5 @@ def _split(raw: bytes, most: int) -> list[Raw]:
     end = text.index("[") + 1
     while len(found) < most and (start := _ELEMENT.search(text, end)):
         end = _EXACT.raw_decode(text, start.start())[1]
-        found.append(Raw(_bytes(text[start.start() : end])))
+        found.append(Raw(text[start.start() : end].encode(errors=_KEEP)))
     return found
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode(errors=_KEEP)

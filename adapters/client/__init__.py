@@ -1,0 +1,21 @@
+"""The Python client library of Nusabus: for ministries and for the adapters here.
+
+It speaks the public HTTP API and nothing else; what arrives is read from RabbitMQ with any client.
+"""
+
+from adapters.client.administration import Administration
+from adapters.client.nusabus import Nusabus, OutcomeUnknown
+from adapters.client.problem import Problem, Violation
+from adapters.client.repeat import Repeat
+from adapters.client.values import Receipt, Subscription
+
+__all__ = [
+    "Administration",
+    "Nusabus",
+    "OutcomeUnknown",
+    "Problem",
+    "Receipt",
+    "Repeat",
+    "Subscription",
+    "Violation",
+]

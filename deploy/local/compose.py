@@ -40,11 +40,15 @@ class ComposeRabbitMQ:
             return False
         return bool(self._compose("ps", "--quiet", "--status", "running").strip())
 
-    def start(self) -> None:
-        """Return once AMQP and the management API answer. The first time downloads the image."""
+    def prepare(self) -> None:
+        """Choose the ports: the URLs are known from here on."""
         self._lock.take()
         if not self.running:
             self._kept.choose_ports(("amqp", "management", "prometheus"))
+
+    def start(self) -> None:
+        """Return once AMQP and the management API answer. The first time downloads the image."""
+        self.prepare()
         self._compose("up", "--detach", "--quiet-pull")
         wait_until(
             lambda: answers(self.management_url, 5672), seconds=120, failure="RabbitMQ not ready"

@@ -38,6 +38,14 @@ class GatewayProcess:
         """Its process id while it runs."""
         return self._process.pid if self._process is not None and self.running else None
 
+    def listens_on(self, port: int) -> bool:
+        """Whether it accepts connections on this port: each of those that share it, by itself."""
+        return port in self._ports()[0]
+
+    def connected_to(self, port: int) -> bool:
+        """Whether it has a connection to a server on this port."""
+        return port in self._ports()[1]
+
     def start(self) -> None:
         """Start it; that it serves is seen from outside."""
         self._process = spawn(
@@ -59,6 +67,19 @@ class GatewayProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def _ports(self) -> tuple[set[int], set[int]]:
+        """Where it listens, and where it is connected to. Raises ServerError when it has ended."""
+        if self.pid is None:
+            raise ServerError(f"{self.name} ended ({self.log}):\n{tail(self.log)}")
+        listening, connected = set(), set()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for each in psutil.Process(self.pid).net_connections("tcp"):
+                if each.status == psutil.CONN_LISTEN:
+                    listening.add(each.laddr.port)
+                elif each.status == psutil.CONN_ESTABLISHED:
+                    connected.add(each.raddr.port)
+        return listening, connected
 
 
 async def carry_out(*arguments: str, run: Path, environ: Mapping[str, str]) -> str:

@@ -128,6 +128,7 @@ class Postgres:
 
     def erase(self) -> None:
         """Stop, and delete all data, those outside the folder included."""
+        self._lock.take()
         self.stop("immediate")
         for place in {self._place, self._folder}:
             shutil.rmtree(place, ignore_errors=True)

@@ -40,6 +40,11 @@ class Lock:
         self.path = path
         self._file: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether this process took the folder by this lock."""
+        return self._file is not None
+
     def take(self) -> None:
         """Hold the folder. Raises AlreadyRunning, with the holder's process id where known."""
         if self._file is not None:

@@ -90,21 +90,26 @@ class RabbitMQ:
         """Whether the node that we started is alive."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        """Return once AMQP and the management API answer. Ends leftovers of a killed run first.
+    def prepare(self) -> None:
+        """End leftovers of a killed run and choose the ports: the URLs are known from here on.
 
-        Raises NotInstalled, AlreadyRunning when another process owns the folder, or ServerError.
+        Raises NotInstalled, or AlreadyRunning when another process owns the folder.
         """
-        if self.running:
-            return
-        scripts = self._scripts()
+        self._scripts()
         self._lock.take()
-        try:
+        if not self.running:
             end(of_folder(self._folder, PROGRAMS), signal.SIGKILL, patience=5)
             self._write_files()
+
+    def start(self) -> None:
+        """Prepare, and return once AMQP and the management API answer. Raises ServerError too."""
+        if self.running:
+            return
+        self.prepare()
+        try:
             self._start_port_mapper()
             self._process = spawn(
-                (str(scripts / "rabbitmq-server"),),
+                (str(self._scripts() / "rabbitmq-server"),),
                 folder=self._folder,
                 environ=self._environ(),
                 log=self.log,
@@ -126,6 +131,8 @@ class RabbitMQ:
 
     def kill(self) -> None:
         """SIGKILL the node and its helpers. `start` works afterwards."""
+        if not self._lock.held:
+            return
         end(of_folder(self._folder, PROGRAMS), signal.SIGKILL, patience=5)
         for process in (self._process, self._port_mapper):
             if process is not None:
@@ -148,6 +155,7 @@ class RabbitMQ:
 
     def erase(self) -> None:
         """Kill the node and delete all its data."""
+        self._lock.take()
         self.kill()
         self._lock.release()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -4,9 +4,12 @@ import asyncio
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -16,7 +19,7 @@ from deploy.local.gateway import ROOT, GatewayProcess, carry_out, end_leftovers
 from deploy.local.kept import Kept
 from deploy.local.ports import LOOPBACK, free
 from deploy.local.postgres import Postgres
-from deploy.local.processes import Lock, ServerError, tail
+from deploy.local.processes import Lock, ServerError
 from deploy.local.supervise import Charge
 
 FIRST_PORT = 8080
@@ -38,6 +41,8 @@ class Stack:
         self._broker: Broker | None = None
         self._gateways: list[GatewayProcess] = []
         self._relay: GatewayProcess | None = None
+        self._kept = Kept(self.run / "kept.json")
+        self.port = 0
         self.url = ""
 
     def take(self) -> None:
@@ -49,32 +54,28 @@ class Stack:
         self._lock.take()
         (self.run / "log").mkdir(exist_ok=True)
         end_leftovers(self.run)
-        self._kept = Kept(self.run / "kept.json")
         if "NUSABUS_DATABASE_URL" not in self._given:
             self._postgres = Postgres(self.run / "postgres")
         if "NUSABUS_AMQP_URL" not in self._given:
             self._broker = local_broker(self.run / "rabbitmq")
-        port = self._choose_port()
-        self.url = f"http://{LOOPBACK}:{port}"
-        self._own = {"NUSABUS_URL": self.url, **self._given, "NUSABUS_PORT": str(port)}
+        self.port = self._choose_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self._own = {"NUSABUS_URL": self.url, **self._given, "NUSABUS_PORT": str(self.port)}
         if not self._given.keys() & {"NUSABUS_SECRET_KEY", "NUSABUS_SECRET_KEY_FILE"}:
             self._own["NUSABUS_SECRET_KEY_FILE"] = str(_secret_key(self.run / "secret.key"))
 
     async def start(self, step: Step) -> Credentials:
-        """Bring everything up; the operator's credentials. Raises ServerError."""
-        await asyncio.gather(self._provide_broker(step), self._provide_database(step))
-        with step("Exchanges and queues"):
-            await self._carry_out("topology")
-        self._gateways = [
-            GatewayProcess(f"gateway-{number}", "api", run=self.run, environ=self._own)
-            for number in range(1, GATEWAYS + 1)
-        ]
-        self._relay = GatewayProcess("relay", "relay", run=self.run, environ=self._own)
-        with step(f"Gateway on {self.url}, relay"):
-            for process in (*self._gateways, self._relay):
-                await asyncio.to_thread(process.start)
-            await self._wait_ready()
-            return await self._operator()
+        """Bring everything up; the operator's credentials. Raises ServerError.
+
+        What waits for RabbitMQ and what does not go side by side: most of the time is its own.
+        """
+        if self._broker:
+            await asyncio.to_thread(self._broker.prepare)
+            self._own["NUSABUS_AMQP_URL"] = self._broker.amqp_url
+            self._own["NUSABUS_MANAGEMENT_URL"] = self._broker.management_url
+        migrated = asyncio.Event()
+        await asyncio.gather(self._broker_side(step, migrated), self._database_side(step, migrated))
+        return await self._operator()
 
     def charges(self) -> list[Charge]:
         """What is to be supervised."""
@@ -95,39 +96,44 @@ class Stack:
         await _together(*(each.stop for each in (self._broker, self._postgres) if each))
         self._lock.release()
 
-    async def _provide_broker(self, step: Step) -> None:
+    async def _broker_side(self, step: Step, migrated: asyncio.Event) -> None:
         if self._broker:
             with step("RabbitMQ"):
                 await asyncio.to_thread(self._broker.start)
-            self._own["NUSABUS_AMQP_URL"] = self._broker.amqp_url
-            self._own["NUSABUS_MANAGEMENT_URL"] = self._broker.management_url
+        with step("Exchanges"):
+            await self._carry_out("topology")
+        await migrated.wait()
+        with step("Relay"):
+            self._relay = GatewayProcess("relay", "relay", run=self.run, environ=self._own)
+            await asyncio.to_thread(self._relay.start)
+            address = urlsplit(self._own["NUSABUS_AMQP_URL"])
+            port = address.port or (5671 if address.scheme == "amqps" else 5672)
+            await _until(partial(self._relay.connected_to, port), "the relay reached no broker")
 
-    async def _provide_database(self, step: Step) -> None:
+    async def _database_side(self, step: Step, migrated: asyncio.Event) -> None:
         if self._postgres:
             with step("PostgreSQL"):
                 await asyncio.to_thread(self._postgres.start)
             self._own["NUSABUS_DATABASE_URL"] = self._postgres.url
         with step("Tables"):
             await self._carry_out("migrate")
-        with step("Contracts of schemas/"):
+        migrated.set()
+        with step("Contracts"):
             await self._carry_out("contracts", str(ROOT / "schemas"))
+        with step(f"Gateways on {self.url}"):
+            for number in range(1, GATEWAYS + 1):
+                gateway = GatewayProcess(
+                    f"gateway-{number}", "api", run=self.run, environ=self._own
+                )
+                self._gateways.append(gateway)
+                await asyncio.to_thread(gateway.start)
+            for gateway in self._gateways:
+                await _until(partial(gateway.listens_on, self.port), "a gateway did not listen")
+            async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
+                await _until_ready(client)
 
     async def _carry_out(self, *arguments: str) -> str:
-        # Every program checks all its settings; the broker may still be starting beside this one.
-        environ = {"NUSABUS_AMQP_URL": f"amqp://{LOOPBACK}", **self._own}
-        return await carry_out(*arguments, run=self.run, environ=environ)
-
-    async def _wait_ready(self) -> None:
-        deadline = asyncio.get_running_loop().time() + READY
-        async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
-            while not await _answers(client):
-                for each in self._gateways:
-                    if not each.running:
-                        raise ServerError(f"{each.name} ended ({each.log}):\n{tail(each.log)}")
-                if asyncio.get_running_loop().time() > deadline:
-                    log = self._gateways[0].log
-                    raise ServerError(f"the gateway was not ready within {READY:.0f} s ({log})")
-                await asyncio.sleep(0.05)
+        return await carry_out(*arguments, run=self.run, environ=self._own)
 
     async def _operator(self) -> Credentials:
         """The operator's credentials of last time, or new ones where those do not work."""
@@ -158,7 +164,7 @@ class Stack:
         if "NUSABUS_PORT" in self._given:
             return int(self._given["NUSABUS_PORT"])
         known = [self._kept.port("gateway")] if self._kept.has("gateway") else []
-        port = next(each for each in (*known, *range(FIRST_PORT, 1 << 16)) if free(each))
+        port: int = next(each for each in (*known, *range(FIRST_PORT, 1 << 16)) if free(each))
         self._kept.note("gateway", port)
         return port
 
@@ -167,11 +173,20 @@ async def _together(*ends: Callable[[], None]) -> None:
     await asyncio.gather(*(asyncio.to_thread(end) for end in ends))
 
 
-async def _answers(client: httpx.AsyncClient) -> bool:
-    try:
-        return (await client.get("/health/ready")).is_success
-    except httpx.TransportError:
-        return False
+async def _until(condition: Callable[[], bool], failure: str) -> None:
+    deadline = time.monotonic() + READY
+    while not await asyncio.to_thread(condition):
+        if time.monotonic() > deadline:
+            raise ServerError(f"{failure} within {READY:.0f} s; see the logs in .run/log")
+        await asyncio.sleep(0.05)
+
+
+async def _until_ready(client: httpx.AsyncClient) -> None:
+    deadline = time.monotonic() + READY
+    while not (answer := await client.get("/health/ready")).is_success:
+        if time.monotonic() > deadline:
+            raise ServerError(f"the gateway is not ready: {answer.text}")
+        await asyncio.sleep(0.05)
 
 
 def _secret_key(file: Path) -> Path:

@@ -16,6 +16,7 @@ from gateway.telemetry import log
 
 TYPE = "https://nusabus.go.id/problems/"
 MEDIA_TYPE = "application/problem+json"
+DEFECT = errors.NusabusError("a defect of the gateway; it has been logged")
 _encode = msgspec.json.Encoder().encode
 
 # The most special class on the way up decides.
@@ -130,4 +131,4 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def defect(request: Request, error: Exception) -> Response:
         log().error("http.defect", path=request.url.path, exc_info=error)
-        return response(errors.NusabusError("a defect of the gateway; it has been logged"))
+        return response(DEFECT)

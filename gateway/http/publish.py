@@ -4,8 +4,8 @@ An ASGI endpoint and no FastAPI route: parsing, authentication and the answer co
 framework would. Its OpenAPI description stands in `publish_openapi`.
 """
 
-import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ from gateway.identity import Client, Role
 from gateway.intake import Batch, Limits, Receipt, parse_request
 from gateway.journal import Refusal
 from gateway.masking import mask
-from gateway.telemetry import METRICS
+from gateway.telemetry import METRICS, log
 
 ACCEPTED = Counter("nusabus_events_accepted", "Events answered with a receipt", registry=METRICS)
 REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)
@@ -46,6 +46,9 @@ class Publish:
             status, body, headers = await self._answer(scope, receive)
         except errors.NusabusError as error:
             status, body, headers = _problem(error)
+        except Exception as error:
+            log().error("http.defect", path=scope["path"], exc_info=error)
+            status, body, headers = _problem(problems.DEFECT)
         await send(
             {
                 "type": "http.response.start",
@@ -104,18 +107,13 @@ async def _read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit:
     for name, value in headers:
         if name == b"content-length" and int(value) > limit:
             raise errors.TooLarge(f"a body may have {limit} bytes, this one has more")
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _receive_all(receive, limit)
-    except TimeoutError:
-        raise errors.TooSlow(f"the body did not arrive within {BODY_SECONDS} seconds") from None
-
-
-async def _receive_all(receive: Receive, limit: int) -> bytes:
+    started = time.monotonic()
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
+        if time.monotonic() - started > BODY_SECONDS:
+            raise errors.TooSlow(f"a body must arrive within {BODY_SECONDS} seconds")
         if message["type"] == "http.disconnect":
             raise errors.Malformed("the connection ended within the body")
         part = message.get("body", b"")

@@ -130,6 +130,11 @@ def require_count(count: int) -> None:
         raise Malformed(f"the event has {count} attributes: {COUNT} are allowed")
 
 
+def shown(name: str) -> str:
+    """A name as it stands in an error: cut where no attribute has a name so long."""
+    return name if len(name) <= _SHOWN else name[:_SHOWN] + "..."
+
+
 def _size_of_sound(name: str, value: AttributeValue) -> int:
     """The bytes of a value that breaks no rule. Raises Malformed when it does."""
     rule = _RULES.get(name)
@@ -170,10 +175,9 @@ def _require_extension(name: str) -> None:
             pointer=name,
         )
     if name == "data" or not _NAME.fullmatch(name):
-        shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "..."
         raise Malformed(
-            f"{shown!r} cannot name an attribute: use 1 to 20 of the characters a-z and 0-9",
-            pointer=shown.encode(errors="backslashreplace").decode(),
+            f"{shown(name)!r} cannot name an attribute: use 1 to 20 of the characters a-z and 0-9",
+            pointer=shown(name),
         )
 
 

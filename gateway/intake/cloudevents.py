@@ -87,15 +87,13 @@ def parse_request(
     if declared is not None and len(declared) > _CONTENT_TYPE:
         raise UnsupportedMediaType(f"the Content-Type is longer than {_CONTENT_TYPE} bytes")
     content_type = None if declared is None else declared.decode("latin-1")
-    match _event_format(content_type):
-        case None:
-            return _binary(pairs, content_type, inflate(coding, body, limits.event_bytes))
-        case "application/cloudevents+json":
-            return _structured(inflate(coding, body, limits.event_bytes))
-        case "application/cloudevents-batch+json":
-            return _batched(inflate(coding, body, limits.batch_bytes), limits)
-        case other:
-            raise UnsupportedMediaType(f"{other} is not supported: {_WHAT_TO_SEND}")
+    event_format = _event_format(content_type)
+    if event_format == BATCHED:
+        return _batched(inflate(coding, body, limits.batch_bytes), limits)
+    text = inflate(coding, body, limits.event_bytes)
+    if event_format == STRUCTURED:
+        return _structured(text)
+    return _binary(pairs, content_type, text)
 
 
 @lru_cache(maxsize=256)
@@ -107,6 +105,8 @@ def _event_format(content_type: str | None) -> str | None:
         return None
     if not media.is_event:
         return None
+    if media.essence not in (STRUCTURED, BATCHED):
+        raise UnsupportedMediaType(f"{media.essence} is not supported: {_WHAT_TO_SEND}")
     if not media.is_utf8:
         raise UnsupportedMediaType("the charset of an event must be utf-8")
     return media.essence
@@ -123,7 +123,7 @@ def _binary(pairs: Sequence[tuple[bytes, bytes]], content_type: str | None, body
             pointer="datacontenttype",
         )
     attributes: dict[str, AttributeValue] = {
-        name: headers.decode(name, value) for name, value in found.items()
+        name: headers.decode(rules.shown(name), value) for name, value in found.items()
     }
     if content_type is not None:
         attributes["datacontenttype"] = content_type
@@ -193,7 +193,7 @@ def _scalar(name: str, raw: Raw) -> AttributeValue | None:
     except ValueError:
         raise _fault(name, raw, _NO_ATTRIBUTE) from None
     if isinstance(value, float):
-        raise Malformed(_NO_ATTRIBUTE, pointer=name)
+        raise Malformed(_NO_ATTRIBUTE, pointer=rules.shown(name))
     return value
 
 
@@ -232,5 +232,5 @@ def _fault(name: str, raw: Raw, message: str) -> Malformed:
     try:
         jsontext.parse(bytes(raw))
     except Malformed as error:
-        return Malformed(str(error), pointer=name + (error.pointer or ""))
-    return Malformed(message, pointer=name)
+        return Malformed(str(error), pointer=rules.shown(name) + (error.pointer or ""))
+    return Malformed(message, pointer=rules.shown(name))

@@ -29,7 +29,7 @@ def attributes(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, bytes]:
         if header.startswith(b"ce-"):
             name = header[3:].decode("latin-1")
             if name in found:
-                raise _twice(header, name)
+                raise _twice(header[:40], name[:40])
             found[name] = value
     return found
 

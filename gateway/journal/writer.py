@@ -30,6 +30,7 @@ class _Request:
     candidates: Sequence[Candidate]
     atomic: bool
     places: asyncio.Future[list[Place]]
+    since: float
 
 
 class Writer:
@@ -78,16 +79,13 @@ class Writer:
         Once this returns the events are durable. An event that was stored before keeps its place
         and is marked duplicate; compare digests to learn whether it is the same event. With
         `atomic`, an identity that another event holds raises IdentifierReused and stores nothing.
-        Raises JournalUnavailable when the outcome is unknown.
+        Raises JournalUnavailable when the outcome is unknown, after twice the timeout at most.
         """
-        request = _Request(candidates, atomic, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        request = _Request(candidates, atomic, loop.create_future(), loop.time())
         self._queue.append(request)
         self._gathered.set()
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await request.places
-        except TimeoutError:
-            raise JournalUnavailable(_UNKNOWN) from None
+        return await request.places
 
     async def _run(self) -> None:
         connection: asyncpg.Connection | None = None
@@ -105,12 +103,16 @@ class Writer:
         """As many whole requests as one commit should hold. An atomic one is alone."""
         group: list[_Request] = []
         size = 0
+        oldest = asyncio.get_running_loop().time() - self._timeout
         while self._queue and size < GROUP:
             if group and self._queue[0].atomic:
                 break
             request = self._queue.popleft()
             if request.places.done():
                 continue  # its caller gave up before anything was written
+            if request.since < oldest:
+                _fail([request], JournalUnavailable(_UNKNOWN))
+                continue
             group.append(request)
             size += len(request.candidates)
             if request.atomic:

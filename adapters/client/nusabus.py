@@ -1,0 +1,151 @@
+"""The client of a ministry: publish, subscribe."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+import httpx
+
+from adapters.client.problem import Problem
+from adapters.client.repeat import Repeat, is_unknown
+from adapters.client.tokens import ClientCredentials
+from adapters.client.values import Receipt, Subscription
+
+TIMEOUT = 15.0  # seconds; the gateway itself gives up after 10
+EVENT = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+
+
+class OutcomeUnknown(Exception):
+    """All attempts failed without an answer that settles it. Publish again later, the same event.
+
+    `event` is what was sent, with its id; the cause is the last failure.
+    """
+
+    def __init__(self, event: object, cause: Exception) -> None:
+        super().__init__(f"nobody knows whether it was stored; publish it again, same id: {cause}")
+        self.event = event
+
+
+class Nusabus:
+    """A connection to the gateway as one client. Use it as `async with Nusabus(...) as bus:`.
+
+    Methods raise Problem for what the gateway refused, httpx.TransportError when it cannot be
+    reached, and those that publish OutcomeUnknown when repeating did not settle it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        repeat: Repeat | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        base = url.rstrip("/")
+        self._repeat = repeat or Repeat()
+        self._http = httpx.AsyncClient(
+            base_url=base,
+            auth=ClientCredentials(base, client_id, client_secret),
+            timeout=TIMEOUT,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def publish(self, event: Mapping[str, Any]) -> Receipt:
+        """Publish one CloudEvent, given as in its JSON format; durable once this returns.
+
+        Without `id` it gets a random one. Unknown outcomes are repeated with the same id, which
+        stores it once.
+        """
+        complete = _complete(event)
+        answer = await self._publish(complete, EVENT)
+        return Receipt.of(answer)
+
+    async def publish_batch(
+        self, events: Sequence[Mapping[str, Any]], *, atomic: bool = False
+    ) -> list[Receipt | Problem]:
+        """Publish up to 1,000 events in one call: the outcome of each, in its place.
+
+        `atomic` stores all of them or none.
+        """
+        complete = [_complete(event) for event in events]
+        answer = await self._publish(complete, BATCH, atomic="true" if atomic else "false")
+        return [
+            Receipt.of(each["receipt"]) if "receipt" in each else Problem.of(each["problem"])
+            for each in answer["results"]
+        ]
+
+    async def subscribe(
+        self,
+        name: str,
+        types: Sequence[str],
+        *,
+        ordered: bool = False,
+        start: str | datetime | None = None,
+    ) -> Subscription:
+        """Make a subscription, or find the same one again (then without its AMQP URL).
+
+        `start` is now, beginning, waiting (point-to-point) or a time with a zone.
+        """
+        wish: dict[str, Any] = {"types": list(types), "ordered": ordered}
+        if start is not None:
+            wish["start"] = start.isoformat() if isinstance(start, datetime) else start
+        return Subscription.of(await self.call("PUT", f"/v1/subscriptions/{name}", json=wish))
+
+    async def subscription(self, name: str) -> Subscription:
+        """A subscription as it stands."""
+        return Subscription.of(await self.call("GET", f"/v1/subscriptions/{name}"))
+
+    async def renew(self, name: str) -> Subscription:
+        """A new AMQP URL for a subscription; the password in the old one is void."""
+        return Subscription.of(await self.call("POST", f"/v1/subscriptions/{name}/credentials"))
+
+    async def unsubscribe(self, name: str) -> int:
+        """End a subscription; how many messages its queue still held."""
+        held: int = (await self.call("DELETE", f"/v1/subscriptions/{name}"))["held"]
+        return held
+
+    async def call(self, method: str, path: str, **request: Any) -> Any:
+        """One call of the API, as any client of httpx would make it; the JSON of its answer."""
+        response = await self._http.request(method, path, **request)
+        if response.is_success or _is_batch(response):
+            return response.json() if response.content else None
+        raise Problem.answered(response)
+
+    async def _publish(self, events: object, content_type: str, **query: str) -> Any:
+        body = json.dumps(events, ensure_ascii=False, allow_nan=False).encode()
+        headers = {"Content-Type": content_type}
+        failed = 0
+        while True:
+            try:
+                return await self.call(
+                    "POST", "/v1/events", content=body, headers=headers, params=query
+                )
+            except (Problem, httpx.TransportError) as error:
+                failed += 1
+                pause = self._repeat.pause(failed, error)
+                if pause is None:
+                    if is_unknown(error):
+                        raise OutcomeUnknown(events, error) from error
+                    raise
+            await asyncio.sleep(pause)
+
+
+def _complete(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {"specversion": "1.0", "id": str(uuid.uuid4()), **event}
+
+
+def _is_batch(response: httpx.Response) -> bool:
+    """Whether it answers event by event: a refused atomic batch does so with 422."""
+    return response.status_code == 422 and response.headers["content-type"] == "application/json"

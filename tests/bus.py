@@ -1,0 +1,277 @@
+"""A whole Nusabus for tests: its processes, and the clients that call it."""
+
+import asyncio
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+import httpx
+
+from deploy.local.gateway import GatewayProcess, carry_out
+from deploy.local.ports import LOOPBACK, free_port
+from tests.builders import a_name
+from tests.servers import query
+from tests.waiting import eventually
+
+SECRET_KEY = "a secret key that is only for tests."
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+BATCHED = {"content-type": "application/cloudevents-batch+json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as a subscriber gets it."""
+
+    body: bytes
+    headers: Mapping[str, Any]
+    message_id: str | None
+    content_type: str | None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The event that it carries."""
+        document: dict[str, Any] = json.loads(self.body)
+        return document
+
+
+class Bus:
+    """Gateway processes on a database and a virtual host of their own."""
+
+    def __init__(
+        self, folder: Path, database_url: str, amqp_url: str, management_url: str, **settings: str
+    ) -> None:
+        (folder / "log").mkdir(parents=True)
+        self.folder, self.database_url, self.amqp_url = folder, database_url, amqp_url
+        self.port = free_port()
+        self.environ = {
+            "NUSABUS_DATABASE_URL": database_url,
+            "NUSABUS_AMQP_URL": amqp_url,
+            "NUSABUS_MANAGEMENT_URL": management_url,
+            "NUSABUS_SECRET_KEY": SECRET_KEY,
+            "NUSABUS_PORT": str(self.port),
+            "NUSABUS_LEASE_SECONDS": "2",
+            **settings,
+        }
+        self.http = httpx.Client(base_url=f"http://{LOOPBACK}:{self.port}", timeout=60)
+        self.processes: list[GatewayProcess] = []
+        self._actors: dict[tuple[str, ...], Actor] = {}
+
+    def start(self, command: str, **settings: str) -> GatewayProcess:
+        """One more process, `api` or `relay`."""
+        name = f"{command}-{len(self.processes)}"
+        process = GatewayProcess(
+            name, command, run=self.folder, environ={**self.environ, **settings}
+        )
+        process.start()
+        self.processes.append(process)
+        return process
+
+    def carry_out(self, *arguments: str) -> str:
+        """Run `python -m gateway <arguments>` to its end."""
+        return asyncio.run(carry_out(*arguments, run=self.folder, environ=self.environ))
+
+    def wait_ready(self) -> None:
+        """Until the api answers."""
+        eventually(lambda: self.answers("/health/ready") == httpx.codes.OK)
+
+    def answers(self, path: str) -> int:
+        """The status of a GET, 0 where nobody answers."""
+        try:
+            return self.http.get(path).status_code
+        except httpx.TransportError:
+            return 0
+
+    def end(self) -> None:
+        """End every process and what they have logged with them."""
+        for process in self.processes:
+            process.kill()
+        self.http.close()
+
+    def logs(self) -> str:
+        """All that the processes have written."""
+        return "".join(process.log.read_text() for process in self.processes)
+
+    def query(self, statement: str, *arguments: Any) -> Sequence[Any]:
+        """Rows from the database of this bus."""
+        return query(self.database_url, statement, *arguments)
+
+    def admin(self) -> "Actor":
+        """The operator's administrator."""
+        if ("admin",) not in self._actors:
+            made = json.loads(self.carry_out("bootstrap", "--reset", "--json"))
+            actor = Actor(self, "nusabus", made["client_id"], made["client_secret"])
+            self._actors["admin",] = actor
+        return self._actors["admin",]
+
+    def actor(self, organisation: str, *roles: str) -> "Actor":
+        """A client of an organisation, the same one each time; publisher and subscriber if unsaid."""
+        key = (organisation, *(roles or ("publisher", "subscriber")))
+        if key not in self._actors:
+            body = {"organisation": organisation, "title": "A test's", "roles": key[1:]}
+            made = self.admin().post("/v1/clients", json=body).raise_for_status().json()
+            secret = self.admin().post(f"/v1/clients/{made['id']}/secrets").raise_for_status()
+            self._actors[key] = Actor(self, organisation, made["id"], secret.json()["secret"])
+        return self._actors[key]
+
+    def grant(self, organisation: str, action: str, type: str) -> str:
+        """Grant a right; returns the path under which it can be revoked."""
+        body = {"action": action, "type": type}
+        answer = self.admin().post(f"/v1/organisations/{organisation}/grants", json=body)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return answer.headers["location"]
+
+
+@dataclass
+class Actor:
+    """A client of an organisation and what it does."""
+
+    bus: Bus
+    organisation: str
+    id: str
+    secret: str = field(repr=False)
+    _headers: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The Authorization header, with a token that is fetched once."""
+        if not self._headers:
+            answer = self.bus.http.post(
+                "/oauth/token",
+                data={"grant_type": "client_credentials"},
+                auth=(self.id, self.secret),
+            )
+            token = answer.raise_for_status().json()["access_token"]
+            self._headers = {"authorization": f"Bearer {token}"}
+        return self._headers
+
+    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """One request in this client's name."""
+        headers = {**self.headers, **more.pop("headers", {})}
+        return self.bus.http.request(method, path, headers=headers, **more)
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        """GET."""
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        """POST."""
+        return self.call("POST", path, **more)
+
+    def delete(self, path: str, **more: Any) -> httpx.Response:
+        """DELETE."""
+        return self.call("DELETE", path, **more)
+
+    def publish(self, event: Mapping[str, Any] | bytes, **headers: str) -> httpx.Response:
+        """Publish one event in structured mode."""
+        content = event if isinstance(event, bytes) else json.dumps(event)
+        return self.post("/v1/events", content=content, headers={**STRUCTURED, **headers})
+
+    def publish_batch(
+        self, events: Sequence[Any] | bytes, *, atomic: bool = False
+    ) -> httpx.Response:
+        """Publish events in batch mode."""
+        content = events if isinstance(events, bytes) else json.dumps(events)
+        query = "?atomic=true" if atomic else ""
+        return self.post(f"/v1/events{query}", content=content, headers=BATCHED)
+
+    def put_subscription(self, name: str, *types: str, **more: Any) -> httpx.Response:
+        """Ask for a subscription."""
+        return self.call("PUT", f"/v1/subscriptions/{name}", json={"types": types, **more})
+
+    def subscribe(self, *types: str, active: bool = True, **more: Any) -> "Subscribed":
+        """Make a subscription of a new name, and wait until it is active."""
+        name = more.pop("name", None) or a_name()
+        answer = self.put_subscription(name, *types, **more)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        made = Subscribed(self, name, answer.json()["queue"], answer.json()["amqp_url"])
+        if active:
+            made.wait("active")
+        return made
+
+
+@dataclass
+class Subscribed:
+    """A subscription and its reader."""
+
+    by: Actor
+    name: str
+    queue: str
+    url: str
+
+    def show(self) -> dict[str, Any]:
+        """As the gateway shows it now."""
+        shown: dict[str, Any] = self.by.get(f"/v1/subscriptions/{self.name}").json()
+        return shown
+
+    def wait(self, state: str, repairs: int = 0) -> None:
+        """Until it is in a state, after so many repairs."""
+        eventually(
+            lambda: (shown := self.show())["state"] == state and shown["repairs"] >= repairs
+        )
+
+    def take(self, count: int, seconds: float = 60) -> list[Received]:
+        """The next messages, acknowledged. Fails when they do not come."""
+        return asyncio.run(receive(self.url, self.queue, count, seconds))
+
+    def end(self) -> int:
+        """Delete it; how much it still held."""
+        answer = self.by.delete(f"/v1/subscriptions/{self.name}")
+        assert answer.status_code == httpx.codes.OK, answer.text
+        held: int = answer.json()["held"]
+        return held
+
+
+async def receive(url: str, queue: str, count: int, seconds: float = 60) -> list[Received]:
+    """Take exactly `count` messages from a queue, in the order in which they come."""
+    found: list[Received] = []
+    try:
+        async with asyncio.timeout(seconds), await aio_pika.connect(url) as connection:
+            channel = await connection.channel()
+            reading = await channel.get_queue(queue, ensure=False)
+            while len(found) < count:
+                message = await reading.get(no_ack=True, fail=False)
+                if message is None:
+                    await asyncio.sleep(0.02)
+                    continue
+                found.append(
+                    Received(
+                        message.body, message.headers, message.message_id, message.content_type
+                    )
+                )
+    except TimeoutError:
+        raise AssertionError(f"{len(found)} of {count} messages came to {queue}") from None
+    return found
+
+
+def depth(amqp_url: str, queue: str) -> int:
+    """How many messages a queue holds ready."""
+
+    async def look() -> int:
+        async with await aio_pika.connect(amqp_url) as connection:
+            channel = await connection.channel()
+            found = await channel.declare_queue(queue, passive=True)
+            return found.declaration_result.message_count or 0
+
+    return asyncio.run(look())
+
+
+@contextmanager
+def measured(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a client program beside the test."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stamp() -> float:
+    """Seconds on a clock that never runs backwards."""
+    return time.monotonic()
