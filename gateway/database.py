@@ -65,8 +65,8 @@ class Database:
             min_size=0,
             max_size=connections,
             timeout=timeout,
-            command_timeout=None,
             server_settings={"application_name": "nusabus"},
+            reset=_keep,
         )
         await pool
         engine = create_async_engine(
@@ -118,10 +118,16 @@ class Database:
             yield session
 
     async def revisions(self) -> dict[Topic, int]:
-        """The present revision of every topic."""
-        async with self.session() as session:
-            rows = await session.execute(text("SELECT topic, revision FROM control_revision"))
-            return {Topic(topic): revision for topic, revision in rows}
+        """The present revision of every topic. Raises DatabaseUnavailable."""
+        try:
+            rows = await self.pool.fetch("SELECT topic, revision FROM control_revision", timeout=5)
+        except OUTAGES as error:
+            raise DatabaseUnavailable("the database does not answer: try again") from error
+        return {Topic(topic): revision for topic, revision in rows}
+
+
+async def _keep(_: asyncpg.Connection) -> None:
+    """Nothing to reset: whoever uses the pool leaves a connection as it was."""
 
 
 def sqlalchemy_url(url: str, driver: str = "asyncpg") -> str:

@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import subprocess
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +38,7 @@ class Received:
 
 
 class Bus:
-    """Gateway processes on a database and a virtual host of their own."""
+    """Gateway processes on a database and a virtual host of their own; killed at the end."""
 
     def __init__(
         self, folder: Path, database_url: str, amqp_url: str, management_url: str, **settings: str
@@ -61,6 +58,14 @@ class Bus:
         self.http = httpx.Client(base_url=f"http://{LOOPBACK}:{self.port}", timeout=60)
         self.processes: list[GatewayProcess] = []
         self._actors: dict[tuple[str, ...], Actor] = {}
+
+    def __enter__(self) -> "Bus":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.kill()
+        self.http.close()
 
     def start(self, command: str, **settings: str) -> GatewayProcess:
         """One more process, `api` or `relay`."""
@@ -86,12 +91,6 @@ class Bus:
             return self.http.get(path).status_code
         except httpx.TransportError:
             return 0
-
-    def end(self) -> None:
-        """End every process and what they have logged with them."""
-        for process in self.processes:
-            process.kill()
-        self.http.close()
 
     def logs(self) -> str:
         """All that the processes have written."""
@@ -259,19 +258,3 @@ def depth(amqp_url: str, queue: str) -> int:
             return found.declaration_result.message_count or 0
 
     return asyncio.run(look())
-
-
-@contextmanager
-def measured(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a client program beside the test."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def stamp() -> float:
-    """Seconds on a clock that never runs backwards."""
-    return time.monotonic()

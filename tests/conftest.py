@@ -1,7 +1,7 @@
 """Private servers for all tests that need some, started once in a run and only if asked for."""
 
+import functools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -33,14 +33,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def prepare_bus(
+def make_bus(
     postgres: Postgres, rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory
 ) -> MakeBus:
     """Makes a Bus whose database has the contracts of the tests; nothing of it runs yet."""
-    folder = tmp_path_factory.mktemp("contracts")
-    write_contracts(folder)
+    contracts = tmp_path_factory.mktemp("contracts")
+    write_contracts(contracts)
 
-    def prepare(template: str, **settings: str) -> Bus:
+    def make(template: str = "template1", **settings: str) -> Bus:
         return Bus(
             tmp_path_factory.mktemp("bus") / "run",
             fresh_database(postgres, template),
@@ -49,7 +49,17 @@ def prepare_bus(
             **settings,
         )
 
-    first = prepare("template1")
-    first.carry_out("migrate")
-    first.carry_out("contracts", str(folder))
-    return lambda **settings: prepare(first.database_url.rpartition("/")[2], **settings)
+    with make() as first:
+        first.carry_out("migrate")
+        first.carry_out("contracts", str(contracts))
+    return functools.partial(make, first.database_url.rpartition("/")[2])
+
+
+@pytest.fixture(scope="session")
+def bus(make_bus: MakeBus) -> Iterator[Bus]:
+    """An api and a relay, for tests that break nothing."""
+    with make_bus() as bus:
+        bus.start("api")
+        bus.start("relay")
+        bus.wait_ready()
+        yield bus

@@ -24,6 +24,7 @@ from gateway.errors import BrokerUnavailable, NotFound
 PAGE = 500
 """Queues per request."""
 
+_COLUMNS = "name,messages,messages_unacknowledged,consumers,state,arguments"
 _NOTHING = "^$"
 
 
@@ -35,13 +36,15 @@ def hash_password(password: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A queue as the statistics had it: `messages` are those ready and those out together."""
+    """A queue as the statistics have it."""
 
-    messages: int
-    ready: int
+    messages: int | None
+    """Ready and out with consumers together. None while the queue has reported nothing: for some
+    seconds after it was declared or the broker started, and for good where it has no leader."""
     unacknowledged: int
+    consumers: int
     state: str
-    """`running`, or what is wrong: `down`, `minority`, `crashed`, `stopped`."""
+    """`running`, or what is wrong: `down`, `minority`, `crashed`, `stopped`; or `unknown`."""
     arguments: Mapping[str, object]
 
 
@@ -132,8 +135,7 @@ class Management:
         while page <= pages:
             answer = await self._call(
                 "GET",
-                f"queues/{self._vhost}?page={page}&page_size={PAGE}"
-                "&sort=name&disable_stats=true&enable_queue_totals=true",
+                f"queues/{self._vhost}?page={page}&page_size={PAGE}&sort=name&columns={_COLUMNS}",
                 fine=httpx.codes.BAD_REQUEST if page > 1 else None,  # fewer pages by now
             )
             if answer is None:
@@ -178,9 +180,9 @@ class Management:
 
 def _queue_state(item: Mapping[str, Any]) -> QueueState:
     return QueueState(
-        messages=item.get("messages", 0),
-        ready=item.get("messages_ready", 0),
+        messages=item.get("messages"),
         unacknowledged=item.get("messages_unacknowledged", 0),
+        consumers=item.get("consumers", 0),
         state=item.get("state", "unknown"),
         arguments=item.get("arguments", {}),
     )

@@ -25,7 +25,7 @@ from gateway.stop import Stop
 from gateway.subscriptions import Key, Places, State, Subscription, progress, register
 from gateway.telemetry import log
 
-LOOK = 0.5  # seconds between two looks at the broker
+LOOK = 1.0  # seconds between two looks at the broker
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
 
 

@@ -13,12 +13,12 @@ from gateway.database import OUTAGES
 from gateway.journal import sql
 from gateway.stop import Stop
 
-INTERVAL = 0.01  # seconds between two hints of a process
+INTERVAL = 0.02  # seconds between two hints of a process
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 class HintSender:
-    """Tells the relays that something was appended, at most a hundred times a second."""
+    """Tells the relays that something was appended, at most fifty times a second."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect

@@ -1,18 +1,23 @@
-"""Private servers for the integration tests, one of each for the whole run."""
+"""Databases for tests of single parts, on the one server of the run."""
 
-from collections.abc import Iterator
+import asyncio
 
 import pytest
 
-from deploy.local.rabbitmq import RabbitMQ
+from deploy.local.postgres import Postgres
+from gateway.migrations.run import migrate
+from tests.servers import fresh_database
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    """A broker of our own. A test that kills, stops or alarms it leaves it running as before."""
-    node = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), name="integration")
-    node.start()
-    try:
-        yield node
-    finally:
-        node.erase()
+def migrated(postgres: Postgres) -> str:
+    """The name of a database with all tables and nothing in them, to be copied."""
+    url = fresh_database(postgres)
+    asyncio.run(migrate(url))
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: Postgres, migrated: str) -> str:
+    """A database of the module's own, with all tables."""
+    return fresh_database(postgres, migrated)

@@ -1,6 +1,7 @@
 """The batch lane on a real broker: order, refusals, alarms, and every way to lose a broker."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -75,9 +76,18 @@ async def channel(rabbitmq: RabbitMQ) -> AsyncIterator[aio_pika.abc.AbstractChan
 
 
 @pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """aiormq logs each lost connection; the lane tells of it in its own way."""
-    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+async def nothing_is_left_behind() -> AsyncIterator[None]:
+    """After every test here: no task goes on, no exception was dropped."""
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # logs each lost connection at length
+    problems: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+    before = asyncio.all_tasks()
+    yield
+    ours = asyncio.all_tasks() - before - {asyncio.current_task()}
+    await until(lambda: not [task for task in ours if not task.done()], seconds=10)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert problems == []
 
 
 async def deliveries(
@@ -239,28 +249,26 @@ async def test_a_sender_that_fails_to_settle_ends_the_lane(
     await lane.close()
 
 
-async def test_a_killed_broker_ends_the_lane(
-    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
-) -> None:
+async def test_a_killed_broker_ends_the_lane(rabbitmq: RabbitMQ) -> None:
+    """Without a queue: one declared in the second before the kill may never come back (3.10)."""
     sender = Sender()
+    plain = a_message(1, exchange="amq.topic", mandatory=False)
     async with sender.open(rabbitmq.amqp_url) as lane:
-        await lane.send([a_message(1)])
+        await lane.send([plain])
         await sender.has(1)
         await asyncio.to_thread(rabbitmq.kill)
         try:
             await asyncio.wait_for(lane.closed(), 30)
             with pytest.raises(BrokerUnavailable):
-                await lane.send([a_message(2)])
+                await lane.send([plain])
             with pytest.raises(BrokerUnavailable, match="connecting"):
                 async with Sender().open(rabbitmq.amqp_url):
                     pass
         finally:
             await asyncio.to_thread(rabbitmq.start)
     async with sender.open(rabbitmq.amqp_url) as lane:
-        while sender.settled[-1] != (2, Outcome.CONFIRMED):  # it nacks until its queues are up
-            settled = len(sender.settled)
-            await lane.send([a_message(2)])
-            await sender.has(settled + 1)
+        await lane.send([plain._replace(token=2)])
+        assert await sender.has(2) == [(1, Outcome.CONFIRMED), (2, Outcome.CONFIRMED)]
 
 
 async def test_a_silent_broker_ends_the_lane_and_closing_is_quick(
@@ -285,22 +293,9 @@ async def test_a_silent_broker_ends_the_lane_and_closing_is_quick(
             await asyncio.wait_for(ours.close(), 30)
             await overdue.close()
             await lifeless.close()
-            assert loop.time() < before + 15
+            assert loop.time() < before + 20
             with pytest.raises(BrokerUnavailable):
                 await stuck
         finally:
             rabbitmq.resume()
     assert sender.settled == []
-
-
-async def test_nothing_is_left_behind(
-    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
-) -> None:
-    problems: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
-    before = asyncio.all_tasks()
-    for _ in range(5):
-        async with Sender().open(rabbitmq.amqp_url) as lane:
-            await lane.send([a_message(each) for each in range(100)])
-    await until(lambda: asyncio.all_tasks() <= before)
-    assert problems == []

@@ -1,0 +1,94 @@
+"""Programs of the bench: those that stay, and those that end with an answer."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.failure import BenchFailure
+from bench.load import Load, Outcome
+from deploy.local.processes import end, spawn, tail
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 15.0
+
+
+def environment(own: Mapping[str, str]) -> dict[str, str]:
+    """Ours, without settings for some other Nusabus, and with `own`."""
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith("NUSABUS_")}
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return {**inherited, "PYTHONUNBUFFERED": "1", "PYTHONPATH": path, **own}
+
+
+class Service:
+    """One program that stays until it is stopped; it ends with us in any case."""
+
+    def __init__(self, name: str, *command: str, folder: Path, own: Mapping[str, str]) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._command = (sys.executable, *command)
+        self._folder = folder
+        self._own = own
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    async def start(self) -> None:
+        """Start it; whether it serves is seen from outside."""
+        self._process = await asyncio.to_thread(
+            lambda: spawn(
+                self._command, folder=self._folder, environ=environment(self._own), log=self.log
+            )
+        )
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL if it does not end in time."""
+        process, self._process = self._process, None
+        if process is not None:
+            if process.poll() is None:
+                left = [psutil.Process(process.pid)]
+                await asyncio.to_thread(end, left, signal.SIGTERM, PATIENCE)
+            process.wait()
+
+    def require_alive(self) -> None:
+        """Raises BenchFailure with the end of its log if it has ended."""
+        if self.pid is None:
+            raise BenchFailure(f"{self.name} ended ({self.log}):\n{tail(self.log)}")
+
+
+async def fire(load: Load) -> Outcome:
+    """Carry out a load. Raises BenchFailure when anything was not accepted."""
+    return Outcome(**await answer_of("bench.load", asdict(load)))
+
+
+async def answer_of(module: str, question: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a module of the bench that reads JSON and writes JSON."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module,
+        cwd=ROOT, env=environment({}), start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        output, errors = await process.communicate(json.dumps(question).encode())
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
+    if process.returncode != 0:
+        raise BenchFailure(f"{module}: {errors.decode(errors='replace').strip()[-2000:]}")
+    answer: dict[str, Any] = json.loads(output)
+    return answer
