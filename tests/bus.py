@@ -13,10 +13,9 @@ import httpx
 from deploy.local.gateway import GatewayProcess, carry_out
 from deploy.local.ports import LOOPBACK, free_port
 from tests.builders import a_name
-from tests.servers import query
+from tests.servers import SECRET_KEY, query
 from tests.waiting import eventually
 
-SECRET_KEY = "a secret key that is only for tests."
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCHED = {"content-type": "application/cloudevents-batch+json"}
 
@@ -41,8 +40,15 @@ class Bus:
     """Gateway processes on a database and a virtual host of their own; killed at the end."""
 
     def __init__(
-        self, folder: Path, database_url: str, amqp_url: str, management_url: str, **settings: str
+        self,
+        folder: Path,
+        database_url: str,
+        amqp_url: str,
+        management_url: str,
+        admin: tuple[str, str],
+        **settings: str,
     ) -> None:
+        """`admin` is the administrator's id and secret; the settings are environment variables."""
         (folder / "log").mkdir(parents=True)
         self.folder, self.database_url, self.amqp_url = folder, database_url, amqp_url
         self.port = free_port()
@@ -57,6 +63,7 @@ class Bus:
         }
         self.http = httpx.Client(base_url=f"http://{LOOPBACK}:{self.port}", timeout=60)
         self.processes: list[GatewayProcess] = []
+        self.admin = Actor(self, "nusabus", *admin)
         self._actors: dict[tuple[str, ...], Actor] = {}
 
     def __enter__(self) -> "Bus":
@@ -100,28 +107,20 @@ class Bus:
         """Rows from the database of this bus."""
         return query(self.database_url, statement, *arguments)
 
-    def admin(self) -> "Actor":
-        """The operator's administrator."""
-        if ("admin",) not in self._actors:
-            made = json.loads(self.carry_out("bootstrap", "--reset", "--json"))
-            actor = Actor(self, "nusabus", made["client_id"], made["client_secret"])
-            self._actors["admin",] = actor
-        return self._actors["admin",]
-
     def actor(self, organisation: str, *roles: str) -> "Actor":
         """A client of an organisation, the same one each time; publisher and subscriber if unsaid."""
         key = (organisation, *(roles or ("publisher", "subscriber")))
         if key not in self._actors:
             body = {"organisation": organisation, "title": "A test's", "roles": key[1:]}
-            made = self.admin().post("/v1/clients", json=body).raise_for_status().json()
-            secret = self.admin().post(f"/v1/clients/{made['id']}/secrets").raise_for_status()
+            made = self.admin.post("/v1/clients", json=body).raise_for_status().json()
+            secret = self.admin.post(f"/v1/clients/{made['id']}/secrets").raise_for_status()
             self._actors[key] = Actor(self, organisation, made["id"], secret.json()["secret"])
         return self._actors[key]
 
     def grant(self, organisation: str, action: str, type: str) -> str:
         """Grant a right; returns the path under which it can be revoked."""
         body = {"action": action, "type": type}
-        answer = self.admin().post(f"/v1/organisations/{organisation}/grants", json=body)
+        answer = self.admin.post(f"/v1/organisations/{organisation}/grants", json=body)
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return answer.headers["location"]
 

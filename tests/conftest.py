@@ -1,6 +1,6 @@
 """Private servers for all tests that need some, started once in a run and only if asked for."""
 
-import functools
+import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,7 +9,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import write_contracts
 from tests.bus import Bus
-from tests.servers import fresh_database, fresh_virtual_host, small_postgres
+from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
 
 MakeBus = Callable[..., Bus]
 
@@ -40,19 +40,20 @@ def make_bus(
     contracts = tmp_path_factory.mktemp("contracts")
     write_contracts(contracts)
 
-    def make(template: str = "template1", **settings: str) -> Bus:
+    template = fresh_database(postgres)
+    admin = asyncio.run(furnish(template, contracts))
+
+    def make(**settings: str) -> Bus:
         return Bus(
             tmp_path_factory.mktemp("bus") / "run",
-            fresh_database(postgres, template),
+            fresh_database(postgres, template.rpartition("/")[2]),
             fresh_virtual_host(rabbitmq),
             rabbitmq.management_url,
+            admin,
             **settings,
         )
 
-    with make() as first:
-        first.carry_out("migrate")
-        first.carry_out("contracts", str(contracts))
-    return functools.partial(make, first.database_url.rpartition("/")[2])
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,13 @@ import httpx
 
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import USER, RabbitMQ
+from gateway import contracts, identity, journal
+from gateway.database import Database, Topic
+from gateway.migrations.run import migrate
+from gateway.settings import Settings
+
+SECRET_KEY = "a secret key that is only for tests."
+SHARDS = 4
 
 _numbers = itertools.count(1)
 
@@ -50,3 +57,37 @@ def fresh_virtual_host(rabbitmq: RabbitMQ) -> str:
 def small_postgres(folder: Path) -> Postgres:
     """A server for tests: durable as any, with less memory."""
     return Postgres(folder, settings={"shared_buffers": "128MB"})
+
+
+async def furnish(url: str, folder: Path) -> tuple[str, str]:
+    """Make the tables, load contracts, and make the administrator: its id and secret.
+
+    What the commands migrate, contracts and bootstrap do, without starting three processes.
+    """
+    await migrate(url)
+    connection = await asyncpg.connect(url)
+    await journal.make_shards(connection, SHARDS)
+    await journal.make_partitions(connection)
+    await connection.close()
+    settings = Settings.parse(
+        {
+            "NUSABUS_DATABASE_URL": url,
+            "NUSABUS_AMQP_URL": "amqp://unused",
+            "NUSABUS_SECRET_KEY": SECRET_KEY,
+        }
+    )
+    database = await Database.open(url, connections=1, timeout=10)
+    try:
+        async with database.change(Topic.IDENTITY) as session:
+            for owner in contracts.owners(folder):
+                await identity.provide_organisation(
+                    session, name=owner.name, title=owner.title, description=owner.description
+                )
+        async with database.change(Topic.CONTRACTS) as session:
+            for submission in contracts.submissions(folder):
+                contracts.admit(submission)
+                await contracts.register(session, submission)
+        id, secret = await identity.bootstrap(database, settings, reset=False)
+        return id, secret.get_secret_value()
+    finally:
+        await database.close()

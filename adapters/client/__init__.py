@@ -5,9 +5,9 @@ It speaks the public HTTP API and nothing else; what arrives is read from Rabbit
 
 from adapters.client.administration import Administration
 from adapters.client.nusabus import Nusabus, OutcomeUnknown
-from adapters.client.problem import Problem, Violation
+from adapters.client.problem import Problem
 from adapters.client.repeat import Repeat
-from adapters.client.values import Receipt, Subscription
+from adapters.client.values import Receipt, Subscription, Violation
 
 __all__ = [
     "Administration",

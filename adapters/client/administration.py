@@ -32,7 +32,7 @@ class Administration:
         return str((await self._bus.call("POST", path))["secret"])
 
     async def grant(self, organisation: str, action: str, type: str) -> None:
-        """Let an organisation `publish` or `subscribe` to a type or pattern; nothing new if it may."""
+        """Let an organisation `publish` or `subscribe` to a type or pattern, if it may not yet."""
         wish = {"action": action, "type": type}
         try:
             await self._bus.call("POST", f"/v1/organisations/{organisation}/grants", json=wish)

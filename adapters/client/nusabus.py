@@ -68,9 +68,7 @@ class Nusabus:
         Without `id` it gets a random one. Unknown outcomes are repeated with the same id, which
         stores it once.
         """
-        complete = _complete(event)
-        answer = await self._publish(complete, EVENT)
-        return Receipt.of(answer)
+        return Receipt.of(await self._publish(_complete(event), EVENT))
 
     async def publish_batch(
         self, events: Sequence[Mapping[str, Any]], *, atomic: bool = False

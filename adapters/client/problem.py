@@ -1,19 +1,11 @@
 """An error that the gateway answered with (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One way in which data break their contract."""
-
-    pointer: str
-    keyword: str
-    message: str
+from adapters.client.values import Violation
 
 
 class Problem(Exception):
@@ -34,6 +26,7 @@ class Problem(Exception):
     ) -> None:
         self.status = status
         self.type = type
+        self.code = type.rpartition("/")[2]
         self.title = title
         self.detail = detail
         self.violations = tuple(violations)
@@ -41,40 +34,27 @@ class Problem(Exception):
         places = "".join(f"\n  {each.pointer or '/'}: {each.message}" for each in violations)
         super().__init__(f"{status} {self.code}: {detail or title}{places}")
 
-    @property
-    def code(self) -> str:
-        """The last part of `type`."""
-        return self.type.rpartition("/")[2]
-
     @classmethod
     def of(cls, body: Mapping[str, Any], retry_after: float | None = None) -> "Problem":
         """The problem in a document, of an answer or in a batch."""
-        return cls(
-            status=body["status"],
-            type=body.get("type", "about:blank"),
-            title=body.get("title", ""),
-            detail=body.get("detail", ""),
-            violations=[Violation(**each) for each in body.get("violations", ())],
-            retry_after=retry_after,
-        )
+        violations = [Violation.of(each) for each in body.get("violations", ())]
+        type, detail = body.get("type", "about:blank"), body.get("detail", "")
+        return cls(body["status"], type, body["title"], detail, violations, retry_after)
 
     @classmethod
     def answered(cls, response: httpx.Response) -> "Problem":
         """The problem in an answer: problem+json, an OAuth error, or what a proxy said."""
-        retry_after = _seconds(response.headers.get("retry-after", ""))
+        wait = response.headers.get("retry-after", "")  # a date counts as none
+        retry_after = float(wait) if wait.isdecimal() else None
         try:
             body = response.json()
         except ValueError:
             body = None
+        status = response.status_code
         if isinstance(body, dict) and "title" in body:
-            return cls.of({"status": response.status_code, **body}, retry_after)
+            return cls.of({**body, "status": status}, retry_after)
         if isinstance(body, dict) and "error" in body:  # RFC 6749, section 5.2
             detail = body.get("error_description", "")
-            return cls(response.status_code, body["error"], "No token", detail, (), retry_after)
+            return cls(status, body["error"], "No token", detail, (), retry_after)
         title = response.reason_phrase or "Unexpected answer"
-        return cls(response.status_code, "about:blank", title, response.text[:200], (), retry_after)
-
-
-def _seconds(retry_after: str) -> float | None:
-    """The number in a Retry-After header; a date counts as none (RFC 9110, section 10.2.3)."""
-    return float(retry_after) if retry_after.isdecimal() else None
+        return cls(status, "about:blank", title, response.text[:200], (), retry_after)

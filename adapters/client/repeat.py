@@ -14,8 +14,7 @@ AGAIN = frozenset({429, 500, 502, 503, 504})  # not done, or nobody knows
 class Repeat:
     """At most `attempts` calls; between them a random time below a bound that doubles.
 
-    `first` and `longest` are seconds. What the gateway asks for with Retry-After is waited at least,
-    up to `longest`.
+    `first` and `longest` are in seconds. What Retry-After asks for is waited, up to `longest`.
     """
 
     attempts: int = 6

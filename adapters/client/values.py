@@ -1,13 +1,22 @@
 """What the gateway answers, as values."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class Answer:
+    """A value read from a JSON body. Members that it does not know are left aside."""
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Self:
+        """The value in an answer's body."""
+        return cls(**{each.name: body[each.name] for each in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt(Answer):
     """The event is valid and durably stored, at this place of the journal.
 
     `duplicate` says that it was stored before: the place is that of the first time.
@@ -17,44 +26,29 @@ class Receipt:
     source: str
     shard: int
     sequence: int
-    recordedtime: datetime
+    recordedtime: str
     digest: str
     duplicate: bool
 
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Receipt":
-        """The value of an answer's body."""
-        return cls(
-            id=body["id"],
-            source=body["source"],
-            shard=body["shard"],
-            sequence=body["sequence"],
-            recordedtime=datetime.fromisoformat(body["recordedtime"]),
-            digest=body["digest"],
-            duplicate=body["duplicate"],
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Answer):
     """A queue to read, and as whom.
 
     `amqp_url` holds the password and is there only where it was made for this answer.
     """
 
     name: str
-    types: Sequence[str]
+    types: list[str]
     state: str
     queue: str
     amqp_url: str | None = field(repr=False)
 
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Subscription":
-        """The value of an answer's body."""
-        return cls(
-            name=body["name"],
-            types=tuple(body["types"]),
-            state=body["state"],
-            queue=body["queue"],
-            amqp_url=body["amqp_url"],
-        )
+
+@dataclass(frozen=True, slots=True)
+class Violation(Answer):
+    """One way in which data break their contract."""
+
+    pointer: str
+    keyword: str
+    message: str

@@ -19,7 +19,7 @@ from deploy.local.stack import Stack, Step
 from deploy.local.supervise import supervise
 
 RUN = Path(".run")
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> None:

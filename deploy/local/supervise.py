@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -23,39 +23,35 @@ class Watched(Protocol):
     def start(self) -> None: ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class Charge:
-    """One watched thing and its record."""
+    """One watched thing."""
 
     name: str
     watched: Watched
     log: Path
-    failures: int = 0
-    started: float = field(default_factory=time.monotonic)
-    again: float | None = None  # when to start it; None while it runs
 
 
 async def supervise(charges: Sequence[Charge], say: Callable[[str], None]) -> None:
     """Keep all of them running until cancelled."""
-    while True:
+    async with asyncio.TaskGroup() as tasks:
         for charge in charges:
-            await _look_after(charge, say)
-        await asyncio.sleep(INTERVAL)
+            tasks.create_task(_look_after(charge, say))
 
 
 async def _look_after(charge: Charge, say: Callable[[str], None]) -> None:
-    now = time.monotonic()
-    if charge.again is None:
+    failures, started = 0, time.monotonic()
+    while True:
+        await asyncio.sleep(INTERVAL)
         if await asyncio.to_thread(lambda: charge.watched.running):
-            return
-        if now - charge.started > STEADY:
-            charge.failures = 0
-        delay = min(0.5 * 2**charge.failures, LONGEST)
-        charge.failures += 1
-        charge.again = now + delay
+            continue
+        if time.monotonic() - started > STEADY:
+            failures = 0
+        delay = min(0.5 * 2**failures, LONGEST)
+        failures += 1
         say(f"{charge.name} ended; starting it again in {delay:g} s ({charge.log})")
-    elif now >= charge.again:
-        charge.again, charge.started = None, now
+        await asyncio.sleep(delay)
+        started = time.monotonic()
         try:
             await asyncio.to_thread(charge.watched.start)
         except ServerError as error:

@@ -1,18 +1,22 @@
 """One gateway process as far as identity goes: real database, real routers, no network."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from deploy.local.postgres import Postgres
 from gateway import identity
 from gateway.database import Database, Topic
 from gateway.http import clients, grants, organisations, problems, signing_keys, tokens
 from gateway.identity import Directory, Logins, Tokens
+from gateway.migrations.run import migrate
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot, refresh
 
@@ -125,6 +129,18 @@ def settings_for(database_url: str, **more: str) -> Settings:
             **more,
         }
     )
+
+
+@contextmanager
+def a_private_database(folder: Path) -> Iterator[str]:
+    """The URL of a migrated database on a server of its own."""
+    server = Postgres(folder)
+    server.start()
+    try:
+        asyncio.run(migrate(server.url))
+        yield server.url
+    finally:
+        server.erase()
 
 
 @asynccontextmanager

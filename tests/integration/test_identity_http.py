@@ -1,16 +1,22 @@
 """Organisations, grants and clients over HTTP: who may do what, and what a stranger learns."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.database import Topic
 from gateway.errors import Unavailable
-from tests.integration.identity_world import Actor, World, a_fresh_world
+from tests.integration.identity_world import Actor, World, a_fresh_world, a_private_database
 
 KTP = "id.go.dukcapil.ktp.dibuat.v1"
+
+
+@pytest.fixture(scope="module")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with a_private_database(tmp_path_factory.mktemp("identity")) as url:
+        yield url
 
 
 @pytest.fixture

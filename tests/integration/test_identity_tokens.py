@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote_plus
@@ -23,11 +23,18 @@ from tests.integration.identity_world import (
     Actor,
     World,
     a_fresh_world,
+    a_private_database,
     a_world,
     settings_for,
 )
 
 FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(scope="module")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with a_private_database(tmp_path_factory.mktemp("identity")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -195,9 +195,8 @@ def test_what_is_no_event(uji: Actor, body: bytes, status: int, code: str) -> No
         ({**STRUCTURED, "content-encoding": "br"}, b"{}", 415),
         ({**STRUCTURED, "content-encoding": "gzip"}, b"{}", 400),
         ({**STRUCTURED, "content-encoding": "gzip"}, gzip.compress(text("{}"))[:-9], 400),
-        ({**STRUCTURED, "content-encoding": "gzip"}, gzip.compress(b" " * (300 << 20)), 413),
+        ({**STRUCTURED, "content-encoding": "gzip"}, gzip.compress(b" " * (32 << 20)), 413),
         ({"content-type": "application/json", "ce-id": "1"}, b"{}", 400),
-        ({**STRUCTURED, "content-length": "9" * 30}, b"", 413),
     ],
     ids=str,
 )
@@ -304,7 +303,7 @@ def test_an_empty_batch_is_answered(uji: Actor) -> None:
 
 def test_a_bomb_in_a_batch(uji: Actor) -> None:
     headers = {**BATCHED, "content-encoding": "gzip"}
-    body = gzip.compress(b"[" + b" " * (500 << 20) + b"]")
+    body = gzip.compress(b"[" + b" " * (32 << 20) + b"]")
     answer = uji.post("/v1/events", content=body, headers=headers)
     problem(answer, 413, "too-large")
 
@@ -337,7 +336,7 @@ def test_a_grant_opens_a_type_and_its_end_closes_it(bus: Bus) -> None:
     uji = bus.actor("uji")
     place = bus.grant("uji", "publish", FOREIGN)
     eventually(lambda: uji.publish(a_document(type=FOREIGN)).status_code == 202)
-    assert bus.admin().delete(place).status_code == 204
+    assert bus.admin.delete(place).status_code == 204
     eventually(lambda: uji.publish(a_document(type=FOREIGN)).status_code == 403)
 
 
