@@ -76,19 +76,26 @@ async def fire(load: Load) -> Outcome:
 
 async def answer_of(module: str, question: Mapping[str, Any]) -> dict[str, Any]:
     """Run a module of the bench that reads JSON and writes JSON."""
+    output = await run("-m", module, feed=json.dumps(question).encode())
+    answer: dict[str, Any] = json.loads(output)
+    return answer
+
+
+async def run(*arguments: str, own: Mapping[str, str] | None = None, feed: bytes = b"") -> str:
+    """Run Python with these arguments to its end; what it printed. Raises BenchFailure."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module,
-        cwd=ROOT, env=environment({}), start_new_session=True,
+        sys.executable, *arguments,
+        cwd=ROOT, env=environment(own or {}), start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
-        output, errors = await process.communicate(json.dumps(question).encode())
+        output, errors = await process.communicate(feed)
     except asyncio.CancelledError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
         raise
     if process.returncode != 0:
-        raise BenchFailure(f"{module}: {errors.decode(errors='replace').strip()[-2000:]}")
-    answer: dict[str, Any] = json.loads(output)
-    return answer
+        said = errors.decode(errors="replace").strip()[-2000:]
+        raise BenchFailure(f"python {' '.join(arguments)}: {said}")
+    return output.decode()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 TYPE = "id.go.dukcapil.ktp.diverifikasi.v1"
 ORGANISATION = "dukcapil"
+EXCHANGE = "bench.events"  # where contestants other than the gateway publish
 SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
 SCHEMA = SCHEMAS / ORGANISATION / TYPE / "versions" / "1.json"
 

@@ -18,8 +18,7 @@ from fastapi import FastAPI, HTTPException
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
-EXCHANGE = "bench.events"
-validator = Draft202012Validator(json.loads(Path(os.environ["BENCH_SCHEMA"]).read_text()))
+from bench.events import EXCHANGE
 
 
 class Event(BaseModel):
@@ -37,7 +36,9 @@ class Event(BaseModel):
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Hold one connection and one confirming channel."""
+    """Compile the schema; hold one connection and one confirming channel."""
+    schema = json.loads(Path(os.environ["BENCH_SCHEMA"]).read_text())
+    app.state.validator = Draft202012Validator(schema)
     connection = await aio_pika.connect_robust(os.environ["BENCH_AMQP_URL"])
     async with connection:
         channel = await connection.channel(publisher_confirms=True)
@@ -51,7 +52,7 @@ app = FastAPI(lifespan=lifespan)
 @app.post("/events", status_code=202)
 async def publish(event: Event) -> dict[str, str]:
     """Check, send, wait for the confirm."""
-    if not validator.is_valid(event.data):
+    if not app.state.validator.is_valid(event.data):
         raise HTTPException(422)
     message = aio_pika.Message(
         event.model_dump_json().encode(),

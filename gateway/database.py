@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -33,6 +34,8 @@ OUTAGES: tuple[type[BaseException], ...] = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+
+_AWAY = "the database does not answer: try again"
 
 
 class Topic(StrEnum):
@@ -94,14 +97,14 @@ class Database:
         try:
             async with self._sessions() as session:
                 yield session
-        except (OperationalError, InterfaceError) as error:
-            raise DatabaseUnavailable("the database does not answer: try again") from error
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise DatabaseUnavailable(_AWAY) from error
         except DBAPIError as error:
             if error.connection_invalidated or isinstance(error.orig, OUTAGES):
-                raise DatabaseUnavailable("the database does not answer: try again") from error
+                raise DatabaseUnavailable(_AWAY) from error
             raise
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-            raise DatabaseUnavailable("the database does not answer: try again") from error
+        except OUTAGES as error:
+            raise DatabaseUnavailable(_AWAY) from error
 
     @asynccontextmanager
     async def change(self, topic: Topic) -> AsyncIterator[AsyncSession]:
@@ -122,7 +125,7 @@ class Database:
         try:
             rows = await self.pool.fetch("SELECT topic, revision FROM control_revision", timeout=5)
         except OUTAGES as error:
-            raise DatabaseUnavailable("the database does not answer: try again") from error
+            raise DatabaseUnavailable(_AWAY) from error
         return {Topic(topic): revision for topic, revision in rows}
 
 

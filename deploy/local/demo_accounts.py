@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,30 +75,58 @@ async def open_accounts(url: str, operator: Credentials, file: Path) -> AsyncIte
     env.put({"NUSABUS_URL": url})
     env.keep("admin", operator)
     transport = httpx.AsyncHTTPTransport()  # one for all: making one reads the trust store
-
-    def connect(who: Credentials) -> Nusabus:
-        return Nusabus(url, who.client_id, who.client_secret, transport=transport)
-
     async with AsyncExitStack() as stack:
-        admin = Administration(await stack.enter_async_context(connect(operator)))
-        buses = {}
-        for folder in sorted(SCHEMAS.iterdir()):
-            credentials = await _credentials(folder.name, env, admin, connect)
-            buses[folder.name] = await stack.enter_async_context(connect(credentials))
-        yield Accounts(admin, buses, env)
+
+        async def connect(who: Credentials) -> Nusabus:
+            bus = Nusabus(url, who.client_id, who.client_secret, transport=transport)
+            return await stack.enter_async_context(bus)
+
+        admin = Administration(await connect(operator))
+        names = sorted(folder.name for folder in SCHEMAS.iterdir())
+        yield Accounts(admin, {name: await _join(name, env, admin, connect) for name in names}, env)
 
 
-async def _credentials(
+async def _join(
     organisation: str,
     env: DemoEnv,
     admin: Administration,
-    connect: Callable[[Credentials], Nusabus],
-) -> Credentials:
-    """Those of last time, or new ones where these do not work."""
+    connect: Callable[[Credentials], Awaitable[Nusabus]],
+) -> Nusabus:
+    """Connect with the credentials of last time, or with new ones where those do not work."""
     known = env.credentials(organisation)
-    if known is not None and await _accepted(connect(known)):
-        return known
+    if known is not None:
+        bus = await connect(known)
+        if await _accepted(bus):
+            return bus
     client = await admin.provide_client(organisation, TITLE, ROLES)
     fresh = Credentials(client, await admin.add_secret(client))
     env.keep(organisation, fresh)
-    return fresh
+    return await connect(fresh)
+
+
+async def _accepted(bus: Nusabus) -> bool:
+    try:
+        await bus.call("GET", "/v1/organisations", params={"limit": 1})
+    except Problem as problem:
+        if problem.status != httpx.codes.UNAUTHORIZED:
+            raise
+        return False
+    return True
+
+
+async def _in_force(call: Callable[[], Awaitable[T]]) -> T:
+    """The answer once a grant that another gateway process gave has reached this one."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        try:
+            return await call()
+        except Problem as problem:
+            if problem.code != "forbidden" or asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.1)
+
+
+def _needs_grant(organisation: str, type: str) -> bool:
+    owner = type.split(".")[2]
+    contract = json.loads((SCHEMAS / owner / type / "contract.json").read_text())
+    return owner != organisation and contract["classification"] != "public"

@@ -1,0 +1,84 @@
+"""`python -m bench [PART ...]`: Nusabus beside what one would do without it, on this machine, now.
+
+Everything runs on private servers in a temporary folder, over loopback, and ends with the bench.
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+from bench.contest import compete
+from bench.failure import BenchFailure
+from bench.results import FILE, Results
+from bench.say import console, say
+from bench.scale import FULL, QUICK, Scale
+from bench.site import prepare
+from bench.world import World
+from deploy.local.install import NotInstalled
+from deploy.local.processes import ServerError
+
+PARTS = {
+    "client": "what the load client itself can send",
+    "handrolled": "what a team writes by hand: FastAPI + jsonschema + aio-pika, without a store",
+    "management": "publishing through RabbitMQ's management API",
+    "single": "the gateway, one event a request (measures handrolled beside it)",
+    "batch": "the gateway, 100 events a request, to the last confirm (the same)",
+    "relay": "a backlog drained, beside the broker's own limit and aio-pika",
+    "memory": "the memory of each process over 1,000,000 events",
+    "journal": "5,000,000 entries in the journal against none",
+}
+CONTEST = ("handrolled", "management", "single", "batch")
+
+
+def main() -> None:
+    """Measure, show the table, write results.json. Ends with 1 when something was refused or lost."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog="parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()),
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="by default all of them")
+    parser.add_argument("--list", action="store_true", help="name the parts and end")
+    parser.add_argument("--quick", action="store_true", help="less of each: to try the bench itself")
+    arguments = parser.parse_args()
+    if arguments.list:
+        console.print("\n".join(f"{name:10} {what}" for name, what in PARTS.items()))
+        return
+    unknown = set(arguments.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    results = Results()
+    try:
+        asyncio.run(_run(arguments.parts or list(PARTS), QUICK if arguments.quick else FULL, results))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit("stopped")
+    except (BenchFailure, NotInstalled, ServerError) as error:
+        sys.exit(f"The bench failed: {error}")
+    finally:
+        results.show(console)
+    results.write()
+    console.print(f"Written to {FILE}")
+
+
+async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:
+    work = asyncio.current_task()
+    assert work is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    say("starting PostgreSQL and RabbitMQ")
+    async with World() as world:
+        await prepare(world)
+        say("ready")
+        if set(parts) & set(CONTEST):
+            await compete(world, scale, parts, results)
+        await _rest(world, parts, scale, results)
+
+
+async def _rest(world: World, parts: Sequence[str], scale: Scale, results: Results) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Numbers: gathered, joined to ratios, shown as a table, written as JSON."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+FILE = Path(__file__).with_name("results.json")
+COSTS = ("service", "postgres", "relay", "broker", "client")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run: events per second, latencies in milliseconds, CPU microseconds per event."""
+
+    rate: float
+    p50: float | None = None
+    p99: float | None = None
+    costs: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """All runs of one thing."""
+
+    key: str
+    what: str
+    samples: tuple[Sample, ...]
+
+    @property
+    def rate(self) -> float:
+        """Events per second, the median of the runs."""
+        return median(each.rate for each in self.samples)
+
+    def latency(self, name: str) -> float | None:
+        """The median of `p50` or `p99`; None where it was not measured."""
+        found = [getattr(each, name) for each in self.samples]
+        return None if None in found else median(found)
+
+    def cost(self, group: str) -> float | None:
+        """CPU microseconds per event, the median of the runs."""
+        found = [each.costs[group] for each in self.samples if group in each.costs]
+        return median(found) if found else None
+
+
+@dataclass(frozen=True)
+class Value:
+    """One entry of results.json. `aim` is shown, never asserted."""
+
+    key: str
+    value: float
+    unit: str
+    detail: str
+    aim: str = ""
+
+
+@dataclass
+class Results:
+    """What a bench has found so far."""
+
+    rows: list[Row] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+
+    def write(self, file: Path = FILE) -> None:
+        """All values, rows included, as JSON."""
+        found = [*self.values]
+        for row in self.rows:
+            detail = f"{row.what}; {len(row.samples)} runs: " + ", ".join(
+                f"{each.rate:.0f}" for each in row.samples
+            )
+            found.append(Value(f"{row.key}_rate", row.rate, "events/s", detail))
+            for name in ("p50", "p99"):
+                latency = row.latency(name)
+                if latency is not None:
+                    found.append(Value(f"{row.key}_{name}", latency, "ms", row.what))
+            for group in COSTS:
+                cost = row.cost(group)
+                if cost is not None:
+                    found.append(Value(f"{row.key}_cpu_{group}", cost, "us/event", row.what))
+        text = [{**asdict(each), "value": round(each.value, 4)} for each in found]
+        file.write_text(json.dumps(text, indent=1) + "\n")
+
+    def show(self, console: Console) -> None:
+        """One table of rates and costs, and the ratios below it."""
+        if self.rows:
+            console.print(_rates(self.rows))
+        if self.values:
+            console.print(_ratios(self.values))
+
+
+def ratio(over: Row, under: Row, name: str = "rate") -> float:
+    """The median of the ratios round by round: what disturbed a round disturbed both."""
+    pairs = zip(over.samples, under.samples, strict=True)
+    return median(getattr(a, name) / getattr(b, name) for a, b in pairs)
+
+
+def _rates(rows: Iterable[Row]) -> Table:
+    table = Table(title="Events per second, and CPU microseconds per event by process")
+    table.add_column("")
+    for name in ("events/s", "lowest", "highest", "p50 ms", "p99 ms", *COSTS, "sum"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        rates = [each.rate for each in row.samples]
+        costs = [row.cost(group) for group in COSTS]
+        known = [cost for cost in costs if cost is not None]
+        table.add_row(
+            row.what,
+            *(f"{rate:,.0f}" for rate in (row.rate, min(rates), max(rates))),
+            *(_number(row.latency(name)) for name in ("p50", "p99")),
+            *(_number(cost) for cost in costs),
+            _number(sum(known) if known else None),
+        )
+    return table
+
+
+def _ratios(values: Sequence[Value]) -> Table:
+    table = Table(title="Side by side, in the same run on the same machine")
+    for name in ("key", "value", "unit", "aim", "detail"):
+        table.add_column(name, justify="right" if name == "value" else "left")
+    for each in values:
+        table.add_row(each.key, f"{each.value:.2f}", each.unit, each.aim, each.detail)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"

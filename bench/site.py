@@ -1,0 +1,210 @@
+"""One Nusabus under measurement: its database, its api processes, its relay."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+import asyncpg
+import httpx
+import psutil
+
+from bench.children import Service, run
+from bench.costs import Meter
+from bench.events import ORGANISATION, TYPE
+from bench.failure import BenchFailure
+from bench.load import Load
+from bench.world import PREPARED, World
+from deploy.local.ports import LOOPBACK, free_port
+
+READY = 60.0  # seconds
+SETTLE = 120.0  # seconds in which the relay must catch up
+SUBSCRIPTION = "bench"
+BACKLOG = """
+SELECT sum(s.last)::bigint, sum(l.cursor)::bigint
+FROM journal_shard s JOIN journal_lead l USING (shard)
+"""
+
+
+class Site:
+    """A relay, and for each number in `apis` that many api processes behind a port of their own."""
+
+    def __init__(
+        self, world: World, database: str, apis: Sequence[int], *, runner: str = "gateway"
+    ) -> None:
+        """`runner` is the module that runs the gateway: itself, or bench.sampled."""
+        self.database = database
+        self._world = world
+        self._runner = runner
+        self._ports: dict[int, int] = {}
+        self._apis: dict[int, list[Service]] = {}
+        for count in apis:
+            self._ports[count] = port = free_port(tuple(self._ports.values()))
+            self._apis[count] = [
+                self._service(f"api-{count}-{number}", "api", port) for number in range(count)
+            ]
+        self.relay = self._service("relay", "relay", 0)
+        self._watch: asyncpg.Connection | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start it on a database that exists."""
+        try:
+            self._watch = await self._world.connect(self.database)
+            for service in self._services():
+                await service.start()
+            await self._wait_listening()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop it; its database stays."""
+        await self._end()
+
+    async def _end(self) -> None:
+        await asyncio.gather(*(service.stop() for service in self._services()))
+        if self._watch is not None:
+            await self._watch.close(timeout=5)
+
+    def port(self, apis: int) -> int:
+        """Where so many api processes listen."""
+        return self._ports[apis]
+
+    def processes(self) -> list[Service]:
+        """All api processes and the relay."""
+        return list(self._services())
+
+    def load(self, apis: int, *, batch: int, connections: int, seconds: float) -> Load:
+        """Publishing events with a token; `batch` 1 sends single events."""
+        kind = "cloudevents" if batch == 1 else "cloudevents-batch"
+        return Load(
+            port=self.port(apis),
+            path="/v1/events",
+            headers={
+                "Authorization": f"Bearer {self._world.token}",
+                "Content-Type": f"application/{kind}+json",
+            },
+            connections=connections,
+            seconds=seconds,
+            batch=batch,
+            status=202 if batch == 1 else 207,
+            contains="" if batch == 1 else f'"accepted":{batch},"refused":0,',
+        )
+
+    def meter(self) -> Meter:
+        """Counts what each part of it spends."""
+        return Meter(
+            {
+                "service": lambda: [each.pid for several in self._apis.values() for each in several],
+                "postgres": self._world.postgres_pids,
+                "relay": lambda: [self.relay.pid],
+                "broker": self._world.broker_pids,
+            }
+        ).start()
+
+    async def places(self) -> tuple[int, int]:
+        """How many entries are stored, and how many relayed."""
+        assert self._watch is not None
+        stored, relayed = await self._watch.fetchrow(BACKLOG)
+        return int(stored), int(relayed)
+
+    async def settled(self) -> float:
+        """Wait until all that is stored is confirmed and the cursor says so; when that was.
+
+        Raises BenchFailure when it takes too long.
+        """
+        deadline = time.monotonic() + SETTLE
+        while True:
+            stored, relayed = await self.places()
+            now = time.monotonic()
+            if stored == relayed:
+                return now
+            if now > deadline:
+                raise BenchFailure(f"the relay is {stored - relayed} events behind, and stays so")
+            self.relay.require_alive()
+            await asyncio.sleep(0.02)
+
+    def _services(self) -> Iterable[Service]:
+        for several in self._apis.values():
+            yield from several
+        yield self.relay
+
+    def _service(self, name: str, command: str, port: int) -> Service:
+        return Service(
+            f"{self.database}-{name}", "-m", self._runner, command,
+            folder=self._world.folder, own=self._world.settings(self.database, port),
+        )  # fmt: skip
+
+    async def _wait_listening(self) -> None:
+        deadline = time.monotonic() + READY
+        waiting = [service for several in self._apis.values() for service in several]
+        while waiting:
+            for service in waiting:
+                service.require_alive()
+            waiting = [service for service in waiting if not _listens(service)]
+            if time.monotonic() > deadline:
+                raise BenchFailure(f"{waiting[0].name} did not listen within {READY:.0f} s")
+            await asyncio.sleep(0.05)
+
+
+def _listens(service: Service) -> bool:
+    found = psutil.Process(service.pid).net_connections(kind="tcp")
+    return any(each.status == psutil.CONN_LISTEN for each in found)
+
+
+async def prepare(world: World) -> None:
+    """Make the client and the subscription in the prepared database."""
+    made = await run("-m", "gateway", "bootstrap", "--json", own=world.settings(PREPARED, 0))
+    async with Site(world, PREPARED, (1,)) as site:
+        url = f"http://{LOOPBACK}:{site.port(1)}"
+        async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+            operator = await _token(http, **json.loads(made))
+            wanted = {
+                "organisation": ORGANISATION,
+                "title": "bench",
+                "roles": ["publisher", "subscriber"],
+            }
+            client = (await _post(http, "/v1/clients", operator, wanted))["id"]
+            secret = (await _post(http, f"/v1/clients/{client}/secrets", operator))["secret"]
+            world.token = await _token(http, client, secret)
+            await _subscribe(http, world)
+
+
+async def _subscribe(http: httpx.AsyncClient, world: World) -> None:
+    path, headers = f"/v1/subscriptions/{SUBSCRIPTION}", _bearer(world.token)
+    answer = await http.put(path, headers=headers, json={"types": [TYPE]})
+    if answer.status_code != httpx.codes.CREATED:
+        raise BenchFailure(f"{path}: {answer.status_code} {answer.text}")
+    world.queue = answer.json()["queue"]
+    deadline = time.monotonic() + READY
+    while (await http.get(path, headers=headers)).json()["state"] != "active":
+        if time.monotonic() > deadline:
+            raise BenchFailure(f"the subscription was not active within {READY:.0f} s")
+        await asyncio.sleep(0.1)
+
+
+async def _token(http: httpx.AsyncClient, client_id: str, client_secret: str) -> str:
+    answer = await http.post(
+        "/oauth/token",
+        auth=(client_id, client_secret),
+        data={"grant_type": "client_credentials"},
+    )
+    if answer.status_code != httpx.codes.OK:
+        raise BenchFailure(f"/oauth/token: {answer.status_code} {answer.text}")
+    return str(answer.json()["access_token"])
+
+
+async def _post(
+    http: httpx.AsyncClient, path: str, token: str, body: object = None
+) -> dict[str, str]:
+    answer = await http.post(path, headers=_bearer(token), json=body)
+    if answer.status_code != httpx.codes.CREATED:
+        raise BenchFailure(f"{path}: {answer.status_code} {answer.text}")
+    made: dict[str, str] = answer.json()
+    return made
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
