@@ -9,8 +9,11 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from bench.contest import compete
+from bench.contest import aim_at_nothing, compete
+from bench.drain import drain
 from bench.failure import BenchFailure
+from bench.journal import fill
+from bench.memory import remember
 from bench.results import FILE, Results
 from bench.say import console, say
 from bench.scale import FULL, QUICK, Scale
@@ -41,7 +44,9 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help="by default all of them")
     parser.add_argument("--list", action="store_true", help="name the parts and end")
-    parser.add_argument("--quick", action="store_true", help="less of each: to try the bench itself")
+    parser.add_argument(
+        "--quick", action="store_true", help="less of each: to try the bench itself"
+    )
     arguments = parser.parse_args()
     if arguments.list:
         console.print("\n".join(f"{name:10} {what}" for name, what in PARTS.items()))
@@ -51,7 +56,9 @@ def main() -> None:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     results = Results()
     try:
-        asyncio.run(_run(arguments.parts or list(PARTS), QUICK if arguments.quick else FULL, results))
+        asyncio.run(
+            _run(arguments.parts or list(PARTS), QUICK if arguments.quick else FULL, results)
+        )
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit("stopped")
     except (BenchFailure, NotInstalled, ServerError) as error:
@@ -71,13 +78,16 @@ async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:
     async with World() as world:
         await prepare(world)
         say("ready")
+        if "client" in parts:
+            await aim_at_nothing(world, scale, results)
         if set(parts) & set(CONTEST):
             await compete(world, scale, parts, results)
-        await _rest(world, parts, scale, results)
-
-
-async def _rest(world: World, parts: Sequence[str], scale: Scale, results: Results) -> None:
-    pass
+        if "relay" in parts:
+            await drain(world, scale, results)
+        if "memory" in parts:
+            await remember(world, scale, results)
+        if "journal" in parts:
+            await fill(world, scale, results)
 
 
 if __name__ == "__main__":

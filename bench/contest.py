@@ -4,8 +4,10 @@ Nobody reads the queues while a run is measured, the same for all; after each ru
 hold exactly what was accepted, and is emptied.
 """
 
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Protocol
 
 import httpx
@@ -13,7 +15,6 @@ import httpx
 from bench.children import Service, fire
 from bench.costs import Meter
 from bench.events import EXCHANGE, SCHEMA, TYPE
-from bench.failure import BenchFailure
 from bench.load import Load, Outcome
 from bench.results import Results, Row, Sample, Value, ratio
 from bench.say import say
@@ -21,7 +22,7 @@ from bench.scale import Scale
 from bench.site import Site
 from bench.waiting import until
 from bench.world import World
-from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.ports import LOOPBACK, free_port, listening
 
 PROCESSES = (1, 2)
 HAND_QUEUE = "bench.handrolled"
@@ -36,6 +37,7 @@ class Contestant(Protocol):
 
     async def run(self, seconds: float) -> Sample:
         """Give it events for so long. Raises BenchFailure when one is refused or lost."""
+        ...
 
 
 class HandRolled:
@@ -43,7 +45,7 @@ class HandRolled:
 
     def __init__(self, world: World, scale: Scale, processes: int) -> None:
         self.key = f"handrolled_{processes}"
-        self.what = f"by hand: FastAPI + aio-pika, no store; processes: {processes}"
+        self.what = f"by hand, no store, {_described(processes)}"
         self._world = world
         self._port = free_port()
         self._connections = scale.connections
@@ -94,12 +96,12 @@ class ManagementApi:
     async def run(self, seconds: float) -> Sample:
         """See Contestant."""
         url = httpx.URL(self._world.broker.management_url)
-        login = next(httpx.BasicAuth(url.username, url.password).auth_flow(httpx.Request("GET", url)))
+        login = b64encode(f"{url.username}:{url.password}".encode()).decode()
         load = Load(
             port=url.port or 80,
             path="/api/exchanges/%2F/amq.default/publish",
             headers={
-                "Authorization": login.headers["authorization"],
+                "Authorization": f"Basic {login}",
                 "Content-Type": "application/json",
             },
             connections=self._connections,
@@ -118,9 +120,12 @@ class ManagementApi:
 class Single:
     """The gateway, one event a request. Its relay works beside it and is part of the cost."""
 
-    def __init__(self, world: World, site: Site, scale: Scale, processes: int) -> None:
-        self.key = f"single_{processes}"
-        self.what = f"gateway, single events; processes: {processes}"
+    def __init__(
+        self, world: World, site: Site, scale: Scale, processes: int, journal: str = ""
+    ) -> None:
+        """`journal` names what is in the journal, where that is what matters."""
+        self.key = f"single_{journal or processes}"
+        self.what = f"gateway, single events, {_described(processes, journal)}"
         self._world, self._site = world, site
         self._scale, self._processes = scale, processes
 
@@ -139,9 +144,12 @@ class Single:
 class Batches:
     """The gateway, many events a request: from the first POST to the last confirm."""
 
-    def __init__(self, world: World, site: Site, scale: Scale, processes: int) -> None:
-        self.key = f"batch_{processes}"
-        self.what = f"gateway, batches of {scale.batch} to the last confirm; processes: {processes}"
+    def __init__(
+        self, world: World, site: Site, scale: Scale, processes: int, journal: str = ""
+    ) -> None:
+        """`journal` names what is in the journal, where that is what matters."""
+        self.key = f"batch_{journal or processes}"
+        self.what = f"gateway, batches of {scale.batch}, {_described(processes, journal)}"
         self._world, self._site = world, site
         self._scale, self._processes = scale, processes
 
@@ -151,6 +159,7 @@ class Batches:
         load = self._site.load(
             self._processes, batch=scale.batch, connections=scale.batch_connections, seconds=seconds
         )
+        load = replace(load, requests=scale.batch_requests)
         meter = self._site.meter()
         outcome = await fire(load)
         confirmed = await self._site.settled()
@@ -162,7 +171,7 @@ class Batches:
 
 
 async def compete(world: World, scale: Scale, parts: Sequence[str], results: Results) -> None:
-    """Run the parts handrolled, management, single and batch, and join them to ratios."""
+    """Measure the parts handrolled, management, single and batch, and join them to ratios."""
     async with AsyncExitStack() as stack:
         contestants: list[Contestant] = []
         await world.queues.like(world.queue, HAND_QUEUE, EXCHANGE, TYPE)
@@ -194,7 +203,7 @@ async def alternate(contestants: Sequence[Contestant], scale: Scale) -> list[Row
         await each.run(scale.warm_up)
     samples: dict[str, list[Sample]] = {each.key: [] for each in contestants}
     for number in range(scale.rounds):
-        for each in contestants:
+        for each in contestants if number % 2 == 0 else reversed(contestants):
             sample = await each.run(scale.seconds)
             samples[each.key].append(sample)
             say(f"round {number + 1}: {each.what}: {sample.rate:,.0f}/s")
@@ -221,8 +230,32 @@ def _ratios(rows: dict[str, Row]) -> list[Value]:
     return found
 
 
+def _described(processes: int, journal: str = "") -> str:
+    described = "one process" if processes == 1 else f"{processes} processes"
+    return f"{described}, {journal} journal" if journal else described
+
+
 def _sample(outcome: Outcome, costs: dict[str, float]) -> Sample:
     costs["client"] = 1e6 * outcome.cpu / outcome.events
-    if outcome.events == 0:
-        raise BenchFailure("nothing was accepted")
     return Sample(outcome.rate, outcome.p50, outcome.p99, costs)
+
+
+async def aim_at_nothing(world: World, scale: Scale, results: Results) -> None:
+    """Measure the part `client`: the load against a server that does nothing."""
+    port = free_port()
+    target = Service("target", "-m", "bench.target", str(port), folder=world.folder, own={})
+    await target.start()
+    try:
+
+        async def listens() -> bool:
+            target.require_alive()
+            return listening(port)
+
+        await until(listens, seconds=30, failure="the target does not listen")
+        load = Load(port, "/", {}, scale.connections, scale.seconds / 2)
+        meter = Meter({"service": lambda: [target.pid]}).start()
+        outcome = await fire(load)
+        sample = _sample(outcome, meter.per_event(outcome.events))
+    finally:
+        await target.stop()
+    results.rows.append(Row("client", "load client against a server that does nothing", (sample,)))

@@ -100,7 +100,7 @@ def ratio(over: Row, under: Row, name: str = "rate") -> float:
 
 def _rates(rows: Iterable[Row]) -> Table:
     table = Table(title="Events per second, and CPU microseconds per event by process")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for name in ("events/s", "lowest", "highest", "p50 ms", "p99 ms", *COSTS, "sum"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:

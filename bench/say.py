@@ -4,7 +4,11 @@ import time
 
 from rich.console import Console
 
+WIDTH = 170  # of the tables where nobody looks at a terminal
+
 console = Console(highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=WIDTH)
 _began = time.monotonic()
 
 

@@ -97,7 +97,9 @@ class Site:
         """Counts what each part of it spends."""
         return Meter(
             {
-                "service": lambda: [each.pid for several in self._apis.values() for each in several],
+                "service": lambda: [
+                    each.pid for several in self._apis.values() for each in several
+                ],
                 "postgres": self._world.postgres_pids,
                 "relay": lambda: [self.relay.pid],
                 "broker": self._world.broker_pids,

@@ -31,6 +31,9 @@ class Settings(BaseModel):
         min_length=32,
     )
     url: str = Field("http://127.0.0.1:8080", description="the public base URL of this gateway")
+    trusted_proxies: str | None = Field(
+        None, description="addresses of load balancers whose X-Forwarded-For is believed"
+    )
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
 

@@ -79,21 +79,26 @@ def origin_of(place: Path) -> Path | None:
         return None
 
 
-def program_place(programs: Path, version: str, account: Account | None) -> Path:
-    """A copy of an installation that the account can run; the original where it can."""
-    original = programs / "bin" / "postgres"
-    if reachable(original, account) and reachable(programs / "share", account):
-        return programs
+def program_place(package: Path, version: str, account: Account | None) -> Path:
+    """The folder of PostgreSQL's programs in the wheel's package; in a copy of it where needed.
+
+    The programs look for their libraries in the folder `<package>.libs` beside the package.
+    """
+    programs = Path("pginstall18", "bin")
+    if all(reachable(package / programs.parent / each, account) for each in ("bin/psql", "share")):
+        return package / programs
     place = SHARED / f"postgresql-{version}"
     if not place.exists():
         SHARED.mkdir(parents=True, exist_ok=True)
         SHARED.chmod(0o755)
         fresh = SHARED / f".postgresql-{version}-{os.getpid()}"
-        shutil.copytree(programs, fresh, ignore=shutil.ignore_patterns("include"))
+        libraries = package.with_name(f"{package.name}.libs")
+        shutil.copytree(package / programs.parent, fresh / package.name / programs.parent)
+        shutil.copytree(libraries, fresh / libraries.name)
         for path in (fresh, *fresh.rglob("*")):
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
         try:
             fresh.rename(place)
         except OSError:  # another process was faster
             shutil.rmtree(fresh)
-    return place
+    return place / package.name / programs

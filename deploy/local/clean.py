@@ -20,6 +20,9 @@ def main(root: Path) -> None:
         origin = origin_of(place)
         if origin is not None and (not origin.exists() or origin.is_relative_to(root)):
             shutil.rmtree(place, ignore_errors=True)
+    if not any(origin_of(place) for place in SHARED.glob("*")):
+        for programs in SHARED.glob("postgresql-*"):
+            shutil.rmtree(programs, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -31,26 +31,82 @@ WATCH = ".venv/bin/python -m deploy.local.demo_watch dukcapil kependudukan\n"
 
 
 async def run(url: str, operator: Credentials, folder: Path) -> bool:
-    """Set up, publish, receive, print the table and how to go on.
+    """Set up, publish, receive, print the table and how to go on; `folder` gets `demo.env`.
 
     True when every receiver got every event; a failure is printed, never raised.
     """
     console = Console(highlight=False)
-    file = folder / "demo.env"
+    env = folder / "demo.env"
     try:
-        async with open_accounts(url, operator, file) as accounts:
-            tally = await perform(accounts, console)
+        tally = await perform(url, operator, env, console)
     except FAILURES as error:
         console.print(f"The demo's events did not get through: {error!r}", style="bold red")
         return False
     console.print(tally.summary())
+    if tally.complete:
+        _say_how_to_go_on(url, _short(env), console)
     return tally.complete
 
 
-async def perform(accounts: Accounts, console: Console) -> Tally:
+async def perform(url: str, operator: Credentials, env: Path, console: Console) -> Tally:
     """Publish every event of the scenarios as its owner, and see who receives it."""
-    tally = Tally(accounts.interests)
-    run = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-    with console.status("Organisations and their queues ..."):
-        inboxes = open_inboxes(accounts, tally.receive)
-        await inboxes.__aenter__()
+    tally = Tally()
+    with console.status("Organisations, rights and queues of the demo ...") as status:
+        async with (
+            open_accounts(url, operator, env) as accounts,
+            open_inboxes(accounts, tally.receive) as tally.interests,
+        ):
+            status.stop()
+            with Live(console=console, auto_refresh=False, get_renderable=tally.table) as live:
+                await _publish(accounts, tally)
+                await _wait(tally, live)
+    return tally
+
+
+async def _publish(accounts: Accounts, tally: Tally) -> None:
+    run = datetime.now(UTC)
+    for number, happening in enumerate(HAPPENINGS, 1):
+        event = _event(happening, f"demo-{run:%Y%m%dT%H%M%S.%f}-{number:02}")
+        sent = tally.sending(happening, event, time.perf_counter())
+        sent.receipt = await accounts.buses[happening.owner].publish(event)
+
+
+async def _wait(tally: Tally, live: Live) -> None:
+    """Return when all is received, or when nothing has come for a while."""
+    while not tally.complete and time.perf_counter() - tally.last < SILENCE:
+        live.refresh()
+        await asyncio.sleep(0.1)
+    live.refresh()
+
+
+def _event(happening: Happening, id: str) -> dict[str, Any]:
+    example = SCHEMAS / happening.owner / happening.type / "examples" / "valid" / "seed.json"
+    event = {
+        "specversion": "1.0",
+        "id": id,
+        "source": happening.source,
+        "type": happening.type,
+        "subject": happening.subject,
+        "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": json.loads(example.read_text()),
+    }
+    if happening.partitionkey is not None:
+        event["partitionkey"] = happening.partitionkey
+    return event
+
+
+def _say_how_to_go_on(url: str, env: Path, console: Console) -> None:
+    def say(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False, soft_wrap=True)
+
+    say(f"\nThe gateway: {url} (its API: {url}/docs). Everybody's credentials: {env}")
+    say("\nPublish the next event:", "bold")
+    say(PUBLISH.format(env=env))
+    say("Watch Dukcapil's queue meanwhile:", "bold")
+    say(WATCH)
+
+
+def _short(path: Path) -> Path:
+    """The path as seen from here, where that is shorter."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

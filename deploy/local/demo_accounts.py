@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -55,11 +55,12 @@ class Accounts:
         return self._keep(interest, await bus.renew(interest.name))
 
     async def active(self, interest: Interest) -> None:
-        """Wait until RabbitMQ itself routes to the queue; before, the relay does that by hand."""
+        """Wait until RabbitMQ itself routes to the queue; before, the relay does it, later."""
         bus = self.buses[interest.organisation]
-        async with asyncio.timeout(PATIENCE):
-            while (await bus.subscription(interest.name)).state != "active":
-                await asyncio.sleep(0.1)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while (await bus.subscription(interest.name)).state != "active":  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.1)
 
     def _keep(self, interest: Interest, found: Subscription) -> Subscription:
         values = {"queue": found.queue, "amqp_url": found.amqp_url or ""}

@@ -35,9 +35,9 @@ class DemoEnv:
 
     def put(self, values: Mapping[str, str]) -> None:
         """Set variables, and write the file if that changes it: whole or not at all."""
-        if self._values | values == self._values and self.file.exists():
+        if values.items() <= self._values.items() and self.file.exists():
             return
-        self._values |= values
+        self._values.update(values)
         fresh = self.file.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as output:

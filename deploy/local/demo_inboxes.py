@@ -1,6 +1,5 @@
 """The receiving side: each queue read over AMQP by its own broker user."""
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -34,15 +33,16 @@ Receive = Callable[[Delivery], None]
 @asynccontextmanager
 async def open_inboxes(accounts: Accounts, receive: Receive) -> AsyncIterator[Sequence[Interest]]:
     """Have every queue of the scenarios read. What came is acknowledged after `receive`."""
+    interests = accounts.interests
     async with AsyncExitStack() as stack:
-        for interest in accounts.interests:
+        for interest in interests:
             subscription = await accounts.subscribe(interest)
             connection = await _connect(accounts, interest, subscription)
             await stack.enter_async_context(connection)
             await _consume(connection, interest, subscription.queue, receive)
-        for interest in accounts.interests:
+        for interest in interests:
             await accounts.active(interest)
-        yield accounts.interests
+        yield interests
 
 
 async def _connect(

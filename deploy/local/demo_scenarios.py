@@ -1,7 +1,7 @@
 """Who tells whom what: the scenarios of the seeds, as data.
 
 A source and a subject are what the contract's ordering asks for: they make the key in whose order
-events arrive. None of them is a NIK, an NPWP or a KK number, since attributes are routed and logged.
+events arrive. None is a NIK, an NPWP or a KK number, since attributes are routed and logged.
 """
 
 from collections.abc import Iterable

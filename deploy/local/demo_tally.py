@@ -1,7 +1,7 @@
 """What was sent and what came of it, and the table that shows it."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,22 +38,25 @@ class Sent:
 class Tally:
     """Matches deliveries with what was sent, by identity."""
 
-    def __init__(self, interests: Iterable[Interest]) -> None:
-        self.interests = tuple(interests)
+    def __init__(self) -> None:
+        self.interests: Sequence[Interest] = ()
         self.sent: dict[tuple[str, str], Sent] = {}
         self.deliveries: list[Delivery] = []
         self.wrong: list[str] = []
         self.older = 0  # deliveries of events that were published before this run
+        self.last = 0.0  # when something was sent or received
 
     def sending(self, happening: Happening, event: dict[str, Any], at: float) -> Sent:
         """Note an event that is about to be published."""
         receivers = [each for each in self.interests if happening.type in each.types]
         sent = Sent(happening, event, receivers, at)
         self.sent[event["source"], event["id"]] = sent
+        self.last = at
         return sent
 
     def receive(self, delivery: Delivery) -> None:
         """Note a delivery: of this run, of an earlier one, or one that should not be."""
+        self.last = delivery.at
         event = delivery.event
         sent = self.sent.get((event["source"], event["id"]))
         if sent is None:

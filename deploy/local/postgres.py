@@ -252,5 +252,5 @@ def _programs() -> Path:
     spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None:
         raise ServerError(f"the package {WHEEL} is missing: run make, or set NUSABUS_DATABASE_URL")
-    installed = Path(spec.origin).parent / "pginstall18"
-    return program_place(installed, importlib.metadata.version(WHEEL), unprivileged()) / "bin"
+    version = importlib.metadata.version(WHEEL)
+    return program_place(Path(spec.origin).parent, version, unprivileged())

@@ -146,7 +146,7 @@ class Management:
         return found
 
     async def bindings(self, exchange: str) -> frozenset[tuple[str, str]]:
-        """(queue, key) of all that is bound to an exchange. Raises NotFound for the exchange."""
+        """(queue, key) of all that is bound to an exchange; none where there is no such one."""
         path = f"exchanges/{self._vhost}/{quote(exchange, safe='')}/bindings/source"
         return frozenset(
             (binding["destination"], binding["routing_key"])

@@ -16,13 +16,16 @@ from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 from gateway.amqp import names
 from gateway.amqp.endpoint import with_heartbeat
 from gateway.amqp.outage import OUTAGES, describe, within
-from gateway.errors import BrokerUnavailable, Conflict, NotFound
+from gateway.errors import Conflict, NotFound
 
 DELIVERY_LIMIT = 20
 """Returns to the queue (a crashed or cut-off consumer) after which a message is a dead letter."""
 
 UNLIMITED = 2**31 - 1
 """Where 4.x would drop after 20 deliveries; its own -1 for "no limit" is refused by 3.10."""
+
+CLOSE_SECONDS = 3.0
+"""A broker that does not answer is left after this."""
 
 Arguments = dict[str, str | int | bool]
 
@@ -76,8 +79,8 @@ DEAD_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
 class Broker:
     """The topology on one broker. Connects when first needed and again after a failure.
 
-    Every method raises BrokerUnavailable, after `timeout` seconds at most, when the broker is
-    away. Calls take turns.
+    Every method raises BrokerUnavailable, `timeout` plus CLOSE_SECONDS after the call at most,
+    when the broker is away. Calls take turns.
     """
 
     def __init__(self, url: str, *, name: str, timeout: float = 10.0) -> None:
@@ -115,7 +118,7 @@ class Broker:
             await (await channel.get_queue(queue, ensure=False)).bind(exchange, key)
 
     async def unbind(self, queue: str, exchange: str, key: str) -> None:
-        """Stop routing `key` to `queue`; fine where it was not. Raises NotOnBroker."""
+        """Stop routing `key` to `queue`; fine where it was not or nothing of it exists."""
         async with self._channel(f"unbinding queue {queue} from {exchange}") as channel:
             await (await channel.get_queue(queue, ensure=False)).unbind(exchange, key)
 
@@ -136,25 +139,23 @@ class Broker:
             return Depth(ready=found.message_count or 0, consumers=found.consumer_count or 0)
 
     async def close(self) -> None:
-        """Close the connection, if there is one. Never fails, and ends in `timeout` seconds."""
+        """Close the connection, if there is one. Never fails."""
         async with self._turn:
             await self._drop()
 
     @asynccontextmanager
     async def _channel(self, doing: str) -> AsyncIterator[AbstractChannel]:
         """A channel for one operation: an error of the broker's closes it."""
-        async with self._turn:
+        async with within(self._timeout, doing), self._turn:
             try:
-                async with within(self._timeout, doing):
-                    channel = await self._open_channel()
-                    try:
-                        yield channel
-                    except ChannelPreconditionFailed as error:
-                        raise DiffersOnBroker(f"{doing} failed: {describe(error)}") from error
-                    except ChannelNotFoundEntity as error:
-                        raise NotOnBroker(f"{doing} failed: {describe(error)}") from error
-                    await channel.close()
-            except (BrokerUnavailable, asyncio.CancelledError):
+                channel = await self._open_channel()
+                yield channel
+                await channel.close()
+            except ChannelPreconditionFailed as error:
+                raise DiffersOnBroker(f"{doing} failed: {describe(error)}") from error
+            except ChannelNotFoundEntity as error:
+                raise NotOnBroker(f"{doing} failed: {describe(error)}") from error
+            except BaseException:
                 await self._drop()
                 raise
 
@@ -171,5 +172,5 @@ class Broker:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(*OUTAGES):
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(CLOSE_SECONDS):
                     await connection.close()

@@ -48,6 +48,7 @@ def make_app(parts: ApiParts) -> Application:
         summary="A national event bus: accept, store and route events between ministries.",
         docs_url="/docs",
         redoc_url=None,
+        redirect_slashes=False,
         max_body_size=BODY_LIMIT,
     )
     app.state.parts = parts

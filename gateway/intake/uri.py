@@ -1,7 +1,6 @@
 """URI syntax (RFC 3986, appendix A), as CloudEvents asks for it: ASCII only, no leniency."""
 
 import re
-from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
 # Possessive repeats: no part can take what the next one needs, so matching takes linear time.
@@ -29,13 +28,11 @@ _REFERENCE = re.compile(rf"(?:{_SCHEME}|(?![^/?#]*:)){_PATH}{_QUERY}{_FRAGMENT}"
 _ABSOLUTE = re.compile(rf"{_SCHEME}{_PATH}{_QUERY}")
 
 
-@lru_cache(maxsize=4096)
 def is_reference(text: str) -> bool:
     """Whether `text` is a URI-reference (section 4.1), the empty one included."""
     return _matches(_REFERENCE, text)
 
 
-@lru_cache(maxsize=1024)
 def is_absolute(text: str) -> bool:
     """Whether `text` is an absolute URI (section 4.3): with a scheme, without a fragment."""
     return _matches(_ABSOLUTE, text)

@@ -1,6 +1,5 @@
 """A durable interest of an organisation in events, delivered into its own AMQP queue."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,11 +54,7 @@ class Subscription:
     @property
     def type_expression(self) -> str:
         """A POSIX regular expression that all its types match, and no others."""
-        alternatives = (
-            r"\.".join("[^.]+" if word == typepattern.ANY else re.escape(word) for word in places)
-            for places in map(typepattern.parse, self.types)
-        )
-        return f"^({'|'.join(alternatives)})$"
+        return typepattern.expression(self.types)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,18 @@
 """One gateway process as far as identity goes: real database, real routers, no network."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from deploy.local.postgres import Postgres
 from gateway import identity
 from gateway.database import Database, Topic
 from gateway.http import clients, grants, organisations, problems, signing_keys, tokens
 from gateway.identity import Directory, Logins, Tokens
-from gateway.migrations.run import migrate
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot, refresh
 
@@ -131,21 +127,12 @@ def settings_for(database_url: str, **more: str) -> Settings:
     )
 
 
-@contextmanager
-def a_private_database(folder: Path) -> Iterator[str]:
-    """The URL of a migrated database on a server of its own."""
-    server = Postgres(folder)
-    server.start()
-    try:
-        asyncio.run(migrate(server.url))
-        yield server.url
-    finally:
-        server.erase()
-
-
 @asynccontextmanager
-async def a_world(database_url: str) -> AsyncIterator[World]:
-    """A process that has just started. Several of them share what the database holds."""
+async def a_world(database_url: str, *, empty: bool = False) -> AsyncIterator[World]:
+    """A process that has just started; with `empty` on a database where nobody takes part yet.
+
+    Several of them share what the database holds.
+    """
     settings = settings_for(database_url)
     database = await Database.open(database_url, connections=1, timeout=10)
     snapshot = Snapshot(Topic.IDENTITY, identity.load)
@@ -165,6 +152,8 @@ async def a_world(database_url: str) -> AsyncIterator[World]:
         )
         app.state.parts = world
         try:
+            if empty:
+                await _clear(database)
             await identity.upkeep(database, settings)
             await refresh(database, snapshot)
             yield world
@@ -172,12 +161,8 @@ async def a_world(database_url: str) -> AsyncIterator[World]:
             await database.close()
 
 
-@asynccontextmanager
-async def a_fresh_world(database_url: str) -> AsyncIterator[World]:
-    """The same, on a database where nobody takes part yet."""
-    database = await Database.open(database_url, connections=1, timeout=10)
+async def _clear(database: Database) -> None:
+    """Delete everything: of few rows that is many times faster than TRUNCATE."""
     async with database.change(Topic.IDENTITY) as session:
-        await session.execute(text("TRUNCATE organisations, signing_keys CASCADE"))
-    await database.close()
-    async with a_world(database_url) as world:
-        yield world
+        for table in ("client_secrets", "grants", "clients", "organisations", "signing_keys"):
+            await session.execute(text(f"DELETE FROM {table}"))

@@ -1,4 +1,4 @@
-"""What the broker user of a subscription may do, tried with real clients: read its queue, no more."""
+"""What a subscription's broker user may do, tried with real clients: read its queue, no more."""
 
 import asyncio
 import logging

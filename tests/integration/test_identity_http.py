@@ -1,27 +1,21 @@
 """Organisations, grants and clients over HTTP: who may do what, and what a stranger learns."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.database import Topic
 from gateway.errors import Unavailable
-from tests.integration.identity_world import Actor, World, a_fresh_world, a_private_database
+from tests.integration.identity_world import Actor, World, a_world
 
 KTP = "id.go.dukcapil.ktp.dibuat.v1"
 
 
-@pytest.fixture(scope="module")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with a_private_database(tmp_path_factory.mktemp("identity")) as url:
-        yield url
-
-
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with a_fresh_world(database_url) as world:
+    async with a_world(database_url, empty=True) as world:
         yield world
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote_plus
@@ -22,8 +22,6 @@ from tests.integration.identity_world import (
     URL,
     Actor,
     World,
-    a_fresh_world,
-    a_private_database,
     a_world,
     settings_for,
 )
@@ -31,15 +29,9 @@ from tests.integration.identity_world import (
 FORM = "application/x-www-form-urlencoded"
 
 
-@pytest.fixture(scope="module")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with a_private_database(tmp_path_factory.mktemp("identity")) as url:
-        yield url
-
-
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
-    async with a_fresh_world(database_url) as world:
+    async with a_world(database_url, empty=True) as world:
         yield world
 
 
@@ -275,8 +267,8 @@ async def test_the_published_keys_check_a_token(world: World, admin: Actor) -> N
 
 
 async def test_processes_that_start_together_make_one_pair_of_keys(database_url: str) -> None:
-    async with a_fresh_world(database_url) as world:
-        await world.execute("TRUNCATE signing_keys")
+    async with a_world(database_url, empty=True) as world:
+        await world.execute("DELETE FROM signing_keys")
         await asyncio.gather(*(identity.upkeep(world.database, world.settings) for _ in range(8)))
         states = await world.query("SELECT state FROM signing_keys ORDER BY state")
         assert states == ["active", "next"]

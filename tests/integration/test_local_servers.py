@@ -15,11 +15,13 @@ import asyncpg
 import psutil
 import pytest
 
-from deploy.local import postgres, rabbitmq
+from deploy.local import install, postgres, rabbitmq
 from deploy.local.account import SHARED
+from deploy.local.install import NotInstalled, Source, ensure_rabbitmq
 from deploy.local.postgres import Postgres
-from deploy.local.processes import AlreadyRunning, of_folder
+from deploy.local.processes import AlreadyRunning, ServerError, of_folder
 from deploy.local.rabbitmq import RabbitMQ
+from deploy.local.supervise import Charge, supervise
 
 SMALL = {"shared_buffers": "32MB"}
 OWNER = """
@@ -158,6 +160,51 @@ def test_postgres_of_root_leaves_a_private_parent_private(tmp_path: Path) -> Non
     assert place.parent == SHARED
     server.erase()
     assert not place.exists()
+
+
+def test_what_is_missing_is_said_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "PLACES", ())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotInstalled, match="NUSABUS_AMQP_URL"):
+        ensure_rabbitmq()
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\nexit 0\n")
+    docker.chmod(0o755)
+    assert ensure_rabbitmq() is Source.COMPOSE
+
+
+class Fragile:
+    """Ends as often as it is told to."""
+
+    def __init__(self, ends: int) -> None:
+        self._ends = ends
+        self.starts = 0
+
+    @property
+    def running(self) -> bool:
+        return self.starts > self._ends
+
+    def start(self) -> None:
+        self.starts += 1
+        if self.starts == 1:
+            raise ServerError("not yet")
+
+
+async def test_what_dies_is_started_again_and_that_is_said(tmp_path: Path) -> None:
+    fragile, said = Fragile(ends=1), list[str]()
+    watch = asyncio.create_task(supervise([Charge("it", fragile, tmp_path / "log")], said.append))
+    async with asyncio.timeout(10):
+        while len(said) < 4:
+            await asyncio.sleep(0.05)
+    watch.cancel()
+    assert [line.split(" (")[0] for line in said] == [
+        "it ended; starting it again in 0.5 s",
+        "it does not start: not yet",
+        "it ended; starting it again in 1 s",
+        "it runs again",
+    ]
 
 
 async def _publish(url: str, queue: str, body: bytes) -> None:

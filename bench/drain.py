@@ -1,0 +1,121 @@
+"""A backlog drained by the relay, beside the broker's own limit and beside aio-pika.
+
+All three send messages of the same size to queues of the same kind, in alternating rounds.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.children import answer_of, fire
+from bench.costs import Meter
+from bench.events import EXCHANGE, TYPE
+from bench.failure import BenchFailure
+from bench.results import Results, Row, Sample, Value, ratio
+from bench.say import say
+from bench.scale import Scale
+from bench.site import SETTLE, Site
+from bench.world import World
+
+QUEUE = "bench.limit"
+LOOK = 0.02  # seconds between two looks at the cursors
+
+
+@dataclass(frozen=True)
+class _Way:
+    key: str
+    what: str
+    count: int
+
+
+async def drain(world: World, scale: Scale, results: Results) -> None:
+    """Measure the part `relay`."""
+    ours = _Way("relay", "relay draining a backlog", scale.backlog)
+    limit = _Way("limit", "broker's limit: prepared frames", scale.prepared_messages)
+    theirs = _Way("aio-pika", "aio-pika publish, 500 in flight", scale.aio_pika_messages)
+    samples: dict[str, list[Sample]] = {way.key: [] for way in (limit, ours, theirs)}
+    await world.queues.like(world.queue, QUEUE, EXCHANGE, TYPE)
+    await world.clone("relay")
+    try:
+        async with Site(world, "relay", (2,)) as site:
+            message = await _message(world, site, scale)
+            await _relay(world, site, scale)  # warms up
+            for number in range(scale.rounds):
+                samples[limit.key].append(await _publish(world, limit, message))
+                samples[ours.key].append(await _relay(world, site, scale))
+                samples[theirs.key].append(await _publish(world, theirs, message))
+                last = ", ".join(f"{key} {each[-1].rate:,.0f}/s" for key, each in samples.items())
+                say(f"round {number + 1}: {last}")
+    finally:
+        await world.drop("relay")
+    rows = {
+        way.key: Row(way.key.replace("-", "_"), way.what, tuple(samples[way.key]))
+        for way in (ours, limit, theirs)
+    }
+    results.rows += rows.values()
+    size = f"{len(message['body']) * 3 // 4} bytes of body, quorum queue, median of the rounds"
+    results.values += [
+        Value("relay_vs_broker_limit", ratio(rows["relay"], rows["limit"]), "ratio", size, "0.5"),
+        Value(
+            "relay_vs_aio_pika", ratio(rows["relay"], rows["aio-pika"]), "ratio", size, "above 1"
+        ),
+    ]
+
+
+async def _message(world: World, site: Site, scale: Scale) -> dict[str, Any]:
+    """One message as the relay makes it."""
+    load = site.load(2, batch=scale.batch, connections=1, seconds=60)
+    outcome = await fire(replace(load, requests=1))
+    await site.settled()
+    message = await world.queues.sample(world.queue)
+    await world.queues.expect(world.queue, outcome.events - 1)
+    return message
+
+
+async def _relay(world: World, site: Site, scale: Scale) -> Sample:
+    """Publish while the relay is down, then start it; from its first step to its last."""
+    await site.relay.stop()
+    load = site.load(2, batch=scale.batch, connections=scale.batch_connections, seconds=SETTLE)
+    outcome = await fire(replace(load, requests=scale.backlog // scale.batch))
+    _, before = await site.places()
+    await site.relay.start()
+    first, meter, began = await _first_step(site, before)
+    ended = await site.settled()
+    stored, _ = await site.places()
+    costs = meter.per_event(stored - first)
+    costs.pop("service")  # the api processes have nothing to do
+    await world.queues.expect(world.queue, outcome.events)
+    return Sample((stored - first) / (ended - began), costs=costs)
+
+
+async def _first_step(site: Site, before: int) -> tuple[int, Meter, float]:
+    """The first cursor beyond `before`, with a meter that starts there, and when that was."""
+    deadline = time.monotonic() + SETTLE
+    while True:
+        _, relayed = await site.places()
+        if relayed > before:
+            return relayed, site.meter(), time.monotonic()
+        if time.monotonic() > deadline:
+            raise BenchFailure("the relay does not begin")
+        site.relay.require_alive()
+        await asyncio.sleep(LOOK)
+
+
+async def _publish(world: World, way: _Way, message: dict[str, Any]) -> Sample:
+    meter = Meter({"broker": world.broker_pids}).start()
+    answer = await answer_of(
+        "bench.publishers",
+        {
+            "way": way.key,
+            "url": world.broker.amqp_url,
+            "exchange": EXCHANGE,
+            "key": TYPE,
+            "count": way.count,
+            "message": message,
+        },
+    )
+    costs = meter.per_event(way.count)
+    costs["client"] = 1e6 * answer["cpu"] / way.count
+    await world.queues.expect(QUEUE, way.count)
+    return Sample(way.count / answer["seconds"], costs=costs)

@@ -1,0 +1,289 @@
+"""Whether the promise was kept: pure functions over what was observed, one for each rule.
+
+A rule yields one line for each way in which it was broken. The rules about faults and quantities
+are there so that a run in which nothing happened cannot pass.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+
+from tests.faults.ledger import Answer, Attempt, Delivery, Identity, Kind
+from tests.faults.observed import Observed, Row, wants
+
+EXPECTED = {
+    Kind.NEW: (Answer.OK, 202),
+    Kind.REPEAT: (Answer.OK, 202),
+    Kind.CONFLICT: (Answer.REFUSED, 409),
+    Kind.INVALID: (Answer.REFUSED, 422),
+    Kind.FORBIDDEN: (Answer.REFUSED, 403),
+}
+UNKNOWN = {0, 503}  # no answer at all, or the one that says so
+WITHHELD = 424  # a good event of a batch that is all or nothing and holds a bad one
+
+Breaches = Iterator[str]
+
+
+def judge(seen: Observed) -> dict[str, list[str]]:
+    """The rules that were broken, and how."""
+    found = {name: list(rule(seen)) for name, rule in RULES.items()}
+    return {name: breaches for name, breaches in found.items() if breaches}
+
+
+def stored(seen: Observed) -> Breaches:
+    """Every event answered ok stands in the journal: the same content, at the receipt's place."""
+    rows = {row.identity: row for row in seen.rows}
+    for attempt in _answered(seen, Answer.OK):
+        row, reply = rows.get(attempt.identity), attempt.reply
+        if row is None:
+            yield f"{_event(attempt)} was answered ok and is not in the journal"
+        elif row.digest != attempt.digest or reply.digest != attempt.digest:
+            yield f"{_event(attempt)} stands in the journal, or on its receipt, with other content"
+        elif row.place != (reply.shard, reply.sequence):
+            yield f"{_event(attempt)} has a receipt for another place than {row.place}"
+
+
+def duplicates(seen: Observed) -> Breaches:
+    """The same event again gives the first receipt, marked duplicate."""
+    for identity, attempts in _by_identity(seen).items():
+        accepted = [a for a in attempts if a.reply.answer is Answer.OK]
+        if len({(a.reply.shard, a.reply.sequence) for a in accepted}) > 1:
+            yield f"{identity} has receipts for several places"
+        if sum(not a.reply.duplicate for a in accepted) > 1:
+            yield f"{identity} was stored anew more than once"
+        for attempt in accepted:
+            if attempt.reply.duplicate and not _stored_before(attempt, attempts):
+                yield f"{identity} is called a duplicate of what nobody sent before"
+
+
+def invented(seen: Observed) -> Breaches:
+    """The journal holds nothing that was refused or never sent."""
+    possible = {
+        (a.identity, a.digest)
+        for a in seen.ledger.attempts
+        if a.reply.answer is not Answer.REFUSED
+    }
+    for row in seen.rows:
+        if (row.identity, row.digest) not in possible:
+            yield f"{row.identity} at {row.place} was refused or never sent"
+
+
+def answers(seen: Observed) -> Breaches:
+    """Valid events are accepted in the end, others are refused for their reason."""
+    accepted = {a.identity for a in _answered(seen, Answer.OK)}
+    for attempt in seen.ledger.attempts:
+        reply = attempt.reply
+        if reply.answer is Answer.UNKNOWN:
+            if reply.status not in UNKNOWN:
+                yield f"{_event(attempt)} was answered {reply.status}"
+        elif (reply.answer, reply.status) != EXPECTED[attempt.kind] and reply.status != WITHHELD:
+            yield f"{_event(attempt)}, {attempt.kind}, was answered {reply.status}"
+        if attempt.kind is Kind.NEW and attempt.identity not in accepted:
+            yield f"{_event(attempt)} was never answered ok"
+
+
+def gapless(seen: Observed) -> Breaches:
+    """The sequences of each shard are 1, 2, 3 and so on."""
+    for shard, rows in _by_shard(seen.rows).items():
+        for expected, row in enumerate(rows, 1):
+            if row.sequence != expected:
+                yield f"shard {shard} has {row.sequence} where {expected} was due"
+                break
+
+
+def once(seen: Observed) -> Breaches:
+    """Each identity stands in the journal once."""
+    for identity, count in Counter(row.identity for row in seen.rows).items():
+        if count > 1:
+            yield f"{identity} stands in the journal {count} times"
+
+
+def publish_order(seen: Observed) -> Breaches:
+    """The events of a key stand in one shard, in the order in which they were published."""
+    order = {a.identity: a.order for a in seen.ledger.attempts if a.kind is Kind.NEW}
+    for key, rows in _by_key(seen.rows).items():
+        if len({row.shard for row in rows}) > 1:
+            yield f"key {key!r} stands in several shards"
+        known = [order[row.identity] for row in rows if row.identity in order]
+        for before, after in pairwise(known):
+            if after <= before:
+                yield f"key {key!r}: event {after} stands behind event {before}"
+
+
+def delivered(seen: Observed) -> Breaches:
+    """Every entry that a subscription is to get arrived there, or is one of its dead letters."""
+    got: dict[str, set[Identity]] = defaultdict(set)
+    for delivery in seen.ledger.deliveries:
+        got[delivery.subscription].add(delivery.identity)
+    for interest in seen.ledger.interests:
+        dead = {(d.source, d.id) for d in seen.dead if d.queue == interest.queue}
+        for row in seen.rows:
+            if wants(interest, row) and row.identity not in got[interest.name] | dead:
+                yield f"{interest.name} never got {row.identity} at {row.place}"
+
+
+def unexpected(seen: Observed) -> Breaches:
+    """Nothing else arrives: known identity, its content, its place, a type that was asked for."""
+    rows = {row.identity: row for row in seen.rows}
+    interests = {interest.name: interest for interest in seen.ledger.interests}
+    for delivery in seen.ledger.deliveries:
+        row, who = rows.get(delivery.identity), delivery.subscription
+        if row is None:
+            yield f"{who} got {delivery.identity}, which is not in the journal"
+        elif (row.digest, row.type) != (delivery.digest, delivery.type):
+            yield f"{who} got {delivery.identity} with other content"
+        elif delivery.sequence != f"{row.shard:02}-{row.sequence:016}":
+            yield f"{who} got {delivery.identity} as {delivery.sequence}, it stands at {row.place}"
+        elif not wants(interests[who], row):
+            yield f"{who} got {delivery.identity} ({row.type}, {row.place}), which it did not want"
+
+
+def order(seen: Observed) -> Breaches:
+    """An ordered subscription gets the events of a key in the order of the journal.
+
+    Repeats are left out, as a receiver does that knows identities.
+    """
+    rows = {row.identity: row for row in seen.rows}
+    ordered = {interest.name for interest in seen.ledger.interests if interest.ordered}
+    latest: dict[tuple[str, str], Row] = {}
+    for delivery in _first_deliveries(seen.ledger.deliveries):
+        row = rows.get(delivery.identity)
+        if row is None or delivery.subscription not in ordered:
+            continue
+        before = latest.setdefault((delivery.subscription, row.key), row)
+        if before.sequence > row.sequence:
+            yield f"{delivery.subscription} got {before.place} before {row.place} of {row.key!r}"
+        else:
+            latest[delivery.subscription, row.key] = row
+
+
+def dead_letters(seen: Observed) -> Breaches:
+    """What a subscriber rejected stands in the dead letters."""
+    queues = {interest.name: interest.queue for interest in seen.ledger.interests}
+    dead = {(d.queue, (d.source, d.id)) for d in seen.dead}
+    rejected = {(queues[d.subscription], d.identity) for d in seen.ledger.deliveries if d.rejected}
+    for queue, identity in sorted(rejected - dead):
+        yield f"{identity} was rejected by the reader of {queue} and is no dead letter"
+
+
+def leads(seen: Observed) -> Breaches:
+    """One lead at a time: only the holder writes, epochs and cursors never go back."""
+    for write in seen.leads:
+        taken = write.epoch != write.epoch_before
+        what = f"{write.writer} on shard {write.shard} at {write.at:%H:%M:%S.%f}"
+        if taken and not (write.epoch == write.epoch_before + 1 and write.expired_before):
+            yield f"{what}: took a lead that had not expired"
+        if taken and write.holder != write.writer:
+            yield f"{what}: took the lead for {write.holder}"
+        if not taken and write.writer != write.holder_before:
+            yield f"{what}: wrote, while {write.holder_before} led in epoch {write.epoch_before}"
+        if write.cursor < write.cursor_before:
+            yield f"{what}: moved the cursor back from {write.cursor_before} to {write.cursor}"
+
+
+def drained(seen: Observed) -> Breaches:
+    """In the end nothing is on its way any more."""
+    if not seen.settled:
+        yield "the gateway did not come to rest in time"
+    if seen.backlog:
+        yield f"{seen.backlog} entries were never relayed"
+    for queue, messages in seen.held.items():
+        if messages:
+            yield f"{queue} still holds {messages} messages"
+
+
+def faults(seen: Observed) -> Breaches:
+    """Every fault that was planned happened, with evidence, and was got over."""
+    for shot in seen.ledger.shots:
+        if shot.evidence is None:
+            yield f"{shot.fault} left no evidence"
+        if not shot.recovered:
+            yield f"the gateway did not recover from {shot.fault} in time"
+    missing = Counter(seen.planned) - Counter(shot.fault for shot in seen.ledger.shots)
+    for fault in missing:
+        yield f"{fault} was planned and not carried out"
+
+
+def processes(seen: Observed) -> Breaches:
+    """No process ends by itself, and no failure is unforeseen."""
+    yield from seen.ledger.surprises
+
+
+def enough(seen: Observed) -> Breaches:
+    """So much happened that the rest means something."""
+    attempts, least = seen.ledger.attempts, seen.least
+    ok = list(_answered(seen, Answer.OK))
+    rows = {row.identity for row in seen.rows}
+    unknown = [a for a in _answered(seen, Answer.UNKNOWN) if a.kind is Kind.NEW]
+    # A duplicate that its publisher did not mean: the answer was lost and the event was stored.
+    saved = {a.identity for a in ok if a.kind is Kind.NEW and a.reply.duplicate} & rows
+    counts = {
+        "events accepted": (len(ok), least.accepted),
+        "duplicates": (sum(a.kind is Kind.REPEAT for a in ok), least.duplicates),
+        "refusals": (sum(a.reply.answer is Answer.REFUSED for a in attempts), least.refused),
+        "unknown outcomes": (len(unknown), least.unknown),
+        "stored though unknown": (len(saved), least.stored_though_unknown),
+        "rejections": (sum(d.rejected for d in seen.ledger.deliveries), least.rejected),
+    }
+    for interest in seen.ledger.interests:
+        counts[f"deliveries to {interest.name}"] = (
+            seen.ledger.delivered[interest.name],
+            least.delivered,
+        )
+    for what, (count, wanted) in counts.items():
+        if count < wanted:
+            yield f"{count} {what}, at least {wanted} were meant"
+
+
+RULES: Mapping[str, Callable[[Observed], Breaches]] = {
+    rule.__name__.replace("_", "-"): rule
+    for rule in (
+        stored, duplicates, invented, answers, gapless, once, publish_order, delivered, unexpected,
+        order, dead_letters, leads, drained, faults, processes, enough,
+    )
+}  # fmt: skip
+
+
+def _answered(seen: Observed, answer: Answer) -> Iterator[Attempt]:
+    return (a for a in seen.ledger.attempts if a.reply.answer is answer)
+
+
+def _by_identity(seen: Observed) -> Mapping[Identity, list[Attempt]]:
+    found: dict[Identity, list[Attempt]] = defaultdict(list)
+    for attempt in seen.ledger.attempts:
+        found[attempt.identity].append(attempt)
+    return found
+
+
+def _stored_before(attempt: Attempt, attempts: Sequence[Attempt]) -> bool:
+    return any(
+        other is not attempt
+        and other.digest == attempt.digest
+        and other.reply.answer is not Answer.REFUSED
+        and other.sent <= attempt.answered
+        for other in attempts
+    )
+
+
+def _by_shard(rows: Sequence[Row]) -> Mapping[int, list[Row]]:
+    ordered = sorted(rows, key=lambda row: row.place)
+    return {shard: list(some) for shard, some in groupby(ordered, key=lambda row: row.shard)}
+
+
+def _by_key(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.place):
+        found[row.key].append(row)
+    return found
+
+
+def _first_deliveries(deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
+    known: set[tuple[str, Identity]] = set()
+    for delivery in deliveries:
+        if (delivery.subscription, delivery.identity) not in known:
+            known.add((delivery.subscription, delivery.identity))
+            yield delivery
+
+
+def _event(attempt: Attempt) -> str:
+    return f"{attempt.source} {attempt.id}"

@@ -1,0 +1,115 @@
+"""The harness as a client of the gateway: it logs in, sends events, asks for subscriptions."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from deploy.local.credentials import Credentials
+from gateway.event import Event
+from tests.faults import events
+from tests.faults.ledger import Answer, Reply
+
+PATIENCE = 2.5  # seconds until an answer counts as none; a stopped process gives none
+TOKEN_SECONDS = 240.0
+RETRY = 0.2
+UNKNOWN = range(500, 600)
+
+
+class Door:
+    """One organisation's way in. Reconnects all the time, so that every api process is met."""
+
+    def __init__(self, url: str, credentials: Credentials) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            timeout=PATIENCE,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=4, keepalive_expiry=1.0),
+        )
+        self._login = (credentials.client_id, credentials.client_secret)
+        self._token = ""
+        self._token_until = 0.0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send_structured(self, event: Event) -> Reply:
+        """One event as one JSON document."""
+        return await self._send_one(
+            {"content-type": events.STRUCTURED}, events.structured(event)
+        )
+
+    async def send_binary(self, event: Event) -> Reply:
+        """One event as headers and body."""
+        headers, body = events.binary(event)
+        return await self._send_one(headers, body)
+
+    async def send_batch(self, batch: Sequence[Event], *, atomic: bool) -> list[Reply]:
+        """Many events in one request; the answers in the same order."""
+        body = b"[" + b",".join(events.structured(event) for event in batch) + b"]"
+        path = "/v1/events?atomic=true" if atomic else "/v1/events"
+        response = await self._post(path, {"content-type": events.BATCH}, body)
+        if response is None or response.status_code in UNKNOWN:
+            return [Reply(Answer.UNKNOWN, response.status_code if response else 0)] * len(batch)
+        if response.status_code not in (207, 422):
+            return [Reply(Answer.REFUSED, response.status_code)] * len(batch)
+        if "results" not in response.json():  # nothing was committed: one of them is in the way
+            return [Reply(Answer.REFUSED, response.status_code)] * len(batch)
+        return [_reply(each["status"], each.get("receipt")) for each in response.json()["results"]]
+
+    async def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Another request, repeated until something else than an outage answers."""
+        while True:
+            with suppress(httpx.HTTPError):
+                response = await self._http.request(
+                    method, path, json=body, headers=await self._authorization(), timeout=15
+                )
+                if response.status_code not in UNKNOWN:
+                    return response
+            await asyncio.sleep(RETRY)
+
+    async def _send_one(self, headers: Any, body: bytes) -> Reply:
+        response = await self._post("/v1/events", headers, body)
+        if response is None:
+            return Reply(Answer.UNKNOWN, 0)
+        receipt = response.json() if response.status_code == httpx.codes.ACCEPTED else None
+        return _reply(response.status_code, receipt)
+
+    async def _post(self, path: str, headers: Any, body: bytes) -> httpx.Response | None:
+        """One attempt; None where no answer came."""
+        authorization = await self._authorization()
+        try:
+            return await self._http.post(path, headers={**headers, **authorization}, content=body)
+        except httpx.HTTPError:
+            return None
+
+    async def _authorization(self) -> dict[str, str]:
+        while time.monotonic() > self._token_until:
+            with suppress(httpx.HTTPError):
+                response = await self._http.post(
+                    "/oauth/token", auth=self._login, data={"grant_type": "client_credentials"}
+                )
+                if response.status_code == httpx.codes.OK:
+                    self._token = response.json()["access_token"]
+                    self._token_until = time.monotonic() + TOKEN_SECONDS
+                    break
+            await asyncio.sleep(RETRY)
+        return {"authorization": f"Bearer {self._token}"}
+
+
+def _reply(status: int, receipt: Any) -> Reply:
+    if status != httpx.codes.ACCEPTED:
+        unknown = status in UNKNOWN
+        return Reply(Answer.UNKNOWN if unknown else Answer.REFUSED, status)
+    return Reply(
+        Answer.OK,
+        status,
+        receipt["shard"],
+        receipt["sequence"],
+        bytes.fromhex(receipt["digest"]),
+        receipt["duplicate"],
+    )

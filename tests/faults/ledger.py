@@ -1,0 +1,133 @@
+"""What the harness saw: every attempt and its answer, every delivery, every fault.
+
+It lives in the harness's own process, which no fault touches. Nothing in here decides anything.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Identity = tuple[str, str]  # source and id
+
+
+class Kind(StrEnum):
+    """What an attempt is meant to be."""
+
+    NEW = "new"
+    REPEAT = "repeat"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+    FORBIDDEN = "forbidden"
+
+
+class Answer(StrEnum):
+    """What became of an attempt, as its sender knows it."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One event's answer; `status` is 0 where none came. A receipt's fields only with `ok`."""
+
+    answer: Answer
+    status: int
+    shard: int = -1
+    sequence: int = 0
+    digest: bytes = b""
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One event sent once. `order` numbers the new events of a key as its one publisher made them.
+
+    `sent` and `answered` are seconds of a clock that only runs forward.
+    """
+
+    source: str
+    id: str
+    type: str
+    digest: bytes
+    key: str
+    order: int
+    kind: Kind
+    reply: Reply
+    sent: float
+    answered: float
+
+    @property
+    def identity(self) -> Identity:
+        """What names the event for ever."""
+        return self.source, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as it arrived. `digest` is made anew from what arrived."""
+
+    subscription: str
+    source: str
+    id: str
+    type: str
+    digest: bytes
+    sequence: str
+    redelivered: bool
+    rejected: bool
+    time: float
+
+    @property
+    def identity(self) -> Identity:
+        """What names the event for ever."""
+        return self.source, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """A subscription as its subscriber knows it. `starts` is the word of the gateway."""
+
+    name: str
+    queue: str
+    types: Sequence[str]
+    ordered: bool
+    starts: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A fault that was planned, and what shows that it happened; no evidence, no fault."""
+
+    fault: str
+    seconds: float
+    evidence: str | None
+    recovered: bool
+
+
+@dataclass
+class Ledger:
+    """Everything, in the order in which it was seen."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    interests: list[Interest] = field(default_factory=list)
+    shots: list[Shot] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+    """What nobody planned: a process that ended by itself, a failure that reached a log."""
+    accepted: int = 0
+    delivered: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    last_delivery: float = field(default_factory=time.monotonic)
+
+    def attempt(self, attempt: Attempt) -> None:
+        """Note an attempt with its answer."""
+        self.attempts.append(attempt)
+        self.accepted += attempt.reply.answer is Answer.OK
+
+    def delivery(self, delivery: Delivery) -> None:
+        """Note a delivery."""
+        self.deliveries.append(delivery)
+        self.delivered[delivery.subscription] += 1
+        self.last_delivery = delivery.time

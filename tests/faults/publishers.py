@@ -1,0 +1,162 @@
+"""Publishers that follow the rules of the bus: what has no answer is sent again with the same id.
+
+A key belongs to one lane, and a lane sends the next event of a key only after the last one was
+answered ok: so the order that the journal must have is known. Among the good events are repeats,
+other events under an id that is taken, broken events, and types of somebody else.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from random import Random
+from uuid import UUID
+
+from gateway.event import Event
+from tests.faults.door import Door
+from tests.faults.events import Draft, another_content, broken_content, new_event
+from tests.faults.ledger import Answer, Attempt, Kind, Ledger, Reply
+
+AGAIN = 0.15  # seconds until an event without an answer is sent again
+REMEMBERED = 50  # accepted events of a lane that may be repeated
+BATCH = range(3, 15)
+
+
+class Mode(Enum):
+    """How a stream is sent."""
+
+    STRUCTURED = auto()
+    BINARY = auto()
+    BATCH = auto()
+    ATOMIC = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What one organisation publishes. The types of a key follow one another in turn.
+
+    `foreign` is a type that it may not publish; `pause` is the mean number of seconds between two
+    requests of a lane.
+    """
+
+    organisation: str
+    mode: Mode
+    types: Sequence[str]
+    foreign: str
+    lanes: int = 2
+    keys: int = 4
+    partitioned: bool = False
+    pause: float = 0.1
+
+
+class Lane:
+    """One sequential publisher with keys of its own."""
+
+    def __init__(self, stream: Stream, number: int, door: Door, ledger: Ledger, seed: int) -> None:
+        self._stream = stream
+        self._door = door
+        self._ledger = ledger
+        self._random = Random(f"{seed} {stream.organisation} {stream.mode} {number}")
+        self._source = f"/{stream.organisation}/{number}"
+        self._orders = dict.fromkeys(
+            (f"{stream.organisation}-{number}-{key}" for key in range(stream.keys)), 0
+        )
+        self._accepted: list[Draft] = []
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until stopped; what was begun is ended with an answer."""
+        while not stop.is_set():
+            if self._stream.mode in (Mode.BATCH, Mode.ATOMIC):
+                await self._batch()
+            else:
+                await self._single()
+            await asyncio.sleep(self._random.expovariate(1 / self._stream.pause))
+
+    async def _single(self) -> None:
+        draft = self._draft()
+        structured = (self._stream.mode is Mode.STRUCTURED) is (self._random.random() < 0.9)
+        send = self._door.send_structured if structured else self._door.send_binary
+
+        async def one(drafts: Sequence[Draft]) -> list[Reply]:
+            return [await send(drafts[0].event)]
+
+        await self._until_answered([draft], one)
+
+    async def _batch(self) -> None:
+        drafts = [self._draft() for _ in range(self._random.choice(BATCH))]
+        atomic = self._stream.mode is Mode.ATOMIC
+
+        async def many(some: Sequence[Draft]) -> list[Reply]:
+            return await self._door.send_batch([draft.event for draft in some], atomic=atomic)
+
+        if atomic:
+            conflicts = [draft for draft in drafts if draft.kind is Kind.CONFLICT]
+            drafts = [draft for draft in drafts if draft.kind is not Kind.CONFLICT]
+            for conflict in conflicts:  # refuses the whole batch, so it is sent alone
+                await self._until_answered([conflict], many)
+        await self._until_answered(drafts, many)
+
+    async def _until_answered(
+        self, drafts: Sequence[Draft], send: Callable[[Sequence[Draft]], Awaitable[list[Reply]]]
+    ) -> None:
+        """Send until each has an answer; good events of a withheld batch go without the bad."""
+        while drafts:
+            sent = time.monotonic()
+            replies = await send(drafts)
+            for draft, reply in zip(drafts, replies, strict=True):
+                self._note(draft, reply, sent)
+            pairs = list(zip(drafts, replies, strict=True))
+            drafts = [
+                draft
+                for draft, reply in pairs
+                if reply.answer is Answer.UNKNOWN or (reply.status == 424)
+            ]
+            if any(reply.answer is Answer.UNKNOWN for reply in replies):
+                await asyncio.sleep(AGAIN)
+
+    def _note(self, draft: Draft, reply: Reply, sent: float) -> None:
+        event = draft.event
+        self._ledger.attempt(
+            Attempt(
+                event.source,
+                event.id,
+                event.type,
+                event.digest,
+                event.ordering_key,
+                draft.order,
+                draft.kind,
+                reply,
+                sent,
+                time.monotonic(),
+            )
+        )
+        if draft.kind is Kind.NEW and reply.answer is Answer.OK:
+            self._accepted = [*self._accepted[-REMEMBERED:], draft]
+
+    def _draft(self) -> Draft:
+        """The next thing to send."""
+        lot = self._random.random()
+        if self._accepted and lot < 0.08:
+            known = self._random.choice(self._accepted)
+            if lot < 0.05:
+                return Draft(known.event, Kind.REPEAT, known.order)
+            return Draft(another_content(known.event), Kind.CONFLICT, 0)
+        if lot < 0.11:
+            return Draft(broken_content(self._event("rusak", 0)), Kind.INVALID, 0)
+        if lot < 0.12:
+            foreign = self._event("asing", 0, self._stream.foreign)
+            return Draft(foreign, Kind.FORBIDDEN, 0)
+        key = self._random.choice(list(self._orders))
+        self._orders[key] += 1
+        return Draft(self._event(key, self._orders[key]), Kind.NEW, self._orders[key])
+
+    def _event(self, key: str, order: int, type: str | None = None) -> Event:
+        types = self._stream.types
+        return new_event(
+            type or types[order % len(types)],
+            self._source,
+            f"{key}-{order}" if self._stream.partitioned else key,
+            UUID(int=self._random.getrandbits(128), version=4),
+            key if self._stream.partitioned else None,
+        )
