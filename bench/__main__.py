@@ -14,6 +14,7 @@ from bench.drain import drain
 from bench.failure import BenchFailure
 from bench.journal import fill
 from bench.memory import remember
+from bench.profile import profile
 from bench.results import FILE, Results
 from bench.say import console, say
 from bench.scale import FULL, QUICK, Scale
@@ -31,12 +32,14 @@ PARTS = {
     "relay": "a backlog drained, beside the broker's own limit and aio-pika",
     "memory": "the memory of each process over 1,000,000 events",
     "journal": "5,000,000 entries in the journal against none",
+    "profile": "where the gateway's processes spend their time (only when named)",
 }
+ON_DEMAND = "profile"
 CONTEST = ("handrolled", "management", "single", "batch")
 
 
 def main() -> None:
-    """Measure, show the table, write results.json. Ends with 1 when something was refused or lost."""
+    """Measure, show the table, write results.json. Fails when something was refused or lost."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
@@ -57,7 +60,11 @@ def main() -> None:
     results = Results()
     try:
         asyncio.run(
-            _run(arguments.parts or list(PARTS), QUICK if arguments.quick else FULL, results)
+            _run(
+                arguments.parts or [name for name in PARTS if name != ON_DEMAND],
+                QUICK if arguments.quick else FULL,
+                results,
+            )
         )
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit("stopped")
@@ -88,6 +95,8 @@ async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:
             await remember(world, scale, results)
         if "journal" in parts:
             await fill(world, scale, results)
+        if "profile" in parts:
+            await profile(world, scale)
 
 
 if __name__ == "__main__":

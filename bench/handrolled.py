@@ -36,9 +36,8 @@ class Event(BaseModel):
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Compile the schema; hold one connection and one confirming channel."""
-    schema = json.loads(Path(os.environ["BENCH_SCHEMA"]).read_text())
-    app.state.validator = Draft202012Validator(schema)
+    """Hold one connection and one confirming channel."""
+    app.state.validator = Draft202012Validator(_schema())
     connection = await aio_pika.connect_robust(os.environ["BENCH_AMQP_URL"])
     async with connection:
         channel = await connection.channel(publisher_confirms=True)
@@ -47,6 +46,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(lifespan=lifespan)
+
+
+def _schema() -> Any:
+    return json.loads(Path(os.environ["BENCH_SCHEMA"]).read_text())
 
 
 @app.post("/events", status_code=202)

@@ -14,6 +14,7 @@ from bench.scale import Scale
 from bench.site import Site
 from bench.world import World
 
+EMPTY, FULL = "journal_empty", "journal_full"  # databases
 PROCESSES = 2
 SHARDS = 4  # the default of the gateway
 SPAN = 1800  # seconds over which the entries seem to have come in
@@ -33,8 +34,9 @@ SELECT (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,
        '/dukcapil/ktp', 'filled-' || n, 'id.go.dukcapil.ktp.diverifikasi.v1',
        'KTP-327301-20231105-' || n,
        '{{{{"time":"2023-11-05T10:15:30Z","datacontenttype":"application/json"}}}}',
-       convert_to('{{{{"nomor_permohonan":"KTP-327301-20231105-' || n || '","nik":"3273011203900001",'
-           || '"status":"REJECTED","alasan_penolakan":"DATA_TIDAK_COCOK",'
+       convert_to('{{{{"nomor_permohonan":"KTP-327301-20231105-' || n
+           || '","nik":"3273011203900001","status":"REJECTED",'
+           || '"alasan_penolakan":"DATA_TIDAK_COCOK",'
            || '"timestamp":"2023-11-05T10:15:30+07:00","officer_id":"petugas_123"}}}}', 'UTF8'),
        false, sha256(int8send(n)), 'filled', 1
 FROM generate_series(1, {{entries}}::bigint) n, course c;
@@ -51,13 +53,13 @@ COMMIT;
 
 async def fill(world: World, scale: Scale, results: Results) -> None:
     """Measure the part `journal`."""
-    await world.clone("empty")
-    await world.clone("full")
+    await world.clone(EMPTY)
+    await world.clone(FULL)
     try:
         await _fill(world, scale.journal_entries)
         async with AsyncExitStack() as stack:
-            empty = await stack.enter_async_context(Site(world, "empty", (PROCESSES,)))
-            full = await stack.enter_async_context(Site(world, "full", (PROCESSES,)))
+            empty = await stack.enter_async_context(Site(world, EMPTY, (PROCESSES,)))
+            full = await stack.enter_async_context(Site(world, FULL, (PROCESSES,)))
             found = await alternate(
                 [
                     contestant(world, site, scale, PROCESSES, journal)
@@ -67,8 +69,8 @@ async def fill(world: World, scale: Scale, results: Results) -> None:
                 scale,
             )
     finally:
-        await world.drop("empty")
-        await world.drop("full")
+        await world.drop(EMPTY)
+        await world.drop(FULL)
     rows = {row.key: row for row in found}
     ratios = {
         name: ratio(rows[f"{name}_full"], rows[f"{name}_empty"]) for name in ("single", "batch")
@@ -91,8 +93,8 @@ async def _fill(world: World, entries: int) -> None:
     if entries % SHARDS:
         raise BenchFailure(f"{entries} entries do not divide among {SHARDS} shards")
     await world.restart_postgres(fast_fill=True)
-    await world.administer(FILL.format(entries=entries), database="full")
-    await world.administer("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database="full")
-    await world.administer("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database="empty")
+    await world.administer(FILL.format(entries=entries), database=FULL)
+    await world.administer("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=FULL)
+    await world.administer("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=EMPTY)
     await world.restart_postgres(fast_fill=False)
     say(f"{entries:,} entries written")

@@ -95,7 +95,8 @@ class Results:
 def ratio(over: Row, under: Row, name: str = "rate") -> float:
     """The median of the ratios round by round: what disturbed a round disturbed both."""
     pairs = zip(over.samples, under.samples, strict=True)
-    return median(getattr(a, name) / getattr(b, name) for a, b in pairs)
+    found: list[float] = [getattr(a, name) / getattr(b, name) for a, b in pairs]
+    return median(found)
 
 
 def _rates(rows: Iterable[Row]) -> Table:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 import asyncpg
@@ -31,12 +31,19 @@ class Site:
     """A relay, and for each number in `apis` that many api processes behind a port of their own."""
 
     def __init__(
-        self, world: World, database: str, apis: Sequence[int], *, runner: str = "gateway"
+        self,
+        world: World,
+        database: str,
+        apis: Sequence[int],
+        *,
+        runner: str = "gateway",
+        own: Mapping[str, str] | None = None,
     ) -> None:
-        """`runner` is the module that runs the gateway: itself, or bench.sampled."""
+        """`runner` is the module that runs the gateway; `own` adds to its environment."""
         self.database = database
         self._world = world
         self._runner = runner
+        self._own = own or {}
         self._ports: dict[int, int] = {}
         self._apis: dict[int, list[Service]] = {}
         for count in apis:
@@ -109,8 +116,9 @@ class Site:
     async def places(self) -> tuple[int, int]:
         """How many entries are stored, and how many relayed."""
         assert self._watch is not None
-        stored, relayed = await self._watch.fetchrow(BACKLOG)
-        return int(stored), int(relayed)
+        row = await self._watch.fetchrow(BACKLOG)
+        assert row is not None
+        return int(row[0]), int(row[1])
 
     async def settled(self) -> float:
         """Wait until all that is stored is confirmed and the cursor says so; when that was.
@@ -134,10 +142,9 @@ class Site:
         yield self.relay
 
     def _service(self, name: str, command: str, port: int) -> Service:
-        return Service(
-            f"{self.database}-{name}", "-m", self._runner, command,
-            folder=self._world.folder, own=self._world.settings(self.database, port),
-        )  # fmt: skip
+        own = {**self._world.settings(self.database, port), **self._own}
+        command_line = ("-m", self._runner, command)
+        return Service(f"{self.database}-{name}", *command_line, folder=self._world.folder, own=own)
 
     async def _wait_listening(self) -> None:
         deadline = time.monotonic() + READY

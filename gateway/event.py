@@ -49,19 +49,15 @@ class Event:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 over all that the publisher said, alike for every CloudEvents mode it used."""
-        lines = [f"id={self.id}", f"source={self.source}", f"type={self.type}"]
-        if self.subject is not None:
-            lines.append(f"subject={self.subject}")
-        lines += [
-            f"{name}={attribute_text(value)}"
-            for name, value in sorted(self.attributes.items())
-            if name not in _NOT_IDENTITY
-        ]
-        head = "\n".join(lines).encode()
-        kind = b"none" if self.data is None else b"bytes" if self.binary else b"json"
-        return hashlib.sha256(
-            b"%d\n%s\n%s\n%s" % (len(head), head, kind, self.data or b"")
-        ).digest()
+        parts = [self.id, self.source, self.type, self.subject or ""]
+        for name in sorted(self.attributes):
+            if name not in _NOT_IDENTITY:
+                value = self.attributes[name]
+                parts += (name, value if type(value) is str else attribute_text(value))
+        # No attribute holds a control character, so the line breaks and the kind keep them apart.
+        kind = "\0none" if self.data is None else "\0bytes" if self.binary else "\0json"
+        parts.append(kind)
+        return hashlib.sha256("\n".join(parts).encode() + (self.data or b"")).digest()
 
 
 def attribute_text(value: AttributeValue) -> str:

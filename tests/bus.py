@@ -209,9 +209,7 @@ class Subscribed:
 
     def wait(self, state: str, repairs: int = 0) -> None:
         """Until it is in a state, after so many repairs."""
-        eventually(
-            lambda: (shown := self.show())["state"] == state and shown["repairs"] >= repairs
-        )
+        eventually(lambda: (shown := self.show())["state"] == state and shown["repairs"] >= repairs)
 
     def take(self, count: int, seconds: float = 60) -> list[Received]:
         """The next messages, acknowledged. Fails when they do not come."""

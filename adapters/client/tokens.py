@@ -15,8 +15,6 @@ MARGIN = 60.0  # seconds before the end; of short-lived tokens a fifth of their 
 class ClientCredentials(httpx.Auth):
     """Puts a bearer token on every request (RFC 6749, section 4.4; RFC 6750)."""
 
-    requires_response_body = True
-
     def __init__(self, url: str, client_id: str, client_secret: str) -> None:
         self._url = f"{url}/oauth/token"
         self._login = httpx.BasicAuth(client_id, client_secret)
@@ -32,7 +30,9 @@ class ClientCredentials(httpx.Auth):
         for _ in range(2):
             async with self._fetching:
                 if self._token == refused or time.monotonic() >= self._until:
-                    self._keep((yield self._request()))
+                    answer = yield self._request()
+                    await answer.aread()
+                    self._keep(answer)
                 token = self._token
             request.headers["Authorization"] = f"Bearer {token}"
             response = yield request

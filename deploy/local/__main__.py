@@ -58,12 +58,13 @@ async def _work(stack: Stack, once: bool) -> None:
     with _steps() as step:
         operator = await stack.start(step)
     if once:
-        await demo.run(stack.url, operator, stack.run)
+        if not await demo.run(stack.url, operator, stack.run):
+            raise ServerError("Not every event arrived.")
         return
     watch = asyncio.create_task(supervise(stack.charges(), console.print))
     try:
         await demo.run(stack.url, operator, stack.run)
-        console.print(f"Nusabus runs at {stack.url}. Logs: {RUN}/log. Ctrl-C ends it.")
+        console.print(f"Logs are in {RUN}/log. Ctrl-C ends it all.")
         await watch
     finally:
         watch.cancel()

@@ -56,7 +56,7 @@ class Lane:
     async def open(cls, url: str, *, settle: Settle, confirm_timeout: float, name: str) -> "Lane":
         """Connect. `name` is what operators see; `confirm_timeout` is in seconds.
 
-        Raises BrokerUnavailable within CONNECT_SECONDS.
+        Raises BrokerUnavailable where that takes longer than CONNECT_SECONDS.
         """
         lane = cls(settle, confirm_timeout)
         try:

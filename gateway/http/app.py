@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
+from gateway.errors import TooLarge
 from gateway.http import (
     clients,
     events,
@@ -36,8 +37,16 @@ class Application(FastAPI):
         """Answer one request."""
         if scope["type"] == "http" and scope["path"] == PUBLISH and scope["method"] == "POST":
             await self.publish(scope, receive, send)
+        elif scope["type"] == "http" and _declared_size(scope) > BODY_LIMIT:
+            refusal = TooLarge(f"a body may have {BODY_LIMIT} bytes here")
+            await problems.response(refusal)(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _declared_size(scope: Scope) -> int:
+    """The Content-Length, which the server has checked to be digits; 0 where there is none."""
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
 
 
 def make_app(parts: ApiParts) -> Application:

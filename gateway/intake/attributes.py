@@ -158,7 +158,7 @@ def _size_of_sound(name: str, value: AttributeValue) -> int:
     return size
 
 
-_size_of_repeated = lru_cache(maxsize=8192)(_size_of_sound)
+_size_of_repeated = lru_cache(maxsize=4096)(_size_of_sound)
 
 
 def _size_of_text(name: str, value: str) -> int:

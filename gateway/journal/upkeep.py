@@ -29,16 +29,22 @@ async def make_partitions(
         name = f"journal_entry_{year}_{month:02}"
         if name in present:
             continue
-        start, end = _first(year, month), _first(*_following(year, month))
-        async with connection.transaction():
-            await connection.execute("SET LOCAL lock_timeout = '3s'")
-            await connection.execute(
-                f"CREATE TABLE {name} (LIKE journal_entry INCLUDING ALL);"
-                f"ALTER TABLE journal_entry ATTACH PARTITION {name} "
-                f"FOR VALUES FROM ('{start}') TO ('{end}')"
-            )
+        try:
+            await _make(connection, name, _first(year, month), _first(*_following(year, month)))
+        except asyncpg.CheckViolationError:
+            continue  # the default partition holds entries of this month: it keeps them all
         made.append(name)
     return made
+
+
+async def _make(connection: asyncpg.Connection, name: str, start: str, end: str) -> None:
+    async with connection.transaction():
+        await connection.execute("SET LOCAL lock_timeout = '3s'")
+        await connection.execute(
+            f"CREATE TABLE {name} (LIKE journal_entry INCLUDING ALL);"
+            f"ALTER TABLE journal_entry ATTACH PARTITION {name} "
+            f"FOR VALUES FROM ('{start}') TO ('{end}')"
+        )
 
 
 def _months(today: datetime) -> list[tuple[int, int]]:

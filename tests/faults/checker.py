@@ -59,9 +59,7 @@ def duplicates(seen: Observed) -> Breaches:
 def invented(seen: Observed) -> Breaches:
     """The journal holds nothing that was refused or never sent."""
     possible = {
-        (a.identity, a.digest)
-        for a in seen.ledger.attempts
-        if a.reply.answer is not Answer.REFUSED
+        (a.identity, a.digest) for a in seen.ledger.attempts if a.reply.answer is not Answer.REFUSED
     }
     for row in seen.rows:
         if (row.identity, row.digest) not in possible:

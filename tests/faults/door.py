@@ -33,15 +33,13 @@ class Door:
         self._token = ""
         self._token_until = 0.0
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
     async def send_structured(self, event: Event) -> Reply:
         """One event as one JSON document."""
-        return await self._send_one(
-            {"content-type": events.STRUCTURED}, events.structured(event)
-        )
+        return await self._send_one({"content-type": events.STRUCTURED}, events.structured(event))
 
     async def send_binary(self, event: Event) -> Reply:
         """One event as headers and body."""

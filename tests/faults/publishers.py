@@ -116,21 +116,7 @@ class Lane:
                 await asyncio.sleep(AGAIN)
 
     def _note(self, draft: Draft, reply: Reply, sent: float) -> None:
-        event = draft.event
-        self._ledger.attempt(
-            Attempt(
-                event.source,
-                event.id,
-                event.type,
-                event.digest,
-                event.ordering_key,
-                draft.order,
-                draft.kind,
-                reply,
-                sent,
-                time.monotonic(),
-            )
-        )
+        self._ledger.attempt(attempt_of(draft.event, draft.order, draft.kind, reply, sent))
         if draft.kind is Kind.NEW and reply.answer is Answer.OK:
             self._accepted = [*self._accepted[-REMEMBERED:], draft]
 
@@ -160,3 +146,19 @@ class Lane:
             UUID(int=self._random.getrandbits(128), version=4),
             key if self._stream.partitioned else None,
         )
+
+
+def attempt_of(event: Event, order: int, kind: Kind, reply: Reply, sent: float) -> Attempt:
+    """An event that was sent at `sent` (monotonic seconds) and is answered now."""
+    return Attempt(
+        event.source,
+        event.id,
+        event.type,
+        event.digest,
+        event.ordering_key,
+        order,
+        kind,
+        reply,
+        sent,
+        time.monotonic(),
+    )

@@ -1,11 +1,13 @@
 """Databases for tests of single parts, on the one server of the run."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from deploy.local.postgres import Postgres
 from gateway.migrations.run import migrate
+from tests.integration.journal_world import Journal, a_journal
 from tests.servers import fresh_database
 
 
@@ -21,3 +23,11 @@ def migrated(postgres: Postgres) -> str:
 def database_url(postgres: Postgres, migrated: str) -> str:
     """A database of the module's own, with all tables."""
     return fresh_database(postgres, migrated)
+
+
+@pytest.fixture
+async def journal(postgres: Postgres, migrated: str) -> AsyncIterator[Journal]:
+    """A journal of the test's own, with nothing in it."""
+    url = await asyncio.to_thread(fresh_database, postgres, migrated)
+    async with a_journal(url) as journal:
+        yield journal

@@ -272,9 +272,10 @@ async def test_a_killed_broker_ends_the_lane(rabbitmq: RabbitMQ) -> None:
 
 
 async def test_a_silent_broker_ends_the_lane_and_closing_is_quick(
-    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
+    rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped, not dead: once by the overdue confirm, once by the heartbeat, once by ourselves."""
+    monkeypatch.setattr("gateway.amqp.lane.CONNECT_SECONDS", 3.0)
     loop = asyncio.get_running_loop()
     sender = Sender()
     url = rabbitmq.amqp_url
@@ -296,6 +297,9 @@ async def test_a_silent_broker_ends_the_lane_and_closing_is_quick(
             assert loop.time() < before + 20
             with pytest.raises(BrokerUnavailable):
                 await stuck
+            with pytest.raises(BrokerUnavailable, match="within 3 s"):
+                async with Sender().open(url):
+                    pass
         finally:
             rabbitmq.resume()
     assert sender.settled == []

@@ -92,6 +92,28 @@ async def test_bindings_route_the_type_and_the_private_key(
     assert (QUEUE, private) not in await management.bindings(exchange)
 
 
+async def test_the_statistics_tell_what_a_queue_holds(
+    broker: Broker, management: Management, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    await broker.declare_queue(QUEUE, ordered=False)
+    for _ in range(3):
+        await publish(channel, "", QUEUE)
+    await channel.set_qos(prefetch_count=1)
+    tag = await (await channel.get_queue(QUEUE, ensure=False)).consume(_keep)
+    async with asyncio.timeout(60):
+        while True:
+            state = (await management.queues())[QUEUE]
+            if (state.messages, state.unacknowledged, state.consumers) == (3, 1, 1):
+                break
+    assert state.state == "running"
+    assert await broker.depth(QUEUE) == Depth(ready=2, consumers=1)
+    await (await channel.get_queue(QUEUE, ensure=False)).cancel(tag)
+
+
+async def _keep(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+    """Neither settle it nor give it back."""
+
+
 async def test_what_is_missing_is_said(broker: Broker, management: Management) -> None:
     with pytest.raises(NotOnBroker, match=QUEUE):
         await broker.bind(QUEUE, names.EVENTS, "id.go.a.v1")

@@ -24,7 +24,7 @@ def published(by: Actor, event: dict[str, Any]) -> str:
 
 
 def test_an_entry_is_found_by_place_and_by_identity(uji: Actor) -> None:
-    event = a_document(source="/uji/é?x=1", partitionkey="p", comext=7, data={"a": [1, {}]})
+    event = a_document(source="/uji/%C3%A9?x=1", partitionkey="p", comext=7, data={"a": [1, {}]})
     place = published(uji, event)
     found = uji.get(place)
     assert found.headers["content-type"] == "application/json"

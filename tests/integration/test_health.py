@@ -26,7 +26,10 @@ def test_metrics_count_what_happens(bus: Bus) -> None:
         found = [line for line in lines if line.startswith(f"{name} ")]
         return float(found[0].rpartition(" ")[2]) if found else 0.0
 
-    accepted, refused = "nusabus_events_accepted_total", 'nusabus_events_refused_total{reason="forbidden"}'
+    accepted, refused = (
+        "nusabus_events_accepted_total",
+        'nusabus_events_refused_total{reason="forbidden"}',
+    )
     before = number(accepted), number(refused)
     uji = bus.actor("uji")
     uji.publish(a_document())
@@ -41,10 +44,10 @@ def test_the_openapi_document(bus: Bus) -> None:
     paths = document["paths"]
     assert "post" in paths["/v1/events"]
     assert "get" in paths["/v1/events"]
-    assert {"/v1/events/{shard}/{sequence}", "/v1/subscriptions/{name}", "/v1/refusals"} <= set(paths)
-    ids = [
-        operation["operationId"] for methods in paths.values() for operation in methods.values()
-    ]
+    assert {"/v1/events/{shard}/{sequence}", "/v1/subscriptions/{name}", "/v1/refusals"} <= set(
+        paths
+    )
+    ids = [operation["operationId"] for methods in paths.values() for operation in methods.values()]
     assert len(ids) == len(set(ids))
     schemas = document["components"]["schemas"]
     for reference in references(document):

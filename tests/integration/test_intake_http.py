@@ -94,7 +94,9 @@ def test_an_id_names_one_event_for_ever(bus: Bus, uji: Actor) -> None:
 
 
 def test_data_are_kept_as_they_came(bus: Bus, uji: Actor) -> None:
-    data = b'{ "z" : 1.50E+2,\t"a":[ 9007199254740993, -0.0, 1e-7 ] ,\n "\\u00e9":"\\u00e9 \xc3\xa9" }'
+    data = (
+        b'{ "z" : 1.50E+2,\t"a":[ 9007199254740993, -0.0, 1e-7 ] ,\n "\\u00e9":"\\u00e9 \xc3\xa9" }'
+    )
     event_id = an_id()
     head = f'{{"specversion":"1.0","id":"{event_id}","source":"/uji","type":"{FREE}","data": '
     assert uji.publish(head.encode() + data + b" }").status_code == 202
@@ -200,9 +202,7 @@ def test_what_is_no_event(uji: Actor, body: bytes, status: int, code: str) -> No
     ],
     ids=str,
 )
-def test_what_cannot_be_read(
-    uji: Actor, headers: dict[str, str], body: bytes, status: int
-) -> None:
+def test_what_cannot_be_read(uji: Actor, headers: dict[str, str], body: bytes, status: int) -> None:
     answer = uji.post("/v1/events", content=body, headers=headers)
     assert answer.status_code == status, answer.text
 

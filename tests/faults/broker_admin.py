@@ -1,0 +1,114 @@
+"""The broker's management API, as an administrator uses it who does harm."""
+
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import aio_pika
+import httpx
+from aiormq.exceptions import ChannelNotFoundEntity
+
+from tests.faults.observed import DeadLetter
+
+QUEUE_OF_DEAD = "bus.dead"
+
+
+class BrokerAdmin:
+    """One virtual host, past the gateway."""
+
+    def __init__(self, management_url: str, amqp_url: str, vhost: str) -> None:
+        parts = urlsplit(management_url)
+        login = (parts.username or "", parts.password or "")
+        self._http = httpx.AsyncClient(
+            base_url=f"http://{parts.hostname}:{parts.port}/api",
+            auth=login,
+            timeout=15,
+            trust_env=False,
+        )
+        self._user = login[0]
+        self._vhost = vhost
+        self.amqp_url = urlunsplit(urlsplit(amqp_url)._replace(path=f"/{vhost}"))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def make_vhost(self) -> None:
+        """The virtual host, open to the broker's administrator."""
+        await self._call("PUT", f"vhosts/{self._vhost}", {})
+        await self._call(
+            "PUT",
+            f"permissions/{self._vhost}/{self._user}",
+            {"configure": ".*", "write": ".*", "read": ".*"},
+        )
+
+    async def delete_vhost(self) -> None:
+        """The virtual host with all that is in it, and the users of its subscriptions."""
+        await self._call("DELETE", f"vhosts/{self._vhost}")
+        for user in await self._call("GET", "users"):
+            if user["name"].startswith("sub."):
+                await self._call("DELETE", f"users/{user['name']}")
+
+    async def delete_queue(self, queue: str) -> int:
+        """Delete a queue with all that it holds; returns how many messages were ready in it."""
+        async with await aio_pika.connect(self.amqp_url) as connection:
+            channel = await connection.channel()
+            return (await channel.queue_delete(queue)).message_count or 0
+
+    async def delete_binding(self, exchange: str, queue: str, key: str) -> None:
+        """Delete a binding."""
+        path = f"bindings/{self._vhost}/e/{exchange}/q/{queue}/{quote(key, safe='')}"
+        await self._call("DELETE", path)
+
+    async def limit(self, queue: str, messages: int) -> None:
+        """Let a queue hold no more than this, by a policy: `overflow` is the queue's own."""
+        await self._call(
+            "PUT",
+            f"policies/{self._vhost}/full",
+            {
+                "pattern": f"^{queue.replace('.', '[.]')}$",
+                "definition": {"max-length": messages},
+                "apply-to": "queues",
+            },
+        )
+
+    async def unlimit(self) -> None:
+        """End that."""
+        await self._call("DELETE", f"policies/{self._vhost}/full")
+
+    async def alarmed(self) -> bool:
+        """Whether the memory or the disk alarm is on."""
+        nodes = await self._call("GET", "nodes")
+        return any(node.get("mem_alarm") or node.get("disk_free_alarm") for node in nodes)
+
+    async def ready(self, queue: str) -> int | None:
+        """Messages ready in a queue, asked of itself; None where it does not exist."""
+        async with await aio_pika.connect(self.amqp_url) as connection:
+            channel = await connection.channel()
+            try:
+                found = await channel.declare_queue(queue, passive=True)
+            except ChannelNotFoundEntity:
+                return None
+            return found.declaration_result.message_count or 0
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Everything in the queue of dead letters; takes it away."""
+        found = []
+        async with await aio_pika.connect(self.amqp_url) as connection:
+            channel = await connection.channel()
+            queue = await channel.get_queue(QUEUE_OF_DEAD)
+            while message := await queue.get(no_ack=True, fail=False):
+                found.append(
+                    DeadLetter(
+                        message.routing_key or "",
+                        str(message.headers["ce-source"]),
+                        str(message.headers["ce-id"]),
+                    )
+                )
+        return found
+
+    async def _call(self, method: str, path: str, body: Any = None) -> Any:
+        response = await self._http.request(method, path, json=body)
+        if response.status_code == httpx.codes.NOT_FOUND and method == "DELETE":
+            return None
+        response.raise_for_status()
+        return response.json() if response.content else None

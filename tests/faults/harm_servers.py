@@ -1,0 +1,66 @@
+"""Faults of the broker and the database."""
+
+import asyncio
+from functools import partial
+
+from tests.faults.harm import Harm, NoEvidence
+from tests.faults.ledger import Answer
+from tests.faults.stage import Stage
+from tests.faults.world import World
+
+IN_FLIGHT = 25  # events that must be accepted while the broker is silent
+
+
+async def kill_broker(world: World, stage: Stage, harm: Harm) -> str:
+    """The broker falls silent with publishes on their way to it, and is then killed."""
+    rabbitmq = world.servers.rabbitmq
+    pid = rabbitmq.pid
+    rabbitmq.pause()
+    await _accept(world, IN_FLIGHT)
+    await asyncio.to_thread(rabbitmq.kill)
+    gone = not rabbitmq.running
+    await asyncio.to_thread(rabbitmq.start)
+    if not gone or rabbitmq.pid == pid:
+        raise NoEvidence("the broker was not killed")
+    return f"node {pid} killed with {IN_FLIGHT} events accepted since it fell silent"
+
+
+async def alarm_broker(world: World, stage: Stage, harm: Harm) -> str:
+    """The memory alarm: publishing connections are blocked, events are accepted all the same."""
+    rabbitmq, blocked = world.servers.rabbitmq, world.broker_said["blocked"]
+    await asyncio.to_thread(rabbitmq.set_memory_alarm, True)
+    try:
+        await world.until(world.admin.alarmed, "the alarm did not go on")
+        await _accept(world, IN_FLIGHT)
+        await world.until(partial(_said, world, "blocked", blocked), "no relay was blocked")
+    finally:
+        await asyncio.to_thread(rabbitmq.set_memory_alarm, False)
+    return f"alarm seen, {world.broker_said['blocked'] - blocked} connections blocked"
+
+
+async def stop_postgres(world: World, stage: Stage, harm: Harm) -> str:
+    """PostgreSQL stops at once, as in a crash, and recovers."""
+    postgres = world.servers.postgres
+    pid, before = postgres.pid, len(world.ledger.attempts)
+    await asyncio.to_thread(postgres.stop, "immediate")
+    gone = not postgres.running
+    await world.until(
+        lambda: any(a.reply.answer is Answer.UNKNOWN for a in world.ledger.attempts[before:]),
+        "every event was answered while there was no database",
+    )
+    await asyncio.to_thread(postgres.start)
+    if not gone or postgres.pid == pid:
+        raise NoEvidence("the database was not stopped")
+    return f"postmaster {pid} stopped at once, {postgres.pid} recovered"
+
+
+async def _accept(world: World, events: int) -> None:
+    accepted = world.ledger.accepted
+    await world.until(
+        lambda: world.ledger.accepted >= accepted + events,
+        "no event was accepted while the broker was silent",
+    )
+
+
+def _said(world: World, what: str, before: int) -> bool:
+    return world.broker_said[what] > before

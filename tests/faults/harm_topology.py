@@ -1,0 +1,155 @@
+"""Faults that somebody brings about by hand: deleted queues and bindings, limits, new contracts."""
+
+import asyncio
+import json
+import shutil
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from gateway.event import Event
+from tests.faults.children import carry_out
+from tests.faults.events import SCHEMAS, new_event
+from tests.faults.harm import Harm, NoEvidence
+from tests.faults.ledger import Answer, Kind
+from tests.faults.publishers import attempt_of
+from tests.faults.stage import GEMPA, LKPP, NISN, Stage
+from tests.faults.world import World
+
+TRIES = 5
+WINDOW = 3.0  # seconds in which a deleted queue must show
+EVENTS = "bus.events"
+
+
+async def delete_queue(world: World, stage: Stage, harm: Harm) -> str:
+    """The queue of a type's only subscriber is deleted, with messages in it, while events come.
+
+    It has to show as messages that came back: what no queue has taken is not delivered.
+    """
+    subscriber = stage.subscribers["gempa"]
+    queue, held, before = subscriber.interest.queue, 0, await _returned(world)
+    subscriber.pause()
+    try:
+        for tries in range(1, TRIES + 1):
+            await world.until(partial(_active, world, "gempa"), "it did not become active")
+            await world.until(partial(_holds, world, queue), "no event reached the queue")
+            held += await world.admin.delete_queue(queue)
+            if await _seen_to_return(world, before):
+                back = await _returned(world) - before
+                return f"deleted {tries} times, {held} messages in it, {back} came back"
+    finally:
+        subscriber.resume()
+    raise NoEvidence("events came while their only queue was gone, and none came back")
+
+
+async def delete_binding(world: World, stage: Stage, harm: Harm) -> str:
+    """A binding is deleted while other queues still take the events: nothing comes back."""
+    interest = stage.subscribers[harm.random.choice(["urut", "paralel"])].interest
+    await world.until(partial(_active, world, interest.name), "it did not become active")
+    before = await _repairs(world, interest.name)
+    await world.admin.delete_binding(EVENTS, interest.queue, NISN)
+    await world.until(partial(_repaired, world, interest.name, before), "nobody noticed")
+    return f"the binding of {interest.name} to {NISN} was deleted, and noticed"
+
+
+async def fill_queue(world: World, stage: Stage, harm: Harm) -> str:
+    """The queue of an ordered subscription is full and refuses; it is emptied bit by bit."""
+    subscriber = stage.subscribers["bansos"]
+    nacks = world.broker_said["nack"]
+    subscriber.pause()
+    await world.admin.limit(subscriber.interest.queue, 2)
+    try:
+        for more in (5, 20, 35):
+            await world.until(partial(_nacked, world, nacks + more), "nothing was refused")
+            subscriber.resume()  # makes room for some while others wait to be sent again
+            await asyncio.sleep(0.4)
+            subscriber.pause()
+    finally:
+        subscriber.resume()
+        await world.admin.unlimit()
+    refused = world.broker_said["nack"] - nacks
+    return f"{refused} publishes were refused by {subscriber.interest.queue}"
+
+
+async def add_contract(world: World, stage: Stage, harm: Harm) -> str:
+    """A contract is registered, and its first event sent at once to a pattern that covers it."""
+    type = f"id.go.lkpp.uji.fakta-{harm.random.randrange(1 << 30)}.v1"
+    event = replace(new_event(LKPP[0], "/lkpp/uji", type, uuid4(), None), type=type)
+    with TemporaryDirectory() as folder:
+        _write_contract(Path(folder), type)
+        registering = asyncio.create_task(
+            carry_out("contracts", folder, folder=Path(folder), own=world.environment)
+        )
+        try:
+            tries = await _publish_as_soon_as_known(world, event)
+        finally:
+            await registering
+    return f"{type} was accepted at attempt {tries}"
+
+
+async def _seen_to_return(world: World, before: int) -> bool:
+    """Publish until a message has come back; False where none did in time."""
+    try:
+        async with asyncio.timeout(WINDOW):
+            while await _returned(world) == before:
+                await _publish(world, new_event(GEMPA, "/bmkg/uji", str(uuid4()), uuid4(), None))
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _publish(world: World, event: Event) -> None:
+    sent = asyncio.get_running_loop().time()
+    reply = await world.door("bmkg").send_structured(event)
+    world.ledger.attempt(attempt_of(event, 1, Kind.REPEAT, reply, sent))
+
+
+async def _publish_as_soon_as_known(world: World, event: Event) -> int:
+    tries = 0
+    while True:
+        tries += 1
+        sent = asyncio.get_running_loop().time()
+        reply = await world.door("lkpp").send_structured(event)
+        if reply.status == 403:  # nobody knows the contract yet
+            continue
+        world.ledger.attempt(attempt_of(event, 1, Kind.NEW, reply, sent))
+        if reply.answer is Answer.OK:
+            return tries
+
+
+def _write_contract(folder: Path, type: str) -> None:
+    """A contract like another one, under a name of its own."""
+    like = SCHEMAS / "lkpp" / LKPP[0]
+    shutil.copytree(like, folder / "lkpp" / type)
+    shutil.copy(SCHEMAS / "lkpp" / "organisation.json", folder / "lkpp")
+    file = folder / "lkpp" / type / "contract.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "type": type}))
+    for schema in (folder / "lkpp" / type / "versions").glob("*.json"):
+        schema.write_text(schema.read_text().replace(LKPP[0], type))
+
+
+async def _returned(world: World) -> int:
+    return int(await world.value("SELECT sum(returned)::bigint FROM journal_lead"))
+
+
+async def _repairs(world: World, name: str) -> int:
+    return int(await world.value("SELECT repairs FROM subscriptions WHERE name = $1", name))
+
+
+async def _repaired(world: World, name: str, before: int) -> bool:
+    return await _repairs(world, name) > before
+
+
+async def _active(world: World, name: str) -> bool:
+    state = await world.value("SELECT state FROM subscriptions WHERE name = $1", name)
+    return bool(state == "active")
+
+
+async def _holds(world: World, queue: str) -> bool:
+    return bool(await world.admin.ready(queue))
+
+
+def _nacked(world: World, count: int) -> bool:
+    return world.broker_said["nack"] >= count

@@ -1,0 +1,138 @@
+"""One PostgreSQL and one RabbitMQ for any number of worlds, one after another.
+
+What every world begins with (tables, contracts, organisations with their clients, an audit of who
+writes to the leads) is made once, in a database that is then copied for each.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+
+from deploy.local.credentials import Credentials
+from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.postgres import Postgres
+from deploy.local.rabbitmq import RabbitMQ
+from tests.faults.children import Child, carry_out, command
+from tests.faults.door import Door
+from tests.faults.events import SCHEMAS
+
+TEMPLATE = "nusabus"
+SECRET_KEY = "a secret key that is only for the fault harness"
+ORGANISATIONS = (
+    "kemendikbud", "kemendagri", "lkpp", "kemensos", "bmkg", "bps", "dukcapil", "bnpb",
+)  # fmt: skip
+GRANTS = (("dukcapil", "id.go.kemendikbud.*"), ("dukcapil", "id.go.kemendagri.*"))
+RELAYS = ("relay-1", "relay-2")
+AUDIT = Path(__file__).with_name("audit.sql")
+
+
+class Servers:
+    """Start them once; take worlds from them one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.postgres = Postgres(folder / "postgres", settings={"shared_buffers": "64MB"})
+        self.rabbitmq = RabbitMQ(folder / "rabbitmq", name="faults")
+        self.credentials: dict[str, Credentials] = {}
+        self._folder = folder
+
+    async def start(self) -> None:
+        """Return once both answer and the first database is made."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        await asyncio.gather(asyncio.to_thread(self.rabbitmq.start), self._start_postgres())
+
+    async def erase(self) -> None:
+        """End both and delete their data."""
+        await asyncio.gather(
+            asyncio.to_thread(self.rabbitmq.erase), asyncio.to_thread(self.postgres.erase)
+        )
+
+    def database_url(self, name: str, role: str | None = None, port: int | None = None) -> str:
+        """The URL of a database; as a relay's role, or through a proxy's port."""
+        parts = urlsplit(self.postgres.url)
+        login = f"{role}:{role}" if role else parts.netloc.rpartition("@")[0]
+        host = f"{LOOPBACK}:{port or self.postgres.port}"
+        return urlunsplit(parts._replace(netloc=f"{login}@{host}", path=f"/{name}"))
+
+    async def make_database(self, name: str) -> None:
+        """A database like the first one."""
+        await self._execute(
+            "postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {TEMPLATE}"
+        )
+
+    async def drop_database(self, name: str) -> None:
+        """Delete it, with all who are connected."""
+        await self._execute("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    async def _start_postgres(self) -> None:
+        await asyncio.to_thread(self.postgres.start)
+        for role in RELAYS:
+            # What a role of this kind makes belongs to the owner of the database all the same.
+            await self._execute(
+                "postgres",
+                f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{role}' IN ROLE {TEMPLATE};"
+                f'ALTER ROLE "{role}" SET ROLE {TEMPLATE}',
+            )
+        own = {**self.environment(TEMPLATE), "NUSABUS_AMQP_URL": f"amqp://{LOOPBACK}"}
+        await carry_out("migrate", folder=self._folder, own=own)
+        await carry_out("contracts", str(SCHEMAS), folder=self._folder, own=own)
+        await self._execute(TEMPLATE, AUDIT.read_text(), owner=True)
+        made = await carry_out("bootstrap", "--json", folder=self._folder, own=own)
+        async with self._api(own) as url:
+            await self._hire(url, Credentials(**json.loads(made)))
+
+    def environment(self, database: str) -> dict[str, str]:
+        """What every process of the gateway is told."""
+        return {
+            "NUSABUS_DATABASE_URL": self.database_url(database),
+            "NUSABUS_SECRET_KEY": SECRET_KEY,
+            "NUSABUS_LEASE_SECONDS": "2",
+            "NUSABUS_DRAIN_MARGIN": "12",
+            "NUSABUS_APPEND_TIMEOUT": "5",
+            "NUSABUS_CONFIRM_TIMEOUT": "30",
+        }
+
+    @asynccontextmanager
+    async def _api(self, own: Mapping[str, str]) -> AsyncIterator[str]:
+        port = str(free_port())
+        child = Child("api-0", command("api", None), self._folder, {**own, "NUSABUS_PORT": port})
+        await child.start()
+        try:
+            while not child.listening:
+                assert child.pid, child.last_words()
+                await asyncio.sleep(0.05)
+            yield f"http://{LOOPBACK}:{port}"
+        finally:
+            await child.stop()
+
+    async def _hire(self, url: str, operator: Credentials) -> None:
+        """A client for every organisation that takes part, and what was granted."""
+        async with contextlib.aclosing(Door(url, operator)) as admin:
+            roles: Sequence[str] = ("publisher", "subscriber")
+            for organisation in ORGANISATIONS:
+                body = {"organisation": organisation, "title": "Faults", "roles": roles}
+                made = (await admin.call("POST", "/v1/clients", body)).raise_for_status()
+                id = made.json()["id"]
+                secret = await admin.call("POST", f"/v1/clients/{id}/secrets")
+                self.credentials[organisation] = Credentials(id, secret.json()["secret"])
+            for organisation, types in GRANTS:
+                answer = await admin.call(
+                    "POST",
+                    f"/v1/organisations/{organisation}/grants",
+                    {"action": "subscribe", "type": types},
+                )
+                assert answer.status_code == httpx.codes.CREATED, answer.text
+
+    async def _execute(self, database: str, script: str, *, owner: bool = False) -> None:
+        url = urlsplit(self.postgres.url if owner else self.postgres.superuser_url)
+        connection = await asyncpg.connect(urlunsplit(url._replace(path=f"/{database}")))
+        try:
+            await connection.execute(script)
+        finally:
+            await connection.close()

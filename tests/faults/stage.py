@@ -1,0 +1,111 @@
+"""Who plays: the streams that publish, the subscriptions that are there, when they come."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.faults.ledger import Interest
+from tests.faults.publishers import Lane, Mode, Stream
+from tests.faults.subscribers import Habit, Subscriber
+from tests.faults.world import World
+
+NISN = "id.go.kemendikbud.nisn.diverifikasi.v1"
+KK = "id.go.kemendagri.kk.diupdate.v1"
+BANSOS = "id.go.kemensos.bansos.disalurkan.v1"
+PENGADUAN = "id.go.kemensos.pengaduan.diterima.v1"
+GEMPA = "id.go.bmkg.gempa.terdeteksi.v1"
+STATISTIK = "id.go.bps.statistik.diperbarui.v1"
+LKPP = (
+    "id.go.lkpp.tender.dibuat.v1",
+    "id.go.lkpp.penawaran.diajukan.v1",
+    "id.go.lkpp.pemenang.dipilih.v1",
+)
+
+STREAMS = (
+    Stream("kemendikbud", Mode.STRUCTURED, (NISN,), foreign=KK, lanes=3),
+    Stream("kemendagri", Mode.BINARY, (KK,), foreign=NISN, lanes=2),
+    Stream("kemensos", Mode.STRUCTURED, (BANSOS,), foreign=KK, partitioned=True),
+    Stream("kemensos", Mode.BATCH, (PENGADUAN,), foreign=GEMPA, lanes=1, pause=0.4),
+    Stream("bmkg", Mode.BINARY, (GEMPA,), foreign=NISN),
+    Stream("lkpp", Mode.BATCH, LKPP, foreign=BANSOS, pause=0.4),
+    Stream("bps", Mode.ATOMIC, (STATISTIK,), foreign=GEMPA, lanes=1, pause=0.5),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A subscription to be made. A late one is made in the middle of the run."""
+
+    name: str
+    organisation: str
+    types: Sequence[str]
+    ordered: bool
+    start: str
+    habit: Habit = field(default_factory=Habit)
+    late: bool = False
+
+
+WISHES = (
+    Wish("urut", "dukcapil", (NISN, "id.go.kemendagri.*"), True, "beginning", Habit(consumers=2)),
+    Wish("paralel", "dukcapil", (NISN, KK), False, "beginning", Habit(consumers=2, rejects=60)),
+    Wish("gempa", "bnpb", (GEMPA,), True, "beginning"),
+    Wish("bansos", "kemensos", (BANSOS,), True, "now"),
+    Wish("lelang", "lkpp", ("id.go.lkpp.*",), True, "now"),
+    Wish("pengaduan", "kemensos", (PENGADUAN,), True, "waiting", Habit(prefetch=5), late=True),
+    Wish("dari-awal", "bps", ("id.go.bps.*",), True, "beginning", late=True),
+    Wish("terlambat", "dukcapil", (NISN, KK), True, "beginning", late=True),
+    Wish("sekarang", "dukcapil", ("id.go.kemendagri.*",), True, "now", late=True),
+)
+
+
+class Stage:
+    """Publishers and subscribers of one run."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self._world = world
+        self._stop = asyncio.Event()
+        self._lanes = [
+            Lane(stream, 10 * index + number, world.door(stream.organisation), world.ledger, seed)
+            for index, stream in enumerate(STREAMS)
+            for number in range(stream.lanes)
+        ]
+        self._publishing: list[asyncio.Task[None]] = []
+        self.subscribers: dict[str, Subscriber] = {}
+
+    def publish(self) -> None:
+        """Let all lanes publish."""
+        self._publishing = [asyncio.create_task(lane.run(self._stop)) for lane in self._lanes]
+
+    async def subscribe(self, *, late: bool) -> None:
+        """Make the subscriptions of the beginning, or those of later, and read them."""
+        await asyncio.gather(*(self._make(wish) for wish in WISHES if wish.late is late))
+
+    async def silence(self, seconds: float) -> bool:
+        """Publish nothing more; False where a lane did not get its last answer in time."""
+        self._stop.set()
+        _, waiting = await asyncio.wait(self._publishing, timeout=seconds)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*self._publishing)
+        return not waiting
+
+    async def leave(self) -> None:
+        """Let all subscribers go."""
+        await asyncio.gather(*(each.stop() for each in self.subscribers.values()))
+
+    async def _make(self, wish: Wish) -> None:
+        door, path = self._world.door(wish.organisation), f"/v1/subscriptions/{wish.name}"
+        body = {"types": list(wish.types), "ordered": wish.ordered, "start": wish.start}
+        answer = await door.call("PUT", path, body)
+        assert answer.status_code in (httpx.codes.OK, httpx.codes.CREATED), answer.text
+        made = answer.json()
+        if made["amqp_url"] is None:  # the answer with the password was lost
+            made = (await door.call("POST", f"{path}/credentials")).json()
+        starts = {int(shard): sequence for shard, sequence in made["starts"].items()}
+        interest = Interest(wish.name, made["queue"], wish.types, wish.ordered, starts)
+        self._world.ledger.interests.append(interest)
+        subscriber = Subscriber(interest, made["amqp_url"], wish.habit, self._world.ledger)
+        self.subscribers[wish.name] = subscriber
+        subscriber.start()

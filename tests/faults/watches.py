@@ -1,0 +1,116 @@
+"""What the proxies read along: appends and their commits, and what the broker says to the relay."""
+
+from collections import Counter
+from struct import Struct
+
+from tests.faults.proxy import Cut
+
+_length = Struct(">I").unpack_from
+_frame = Struct(">BHI").unpack_from
+_method = Struct(">HH").unpack_from
+
+APPEND = b"journal_append("
+SSL_REQUEST = 80877103
+
+# AMQP 0-9-1: class and method numbers.
+METHODS = {
+    (60, 80): "ack",
+    (60, 120): "nack",
+    (60, 50): "return",
+    (10, 60): "blocked",
+    (10, 61): "unblocked",
+}
+
+
+class Knife:
+    """Cuts the next connection that comes to a certain place, once, when armed."""
+
+    def __init__(self) -> None:
+        self.cuts = 0
+        self._armed: str | None = None
+
+    def arm(self, place: str) -> None:
+        """Cut at the next chance."""
+        self._armed = place
+
+    def at(self, place: str) -> None:
+        """The conversation has come to this place. Raises Cut where that is meant."""
+        if self._armed == place:
+            self._armed = None
+            self.cuts += 1
+            raise Cut
+
+
+class AppendWatch:
+    """A connection to PostgreSQL (frontend/backend protocol 3.0): is an append committed?
+
+    A reply counts as the commit's when the server is ready again and outside of a transaction.
+    """
+
+    def __init__(self, knife: Knife) -> None:
+        self._knife = knife
+        self._up = b""
+        self._down = b""
+        self._greeted = False
+        self._appends: set[bytes] = set()  # names of prepared statements
+        self._pending = False
+
+    def up(self, data: bytes) -> None:
+        """Learn which statements append, and when one is run."""
+        self._up += data
+        while len(self._up) >= 5:
+            head = 0 if not self._greeted else 1
+            size = _length(self._up, head)[0] + head
+            if len(self._up) < size:
+                return
+            kind, payload = self._up[:head], self._up[head + 4 : size]
+            self._up = self._up[size:]
+            if not self._greeted:
+                assert _length(payload)[0] != SSL_REQUEST, "start the processes without TLS"
+                self._greeted = True
+            elif kind == b"P" and APPEND in payload:
+                self._appends.add(payload.split(b"\0", 1)[0])
+            elif kind == b"B" and payload.split(b"\0", 2)[1] in self._appends:
+                self._pending = True
+                self._knife.at("before-commit")
+
+    def down(self, data: bytes) -> None:
+        """Find the end of the transaction."""
+        self._down += data
+        while len(self._down) >= 5:
+            size = _length(self._down, 1)[0] + 1
+            if len(self._down) < size:
+                return
+            kind, payload = self._down[:1], self._down[5:size]
+            self._down = self._down[size:]
+            if kind == b"E" or (kind == b"C" and payload.startswith(b"ROLLBACK")):
+                self._pending = False
+            elif kind == b"Z" and payload == b"I" and self._pending:
+                self._pending = False
+                self._knife.at("after-commit")
+
+
+class RelayWatch:
+    """A relay's connection to the broker: what the broker answers to its publishes."""
+
+    def __init__(self, knife: Knife, said: Counter[str]) -> None:
+        self._knife = knife
+        self._said = said
+        self._down = b""
+
+    def up(self, data: bytes) -> None:
+        """Publishes pass."""
+
+    def down(self, data: bytes) -> None:
+        """Count what the broker says."""
+        self._down += data
+        while len(self._down) >= 8:
+            kind, _, size = _frame(self._down)
+            if len(self._down) < size + 8:
+                return
+            if kind == 1:
+                name = METHODS.get(_method(self._down, 7))
+                if name is not None:
+                    self._said[name] += 1
+                    self._knife.at(name)
+            self._down = self._down[size + 8 :]

@@ -1,0 +1,211 @@
+"""One gateway to be maltreated: its own database and virtual host, processes, and proxies.
+
+publishers -> api, api -> [proxy] -> PostgreSQL <- relay, relay -> [proxy] -> RabbitMQ
+RabbitMQ -> [proxy] -> subscribers
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from deploy.local.ports import LOOPBACK, free_port
+from gateway.database import OUTAGES
+from tests.faults.broker_admin import BrokerAdmin
+from tests.faults.children import Child, command
+from tests.faults.door import Door
+from tests.faults.ledger import Ledger
+from tests.faults.proxy import Proxy
+from tests.faults.servers import RELAYS, Servers
+from tests.faults.watches import AppendWatch, Knife, RelayWatch
+
+POLL = 0.05
+PATIENCE = 45.0  # seconds for anything that must happen in the end
+UNFORESEEN = ("Traceback", "exc_type", "never retrieved")  # in a log: what nobody caught
+
+
+class TooLate(Exception):
+    """Something that must happen did not happen in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many processes there are, and the bug that is seeded into them."""
+
+    apis: int = 2
+    relays: int = 2
+    bug: str | None = None
+
+
+class World:
+    """Open it, let things happen, close it."""
+
+    def __init__(self, servers: Servers, name: str, folder: Path, shape: Shape) -> None:
+        self.servers = servers
+        self.ledger = Ledger()
+        self.append_knife = Knife()
+        self.broker_knife = Knife()
+        self.broker_said: Counter[str] = Counter()
+        self._name = name
+        self._folder = folder
+        self._port = free_port()
+        self.url = f"http://{LOOPBACK}:{self._port}"
+        rabbitmq = servers.rabbitmq
+        self.admin = BrokerAdmin(rabbitmq.management_url, rabbitmq.amqp_url, name)
+        self._to_database = Proxy(servers.postgres.port, lambda: AppendWatch(self.append_knife))
+        self._to_broker = Proxy(
+            rabbitmq.port, lambda: RelayWatch(self.broker_knife, self.broker_said)
+        )
+        self.to_subscribers = Proxy(rabbitmq.port)
+        self.apis = [self._api(n, shape.bug) for n in range(1, shape.apis + 1)]
+        self.relays = [self._relay(role, shape.bug) for role in RELAYS[: shape.relays]]
+        self._watching: asyncio.Task[None] | None = None
+        self._doors: dict[str, Door] = {}
+
+    async def open(self) -> None:
+        """Return once every process is at work."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        await self.admin.make_vhost()
+        await self.servers.make_database(self._name)
+        for proxy in (self._to_database, self._to_broker, self.to_subscribers):
+            await proxy.open()
+        for child in self.children:
+            await child.start()
+        await self.until(self._at_work, "the gateway did not start")
+        self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """End the processes, and note what they should not have said."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await asyncio.gather(*(child.stop() for child in self.children))
+        for child in self.children:
+            self._search_log(child)
+        for door in self._doors.values():
+            await door.aclose()
+        for proxy in (self._to_database, self._to_broker, self.to_subscribers):
+            await proxy.close()
+        await self.servers.drop_database(self._name)
+        await self.admin.delete_vhost()
+        await self.admin.close()
+
+    @property
+    def children(self) -> list[Child]:
+        """Every process of the gateway."""
+        return [*self.apis, *self.relays]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a program of the gateway that runs beside these processes."""
+        return {
+            **self.servers.environment(self._name),
+            "NUSABUS_AMQP_URL": self.admin.amqp_url,
+            "NUSABUS_MANAGEMENT_URL": self.servers.rabbitmq.management_url,
+        }
+
+    def door(self, organisation: str) -> Door:
+        """The way in for one organisation."""
+        if organisation not in self._doors:
+            self._doors[organisation] = Door(self.url, self.servers.credentials[organisation])
+        return self._doors[organisation]
+
+    async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Ask the database, past the gateway; waits while it is away."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with suppress(*OUTAGES):
+                connection = await asyncpg.connect(self.servers.database_url(self._name), timeout=5)
+                try:
+                    return list(await connection.fetch(statement, *arguments))
+                finally:
+                    connection.terminate()
+            if time.monotonic() > deadline:
+                raise TooLate(f"the database does not answer: {statement}")
+            await asyncio.sleep(POLL)
+
+    async def value(self, statement: str, *arguments: Any) -> Any:
+        """The first column of the first row."""
+        return (await self.query(statement, *arguments))[0][0]
+
+    async def until(
+        self,
+        condition: Callable[[], Awaitable[bool]] | Callable[[], bool],
+        failure: str,
+        seconds: float = PATIENCE,
+    ) -> None:
+        """Poll until the condition holds. Raises TooLate."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = condition()
+            if found if isinstance(found, bool) else await found:
+                return
+            if time.monotonic() > deadline:
+                raise TooLate(f"{failure} within {seconds:.0f} s")
+            await asyncio.sleep(POLL)
+
+    async def backlog(self) -> int:
+        """Entries that are not relayed."""
+        return int(
+            await self.value(
+                "SELECT coalesce(sum(s.last - l.cursor), 0)::bigint "
+                "FROM journal_shard s JOIN journal_lead l USING (shard)"
+            )
+        )
+
+    async def _at_work(self) -> bool:
+        for child in self.children:
+            if not child.pid:
+                raise TooLate(f"{child.name} ended: {child.last_words()}")
+        if not all(api.listening for api in self.apis):
+            return False
+        return not await self.value("SELECT count(*) FROM journal_lead WHERE holder IS NULL")
+
+    async def _watch(self) -> None:
+        """Start again, and note, what ends without being told."""
+        while True:
+            for child in self.children:
+                if child.meant_to_run and not child.pid:
+                    self.ledger.surprises.append(
+                        f"{child.name} ended with {child.exit_code}: {child.last_words()}"
+                    )
+                    await child.start()
+            await asyncio.sleep(0.2)
+
+    def _search_log(self, child: Child) -> None:
+        text = child.log.read_text(errors="replace") if child.log.exists() else ""
+        lines = text.splitlines()
+        found = [n for n, line in enumerate(lines) if any(word in line for word in UNFORESEEN)]
+        if found:
+            excerpt = " | ".join(lines[max(0, found[0] - 1) :][-6:])[-600:]
+            self.ledger.surprises.append(f"{child.name} logged {len(found)} failures: {excerpt}")
+
+    def _api(self, number: int, bug: str | None) -> Child:
+        own = {
+            **self.environment,
+            "NUSABUS_DATABASE_URL": self.servers.database_url(
+                self._name, port=self._to_database.port
+            ),
+            "NUSABUS_SUBSCRIBER_AMQP_URL": f"amqp://{LOOPBACK}:{self.to_subscribers.port}",
+            "NUSABUS_PORT": str(self._port),
+            "NUSABUS_URL": self.url,
+        }
+        return Child(f"api-{number}", command("api", bug), self._folder, own)
+
+    def _relay(self, role: str, bug: str | None) -> Child:
+        broker = urlsplit(self.admin.amqp_url)
+        login = broker.netloc.rpartition("@")[0]
+        netloc = f"{login}@{LOOPBACK}:{self._to_broker.port}"
+        own = {
+            **self.environment,
+            "NUSABUS_DATABASE_URL": self.servers.database_url(self._name, role=role),
+            "NUSABUS_AMQP_URL": urlunsplit(broker._replace(netloc=netloc)),
+            "NUSABUS_RELAY_NAME": role,
+        }
+        return Child(role, command("relay", bug), self._folder, own)

@@ -1,0 +1,75 @@
+"""A journal on a real PostgreSQL, without any process of the gateway."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from gateway.journal import Reader, Writer, make_partitions, make_shards
+from tests.servers import SHARDS
+
+
+@dataclass
+class Journal:
+    """A fresh journal, a pool, and any number of writers as several processes would have."""
+
+    url: str
+    pool: asyncpg.Pool
+    reader: Reader
+
+    async def connect(self) -> asyncpg.Connection:
+        """One more connection."""
+        return await asyncpg.connect(self.url)
+
+    @asynccontextmanager
+    async def writer(
+        self,
+        *,
+        writers: int = 1,
+        timeout: float = 10.0,
+        connect: Callable[[], Awaitable[asyncpg.Connection]] | None = None,
+        appended: Callable[[], None] = lambda: None,
+    ) -> AsyncIterator[Writer]:
+        """The writer of one process."""
+        made = Writer(
+            connect or self.connect,
+            shards=SHARDS,
+            writers=writers,
+            timeout=timeout,
+            appended=appended,
+        )
+        made.start()
+        try:
+            yield made
+        finally:
+            await made.close()
+
+    async def entries(self) -> list[Any]:
+        """(shard, sequence, recorded, id, subject) of everything, in order."""
+        return await self.pool.fetch(
+            "SELECT shard, sequence, recorded, id, subject FROM journal_entry "
+            "ORDER BY shard, sequence"
+        )
+
+    async def require_gapless(self) -> int:
+        """Every shard counts 1, 2, 3... up to its counter; how many entries there are."""
+        found: dict[int, list[int]] = {}
+        for shard, sequence, *_ in await self.entries():
+            found.setdefault(shard, []).append(sequence)
+        for shard, head in (await self.reader.heads()).items():
+            assert found.get(shard, []) == list(range(1, head.sequence + 1))
+        identities = await self.pool.fetchval("SELECT count(*) FROM journal_identity")
+        assert identities == sum(map(len, found.values()))
+        return int(identities)
+
+
+@asynccontextmanager
+async def a_journal(url: str) -> AsyncIterator[Journal]:
+    """Shards and partitions in a migrated database."""
+    async with asyncpg.create_pool(url, min_size=0, max_size=8) as pool:
+        async with pool.acquire() as connection:
+            await make_shards(connection, SHARDS)
+            await make_partitions(connection)
+        yield Journal(url, pool, Reader(pool, timeout=10))

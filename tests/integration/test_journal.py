@@ -1,0 +1,275 @@
+"""Appending: gapless numbers, one place for one event, and the order of the writers."""
+
+import asyncio
+import random
+import socket
+
+import asyncpg
+import pytest
+
+from gateway.errors import IdentifierReused, JournalUnavailable
+from gateway.journal import Place, Position, Writer
+from tests.builders import a_candidate
+from tests.integration.journal_world import Journal
+from tests.servers import SHARDS
+
+
+async def test_many_writers_leave_no_gap_and_keep_each_ones_order(journal: Journal) -> None:
+    """Three processes, one with two connections, each key written in its order."""
+
+    async def work(writer: Writer, key: str) -> list[Place]:
+        chance = random.Random(key)
+        places: list[Place] = []
+        for _ in range(20):
+            size = chance.choice((1, 1, 3, 40))
+            places += await writer.append([a_candidate(subject=key) for _ in range(size)])
+        return places
+
+    async with (
+        journal.writer() as first,
+        journal.writer() as second,
+        journal.writer(writers=2) as third,
+    ):
+        works = [
+            work(writer, f"{name} {n}")
+            for name, writer in (("a", first), ("b", second), ("c", third))
+            for n in range(6)
+        ]
+        for places in await asyncio.gather(*works):
+            assert len({place.shard for place in places}) == 1
+            assert [p.sequence for p in places] == sorted({p.sequence for p in places})
+            assert [p.recorded for p in places] == sorted(p.recorded for p in places)
+            assert not any(place.duplicate for place in places)
+    assert await journal.require_gapless() > 500
+    heads = await journal.reader.heads()
+    assert all(head.sequence for head in heads.values())
+    assert len(heads) == SHARDS
+
+
+async def test_time_never_runs_backwards_in_a_shard(journal: Journal) -> None:
+    async with journal.writer() as writer:
+        await writer.append([a_candidate() for _ in range(100)])
+        await journal.pool.execute("UPDATE journal_shard SET recorded = now() + interval '1 hour'")
+        await writer.append([a_candidate() for _ in range(100)])
+    times: dict[int, list[object]] = {}
+    for shard, _, recorded, *_ in await journal.entries():
+        times.setdefault(shard, []).append(recorded)
+    assert all(each == sorted(each) for each in times.values())  # type: ignore[type-var]  # times
+
+
+async def test_one_event_published_at_once_by_many_is_stored_once(journal: Journal) -> None:
+    for _ in range(10):
+        candidate = a_candidate()
+        async with journal.writer() as one, journal.writer() as other:
+            answers = await asyncio.gather(
+                *(writer.append([candidate]) for writer in (one, other) for _ in range(8))
+            )
+        places = [place for (place,) in answers]
+        assert sum(not place.duplicate for place in places) == 1
+        assert len({(place.shard, place.sequence, place.recorded) for place in places}) == 1
+    assert await journal.require_gapless() == 10
+
+
+async def test_one_id_on_its_way_to_several_shards_is_stored_once(journal: Journal) -> None:
+    """Another partition key is another event: one wins, the others are told whose place it is."""
+    for number in range(10):
+        rivals = [
+            a_candidate(id=f"same {number}", attributes={"partitionkey": f"key {n}"})
+            for n in range(8)
+        ]
+        async with journal.writer() as one, journal.writer() as two, journal.writer() as three:
+            writers = (one, two, three)
+            answers = await asyncio.gather(
+                *(writers[n % 3].append([rival]) for n, rival in enumerate(rivals))
+            )
+        places = [place for (place,) in answers]
+        (winner,) = [n for n, place in enumerate(places) if not place.duplicate]
+        assert {place.digest for place in places} == {rivals[winner].event.digest}
+    assert await journal.require_gapless() == 10
+
+
+async def test_batches_with_common_ids_in_other_orders_do_not_deadlock(journal: Journal) -> None:
+    common = [a_candidate() for _ in range(60)]
+    async with journal.writer() as one, journal.writer() as two, journal.writer() as three:
+        for round_ in range(5):
+            mixed = [random.Random(f"{round_}{n}").sample(common, 60) for n in range(6)]
+            fresh = [[a_candidate() for _ in range(10)] for _ in range(6)]
+            writers = (one, two, three) * 2
+            await asyncio.gather(
+                *(w.append([*m, *f]) for w, m, f in zip(writers, mixed, fresh, strict=True))
+            )
+    assert await journal.require_gapless() == 60 + 5 * 60
+
+
+async def test_an_id_twice_in_one_batch_is_stored_by_its_first(journal: Journal) -> None:
+    first, other = a_candidate(id="x"), a_candidate(id="x", subject="another")
+    async with journal.writer() as writer:
+        places = await writer.append([first, a_candidate(), first, other])
+    assert [place.duplicate for place in places] == [False, False, True, True]
+    assert places[0].sequence == places[2].sequence == places[3].sequence
+    assert {place.digest for n, place in enumerate(places) if n != 1} == {first.event.digest}
+    assert await journal.require_gapless() == 2
+
+
+async def test_an_atomic_batch_that_fails_leaves_nothing_and_no_gap(journal: Journal) -> None:
+    async with journal.writer() as writer:
+        await writer.append([a_candidate(id="taken")])
+        batch = [a_candidate() for _ in range(20)]
+        answers = await asyncio.gather(
+            writer.append([*batch, a_candidate(id="taken", subject="other")], atomic=True),
+            *(writer.append([a_candidate()]) for _ in range(20)),
+            writer.append([a_candidate(), a_candidate(id="taken")], atomic=True),
+            return_exceptions=True,
+        )
+        assert isinstance(answers[0], IdentifierReused)
+        assert not any(isinstance(answer, BaseException) for answer in answers[1:-1])
+        stored = await writer.append(batch, atomic=True)
+        assert not any(place.duplicate for place in stored)
+    await journal.require_gapless()
+
+
+async def test_what_has_gathered_is_committed_together(journal: Journal) -> None:
+    commits = 0
+
+    def count() -> None:
+        nonlocal commits
+        commits += 1
+
+    async with journal.writer(appended=count) as writer:
+        await writer.append([a_candidate()])
+        await asyncio.gather(*(writer.append([a_candidate()]) for _ in range(400)))
+    assert commits < 10
+
+
+async def test_an_event_comes_out_as_it_went_in(journal: Journal) -> None:
+    candidates = [
+        a_candidate(subject=None, data=None, attributes={}),
+        a_candidate(
+            source="/é", attributes={"a": 1, "b": True, "c": "x\u2028", "partitionkey": ""}
+        ),
+        a_candidate(data=b'{"a" : 1.0e2}', subject="\U0001f30a"),
+        a_candidate(data=bytes(range(256)), binary=True),
+        a_candidate(data=b"x" * (1 << 20)),
+    ]
+    async with journal.writer() as writer:
+        places = await writer.append(candidates)
+    for candidate, place in zip(candidates, places, strict=True):
+        by_place = await journal.reader.entry(place.shard, place.sequence)
+        by_identity = await journal.reader.find(candidate.event.identity)
+        assert by_place is not None
+        assert by_place == by_identity
+        assert by_place.event == candidate.event
+        assert by_place.digest == candidate.event.digest == by_place.event.digest
+        assert (by_place.client, by_place.contract_version) == (candidate.client, 1)
+        known = await journal.reader.known(candidate.event.identity)
+        assert known == Place(place.shard, place.sequence, place.recorded, place.digest, True)
+
+
+async def test_an_outcome_that_is_not_known_is_stored_once_by_the_repeat(
+    journal: Journal,
+) -> None:
+    candidate = a_candidate()
+    holder = await journal.connect()
+    async with journal.writer(timeout=0.3) as writer:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM journal_shard FOR UPDATE")
+            with pytest.raises(JournalUnavailable):
+                await writer.append([candidate])
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await writer.append([candidate])
+                    break
+                except JournalUnavailable:
+                    continue
+    await holder.close()
+    assert await journal.require_gapless() == 1
+
+
+async def test_nobody_there_is_unknown_and_does_not_end_the_writer(journal: Journal) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nowhere = closed.getsockname()[1]
+    ways = [f"postgresql://nobody@127.0.0.1:{nowhere}/x"] * 2 + [journal.url] * 9
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(ways.pop(0))
+
+    async with journal.writer(connect=connect) as writer:
+        for _ in range(2):
+            with pytest.raises(JournalUnavailable):
+                await writer.append([a_candidate()])
+        assert len(await writer.append([a_candidate()])) == 1
+        await journal.pool.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        outcome = await asyncio.gather(writer.append([a_candidate()]), return_exceptions=True)
+        assert isinstance(outcome[0], JournalUnavailable | list)
+        await writer.append([a_candidate()])
+
+
+async def test_who_gave_up_before_the_commit_is_not_stored(journal: Journal) -> None:
+    holder = await journal.connect()
+    async with journal.writer() as writer:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM journal_shard FOR UPDATE")
+            under_way = asyncio.create_task(writer.append([a_candidate(id="under way")]))
+            await until_waiting(holder)
+            waiting = asyncio.create_task(writer.append([a_candidate(id="given up")]))
+            await asyncio.sleep(0)
+            waiting.cancel()
+        await under_way
+        await writer.append([a_candidate(id="later")])
+    await holder.close()
+    assert {row["id"] for row in await journal.entries()} == {"under way", "later"}
+
+
+async def until_waiting(connection: asyncpg.Connection) -> None:
+    """Until an append waits for a lock that this connection holds."""
+    async with asyncio.timeout(10):
+        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_closed_writer_leaves_nobody_waiting(journal: Journal) -> None:
+    holder = await journal.connect()
+    async with holder.transaction():
+        await holder.execute("SELECT FROM journal_shard FOR UPDATE")
+        async with journal.writer() as writer:
+            waiting = [asyncio.create_task(writer.append([a_candidate()])) for _ in range(3)]
+            await until_waiting(holder)
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(answer, JournalUnavailable) for answer in answers)
+    await holder.close()
+
+
+async def test_reading_on_from_a_place(journal: Journal) -> None:
+    wanted = "^id\\.go\\.uji\\.a$"
+    async with journal.writer() as writer:
+        await writer.append(
+            [a_candidate(subject="one key", type=f"id.go.uji.{'ab'[n % 2]}") for n in range(50)]
+        )
+    (shard,) = [shard for shard, head in (await journal.reader.heads()).items() if head.sequence]
+    first = await journal.reader.after(shard, Position(0), limit=20)
+    rest = await journal.reader.after(
+        shard, Position(first[-1].sequence, first[-1].recorded), limit=1000
+    )
+    assert [entry.sequence for entry in first + rest] == list(range(1, 51))
+    chosen = await journal.reader.matching(shard, Position(10), until=30, types=wanted, limit=5)
+    assert [entry.sequence for entry in chosen] == [11, 13, 15, 17, 19]
+    chosen = await journal.reader.matching(shard, Position(25), until=30, types=wanted, limit=50)
+    assert [entry.sequence for entry in chosen] == [27, 29]
+
+
+async def test_the_last_place_before_a_time(journal: Journal) -> None:
+    """Bisection agrees with counting, at every time that there is and between them."""
+    async with journal.writer() as writer:
+        for _ in range(12):
+            await writer.append([a_candidate() for _ in range(7)])
+    rows = await journal.entries()
+    times = sorted({row["recorded"] for row in rows})
+    for time in (times[0], times[5], times[-1], times[-1].replace(year=2099)):
+        for shard, place in (await journal.reader.before(time)).items():
+            counted = sum(row["shard"] == shard and row["recorded"] < time for row in rows)
+            assert place.sequence == counted

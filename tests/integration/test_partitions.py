@@ -1,0 +1,116 @@
+"""The journal's shards and monthly partitions: made once, used, and robust to a wrong clock."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.journal import Position, make_partitions, make_shards
+from gateway.journal import sql as statements
+from tests.builders import a_candidate
+from tests.integration.journal_world import Journal
+
+NOW = datetime.now(UTC)
+
+
+async def partitions(journal: Journal) -> set[str]:
+    """The names of all partitions."""
+    return {row[0] for row in await journal.pool.fetch(statements.PARTITIONS)}
+
+
+async def scanned(journal: Journal, statement: str, *arguments: object) -> set[str]:
+    """The tables that a plan reads."""
+    async with journal.pool.acquire() as connection:
+        rows = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
+    found: set[str] = set()
+    nodes = [json.loads(rows)[0]["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        if "Relation Name" in node:
+            found.add(node["Relation Name"])
+    return found
+
+
+async def test_making_shards_again_changes_nothing(journal: Journal) -> None:
+    before = await journal.reader.heads()
+    async with journal.writer() as writer:
+        await writer.append([a_candidate()])
+    stands = await journal.reader.heads()
+    async with journal.pool.acquire() as connection:
+        for number in (4, 9):
+            await make_shards(connection, number)
+    assert await journal.reader.heads() == stands
+    assert before.keys() == stands.keys() == (await journal.reader.cursors()).keys()
+
+
+async def test_partitions_for_this_month_and_three_more(journal: Journal) -> None:
+    assert len(await partitions(journal)) == 4 + 1
+    async with journal.pool.acquire() as connection:
+        assert await make_partitions(connection) == []
+        made = await make_partitions(connection, datetime(2031, 11, 30, 23, 59, tzinfo=UTC))
+    assert made == [
+        "journal_entry_2031_11",
+        "journal_entry_2031_12",
+        "journal_entry_2032_01",
+        "journal_entry_2032_02",
+    ]
+
+
+async def test_partitions_are_made_while_events_come_in(journal: Journal) -> None:
+    async with journal.pool.acquire() as reading, journal.writer() as writer:
+        async with reading.transaction():  # a long read of what is there
+            await reading.fetch("SELECT FROM journal_entry_default")
+            await writer.append([a_candidate()])
+        async with journal.pool.acquire() as connection:
+            await make_partitions(connection, datetime(2031, 1, 1, tzinfo=UTC))
+        await writer.append([a_candidate()])
+    assert await journal.require_gapless() == 2
+
+
+async def test_an_entry_goes_to_its_month(journal: Journal) -> None:
+    async with journal.writer() as writer:
+        await writer.append([a_candidate()])
+    month = f"journal_entry_{NOW.year}_{NOW.month:02}"
+    assert await journal.pool.fetchval(f"SELECT count(*) FROM {month}") == 1
+
+
+async def test_a_clock_that_jumps_fills_the_default_partition(journal: Journal) -> None:
+    async with journal.writer() as writer:
+        await writer.append([a_candidate(subject="one")])
+        await journal.pool.execute("UPDATE journal_shard SET recorded = '2040-06-15'")
+        (place,) = await writer.append([a_candidate(subject="one")])
+    assert place.recorded.year == 2040
+    assert await journal.pool.fetchval("SELECT count(*) FROM journal_entry_default") == 1
+    assert await journal.reader.entry(place.shard, place.sequence) is not None
+    assert len(await journal.reader.after(place.shard, Position(0), limit=9)) == 2
+    assert await journal.require_gapless() == 2
+
+
+async def test_entries_outside_of_every_month_do_not_stop_later_months(journal: Journal) -> None:
+    """A month whose entries the default partition holds already stays there; others are made."""
+    async with journal.writer() as writer:
+        await journal.pool.execute("UPDATE journal_shard SET recorded = '2040-06-15'")
+        await writer.append([a_candidate()])
+    async with journal.pool.acquire() as connection:
+        made = await make_partitions(connection, datetime(2040, 5, 1, tzinfo=UTC))
+        assert made == [f"journal_entry_2040_{month:02}" for month in (5, 7, 8)]
+    assert await journal.require_gapless() == 1
+
+
+@pytest.mark.parametrize("statement", ["READ", "READ_TYPES"])
+async def test_who_knows_the_time_of_its_place_reads_no_older_partition(
+    journal: Journal, statement: str
+) -> None:
+    async with journal.pool.acquire() as connection:
+        await make_partitions(connection, datetime(2020, 1, 1, tzinfo=UTC))
+    month = f"journal_entry_{NOW.year}_{NOW.month:02}"
+    rest = (9, "x", 5) if statement == "READ_TYPES" else (5,)
+    tables = await scanned(journal, getattr(statements, statement), 0, 1, NOW, *rest)
+    assert month in tables
+    assert not any("2020" in table for table in tables)
+
+
+async def test_an_entry_at_a_known_time_is_one_look_at_one_partition(journal: Journal) -> None:
+    tables = await scanned(journal, statements.ENTRY_AT_TIME, 0, 1, NOW)
+    assert tables == {f"journal_entry_{NOW.year}_{NOW.month:02}"}
