@@ -1,7 +1,6 @@
 """What administrators do: clients, secrets, grants."""
 
 from collections.abc import Collection
-from typing import Any
 
 from adapters.client.nusabus import Nusabus
 from adapters.client.problem import Problem
@@ -17,7 +16,7 @@ class Administration:
 
     async def provide_client(self, organisation: str, title: str, roles: Collection[str]) -> str:
         """The id of the active client of this title; made where there is none."""
-        for client in await self._all("/v1/clients", organisation=organisation):
+        for client in await self._bus.all("/v1/clients", organisation=organisation):
             if client["title"] == title and client["state"] == "active":
                 return str(client["id"])
         wish = {"organisation": organisation, "title": title, "roles": sorted(roles)}
@@ -26,7 +25,7 @@ class Administration:
     async def add_secret(self, client: str) -> str:
         """A new secret, shown this once. Where there are two already the older one goes."""
         path = f"/v1/clients/{client}/secrets"
-        secrets = await self._all(path)
+        secrets = await self._bus.all(path)
         for old in secrets[: len(secrets) - SECRETS + 1]:
             await self._bus.call("DELETE", f"{path}/{old['id']}")
         return str((await self._bus.call("POST", path))["secret"])
@@ -39,13 +38,3 @@ class Administration:
         except Problem as problem:
             if problem.code != "conflict":
                 raise
-
-    async def _all(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """Every item of a list that comes in pieces."""
-        found: list[dict[str, Any]] = []
-        while True:
-            piece = await self._bus.call("GET", path, params=query)
-            found += piece["items"]
-            if piece["next"] is None:
-                return found
-            query["cursor"] = piece["next"]

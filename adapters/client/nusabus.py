@@ -105,6 +105,10 @@ class Nusabus:
         """A subscription as it stands."""
         return Subscription.of(await self.call("GET", f"/v1/subscriptions/{name}"))
 
+    async def subscriptions(self) -> list[Subscription]:
+        """Every subscription of the organisation."""
+        return [Subscription.of(each) for each in await self.all("/v1/subscriptions")]
+
     async def renew(self, name: str) -> Subscription:
         """A new AMQP URL for a subscription; the password in the old one is void."""
         return Subscription.of(await self.call("POST", f"/v1/subscriptions/{name}/credentials"))
@@ -120,6 +124,16 @@ class Nusabus:
         if response.is_success or _is_batch(response):
             return response.json() if response.content else None
         raise Problem.answered(response)
+
+    async def all(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """Every item of a list, which comes in pieces."""
+        found: list[dict[str, Any]] = []
+        while True:
+            piece = await self.call("GET", path, params=query)
+            found += piece["items"]
+            if piece["next"] is None:
+                return found
+            query["cursor"] = piece["next"]
 
     async def _publish(self, events: object, content_type: str, **query: str) -> Any:
         body = json.dumps(events, ensure_ascii=False, allow_nan=False).encode()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx
 
@@ -17,7 +18,8 @@ class ClientCredentials(httpx.Auth):
 
     def __init__(self, url: str, client_id: str, client_secret: str) -> None:
         self._url = f"{url}/oauth/token"
-        self._login = httpx.BasicAuth(client_id, client_secret)
+        # Form-encoded first (RFC 6749, section 2.3.1), which an id or a secret rarely notices.
+        self._login = httpx.BasicAuth(quote_plus(client_id), quote_plus(client_secret))
         self._token = ""
         self._until = 0.0
         self._fetching = asyncio.Lock()

@@ -40,9 +40,15 @@ class Subscription(Answer):
 
     name: str
     types: list[str]
+    ordered: bool
     state: str
     queue: str
     amqp_url: str | None = field(repr=False)
+
+    @property
+    def active(self) -> bool:
+        """Whether RabbitMQ routes to it; else it is catching up, or suspended for want of a right."""
+        return self.state == "active"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import time
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from rich.live import Live
 from adapters.client import OutcomeUnknown, Problem
 from deploy.local.credentials import Credentials
 from deploy.local.demo_accounts import SCHEMAS, Accounts, open_accounts
+from deploy.local.demo_env import DemoEnv
 from deploy.local.demo_inboxes import open_inboxes
+from deploy.local.demo_queues import provide_queues, renew
 from deploy.local.demo_scenarios import HAPPENINGS, NISN, Happening
 from deploy.local.demo_tally import Tally
 
@@ -42,24 +46,24 @@ async def run(url: str, operator: Credentials, folder: Path) -> bool:
     except FAILURES as error:
         console.print(f"The demo's events did not get through: {error!r}", style="bold red")
         return False
-    console.print(tally.summary())
+    console.print(tally.table(), tally.summary())
     if tally.complete:
         _say_how_to_go_on(url, _short(env), console)
     return tally.complete
 
 
-async def perform(url: str, operator: Credentials, env: Path, console: Console) -> Tally:
+async def perform(url: str, operator: Credentials, file: Path, console: Console) -> Tally:
     """Publish every event of the scenarios as its owner, and see who receives it."""
-    tally = Tally()
-    with console.status("Organisations, rights and queues of the demo ...") as status:
-        async with (
-            open_accounts(url, operator, env) as accounts,
-            open_inboxes(accounts, tally.receive) as tally.interests,
-        ):
-            status.stop()
-            with Live(console=console, auto_refresh=False, get_renderable=tally.table) as live:
-                await _publish(accounts, tally)
-                await _wait(tally, live)
+    env = DemoEnv(file)
+    async with AsyncExitStack() as stack:
+        with console.status("Organisations, rights and queues of the demo ..."):
+            accounts = await stack.enter_async_context(open_accounts(url, operator, env))
+            queues = await provide_queues(accounts, env)
+            tally = Tally([queue.interest for queue in queues])
+            again = partial(renew, accounts=accounts, env=env)
+            await stack.enter_async_context(open_inboxes(queues, tally.receive, again))
+        await _publish(accounts, tally)
+        await _wait(tally, console)
     return tally
 
 
@@ -71,12 +75,14 @@ async def _publish(accounts: Accounts, tally: Tally) -> None:
         sent.receipt = await accounts.buses[happening.owner].publish(event)
 
 
-async def _wait(tally: Tally, live: Live) -> None:
-    """Return when all is received, or when nothing has come for a while."""
-    while not tally.complete and time.perf_counter() - tally.last < SILENCE:
-        live.refresh()
-        await asyncio.sleep(0.1)
-    live.refresh()
+async def _wait(tally: Tally, console: Console) -> None:
+    """Show what has come until all is received, or until nothing has come for a while."""
+    with Live(
+        get_renderable=tally.table, console=console, auto_refresh=False, transient=True
+    ) as it:
+        while not tally.complete and time.perf_counter() - tally.last < SILENCE:
+            it.refresh()
+            await asyncio.sleep(0.1)
 
 
 def _event(happening: Happening, id: str) -> dict[str, Any]:

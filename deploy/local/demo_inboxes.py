@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,11 @@ import aio_pika
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
-from adapters.client import Subscription
-from deploy.local.demo_accounts import Accounts
+from deploy.local.demo_queues import Queue
 from deploy.local.demo_scenarios import Interest
 
 PREFETCH = 100
+CONNECT = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,45 +28,40 @@ class Delivery:
 
 
 Receive = Callable[[Delivery], None]
+Renew = Callable[[Interest], Awaitable[Queue]]
 
 
 @asynccontextmanager
-async def open_inboxes(accounts: Accounts, receive: Receive) -> AsyncIterator[Sequence[Interest]]:
-    """Have every queue of the scenarios read. What came is acknowledged after `receive`."""
-    interests = accounts.interests
+async def open_inboxes(
+    queues: Iterable[Queue], receive: Receive, renew: Renew
+) -> AsyncIterator[None]:
+    """Have every queue read. What came is acknowledged after `receive`."""
     async with AsyncExitStack() as stack:
-        for interest in interests:
-            subscription = await accounts.subscribe(interest)
-            connection = await _connect(accounts, interest, subscription)
+        for queue in queues:
+            connection = await _connect(queue, renew)
             await stack.enter_async_context(connection)
-            await _consume(connection, interest, subscription.queue, receive)
-        for interest in interests:
-            await accounts.active(interest)
-        yield interests
+            await _consume(connection, queue, receive)
+        yield
 
 
-async def _connect(
-    accounts: Accounts, interest: Interest, subscription: Subscription
-) -> AbstractConnection:
+async def _connect(queue: Queue, renew: Renew) -> AbstractConnection:
     """A connection as the queue's own user. A URL that is out of date is renewed."""
     try:
-        return await aio_pika.connect(subscription.amqp_url, timeout=5)
+        return await aio_pika.connect(queue.amqp_url, timeout=CONNECT)
     except (AMQPError, OSError):
-        renewed = await accounts.renew(interest)
-        return await aio_pika.connect(renewed.amqp_url, timeout=5)
+        fresh = await renew(queue.interest)
+        return await aio_pika.connect(fresh.amqp_url, timeout=CONNECT)
 
 
-async def _consume(
-    connection: AbstractConnection, interest: Interest, queue: str, receive: Receive
-) -> None:
+async def _consume(connection: AbstractConnection, queue: Queue, receive: Receive) -> None:
     channel = await connection.channel()
     await channel.set_qos(prefetch_count=PREFETCH)
 
     async def take(message: AbstractIncomingMessage) -> None:
         at = time.perf_counter()
-        receive(Delivery(interest, json.loads(message.body), at))
+        receive(Delivery(queue.interest, json.loads(message.body), at))
         await message.ack()
 
-    # The user may read its queue and nothing else: not even ask whether it exists.
-    inbox = await channel.get_queue(queue, ensure=False)
+    # The user may read this queue and nothing else: not even ask whether it exists.
+    inbox = await channel.get_queue(queue.name, ensure=False)
     await inbox.consume(take)

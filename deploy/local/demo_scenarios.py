@@ -37,6 +37,14 @@ class Interest:
     types: tuple[str, ...]
     ordered: bool = False
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others."""
+        return self.organisation, self.name
+
+    def __str__(self) -> str:
+        return f"{self.organisation}/{self.name}"
+
 
 NISN = "id.go.kemendikbud.nisn.diverifikasi.v1"
 KK = "id.go.kemendagri.kk.diupdate.v1"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -38,8 +39,8 @@ class Sent:
 class Tally:
     """Matches deliveries with what was sent, by identity."""
 
-    def __init__(self) -> None:
-        self.interests: Sequence[Interest] = ()
+    def __init__(self, interests: Sequence[Interest]) -> None:
+        self.interests = interests
         self.sent: dict[tuple[str, str], Sent] = {}
         self.deliveries: list[Delivery] = []
         self.wrong: list[str] = []
@@ -63,7 +64,7 @@ class Tally:
             self.older += 1
             return
         self.deliveries.append(delivery)
-        who = f"{delivery.interest.organisation}/{delivery.interest.name}"
+        who = delivery.interest
         if delivery.interest not in sent.receivers:
             self.wrong.append(f"{who} got {sent.happening.short}, which it did not ask for")
         elif not event.items() >= sent.event.items():
@@ -78,11 +79,11 @@ class Tally:
 
     def table(self) -> Table:
         """Every event so far."""
-        table = Table(title="Events", title_justify="left", expand=False)
-        table.add_column("event")
-        table.add_column("receipt", justify="right")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("event", no_wrap=True)
+        table.add_column("receipt", justify="right", no_wrap=True)
         table.add_column("received by")
-        table.add_column("ms", justify="right")
+        table.add_column("ms", justify="right", no_wrap=True)
         for each in self.sent.values():
             table.add_row(_event(each), _receipt(each), _receivers(each), _milliseconds(each))
         return table
@@ -100,8 +101,7 @@ class Tally:
             text.append(f"; {self.older} more were waiting from before")
         for each in self.sent.values():
             for interest in each.missing:
-                who = f"{interest.organisation}/{interest.name}"
-                text.append(f"\nmissing: {each.happening.short} at {who}", "bold red")
+                text.append(f"\nmissing: {each.happening.short} at {interest}", "bold red")
         for sentence in self.wrong:
             text.append(f"\nwrong: {sentence}", "bold red")
         return text

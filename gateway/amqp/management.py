@@ -26,6 +26,11 @@ PAGE = 500
 
 _COLUMNS = "name,messages,messages_unacknowledged,consumers,state,arguments"
 _NOTHING = "^$"
+_PAUSES = (0.05, 0.1, 0.2, 0.4)  # seconds
+
+
+class _Failed(BrokerUnavailable):
+    """The API answered, with an error of its own."""
 
 
 def hash_password(password: str) -> str:
@@ -120,10 +125,20 @@ class Management:
         await self._call("DELETE", f"users/{quote(name, safe='')}", fine=httpx.codes.NOT_FOUND)
 
     async def close_connections(self, user: str) -> None:
-        """Close all AMQP connections of a user; what it had not settled is ready again."""
-        await self._call(
-            "DELETE", f"connections/username/{quote(user, safe='')}", fine=httpx.codes.NOT_FOUND
-        )
+        """Close all AMQP connections of a user; what it had not settled is ready again.
+
+        The API fails (500) over a connection that closes by itself meanwhile, such as after the
+        user was deleted, and may then have left others open: hence the repeats.
+        """
+        path = f"connections/username/{quote(user, safe='')}"
+        for pause in _PAUSES:
+            try:
+                await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
+            except _Failed:
+                await asyncio.sleep(pause)
+            else:
+                return
+        await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
 
     async def queues(self) -> Mapping[str, QueueState]:
         """Every queue of the virtual host by name, read in pages.
@@ -174,7 +189,7 @@ class Management:
         if response.status_code == httpx.codes.NOT_FOUND:
             raise NotFound(f"{what}: there is no such thing")
         if response.is_error:
-            raise BrokerUnavailable(f"{what} answered {response.status_code}")
+            raise _Failed(f"{what} answered {response.status_code}")
         return response.json() if response.content else None
 
 

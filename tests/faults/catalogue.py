@@ -37,3 +37,8 @@ def a_round(seed: int, number: int, names: Sequence[str]) -> list[str]:
     order = list(names)
     Random(f"{seed} {number}").shuffle(order)
     return order
+
+
+def choices(seed: int, number: int, name: str) -> Harm:
+    """What a fault may choose freely, decided by seed and round."""
+    return Harm(Random(f"{seed} {number} {name}"))

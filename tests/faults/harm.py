@@ -1,6 +1,6 @@
 """What every fault has in common."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 
@@ -8,9 +8,8 @@ class NoEvidence(Exception):
     """The fault was carried out, and nothing shows that it took effect."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Harm:
-    """The choices of a run, all from its seed."""
+    """What a fault may choose freely: from the seed, so that it can be done again."""
 
-    random: Random = field(default_factory=Random)
-    round: int = 0
+    random: Random

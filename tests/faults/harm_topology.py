@@ -3,11 +3,14 @@
 import asyncio
 import json
 import shutil
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
+
+import httpx
 
 from gateway.event import Event
 from tests.faults.children import carry_out
@@ -83,7 +86,7 @@ async def add_contract(world: World, stage: Stage, harm: Harm) -> str:
             carry_out("contracts", folder, folder=Path(folder), own=world.environment)
         )
         try:
-            tries = await _publish_as_soon_as_known(world, event)
+            tries = await _publish(world, event)
         finally:
             await registering
     return f"{type} was accepted at attempt {tries}"
@@ -100,21 +103,15 @@ async def _seen_to_return(world: World, before: int) -> bool:
     return True
 
 
-async def _publish(world: World, event: Event) -> None:
-    sent = asyncio.get_running_loop().time()
-    reply = await world.door("bmkg").send_structured(event)
-    world.ledger.attempt(attempt_of(event, 1, Kind.REPEAT, reply, sent))
-
-
-async def _publish_as_soon_as_known(world: World, event: Event) -> int:
-    tries = 0
+async def _publish(world: World, event: Event) -> int:
+    """Publish until it is accepted; returns at which attempt. Its contract may not be known yet."""
+    door, tries = world.door(event.type.split(".")[2]), 0
     while True:
         tries += 1
-        sent = asyncio.get_running_loop().time()
-        reply = await world.door("lkpp").send_structured(event)
-        if reply.status == 403:  # nobody knows the contract yet
-            continue
-        world.ledger.attempt(attempt_of(event, 1, Kind.NEW, reply, sent))
+        sent = time.monotonic()
+        reply = await door.send_structured(event)
+        if reply.status != httpx.codes.FORBIDDEN:
+            world.ledger.attempt(attempt_of(event, 1, Kind.NEW, reply, sent))
         if reply.answer is Answer.OK:
             return tries
 

@@ -1,21 +1,190 @@
 """One run: let events flow, do harm, wait until all is quiet, and judge."""
 
 import asyncio
+import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
-from zlib import crc32
 
-from gateway.database import OUTAGES
 from gateway.event import Event
-from tests.faults.catalogue import FAULTS, a_round
+from tests.faults.catalogue import FAULTS, a_round, choices
 from tests.faults.checker import judge
 from tests.faults.harm import Harm, NoEvidence
 from tests.faults.ledger import Shot
-from tests.faults.observed import Least, LeadWrite, Observed, Row
+from tests.faults.observed import LeadWrite, Least, Observed, Row
 from tests.faults.servers import Servers
 from tests.faults.stage import Stage
 from tests.faults.world import Shape, TooLate, World
+
+_ROWS = "SELECT shard, sequence, source, id, type, subject, attributes, digest FROM journal_entry"
+_LEADS = """
+SELECT shard, at, writer, holder_before, holder, epoch_before, epoch, cursor_before, cursor,
+       expired_before
+FROM faults_lead_writes WHERE holder IS NOT NULL OR writer IS DISTINCT FROM holder_before
+ORDER BY at
+"""
+_STATES = "SELECT count(*) FROM subscriptions WHERE state <> 'active'"
+QUIET = 1.0  # seconds without a delivery
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is to happen. `seconds` is how long rounds of the faults are begun again."""
+
+    seed: int
+    faults: Sequence[str]
+    seconds: float = 0.0
+    shape: Shape = field(default_factory=Shape)
+    least: Least = field(default_factory=Least)
+    latecomers: bool = True
+    patience: float = 60.0
+    """Seconds for the gateway to recover from a fault, and to come to rest in the end."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of it."""
+
+    scenario: Scenario
+    observed: Observed
+    breaches: dict[str, list[str]]
+    seconds: float
+
+
+Say = Callable[[World, str], None]
+
+
+async def run(
+    servers: Servers, folder: Path, scenario: Scenario, say: Say = lambda world, what: None
+) -> Report:
+    """Run a scenario to its end; `say` is told what is going on."""
+    begun = time.monotonic()
+    world = World(servers, f"run_{begun:.0f}", folder, scenario.shape)
+    seen = Observed(world.ledger, least=scenario.least)
+    try:
+        say(world, "starting")
+        await world.open()
+        await _play(world, scenario, seen, say)
+    finally:
+        await world.close()
+    return Report(scenario, seen, judge(seen), time.monotonic() - begun)
+
+
+async def _play(world: World, scenario: Scenario, seen: Observed, say: Say) -> None:
+    stage = Stage(world, scenario.seed)
+    stage.publish()
+    await stage.subscribe(late=False)
+    await world.until(lambda: _flows(world, stage), "no events arrived")
+    seen.planned = await _do_harm(world, stage, scenario, say)
+    say(world, "letting publishers finish")
+    if not await stage.silence(scenario.patience):
+        world.ledger.surprises.append("a publisher got no last answer")
+    say(world, "waiting until all is quiet")
+    seen.settled = await _settle(world, stage, scenario.patience)
+    await stage.leave()
+    say(world, "judging")
+    await _observe(world, seen)
+
+
+async def _do_harm(world: World, stage: Stage, scenario: Scenario, say: Say) -> Sequence[str]:
+    """Rounds of faults until the time is over, one at least; what was planned."""
+    planned: list[str] = []
+    end, number = time.monotonic() + scenario.seconds, 0
+    while number == 0 or time.monotonic() < end:
+        names = a_round(scenario.seed, number, scenario.faults)
+        planned += names
+        for index, name in enumerate(names):
+            if number == 0 and scenario.latecomers and index == len(names) // 3:
+                say(world, "subscribing late")
+                await stage.subscribe(late=True)
+            say(world, name)
+            world.ledger.shots.append(
+                await _shoot(world, stage, name, choices(scenario.seed, number, name), scenario)
+            )
+        number += 1
+    return planned
+
+
+async def _shoot(world: World, stage: Stage, name: str, harm: Harm, scenario: Scenario) -> Shot:
+    begun = time.monotonic()
+    evidence: str | None
+    try:
+        evidence = await FAULTS[name](world, stage, harm)
+    except (NoEvidence, TooLate) as error:
+        evidence = None
+        world.ledger.surprises.append(f"{name}: {error}")
+    recovered = await _recovers(world, scenario.patience)
+    # Sometimes the next fault meets what the last one has left behind.
+    await asyncio.sleep(harm.random.uniform(0, 1))
+    return Shot(name, time.monotonic() - begun, evidence, recovered)
+
+
+async def _recovers(world: World, patience: float) -> bool:
+    """Whether events are accepted and relayed again within the time."""
+    accepted = world.ledger.accepted
+
+    async def recovered() -> bool:
+        if world.ledger.accepted < accepted + 10:
+            return False
+        return await world.backlog() < 100
+
+    return await _in_time(world, recovered, patience)
+
+
+async def _settle(world: World, stage: Stage, patience: float) -> bool:
+    """Whether the gateway says by itself that nothing is left to do, and nothing comes."""
+    rejected = len({(d.subscription, d.identity) for d in world.ledger.deliveries if d.rejected})
+
+    async def quiet() -> bool:
+        if time.monotonic() - world.ledger.last_delivery < QUIET or await world.backlog():
+            return False
+        if await world.value(_STATES):
+            return False
+        queues = [s.interest.queue for s in stage.subscribers.values()]
+        if any([await world.admin.ready(queue) for queue in queues]):
+            return False
+        return (await world.admin.ready("bus.dead") or 0) >= rejected
+
+    return await _in_time(world, quiet, patience)
+
+
+async def _in_time(world: World, condition: Callable[[], object], patience: float) -> bool:
+    try:
+        await world.until(condition, "too late", patience)  # type: ignore[arg-type]
+    except TooLate:
+        return False
+    return True
+
+
+async def _observe(world: World, seen: Observed) -> None:
+    """Read what the gateway holds."""
+    seen.rows = [_row(*record) for record in await world.query(_ROWS)]
+    seen.leads = [LeadWrite(*record) for record in await world.query(_LEADS)]
+    seen.backlog = await world.backlog()
+    seen.held = {
+        interest.queue: await world.admin.ready(interest.queue) or 0
+        for interest in world.ledger.interests
+    }
+    seen.dead = await world.admin.dead_letters()
+
+
+def _row(
+    shard: int,
+    sequence: int,
+    source: str,
+    id: str,
+    type: str,
+    subject: str | None,
+    attributes: str,
+    digest: bytes,
+) -> Row:
+    event = Event(id, source, type, subject, json.loads(attributes))
+    return Row(shard, sequence, source, id, type, event.ordering_key, digest)
+
+
+async def _flows(world: World, stage: Stage) -> bool:
+    """Whether every subscriber has got something."""
+    return world.ledger.accepted > 50 and all(
+        world.ledger.delivered[name] for name in stage.subscribers
+    )

@@ -24,6 +24,15 @@ class Journal:
         return await asyncpg.connect(self.url)
 
     @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """One more connection, closed at the end."""
+        connection = await self.connect()
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
     async def writer(
         self,
         *,
@@ -69,7 +78,8 @@ class Journal:
 async def a_journal(url: str) -> AsyncIterator[Journal]:
     """Shards and partitions in a migrated database."""
     async with asyncpg.create_pool(url, min_size=0, max_size=8) as pool:
-        async with pool.acquire() as connection:
+        journal = Journal(url, pool, Reader(pool, timeout=10))
+        async with journal.connection() as connection:
             await make_shards(connection, SHARDS)
             await make_partitions(connection)
-        yield Journal(url, pool, Reader(pool, timeout=10))
+        yield journal

@@ -169,8 +169,7 @@ async def test_an_outcome_that_is_not_known_is_stored_once_by_the_repeat(
     journal: Journal,
 ) -> None:
     candidate = a_candidate()
-    holder = await journal.connect()
-    async with journal.writer(timeout=0.3) as writer:
+    async with journal.connection() as holder, journal.writer(timeout=0.3) as writer:
         async with holder.transaction():
             await holder.execute("SELECT FROM journal_shard FOR UPDATE")
             with pytest.raises(JournalUnavailable):
@@ -182,7 +181,6 @@ async def test_an_outcome_that_is_not_known_is_stored_once_by_the_repeat(
                     break
                 except JournalUnavailable:
                     continue
-    await holder.close()
     assert await journal.require_gapless() == 1
 
 
@@ -210,8 +208,7 @@ async def test_nobody_there_is_unknown_and_does_not_end_the_writer(journal: Jour
 
 
 async def test_who_gave_up_before_the_commit_is_not_stored(journal: Journal) -> None:
-    holder = await journal.connect()
-    async with journal.writer() as writer:
+    async with journal.connection() as holder, journal.writer() as writer:
         async with holder.transaction():
             await holder.execute("SELECT FROM journal_shard FOR UPDATE")
             under_way = asyncio.create_task(writer.append([a_candidate(id="under way")]))
@@ -221,7 +218,6 @@ async def test_who_gave_up_before_the_commit_is_not_stored(journal: Journal) -> 
             waiting.cancel()
         await under_way
         await writer.append([a_candidate(id="later")])
-    await holder.close()
     assert {row["id"] for row in await journal.entries()} == {"under way", "later"}
 
 
@@ -233,15 +229,13 @@ async def until_waiting(connection: asyncpg.Connection) -> None:
 
 
 async def test_a_closed_writer_leaves_nobody_waiting(journal: Journal) -> None:
-    holder = await journal.connect()
-    async with holder.transaction():
+    async with journal.connection() as holder, holder.transaction():
         await holder.execute("SELECT FROM journal_shard FOR UPDATE")
         async with journal.writer() as writer:
             waiting = [asyncio.create_task(writer.append([a_candidate()])) for _ in range(3)]
             await until_waiting(holder)
         answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(answer, JournalUnavailable) for answer in answers)
-    await holder.close()
 
 
 async def test_reading_on_from_a_place(journal: Journal) -> None:

@@ -20,7 +20,7 @@ async def partitions(journal: Journal) -> set[str]:
 
 async def scanned(journal: Journal, statement: str, *arguments: object) -> set[str]:
     """The tables that a plan reads."""
-    async with journal.pool.acquire() as connection:
+    async with journal.connection() as connection:
         rows = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
     found: set[str] = set()
     nodes = [json.loads(rows)[0]["Plan"]]
@@ -37,7 +37,7 @@ async def test_making_shards_again_changes_nothing(journal: Journal) -> None:
     async with journal.writer() as writer:
         await writer.append([a_candidate()])
     stands = await journal.reader.heads()
-    async with journal.pool.acquire() as connection:
+    async with journal.connection() as connection:
         for number in (4, 9):
             await make_shards(connection, number)
     assert await journal.reader.heads() == stands
@@ -46,7 +46,7 @@ async def test_making_shards_again_changes_nothing(journal: Journal) -> None:
 
 async def test_partitions_for_this_month_and_three_more(journal: Journal) -> None:
     assert len(await partitions(journal)) == 4 + 1
-    async with journal.pool.acquire() as connection:
+    async with journal.connection() as connection:
         assert await make_partitions(connection) == []
         made = await make_partitions(connection, datetime(2031, 11, 30, 23, 59, tzinfo=UTC))
     assert made == [
@@ -58,11 +58,11 @@ async def test_partitions_for_this_month_and_three_more(journal: Journal) -> Non
 
 
 async def test_partitions_are_made_while_events_come_in(journal: Journal) -> None:
-    async with journal.pool.acquire() as reading, journal.writer() as writer:
+    async with journal.connection() as reading, journal.writer() as writer:
         async with reading.transaction():  # a long read of what is there
             await reading.fetch("SELECT FROM journal_entry_default")
             await writer.append([a_candidate()])
-        async with journal.pool.acquire() as connection:
+        async with journal.connection() as connection:
             await make_partitions(connection, datetime(2031, 1, 1, tzinfo=UTC))
         await writer.append([a_candidate()])
     assert await journal.require_gapless() == 2
@@ -92,7 +92,7 @@ async def test_entries_outside_of_every_month_do_not_stop_later_months(journal: 
     async with journal.writer() as writer:
         await journal.pool.execute("UPDATE journal_shard SET recorded = '2040-06-15'")
         await writer.append([a_candidate()])
-    async with journal.pool.acquire() as connection:
+    async with journal.connection() as connection:
         made = await make_partitions(connection, datetime(2040, 5, 1, tzinfo=UTC))
         assert made == [f"journal_entry_2040_{month:02}" for month in (5, 7, 8)]
     assert await journal.require_gapless() == 1
@@ -102,7 +102,7 @@ async def test_entries_outside_of_every_month_do_not_stop_later_months(journal: 
 async def test_who_knows_the_time_of_its_place_reads_no_older_partition(
     journal: Journal, statement: str
 ) -> None:
-    async with journal.pool.acquire() as connection:
+    async with journal.connection() as connection:
         await make_partitions(connection, datetime(2020, 1, 1, tzinfo=UTC))
     month = f"journal_entry_{NOW.year}_{NOW.month:02}"
     rest = (9, "x", 5) if statement == "READ_TYPES" else (5,)

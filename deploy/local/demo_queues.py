@@ -1,0 +1,116 @@
+"""The queues of the demo: rights and subscriptions, and the AMQP URLs that `demo.env` keeps."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from adapters.client import Problem, Subscription
+from deploy.local.demo_accounts import SCHEMAS, Accounts
+from deploy.local.demo_env import DemoEnv, variable
+from deploy.local.demo_scenarios import Interest, interests
+
+PATIENCE = 10.0  # seconds; a change reaches every gateway process within one
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue to read, and the URL of the one user who may."""
+
+    interest: Interest
+    name: str
+    amqp_url: str
+
+
+async def provide_queues(accounts: Accounts, env: DemoEnv) -> list[Queue]:
+    """The queue of every interest, with the right to it. What stands already is left as it is."""
+    wanted = interests(accounts.buses)
+    standing = await _standing(accounts)
+    queues = [await _provide(each, standing.get(each.key), accounts, env) for each in wanted]
+    if {each.key for each in wanted} - {key for key, it in standing.items() if it.active}:
+        await _wait_active(accounts)
+    return queues
+
+
+async def renew(interest: Interest, accounts: Accounts, env: DemoEnv) -> Queue:
+    """The queue with a new AMQP URL; the password in the old one is void."""
+    subscription = await accounts.buses[interest.organisation].renew(interest.name)
+    return _keep(interest, subscription, env)
+
+
+async def _provide(
+    interest: Interest, existing: Subscription | None, accounts: Accounts, env: DemoEnv
+) -> Queue:
+    bus = accounts.buses[interest.organisation]
+    if existing is not None and not _is_of(interest, existing):
+        await bus.unsubscribe(interest.name)  # an earlier version of the demo made it
+        existing = None
+    if existing is None or not existing.active:
+        await _grant(interest, accounts)
+    if existing is None:
+        existing = await _in_force(
+            lambda: bus.subscribe(interest.name, interest.types, ordered=interest.ordered)
+        )
+    if existing.amqp_url is not None:
+        return _keep(interest, existing, env)
+    known = env.get(_variables(interest)[1])
+    if known is None:
+        return await renew(interest, accounts, env)
+    return Queue(interest, existing.queue, known)
+
+
+async def _grant(interest: Interest, accounts: Accounts) -> None:
+    """The right to each type that is neither the organisation's own nor public."""
+    for type in interest.types:
+        owner = type.split(".")[2]
+        contract = json.loads((SCHEMAS / owner / type / "contract.json").read_text())
+        if owner != interest.organisation and contract["classification"] != "public":
+            await accounts.admin.grant(interest.organisation, "subscribe", type)
+
+
+async def _in_force(call: Callable[[], Awaitable[T]]) -> T:
+    """The answer once a grant given to one gateway process has reached the one that answers."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        try:
+            return await call()
+        except Problem as problem:
+            if problem.code != "forbidden" or asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.1)
+
+
+async def _wait_active(accounts: Accounts) -> None:
+    """Wait until RabbitMQ itself routes to each; before, the relay does it, and takes longer."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while asyncio.get_running_loop().time() < deadline:
+        if all(each.active for each in (await _standing(accounts)).values()):
+            return
+        await asyncio.sleep(0.1)
+
+
+async def _standing(accounts: Accounts) -> dict[tuple[str, str], Subscription]:
+    """Every subscription of every organisation."""
+    lists = await asyncio.gather(*(bus.subscriptions() for bus in accounts.buses.values()))
+    return {
+        (organisation, subscription.name): subscription
+        for organisation, found in zip(accounts.buses, lists, strict=True)
+        for subscription in found
+    }
+
+
+def _is_of(interest: Interest, subscription: Subscription) -> bool:
+    wanted = (set(interest.types), interest.ordered)
+    return (set(subscription.types), subscription.ordered) == wanted
+
+
+def _keep(interest: Interest, subscription: Subscription, env: DemoEnv) -> Queue:
+    url = subscription.amqp_url or ""
+    env.put(dict(zip(_variables(interest), (subscription.queue, url), strict=True)))
+    return Queue(interest, subscription.queue, url)
+
+
+def _variables(interest: Interest) -> tuple[str, str]:
+    return variable(*interest.key, "queue"), variable(*interest.key, "amqp_url")
