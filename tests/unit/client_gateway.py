@@ -1,0 +1,74 @@
+"""A gateway of canned answers, for tests of the client library."""
+
+import json
+from typing import Any
+
+import httpx
+
+from adapters.client import Nusabus, Repeat
+
+EVENT = {"source": "/sensor", "type": "id.go.bmkg.gempa.terdeteksi.v1", "data": {"magnitudo": 5.6}}
+RECEIPT = {
+    "id": "e1",
+    "source": "/sensor",
+    "shard": 2,
+    "sequence": 7,
+    "recordedtime": "2023-11-05T08:00:00.000000Z",
+    "digest": "ab" * 32,
+    "duplicate": False,
+}
+AT_ONCE = Repeat(attempts=4, first=0, longest=0)
+
+Answer = httpx.Response | Exception
+
+
+def a_problem(status: int, code: str, **more: Any) -> httpx.Response:
+    """An error as the gateway words it."""
+    body = {
+        "type": f"https://nusabus.go.id/problems/{code}",
+        "title": code.capitalize(),
+        "status": status,
+        "detail": "Do something else.",
+        **more,
+    }
+    return httpx.Response(
+        status, content=json.dumps(body), headers={"content-type": "application/problem+json"}
+    )
+
+
+class Gateway:
+    """Gives tokens t1, t2, ... and the canned answers, one after the other; keeps the requests."""
+
+    def __init__(self, *answers: Answer, lasts: float = 600) -> None:
+        self.requests: list[httpx.Request] = []
+        self.logins: list[httpx.Request] = []
+        self.tokens: list[str] = []  # of each request
+        self._answers = list(answers)
+        self._lasts = lasts
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            self.logins.append(request)
+            token = {"access_token": f"t{len(self.logins)}", "expires_in": self._lasts}
+            return httpx.Response(200, json={"token_type": "Bearer", **token})
+        self.requests.append(request)
+        self.tokens.append(request.headers["authorization"])
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def bodies(self) -> list[Any]:
+        """The JSON of each request."""
+        return [json.loads(request.content) for request in self.requests]
+
+    def bus(self, repeat: Repeat = AT_ONCE) -> Nusabus:
+        """A client of this gateway."""
+        transport = httpx.MockTransport(self)
+        return Nusabus("http://bus/", "bmkg-1", "s&cret", repeat=repeat, transport=transport)
+
+
+def accepted() -> httpx.Response:
+    """The answer to a published event."""
+    return httpx.Response(202, json=RECEIPT)
