@@ -79,7 +79,7 @@ def main() -> None:
 async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:
     work = asyncio.current_task()
     assert work is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     say("starting PostgreSQL and RabbitMQ")
     async with World() as world:

@@ -47,7 +47,7 @@ class Subscription(Answer):
 
     @property
     def active(self) -> bool:
-        """Whether RabbitMQ routes to it; else it catches up, or is suspended for want of a right."""
+        """Whether RabbitMQ routes to it; else it catches up, or is suspended without a right."""
         return self.state == "active"
 
 

@@ -27,6 +27,11 @@ from gateway.telemetry import log
 
 LOOK = 1.0  # seconds between two looks at the broker
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
+# RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
+# the queue comes back without a leader and never confirms anything again. A sound queue shows its
+# state within 10 seconds of a restart.
+UNSOUND = frozenset({"unknown", "crashed"})
+UNSOUND_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Reconciler:
         self._cursors: deque[tuple[float, Places]] = deque()
         self._active_since: dict[tuple[Key, int], float] = {}
         self._orphans: dict[str, float] = {}
+        self._unsound: dict[str, float] = {}
 
     async def run(self, stop: Stop) -> None:
         """Look and mend until stopped."""
@@ -93,6 +99,7 @@ class Reconciler:
         async with self._database.session() as session:
             subscriptions = (await register.load(session)).all
         seen = await self._see()
+        await self._delete_unsound(seen, now)
         marks = []
         for subscription in subscriptions:
             if await self._mend(subscription, seen):
@@ -198,6 +205,19 @@ class Reconciler:
             return {}
         looked, cursors = self._cursors[0]
         return cursors if since <= looked <= now - self._drain_margin else {}
+
+    async def _delete_unsound(self, seen: _Seen, now: float) -> None:
+        """Queues that will not work again: the next look finds them gone and fills new ones."""
+        unsound = {
+            name
+            for name, queue in seen.queues.items()
+            if names.owner(name) and queue.state in UNSOUND
+        }
+        self._unsound = {name: self._unsound.get(name, now) for name in unsound}
+        for name, since in self._unsound.items():
+            if now - since > UNSOUND_SECONDS:
+                await self._broker.delete_queue(name)
+                log().warning("repair.unsound_deleted", queue=name, state=seen.queues[name].state)
 
     async def _delete_orphans(
         self, subscriptions: tuple[Subscription, ...], seen: _Seen, now: float

@@ -1,7 +1,6 @@
 """The client library publishes: what it repeats, and what it says."""
 
 import json
-from typing import Any
 
 import httpx
 import pytest
