@@ -1,5 +1,6 @@
-"""The memory of each gateway process while very many events pass."""
+"""The memory of each gateway process while very many events pass, and what idling costs."""
 
+import asyncio
 from dataclasses import replace
 
 from bench.children import Service, fire
@@ -12,6 +13,8 @@ from bench.world import World
 
 WARM = 0.2  # part of the events after which buffers and caches should have their size
 MIB = 1 << 20
+CALM = 3.0  # seconds after the start until a process idles
+IDLE = 5.0  # seconds of idling that are measured
 
 
 async def remember(world: World, scale: Scale, results: Results) -> None:
@@ -19,6 +22,7 @@ async def remember(world: World, scale: Scale, results: Results) -> None:
     await world.clone("memory")
     try:
         async with Site(world, "memory", (2,)) as site:
+            results.values += await _idle(site)
             held = await _hold(world, site, scale)
     finally:
         await world.drop("memory")
@@ -41,6 +45,18 @@ async def remember(world: World, scale: Scale, results: Results) -> None:
             "about 0",
         )
     )
+
+
+async def _idle(site: Site) -> list[Value]:
+    """CPU time of each part while nothing is published."""
+    await asyncio.sleep(CALM)
+    meter = site.meter()
+    await asyncio.sleep(IDLE)
+    spent = meter.per_event(1)
+    return [
+        Value(f"idle_cpu_{name}", cost / IDLE / 1000, "ms/s", "CPU while nothing is published")
+        for name, cost in spent.items()
+    ]
 
 
 async def _hold(world: World, site: Site, scale: Scale) -> dict[str, list[int]]:

@@ -31,4 +31,6 @@ def configure(process: str, level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
+    for chatty in ("aiormq", "aio_pika"):  # a traceback for each lost connection, which we tell
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")

@@ -56,9 +56,9 @@ async def perform(url: str, operator: Credentials, file: Path, console: Console)
     """Publish every event of the scenarios as its owner, and see who receives it."""
     env = DemoEnv(file)
     async with AsyncExitStack() as stack:
-        with console.status("Organisations, rights and queues of the demo ..."):
+        with console.status("The organisations of the demo ...") as status:
             accounts = await stack.enter_async_context(open_accounts(url, operator, env))
-            queues = await provide_queues(accounts, env)
+            queues = await provide_queues(accounts, env, status.update)
             tally = Tally([queue.interest for queue in queues])
             again = partial(renew, accounts=accounts, env=env)
             await stack.enter_async_context(open_inboxes(queues, tally.receive, again))

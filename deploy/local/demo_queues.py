@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,13 +24,18 @@ class Queue:
     amqp_url: str
 
 
-async def provide_queues(accounts: Accounts, env: DemoEnv) -> list[Queue]:
+async def provide_queues(
+    accounts: Accounts, env: DemoEnv, say: Callable[[str], None]
+) -> list[Queue]:
     """The queue of every interest, with the right to it. What stands already is left as it is."""
     wanted = interests(accounts.buses)
     standing = await _standing(accounts)
-    queues = [await _provide(each, standing.get(each.key), accounts, env) for each in wanted]
-    if {each.key for each in wanted} - {key for key, it in standing.items() if it.active}:
-        await _wait_active(accounts)
+    queues = []
+    for number, each in enumerate(wanted, 1):
+        say(f"Queue {number} of {len(wanted)}: {each} ...")
+        queues.append(await _provide(each, standing.get(each.key), accounts, env))
+    say("The relay takes the new queues over ...")
+    await _wait_active([each for each in wanted if not _stands(standing.get(each.key))], accounts)
     return queues
 
 
@@ -47,7 +52,7 @@ async def _provide(
     if existing is not None and not _is_of(interest, existing):
         await bus.unsubscribe(interest.name)  # an earlier version of the demo made it
         existing = None
-    if existing is None or not existing.active:
+    if not _stands(existing):
         await _grant(interest, accounts)
     if existing is None:
         existing = await _in_force(
@@ -82,13 +87,15 @@ async def _in_force(call: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(0.1)
 
 
-async def _wait_active(accounts: Accounts) -> None:
+async def _wait_active(new: Iterable[Interest], accounts: Accounts) -> None:
     """Wait until RabbitMQ itself routes to each; before, the relay does it, and takes longer."""
     deadline = asyncio.get_running_loop().time() + PATIENCE
-    while asyncio.get_running_loop().time() < deadline:
-        if all(each.active for each in (await _standing(accounts)).values()):
-            return
-        await asyncio.sleep(0.1)
+    for interest in new:
+        bus = accounts.buses[interest.organisation]
+        while not (await bus.subscription(interest.name)).active:
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(0.1)
 
 
 async def _standing(accounts: Accounts) -> dict[tuple[str, str], Subscription]:
@@ -99,6 +106,10 @@ async def _standing(accounts: Accounts) -> dict[tuple[str, str], Subscription]:
         for organisation, found in zip(accounts.buses, lists, strict=True)
         for subscription in found
     }
+
+
+def _stands(subscription: Subscription | None) -> bool:
+    return subscription is not None and subscription.active
 
 
 def _is_of(interest: Interest, subscription: Subscription) -> bool:

@@ -28,9 +28,8 @@ from gateway.telemetry import log
 LOOK = 1.0  # seconds between two looks at the broker
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
 # RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
-# the queue comes back without a leader and never confirms anything again. A sound queue shows its
-# state within 10 seconds of a restart.
-UNSOUND = frozenset({"unknown", "crashed"})
+# the queue comes back without a leader and never confirms anything again. A sound queue counts its
+# messages within 10 seconds of a restart.
 UNSOUND_SECONDS = 30.0
 
 
@@ -211,7 +210,7 @@ class Reconciler:
         unsound = {
             name
             for name, queue in seen.queues.items()
-            if names.owner(name) and queue.state in UNSOUND
+            if names.owner(name) and queue.messages is None
         }
         self._unsound = {name: self._unsound.get(name, now) for name in unsound}
         for name, since in self._unsound.items():
@@ -229,6 +228,7 @@ class Reconciler:
         for name, since in self._orphans.items():
             if now - since > ORPHAN:
                 await self._management.delete_user(names.user(name))
+                await self._management.close_connections(names.user(name))
                 held = await self._broker.delete_queue(name)
                 log().warning("subscription.orphan_deleted", queue=name, held=held)
 

@@ -96,8 +96,7 @@ class Writer:
                 if group:
                     connection = await self._commit_group(connection, group)
         finally:
-            if connection is not None:
-                connection.terminate()
+            _drop(connection)
 
     def _take(self) -> list[_Request]:
         """As many whole requests as one commit should hold. An atomic one is alone."""
@@ -139,12 +138,17 @@ class Writer:
             _fail(group, JournalUnavailable(_UNKNOWN))
         except asyncio.CancelledError:
             _fail(group, JournalUnavailable(_UNKNOWN))
+            _drop(connection)
             raise
         except Exception as error:  # its callers wait for it
             _fail(group, error)
-        if connection is not None:
-            connection.terminate()
+        _drop(connection)
         return None
+
+
+def _drop(connection: asyncpg.Connection | None) -> None:
+    if connection is not None:
+        connection.terminate()
 
 
 def _fail(group: Sequence[_Request], error: Exception) -> None:

@@ -1,0 +1,354 @@
+"""`/v1/subscriptions` on a running bus: who gets what, from when on, and as whom."""
+
+import asyncio
+import json
+import threading
+from typing import Any
+
+import aio_pika
+import httpx
+import pytest
+
+from tests.builders import CITIZEN, FOREIGN, FREE, QUESTION, TASKS, a_document, a_name, an_id
+from tests.bus import Actor, Bus, Subscribed, depth
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def uji(bus: Bus) -> Actor:
+    return bus.actor("uji")
+
+
+@pytest.fixture
+def task(bus: Bus, uji: Actor) -> str:
+    """A point-to-point type that nobody subscribes to, its events so far worked off."""
+    for type in TASKS:
+        answer = uji.put_subscription(name := a_name(), type, start="now")
+        if answer.status_code == httpx.codes.CREATED:
+            subscribed = Subscribed(uji, name, answer.json()["queue"], answer.json()["amqp_url"])
+            subscribed.wait("active")
+            subscribed.end()
+            return type
+    raise AssertionError("every point-to-point type has its subscription")
+
+
+def ids(received: list[Any]) -> list[str]:
+    return [each.document["id"] for each in received]
+
+
+def publish(by: Actor, **changes: Any) -> str:
+    """Publish an event; its id."""
+    event = a_document(**changes)
+    answer = by.publish(event)
+    assert answer.status_code == 202, answer.text
+    return str(event["id"])
+
+
+def test_an_event_arrives_as_it_was_sent(uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE)
+    data = b'{ "z": 1.50E+2,"a":[ 9007199254740993 ],\n"\\u00e9":"\xc3\xa9" }'
+    head = {"specversion": "1.0", "id": an_id(), "source": "/uji", "type": FREE, "subject": "é"}
+    answer = uji.publish(json.dumps(head)[:-1].encode() + b',"comext":7,"data":' + data + b"}")
+    receipt = answer.json()
+    (found,) = subscribed.take(1)
+    assert found.content_type == "application/cloudevents+json; charset=utf-8"
+    assert found.message_id == head["id"]
+    assert found.body.endswith(b'"data":' + data + b"}")
+    document = found.document
+    assert document.items() >= {**head, "comext": 7}.items()
+    assert document["recordedtime"] == receipt["recordedtime"]
+    assert document["sequence"] == f"{receipt['shard']:02}-{receipt['sequence']:016}"
+    attributes = {f"ce-{name}": str(v) for name, v in document.items() if name != "data"}
+    assert found.headers == attributes
+    assert document["dataclassification"] == "public"
+
+
+def test_only_what_was_asked_for_arrives(bus: Bus, uji: Actor) -> None:
+    everything, one = uji.subscribe("id.go.uji.*"), uji.subscribe(CITIZEN)
+    middle = uji.subscribe("id.go.uji.*.dicatat.v1")
+    lain = bus.actor("lain")
+    first = publish(uji)
+    second = publish(uji, type=CITIZEN, data={"nik": "1" * 16, "nama": "A"})
+    publish(lain, type=FOREIGN)
+    publish(uji, type=TASKS[0])
+    last = publish(uji, type=CITIZEN, data={"nik": "2" * 16, "nama": "B"})
+    assert set(ids(everything.take(3))) == set(ids(middle.take(3))) == {first, second, last}
+    assert set(ids(one.take(2))) == {second, last}
+    for each in (everything, one, middle):
+        assert each.end() == 0
+
+
+def test_a_duplicate_is_not_delivered_again(uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE)
+    event = a_document()
+    for _ in range(3):
+        uji.publish(event)
+    last = publish(uji)
+    assert set(ids(subscribed.take(2))) == {event["id"], last}
+
+
+def test_start_now_beginning_and_at_a_time(uji: Actor) -> None:
+    old = publish(uji)
+    middle = uji.publish(a_document()).json()
+    now = uji.subscribe(FREE)
+    new = publish(uji)
+    assert ids(now.take(1)) == [new]
+    later = uji.subscribe(FREE, start=middle["recordedtime"])
+    arrived = ids(later.take(2))
+    assert set(arrived) == {middle["id"], new}
+    beginning = uji.subscribe(FREE, start="beginning")
+    (held,) = {depth(uji.bus.amqp_url, beginning.queue)}
+    everything = ids(beginning.take(held))
+    assert {old, middle["id"], new} <= set(everything)
+    assert len(everything) == len(set(everything))
+    future = uji.subscribe(FREE, start="2099-01-01T00:00:00Z")
+    assert publish(uji) in ids(future.take(1))
+
+
+def test_nothing_is_missing_at_the_seam(bus: Bus) -> None:
+    """Thousands of earlier events, and a publisher that never stops: every event, every key."""
+    publisher, keys = bus.actor("uji", "publisher"), 13
+    run = an_id()
+    sent: list[dict[str, Any]] = []
+    done = threading.Event()
+
+    def batch(size: int) -> None:
+        events = [
+            a_document(source=f"/uji/{run}", subject=f"{run} {(len(sent) + n) % keys}", data={"n": n})
+            for n in range(size)
+        ]
+        assert publisher.publish_batch(events).json()["accepted"] == size
+        sent.extend(events)
+
+    def keep_publishing() -> None:
+        while not done.is_set():
+            batch(5)
+
+    for _ in range(6):
+        batch(500)
+    live = threading.Thread(target=keep_publishing)
+    live.start()
+    try:
+        subscribed = bus.actor("uji", "subscriber").subscribe(FREE, start="beginning", ordered=True)
+    finally:
+        done.set()
+        live.join()
+    batch(50)
+    wanted = [event["id"] for event in sent]
+    assert len(wanted) > 3050
+    found: list[Any] = []
+    while not set(wanted) <= {each.document["id"] for each in found}:
+        found += subscribed.take(1)
+    mine = [each.document for each in found if each.document["source"] == f"/uji/{run}"]
+    first: dict[str, dict[str, Any]] = {}
+    for document in mine:
+        first.setdefault(document["id"], document)
+    assert set(first) == set(wanted)
+    for key in range(keys):
+        subject = f"{run} {key}"
+        in_order = [event["id"] for event in sent if event["subject"] == subject]
+        assert [i for i, document in first.items() if document["subject"] == subject] == in_order
+
+
+def test_a_task_goes_to_exactly_one(bus: Bus, uji: Actor, task: str) -> None:
+    waiting = [publish(uji, type=task, subject="one key") for _ in range(5)]
+    first = uji.subscribe(task)
+    second = uji.put_subscription(a_name(), task)
+    assert second.status_code == 409
+    assert task in second.json()["detail"]
+    assert ids(first.take(5)) == waiting
+    later = publish(uji, type=task)
+    assert ids(first.take(1)) == [later]
+    assert first.end() == 0
+    again = publish(uji, type=task)
+    successor = uji.subscribe(task)
+    received = ids(successor.take(1))
+    assert received == [again]
+    assert successor.end() == 0
+
+
+def test_what_an_ended_subscription_held_comes_to_the_next(uji: Actor, task: str) -> None:
+    subscribed = uji.subscribe(task)
+    sent = [publish(uji, type=task, subject="one key") for _ in range(4)]
+    eventually(lambda: depth(uji.bus.amqp_url, subscribed.queue) == 4)
+    assert ids(subscribed.take(1)) == sent[:1]
+    assert subscribed.end() == 3
+    successor = uji.subscribe(task)
+    received: list[str] = []
+    while not set(sent[1:]) <= set(received):
+        received += ids(successor.take(1))
+    assert successor.end() == 0
+
+
+def test_putting_it_again_finds_the_same(uji: Actor) -> None:
+    name = a_name()
+    made = uji.put_subscription(name, FREE, CITIZEN)
+    assert made.status_code == 201
+    assert made.json()["amqp_url"].startswith("amqp://")
+    same = uji.put_subscription(name, CITIZEN, FREE, CITIZEN)
+    assert same.status_code == 200
+    assert same.json()["amqp_url"] is None
+    assert same.json()["starts"] == made.json()["starts"]
+    for other in ({"ordered": True}, {"start": "beginning"}):
+        assert uji.put_subscription(name, FREE, CITIZEN, **other).status_code == 409
+    assert uji.put_subscription(name, FREE).status_code == 409
+    shown = uji.get(f"/v1/subscriptions/{name}").json()
+    assert (shown["name"], shown["types"]) == (name, [FREE, CITIZEN])
+    assert "amqp_url" not in shown or shown["amqp_url"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"types": []}, 422),
+        ({"types": ["#"]}, 422),
+        ({"types": ["*"]}, 422),
+        ({"types": ["id.go.uji.bebas"]}, 422),
+        ({"types": [FREE] * 101}, 422),
+        ({"types": [QUESTION]}, 422),
+        ({"types": [FREE, TASKS[0]]}, 422),
+        ({"types": ["id.go.uji.*", TASKS[0]]}, 422),
+        ({"types": ["id.go.uji.tak.ada.v1"]}, 422),
+        ({"types": [FREE], "start": "waiting"}, 422),
+        ({"types": [FREE], "start": "yesterday"}, 422),
+        ({"types": [FREE], "start": "2026-05-04T00:00:00"}, 422),
+        ({"types": [FREE], "more": 1}, 422),
+        ({"types": [FREE], "ordered": "perhaps"}, 422),
+        ({"types": [FOREIGN]}, 403),
+        ({"types": ["id.go.lain.*"]}, 403),
+        ({"types": ["id.go.*"]}, 403),
+        ({"types": ["id.go.lain.tak.ada.v1"]}, 403),
+    ],
+    ids=str,
+)
+def test_what_is_no_subscription(uji: Actor, body: dict[str, Any], status: int) -> None:
+    name = a_name()
+    answer = uji.call("PUT", f"/v1/subscriptions/{name}", json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert uji.get(f"/v1/subscriptions/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["X", "a_b", "-a", "a" * 64, "a.b", "a%0A", "%23"])
+def test_what_is_no_name(uji: Actor, name: str) -> None:
+    assert uji.put_subscription(name, FREE).status_code == 422
+
+
+def test_a_public_type_is_open_and_a_pattern_over_it_is_not(bus: Bus) -> None:
+    lain = bus.actor("lain")
+    assert lain.subscribe(FREE, active=False).end() == 0
+    assert lain.put_subscription(a_name(), CITIZEN).status_code == 403
+    assert lain.put_subscription(a_name(), "id.go.uji.bebas.*").status_code == 403
+
+
+def test_subscriptions_are_ones_own(bus: Bus, uji: Actor) -> None:
+    name = a_name()
+    assert uji.put_subscription(name, FREE).status_code == 201
+    lain = bus.actor("lain")
+    assert lain.get(f"/v1/subscriptions/{name}").status_code == 404
+    assert lain.delete(f"/v1/subscriptions/{name}").status_code == 404
+    assert lain.post(f"/v1/subscriptions/{name}/credentials").status_code == 404
+    for roles, status in (("publisher", 403), ("auditor", 200), ("admin", 200)):
+        by = bus.actor("uji", roles)
+        assert by.get(f"/v1/subscriptions/{name}").status_code == status
+        assert by.put_subscription(a_name(), FREE).status_code == 403
+        assert by.delete(f"/v1/subscriptions/{name}").status_code == 403
+
+    def listed(by: Actor) -> set[str]:
+        found, cursor = set(), ""
+        while True:
+            piece = by.get(f"/v1/subscriptions?limit=2{cursor}").json()
+            found |= {each["name"] for each in piece["items"]}
+            if piece["next"] is None:
+                return found
+            cursor = f"&cursor={piece['next']}"
+
+    assert name in listed(uji)
+    assert name not in listed(lain)
+    assert name in listed(bus.actor("nusabus", "auditor"))
+    assert bus.http.get(f"/v1/subscriptions/{name}").status_code == 401
+
+
+def test_an_end_says_what_was_held(bus: Bus, uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE)
+    for _ in range(3):
+        publish(uji)
+    eventually(lambda: depth(bus.amqp_url, subscribed.queue) == 3)
+    assert subscribed.end() == 3
+    assert uji.get(f"/v1/subscriptions/{subscribed.name}").status_code == 404
+    assert uji.delete(f"/v1/subscriptions/{subscribed.name}").status_code == 404
+    with pytest.raises(Exception, match="ACCESS_REFUSED|refused|login"):
+        subscribed.take(1, seconds=5)
+
+
+def test_renewed_credentials_replace_the_old_ones(uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE)
+    answer = uji.post(f"/v1/subscriptions/{subscribed.name}/credentials")
+    assert answer.status_code == 200
+    with pytest.raises(Exception, match="ACCESS_REFUSED|refused|login"):
+        subscribed.take(1, seconds=5)
+    event = publish(uji)
+    renewed = Subscribed(uji, subscribed.name, subscribed.queue, answer.json()["amqp_url"])
+    assert ids(renewed.take(1)) == [event]
+
+
+def test_a_revoked_grant_suspends_and_a_new_one_resumes_without_loss(bus: Bus) -> None:
+    uji, lain = bus.actor("uji"), bus.actor("lain")
+    place = bus.grant("uji", "subscribe", FOREIGN)
+    subscribed = uji.subscribe(FOREIGN)
+    before = publish(lain, type=FOREIGN)
+    assert ids(subscribed.take(1)) == [before]
+    bus.admin.delete(place)
+    subscribed.wait("suspended")
+    meanwhile = [publish(lain, type=FOREIGN, subject="one key") for _ in range(3)]
+    bus.grant("uji", "subscribe", FOREIGN)
+    subscribed.wait("active")
+    after = publish(lain, type=FOREIGN, subject="one key")
+    received: list[str] = []
+    while after not in received:
+        received += ids(subscribed.take(1))
+    unique = list(dict.fromkeys(each for each in received if each != before))
+    assert unique == [*meanwhile, after]
+
+
+def test_nothing_is_delivered_while_suspended(bus: Bus) -> None:
+    uji, lain = bus.actor("uji"), bus.actor("lain")
+    pattern = "id.go.lain.bebas.*"
+    place = bus.grant("uji", "subscribe", pattern)
+    subscribed = uji.subscribe(pattern)
+    bus.admin.delete(place)
+    subscribed.wait("suspended")
+    publish(lain, type=FOREIGN)
+    witness = lain.subscribe(FOREIGN, start="beginning")
+    eventually(lambda: depth(bus.amqp_url, witness.queue) > 0)
+    assert depth(bus.amqp_url, subscribed.queue) == 0
+    assert subscribed.end() == 0
+
+
+def test_an_ordered_queue_serves_one_reader_at_a_time(bus: Bus, uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE, ordered=True)
+    for _ in range(4):
+        publish(uji)
+
+    async def two_readers() -> list[int]:
+        counts = [0, 0]
+        async with (
+            await aio_pika.connect(subscribed.url) as one,
+            await aio_pika.connect(subscribed.url) as two,
+        ):
+            for number, connection in enumerate((one, two)):
+                channel = await connection.channel()
+                await channel.set_qos(prefetch_count=1)
+                queue = await channel.get_queue(subscribed.queue, ensure=False)
+
+                async def seen(message: Any, number: int = number) -> None:
+                    counts[number] += 1
+                    await message.ack()
+
+                await queue.consume(seen)
+            async with asyncio.timeout(30):
+                while sum(counts) < 4:
+                    await asyncio.sleep(0.01)
+        return counts
+
+    assert asyncio.run(two_readers()) == [4, 0]
