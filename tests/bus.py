@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ class Bus:
         return query(self.database_url, statement, *arguments)
 
     def actor(self, organisation: str, *roles: str) -> "Actor":
-        """A client of an organisation, the same one each time; publisher and subscriber if unsaid."""
+        """A client, the same one each time; it publishes and subscribes if nothing is said."""
         key = (organisation, *(roles or ("publisher", "subscriber")))
         if key not in self._actors:
             body = {"organisation": organisation, "title": "A test's", "roles": key[1:]}
@@ -215,6 +215,10 @@ class Subscribed:
         """The next messages, acknowledged. Fails when they do not come."""
         return asyncio.run(receive(self.url, self.queue, count, seconds))
 
+    def take_until(self, enough: Callable[[set[str]], bool], seconds: float = 90) -> list[Received]:
+        """The next messages, acknowledged, until the ids of all of them are enough."""
+        return asyncio.run(receive(self.url, self.queue, None, seconds, enough))
+
     def end(self) -> int:
         """Delete it; how much it still held."""
         answer = self.by.delete(f"/v1/subscriptions/{self.name}")
@@ -223,23 +227,31 @@ class Subscribed:
         return held
 
 
-async def receive(url: str, queue: str, count: int, seconds: float = 60) -> list[Received]:
-    """Take exactly `count` messages from a queue, in the order in which they come."""
+async def receive(
+    url: str,
+    queue: str,
+    count: int | None,
+    seconds: float,
+    enough: Callable[[set[str]], bool] = lambda _: False,
+) -> list[Received]:
+    """Take exactly `count` messages from a queue, or until there is enough, as they come."""
     found: list[Received] = []
+    ids: set[str] = set()
     try:
         async with asyncio.timeout(seconds), await aio_pika.connect(url) as connection:
             channel = await connection.channel()
+            await channel.set_qos(prefetch_count=min(count or 200, 200))
             reading = await channel.get_queue(queue, ensure=False)
-            while len(found) < count:
-                message = await reading.get(no_ack=True, fail=False)
-                if message is None:
-                    await asyncio.sleep(0.02)
-                    continue
-                found.append(
-                    Received(
+            async with reading.iterator() as messages:
+                async for message in messages:
+                    await message.ack()
+                    received = Received(
                         message.body, message.headers, message.message_id, message.content_type
                     )
-                )
+                    found.append(received)
+                    ids.add(str(message.message_id))
+                    if len(found) == count or (count is None and enough(ids)):
+                        break
     except TimeoutError:
         raise AssertionError(f"{len(found)} of {count} messages came to {queue}") from None
     return found

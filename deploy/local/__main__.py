@@ -64,6 +64,7 @@ async def _work(stack: Stack, once: bool) -> None:
     watch = asyncio.create_task(supervise(stack.charges(), console.print))
     try:
         await demo.run(stack.url, operator, stack.run)
+        demo.say_how_to_go_on(stack.url, stack.run)
         console.print(f"Logs are in {RUN}/log. Ctrl-C ends it all.")
         await watch
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from deploy.local.demo_queues import provide_queues, renew
 from deploy.local.demo_scenarios import HAPPENINGS, NISN, Happening
 from deploy.local.demo_tally import Tally
 
+ENV = "demo.env"
 SILENCE = 15.0  # seconds without any delivery until what is missing counts as missing
 FAILURES = (Problem, OutcomeUnknown, httpx.HTTPError, AMQPError, OSError)
 
@@ -35,21 +37,35 @@ WATCH = ".venv/bin/python -m deploy.local.demo_watch dukcapil kependudukan\n"
 
 
 async def run(url: str, operator: Credentials, folder: Path) -> bool:
-    """Set up, publish, receive, print the table and how to go on; `folder` gets `demo.env`.
+    """Set up, publish, receive, print the table; `folder` gets `demo.env`.
 
     True when every receiver got every event; a failure is printed, never raised.
     """
     console = Console(highlight=False)
-    env = folder / "demo.env"
     try:
-        tally = await perform(url, operator, env, console)
+        tally = await perform(url, operator, folder / ENV, console)
     except FAILURES as error:
         console.print(f"The demo's events did not get through: {error!r}", style="bold red")
         return False
     console.print(tally.table(), tally.summary())
-    if tally.complete:
-        _say_how_to_go_on(url, _short(env), console)
     return tally.complete
+
+
+def say_how_to_go_on(url: str, folder: Path) -> None:
+    """Print where everything is, and the lines that publish and receive the next event."""
+    console = Console(highlight=False)
+    env = folder / ENV
+    if env.is_relative_to(Path.cwd()):
+        env = env.relative_to(Path.cwd())
+
+    def say(text: str, style: str = "") -> None:
+        console.print(text, style=style, markup=False, soft_wrap=True)
+
+    say(f"\nThe gateway: {url} (its API: {url}/docs). Everybody's credentials: {env}")
+    say("\nPublish the next event:", "bold")
+    say(PUBLISH.format(env=shlex.quote(str(env))))
+    say("Watch Dukcapil's queue meanwhile:", "bold")
+    say(WATCH)
 
 
 async def perform(url: str, operator: Credentials, file: Path, console: Console) -> Tally:
@@ -100,19 +116,3 @@ def _event(happening: Happening, id: str) -> dict[str, Any]:
     if happening.partitionkey is not None:
         event["partitionkey"] = happening.partitionkey
     return event
-
-
-def _say_how_to_go_on(url: str, env: Path, console: Console) -> None:
-    def say(text: str, style: str = "") -> None:
-        console.print(text, style=style, markup=False, soft_wrap=True)
-
-    say(f"\nThe gateway: {url} (its API: {url}/docs). Everybody's credentials: {env}")
-    say("\nPublish the next event:", "bold")
-    say(PUBLISH.format(env=env))
-    say("Watch Dukcapil's queue meanwhile:", "bold")
-    say(WATCH)
-
-
-def _short(path: Path) -> Path:
-    """The path as seen from here, where that is shorter."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

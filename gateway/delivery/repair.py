@@ -126,10 +126,10 @@ class Reconciler:
 
     async def _mend(self, subscription: Subscription, seen: _Seen) -> bool:
         """Put right what is wrong with one subscription; True if it is active and sound."""
-        if await self._keep_right(subscription):
-            return False
         queue = names.queue(*subscription.key)
         state, keys = seen.queues.get(queue), seen.keys(subscription)
+        if await self._keep_right(subscription, keys):
+            return False
         if subscription.state is State.SUSPENDED:
             await self._unbind(subscription, keys)
             return False
@@ -173,7 +173,7 @@ class Reconciler:
         if begun:
             log().warning("subscription.repaired", why=why, **_named(subscription))
 
-    async def _keep_right(self, subscription: Subscription) -> bool:
+    async def _keep_right(self, subscription: Subscription, keys: set[str]) -> bool:
         """Suspend who lost the right to its types, resume who has it again; True if changed."""
         permitted = all(
             may_receive(
@@ -184,6 +184,8 @@ class Reconciler:
         suspended = subscription.state is State.SUSPENDED
         if permitted is not suspended:
             return False
+        if not permitted:  # first, so that who is shown as suspended gets nothing any more
+            await self._unbind(subscription, keys)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await register.suspend(session, subscription, suspended=not permitted)
         log().warning("subscription.suspended", on=not permitted, **_named(subscription))

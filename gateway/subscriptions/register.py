@@ -147,14 +147,20 @@ async def set_password_hash(
 
 
 async def suspend(session: AsyncSession, subscription: Subscription, *, suspended: bool) -> None:
-    """Stop a subscription that lost its right, or let it catch up once it has it again."""
+    """Stop a subscription that lost its right, or let it catch up once it has it again.
+
+    Who was catching up goes on from the place it had reached: after the loss of its queue that
+    lies before `routed`.
+    """
     row = await session.get(SubscriptionRow, subscription.key, with_for_update=True)
     if row is None or row.generation != subscription.generation:
         return
     row.state = (State.SUSPENDED if suspended else State.CATCHING_UP).value
     row.generation += 1
     for place in (await session.execute(_places(subscription))).scalars():
-        place.joined, place.position = False, place.routed
+        place.joined = False
+        if subscription.state is State.ACTIVE:
+            place.position = place.routed
 
 
 async def _keep_served(session: AsyncSession, types: Sequence[str], ended: Places) -> None:

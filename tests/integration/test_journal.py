@@ -224,8 +224,11 @@ async def test_who_gave_up_before_the_commit_is_not_stored(journal: Journal) -> 
 async def until_waiting(connection: asyncpg.Connection) -> None:
     """Until an append waits for a lock that this connection holds."""
     async with asyncio.timeout(10):
-        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.01)
+        waiting = 0
+        while not waiting:
+            waiting = await connection.fetchval(
+                "SELECT count(*) FROM pg_locks, pg_sleep(0.01) WHERE NOT granted"
+            )
 
 
 async def test_a_closed_writer_leaves_nobody_waiting(journal: Journal) -> None:

@@ -59,7 +59,8 @@ def test_an_event_arrives_as_it_was_sent(uji: Actor) -> None:
     assert document["recordedtime"] == receipt["recordedtime"]
     assert document["sequence"] == f"{receipt['shard']:02}-{receipt['sequence']:016}"
     attributes = {f"ce-{name}": str(v) for name, v in document.items() if name != "data"}
-    assert found.headers == attributes
+    headers = {name: v for name, v in found.headers.items() if name.startswith("ce-")}
+    assert headers == attributes
     assert document["dataclassification"] == "public"
 
 
@@ -114,7 +115,9 @@ def test_nothing_is_missing_at_the_seam(bus: Bus) -> None:
 
     def batch(size: int) -> None:
         events = [
-            a_document(source=f"/uji/{run}", subject=f"{run} {(len(sent) + n) % keys}", data={"n": n})
+            a_document(
+                source=f"/uji/{run}", subject=f"{run} {(len(sent) + n) % keys}", data={"n": n}
+            )
             for n in range(size)
         ]
         assert publisher.publish_batch(events).json()["accepted"] == size
@@ -124,7 +127,7 @@ def test_nothing_is_missing_at_the_seam(bus: Bus) -> None:
         while not done.is_set():
             batch(5)
 
-    for _ in range(6):
+    for _ in range(5):
         batch(500)
     live = threading.Thread(target=keep_publishing)
     live.start()
@@ -135,10 +138,8 @@ def test_nothing_is_missing_at_the_seam(bus: Bus) -> None:
         live.join()
     batch(50)
     wanted = [event["id"] for event in sent]
-    assert len(wanted) > 3050
-    found: list[Any] = []
-    while not set(wanted) <= {each.document["id"] for each in found}:
-        found += subscribed.take(1)
+    assert len(wanted) > 2550
+    found = subscribed.take_until(lambda ids: set(wanted) <= ids)
     mine = [each.document for each in found if each.document["source"] == f"/uji/{run}"]
     first: dict[str, dict[str, Any]] = {}
     for document in mine:
@@ -162,8 +163,8 @@ def test_a_task_goes_to_exactly_one(bus: Bus, uji: Actor, task: str) -> None:
     assert first.end() == 0
     again = publish(uji, type=task)
     successor = uji.subscribe(task)
-    received = ids(successor.take(1))
-    assert received == [again]
+    received = ids(successor.take_until(lambda ids: again in ids))
+    assert set(received) <= {later, again}  # what was confirmed a moment ago may come once more
     assert successor.end() == 0
 
 
@@ -174,9 +175,7 @@ def test_what_an_ended_subscription_held_comes_to_the_next(uji: Actor, task: str
     assert ids(subscribed.take(1)) == sent[:1]
     assert subscribed.end() == 3
     successor = uji.subscribe(task)
-    received: list[str] = []
-    while not set(sent[1:]) <= set(received):
-        received += ids(successor.take(1))
+    successor.take_until(lambda ids: set(sent[1:]) <= ids)
     assert successor.end() == 0
 
 
@@ -277,7 +276,7 @@ def test_an_end_says_what_was_held(bus: Bus, uji: Actor) -> None:
     assert subscribed.end() == 3
     assert uji.get(f"/v1/subscriptions/{subscribed.name}").status_code == 404
     assert uji.delete(f"/v1/subscriptions/{subscribed.name}").status_code == 404
-    with pytest.raises(Exception, match="ACCESS_REFUSED|refused|login"):
+    with pytest.raises(Exception, match=r"ACCESS_REFUSED"):
         subscribed.take(1, seconds=5)
 
 
@@ -285,7 +284,7 @@ def test_renewed_credentials_replace_the_old_ones(uji: Actor) -> None:
     subscribed = uji.subscribe(FREE)
     answer = uji.post(f"/v1/subscriptions/{subscribed.name}/credentials")
     assert answer.status_code == 200
-    with pytest.raises(Exception, match="ACCESS_REFUSED|refused|login"):
+    with pytest.raises(Exception, match=r"ACCESS_REFUSED"):
         subscribed.take(1, seconds=5)
     event = publish(uji)
     renewed = Subscribed(uji, subscribed.name, subscribed.queue, answer.json()["amqp_url"])
@@ -304,9 +303,7 @@ def test_a_revoked_grant_suspends_and_a_new_one_resumes_without_loss(bus: Bus) -
     bus.grant("uji", "subscribe", FOREIGN)
     subscribed.wait("active")
     after = publish(lain, type=FOREIGN, subject="one key")
-    received: list[str] = []
-    while after not in received:
-        received += ids(subscribed.take(1))
+    received = ids(subscribed.take_until(lambda ids: after in ids))
     unique = list(dict.fromkeys(each for each in received if each != before))
     assert unique == [*meanwhile, after]
 
@@ -331,7 +328,7 @@ def test_an_ordered_queue_serves_one_reader_at_a_time(bus: Bus, uji: Actor) -> N
         publish(uji)
 
     async def two_readers() -> list[int]:
-        counts = [0, 0]
+        counts, served = [0, 0], asyncio.Event()
         async with (
             await aio_pika.connect(subscribed.url) as one,
             await aio_pika.connect(subscribed.url) as two,
@@ -344,11 +341,12 @@ def test_an_ordered_queue_serves_one_reader_at_a_time(bus: Bus, uji: Actor) -> N
                 async def seen(message: Any, number: int = number) -> None:
                     counts[number] += 1
                     await message.ack()
+                    if sum(counts) == 4:
+                        served.set()
 
                 await queue.consume(seen)
             async with asyncio.timeout(30):
-                while sum(counts) < 4:
-                    await asyncio.sleep(0.01)
+                await served.wait()
         return counts
 
     assert asyncio.run(two_readers()) == [4, 0]
