@@ -100,7 +100,7 @@ class Database:
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise DatabaseUnavailable(_AWAY) from error
         except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error.orig, OUTAGES):
+            if error.connection_invalidated or isinstance(error.driver_exception, OUTAGES):
                 raise DatabaseUnavailable(_AWAY) from error
             raise
         except OUTAGES as error:

@@ -5,8 +5,9 @@ Source of the rules: CloudEvents specification 1.0.2, context attributes.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from typing import cast
+
+import msgspec
 
 AttributeValue = str | int | bool
 
@@ -16,9 +17,8 @@ _NOT_IDENTITY = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Event:
-    """What a ministry says happened.
+class Event(msgspec.Struct, frozen=True, dict=True):
+    """What a ministry says happened. A Struct, as one is made for every event at every stage.
 
     `attributes` holds every context attribute except specversion, id, source, type and subject,
     by its JSON type. `data` is the payload as received: JSON text, or arbitrary bytes when
@@ -29,7 +29,7 @@ class Event:
     source: str
     type: str
     subject: str | None = None
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeValue] = {}
     data: bytes | None = None
     binary: bool = False
 
@@ -41,23 +41,32 @@ class Event:
             return str(key)
         return self.id if self.subject is None else f"{self.source}\n{self.subject}"
 
-    @cached_property
+    @property
     def identity(self) -> bytes:
         """16 bytes that stand for (source, id), of the same size however long those are."""
-        return identity_of(self.source, self.id)
+        kept = self.__dict__
+        if "identity" not in kept:
+            kept["identity"] = identity_of(self.source, self.id)
+        return cast(bytes, kept["identity"])
 
-    @cached_property
+    @property
     def digest(self) -> bytes:
         """SHA-256 over all that the publisher said, alike for every CloudEvents mode it used."""
-        parts = [self.id, self.source, self.type, self.subject or ""]
-        for name in sorted(self.attributes):
-            if name not in _NOT_IDENTITY:
-                value = self.attributes[name]
-                parts += (name, value if type(value) is str else attribute_text(value))
-        # No attribute holds a control character, so the line breaks and the kind keep them apart.
-        kind = "\0none" if self.data is None else "\0bytes" if self.binary else "\0json"
-        parts.append(kind)
-        return hashlib.sha256("\n".join(parts).encode() + (self.data or b"")).digest()
+        kept = self.__dict__
+        if "digest" not in kept:
+            kept["digest"] = _digest(self)
+        return cast(bytes, kept["digest"])
+
+
+def _digest(event: Event) -> bytes:
+    parts = [event.id, event.source, event.type, event.subject or ""]
+    for name in sorted(event.attributes):
+        if name not in _NOT_IDENTITY:
+            value = event.attributes[name]
+            parts += (name, value if type(value) is str else attribute_text(value))
+    # No attribute holds a control character, so the line breaks and the kind keep them apart.
+    parts.append("\0none" if event.data is None else "\0bytes" if event.binary else "\0json")
+    return hashlib.sha256("\n".join(parts).encode() + (event.data or b"")).digest()
 
 
 def attribute_text(value: AttributeValue) -> str:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gateway.amqp import Outgoing
 from gateway.contracts import Classification, Contract, Pattern, Submission
 from gateway.contracts.admission import DIALECT
@@ -47,7 +49,7 @@ def a_name() -> str:
 def an_event(**changes: Any) -> Event:
     """An event of any object."""
     event = Event(an_id(), "/uji", FREE, "s1", {"datacontenttype": "application/json"}, b'{"n":1}')
-    return replace(event, **changes)
+    return msgspec.structs.replace(event, **changes)
 
 
 def a_candidate(**changes: Any) -> Candidate:

@@ -167,8 +167,12 @@ class Reconciler:
 
     async def _begin_again(self, subscription: Subscription, why: str, *, emptied: bool) -> None:
         """Make the queue, then catch up: whoever joins must find it there."""
-        await provide(subscription, self._broker, self._management)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            present = await register.find(session, *subscription.key)
+            if present is None:
+                return
+            # With the password as it is now: it may have been renewed since the look began.
+            await provide(present, self._broker, self._management)
             begun = await progress.repair(session, subscription, emptied=emptied)
         if begun:
             log().warning("subscription.repaired", why=why, **_named(subscription))

@@ -134,7 +134,8 @@ class Subscribing:
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await register.set_password_hash(session, subscription, renewed.password_hash)
             starts = await register.starts(session, subscription)
-        await provide(renewed, self._broker, self._management)
+            # Before the commit: whoever repairs the queue makes its user under the same lock.
+            await provide(renewed, self._broker, self._management)
         return Granted(renewed, starts, password, False)
 
     async def show(self, organisation: str, name: str) -> Granted:

@@ -1,6 +1,5 @@
 """`GET /v1/events`: look up an event, and where it stands."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,9 +14,9 @@ from gateway.delivery import may_receive
 from gateway.event import identity_of
 from gateway.http.deps import Caller
 from gateway.http.parts import ApiParts, ApiPartsHere
-from gateway.http.times import rfc3339
 from gateway.identity import Client, Role
 from gateway.journal import Entry, sequence_text
+from gateway.times import rfc3339
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 JSON = "application/json"
@@ -80,7 +79,11 @@ async def _visible(entry: Entry | None, by: Client, parts: ApiParts) -> Response
 
 def _event(entry: Entry, by: Client, parts: ApiParts) -> bytes:
     """The event as its subscribers get it; without its data for who may only know that it was."""
-    event = entry.event if _may_read(entry, by, parts) else replace(entry.event, data=None)
+    event = (
+        entry.event
+        if _may_read(entry, by, parts)
+        else msgspec.structs.replace(entry.event, data=None)
+    )
     contract = parts.catalogue.contract(event.type)
     return message.body(
         event,

@@ -20,12 +20,12 @@ from gateway.event import Event
 from gateway.http import problems
 from gateway.http.deps import authenticate
 from gateway.http.parts import ApiParts
-from gateway.http.times import rfc3339
 from gateway.identity import Client, Role
 from gateway.intake import Batch, Limits, Receipt, parse_request
 from gateway.journal import Refusal
 from gateway.masking import mask
 from gateway.telemetry import METRICS, log
+from gateway.times import rfc3339
 
 ACCEPTED = Counter("nusabus_events_accepted", "Events answered with a receipt", registry=METRICS)
 REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)

@@ -1,8 +1,9 @@
 """Accept or refuse events."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from gateway import jsontext
 from gateway.contracts import Catalogue, Judge, Pattern
@@ -23,8 +24,7 @@ from gateway.journal import Candidate, Place, Writer
 from gateway.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What a publisher gets: the event is stored durably at this place."""
 
     id: str

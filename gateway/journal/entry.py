@@ -1,13 +1,13 @@
-"""What stands in the journal, as values."""
+"""What stands in the journal, as values. Structs, as they are made for every event."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from gateway.event import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where an event stands: a gapless number in a shard, and when it was recorded (UTC).
 
     `digest` is that of the event stored there; `duplicate` says that it stood there already.
@@ -20,8 +20,7 @@ class Place:
     duplicate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """An event that was judged valid, with who sent it and the contract version that judged."""
 
     event: Event
@@ -29,8 +28,7 @@ class Candidate:
     contract_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event at its place."""
 
     shard: int
@@ -45,8 +43,7 @@ class Entry:
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """A place to read on from: everything up to `sequence` is done with.
 
     `recorded` is a time that no later entry of the shard lies before; knowing it spares the older

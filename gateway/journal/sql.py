@@ -64,13 +64,14 @@ CREATE TABLE journal_relay (
 );
 """
 
+# Five arrays and not one for each column, as the driver's work grows with their number: `p_fixed`
+# is the identity (16 bytes), the digest (32) and whether the data are binary (1); `p_head` has id,
+# source, type, subject, client and contract version, a line each: none may hold a line break.
 # Rows with ord 0 tell, per shard, the number below the first new one; rows with ord n, that input n
 # was stored before. New inputs take the numbers of their shard in the order of the input.
 APPEND_FUNCTION = """
 CREATE FUNCTION journal_append(
-    p_shard smallint[], p_identity bytea[], p_digest bytea[], p_source text[], p_id text[],
-    p_type text[], p_subject text[], p_attributes text[], p_data bytea[], p_binary boolean[],
-    p_client text[], p_contract_version integer[]
+    p_shard smallint[], p_fixed bytea[], p_head text[], p_attributes text[], p_data bytea[]
 ) RETURNS TABLE (r_ord integer, r_shard smallint, r_sequence bigint, r_recorded timestamptz,
                  r_digest bytea)
 LANGUAGE plpgsql AS $$
@@ -84,15 +85,21 @@ BEGIN
     RETURN QUERY
     WITH known AS MATERIALIZED (
         SELECT u.ord::integer AS ord, x.shard, x.sequence, x.recorded, x.digest
-        FROM unnest(p_identity) WITH ORDINALITY AS u(identity, ord)
-        JOIN journal_identity x ON x.identity = u.identity
+        FROM unnest(p_fixed) WITH ORDINALITY AS u(fixed, ord)
+        JOIN journal_identity x ON x.identity = substr(u.fixed, 1, 16)
     ), fresh AS MATERIALIZED (
-        SELECT u.*, greatest(s.recorded, v_now) AS recorded,
+        SELECT u.shard, u.ord, u.attributes, u.data,
+               substr(u.fixed, 1, 16) AS identity, substr(u.fixed, 17, 32) AS digest,
+               get_byte(u.fixed, 48) = 1 AS is_binary,
+               split_part(u.head, E'\n', 1) AS id, split_part(u.head, E'\n', 2) AS source,
+               split_part(u.head, E'\n', 3) AS type,
+               nullif(split_part(u.head, E'\n', 4), '') AS subject,
+               split_part(u.head, E'\n', 5) AS client,
+               split_part(u.head, E'\n', 6)::integer AS contract_version,
+               greatest(s.recorded, v_now) AS recorded,
                s.last + row_number() OVER (PARTITION BY u.shard ORDER BY u.ord) AS sequence
-        FROM unnest(p_shard, p_identity, p_digest, p_source, p_id, p_type, p_subject,
-                    p_attributes, p_data, p_binary, p_client, p_contract_version)
-             WITH ORDINALITY AS u(shard, identity, digest, source, id, type, subject,
-                                  attributes, data, is_binary, client, contract_version, ord)
+        FROM unnest(p_shard, p_fixed, p_head, p_attributes, p_data)
+             WITH ORDINALITY AS u(shard, fixed, head, attributes, data, ord)
         JOIN journal_shard s ON s.shard = u.shard
         WHERE NOT EXISTS (SELECT FROM known k WHERE k.ord = u.ord)
     ), identities AS (
@@ -128,7 +135,7 @@ MAKE_LEADS = (
 
 APPEND = (
     "SELECT r_ord, r_shard, r_sequence, r_recorded, r_digest "
-    "FROM journal_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    "FROM journal_append($1, $2, $3, $4, $5)"
 )
 
 HEADS = "SELECT shard, last, recorded FROM journal_shard ORDER BY shard"

@@ -209,21 +209,16 @@ def _again(place: Place) -> Place:
     return Place(place.shard, place.sequence, place.recorded, place.digest, True)
 
 
-def _row(candidate: Candidate, shards: int) -> tuple[Any, ...]:
+def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes | None]:
+    """What sql.APPEND_FUNCTION takes of an event."""
     event = candidate.event
     return (
         zlib.crc32(event.ordering_key.encode()) % shards,
-        event.identity,
-        event.digest,
-        event.source,
-        event.id,
-        event.type,
-        event.subject,
+        event.identity + event.digest + (b"\1" if event.binary else b"\0"),
+        f"{event.id}\n{event.source}\n{event.type}\n{event.subject or ''}\n"
+        f"{candidate.client}\n{candidate.contract_version}",
         _encode(event.attributes).decode(),
         event.data,
-        event.binary,
-        candidate.client,
-        candidate.contract_version,
     )
 
 
@@ -243,6 +238,6 @@ def _places(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Pla
             sequence, recorded = base[row[0]]
             sequence += 1
             base[row[0]] = (sequence, recorded)
-            place = Place(row[0], sequence, recorded, row[2], False)
+            place = Place(row[0], sequence, recorded, row[1][16:48], False)
         places.append(place)
     return places

@@ -4,13 +4,14 @@ from gateway.amqp import Outgoing, message
 from gateway.journal import Entry, sequence_text
 from gateway.relay.routes import Route
 from gateway.relay.window import Ticket
+from gateway.times import rfc3339
 
 
 def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Outgoing:
     """The message that carries an entry."""
     event = entry.event
     sequence = sequence_text(entry.shard, entry.sequence)
-    recorded = rfc3339(entry)
+    recorded = rfc3339(entry.recorded)
     return Outgoing(
         route.exchange,
         routing_key,
@@ -21,8 +22,3 @@ def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Ou
         message.headers(event, sequence, recorded, route.classification),
         ticket,
     )
-
-
-def rfc3339(entry: Entry) -> str:
-    """When an entry was recorded, as RFC 3339 in UTC."""
-    return f"{entry.recorded.replace(tzinfo=None).isoformat()}Z"

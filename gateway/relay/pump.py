@@ -38,6 +38,7 @@ class Pump:
         self.heads = asyncio.Event()
         self.ended = asyncio.Event()
         self._read = lead.reached
+        self._head = lead.reached.sequence
         self._lane = lane
         self._reader = reader
         self._database = database
@@ -60,6 +61,7 @@ class Pump:
 
     def new_head(self, sequence: int) -> bool:
         """The shard now reaches up to here; True if that is further than was read."""
+        self._head = sequence
         if sequence > self._read.sequence:
             self.heads.set()
             return True
@@ -107,6 +109,8 @@ class Pump:
                 await _either(self.window.changed, 0.1)
             return True
         self.heads.clear()
+        if self._read.sequence >= self._head:
+            return False
         entries = await self._reader.after(self.lead.shard, self._read, limit=room)
         for entry in entries:
             self._take_in(entry)

@@ -5,10 +5,12 @@ The wire form is written here anew, so that what arrives can be held against wha
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from gateway.event import Event
 from tests.faults.ledger import Kind

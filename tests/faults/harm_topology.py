@@ -4,13 +4,13 @@ import asyncio
 import json
 import shutil
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import httpx
+from msgspec.structs import replace
 
 from gateway.event import Event
 from tests.faults.children import carry_out
