@@ -5,9 +5,12 @@ import sys
 from typing import Any
 
 import structlog
+import structlog.tracebacks
 from prometheus_client import CollectorRegistry
 
 METRICS = CollectorRegistry(auto_describe=True)
+# Local variables hold the data of events and the tokens of clients.
+_TRACEBACK = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def log() -> Any:
@@ -23,7 +26,7 @@ def configure(process: str, level: str = "info") -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(_TRACEBACK),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -45,7 +45,8 @@ async def run(url: str, operator: Credentials, folder: Path) -> bool:
     try:
         tally = await perform(url, operator, folder / ENV, console)
     except FAILURES as error:
-        console.print(f"The demo's events did not get through: {error!r}", style="bold red")
+        text = f"The demo's events did not get through: {error!r}"
+        console.print(text, style="bold red", markup=False)
         return False
     console.print(tally.table(), tally.summary())
     return tally.complete

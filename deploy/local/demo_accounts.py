@@ -41,7 +41,7 @@ async def open_accounts(url: str, operator: Credentials, env: DemoEnv) -> AsyncI
             return await stack.enter_async_context(bus)
 
         admin = Administration(await connect(operator))
-        names = sorted(folder.name for folder in SCHEMAS.iterdir())
+        names = sorted(file.parent.name for file in SCHEMAS.glob("*/organisation.json"))
         joined = await asyncio.gather(*(_join(name, env, admin, connect) for name in names))
         yield Accounts(admin, dict(zip(names, joined, strict=True)))
 

@@ -1,6 +1,7 @@
 """The receiving side: each queue read over AMQP by its own broker user."""
 
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -36,6 +37,8 @@ async def open_inboxes(
     queues: Iterable[Queue], receive: Receive, renew: Renew
 ) -> AsyncIterator[None]:
     """Have every queue read. What came is acknowledged after `receive`."""
+    # A refused connection is tried with another password, and what stays refused is raised.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
     async with AsyncExitStack() as stack:
         for queue in queues:
             connection = await _connect(queue, renew)

@@ -96,9 +96,9 @@ class Tally:
         text = Text(f"{len(self.sent)} events, {deliveries} of {expected} deliveries")
         if found:
             middle, slowest = statistics.median(found) * 1000, max(found) * 1000
-            text.append(f"; from POST to the last receiver {middle:.0f} ms, {slowest:.0f} at most")
+            text.append(f", median {middle:.0f} ms, at most {slowest:.0f} ms")
         if self.older:
-            text.append(f"; {self.older} more were waiting from before")
+            text.append(f"; {self.older} more had been waiting")
         for each in self.sent.values():
             for interest in each.missing:
                 text.append(f"\nmissing: {each.happening.short} at {interest}", "bold red")

@@ -39,6 +39,6 @@ def a_round(seed: int, number: int, names: Sequence[str]) -> list[str]:
     return order
 
 
-def choices(seed: int, number: int, name: str) -> Harm:
-    """What a fault may choose freely, decided by seed and round."""
-    return Harm(Random(f"{seed} {number} {name}"))
+def choices(seed: int, shots: int) -> Harm:
+    """What a fault may choose freely, decided by the seed and how many there were before."""
+    return Harm(Random(f"{seed} choices {shots}"))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import signal
 import time
 from functools import partial
 from pathlib import Path
@@ -77,7 +78,10 @@ async def fill_queue(world: World, stage: Stage, harm: Harm) -> str:
 
 
 async def add_contract(world: World, stage: Stage, harm: Harm) -> str:
-    """A contract is registered, and its first event sent at once to a pattern that covers it."""
+    """A contract is registered and its first event sent at once, to a pattern that covers it.
+
+    The relays miss the registration: they stand still until the event is accepted.
+    """
     type = f"id.go.lkpp.uji.fakta-{harm.random.randrange(1 << 30)}.v1"
     event = replace(new_event(LKPP[0], "/lkpp/uji", type, uuid4(), None), type=type)
     with TemporaryDirectory() as folder:
@@ -86,10 +90,19 @@ async def add_contract(world: World, stage: Stage, harm: Harm) -> str:
             carry_out("contracts", folder, folder=Path(folder), own=world.environment)
         )
         try:
+            await world.until(partial(_registered, world, type), "it was not registered")
+            for relay in world.relays:
+                relay.signal(signal.SIGSTOP)
             tries = await _publish(world, event)
         finally:
+            for relay in world.relays:
+                relay.signal(signal.SIGCONT)
             await registering
     return f"{type} was accepted at attempt {tries}"
+
+
+async def _registered(world: World, type: str) -> bool:
+    return bool(await world.query("SELECT 1 FROM contracts WHERE type = $1", type))
 
 
 async def _seen_to_return(world: World, before: int) -> bool:

@@ -73,6 +73,17 @@ async def run(
 
 async def _play(world: World, scenario: Scenario, seen: Observed, say: Say) -> None:
     stage = Stage(world, scenario.seed)
+    try:
+        await _let_flow(world, stage, scenario, seen, say)
+    finally:
+        await stage.leave()
+    say(world, "judging")
+    await _observe(world, seen)
+
+
+async def _let_flow(
+    world: World, stage: Stage, scenario: Scenario, seen: Observed, say: Say
+) -> None:
     stage.publish()
     await stage.subscribe(late=False)
     await world.until(lambda: _flows(world, stage), "no events arrived")
@@ -82,9 +93,6 @@ async def _play(world: World, scenario: Scenario, seen: Observed, say: Say) -> N
         world.ledger.surprises.append("a publisher got no last answer")
     say(world, "waiting until all is quiet")
     seen.settled = await _settle(world, stage, scenario.patience)
-    await stage.leave()
-    say(world, "judging")
-    await _observe(world, seen)
 
 
 async def _do_harm(world: World, stage: Stage, scenario: Scenario, say: Say) -> Sequence[str]:
@@ -99,9 +107,8 @@ async def _do_harm(world: World, stage: Stage, scenario: Scenario, say: Say) -> 
                 say(world, "subscribing late")
                 await stage.subscribe(late=True)
             say(world, name)
-            world.ledger.shots.append(
-                await _shoot(world, stage, name, choices(scenario.seed, number, name), scenario)
-            )
+            harm = choices(scenario.seed, len(world.ledger.shots))
+            world.ledger.shots.append(await _shoot(world, stage, name, harm, scenario))
         number += 1
     return planned
 

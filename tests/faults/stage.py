@@ -92,7 +92,10 @@ class Stage:
         return not waiting
 
     async def leave(self) -> None:
-        """Let all subscribers go."""
+        """Let all subscribers go, and publishers that are left."""
+        for task in self._publishing:
+            task.cancel()
+        await asyncio.gather(*self._publishing, return_exceptions=True)
         await asyncio.gather(*(each.stop() for each in self.subscribers.values()))
 
     async def _make(self, wish: Wish) -> None:

@@ -9,7 +9,17 @@ import aio_pika
 import httpx
 import pytest
 
-from tests.builders import CITIZEN, FOREIGN, FREE, QUESTION, TASKS, a_document, a_name, an_id
+from tests.builders import (
+    CITIZEN,
+    FOREIGN,
+    FREE,
+    QUESTION,
+    TASKS,
+    a_citizen,
+    a_document,
+    a_name,
+    an_id,
+)
 from tests.bus import Actor, Bus, Subscribed, depth
 from tests.waiting import eventually
 
@@ -89,21 +99,22 @@ def test_a_duplicate_is_not_delivered_again(uji: Actor) -> None:
 
 
 def test_start_now_beginning_and_at_a_time(uji: Actor) -> None:
-    old = publish(uji)
-    middle = uji.publish(a_document()).json()
-    now = uji.subscribe(FREE)
-    new = publish(uji)
+    person = {"type": CITIZEN, "data": a_citizen()}
+    old = publish(uji, **person)
+    middle = uji.publish(a_document(**person)).json()
+    now = uji.subscribe(CITIZEN)
+    new = publish(uji, **person)
     assert ids(now.take(1)) == [new]
-    later = uji.subscribe(FREE, start=middle["recordedtime"])
+    later = uji.subscribe(CITIZEN, start=middle["recordedtime"])
     arrived = ids(later.take(2))
     assert set(arrived) == {middle["id"], new}
-    beginning = uji.subscribe(FREE, start="beginning")
+    beginning = uji.subscribe(CITIZEN, start="beginning")
     (held,) = {depth(uji.bus.amqp_url, beginning.queue)}
     everything = ids(beginning.take(held))
     assert {old, middle["id"], new} <= set(everything)
     assert len(everything) == len(set(everything))
-    future = uji.subscribe(FREE, start="2099-01-01T00:00:00Z")
-    assert publish(uji) in ids(future.take(1))
+    future = uji.subscribe(CITIZEN, start="2099-01-01T00:00:00Z")
+    assert publish(uji, **person) in ids(future.take(1))
 
 
 def test_nothing_is_missing_at_the_seam(bus: Bus) -> None:
@@ -300,12 +311,13 @@ def test_a_revoked_grant_suspends_and_a_new_one_resumes_without_loss(bus: Bus) -
     bus.admin.delete(place)
     subscribed.wait("suspended")
     meanwhile = [publish(lain, type=FOREIGN, subject="one key") for _ in range(3)]
-    bus.grant("uji", "subscribe", FOREIGN)
+    place = bus.grant("uji", "subscribe", FOREIGN)
     subscribed.wait("active")
     after = publish(lain, type=FOREIGN, subject="one key")
     received = ids(subscribed.take_until(lambda ids: after in ids))
     unique = list(dict.fromkeys(each for each in received if each != before))
     assert unique == [*meanwhile, after]
+    bus.admin.delete(place)
 
 
 def test_nothing_is_delivered_while_suspended(bus: Bus) -> None:

@@ -1,0 +1,167 @@
+"""The gateway with a bug: `python -m tests.faults.seeded BUG -- api|relay`.
+
+The checker must find each of these, or it proves nothing. A bug is put into a child process by
+replacing a piece of the gateway; the production code has no place for it.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import asyncpg
+
+from gateway.journal import lead, sql, writer
+from gateway.relay import catchup, pump, window
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """`rule` is the rule of the checker that has to find it when `faults` happen."""
+
+    install: Callable[[], None]
+    faults: Sequence[str]
+    rule: str
+
+
+def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Put `make(what is there)` in its place. Fails where there is nothing of this name."""
+    setattr(owner, name, make(getattr(owner, name)))
+
+
+def ack_before_commit() -> None:
+    """Publishers are answered when the statement was run, a moment before its commit."""
+
+    async def commit(connection: Any, group: Any, shards: int) -> None:
+        async with connection.transaction():
+            candidates = [c for request in group for c in request.candidates]
+            places = iter(await writer._append(connection, candidates, shards))
+            for request in group:
+                mine = [next(places) for _ in request.candidates]
+                if not request.places.done():
+                    request.places.set_result(mine)
+            await asyncio.sleep(0.05)
+
+    replace(writer, "_commit", lambda _: commit)
+
+
+def commit_unflushed() -> None:
+    """A commit returns before it is on the disk."""
+
+    def make(connect: Any) -> Any:
+        async def without_waiting(*arguments: Any, **options: Any) -> Any:
+            connection = await connect(*arguments, **options)
+            await connection.execute("SET synchronous_commit = off")
+            return connection
+
+        return without_waiting
+
+    replace(asyncpg, "connect", make)
+
+
+def dedupe_off() -> None:
+    """Every attempt is a new event."""
+    replace(
+        writer,
+        "_row",
+        lambda row: lambda *given: _with_second(row(*given), lambda key: os.urandom(16) + key[16:]),
+    )
+
+
+def cursor_before_confirm() -> None:
+    """The cursor moves when a message is sent, and does not wait for its confirm."""
+
+    def make_take(take: Any) -> Any:
+        @wraps(take)
+        def moved(self: Any) -> Any:
+            messages = take(self)
+            if self._order:
+                self.cursor = max(self.cursor, self._order[-1].position, key=_sequence)
+            return messages
+
+        return moved
+
+    def make_done(done: Any) -> Any:
+        @wraps(done)
+        def forward_only(self: Any, ticket: Any) -> None:
+            before = self.cursor
+            done(self, ticket)
+            self.cursor = max(before, self.cursor, key=_sequence)
+
+        return forward_only
+
+    replace(window.Window, "take", make_take)
+    replace(window.Window, "_done", make_done)
+
+
+def key_gate_off() -> None:
+    """Events of one key are on their way together, and one that was refused comes after others."""
+
+    def make(add: Any) -> Any:
+        @wraps(add)
+        def alone(self: Any, ticket: Any) -> None:
+            ticket.key = f"{ticket.position.sequence}"
+            add(self, ticket)
+
+        return alone
+
+    replace(window.Window, "add", make)
+
+
+def mandatory_off() -> None:
+    """A message that no queue wants is confirmed and gone, and nobody hears of it."""
+    for module in (pump, catchup):
+        replace(
+            module,
+            "outgoing",
+            lambda make: lambda *given: make(*given)._replace(mandatory=False),
+        )
+
+
+def epoch_check_off() -> None:
+    """A lead is never told that it was replaced."""
+    replace(sql, "ADVANCE", lambda text: _loosened(text, "l.epoch = u.epoch"))
+    replace(sql, "FENCE", lambda text: _loosened(text, "epoch = :epoch"))
+    replace(lead.Lead, "__bool__", lambda _: lambda self: True)
+
+
+BUGS: Mapping[str, Bug] = {
+    "ack-before-commit": Bug(ack_before_commit, ("stop-postgres",), "stored"),
+    "commit-unflushed": Bug(commit_unflushed, ("stop-postgres",), "stored"),
+    "dedupe-off": Bug(dedupe_off, ("cut-after-commit",), "once"),
+    "cursor-before-confirm": Bug(cursor_before_confirm, ("kill-broker",), "delivered"),
+    "key-gate-off": Bug(key_gate_off, ("fill-queue",), "order"),
+    "mandatory-off": Bug(mandatory_off, ("delete-queue",), "faults"),
+    "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "leads"),
+}
+
+
+def _loosened(text: str, equality: str) -> str:
+    """A statement that an older epoch gets through as well."""
+    assert equality in text, f"{equality!r} is not in {text!r}"
+    return text.replace(equality, equality.replace("=", ">="))
+
+
+def _with_second(row: tuple[Any, ...], change: Callable[[Any], Any]) -> tuple[Any, ...]:
+    return (row[0], change(row[1]), *row[2:])
+
+
+def _sequence(position: Any) -> int:
+    return int(position.sequence)
+
+
+def main() -> None:
+    """Install a bug, then be the gateway."""
+    bug, separator, *rest = sys.argv[1:]
+    assert separator == "--"
+    BUGS[bug].install()
+    from gateway.__main__ import app
+
+    app(rest, prog_name="gateway")
+
+
+if __name__ == "__main__":
+    main()

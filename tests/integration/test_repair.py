@@ -1,0 +1,114 @@
+"""Somebody tampers with the broker: the bus puts it right, and nothing is lost."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aio_pika
+import pytest
+
+from deploy.local.rabbitmq import RabbitMQ
+from tests.builders import FREE, TASKS, a_document, a_name
+from tests.bus import Actor, Bus, Subscribed, depth
+from tests.waiting import eventually
+
+Channel = aio_pika.abc.AbstractChannel
+
+
+@pytest.fixture
+def uji(bus: Bus) -> Actor:
+    return bus.actor("uji")
+
+
+def tamper(bus: Bus, how: Callable[[Channel], Awaitable[object]]) -> None:
+    """Do something as the broker's administrator."""
+
+    async def run() -> None:
+        async with await aio_pika.connect(bus.amqp_url) as connection:
+            await how(await connection.channel())
+
+    asyncio.run(run())
+
+
+def publish(by: Actor, count: int, **changes: str) -> list[str]:
+    """Publish events of one key, in one batch; their ids."""
+    events = [a_document(subject="one key", **changes) for _ in range(count)]
+    assert by.publish_batch(events).json()["accepted"] == count
+    return [event["id"] for event in events]
+
+
+def in_order(subscribed: Subscribed, wanted: list[str]) -> bool:
+    """Take until all came; whether their first deliveries are in this order."""
+    found = subscribed.take_until(lambda ids: set(wanted) <= ids)
+    first = dict.fromkeys(each.document["id"] for each in found)
+    return [each for each in first if each in set(wanted)] == wanted
+
+
+@pytest.mark.parametrize("type", [FREE, TASKS[4]])
+def test_a_deleted_queue_comes_back_with_all_that_was_not_taken(
+    bus: Bus, uji: Actor, type: str
+) -> None:
+    subscribed = uji.subscribe(type, name=a_name(), ordered=True)
+    held = publish(uji, 20, type=type)
+    eventually(lambda: depth(bus.amqp_url, subscribed.queue) >= 20)
+    tamper(bus, lambda channel: channel.queue_delete(subscribed.queue))
+    meanwhile = publish(uji, 20, type=type)
+    subscribed.wait("active", repairs=1)
+    later = publish(uji, 20, type=type)
+    assert in_order(subscribed, held + meanwhile + later)
+    subscribed.end()
+
+
+@pytest.mark.parametrize("key", [FREE, "to.{queue}"])
+def test_a_deleted_binding_comes_back_and_what_missed_it_too(
+    bus: Bus, uji: Actor, key: str
+) -> None:
+    subscribed, witness = uji.subscribe(FREE, ordered=True), uji.subscribe(FREE)
+
+    async def unbind(channel: Channel) -> None:
+        queue = await channel.get_queue(subscribed.queue)
+        await queue.unbind("bus.events", key.format(queue=subscribed.queue))
+
+    before = publish(uji, 10)
+    eventually(lambda: depth(bus.amqp_url, subscribed.queue) >= 10)
+    tamper(bus, unbind)
+    meanwhile = publish(uji, 10)  # the witness takes them, so that the broker returns nothing
+    subscribed.wait("active", repairs=1)
+    assert in_order(subscribed, before + meanwhile)
+    assert in_order(witness, before + meanwhile)
+
+
+def test_a_binding_that_nobody_asked_for_goes(bus: Bus, uji: Actor) -> None:
+    subscribed = uji.subscribe("id.go.uji.warga.*")
+
+    async def bind(channel: Channel) -> None:
+        await (await channel.get_queue(subscribed.queue)).bind("bus.events", "#")
+
+    tamper(bus, bind)
+    witness = uji.subscribe(FREE)
+
+    def is_quiet() -> bool:
+        held = depth(bus.amqp_url, subscribed.queue)
+        publish(uji, 1)
+        witness.take(1)
+        return depth(bus.amqp_url, subscribed.queue) == held
+
+    eventually(is_quiet)
+
+
+def test_a_deleted_exchange_comes_back(bus: Bus, uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE)
+    tamper(bus, lambda channel: channel.exchange_delete("bus.events"))
+    sent = publish(uji, 10)
+    assert in_order(subscribed, sent)
+    eventually(lambda: subscribed.show()["state"] == "active")
+
+
+def test_a_deleted_user_comes_back_with_its_password(
+    bus: Bus, uji: Actor, rabbitmq: RabbitMQ
+) -> None:
+    subscribed = uji.subscribe(FREE)
+    rabbitmq.ctl("delete_user", subscribed.queue)
+    tamper(bus, lambda channel: channel.queue_delete(subscribed.queue))
+    sent = publish(uji, 3)
+    subscribed.wait("active", repairs=1)
+    assert in_order(subscribed, sent)
