@@ -1,5 +1,6 @@
 """The control plane in memory: one immutable value per topic, replaced as a whole on a change."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +22,7 @@ class Snapshot(Generic[T]):
         self.topic = topic
         self._load = load
         self._value: T | None = None
+        self._turn = asyncio.Lock()
         self.revision = -1
 
     @property
@@ -31,13 +33,17 @@ class Snapshot(Generic[T]):
         return self._value
 
     async def refresh(self, database: Database, revision: int) -> bool:
-        """Load again when `revision` is another one than ours; True if it did."""
-        if revision == self.revision:
-            return False
-        async with database.session() as session:
-            self._value = await self._load(session)
-        self.revision = revision
-        return True
+        """Load again when `revision` is another one than ours; True if it did.
+
+        Loads take turns, so that an older value never replaces a younger one.
+        """
+        async with self._turn:
+            if revision == self.revision:
+                return False
+            async with database.session() as session:
+                self._value = await self._load(session)
+            self.revision = revision
+            return True
 
 
 async def refresh(database: Database, *snapshots: Snapshot[Any]) -> None:

@@ -101,8 +101,8 @@ class Lane:
             self._ledger.add(piece)
             self._written.append((self._ledger.newest, self._seconds))
             writer = self._transport.writer
-            writer.write(data)
             try:
+                writer.write(data)  # uvloop raises RuntimeError where the transport is closed
                 await writer.drain()
             except OUTAGES as error:
                 self._die(f"the connection broke: {describe(error)}", error)

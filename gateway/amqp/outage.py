@@ -16,6 +16,7 @@ OUTAGES: tuple[type[BaseException], ...] = (
     AMQPError,
     PAMQPException,
     RuntimeError,  # aiormq's "closed" and "invalid state"
+    StopAsyncIteration,  # aiormq's, for a connection that ends while it is being opened
 )
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.amqp import Broker, Management, QueueState, names
+from gateway.amqp import Broker, Management, NotOnBroker, QueueState, names
 from gateway.contracts import Catalogue
 from gateway.database import Database, Topic
 from gateway.delivery.rights import may_receive
@@ -93,6 +93,13 @@ class Reconciler:
 
     async def look(self) -> None:
         """One look at everything. Raises what the database or the broker raise."""
+        try:
+            await self._look()
+        except NotOnBroker:
+            await self._broker.declare_base()  # a deleted exchange looks like one without bindings
+            raise
+
+    async def _look(self) -> None:
         now = time.monotonic()
         cursors = await self._reader.cursors()
         async with self._database.session() as session:

@@ -107,12 +107,19 @@ class CatchUp:
                 types=self.subscription.type_expression,
                 limit=WINDOW,
             )
+            await self._learn_types(entries)
             await self._deliver([entry for entry in entries if self._is_for_it(entry)])
             last = entries[-1].sequence if len(entries) == WINDOW else until
             place = Position(last, entries[-1].recorded) if entries else Position(until)
             if last == until:
                 place = Position(until)
             self.position = place.sequence
+
+    async def _learn_types(self, entries: list[Entry]) -> None:
+        """An entry may have been accepted under a contract that is younger than our catalogue."""
+        known = self._control.catalogue.contract
+        if any(known(entry.event.type) is None for entry in entries):
+            await self._control.refresh()
 
     def _is_for_it(self, entry: Entry) -> bool:
         """A pattern of types is not meant to reach what travels another way."""

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.amqp import Lane
+from gateway.amqp import Lane, Outgoing
 from gateway.database import Database, Topic
 from gateway.errors import Unavailable
 from gateway.journal import Entry, Lead, LeadLost, Position, Reader
@@ -112,6 +112,10 @@ class Pump:
         if self._read.sequence >= self._head:
             return False
         entries = await self._reader.after(self.lead.shard, self._read, limit=room)
+        if not self._routes.know({entry.event.type for entry in entries}):
+            await self._control.refresh()  # accepted under a contract that is younger than ours
+            if self._control.versions() != self._seen:
+                return True
         for entry in entries:
             self._take_in(entry)
         if entries:
@@ -146,10 +150,21 @@ class Pump:
             await _either(self.heads, self._control.poll)
 
     async def _apply_changes(self, tasks: asyncio.TaskGroup) -> None:
-        """Follow the control plane: routes, and who is catching up."""
-        now = self._control.versions()
-        if now == self._seen:
-            return
+        """Follow the control plane: routes, and who is catching up.
+
+        Nothing is read by routes that are known to be older than what is written: who became
+        active meanwhile would miss it.
+        """
+        while (now := self._control.versions()) != self._seen:
+            if not await self._follow_catching_up(tasks):
+                await self._control.refresh()
+                if self._control.versions() != now:
+                    continue
+            self._seen = now
+            self._make_routes()
+
+    async def _follow_catching_up(self, tasks: asyncio.TaskGroup) -> bool:
+        """Begin and end catching up; False where what we know of the subscriptions is too old."""
         subscriptions = self._control.subscriptions.all
         catching = {(s.key, s.generation): s for s in subscriptions if s.state is State.CATCHING_UP}
         for known in set(self._catching) - set(catching):
@@ -157,20 +172,22 @@ class Pump:
         self._joined = {
             key: s for key, s in self._joined.items() if (key, s.generation) in catching
         }
-        for name, subscription in catching.items():
-            if name not in self._catching and subscription.key not in self._joined:
-                await self._begin(subscription, tasks)
-        self._seen = now
-        self._make_routes()
+        begun = [
+            await self._begin(subscription, tasks)
+            for name, subscription in catching.items()
+            if name not in self._catching and subscription.key not in self._joined
+        ]
+        return all(begun)
 
-    async def _begin(self, subscription: Subscription, tasks: asyncio.TaskGroup) -> None:
+    async def _begin(self, subscription: Subscription, tasks: asyncio.TaskGroup) -> bool:
+        """Let it catch up; False where it has moved on meanwhile."""
         async with self._database.session() as session:
             progress = await places.progress(session, subscription, self.lead.shard)
         if progress is None:
-            return  # it has moved on meanwhile: the snapshot will say so
+            return False
         if progress.joined:
             self._joined[subscription.key] = subscription
-            return
+            return True
         catch_up = CatchUp(
             subscription,
             self.lead,
@@ -183,6 +200,7 @@ class Pump:
         )
         self._catching[subscription.key, subscription.generation] = catch_up
         catch_up.start(tasks, self._read_sequence)
+        return True
 
     def _read_sequence(self) -> int:
         return self._read.sequence
@@ -191,6 +209,18 @@ class Pump:
         self._routes = Routes(
             self._control.catalogue, self._control.subscriptions.all, list(self._joined.values())
         )
+        self.window.reroute(self._renewed)
+
+    def _renewed(self, message: Outgoing) -> Outgoing | None:
+        """What earlier routes made of an entry, without those who are to get it no more this way.
+
+        Nobody is added: who has joined since was sent this entry while it was catching up.
+        """
+        route = self._routes.route(message.routing_key)
+        if route is None:
+            return None
+        bcc = tuple(key for key in message.bcc if key in route.bcc)
+        return message if bcc == message.bcc else message._replace(bcc=bcc)
 
     async def _join_arrived(self) -> None:
         """Let those who have caught up with us have everything from here on.
@@ -239,6 +269,7 @@ class Pump:
                 await self.lead.fence(session)
                 for subscription in missed.values():
                     await places.repair(session, subscription, emptied=True)
+            await self._control.refresh()
         except BaseException:
             self.window.returned += returned
             raise
@@ -249,7 +280,9 @@ class Pump:
             count=len(returned),
             subscriptions=["/".join(key) for key in missed],
         )
-        await self._control.refresh()
+        for key in missed:
+            self._joined.pop(key, None)
+        self._make_routes()  # before those behind them are sent
         self.window.forgive(returned)
 
 

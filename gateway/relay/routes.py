@@ -30,6 +30,10 @@ class Routes:
     joined: Iterable[Subscription]
     _found: dict[str, Route | None] = field(default_factory=dict)
 
+    def know(self, types: Iterable[str]) -> bool:
+        """Whether each of these types has a contract."""
+        return all(self.catalogue.contract(type) is not None for type in types)
+
     def route(self, type: str) -> Route | None:
         """The route of a type; None when no subscription is to get it from the exchange."""
         try:

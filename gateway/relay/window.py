@@ -7,7 +7,7 @@ refuses and that is sent again could otherwise arrive behind its successor.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.amqp import Outcome, Outgoing
 from gateway.journal import Position
@@ -19,7 +19,7 @@ RESEND_LIMIT = 5.0
 class Ticket:
     """One entry's way through the window; the token of its message."""
 
-    __slots__ = ("attempts", "key", "message", "position", "settled", "window")
+    __slots__ = ("attempts", "key", "message", "position", "settled", "under_way", "window")
 
     def __init__(self, window: "Window", position: Position, key: str) -> None:
         self.window = window
@@ -27,6 +27,7 @@ class Ticket:
         self.key = key
         self.message: Outgoing | None = None
         self.attempts = 0
+        self.under_way = False  # sent, and the broker has not answered for good
         self.settled = False
 
 
@@ -84,7 +85,12 @@ class Window:
         """The messages that may be sent now."""
         ready, self._ready = self._ready, []
         self.sent += len(ready)
-        return [ticket.message for ticket in ready if ticket.message is not None]
+        messages = []
+        for ticket in ready:
+            if ticket.message is not None:
+                ticket.under_way = True
+                messages.append(ticket.message)
+        return messages
 
     def settle(self, ticket: Ticket, outcome: Outcome) -> None:
         """Note what the broker answered. A returned message waits for `forgive`."""
@@ -95,14 +101,36 @@ class Window:
         else:
             self.nacked += 1
             ticket.attempts += 1
+            ticket.under_way = False
             delay = min(RESEND_DELAY * 2 ** min(ticket.attempts, 10), RESEND_LIMIT)
             asyncio.get_running_loop().call_later(delay, self.resend, ticket)
         self.changed.set()
 
     def resend(self, ticket: Ticket) -> None:
         """Make a refused message ready again; what comes after it has waited."""
-        self._ready.append(ticket)
+        if ticket.message is None:
+            self._done(ticket)
+        else:
+            self._ready.append(ticket)
         self.changed.set()
+
+    def reroute(self, renew: Callable[[Outgoing], Outgoing | None]) -> None:
+        """Change each message that was not sent yet; settle those that nobody is to get any more.
+
+        What was made for earlier routes must not reach a queue that has missed something of the
+        same key meanwhile.
+        """
+        for ticket in self._order:
+            if ticket.message is None or ticket.under_way:
+                continue
+            renewed = renew(ticket.message)
+            if renewed is None:
+                self._bytes -= len(ticket.message.body)
+            ticket.message = renewed
+        dropped = [ticket for ticket in self._ready if ticket.message is None]
+        self._ready = [ticket for ticket in self._ready if ticket.message is not None]
+        for ticket in dropped:
+            self._done(ticket)
 
     def forgive(self, tickets: list[Ticket]) -> None:
         """Settle messages that came back, once their subscriptions are sure to catch up."""
@@ -111,20 +139,29 @@ class Window:
         self.changed.set()
 
     def _done(self, ticket: Ticket) -> None:
-        ticket.settled = True
+        """Settle a message, and those behind it in its chain that nobody is to get any more."""
         if ticket.message is not None:
             self._bytes -= len(ticket.message.body)
             ticket.message = None
-        chain = self._chains[ticket.key]
-        if chain is None:
-            del self._chains[ticket.key]
-        else:
-            self._ready.append(chain.popleft())
-            if not chain:
-                self._chains[ticket.key] = None
+        ticket.settled = True
+        while (following := self._behind(ticket)) is not None and following.message is None:
+            following.settled = True
+        if following is not None:
+            self._ready.append(following)
         order = self._order
         while order and order[0].settled:
             self.cursor = order.popleft().position
+
+    def _behind(self, ticket: Ticket) -> Ticket | None:
+        """Take the next message of the same key out of its chain."""
+        chain = self._chains[ticket.key]
+        if chain is None:
+            del self._chains[ticket.key]
+            return None
+        following = chain.popleft()
+        if not chain:
+            self._chains[ticket.key] = None
+        return following
 
 
 _FREE: deque[Ticket] = deque()

@@ -71,10 +71,6 @@ class BrokerAdmin:
             },
         )
 
-    async def unlimit(self) -> None:
-        """End that."""
-        await self._call("DELETE", f"policies/{self._vhost}/full")
-
     async def alarmed(self) -> bool:
         """Whether the memory or the disk alarm is on."""
         nodes = await self._call("GET", "nodes")

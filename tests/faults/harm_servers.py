@@ -9,12 +9,15 @@ from tests.faults.stage import Stage
 from tests.faults.world import World
 
 IN_FLIGHT = 25  # events that must be accepted while the broker is silent
+LOST = 120.0  # seconds until a queue without its log must be given up and made again
+SAVED = 1.5  # seconds after which 3.10 has surely saved that a new queue exists (dets, auto_save)
 
 
 async def kill_broker(world: World, stage: Stage, harm: Harm) -> str:
     """The broker falls silent with publishes on their way to it, and is then killed."""
     rabbitmq = world.servers.rabbitmq
     pid = rabbitmq.pid
+    await asyncio.sleep(SAVED)  # see lose_queue for what happens otherwise
     rabbitmq.pause()
     await _accept(world, IN_FLIGHT)
     await asyncio.to_thread(rabbitmq.kill)
@@ -23,6 +26,18 @@ async def kill_broker(world: World, stage: Stage, harm: Harm) -> str:
     if not gone or rabbitmq.pid == pid:
         raise NoEvidence("the broker was not killed")
     return f"node {pid} killed with {IN_FLIGHT} events accepted since it fell silent"
+
+
+async def lose_queue(world: World, stage: Stage, harm: Harm) -> str:
+    """The broker is killed just after a queue was declared, and comes back without its log."""
+    interest = stage.subscribers["gempa"].interest
+    await world.until(partial(_active, world, interest.name), "it did not become active")
+    await world.admin.delete_queue(interest.queue)
+    await world.until(partial(_exists, world, interest.queue), "the queue was not made again")
+    await asyncio.to_thread(world.servers.rabbitmq.kill)
+    await asyncio.to_thread(world.servers.rabbitmq.start)
+    await world.until(partial(_active, world, interest.name), "it was not repaired", LOST)
+    return f"{interest.queue} was made again, the broker killed at once, and all repaired"
 
 
 async def alarm_broker(world: World, stage: Stage, harm: Harm) -> str:
@@ -60,6 +75,15 @@ async def _accept(world: World, events: int) -> None:
         lambda: world.ledger.accepted >= accepted + events,
         "no event was accepted while the broker was silent",
     )
+
+
+async def _active(world: World, name: str) -> bool:
+    state = await world.value("SELECT state FROM subscriptions WHERE name = $1", name)
+    return bool(state == "active")
+
+
+async def _exists(world: World, queue: str) -> bool:
+    return await world.admin.ready(queue) is not None
 
 
 def _said(world: World, what: str, before: int) -> bool:

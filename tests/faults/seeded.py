@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-import asyncpg
-
 from gateway.journal import lead, sql, writer
 from gateway.relay import catchup, pump, window
 
@@ -43,23 +41,9 @@ def ack_before_commit() -> None:
                 mine = [next(places) for _ in request.candidates]
                 if not request.places.done():
                     request.places.set_result(mine)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
     replace(writer, "_commit", lambda _: commit)
-
-
-def commit_unflushed() -> None:
-    """A commit returns before it is on the disk."""
-
-    def make(connect: Any) -> Any:
-        async def without_waiting(*arguments: Any, **options: Any) -> Any:
-            connection = await connect(*arguments, **options)
-            await connection.execute("SET synchronous_commit = off")
-            return connection
-
-        return without_waiting
-
-    replace(asyncpg, "connect", make)
 
 
 def dedupe_off() -> None:
@@ -130,8 +114,7 @@ def epoch_check_off() -> None:
 
 BUGS: Mapping[str, Bug] = {
     "ack-before-commit": Bug(ack_before_commit, ("stop-postgres",), "stored"),
-    "commit-unflushed": Bug(commit_unflushed, ("stop-postgres",), "stored"),
-    "dedupe-off": Bug(dedupe_off, ("cut-after-commit",), "once"),
+    "dedupe-off": Bug(dedupe_off, ("cut-before-commit",), "once"),
     "cursor-before-confirm": Bug(cursor_before_confirm, ("kill-broker",), "delivered"),
     "key-gate-off": Bug(key_gate_off, ("fill-queue",), "order"),
     "mandatory-off": Bug(mandatory_off, ("delete-queue",), "faults"),

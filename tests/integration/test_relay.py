@@ -13,7 +13,7 @@ import pytest
 
 from deploy.local.gateway import GatewayProcess
 from deploy.local.rabbitmq import RabbitMQ
-from tests.builders import FREE, a_document, an_id
+from tests.builders import FREE, TASKS, a_document, an_id
 from tests.bus import Actor, Bus, depth
 from tests.conftest import MakeBus
 from tests.servers import SHARDS
@@ -54,7 +54,8 @@ def shares(bus: Bus) -> dict[str, int]:
 class Stream:
     """A publisher that does not stop until told, and what it was promised."""
 
-    def __init__(self, by: Actor) -> None:
+    def __init__(self, by: Actor, type: str = FREE) -> None:
+        self._type = type
         self.source = f"/uji/{an_id()}"
         self.sent: list[dict[str, Any]] = []
         self._by, self._done = by, threading.Event()
@@ -71,7 +72,11 @@ class Stream:
     def _run(self) -> None:
         while not self._done.is_set():
             batch = [
-                a_document(source=self.source, subject=f"key {(len(self.sent) + n) % KEYS}")
+                a_document(
+                    type=self._type,
+                    source=self.source,
+                    subject=f"key {(len(self.sent) + n) % KEYS}",
+                )
                 for n in range(20)
             ]
             answer = self._by.publish_batch(batch)
@@ -142,7 +147,7 @@ def test_a_blocked_broker_is_waited_out(bus: Bus, uji: Actor, rabbitmq: RabbitMQ
 
 
 def test_a_full_queue_nacks_and_the_order_holds(bus: Bus, uji: Actor, rabbitmq: RabbitMQ) -> None:
-    """A policy makes the queue refuse; once it is lifted everything has come, in order."""
+    """A policy makes the queue refuse what its reader does not make room for."""
     subscribed = uji.subscribe(FREE, ordered=True)
     host = bus.amqp_url.rpartition("/")[2]
     policy = {
@@ -156,29 +161,30 @@ def test_a_full_queue_nacks_and_the_order_holds(bus: Bus, uji: Actor, rabbitmq: 
         try:
             with Stream(uji) as stream:
                 eventually(lambda: depth(bus.amqp_url, subscribed.queue) >= 30)
-                stream.more(300)
+                stream.more(100)
+            wanted = {event["id"] for event in stream.sent}
+            stream.require_delivery(subscribed.take_until(lambda ids: wanted <= ids))
         finally:
             management.delete(place).raise_for_status()
-    wanted = {event["id"] for event in stream.sent}
-    stream.require_delivery(subscribed.take_until(lambda ids: wanted <= ids))
 
 
 def test_what_no_queue_takes_is_counted_and_comes_later(bus: Bus, uji: Actor) -> None:
     """Somebody unbinds the queue: messages come back, and are sent again once it is repaired."""
-    subscribed = uji.subscribe(FREE)
+    subscribed = uji.subscribe(TASKS[0])
     (before,) = bus.query("SELECT sum(returned) FROM journal_lead")
 
     async def unbind() -> None:
         async with await aio_pika.connect(bus.amqp_url) as connection:
             queue = await (await connection.channel()).get_queue(subscribed.queue)
-            await queue.unbind("bus.events", FREE)
-            await queue.unbind("bus.events", f"to.{subscribed.queue}")
+            await queue.unbind("bus.commands", TASKS[0])
+            await queue.unbind("bus.commands", f"to.{subscribed.queue}")
 
-    with Stream(uji) as stream:
+    with Stream(uji, TASKS[0]) as stream:
         stream.more(100)
         asyncio.run(unbind())
-        eventually(lambda: bus.query("SELECT sum(returned) FROM journal_lead") [0][0] > before[0])
+        eventually(lambda: bus.query("SELECT sum(returned) FROM journal_lead")[0][0] > before[0])
         stream.more(100)
     wanted = {event["id"] for event in stream.sent}
     stream.require_delivery(subscribed.take_until(lambda ids: wanted <= ids))
     assert subscribed.show()["repairs"] > 0
+    subscribed.end()

@@ -1,7 +1,7 @@
 """Somebody tampers with the broker: the bus puts it right, and nothing is lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import aio_pika
 import pytest
@@ -9,9 +9,20 @@ import pytest
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import FREE, TASKS, a_document, a_name
 from tests.bus import Actor, Bus, Subscribed, depth
+from tests.conftest import MakeBus
 from tests.waiting import eventually
 
 Channel = aio_pika.abc.AbstractChannel
+
+
+@pytest.fixture(scope="module")
+def bus(make_bus: MakeBus) -> Iterator[Bus]:
+    """A bus of this module's own: what is broken here is broken for every subscription."""
+    with make_bus() as bus:
+        bus.start("api")
+        bus.start("relay")
+        bus.wait_ready()
+        yield bus
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""What a contract must prove before it is registered."""
+
+from typing import Any
+
+import pytest
+
+from gateway.contracts import Contract, Pattern, admit
+from gateway.contracts.admission import SCHEMA_LIMIT
+from gateway.contracts.values import InvalidExample, Ordering, Version
+from gateway.errors import Invalid
+from tests.builders import QUESTION, a_contract, a_schema, a_submission
+
+BAD = InvalidExample("array", "no object", "type", "", [])
+
+
+def test_a_sound_contract_is_admitted() -> None:
+    admit(a_submission())
+    admit(a_submission(versions=(Version(1, b"[]"[:0] + a_schema()), Version(2, a_schema()))))
+
+
+def test_a_question_needs_a_reply() -> None:
+    contract = a_contract(type=QUESTION, pattern=Pattern.REQUEST_REPLY)
+    asked = {"contract": contract, "valid_replies": {"empty": {}}, "invalid_replies": (BAD,)}
+    admit(a_submission(versions=(Version(1, a_schema(), a_schema()),), **asked))
+    with pytest.raises(Invalid, match="reply"):
+        admit(a_submission(**asked))
+    with pytest.raises(Invalid, match="reply"):
+        admit(a_submission(versions=(Version(1, a_schema(), a_schema()),)))
+
+
+@pytest.mark.parametrize(
+    ("contract", "said"),
+    [
+        (a_contract(type="id.go.uji.bebas"), "a type reads"),
+        (a_contract(owner="lain"), "third word"),
+        (a_contract(ordering=Ordering("source", "")), "ordering must name"),
+    ],
+)
+def test_a_contract_is_named_by_its_owner(contract: Contract, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        admit(a_submission(contract=contract))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"{", "not JSON"),
+        (b'{"a":1,"a":2}', "twice"),
+        (b"true", "an object with"),
+        (b"{}", "an object with"),
+        (a_schema(**{"$schema": "http://json-schema.org/draft-07/schema#"}), "an object with"),
+        (a_schema(type="thing"), "no valid JSON Schema"),
+        (a_schema(pattern="("), "JSON Schema|compile"),
+        (a_schema(pattern="(?=x)"), "compile"),
+        (a_schema(pattern="(a)\\1"), "compile"),
+        (a_schema(format="nothing-known"), "compile"),
+        (a_schema(**{"$ref": "https://example.org/"}), "compile"),
+        (a_schema(**{"$ref": "#/$defs/none"}), "compile|leads nowhere"),
+        (a_schema(description="x" * SCHEMA_LIMIT), "bytes"),
+        (b'{"not":' * 40 + b"{}" + b"}" * 40, "nests deeper"),
+    ],
+    ids=range(14),
+)
+def test_what_is_no_schema(text: bytes, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        admit(a_submission(versions=(Version(1, text),)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"valid": {}}, "at least one valid"),
+        ({"invalid": ()}, "at least one valid"),
+        ({"valid": {"bad": []}}, "valid example bad breaks"),
+        ({"invalid": (InvalidExample("good", "", "type", "", {}),)}, "good keeps"),
+        ({"invalid": (InvalidExample("other", "", "required", "", []),)}, "claims required"),
+        ({"invalid": (InvalidExample("other", "", "type", "/a", []),)}, "claims type at /a"),
+    ],
+)
+def test_examples_prove_the_schema(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        admit(a_submission(**change))

@@ -1,0 +1,94 @@
+"""Judging data: what is told, and what is never told."""
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from gateway import jsontext
+from gateway.contracts.admission import DIALECT
+from gateway.contracts.judge import COUNTED, LISTED, Judge, pointer
+from gateway.errors import ContractViolation
+from tests.builders import NIK
+
+
+def a_judge(**schema: Any) -> Judge:
+    return Judge("id.go.uji.bebas.dicatat.v1", 3, {"$schema": DIALECT, **schema})
+
+
+def test_good_data_pass_and_bad_data_are_explained() -> None:
+    judge = a_judge(type="object", required=["a"], properties={"b": {"type": "integer"}})
+    judge.require({"a": 1})
+    with pytest.raises(ContractViolation) as caught:
+        judge.require({"b": "x"})
+    error = caught.value
+    assert (error.type, error.version, error.total) == ("id.go.uji.bebas.dicatat.v1", 3, 2)
+    assert {(v.pointer, v.keyword) for v in error.violations} == {("", "required"), ("/b", "type")}
+
+
+@pytest.mark.parametrize(
+    ("schema", "data"),
+    [
+        ({"pattern": "^[a-z]+$"}, NIK),
+        ({"const": "x"}, NIK),
+        ({"enum": ["x", "y"]}, "SITI"),
+        ({"maxLength": 3}, "SITI"),
+        ({"type": "integer"}, "SITI"),
+        ({"format": "date"}, "SITI"),
+        ({"not": {}}, "SITI"),
+        ({"anyOf": [{"type": "null"}, {"type": "boolean"}]}, "SITI"),
+        ({"additionalProperties": False}, {NIK: "SITI"}),
+        ({"propertyNames": {"maxLength": 2}}, {NIK: "SITI"}),
+        ({"items": {"minimum": 5}}, [3273014105900001 - 10**17]),
+        ({"uniqueItems": True}, ["SITI", "SITI"]),
+        ({"contains": {"const": 1}}, ["SITI"]),
+        ({"dependentRequired": {NIK: ["a"]}}, {NIK: 1}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_no_value_is_told(schema: dict[str, Any], data: Any) -> None:
+    violations, total = a_judge(**schema).explain(data)
+    assert total >= 1
+    told = json.dumps([[v.pointer, v.keyword, v.message] for v in violations])
+    for value in (NIK, "SITI", "96726985894099999"):
+        assert value not in told
+
+
+def test_the_list_is_short_and_the_count_is_bounded() -> None:
+    judge = a_judge(items={"type": "string"})
+    violations, total = judge.explain([1] * 30)
+    assert (len(violations), total) == (LISTED, 30)
+    violations, total = judge.explain([1] * 3 * COUNTED)
+    assert (len(violations), total) == (LISTED, COUNTED)
+
+
+def test_exact_numbers_are_judged_exactly() -> None:
+    judge = a_judge(type="integer", maximum=9007199254740993)
+    assert judge.accepts(jsontext.parse(b"9007199254740993"))
+    assert not judge.accepts(jsontext.parse(b"9007199254740994"))
+    assert judge.accepts(jsontext.parse(b"1.0"))
+    assert not judge.accepts(jsontext.parse(b"1.5"))
+    assert a_judge(multipleOf=0.01).accepts(jsontext.parse(b"1234567.89"))
+
+
+def test_formats_count() -> None:
+    assert not a_judge(format="date-time").accepts("yesterday")
+    with pytest.raises(jsonschema_rs.ValidationError):
+        a_judge(format="nothing-known")
+
+
+@pytest.mark.parametrize("reference", ["https://example.org/x", "file:///etc/passwd", "#/nowhere"])
+def test_nothing_is_fetched(reference: str) -> None:
+    with pytest.raises(jsonschema_rs.ValidationError):
+        a_judge(**{"$ref": reference})
+
+
+def test_patterns_run_in_linear_time() -> None:
+    assert not a_judge(pattern="^(a+)+$").accepts("a" * 50_000 + "b")
+
+
+def test_pointers() -> None:
+    assert pointer([]) == ""
+    assert pointer(["a/b", 0, "~"]) == "/a~1b/0/~0"
+    assert pointer(["x", NIK]) == "/x/…"

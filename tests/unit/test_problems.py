@@ -1,0 +1,76 @@
+"""Every error of the tree has its place on the wire, and no national id gets there."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+
+from gateway import errors
+from gateway.http import problems
+from gateway.masking import mask
+from tests.builders import NIK
+
+
+def every(kind: type[errors.NusabusError]) -> Iterator[type[errors.NusabusError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from every(below)
+
+
+def made(kind: type[errors.NusabusError]) -> errors.NusabusError:
+    """An error of a class, whatever its constructor asks for."""
+    violation = errors.Violation("/nik", "pattern", "the value does not match")
+    special: dict[type, Callable[[], errors.NusabusError]] = {
+        errors.IdentifierReused: lambda: errors.IdentifierReused("/uji", NIK),
+        errors.ContractViolation: lambda: errors.ContractViolation("t", 1, [violation], 21),
+        errors.Withheld: errors.Withheld,
+    }
+    try:
+        return special[kind]() if kind in special else kind(f"about {NIK}")
+    except TypeError:
+        pytest.skip(f"{kind.__name__} is made by its own noun")
+
+
+@pytest.mark.parametrize("kind", list(every(errors.NusabusError)))
+def test_every_error_is_told(kind: type[errors.NusabusError]) -> None:
+    response = problems.response(made(kind))
+    told = msgspec.json.decode(response.body)
+    assert told["status"] == response.status_code >= 400
+    assert told["type"] == f"https://nusabus.go.id/problems/{kind.code}"
+    assert told["title"]
+    assert NIK not in bytes(response.body).decode()
+    assert ("retry-after" in response.headers) is issubclass(kind, errors.Unavailable)
+    assert ("www-authenticate" in response.headers) is issubclass(kind, errors.NotAuthenticated)
+
+
+def test_the_most_special_class_decides() -> None:
+    assert problems.status_of(errors.IdentifierReused("/uji", "1")) == 409
+    assert problems.status_of(errors.BacklogFull("x")) == 503
+    assert problems.status_of(errors.Refused("x")) == 400
+    assert problems.status_of(errors.NusabusError("x")) == 500
+
+
+def test_where_it_was_is_told() -> None:
+    told = problems.describe(errors.Malformed("x", pointer=f"data/{NIK}/0", byte=7))
+    assert (told["pointer"], told["byte"]) == ("data/…/0", 7)
+
+
+def test_violations_are_listed_with_their_number() -> None:
+    told = problems.describe(made(errors.ContractViolation))
+    assert (told["contract"], told["version"], told["total"]) == ("t", 1, 21)
+    assert len(told["violations"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("nothing", "nothing"),
+        ("12345678", "12345678"),
+        ("123456789", "…"),
+        (f"a{NIK}b", "a…b"),
+        (f"{NIK} {NIK}", "… …"),
+        ("2026-05-04T03:02:01Z", "2026-05-04T03:02:01Z"),
+    ],
+)
+def test_masking(text: str, masked: str) -> None:
+    assert mask(text) == masked
