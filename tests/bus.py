@@ -7,33 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aio_pika
 import httpx
 
 from deploy.local.gateway import GatewayProcess, carry_out
 from deploy.local.ports import LOOPBACK, free_port
-from tests.builders import a_name
+from tests.builders import a_document, a_name
+from tests.readers import Received, receive
 from tests.servers import SECRET_KEY, query
 from tests.waiting import eventually
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCHED = {"content-type": "application/cloudevents-batch+json"}
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message as a subscriber gets it."""
-
-    body: bytes
-    headers: Mapping[str, Any]
-    message_id: str | None
-    content_type: str | None
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The event that it carries."""
-        document: dict[str, Any] = json.loads(self.body)
-        return document
 
 
 class Bus:
@@ -84,6 +68,13 @@ class Bus:
         self.processes.append(process)
         return process
 
+    def run(self, *commands: str) -> "Bus":
+        """Start processes and wait until the api answers."""
+        for command in commands:
+            self.start(command)
+        self.wait_ready()
+        return self
+
     def carry_out(self, *arguments: str) -> str:
         """Run `python -m gateway <arguments>` to its end."""
         return asyncio.run(carry_out(*arguments, run=self.folder, environ=self.environ))
@@ -123,6 +114,9 @@ class Bus:
         answer = self.admin.post(f"/v1/organisations/{organisation}/grants", json=body)
         assert answer.status_code == httpx.codes.CREATED, answer.text
         return answer.headers["location"]
+
+
+MakeBus = Callable[..., Bus]
 
 
 @dataclass
@@ -169,6 +163,13 @@ class Actor:
         """Publish one event in structured mode."""
         content = event if isinstance(event, bytes) else json.dumps(event)
         return self.post("/v1/events", content=content, headers={**STRUCTURED, **headers})
+
+    def published(self, **changes: Any) -> str:
+        """Publish an event that must be accepted; its id."""
+        event = a_document(**changes)
+        answer = self.publish(event)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        return str(event["id"])
 
     def publish_batch(
         self, events: Sequence[Any] | bytes, *, atomic: bool = False
@@ -225,45 +226,3 @@ class Subscribed:
         assert answer.status_code == httpx.codes.OK, answer.text
         held: int = answer.json()["held"]
         return held
-
-
-async def receive(
-    url: str,
-    queue: str,
-    count: int | None,
-    seconds: float,
-    enough: Callable[[set[str]], bool] = lambda _: False,
-) -> list[Received]:
-    """Take exactly `count` messages from a queue, or until there is enough, as they come."""
-    found: list[Received] = []
-    ids: set[str] = set()
-    try:
-        async with asyncio.timeout(seconds), await aio_pika.connect(url) as connection:
-            channel = await connection.channel()
-            await channel.set_qos(prefetch_count=min(count or 200, 200))
-            reading = await channel.get_queue(queue, ensure=False)
-            async with reading.iterator() as messages:
-                async for message in messages:
-                    await message.ack()
-                    received = Received(
-                        message.body, message.headers, message.message_id, message.content_type
-                    )
-                    found.append(received)
-                    ids.add(str(message.message_id))
-                    if len(found) == count or (count is None and enough(ids)):
-                        break
-    except TimeoutError:
-        raise AssertionError(f"{len(found)} of {count} messages came to {queue}") from None
-    return found
-
-
-def depth(amqp_url: str, queue: str) -> int:
-    """How many messages a queue holds ready."""
-
-    async def look() -> int:
-        async with await aio_pika.connect(amqp_url) as connection:
-            channel = await connection.channel()
-            found = await channel.declare_queue(queue, passive=True)
-            return found.declaration_result.message_count or 0
-
-    return asyncio.run(look())

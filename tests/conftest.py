@@ -1,17 +1,15 @@
 """Private servers for all tests that need some, started once in a run and only if asked for."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import write_contracts
-from tests.bus import Bus
+from tests.bus import Bus, MakeBus
 from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
-
-MakeBus = Callable[..., Bus]
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +37,6 @@ def make_bus(
     """Makes a Bus whose database has the contracts of the tests; nothing of it runs yet."""
     contracts = tmp_path_factory.mktemp("contracts")
     write_contracts(contracts)
-
     template = fresh_database(postgres)
     admin = asyncio.run(furnish(template, contracts))
 
@@ -60,7 +57,4 @@ def make_bus(
 def bus(make_bus: MakeBus) -> Iterator[Bus]:
     """An api and a relay, for tests that break nothing."""
     with make_bus() as bus:
-        bus.start("api")
-        bus.start("relay")
-        bus.wait_ready()
-        yield bus
+        yield bus.run("api", "relay")

@@ -29,6 +29,7 @@ DEAD_QUEUE = "bus.dead"
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?", re.ASCII)
 _PRIVATE = "to."
+_LAST_GENERATION = 2**31 - 1  # an integer of PostgreSQL
 
 
 def queue(organisation: str, subscription: str) -> str:
@@ -42,7 +43,7 @@ def queue(organisation: str, subscription: str) -> str:
                 f"{word!r} cannot be part of a queue name: use letters, digits, '-' and '_'"
             )
     name = f"sub.{organisation}.{subscription}"
-    if len(_PRIVATE) + len(name) > LIMIT:
+    if len(private_key(name, _LAST_GENERATION)) > LIMIT:
         raise Invalid(f"the names of organisation and subscription exceed {LIMIT} bytes together")
     return name
 
@@ -61,12 +62,15 @@ def user(queue: str) -> str:
     return queue
 
 
-def private_key(queue: str) -> str:
-    """`to.<queue>`: the routing key, on both exchanges, that reaches this queue alone.
+def private_key(queue: str, generation: int) -> str:
+    """`to.<queue>.<generation>`: the routing key, on both exchanges, that reaches this queue alone.
+
+    Each time that a queue is filled anew it has a key of its own: what was still on its way by
+    the key before would come in front of what is older.
 
     No event type is one: they begin with `id.`, and `binding_key` lets no pattern match it.
     """
-    return f"{_PRIVATE}{queue}"
+    return f"{_PRIVATE}{queue}.{generation}"
 
 
 def binding_key(pattern: str) -> str:

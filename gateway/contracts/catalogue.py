@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -39,7 +40,7 @@ class CatalogueLoader:
         contracts = (await session.execute(select(ContractRow))).scalars()
         newest = await session.execute(
             select(VersionRow.type, VersionRow.number, VersionRow.digest)
-            .distinct(col(VersionRow.type))
+            .ext(distinct_on(col(VersionRow.type)))
             .order_by(col(VersionRow.type), col(VersionRow.number).desc())
         )
         keys = [(type_, number, bytes(digest)) for type_, number, digest in newest]

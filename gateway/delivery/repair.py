@@ -10,7 +10,7 @@ From there the journal is sent again: nothing is lost, and what repeats has its 
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.amqp import Broker, Management, NotOnBroker, QueueState, names
 from gateway.contracts import Catalogue
@@ -143,7 +143,7 @@ class Reconciler:
         if state is None:
             await self._begin_again(subscription, "queue is gone", emptied=True)
             return False
-        private = names.private_key(queue)
+        private = names.private_key(queue, subscription.generation)
         if private not in keys:
             await self._begin_again(subscription, "private binding is gone", emptied=False)
             return False
@@ -176,10 +176,12 @@ class Reconciler:
         """Make the queue, then catch up: whoever joins must find it there."""
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             present = await register.find(session, *subscription.key)
-            if present is None:
+            if present is None or present.generation != subscription.generation:
                 return
-            # With the password as it is now: it may have been renewed since the look began.
-            await provide(present, self._broker, self._management)
+            # With the password as it is now: it may have been renewed since the look began. And by
+            # the key of the generation to come: what goes by the present one came before the loss.
+            following = replace(present, generation=present.generation + 1)
+            await provide(following, self._broker, self._management)
             begun = await progress.repair(session, subscription, emptied=emptied)
         if begun:
             log().warning("subscription.repaired", why=why, **_named(subscription))

@@ -208,7 +208,8 @@ async def provide(subscription: Subscription, broker: Broker, management: Manage
     """Make sure of the queue, its private binding and the user that reads it."""
     queue = names.queue(*subscription.key)
     await broker.declare_queue(queue, ordered=subscription.ordered)
-    await broker.bind(queue, exchange(subscription), names.private_key(queue))
+    private = names.private_key(queue, subscription.generation)
+    await broker.bind(queue, exchange(subscription), private)
     await management.provide_user(names.user(queue), subscription.password_hash, queue=queue)
 
 

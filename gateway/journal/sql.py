@@ -172,6 +172,8 @@ RETURNING epoch, cursor, cursor_recorded
 LEADABLE = """
 SELECT shard FROM journal_lead WHERE expires < clock_timestamp() ORDER BY random()
 """
+# The holder is asked for as well: a write that arrives after its relay has resigned would prolong
+# a lease that nobody holds.
 ADVANCE = """
 UPDATE journal_lead l
 SET cursor = greatest(l.cursor, u.cursor), returned = l.returned + u.returned,
@@ -179,7 +181,7 @@ SET cursor = greatest(l.cursor, u.cursor), returned = l.returned + u.returned,
     expires = clock_timestamp() + make_interval(secs => $6)
 FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[])
      AS u(shard, epoch, cursor, recorded, returned)
-WHERE l.shard = u.shard AND l.epoch = u.epoch
+WHERE l.shard = u.shard AND l.epoch = u.epoch AND l.holder IS NOT NULL
 RETURNING l.shard
 """
 RESIGN = """

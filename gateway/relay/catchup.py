@@ -27,6 +27,7 @@ WINDOW = 500  # entries on their way at once: the present goes first
 WINDOW_BYTES = 8 << 20
 SPAN = 20_000  # numbers looked through by one query, so that rare types do not make it endless
 NEAR = 500  # numbers behind the pump at which it may be asked to wait
+COMPLETE = 5.0  # seconds that a shard waits for one that has nearly caught up
 RETRY = 0.5
 
 
@@ -57,9 +58,12 @@ class CatchUp:
         self._queue = names.queue(*subscription.key)
         self._exchange = names.COMMANDS if subscription.point_to_point else names.EVENTS
         self._task: asyncio.Task[None] | None = None
+        self._go_on: Callable[[], None]
 
     def start(self, tasks: asyncio.TaskGroup, head: Callable[[], int]) -> None:
         """Begin; `head` is how far the pump has read."""
+        self._go_on = lambda: self.start(tasks, head)
+        self.near = False
         self._task = tasks.create_task(self._run(head))
 
     def cancel(self) -> None:
@@ -84,9 +88,17 @@ class CatchUp:
                 await asyncio.sleep(RETRY)
 
     async def complete(self, until: int) -> bool:
-        """Go the rest of the way. False if `until` lies before what the subscription wants."""
+        """Go the rest of the way. False if `until` lies before what the subscription wants.
+
+        False as well if it takes long, and the catching up goes on: a whole shard waits for this,
+        and the queue may be full, without a leader, or gone with its subscription.
+        """
         if self.position < until:
-            await self._advance(until)
+            try:
+                async with asyncio.timeout(COMPLETE):
+                    await self._advance(until)
+            except TimeoutError:
+                self._go_on()
         return self.position == until
 
     async def _note(self) -> None:
@@ -134,7 +146,7 @@ class CatchUp:
     async def _deliver(self, entries: list[Entry]) -> None:
         """Send in order per key and wait until everything is in the queue."""
         window = Window(Position(self.position), entries=WINDOW, size=WINDOW_BYTES)
-        key = names.private_key(self._queue)
+        key = names.private_key(self._queue, self.subscription.generation)
         for entry in entries:
             contract = self._control.catalogue.contract(entry.event.type)
             classification = contract.classification.value if contract else None

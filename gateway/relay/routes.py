@@ -55,6 +55,6 @@ class Routes:
         return Route(
             names.COMMANDS if direct else names.EVENTS,
             contract.classification.value,
-            tuple(names.private_key(names.queue(*s.key)) for s in joined),
+            tuple(names.private_key(names.queue(*s.key), s.generation) for s in joined),
             (*bound, *joined),
         )

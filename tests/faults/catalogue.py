@@ -24,6 +24,7 @@ FAULTS: Mapping[str, Fault] = {
         harm_servers.kill_broker,
         harm_servers.lose_queue,
         harm_servers.alarm_broker,
+        harm_servers.end_subscription,
         harm_servers.stop_postgres,
         harm_topology.delete_queue,
         harm_topology.delete_queue_twice,
@@ -32,6 +33,10 @@ FAULTS: Mapping[str, Fault] = {
         harm_topology.add_contract,
     )
 }
+
+
+SLOW = {"lose-queue"}
+"""Takes a minute each time: for long runs."""
 
 
 def a_round(seed: int, number: int, names: Sequence[str]) -> list[str]:

@@ -115,8 +115,9 @@ def delivered(seen: Observed) -> Breaches:
         got[delivery.subscription].add(delivery.identity)
     for interest in seen.ledger.interests:
         dead = {(d.source, d.id) for d in seen.dead if d.queue == interest.queue}
+        arrived = got[interest.name] | dead
         for row in seen.rows:
-            if wants(interest, row) and row.identity not in got[interest.name] | dead:
+            if wants(interest, row) and row.identity not in arrived:
                 yield f"{interest.name} never got {row.identity} at {row.place}"
 
 
@@ -194,7 +195,7 @@ def faults(seen: Observed) -> Breaches:
     """Every fault that was planned happened, with evidence, and was got over."""
     for shot in seen.ledger.shots:
         if shot.evidence is None:
-            yield f"{shot.fault} left no evidence"
+            yield f"{shot.fault}: {shot.failure}"
         if not shot.recovered:
             yield f"the gateway did not recover from {shot.fault} in time"
     missing = Counter(seen.planned) - Counter(shot.fault for shot in seen.ledger.shots)

@@ -42,11 +42,14 @@ async def kill_relay(world: World, stage: Stage, harm: Harm) -> str:
     child = await _leading(world, harm)
     before = await _epochs(world)
     await child.kill()
+    ended = child.exit_code
     if len(world.relays) > 1:
         await world.until(lambda: _taken_over(world, child), "nobody took the shards over")
     await child.start()
     after = await _epochs(world)
-    return f"{child.name} ended with {signal.SIGKILL}; epochs {before} -> {after}"
+    if ended != -signal.SIGKILL:
+        raise NoEvidence(f"{child.name} ended with {ended}")
+    return f"{child.name} ended with {ended}; epochs {before} -> {after}"
 
 
 async def freeze_relay(world: World, stage: Stage, harm: Harm) -> str:
@@ -114,7 +117,7 @@ async def _kill(world: World, child: Child) -> str:
     await world.until(lambda: child.listening, f"{child.name} did not come back")
     if ended != -signal.SIGKILL or child.pid == pid:
         raise NoEvidence(f"{child.name} ended with {ended}")
-    return f"{child.name} ({pid}) ended with {-ended}, {child.pid} listens"
+    return f"{child.name} ({pid}) ended with {ended}, {child.pid} listens"
 
 
 async def _leading(world: World, harm: Harm) -> Child:

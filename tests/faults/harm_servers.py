@@ -19,10 +19,12 @@ async def kill_broker(world: World, stage: Stage, harm: Harm) -> str:
     pid = rabbitmq.pid
     await asyncio.sleep(SAVED)  # see lose_queue for what happens otherwise
     rabbitmq.pause()
-    await _accept(world, IN_FLIGHT)
-    await asyncio.to_thread(rabbitmq.kill)
-    gone = not rabbitmq.running
-    await asyncio.to_thread(rabbitmq.start)
+    try:
+        await _accept(world, IN_FLIGHT)
+    finally:
+        await asyncio.to_thread(rabbitmq.kill)
+        gone = not rabbitmq.running
+        await asyncio.to_thread(rabbitmq.start)
     if not gone or rabbitmq.pid == pid:
         raise NoEvidence("the broker was not killed")
     return f"node {pid} killed with {IN_FLIGHT} events accepted since it fell silent"
@@ -53,17 +55,37 @@ async def alarm_broker(world: World, stage: Stage, harm: Harm) -> str:
     return f"alarm seen, {world.broker_said['blocked'] - blocked} connections blocked"
 
 
+async def end_subscription(world: World, stage: Stage, harm: Harm) -> str:
+    """A subscription begins and ends while the broker takes nothing: nobody may wait for it."""
+    rabbitmq, door = world.servers.rabbitmq, world.door("lkpp")
+    wish = {"types": ["id.go.lkpp.*"], "ordered": True, "start": "now"}
+    await asyncio.to_thread(rabbitmq.set_memory_alarm, True)
+    try:
+        await world.until(world.admin.alarmed, "the alarm did not go on")
+        path = f"/v1/subscriptions/sementara-{harm.random.randrange(1 << 30)}"
+        made = await door.call("PUT", path, wish)
+        await _accept(world, 2 * IN_FLIGHT)
+        ended = await door.call("DELETE", path)
+    finally:
+        await asyncio.to_thread(rabbitmq.set_memory_alarm, False)
+    if (made.status_code, ended.status_code) != (201, 200):
+        raise NoEvidence(f"answered {made.status_code} and {ended.status_code}")
+    return f"{made.json()['queue']} came and went while the broker took nothing"
+
+
 async def stop_postgres(world: World, stage: Stage, harm: Harm) -> str:
     """PostgreSQL stops at once, as in a crash, and recovers."""
     postgres = world.servers.postgres
     pid, before = postgres.pid, len(world.ledger.attempts)
     await asyncio.to_thread(postgres.stop, "immediate")
     gone = not postgres.running
-    await world.until(
-        lambda: any(a.reply.answer is Answer.UNKNOWN for a in world.ledger.attempts[before:]),
-        "every event was answered while there was no database",
-    )
-    await asyncio.to_thread(postgres.start)
+    try:
+        await world.until(
+            lambda: any(a.reply.answer is Answer.UNKNOWN for a in world.ledger.attempts[before:]),
+            "every event was answered while there was no database",
+        )
+    finally:
+        await asyncio.to_thread(postgres.start)
     if not gone or postgres.pid == pid:
         raise NoEvidence("the database was not stopped")
     return f"postmaster {pid} stopped at once, {postgres.pid} recovered"

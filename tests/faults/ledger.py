@@ -99,11 +99,12 @@ class Interest:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A fault that was planned, and what shows that it happened; no evidence, no fault."""
+    """A fault that was planned, and what shows that it happened, or why nothing does."""
 
     fault: str
     seconds: float
     evidence: str | None
+    failure: str
     recovered: bool
 
 

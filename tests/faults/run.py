@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,8 @@ async def run(
     servers: Servers, folder: Path, scenario: Scenario, say: Say = lambda world, what: None
 ) -> Report:
     """Run a scenario to its end; `say` is told what is going on."""
+    for chatty in ("aiormq", "aio_pika"):  # a traceback for each connection that we cut
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     begun = time.monotonic()
     world = World(servers, f"run_{begun:.0f}", folder, scenario.shape)
     seen = Observed(world.ledger, least=scenario.least)
@@ -115,16 +118,15 @@ async def _do_harm(world: World, stage: Stage, scenario: Scenario, say: Say) -> 
 
 async def _shoot(world: World, stage: Stage, name: str, harm: Harm, scenario: Scenario) -> Shot:
     begun = time.monotonic()
-    evidence: str | None
+    evidence, failure = None, ""
     try:
         evidence = await FAULTS[name](world, stage, harm)
     except (NoEvidence, TooLate) as error:
-        evidence = None
-        world.ledger.surprises.append(f"{name}: {error}")
+        failure = str(error)
     recovered = await _recovers(world, scenario.patience)
     # Sometimes the next fault meets what the last one has left behind.
     await asyncio.sleep(harm.random.uniform(0, 1))
-    return Shot(name, time.monotonic() - begun, evidence, recovered)
+    return Shot(name, time.monotonic() - begun, evidence, failure, recovered)
 
 
 async def _recovers(world: World, patience: float) -> bool:

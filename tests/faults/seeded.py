@@ -18,11 +18,16 @@ from gateway.relay import catchup, pump, window
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """`rule` is the rule of the checker that has to find it when `faults` happen."""
+    """`rule` of the checker has to find it when `faults` happen, in a line with `sign` in it."""
 
     install: Callable[[], None]
     faults: Sequence[str]
     rule: str
+    sign: str
+
+    def found(self, breaches: Mapping[str, Sequence[str]]) -> bool:
+        """Whether these breaches tell of it."""
+        return any(self.sign in breach for breach in breaches.get(self.rule, ()))
 
 
 def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
@@ -113,12 +118,14 @@ def epoch_check_off() -> None:
 
 
 BUGS: Mapping[str, Bug] = {
-    "ack-before-commit": Bug(ack_before_commit, ("stop-postgres",), "stored"),
-    "dedupe-off": Bug(dedupe_off, ("cut-before-commit",), "once"),
-    "cursor-before-confirm": Bug(cursor_before_confirm, ("kill-broker",), "delivered"),
-    "key-gate-off": Bug(key_gate_off, ("fill-queue",), "order"),
-    "mandatory-off": Bug(mandatory_off, ("delete-queue",), "faults"),
-    "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "leads"),
+    "ack-before-commit": Bug(
+        ack_before_commit, ("stop-postgres",), "stored", "is not in the journal"
+    ),
+    "dedupe-off": Bug(dedupe_off, ("cut-before-commit",), "once", "times"),
+    "cursor-before-confirm": Bug(cursor_before_confirm, ("kill-broker",), "delivered", "never got"),
+    "key-gate-off": Bug(key_gate_off, ("fill-queue",), "order", "before"),
+    "mandatory-off": Bug(mandatory_off, ("delete-queue",), "faults", "none came back"),
+    "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "leads", "led in epoch"),
 }
 
 

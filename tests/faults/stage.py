@@ -49,7 +49,7 @@ class Wish:
 
 WISHES = (
     Wish("urut", "dukcapil", (NISN, "id.go.kemendagri.*"), True, "beginning", Habit(consumers=2)),
-    Wish("paralel", "dukcapil", (NISN, KK), False, "beginning", Habit(consumers=2, rejects=60)),
+    Wish("paralel", "dukcapil", (NISN, KK), False, "beginning", Habit(consumers=2, rejects=25)),
     Wish("gempa", "bnpb", (GEMPA,), True, "beginning"),
     Wish("bansos", "kemensos", (BANSOS,), True, "now"),
     Wish("lelang", "lkpp", ("id.go.lkpp.*",), True, "now"),

@@ -165,7 +165,9 @@ class World:
                 raise TooLate(f"{child.name} ended: {child.last_words()}")
         if not all(api.listening for api in self.apis):
             return False
-        return not await self.value("SELECT count(*) FROM journal_lead WHERE holder IS NULL")
+        relays = await self.value("SELECT count(*) FROM journal_relay")
+        vacant = await self.value("SELECT count(*) FROM journal_lead WHERE holder IS NULL")
+        return relays == len(self.relays) and not vacant
 
     async def _watch(self) -> None:
         """Start again, and note, what ends without being told."""

@@ -76,7 +76,7 @@ async def test_bindings_route_the_type_and_the_private_key(
     channel: aio_pika.abc.AbstractChannel,
     exchange: str,
 ) -> None:
-    key, private = "id.go.dukcapil.ktp.dibuat.v1", names.private_key(QUEUE)
+    key, private = "id.go.dukcapil.ktp.dibuat.v1", names.private_key(QUEUE, 1)
     await broker.declare_queue(QUEUE, ordered=False)
     for each in (key, private, key):
         await broker.bind(QUEUE, exchange, each)
@@ -131,10 +131,10 @@ async def test_what_is_rejected_stands_in_the_dead_letters(
     broker: Broker, channel: aio_pika.abc.AbstractChannel
 ) -> None:
     await broker.declare_queue(QUEUE, ordered=False)
-    await broker.bind(QUEUE, names.EVENTS, names.private_key(QUEUE))
+    await broker.bind(QUEUE, names.EVENTS, names.private_key(QUEUE, 1))
     dead = await channel.get_queue(names.DEAD_QUEUE, ensure=False)
     await dead.purge()
-    await publish(channel, names.EVENTS, names.private_key(QUEUE), b"poison")
+    await publish(channel, names.EVENTS, names.private_key(QUEUE, 1), b"poison")
     queue = await channel.get_queue(QUEUE, ensure=False)
     delivery = await queue.get(timeout=30)
     assert delivery is not None
@@ -153,10 +153,10 @@ async def test_a_queue_given_back_too_often_is_a_dead_letter(
 ) -> None:
     """The delivery limit is ours, not the version's default."""
     await broker.declare_queue(QUEUE, ordered=False)
-    await broker.bind(QUEUE, names.EVENTS, names.private_key(QUEUE))
+    await broker.bind(QUEUE, names.EVENTS, names.private_key(QUEUE, 1))
     dead = await channel.get_queue(names.DEAD_QUEUE, ensure=False)
     await dead.purge()
-    await publish(channel, names.EVENTS, names.private_key(QUEUE), b"again")
+    await publish(channel, names.EVENTS, names.private_key(QUEUE, 1), b"again")
     queue = await channel.get_queue(QUEUE, ensure=False)
     deliveries = 0
     async with asyncio.timeout(60):

@@ -54,7 +54,7 @@ async def world(rabbitmq: RabbitMQ) -> AsyncIterator[World]:
         await broker.delete_queue(queue)
         await broker.declare_queue(queue, ordered=False)
         for exchange in (names.EVENTS, names.COMMANDS):
-            await broker.bind(queue, exchange, names.private_key(queue))
+            await broker.bind(queue, exchange, names.private_key(queue, 1))
     async with (
         Management(rabbitmq.amqp_url, rabbitmq.management_url) as management,
         await aio_pika.connect(rabbitmq.amqp_url) as connection,
@@ -111,7 +111,7 @@ async def _bind(channel: AbstractChannel, queue: str, exchange: str) -> object:
 
 async def _unbind(channel: AbstractChannel) -> object:
     queue = await channel.get_queue(OWN, ensure=False)
-    return await queue.unbind(names.EVENTS, names.private_key(OWN))
+    return await queue.unbind(names.EVENTS, names.private_key(OWN, 1))
 
 
 async def _purge(channel: AbstractChannel, queue: str) -> object:
@@ -119,8 +119,8 @@ async def _purge(channel: AbstractChannel, queue: str) -> object:
 
 
 FORBIDDEN: dict[str, Attempt] = {
-    "publish an event": lambda c: publish(c, names.EVENTS, names.private_key(OWN)),
-    "publish a command": lambda c: publish(c, names.COMMANDS, names.private_key(OWN)),
+    "publish an event": lambda c: publish(c, names.EVENTS, names.private_key(OWN, 1)),
+    "publish a command": lambda c: publish(c, names.COMMANDS, names.private_key(OWN, 1)),
     "publish a request": lambda c: publish(c, names.REQUESTS, "id.go.a.v1"),
     "publish a dead letter": lambda c: publish(c, names.DEAD, OWN),
     "publish to its queue directly": lambda c: publish(c, "", OWN),
@@ -243,8 +243,8 @@ async def test_another_client_reads_the_queue(world: World) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("amqp-publish", "-e", names.EVENTS, "-r", names.private_key(OWN), "-b", "forged"),
-        ("amqp-publish", "-e", names.COMMANDS, "-r", names.private_key(OWN), "-b", "forged"),
+        ("amqp-publish", "-e", names.EVENTS, "-r", names.private_key(OWN, 1), "-b", "forged"),
+        ("amqp-publish", "-e", names.COMMANDS, "-r", names.private_key(OWN, 1), "-b", "forged"),
         ("amqp-publish", "-r", OWN, "-b", "forged"),
         ("amqp-publish", "-r", OTHER, "-b", "forged"),
         ("amqp-get", "-q", OTHER),

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.builders import FREE, a_document
-from tests.bus import Bus, Subscribed, depth
+from tests.bus import Bus, Subscribed
+from tests.readers import depth
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(

@@ -1,4 +1,4 @@
-"""Contracts in the database: loaded twice they are the same, and a change is in force everywhere."""
+"""Contracts in the database: loaded twice they are the same; a change is in force everywhere."""
 
 import functools
 import json
@@ -28,8 +28,7 @@ from tests.builders import (
     an_id,
     write_contract,
 )
-from tests.bus import STRUCTURED, Bus
-from tests.conftest import MakeBus
+from tests.bus import STRUCTURED, Bus, MakeBus
 from tests.waiting import eventually
 
 Register = Callable[[Submission], Awaitable[bool]]
@@ -142,7 +141,7 @@ def version_in_force(bus: Bus, url: str, number: int) -> bool:
 
 
 def test_a_new_version_is_in_force_in_every_process(own_bus: Bus, tmp_path: Path) -> None:
-    """Published without end meanwhile: each answer is of one version or the other, never of none."""
+    """Published without end meanwhile: each answer is by one version or the other."""
     urls = [str(own_bus.http.base_url), own_bus.environ["OTHER"]]
     files: dict[str, Any] = {
         f"versions/{n}": {**json.loads(a_schema()), "required": ["a"]} for n in (2, 3)

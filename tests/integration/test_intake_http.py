@@ -20,10 +20,9 @@ from tests.builders import (
     a_document,
     an_id,
 )
-from tests.bus import BATCHED, STRUCTURED, Actor, Bus
+from tests.bus import STRUCTURED, Actor, Bus
+from tests.problems import problem_of
 from tests.waiting import eventually
-
-PROBLEM = "https://nusabus.go.id/problems/"
 
 
 @pytest.fixture
@@ -38,17 +37,6 @@ def binary(uji: Actor, document: Mapping[str, Any], **headers: str) -> httpx.Res
     return uji.post(
         "/v1/events", content=content, headers={"content-type": "application/json", **sent}
     )
-
-
-def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The problem document of an answer that must be this one."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document: dict[str, Any] = answer.json()
-    assert (document["type"], document["status"]) == (PROBLEM + code, status)
-    assert document["title"]
-    assert document["detail"]
-    return document
 
 
 def test_an_event_gets_a_receipt_and_stands_in_the_journal(bus: Bus, uji: Actor) -> None:
@@ -87,7 +75,7 @@ def test_an_id_names_one_event_for_ever(bus: Bus, uji: Actor) -> None:
     event = a_document()
     assert uji.publish(event).status_code == 202
     for change in ({"data": {"n": 2}}, {"subject": "s2"}, {"partitionkey": "p"}):
-        problem(uji.publish({**event, **change}), 409, "identifier-reused")
+        problem_of(uji.publish({**event, **change}), 409, "identifier-reused")
     elsewhere = uji.publish({**event, "source": "/uji/other"})
     assert elsewhere.json()["duplicate"] is False
     assert len(bus.query("SELECT 1 FROM journal_entry WHERE id = $1", event["id"])) == 2
@@ -108,7 +96,7 @@ def test_every_violation_is_told_and_no_value(bus: Bus, uji: Actor) -> None:
     data = a_citizen(nik=NIK[:-1], nama="RAHASIA" * 20, nomor=["327301"] * 30, alamat="Jalan X")
     event = a_document(type=CITIZEN, data={**data, NIK: 1})
     answer = uji.publish(event)
-    told = problem(answer, 422, "contract-violation")
+    told = problem_of(answer, 422, "contract-violation")
     assert (told["contract"], told["version"]) == (CITIZEN, 1)
     assert told["total"] == 33
     assert len(told["violations"]) == 20
@@ -123,14 +111,14 @@ def test_every_violation_is_told_and_no_value(bus: Bus, uji: Actor) -> None:
 
 @pytest.mark.parametrize("data", [None, [], "x", 7])
 def test_data_of_another_kind_break_the_contract(uji: Actor, data: Any) -> None:
-    told = problem(uji.publish(a_document(data=data)), 422, "contract-violation")
+    told = problem_of(uji.publish(a_document(data=data)), 422, "contract-violation")
     assert told["violations"][0]["pointer"] == ""
     assert told["violations"][0]["keyword"] == "type"
 
 
 def test_bytes_are_no_data_for_a_json_contract(uji: Actor) -> None:
     event = a_document(data=None, data_base64="AAEC", datacontenttype="application/octet-stream")
-    problem(uji.publish(event), 422, "contract-violation")
+    problem_of(uji.publish(event), 422, "contract-violation")
 
 
 def text(data: str) -> bytes:
@@ -182,7 +170,7 @@ def test_what_is_no_event(uji: Actor, body: bytes, status: int, code: str) -> No
     answer = uji.publish(body)
     assert answer.status_code == status, answer.text[:300]
     if status >= 400:
-        problem(answer, status, code)
+        problem_of(answer, status, code)
 
 
 @pytest.mark.parametrize(
@@ -207,113 +195,6 @@ def test_what_cannot_be_read(uji: Actor, headers: dict[str, str], body: bytes, s
     assert answer.status_code == status, answer.text
 
 
-# Batches
-
-
-def test_each_event_of_a_batch_is_answered_in_its_place(bus: Bus, uji: Actor) -> None:
-    good, known, twice = a_document(), a_document(), a_document()
-    uji.publish(known)
-    batch: list[Any] = [
-        good,
-        a_document(data=[]),
-        known,
-        {**known, "subject": "another"},
-        a_document(type=FOREIGN),
-        5,
-        twice,
-        twice,
-        {**twice, "subject": "another"},
-        a_document(id=""),
-        a_document(data={"x": "y" * (1 << 20)}),
-        a_document(type=QUESTION),
-    ]
-    answer = uji.publish_batch(batch)
-    assert answer.status_code == 207
-    told = answer.json()
-    statuses = [each["status"] for each in told["results"]]
-    assert statuses == [202, 422, 202, 409, 403, 400, 202, 202, 409, 400, 413, 422]
-    assert (told["accepted"], told["refused"]) == (4, 8)
-    receipts = [told["results"][n]["receipt"] for n in (0, 2, 6, 7)]
-    assert [each["duplicate"] for each in receipts] == [False, True, False, True]
-    assert [each["id"] for each in receipts] == [
-        good["id"], known["id"], twice["id"], twice["id"],
-    ]  # fmt: skip
-    assert told["results"][9]["problem"]["pointer"] == "/9/id"
-    stored = bus.query(
-        "SELECT id FROM journal_entry WHERE id = ANY($1)",
-        [each["id"] for each in batch if isinstance(each, dict)],
-    )
-    assert {row["id"] for row in stored} == {good["id"], known["id"], twice["id"]}
-
-
-def test_a_batch_keeps_its_order_per_key(uji: Actor) -> None:
-    batch = [a_document(subject=f"s{n % 7}") for n in range(1000)]
-    results = uji.publish_batch(batch).json()["results"]
-    for key in range(7):
-        places = [each["receipt"]["sequence"] for each in results[key::7]]
-        assert places == sorted(places)
-        assert len({each["receipt"]["shard"] for each in results[key::7]}) == 1
-
-
-def test_all_or_nothing(bus: Bus, uji: Actor) -> None:
-    batch = [a_document() for _ in range(3)]
-    known = a_document()
-    uji.publish(known)
-    spoilers: list[tuple[Any, int]] = [
-        (a_document(data=[]), 422),
-        (5, 422),
-        ({**known, "subject": "another"}, 409),
-    ]
-    for spoiler, status in spoilers:
-        answer = uji.publish_batch([*batch, spoiler], atomic=True)
-        assert answer.status_code == status, answer.text
-        ids = [each["id"] for each in batch]
-        assert bus.query("SELECT id FROM journal_entry WHERE id = ANY($1)", ids) == []
-    refused = uji.publish_batch([*batch, 5], atomic=True).json()
-    assert [each["status"] for each in refused["results"]] == [424, 424, 424, 400]
-    assert refused["accepted"] == 0
-    stored = uji.publish_batch([*batch, known], atomic=True)
-    assert [each["receipt"]["duplicate"] for each in stored.json()["results"]] == [
-        False, False, False, True,
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"{}", 400),
-        (b"[", 400),
-        (b"\xff", 400),
-        (b"[1,]", 400),
-        (json.dumps([a_document(id="x", data={"n": n}) for n in range(1001)]).encode(), 413),
-        (b"[" + b"0," * 1_000_000 + b"0]", 413),
-        (b'["' + b"x" * (4 << 20) + b'"]', 413),
-        (b"[" * 200_000 + b"]" * 200_000, 400),
-    ],
-    ids=lambda value: None if isinstance(value, bytes) else str(value),
-)
-def test_what_is_no_batch(uji: Actor, body: bytes, status: int) -> None:
-    answer = uji.publish_batch(body)
-    assert answer.status_code == status, answer.text[:300]
-
-
-def test_an_empty_batch_is_answered(uji: Actor) -> None:
-    assert uji.publish_batch([]).json() == {"accepted": 0, "refused": 0, "results": []}
-
-
-def test_a_bomb_in_a_batch(uji: Actor) -> None:
-    headers = {**BATCHED, "content-encoding": "gzip"}
-    body = gzip.compress(b"[" + b" " * (32 << 20) + b"]")
-    answer = uji.post("/v1/events", content=body, headers=headers)
-    problem(answer, 413, "too-large")
-
-
-def test_a_wrong_wish_is_refused(uji: Actor) -> None:
-    for query in ("atomic=yes", "atomic=true&atomic=true", "atmoic=true"):
-        answer = uji.post(f"/v1/events?{query}", content="[]", headers=BATCHED)
-        problem(answer, 422, "invalid")
-
-
 # Rights
 
 
@@ -329,7 +210,7 @@ def test_a_stranger_learns_nothing(bus: Bus, uji: Actor) -> None:
     ]
     assert {each.status_code for each in anonymous} == {401}
     assert len({each.content for each in anonymous}) == 1
-    problem(bus.actor("uji", "subscriber").publish(known), 403, "forbidden")
+    problem_of(bus.actor("uji", "subscriber").publish(known), 403, "forbidden")
 
 
 def test_a_grant_opens_a_type_and_its_end_closes_it(bus: Bus) -> None:
@@ -341,7 +222,7 @@ def test_a_grant_opens_a_type_and_its_end_closes_it(bus: Bus) -> None:
 
 
 def test_a_request_is_not_published(uji: Actor) -> None:
-    problem(uji.publish(a_document(type=QUESTION)), 422, "invalid")
+    problem_of(uji.publish(a_document(type=QUESTION)), 422, "invalid")
 
 
 def test_what_was_sent_is_told_by_its_digest(bus: Bus, uji: Actor) -> None:

@@ -8,8 +8,7 @@ import pytest
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import FREE, a_document, a_name
-from tests.bus import Actor, Bus
-from tests.conftest import MakeBus
+from tests.bus import Actor, Bus, MakeBus
 from tests.waiting import eventually
 
 LIMIT = 40
@@ -19,10 +18,7 @@ LIMIT = 40
 def bus(make_bus: MakeBus) -> Iterator[Bus]:
     """A bus of this module's own, with room for few entries."""
     with make_bus(NUSABUS_BACKLOG_LIMIT=str(LIMIT), NUSABUS_APPEND_TIMEOUT="3") as bus:
-        bus.start("api")
-        bus.start("relay")
-        bus.wait_ready()
-        yield bus
+        yield bus.run("api", "relay")
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from deploy.local.gateway import GatewayProcess
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import FREE, TASKS, a_document, an_id
-from tests.bus import Actor, Bus, depth
-from tests.conftest import MakeBus
+from tests.bus import Actor, Bus, MakeBus
+from tests.readers import depth
 from tests.servers import SHARDS
 from tests.waiting import eventually
 
@@ -177,7 +177,7 @@ def test_what_no_queue_takes_is_counted_and_comes_later(bus: Bus, uji: Actor) ->
         async with await aio_pika.connect(bus.amqp_url) as connection:
             queue = await (await connection.channel()).get_queue(subscribed.queue)
             await queue.unbind("bus.commands", TASKS[0])
-            await queue.unbind("bus.commands", f"to.{subscribed.queue}")
+            await queue.unbind("bus.commands", f"to.{subscribed.queue}.1")
 
     with Stream(uji, TASKS[0]) as stream:
         stream.more(100)

@@ -8,8 +8,8 @@ import pytest
 
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import FREE, TASKS, a_document, a_name
-from tests.bus import Actor, Bus, Subscribed, depth
-from tests.conftest import MakeBus
+from tests.bus import Actor, Bus, MakeBus, Subscribed
+from tests.readers import depth
 from tests.waiting import eventually
 
 Channel = aio_pika.abc.AbstractChannel
@@ -19,10 +19,7 @@ Channel = aio_pika.abc.AbstractChannel
 def bus(make_bus: MakeBus) -> Iterator[Bus]:
     """A bus of this module's own: what is broken here is broken for every subscription."""
     with make_bus() as bus:
-        bus.start("api")
-        bus.start("relay")
-        bus.wait_ready()
-        yield bus
+        yield bus.run("api", "relay")
 
 
 @pytest.fixture
@@ -69,7 +66,7 @@ def test_a_deleted_queue_comes_back_with_all_that_was_not_taken(
     subscribed.end()
 
 
-@pytest.mark.parametrize("key", [FREE, "to.{queue}"])
+@pytest.mark.parametrize("key", [FREE, "to.{queue}.1"])
 def test_a_deleted_binding_comes_back_and_what_missed_it_too(
     bus: Bus, uji: Actor, key: str
 ) -> None:

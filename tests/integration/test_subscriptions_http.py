@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import threading
 from typing import Any
 
 import aio_pika
-import httpx
 import pytest
 
 from tests.builders import (
@@ -15,43 +13,18 @@ from tests.builders import (
     FREE,
     QUESTION,
     TASKS,
-    a_citizen,
     a_document,
     a_name,
     an_id,
 )
-from tests.bus import Actor, Bus, Subscribed, depth
+from tests.bus import Actor, Bus, Subscribed
+from tests.readers import depth, ids
 from tests.waiting import eventually
 
 
 @pytest.fixture
 def uji(bus: Bus) -> Actor:
     return bus.actor("uji")
-
-
-@pytest.fixture
-def task(bus: Bus, uji: Actor) -> str:
-    """A point-to-point type that nobody subscribes to, its events so far worked off."""
-    for type in TASKS:
-        answer = uji.put_subscription(name := a_name(), type, start="now")
-        if answer.status_code == httpx.codes.CREATED:
-            subscribed = Subscribed(uji, name, answer.json()["queue"], answer.json()["amqp_url"])
-            subscribed.wait("active")
-            subscribed.end()
-            return type
-    raise AssertionError("every point-to-point type has its subscription")
-
-
-def ids(received: list[Any]) -> list[str]:
-    return [each.document["id"] for each in received]
-
-
-def publish(by: Actor, **changes: Any) -> str:
-    """Publish an event; its id."""
-    event = a_document(**changes)
-    answer = by.publish(event)
-    assert answer.status_code == 202, answer.text
-    return str(event["id"])
 
 
 def test_an_event_arrives_as_it_was_sent(uji: Actor) -> None:
@@ -78,11 +51,11 @@ def test_only_what_was_asked_for_arrives(bus: Bus, uji: Actor) -> None:
     everything, one = uji.subscribe("id.go.uji.*"), uji.subscribe(CITIZEN)
     middle = uji.subscribe("id.go.uji.*.dicatat.v1")
     lain = bus.actor("lain")
-    first = publish(uji)
-    second = publish(uji, type=CITIZEN, data={"nik": "1" * 16, "nama": "A"})
-    publish(lain, type=FOREIGN)
-    publish(uji, type=TASKS[0])
-    last = publish(uji, type=CITIZEN, data={"nik": "2" * 16, "nama": "B"})
+    first = uji.published()
+    second = uji.published(type=CITIZEN, data={"nik": "1" * 16, "nama": "A"})
+    lain.published(type=FOREIGN)
+    uji.published(type=TASKS[0])
+    last = uji.published(type=CITIZEN, data={"nik": "2" * 16, "nama": "B"})
     assert set(ids(everything.take(3))) == set(ids(middle.take(3))) == {first, second, last}
     assert set(ids(one.take(2))) == {second, last}
     for each in (everything, one, middle):
@@ -94,100 +67,8 @@ def test_a_duplicate_is_not_delivered_again(uji: Actor) -> None:
     event = a_document()
     for _ in range(3):
         uji.publish(event)
-    last = publish(uji)
+    last = uji.published()
     assert set(ids(subscribed.take(2))) == {event["id"], last}
-
-
-def test_start_now_beginning_and_at_a_time(uji: Actor) -> None:
-    person = {"type": CITIZEN, "data": a_citizen()}
-    old = publish(uji, **person)
-    middle = uji.publish(a_document(**person)).json()
-    now = uji.subscribe(CITIZEN)
-    new = publish(uji, **person)
-    assert ids(now.take(1)) == [new]
-    later = uji.subscribe(CITIZEN, start=middle["recordedtime"])
-    arrived = ids(later.take(2))
-    assert set(arrived) == {middle["id"], new}
-    beginning = uji.subscribe(CITIZEN, start="beginning")
-    (held,) = {depth(uji.bus.amqp_url, beginning.queue)}
-    everything = ids(beginning.take(held))
-    assert {old, middle["id"], new} <= set(everything)
-    assert len(everything) == len(set(everything))
-    future = uji.subscribe(CITIZEN, start="2099-01-01T00:00:00Z")
-    assert publish(uji, **person) in ids(future.take(1))
-
-
-def test_nothing_is_missing_at_the_seam(bus: Bus) -> None:
-    """Thousands of earlier events, and a publisher that never stops: every event, every key."""
-    publisher, keys = bus.actor("uji", "publisher"), 13
-    run = an_id()
-    sent: list[dict[str, Any]] = []
-    done = threading.Event()
-
-    def batch(size: int) -> None:
-        events = [
-            a_document(
-                source=f"/uji/{run}", subject=f"{run} {(len(sent) + n) % keys}", data={"n": n}
-            )
-            for n in range(size)
-        ]
-        assert publisher.publish_batch(events).json()["accepted"] == size
-        sent.extend(events)
-
-    def keep_publishing() -> None:
-        while not done.is_set():
-            batch(5)
-
-    for _ in range(5):
-        batch(500)
-    live = threading.Thread(target=keep_publishing)
-    live.start()
-    try:
-        subscribed = bus.actor("uji", "subscriber").subscribe(FREE, start="beginning", ordered=True)
-    finally:
-        done.set()
-        live.join()
-    batch(50)
-    wanted = [event["id"] for event in sent]
-    assert len(wanted) > 2550
-    found = subscribed.take_until(lambda ids: set(wanted) <= ids)
-    mine = [each.document for each in found if each.document["source"] == f"/uji/{run}"]
-    first: dict[str, dict[str, Any]] = {}
-    for document in mine:
-        first.setdefault(document["id"], document)
-    assert set(first) == set(wanted)
-    for key in range(keys):
-        subject = f"{run} {key}"
-        in_order = [event["id"] for event in sent if event["subject"] == subject]
-        assert [i for i, document in first.items() if document["subject"] == subject] == in_order
-
-
-def test_a_task_goes_to_exactly_one(bus: Bus, uji: Actor, task: str) -> None:
-    waiting = [publish(uji, type=task, subject="one key") for _ in range(5)]
-    first = uji.subscribe(task)
-    second = uji.put_subscription(a_name(), task)
-    assert second.status_code == 409
-    assert task in second.json()["detail"]
-    assert ids(first.take(5)) == waiting
-    later = publish(uji, type=task)
-    assert ids(first.take(1)) == [later]
-    assert first.end() == 0
-    again = publish(uji, type=task)
-    successor = uji.subscribe(task)
-    received = ids(successor.take_until(lambda ids: again in ids))
-    assert set(received) <= {later, again}  # what was confirmed a moment ago may come once more
-    assert successor.end() == 0
-
-
-def test_what_an_ended_subscription_held_comes_to_the_next(uji: Actor, task: str) -> None:
-    subscribed = uji.subscribe(task)
-    sent = [publish(uji, type=task, subject="one key") for _ in range(4)]
-    eventually(lambda: depth(uji.bus.amqp_url, subscribed.queue) == 4)
-    assert ids(subscribed.take(1)) == sent[:1]
-    assert subscribed.end() == 3
-    successor = uji.subscribe(task)
-    successor.take_until(lambda ids: set(sent[1:]) <= ids)
-    assert successor.end() == 0
 
 
 def test_putting_it_again_finds_the_same(uji: Actor) -> None:
@@ -282,7 +163,7 @@ def test_subscriptions_are_ones_own(bus: Bus, uji: Actor) -> None:
 def test_an_end_says_what_was_held(bus: Bus, uji: Actor) -> None:
     subscribed = uji.subscribe(FREE)
     for _ in range(3):
-        publish(uji)
+        uji.published()
     eventually(lambda: depth(bus.amqp_url, subscribed.queue) == 3)
     assert subscribed.end() == 3
     assert uji.get(f"/v1/subscriptions/{subscribed.name}").status_code == 404
@@ -297,7 +178,7 @@ def test_renewed_credentials_replace_the_old_ones(uji: Actor) -> None:
     assert answer.status_code == 200
     with pytest.raises(Exception, match=r"ACCESS_REFUSED"):
         subscribed.take(1, seconds=5)
-    event = publish(uji)
+    event = uji.published()
     renewed = Subscribed(uji, subscribed.name, subscribed.queue, answer.json()["amqp_url"])
     assert ids(renewed.take(1)) == [event]
 
@@ -306,14 +187,14 @@ def test_a_revoked_grant_suspends_and_a_new_one_resumes_without_loss(bus: Bus) -
     uji, lain = bus.actor("uji"), bus.actor("lain")
     place = bus.grant("uji", "subscribe", FOREIGN)
     subscribed = uji.subscribe(FOREIGN)
-    before = publish(lain, type=FOREIGN)
+    before = lain.published(type=FOREIGN)
     assert ids(subscribed.take(1)) == [before]
     bus.admin.delete(place)
     subscribed.wait("suspended")
-    meanwhile = [publish(lain, type=FOREIGN, subject="one key") for _ in range(3)]
+    meanwhile = [lain.published(type=FOREIGN, subject="one key") for _ in range(3)]
     place = bus.grant("uji", "subscribe", FOREIGN)
     subscribed.wait("active")
-    after = publish(lain, type=FOREIGN, subject="one key")
+    after = lain.published(type=FOREIGN, subject="one key")
     received = ids(subscribed.take_until(lambda ids: after in ids))
     unique = list(dict.fromkeys(each for each in received if each != before))
     assert unique == [*meanwhile, after]
@@ -327,7 +208,7 @@ def test_nothing_is_delivered_while_suspended(bus: Bus) -> None:
     subscribed = uji.subscribe(pattern)
     bus.admin.delete(place)
     subscribed.wait("suspended")
-    publish(lain, type=FOREIGN)
+    lain.published(type=FOREIGN)
     witness = lain.subscribe(FOREIGN, start="beginning")
     eventually(lambda: depth(bus.amqp_url, witness.queue) > 0)
     assert depth(bus.amqp_url, subscribed.queue) == 0
@@ -337,7 +218,7 @@ def test_nothing_is_delivered_while_suspended(bus: Bus) -> None:
 def test_an_ordered_queue_serves_one_reader_at_a_time(bus: Bus, uji: Actor) -> None:
     subscribed = uji.subscribe(FREE, ordered=True)
     for _ in range(4):
-        publish(uji)
+        uji.published()
 
     async def two_readers() -> list[int]:
         counts, served = [0, 0], asyncio.Event()

@@ -23,7 +23,7 @@ def topic_matches(binding: str, key: str) -> bool:
 
 def test_a_queue_is_named_by_organisation_and_subscription() -> None:
     assert names.queue("dukcapil", "penduduk") == "sub.dukcapil.penduduk"
-    assert names.private_key("sub.dukcapil.penduduk") == "to.sub.dukcapil.penduduk"
+    assert names.private_key("sub.dukcapil.penduduk", 7) == "to.sub.dukcapil.penduduk.7"
     assert names.header("subject") == "ce-subject"
 
 
@@ -83,4 +83,4 @@ def test_no_binding_matches_a_private_key(pattern: str) -> None:
         binding = names.binding_key(pattern)
     except Invalid:
         return
-    assert not topic_matches(binding, names.private_key(names.queue("a", "b")))
+    assert not topic_matches(binding, names.private_key(names.queue("a", "b"), 1))

@@ -43,7 +43,7 @@ def test_the_bound_get_it_from_the_exchange() -> None:
 def test_who_has_joined_gets_it_beside_the_bound() -> None:
     bound, joined = a_subscription(), a_subscription(name="baru", state=State.CATCHING_UP)
     found = routes([bound, joined], [joined]).route(FREE)
-    assert found == Route(names.EVENTS, "public", ("to.sub.lain.baru",), (bound, joined))
+    assert found == Route(names.EVENTS, "public", ("to.sub.lain.baru.1",), (bound, joined))
 
 
 def test_who_is_catching_up_and_has_not_joined_gets_nothing() -> None:

@@ -1,0 +1,122 @@
+"""The fault harness: publishers and subscribers of a gateway that is killed, frozen and cut off.
+
+Every fault once and in a random order, again and again for --minutes; then all that was answered
+is held against the journal and against what arrived. Exit code 0: the promise was kept (with
+--bug: the seeded bug was found). 1: it was not; the logs of the processes are kept.
+"""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from tests.faults.catalogue import FAULTS
+from tests.faults.checker import RULES
+from tests.faults.run import Report, Scenario, run
+from tests.faults.seeded import BUGS
+from tests.faults.servers import Servers
+from tests.faults.world import Shape, World
+
+SHOWN = 10  # breaches of a rule
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Run, show what happened, and tell the verdict by the exit code."""
+    given = _arguments()
+    faults = given.fault or (BUGS[given.bug].faults if given.bug else tuple(FAULTS))
+    scenario = Scenario(given.seed, faults, given.minutes * 60, Shape(bug=given.bug))
+    folder = Path(tempfile.mkdtemp(prefix="nusabus-faults-"))
+    console.print(f"seed {scenario.seed}, {len(faults)} faults a round, logs in {folder}/logs")
+    report = asyncio.run(_run(scenario, folder))
+    _show(report)
+    bug = BUGS.get(given.bug)
+    good = bug.found(report.breaches) if bug else not report.breaches
+    if good:
+        shutil.rmtree(folder)
+    sys.exit(0 if good else 1)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=0, help="begin rounds for so long; one round by default"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="decides the order; default: the time"
+    )
+    parser.add_argument(
+        "--fault", action="append", choices=sorted(FAULTS), help="this one only; may be repeated"
+    )
+    parser.add_argument("--bug", choices=sorted(BUGS), help="put this bug into the gateway")
+    return parser.parse_args()
+
+
+async def _run(scenario: Scenario, folder: Path) -> Report:
+    servers = Servers(folder / "servers")
+    with console.status("starting PostgreSQL and RabbitMQ") as status:
+        try:
+            await servers.start()
+            return await run(servers, folder / "logs", scenario, _Progress(status))
+        finally:
+            await servers.erase()
+
+
+class _Progress:
+    """A line for each step, and one below that shows what flows."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+        self._begun = time.monotonic()
+        self._refreshing: asyncio.Task[None] | None = None
+
+    def __call__(self, world: World, what: str) -> None:
+        """Say what comes now."""
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._refresh(world))
+        console.print(f"{time.monotonic() - self._begun:7.1f} s  {what}")
+
+    async def _refresh(self, world: World) -> None:
+        while True:
+            ledger = world.ledger
+            self._status.update(
+                f"{ledger.accepted:,} events accepted, {len(ledger.deliveries):,} deliveries, "
+                f"{len(ledger.shots)} faults, {len(ledger.surprises)} surprises"
+            )
+            await asyncio.sleep(0.5)
+
+
+def _show(report: Report) -> None:
+    faults = Table("fault", "seconds", "evidence")
+    for shot in report.observed.ledger.shots:
+        faults.add_row(shot.fault, f"{shot.seconds:.1f}", shot.evidence or f"NONE: {shot.failure}")
+    rules = Table("rule", "breaches", "what it says")
+    for name, rule in RULES.items():
+        breaches = len(report.breaches.get(name, ()))
+        sentence = (rule.__doc__ or "").partition("\n")[0]
+        rules.add_row(name, str(breaches), sentence, style="bold red" if breaches else None)
+    console.print(faults, rules)
+    for name, found in report.breaches.items():
+        for breach in found[:SHOWN]:
+            console.print(f"{name}: {breach}", markup=False)
+    seen = report.observed
+    console.print(
+        f"{len(seen.ledger.attempts):,} attempts, {len(seen.rows):,} entries, "
+        f"{len(seen.ledger.deliveries):,} deliveries, {len(seen.dead):,} dead letters in "
+        f"{report.seconds:.0f} s: the promise was {'BROKEN' if report.breaches else 'kept'}."
+    )
+
+
+if __name__ == "__main__":
+    main()

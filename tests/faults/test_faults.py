@@ -1,0 +1,65 @@
+"""The promise under every fault, and the proof that the checker would see it broken."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.catalogue import FAULTS, SLOW
+from tests.faults.observed import Least
+from tests.faults.run import Report, Scenario, run
+from tests.faults.seeded import BUGS
+from tests.faults.servers import Servers
+from tests.faults.world import Shape
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(900),
+    pytest.mark.enable_socket,
+]
+
+SEED = 20231105
+ENOUGH = Least(
+    accepted=800,
+    duplicates=20,
+    refused=40,
+    unknown=10,
+    stored_though_unknown=1,
+    delivered=40,
+    rejected=5,
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+    """One PostgreSQL and one RabbitMQ for all runs."""
+    made = Servers(tmp_path_factory.mktemp("faults"))
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.erase()
+
+
+def told(report: Report) -> str:
+    """What was found, for the one who reads the failed test."""
+    shots = [f"{s.fault}: {s.evidence or s.failure}" for s in report.observed.ledger.shots]
+    return "\n".join([*shots, *(f"{rule}: {found[:3]}" for rule, found in report.breaches.items())])
+
+
+async def test_the_promise_is_kept(servers: Servers, tmp_path: Path) -> None:
+    faults = [name for name in FAULTS if name not in SLOW]
+    report = await run(servers, tmp_path, Scenario(SEED, faults, least=ENOUGH, patience=120))
+    assert not report.breaches, told(report)
+
+
+@pytest.mark.parametrize("name", BUGS)
+async def test_a_seeded_bug_is_found(servers: Servers, tmp_path: Path, name: str) -> None:
+    bug = BUGS[name]
+    scenario = Scenario(
+        SEED, bug.faults, shape=Shape(bug=name, apis=1), latecomers=False, patience=15
+    )
+    report = await run(servers, tmp_path, scenario)
+    assert bug.found(report.breaches), told(report)
