@@ -20,7 +20,8 @@ from deploy.local.demo_tally import Tally
 from deploy.local.gateway import ROOT
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
-from tests.bus import Bus, depth
+from tests.bus import Bus
+from tests.readers import depth
 from tests.servers import fresh_database, fresh_virtual_host, furnish
 
 NIK = re.compile(r"\d{16}")

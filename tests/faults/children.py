@@ -95,8 +95,10 @@ class Child:
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL if it does not end in time."""
         self.meant_to_run = False
-        if self.pid:
-            await asyncio.to_thread(end, [psutil.Process(self.pid)], signal.SIGTERM, PATIENCE)
+        if self._process is not None:
+            if self.pid:
+                await asyncio.to_thread(end, [psutil.Process(self.pid)], signal.SIGTERM, PATIENCE)
+            self._process.wait()
 
     def last_words(self) -> str:
         """The end of its log."""
