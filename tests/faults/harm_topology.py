@@ -22,7 +22,7 @@ from tests.faults.publishers import attempt_of
 from tests.faults.stage import GEMPA, LKPP, NISN, Stage
 from tests.faults.world import World
 
-TRIES = 5
+TRIES = 3
 WINDOW = 3.0  # seconds in which a deleted queue must show
 UNREACHED = 1_000_000  # messages
 HELD = 10  # messages that a queue must hold to be worth deleting

@@ -59,7 +59,7 @@ async def test_the_promise_is_kept(servers: Servers, tmp_path: Path) -> None:
 async def test_a_seeded_bug_is_found(servers: Servers, tmp_path: Path, name: str) -> None:
     bug = BUGS[name]
     scenario = Scenario(
-        SEED, bug.faults, shape=Shape(bug=name, apis=1), latecomers=False, patience=15
+        SEED, bug.faults, shape=Shape(bug=name, apis=1), latecomers=False, patience=10
     )
     report = await run(servers, tmp_path, scenario)
     assert bug.found(report.breaches), told(report)
