@@ -23,7 +23,7 @@ from aio_pika.abc import AbstractExchange
 from pamqp import body, commands, frame, header
 from pamqp.frame import FrameTypes
 
-LIMIT_WINDOW = 4000  # unconfirmed messages, as the relay allows itself
+LIMIT_WINDOW = 16_000  # unconfirmed messages, as the relay allows itself for four shards
 LIMIT_WRITE = 200  # messages in one write
 IN_FLIGHT = 500
 TIMEOUT = 120.0

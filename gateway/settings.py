@@ -52,7 +52,7 @@ class Settings(BaseModel):
 
     relay_name: str | None = Field(None, description="unique per relay; default: host and process")
     lease_seconds: float = Field(5.0, ge=1, description="a silent lead loses its shard after this")
-    relay_window: int = Field(4000, ge=1, description="unconfirmed messages per relay process")
+    relay_window: int = Field(4000, ge=1, description="unconfirmed messages per shard")
     confirm_timeout: float = Field(60.0, gt=0)
     drain_margin: float = Field(
         30.0, ge=0, description="seconds that the broker's queue statistics may be out of date"

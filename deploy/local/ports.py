@@ -28,6 +28,23 @@ def free(port: int) -> bool:
     return True
 
 
+def claim(port: int) -> socket.socket | None:
+    """Hold a free port for servers that share it (SO_REUSEPORT); None where it is not free.
+
+    Who probes it finds it taken as long as the socket is open, before a server listens.
+    """
+    if not free(port):
+        return None
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        held.bind((LOOPBACK, port))
+    except OSError:
+        held.close()
+        return None
+    return held
+
+
 def free_port(taken: Collection[int] = ()) -> int:
     """A loopback port on which nobody listens, none of `taken`."""
     choice = random.SystemRandom()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import secrets
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -17,7 +18,7 @@ from deploy.local.broker import Broker, local_broker
 from deploy.local.credentials import Credentials
 from deploy.local.gateway import ROOT, GatewayProcess, carry_out, end_leftovers
 from deploy.local.kept import Kept
-from deploy.local.ports import LOOPBACK, free
+from deploy.local.ports import LOOPBACK, claim
 from deploy.local.postgres import Postgres
 from deploy.local.processes import Lock, ServerError
 from deploy.local.supervise import Charge
@@ -41,6 +42,7 @@ class Stack:
         self._broker: Broker | None = None
         self._gateways: list[GatewayProcess] = []
         self._relay: GatewayProcess | None = None
+        self._claim: socket.socket | None = None
         self._kept = Kept(self.run / "kept.json")
         self.port = 0
         self.url = ""
@@ -94,6 +96,8 @@ class Stack:
         if self._relay:
             await asyncio.to_thread(self._relay.stop)
         await _together(*(each.stop for each in (self._broker, self._postgres) if each))
+        if self._claim:
+            self._claim.close()
         self._lock.release()
 
     async def _broker_side(self, step: Step, migrated: asyncio.Event) -> None:
@@ -164,9 +168,12 @@ class Stack:
         if "NUSABUS_PORT" in self._given:
             return int(self._given["NUSABUS_PORT"])
         known = [self._kept.port("gateway")] if self._kept.has("gateway") else []
-        port: int = next(each for each in (*known, *range(FIRST_PORT, 1 << 16)) if free(each))
-        self._kept.note("gateway", port)
-        return port
+        for port in (*known, *range(FIRST_PORT, 1 << 16)):
+            self._claim = claim(port)
+            if self._claim:
+                self._kept.note("gateway", port)
+                return int(port)
+        raise ServerError("no port above 8080 is free; name one by NUSABUS_PORT")
 
 
 async def _together(*ends: Callable[[], None]) -> None:

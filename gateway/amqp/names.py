@@ -27,7 +27,6 @@ DEAD_QUEUE = "bus.dead"
 """The queue that holds the dead letters of every subscription."""
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
-_KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?", re.ASCII)
 _PRIVATE = "to."
 _LAST_GENERATION = 2**31 - 1  # an integer of PostgreSQL
 
@@ -68,24 +67,9 @@ def private_key(queue: str, generation: int) -> str:
     Each time that a queue is filled anew it has a key of its own: what was still on its way by
     the key before would come in front of what is older.
 
-    No event type is one: they begin with `id.`, and `binding_key` lets no pattern match it.
+    No event type is one: they begin with `id.`, and every pattern begins with `id.go.`.
     """
     return f"{_PRIVATE}{queue}.{generation}"
-
-
-def binding_key(pattern: str) -> str:
-    """The topic binding of an event type or of a pattern such as `id.go.dukcapil.*`.
-
-    `*` stands for all the words that follow, which RabbitMQ writes `#`. Raises Invalid where
-    the pattern could match a private key, has the wildcard elsewhere, or is too long.
-    """
-    if not _KEY.fullmatch(pattern) or pattern.startswith(_PRIVATE):
-        raise Invalid(
-            f"{pattern!r} is neither an event type nor the beginning of one followed by '.*'"
-        )
-    if len(pattern) > LIMIT:
-        raise Invalid(f"a type may have {LIMIT} bytes")
-    return f"{pattern[:-1]}#" if pattern.endswith(".*") else pattern
 
 
 def header(attribute: str) -> str:

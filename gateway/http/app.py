@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
-from gateway.errors import TooLarge
+from gateway.errors import NusabusError
 from gateway.http import (
     clients,
     events,
@@ -20,11 +20,13 @@ from gateway.http import (
     subscriptions,
     tokens,
 )
+from gateway.http.body import read, replayed
 from gateway.http.parts import ApiParts
 from gateway.http.publish import Publish
 from gateway.intake import Limits
 
 PUBLISH = "/v1/events"
+BODILESS = {"GET", "HEAD", "OPTIONS"}
 BODY_LIMIT = 64 << 10  # bytes; publishing has limits of its own
 
 
@@ -37,16 +39,15 @@ class Application(FastAPI):
         """Answer one request."""
         if scope["type"] == "http" and scope["path"] == PUBLISH and scope["method"] == "POST":
             await self.publish(scope, receive, send)
-        elif scope["type"] == "http" and _declared_size(scope) > BODY_LIMIT:
-            refusal = TooLarge(f"a body may have {BODY_LIMIT} bytes here")
-            await problems.response(refusal)(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] not in BODILESS:
+            try:
+                body = await read(scope["headers"], receive, BODY_LIMIT)
+            except NusabusError as refusal:
+                await problems.response(refusal)(scope, receive, send)
+            else:
+                await super().__call__(scope, replayed(body, receive), send)
         else:
             await super().__call__(scope, receive, send)
-
-
-def _declared_size(scope: Scope) -> int:
-    """The Content-Length, which the server has checked to be digits; 0 where there is none."""
-    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
 
 
 def make_app(parts: ApiParts) -> Application:
@@ -58,7 +59,6 @@ def make_app(parts: ApiParts) -> Application:
         docs_url="/docs",
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=BODY_LIMIT,
     )
     app.state.parts = parts
     problems.install(app)

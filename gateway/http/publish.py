@@ -5,7 +5,6 @@ framework would. Its OpenAPI description stands in `publish_openapi`.
 """
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import errors
 from gateway.event import Event
 from gateway.http import problems
+from gateway.http.body import read
 from gateway.http.deps import authenticate
 from gateway.http.parts import ApiParts
 from gateway.identity import Client, Role
@@ -29,7 +29,6 @@ from gateway.times import rfc3339
 
 ACCEPTED = Counter("nusabus_events_accepted", "Events answered with a receipt", registry=METRICS)
 REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)
-BODY_SECONDS = 60
 _encode = msgspec.json.Encoder().encode
 
 
@@ -65,7 +64,7 @@ class Publish:
         try:
             client.require(Role.PUBLISHER)
             atomic = _atomic(scope["query_string"])
-            body = await _read(headers, receive, self.limits.batch_bytes)
+            body = await read(headers, receive, self.limits.batch_bytes)
             parsed = parse_request(headers, body, self.limits)
             if isinstance(parsed, Batch):
                 return await self._batch(parsed, client, atomic)
@@ -100,29 +99,6 @@ class Publish:
 
 _Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
 _CONTENT = (b"content-type", b"application/json")
-
-
-async def _read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
-    """The body as received. Raises TooLarge before more than the limit is held."""
-    for name, value in headers:
-        if name == b"content-length" and int(value) > limit:
-            raise errors.TooLarge(f"a body may have {limit} bytes, this one has more")
-    started = time.monotonic()
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if time.monotonic() - started > BODY_SECONDS:
-            raise errors.TooSlow(f"a body must arrive within {BODY_SECONDS} seconds")
-        if message["type"] == "http.disconnect":
-            raise errors.Malformed("the connection ended within the body")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise errors.TooLarge(f"a body may have {limit} bytes, this one has more")
-        parts.append(part)
-        if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _authorization(headers: Sequence[tuple[bytes, bytes]]) -> str | None:

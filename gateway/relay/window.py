@@ -10,10 +10,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from gateway.amqp import Outcome, Outgoing
+from gateway.errors import BrokerUnavailable
 from gateway.journal import Position
 
 RESEND_DELAY = 0.05  # seconds until a refused message is tried again; doubles up to the limit
 RESEND_LIMIT = 5.0
+ATTEMPTS = 16  # refused as often as this, for about a minute, a message needs a new channel
 
 
 class Ticket:
@@ -39,6 +41,7 @@ class Window:
         self.cursor = cursor
         self.changed = asyncio.Event()
         self.returned: list[Ticket] = []
+        self._refused_for_long = False
         self.nacked = 0
         self.sent = 0
         self._entries = entries
@@ -82,7 +85,13 @@ class Window:
         self._order.append(ticket)
 
     def take(self) -> list[Outgoing]:
-        """The messages that may be sent now."""
+        """The messages that may be sent now.
+
+        Raises BrokerUnavailable where one was refused for about a minute: RabbitMQ 3.10 goes on
+        refusing on a channel after a length limit is lifted, but lets a new one in.
+        """
+        if self._refused_for_long:
+            raise BrokerUnavailable("a queue has refused for long: a new channel tries again")
         ready, self._ready = self._ready, []
         self.sent += len(ready)
         messages = []
@@ -101,6 +110,7 @@ class Window:
         else:
             self.nacked += 1
             ticket.attempts += 1
+            self._refused_for_long |= ticket.attempts >= ATTEMPTS
             ticket.under_way = False
             delay = min(RESEND_DELAY * 2 ** min(ticket.attempts, 10), RESEND_LIMIT)
             asyncio.get_running_loop().call_later(delay, self.resend, ticket)

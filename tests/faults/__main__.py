@@ -32,7 +32,9 @@ def main() -> None:
     """Run, show what happened, and tell the verdict by the exit code."""
     given = _arguments()
     faults = given.fault or (BUGS[given.bug].faults if given.bug else tuple(FAULTS))
-    scenario = Scenario(given.seed, faults, given.minutes * 60, Shape(bug=given.bug))
+    relays = BUGS[given.bug].relays if given.bug else 2
+    shape = Shape(relays=relays, bug=given.bug)
+    scenario = Scenario(given.seed, faults, given.minutes * 60, shape)
     folder = Path(tempfile.mkdtemp(prefix="nusabus-faults-"))
     console.print(f"seed {scenario.seed}, {len(faults)} faults a round, logs in {folder}/logs")
     report = asyncio.run(_run(scenario, folder))

@@ -59,6 +59,10 @@ class BrokerAdmin:
         path = f"bindings/{self._vhost}/e/{exchange}/q/{queue}/{quote(key, safe='')}"
         await self._call("DELETE", path)
 
+    async def delete_exchange(self, exchange: str) -> None:
+        """Delete an exchange with its bindings."""
+        await self._call("DELETE", f"exchanges/{self._vhost}/{exchange}")
+
     async def limit(self, queue: str, messages: int) -> None:
         """Let a queue hold no more than this, by a policy: `overflow` is the queue's own."""
         await self._call(

@@ -1,6 +1,7 @@
 """Faults of the broker and the database."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from tests.faults.harm import Harm, NoEvidence
@@ -42,16 +43,42 @@ async def lose_queue(world: World, stage: Stage, harm: Harm) -> str:
     return f"{interest.queue} was made again, the broker killed at once, and all repaired"
 
 
-async def alarm_broker(world: World, stage: Stage, harm: Harm) -> str:
+async def freeze_broker(world: World, stage: Stage, harm: Harm) -> str:
+    """SIGSTOP of the broker: its connections stay open and nothing answers; then it goes on."""
+    rabbitmq = world.servers.rabbitmq
+    rabbitmq.pause()
+    try:
+        await _accept(world, 4 * IN_FLIGHT)
+        waiting = await world.backlog()
+    finally:
+        rabbitmq.resume()
+    if not waiting:
+        raise NoEvidence("events were relayed to a broker that stood still")
+    return f"{waiting} entries waited while the broker stood still"
+
+
+async def alarm_memory(world: World, stage: Stage, harm: Harm) -> str:
     """The memory alarm: publishing connections are blocked, events are accepted all the same."""
-    rabbitmq, blocked = world.servers.rabbitmq, world.broker_said["blocked"]
-    await asyncio.to_thread(rabbitmq.set_memory_alarm, True)
+    return await _alarm(world, world.servers.rabbitmq.set_memory_alarm)
+
+
+async def alarm_disk(world: World, stage: Stage, harm: Harm) -> str:
+    """The same by the disk alarm."""
+    limit = world.servers.rabbitmq.ctl
+    return await _alarm(
+        world, lambda on: limit("set_disk_free_limit", "100000GB" if on else "50MB")
+    )
+
+
+async def _alarm(world: World, switch: Callable[[bool], object]) -> str:
+    blocked = world.broker_said["blocked"]
+    await asyncio.to_thread(switch, True)
     try:
         await world.until(world.admin.alarmed, "the alarm did not go on")
         await _accept(world, IN_FLIGHT)
         await world.until(partial(_said, world, "blocked", blocked), "no relay was blocked")
     finally:
-        await asyncio.to_thread(rabbitmq.set_memory_alarm, False)
+        await asyncio.to_thread(switch, False)
     return f"alarm seen, {world.broker_said['blocked'] - blocked} connections blocked"
 
 

@@ -81,6 +81,14 @@ async def delete_binding(world: World, stage: Stage, harm: Harm) -> str:
     return f"the binding of {interest.name} to {NISN} was deleted, and noticed"
 
 
+async def delete_exchange(world: World, stage: Stage, harm: Harm) -> str:
+    """The exchange of all events is deleted, with every binding to it."""
+    before = await _repairs(world, "urut")
+    await world.admin.delete_exchange(EVENTS)
+    await world.until(partial(_repaired, world, "urut", before), "nobody noticed")
+    return f"{EVENTS} was deleted, made again, and its subscriptions repaired"
+
+
 async def fill_queue(world: World, stage: Stage, harm: Harm) -> str:
     """The queue of an ordered subscription is full and refuses; it is emptied bit by bit."""
     subscriber = stage.subscribers["bansos"]

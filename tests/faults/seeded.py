@@ -24,6 +24,7 @@ class Bug:
     faults: Sequence[str]
     rule: str
     sign: str
+    relays: int = 1
 
     def found(self, breaches: Mapping[str, Sequence[str]]) -> bool:
         """Whether these breaches tell of it."""
@@ -125,7 +126,7 @@ BUGS: Mapping[str, Bug] = {
     "cursor-before-confirm": Bug(cursor_before_confirm, ("kill-broker",), "delivered", "never got"),
     "key-gate-off": Bug(key_gate_off, ("fill-queue",), "order", "before"),
     "mandatory-off": Bug(mandatory_off, ("delete-queue",), "faults", "none came back"),
-    "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "leads", "led in epoch"),
+    "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "leads", "led in epoch", 2),
 }
 
 

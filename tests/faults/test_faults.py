@@ -58,8 +58,7 @@ async def test_the_promise_is_kept(servers: Servers, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BUGS)
 async def test_a_seeded_bug_is_found(servers: Servers, tmp_path: Path, name: str) -> None:
     bug = BUGS[name]
-    scenario = Scenario(
-        SEED, bug.faults, shape=Shape(bug=name, apis=1), latecomers=False, patience=10
-    )
+    shape = Shape(apis=1, relays=bug.relays, bug=name)
+    scenario = Scenario(SEED, bug.faults, shape=shape, latecomers=False, patience=10)
     report = await run(servers, tmp_path, scenario)
     assert bug.found(report.breaches), told(report)

@@ -166,3 +166,17 @@ async def _clear(database: Database) -> None:
     async with database.change(Topic.IDENTITY) as session:
         for table in ("client_secrets", "grants", "clients", "organisations", "signing_keys"):
             await session.execute(text(f"DELETE FROM {table}"))
+
+
+async def pieces(actor: Actor, path: str, limit: int) -> list[list[str]]:
+    """All pieces of a list, each as the values that it is ordered by."""
+    found: list[list[str]] = []
+    following = ""
+    while True:
+        answer = await actor.get(f"{path}?limit={limit}{following}")
+        assert answer.status_code == 200, answer.text
+        piece = answer.json()
+        found.append([item.get("name") or item["id"] for item in piece["items"]])
+        if piece["next"] is None:
+            return found
+        following = f"&cursor={piece['next']}"

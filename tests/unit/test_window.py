@@ -1,11 +1,13 @@
 """The relay's window: the cursor, one message per key on its way, refusals and returns."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.amqp import Outcome, Outgoing
+from gateway.errors import BrokerUnavailable
 from gateway.journal import Position
-from gateway.relay.window import Ticket, Window, settle
+from gateway.relay.window import ATTEMPTS, Ticket, Window, settle
 from tests.builders import an_outgoing
 
 START = Position(100)
@@ -89,6 +91,17 @@ async def test_a_refused_message_is_sent_again_before_its_successor() -> None:
     assert tickets(window.take()) == [first]
     confirm(window, first)
     assert tickets(window.take()) == [second]
+
+
+async def test_a_message_refused_for_long_asks_for_a_new_channel() -> None:
+    window = a_window()
+    first = add(window, 101, "a")
+    for _ in range(ATTEMPTS):
+        window.take()
+        window.settle(first, Outcome.NACKED)
+        window.resend(first)
+    with pytest.raises(BrokerUnavailable, match="new channel"):
+        window.take()
 
 
 def test_a_returned_message_holds_its_key_until_it_is_forgiven() -> None:

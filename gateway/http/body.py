@@ -1,0 +1,63 @@
+"""Bodies of requests: read whole, within a size and a time."""
+
+import asyncio
+from collections.abc import Sequence
+
+from starlette.types import Message, Receive
+
+from gateway.errors import Malformed, TooLarge, TooSlow
+
+SECONDS = 60
+
+
+async def read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
+    """The body as received.
+
+    Raises TooLarge before more than the limit is held, TooSlow where it does not end in time,
+    Malformed where the connection ends first.
+    """
+    if declared_size(headers) > limit:
+        raise _too_large(limit)
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _whole(receive, limit)
+    except TimeoutError:
+        raise TooSlow(f"a body must arrive within {SECONDS} seconds") from None
+
+
+def declared_size(headers: Sequence[tuple[bytes, bytes]]) -> int:
+    """The Content-Length, which the server has checked to be digits; 0 where there is none."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """Receive for an application behind the one that has read the body."""
+    waiting = [True]
+
+    async def again() -> Message:
+        if waiting:
+            waiting.clear()
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return again
+
+
+async def _whole(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed("the connection ended within the body")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"a body may have {limit} bytes, this one has more")

@@ -1,0 +1,270 @@
+"""The checker: a run in which all went well passes, and each way of going wrong breaks its rule."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.faults.checker import RULES, judge
+from tests.faults.ledger import Answer, Attempt, Delivery, Interest, Kind, Ledger, Reply, Shot
+from tests.faults.observed import DeadLetter, LeadWrite, Least, Observed, Row, wants
+
+TYPE, OTHER = "id.go.bps.statistik.diperbarui.v1", "id.go.bmkg.gempa.terdeteksi.v1"
+
+
+def a_row(sequence: int, **other: Any) -> Row:
+    """The n-th entry of shard 0, of key `k`."""
+    return replace(Row(0, sequence, "/bps", f"e{sequence}", TYPE, "k", bytes([sequence])), **other)
+
+
+def an_attempt(row: Row, **other: Any) -> Attempt:
+    """The attempt that stored an entry."""
+    reply = Reply(Answer.OK, 202, row.shard, row.sequence, row.digest)
+    return replace(
+        Attempt(
+            row.source, row.id, row.type, row.digest, row.key, row.sequence, Kind.NEW, reply,
+            float(row.sequence), row.sequence + 0.5,
+        ),
+        **other,
+    )  # fmt: skip
+
+
+def a_delivery(row: Row, **other: Any) -> Delivery:
+    """The delivery of an entry to the subscription `s`."""
+    return replace(
+        Delivery(
+            "s", row.source, row.id, row.type, row.digest, f"{row.shard:02}-{row.sequence:016}",
+            False, False, float(row.sequence),
+        ),
+        **other,
+    )  # fmt: skip
+
+
+def a_lead_write(**other: Any) -> LeadWrite:
+    """The lead `relay-1` moves its cursor."""
+    write = LeadWrite(
+        0, datetime(2023, 11, 5, tzinfo=UTC), "relay-1", "relay-1", "relay-1", 4, 4, 10, 12, False
+    )
+    return replace(write, **other)
+
+
+def a_good_run() -> Observed:
+    """Three events, all stored, all delivered to an ordered subscription."""
+    rows = [a_row(n) for n in (1, 2, 3)]
+    ledger = Ledger(interests=[Interest("s", "sub.bi.s", (TYPE,), True, {0: 0})])
+    for row in rows:
+        ledger.attempt(an_attempt(row))
+        ledger.delivery(a_delivery(row))
+    ledger.shots.append(Shot("kill-api", 1.0, "it was gone", "", True))
+    return Observed(ledger, rows, [a_lead_write()], planned=["kill-api"], held={"sub.bi.s": 0})
+
+
+def a_reply(status: int, **other: Any) -> Reply:
+    """An answer without a receipt."""
+    answer = Answer.UNKNOWN if status in (0, 500, 503) else Answer.REFUSED
+    return replace(Reply(answer, status), **other)
+
+
+def lose(seen: Observed) -> None:
+    seen.rows = seen.rows[:-1]
+
+
+def store_other_content(seen: Observed) -> None:
+    seen.rows = [*seen.rows[:-1], replace(seen.rows[-1], digest=b"other")]
+
+
+def move(seen: Observed) -> None:
+    seen.rows = [*seen.rows[:-1], replace(seen.rows[-1], shard=1, sequence=1)]
+
+
+def store_twice(seen: Observed) -> None:
+    again = replace(seen.rows[0], sequence=4)
+    seen.rows = [*seen.rows, again]
+    seen.ledger.attempt(an_attempt(again))
+
+
+def call_the_first_a_duplicate(seen: Observed) -> None:
+    first = seen.ledger.attempts[0]
+    seen.ledger.attempts[0] = replace(first, reply=replace(first.reply, duplicate=True))
+
+
+def store_what_was_refused(seen: Observed) -> None:
+    row = a_row(4)
+    seen.rows = [*seen.rows, row]
+    seen.ledger.attempt(an_attempt(row, kind=Kind.INVALID, reply=a_reply(422)))
+
+
+def store_what_nobody_sent(seen: Observed) -> None:
+    seen.rows = [*seen.rows, a_row(4)]
+
+
+def leave_a_gap(seen: Observed) -> None:
+    seen.rows = [*seen.rows[:-1], replace(seen.rows[-1], sequence=4)]
+
+
+def answer_with(status: int, kind: Kind) -> Callable[[Observed], None]:
+    def harm(seen: Observed) -> None:
+        seen.ledger.attempt(an_attempt(a_row(9), kind=kind, reply=a_reply(status)))
+
+    return harm
+
+
+def swap_in_the_journal(seen: Observed) -> None:
+    first, second, third = seen.ledger.attempts
+    seen.ledger.attempts[:] = [replace(first, order=2), replace(second, order=1), third]
+
+
+def spread_a_key(seen: Observed) -> None:
+    row = a_row(1, shard=1, id="e4")
+    seen.rows = [*seen.rows, row]
+    seen.ledger.attempt(an_attempt(row, order=4))
+
+
+def deliver_not(seen: Observed) -> None:
+    del seen.ledger.deliveries[1]
+
+
+def deliver(**other: Any) -> Callable[[Observed], None]:
+    def harm(seen: Observed) -> None:
+        seen.ledger.delivery(a_delivery(seen.rows[0], **other))
+
+    return harm
+
+
+def deliver_what_came_before_the_start(seen: Observed) -> None:
+    seen.ledger.interests[0] = replace(seen.ledger.interests[0], starts={0: 1})
+
+
+def deliver_another_type(seen: Observed) -> None:
+    seen.ledger.interests[0] = replace(seen.ledger.interests[0], types=(OTHER,))
+
+
+def swap_deliveries(seen: Observed) -> None:
+    seen.ledger.deliveries.reverse()
+
+
+def reject_without_a_trace(seen: Observed) -> None:
+    seen.ledger.deliveries[0] = replace(seen.ledger.deliveries[0], rejected=True)
+
+
+def write_a_lead(**other: Any) -> Callable[[Observed], None]:
+    def harm(seen: Observed) -> None:
+        seen.leads = [a_lead_write(**other)]
+
+    return harm
+
+
+def let(**values: Any) -> Callable[[Observed], None]:
+    def harm(seen: Observed) -> None:
+        for name, value in values.items():
+            setattr(seen, name, value)
+
+    return harm
+
+
+def shoot(**other: Any) -> Callable[[Observed], None]:
+    def harm(seen: Observed) -> None:
+        seen.ledger.shots[0] = replace(seen.ledger.shots[0], **other)
+
+    return harm
+
+
+def surprise(seen: Observed) -> None:
+    seen.ledger.surprises.append("relay-1 ended with 1")
+
+
+HARMS: list[tuple[str, Callable[[Observed], None]]] = [
+    ("stored", lose),
+    ("stored", store_other_content),
+    ("stored", move),
+    ("duplicates", store_twice),
+    ("duplicates", call_the_first_a_duplicate),
+    ("invented", store_what_was_refused),
+    ("invented", store_what_nobody_sent),
+    ("invented", store_other_content),
+    ("answers", answer_with(500, Kind.REPEAT)),
+    ("answers", answer_with(503, Kind.NEW)),
+    ("answers", answer_with(403, Kind.NEW)),
+    ("answers", answer_with(422, Kind.CONFLICT)),
+    ("gapless", leave_a_gap),
+    ("once", store_twice),
+    ("publish-order", swap_in_the_journal),
+    ("publish-order", spread_a_key),
+    ("delivered", deliver_not),
+    ("unexpected", deliver(id="nobody's")),
+    ("unexpected", deliver(digest=b"other")),
+    ("unexpected", deliver(sequence="00-0000000000000009")),
+    ("unexpected", deliver_what_came_before_the_start),
+    ("unexpected", deliver_another_type),
+    ("order", swap_deliveries),
+    ("dead-letters", reject_without_a_trace),
+    ("leads", write_a_lead(writer="relay-2")),
+    ("leads", write_a_lead(cursor=9)),
+    ("leads", write_a_lead(epoch=5)),
+    ("leads", write_a_lead(epoch=6, expired_before=True)),
+    ("leads", write_a_lead(epoch=5, expired_before=True, holder="relay-2")),
+    ("drained", let(settled=False)),
+    ("drained", let(backlog=1)),
+    ("drained", let(held={"sub.bi.s": 1})),
+    ("faults", let(planned=["kill-api", "kill-api"])),
+    ("faults", shoot(evidence=None)),
+    ("faults", shoot(recovered=False)),
+    ("processes", surprise),
+    ("enough", let(least=Least(accepted=4))),
+    ("enough", let(least=Least(duplicates=1))),
+    ("enough", let(least=Least(refused=1))),
+    ("enough", let(least=Least(unknown=1))),
+    ("enough", let(least=Least(stored_though_unknown=1))),
+    ("enough", let(least=Least(delivered=4))),
+    ("enough", let(least=Least(rejected=1))),
+]
+
+
+def test_a_good_run_breaks_no_rule() -> None:
+    assert judge(a_good_run()) == {}
+
+
+@pytest.mark.parametrize(("rule", "harm"), HARMS)
+def test_each_way_of_going_wrong_breaks_its_rule(
+    rule: str, harm: Callable[[Observed], None]
+) -> None:
+    seen = a_good_run()
+    harm(seen)
+    assert rule in judge(seen)
+
+
+def test_every_rule_can_be_broken() -> None:
+    assert {rule for rule, _ in HARMS} == set(RULES)
+
+
+def test_repeats_and_dead_letters_are_within_the_promise() -> None:
+    seen = a_good_run()
+    swap = [seen.ledger.deliveries[n] for n in (0, 1, 0, 2, 1)]
+    seen.ledger.deliveries[:] = swap  # repeats, as after a reconnect
+    row = a_row(4)
+    seen.rows = [*seen.rows, row]
+    unknown = an_attempt(row, reply=a_reply(503))
+    seen.ledger.attempt(unknown)
+    duplicate = replace(an_attempt(row).reply, duplicate=True)
+    seen.ledger.attempt(an_attempt(row, reply=duplicate, sent=5.0, answered=6.0))
+    seen.dead = [DeadLetter("sub.bi.s", row.source, row.id)]
+    assert judge(seen) == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "type", "wanted"),
+    [
+        (TYPE, TYPE, True),
+        (TYPE, OTHER, False),
+        ("id.go.bps.*", TYPE, True),
+        ("id.go.*.statistik.*.v1", TYPE, True),
+        ("id.go.bps.*", OTHER, False),
+        ("id.go.*", OTHER, True),
+        ("id.go.bps.statistik.diperbarui.v1", f"{TYPE}0", False),
+    ],
+)
+def test_types_are_matched_word_by_word(pattern: str, type: str, wanted: bool) -> None:
+    interest = Interest("s", "q", (pattern,), False, {0: 0})
+    assert wants(interest, a_row(1, type=type)) is wanted

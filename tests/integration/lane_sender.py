@@ -1,0 +1,54 @@
+"""A sender on a batch lane, for its tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from gateway.amqp import message
+from gateway.amqp.lane import Lane
+from gateway.amqp.ledger import Settled
+from gateway.amqp.message import Outgoing
+from gateway.event import Event
+
+EXCHANGE, QUEUE, KEY = "test.lane", "test.lane.queue", "id.go.dukcapil.ktp.dibuat.v1"
+STAMP = ("0/1", "2026-05-04T03:02:01Z", "internal")
+BATCH = 500
+
+
+class Sender:
+    """A lane and everything it settled."""
+
+    def __init__(self) -> None:
+        self.settled: list[Settled] = []
+
+    @asynccontextmanager
+    async def open(self, url: str, confirm_timeout: float = 60) -> AsyncIterator[Lane]:
+        lane = await Lane.open(
+            url, settle=self.settled.extend, confirm_timeout=confirm_timeout, name="test"
+        )
+        try:
+            yield lane
+        finally:
+            await lane.close()
+
+    async def has(self, count: int) -> list[Settled]:
+        """Wait until that many are settled."""
+        await until(lambda: len(self.settled) >= count)
+        return self.settled
+
+
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+def a_message(token: object, **changes: Any) -> Outgoing:
+    event = Event(
+        id=str(token), source="/dukcapil", type=KEY, subject="3171", data=b'{"nik":"3171"}'
+    )
+    body, headers = message.body(event, *STAMP), message.headers(event, *STAMP)
+    return Outgoing(EXCHANGE, KEY, True, (), body, event.id, headers, token)._replace(**changes)
