@@ -1,6 +1,7 @@
 """The promise under every fault, and the proof that the checker would see it broken."""
 
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(900),
     pytest.mark.enable_socket,
+    # What aio-pika does when a subscriber's connection that was cut is collected.
+    pytest.mark.filterwarnings("ignore:coroutine 'Connection.close' was never awaited"),
 ]
 
 SEED = 20231105
@@ -41,6 +44,13 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
         yield made
     finally:
         await made.erase()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    """Collects the connections of a run before another test could be blamed for them."""
+    yield
+    gc.collect()
 
 
 def told(report: Report) -> str:
