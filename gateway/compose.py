@@ -18,7 +18,8 @@ from gateway import identity, subscriptions
 from gateway.amqp import Broker, Management
 from gateway.contracts import Catalogue, CatalogueLoader
 from gateway.database import Database, Topic
-from gateway.delivery import Reconciler, Subscribing
+from gateway.deliveries import Deliveries
+from gateway.delivery import Finder, Pull, Reconciler, Subscribing
 from gateway.errors import Unavailable
 from gateway.http.app import make_app
 from gateway.http.parts import ApiParts
@@ -171,9 +172,12 @@ def _calm_collector() -> None:
 
 
 def _api_parts(parts: Common, refusals: Refusals, intake: Intake) -> ApiParts:
+    deliveries = Deliveries(parts.database.pool, timeout=parts.settings.append_timeout)
+    finder = Finder(parts.database, parts.reader, deliveries, parts.catalogues)
     subscribing = Subscribing(
         parts.database,
         parts.reader,
+        deliveries,
         parts.broker,
         parts.management,
         parts.directories,
@@ -188,6 +192,7 @@ def _api_parts(parts: Common, refusals: Refusals, intake: Intake) -> ApiParts:
         refusals=refusals,
         intake=intake,
         subscribing=subscribing,
+        pull=Pull(parts.reader, deliveries, finder, parts.directories, parts.catalogues),
         directories=parts.directories,
         catalogues=parts.catalogues,
     )

@@ -103,7 +103,8 @@ class Reconciler:
         now = time.monotonic()
         cursors = await self._reader.cursors()
         async with self._database.session() as session:
-            subscriptions = (await register.load(session)).all
+            everyone = (await register.load(session)).all
+        subscriptions = tuple(each for each in everyone if not each.served)
         seen = await self._see()
         await self._delete_unsound(seen, now)
         marks = []

@@ -7,16 +7,27 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway import amqp, typepattern
+from gateway import amqp, deliveries, typepattern
 from gateway.amqp import Broker, Management, NotOnBroker, names
 from gateway.contracts import Catalogue, Pattern
 from gateway.database import Database, Topic
+from gateway.deliveries import Deliveries
 from gateway.delivery.rights import may_receive
 from gateway.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.identity import Client, Directory
 from gateway.journal import Reader
 from gateway.snapshot import Snapshot
-from gateway.subscriptions import Places, State, Subscription, register
+from gateway.subscriptions import (
+    DEFAULT_TERMS,
+    Delivery,
+    Places,
+    State,
+    Subscription,
+    Terms,
+    compile_filters,
+    register,
+)
+from gateway.telemetry import log
 
 START_NOW, START_BEGINNING, START_WAITING = "now", "beginning", "waiting"
 LET_GO = 5.0  # seconds in which the connections of an ended subscription close
@@ -33,6 +44,8 @@ class Wish:
     types: tuple[str, ...]
     ordered: bool
     start: str | datetime | None
+    delivery: Delivery = Delivery.AMQP
+    terms: Terms = DEFAULT_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ class Subscribing:
         self,
         database: Database,
         reader: Reader,
+        deliveries: Deliveries,
         broker: Broker,
         management: Management,
         directory: Snapshot[Directory],
@@ -69,6 +83,7 @@ class Subscribing:
     ) -> None:
         self._database = database
         self._reader = reader
+        self._deliveries = deliveries
         self._broker = broker
         self._management = management
         self._directory = directory
@@ -84,8 +99,10 @@ class Subscribing:
         existing = await self._find(client.organisation, wish.name)
         if existing is not None:
             return await self._same(existing, wish)
-        await self._broker.declare_base()  # fails here, before anything is stored
-        password = secrets.token_urlsafe(32)
+        served = wish.delivery is not Delivery.AMQP
+        if not served:
+            await self._broker.declare_base()  # fails here, before anything is stored
+        password = None if served else secrets.token_urlsafe(32)
         new = Subscription(
             client.organisation,
             wish.name,
@@ -93,25 +110,32 @@ class Subscribing:
             point_to_point,
             wish.ordered,
             _start_text(wish.start, point_to_point),
-            State.CATCHING_UP,
+            State.ACTIVE if served else State.CATCHING_UP,
             1,
-            amqp.hash_password(password),
+            amqp.hash_password(password) if password else "",
             datetime.now(UTC),
             client.id,
+            delivery=wish.delivery,
+            terms=wish.terms,
         )
+        new.accepts  # noqa: B018 - raises Invalid where a filter is none
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             starts = await self._starts(new)
             if starts is None:
                 shards = await self._reader.heads()
                 starts = await register.served(session, new.types, shards)
             await register.add(session, new, starts)
-            # Before the commit: the relays must not find it without its queue.
-            await provide(new, self._broker, self._management)
+            if served:
+                await deliveries.begin(session, new.key, starts)
+            else:  # before the commit: the relays must not find it without its queue
+                await provide(new, self._broker, self._management)
         return Granted(new, starts, password, True)
 
     async def unsubscribe(self, organisation: str, name: str) -> int:
         """End a subscription; returns how many messages its queue still held."""
-        subscription = await self._existing(organisation, name)
+        subscription = await self.existing(organisation, name)
+        if subscription.served:
+            return await self._end_served(subscription)
         cursors = await self._reader.cursors()
         queue = names.queue(*subscription.key)
         await self._management.delete_user(names.user(queue))
@@ -126,9 +150,18 @@ class Subscribing:
             await register.remove(session, subscription, drained_to=cursors if worked_off else None)
         return held
 
+    async def _end_served(self, subscription: Subscription) -> int:
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            held = await self._deliveries.count_open(subscription.key)
+            settled = await self._deliveries.settled(subscription.key)
+            await register.remove(session, subscription, drained_to=settled)
+        return held
+
     async def renew(self, organisation: str, name: str) -> Granted:
         """Give a subscription a new password; the old one is void, open connections stay."""
-        subscription = await self._existing(organisation, name)
+        subscription = await self.existing(organisation, name)
+        if subscription.served:
+            raise Conflict(f"{name} has no broker user: it is delivered by {subscription.delivery}")
         password = secrets.token_urlsafe(32)
         renewed = replace(subscription, password_hash=amqp.hash_password(password))
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
@@ -138,9 +171,19 @@ class Subscribing:
             await provide(renewed, self._broker, self._management)
         return Granted(renewed, starts, password, False)
 
+    async def pause(self, client: Client, name: str, *, paused: bool) -> Granted:
+        """Hand out nothing more, or go on. Raises Conflict for delivery over AMQP."""
+        subscription = await self.existing(client.organisation, name)
+        if not subscription.served:
+            raise Conflict("an AMQP subscriber pauses by not reading its queue")
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            await register.set_paused(session, subscription, paused=paused)
+        log().info("subscription.paused", on=paused, subscription=name, by=client.id)
+        return await self.show(client.organisation, name)
+
     async def show(self, organisation: str, name: str) -> Granted:
         """A subscription as it stands."""
-        subscription = await self._existing(organisation, name)
+        subscription = await self.existing(organisation, name)
         async with self._database.session() as session:
             return Granted(subscription, await register.starts(session, subscription), None, False)
 
@@ -182,22 +225,28 @@ class Subscribing:
 
     async def _same(self, existing: Subscription, wish: Wish) -> Granted:
         start = _start_text(wish.start, existing.point_to_point)
-        if (set(existing.types), existing.ordered, existing.start) != (
+        if (set(existing.types), existing.ordered, existing.start, existing.delivery) != (
             set(wish.types),
             wish.ordered,
             start,
+            wish.delivery,
         ):
             raise Conflict(
-                f"a subscription {wish.name} exists with other types, order or start: delete it "
-                "first, or choose another name"
+                f"a subscription {wish.name} exists with other types, order, start or delivery: "
+                "delete it first, or choose another name"
             )
+        if wish.terms != existing.terms:
+            compile_filters(wish.terms.filters)
+            async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+                await register.set_terms(session, existing, wish.terms)
         return await self.show(existing.organisation, existing.name)
 
     async def _find(self, organisation: str, name: str) -> Subscription | None:
         async with self._database.session() as session:
             return await register.find(session, organisation, name)
 
-    async def _existing(self, organisation: str, name: str) -> Subscription:
+    async def existing(self, organisation: str, name: str) -> Subscription:
+        """The subscription of this name. Raises NotFound."""
         found = await self._find(organisation, name)
         if found is None:
             raise NotFound(f"there is no subscription {name}")

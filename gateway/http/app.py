@@ -15,6 +15,7 @@ from gateway.http import (
     organisations,
     problems,
     publish_openapi,
+    pull,
     refusals,
     signing_keys,
     subscriptions,
@@ -69,6 +70,7 @@ def make_app(parts: ApiParts) -> Application:
     for module in (
         events,
         subscriptions,
+        pull,
         refusals,
         organisations,
         grants,

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from gateway.contracts import Catalogue
 from gateway.database import Database, Topic
-from gateway.delivery import Subscribing
+from gateway.delivery import Pull, Subscribing
 from gateway.identity import Directory, Logins, Tokens
 from gateway.intake import Intake
 from gateway.journal import Reader, Refusals
@@ -27,6 +27,7 @@ class ApiParts:
     refusals: Refusals
     intake: Intake
     subscribing: Subscribing
+    pull: Pull
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
 

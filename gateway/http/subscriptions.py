@@ -1,20 +1,30 @@
-"""`/v1/subscriptions`: who receives what, over AMQP."""
+"""`/v1/subscriptions`: who receives what, and how."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import msgspec
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from gateway.delivery import Granted, Wish
+from gateway.errors import Invalid
 from gateway.http.deps import require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiPartsHere
 from gateway.identity import Client, Role
 from gateway.settings import Settings
-from gateway.subscriptions import NAME, State, Subscription, register
+from gateway.subscriptions import (
+    DEFAULT_TERMS,
+    NAME,
+    Delivery,
+    State,
+    Subscription,
+    Terms,
+    register,
+)
 from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
@@ -22,6 +32,24 @@ Name = Annotated[str, Path(pattern=NAME, examples=["nisn-dan-kk"])]
 Subscriber = Annotated[Client, Depends(require_role(Role.SUBSCRIBER))]
 Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, Role.ADMIN))]
 Type = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class TermsBody(Body):
+    """What a subscriber may choose about deliveries that the gateway serves."""
+
+    attempts: int = Field(10, ge=1, le=100, description="attempts until a dead letter")
+    lock_seconds: float = Field(60, ge=1, le=43_200, description="time to work on one event")
+    in_flight: int = Field(10_000, ge=1, le=100_000, description="open deliveries at most")
+    filters: list[dict[str, Any]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="CloudEvents subscription filters, of which all must hold",
+        examples=[[{"prefix": {"subject": "31"}}]],
+    )
+
+    def value(self) -> Terms:
+        """As the noun knows it."""
+        return Terms(self.attempts, self.lock_seconds, self.in_flight, tuple(self.filters))
 
 
 class NewSubscription(Body):
@@ -39,6 +67,11 @@ class NewSubscription(Body):
         description="from when on; by default now, and for point-to-point types waiting: from the "
         "first event that nobody has worked off",
     )
+    delivery: Delivery = Field(
+        Delivery.AMQP,
+        description="amqp: a queue of one's own; pull: POST .../receive, served by the gateway",
+    )
+    terms: TermsBody | None = Field(None, description="for every delivery but amqp")
 
 
 class SubscriptionBody(BaseModel):
@@ -52,7 +85,10 @@ class SubscriptionBody(BaseModel):
     starts: dict[int, int] | None = None
     state: State
     repairs: int = Field(description="how often it had to catch up after something was missing")
-    queue: str
+    delivery: Delivery
+    paused: bool
+    terms: TermsBody | None = None
+    queue: str | None = Field(None, description="for delivery over AMQP")
     amqp_url: str | None = Field(
         None, description="with the password, in the answer that made it and never again"
     )
@@ -70,7 +106,16 @@ async def put(
     name: Name, body: NewSubscription, by: Subscriber, parts: ApiPartsHere, response: Response
 ) -> SubscriptionBody:
     """Make a subscription, or find the same one again. Its AMQP URL is shown once."""
-    wish = Wish(name, tuple(dict.fromkeys(body.types)), body.ordered, body.start)
+    if body.terms and body.delivery is Delivery.AMQP:
+        raise Invalid("terms are for deliveries that the gateway serves", pointer="/terms")
+    wish = Wish(
+        name,
+        tuple(dict.fromkeys(body.types)),
+        body.ordered,
+        body.start,
+        body.delivery,
+        body.terms.value() if body.terms else DEFAULT_TERMS,
+    )
     granted = await parts.subscribing.subscribe(by, wish)
     if granted.created:
         response.status_code = 201
@@ -107,6 +152,18 @@ async def renew(name: Name, by: Subscriber, parts: ApiPartsHere) -> Subscription
     return _body(granted, parts.settings)
 
 
+@router.post("/{name}/pause")
+async def pause(name: Name, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
+    """Hand out nothing more until `resume`; what comes meanwhile waits in the journal."""
+    return _body(await parts.subscribing.pause(by, name, paused=True), parts.settings)
+
+
+@router.post("/{name}/resume")
+async def resume(name: Name, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
+    """Go on after `pause`."""
+    return _body(await parts.subscribing.pause(by, name, paused=False), parts.settings)
+
+
 @router.delete("/{name}")
 async def end(name: Name, by: Subscriber, parts: ApiPartsHere) -> Ended:
     """End a subscription. Says how many messages its queue still held."""
@@ -133,7 +190,12 @@ def _body(granted: Granted, settings: Settings) -> SubscriptionBody:
         starts=dict(granted.starts) or None,
         state=subscription.state,
         repairs=subscription.repairs,
-        queue=granted.queue,
+        delivery=subscription.delivery,
+        paused=subscription.paused,
+        terms=TermsBody(**msgspec.structs.asdict(subscription.terms))
+        if subscription.served
+        else None,
+        queue=None if subscription.served else granted.queue,
         amqp_url=_amqp_url(granted, settings),
         created=subscription.created,
     )

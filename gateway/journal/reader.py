@@ -14,6 +14,7 @@ from gateway.journal import sql
 from gateway.journal.entry import Entry, Place, Position
 
 _attributes = msgspec.json.Decoder(dict[str, AttributeValue]).decode
+LATELY = 20_000  # entries of a shard
 _AWAY = "the journal does not answer: try again"
 
 
@@ -43,6 +44,15 @@ class Reader:
         rows = await self._fetch(sql.ENTRY_AT, shard, sequence)
         return _entry(shard, rows[0]) if rows else None
 
+    async def at(self, places: Sequence[tuple[int, int]]) -> list[Entry]:
+        """The entries at these places: shard and sequence."""
+        found = []
+        for shard in {shard for shard, _ in places}:
+            wanted = [sequence for each, sequence in places if each == shard]
+            rows = await self._fetch(sql.ENTRIES_AT, shard, wanted)
+            found += [_entry(shard, row) for row in rows]
+        return found
+
     async def find(self, identity: bytes) -> Entry | None:
         """The entry that holds an identity, see `Event.identity`, or None."""
         rows = await self._fetch(sql.IDENTITY, identity)
@@ -59,6 +69,11 @@ class Reader:
             return None
         shard, sequence, recorded, digest = rows[0]
         return Place(shard, sequence, recorded, digest, True)
+
+    async def senders(self, type: str) -> dict[str, datetime]:
+        """Which clients published a type lately (in the last entries of each shard), and when."""
+        rows = await self._fetch(sql.SENDERS, type, LATELY)
+        return {client: recorded for client, recorded in rows}
 
     async def heads(self) -> dict[int, Position]:
         """The last place of every shard."""

@@ -155,8 +155,17 @@ READ_TYPES = (
     "ORDER BY sequence LIMIT $6"
 )
 ENTRY_AT = _ENTRY + "WHERE shard = $1 AND sequence = $2"
+ENTRIES_AT = _ENTRY + "WHERE shard = $1 AND sequence = ANY ($2::bigint[])"
 ENTRY_AT_TIME = ENTRY_AT + " AND recorded = $3"
 RECORDED_AT = "SELECT recorded FROM journal_entry WHERE shard = $1 AND sequence = $2"
+# By place and not by type, for which there is no index: what lies far back is not looked at.
+SENDERS = """
+SELECT e.client, max(e.recorded)
+FROM journal_shard s
+JOIN journal_entry e ON e.shard = s.shard AND e.sequence > s.last - $2
+     AND e.recorded >= s.recorded - interval '90 days'
+WHERE e.type = $1 GROUP BY e.client
+"""
 IDENTITY = "SELECT shard, sequence, recorded, digest FROM journal_identity WHERE identity = $1"
 CURSOR = "SELECT cursor, returned FROM journal_lead WHERE shard = $1"
 CURSORS = "SELECT shard, cursor FROM journal_lead"

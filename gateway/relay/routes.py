@@ -47,7 +47,7 @@ class Routes:
         if contract is None or contract.pattern is Pattern.REQUEST_REPLY:
             return None
         direct = contract.pattern is Pattern.POINT_TO_POINT
-        active = [s for s in self.subscriptions if s.state is State.ACTIVE]
+        active = [s for s in self.subscriptions if s.state is State.ACTIVE and not s.served]
         bound = [s for s in active if s.point_to_point is direct and s.wants(type)]
         joined = [s for s in self.joined if s.point_to_point is direct and s.wants(type)]
         if not bound and not joined:

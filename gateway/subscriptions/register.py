@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +17,7 @@ from gateway.subscriptions.tables import (
     SubscriptionRow,
     subscription_of,
 )
-from gateway.subscriptions.values import Places, State, Subscription
+from gateway.subscriptions.values import Places, State, Subscription, Terms
 
 LIMIT = 100  # of one organisation; a quorum queue costs the broker about 1 MB and a log
 
@@ -87,6 +88,8 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
             password_hash=new.password_hash,
             created=new.created,
             created_by=new.created_by,
+            delivery=new.delivery.value,
+            terms=msgspec.json.encode(new.terms).decode(),
         )
     )
     await session.flush()
@@ -144,6 +147,22 @@ async def set_password_hash(
     if row is None:
         raise NotFound(f"there is no subscription {subscription.name}")
     row.password_hash = password_hash
+
+
+async def set_terms(session: AsyncSession, subscription: Subscription, terms: Terms) -> None:
+    """Change what the subscriber has chosen; in force for what is handed out from now on."""
+    row = await session.get(SubscriptionRow, subscription.key)
+    if row is None:
+        raise NotFound(f"there is no subscription {subscription.name}")
+    row.terms = msgspec.json.encode(terms).decode()
+
+
+async def set_paused(session: AsyncSession, subscription: Subscription, *, paused: bool) -> None:
+    """Hand out nothing, or go on."""
+    row = await session.get(SubscriptionRow, subscription.key)
+    if row is None:
+        raise NotFound(f"there is no subscription {subscription.name}")
+    row.paused = paused
 
 
 async def suspend(session: AsyncSession, subscription: Subscription, *, suspended: bool) -> None:

@@ -1,12 +1,15 @@
-"""The rows of subscriptions. They never leave this noun; the shape is made by migration 0004."""
+"""The rows of subscriptions. They never leave this noun; migrations 0004 and 0005 make them."""
 
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Column, DateTime, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from gateway.subscriptions.values import State, Subscription
+from gateway.subscriptions.values import Delivery, State, Subscription, Terms
+
+_terms = msgspec.json.Decoder(Terms).decode
 
 
 class SubscriptionRow(SQLModel, table=True):
@@ -26,6 +29,9 @@ class SubscriptionRow(SQLModel, table=True):
     created: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     created_by: str
     repairs: int = 0
+    delivery: str
+    terms: str
+    paused: bool = False
 
 
 class PlaceRow(SQLModel, table=True):
@@ -72,4 +78,7 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         row.created,
         row.created_by,
         row.repairs,
+        Delivery(row.delivery),
+        _terms(row.terms),
+        row.paused,
     )

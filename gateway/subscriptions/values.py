@@ -1,11 +1,16 @@
 """A durable interest of an organisation in events, delivered into its own AMQP queue."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
+
+import msgspec
 
 from gateway import typepattern
+from gateway.event import Event
+from gateway.subscriptions.filters import Filter, compile_filters
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -20,6 +25,30 @@ class State(StrEnum):
     CATCHING_UP = "catching-up"
     ACTIVE = "active"
     SUSPENDED = "suspended"
+
+
+class Delivery(StrEnum):
+    """How events reach the subscriber. All but AMQP are served by the gateway, from the journal."""
+
+    AMQP = "amqp"
+    PULL = "pull"
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a subscriber may choose about deliveries that the gateway serves itself.
+
+    `attempts` are made before a delivery becomes a dead letter; `lock_seconds` is how long a
+    receiver has for one; `in_flight` bounds what is open at once; `filters` are CloudEvents
+    subscription filters, of which all must hold.
+    """
+
+    attempts: int = 10
+    lock_seconds: float = 60.0
+    in_flight: int = 10_000
+    filters: tuple[Filter, ...] = ()
+
+
+DEFAULT_TERMS = Terms()
 
 
 Key = tuple[str, str]  # organisation and name
@@ -41,6 +70,14 @@ class Subscription:
     created: datetime
     created_by: str
     repairs: int = 0
+    delivery: Delivery = Delivery.AMQP
+    terms: Terms = DEFAULT_TERMS
+    paused: bool = False
+
+    @property
+    def served(self) -> bool:
+        """Whether the gateway delivers to it from the journal, without a queue."""
+        return self.delivery is not Delivery.AMQP
 
     @property
     def key(self) -> Key:
@@ -50,6 +87,11 @@ class Subscription:
     def wants(self, type: str) -> bool:
         """Whether events of this type are to reach it."""
         return any(typepattern.matches(pattern, type) for pattern in self.types)
+
+    @cached_property
+    def accepts(self) -> Callable[[Event], bool]:
+        """Whether an event passes its filters; the types are another matter."""
+        return compile_filters(self.terms.filters)
 
     @property
     def type_expression(self) -> str:

@@ -1,0 +1,217 @@
+"""All SQL of deliveries: the tables, and every statement that touches them.
+
+For each subscription that the gateway serves itself and each shard there is a *frontier*: every
+entry up to it that the subscription is to get is settled, or has a row in `delivery_open`. Rows are
+for exceptions, so a subscription that is far behind costs as little as one that is not.
+"""
+
+TABLES = """
+CREATE TABLE delivery_frontiers (
+    organisation text NOT NULL,
+    name text NOT NULL,
+    shard smallint NOT NULL,
+    start bigint NOT NULL,
+    frontier bigint NOT NULL,
+    recorded timestamptz NOT NULL DEFAULT '-infinity',
+    PRIMARY KEY (organisation, name, shard),
+    FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
+) WITH (fillfactor = 50);
+
+CREATE TABLE delivery_open (
+    organisation text NOT NULL,
+    name text NOT NULL,
+    shard smallint NOT NULL,
+    sequence bigint NOT NULL,
+    recorded timestamptz NOT NULL,
+    type text NOT NULL,
+    ordering text NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    due timestamptz NOT NULL,
+    lock bytea,
+    PRIMARY KEY (organisation, name, shard, sequence),
+    FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
+);
+CREATE INDEX delivery_open_due ON delivery_open (organisation, name, due);
+CREATE INDEX delivery_open_ordering ON delivery_open (organisation, name, ordering, sequence)
+    WHERE ordering <> '';
+
+CREATE TABLE delivery_attempts (
+    organisation text NOT NULL,
+    name text NOT NULL,
+    shard smallint NOT NULL,
+    sequence bigint NOT NULL,
+    number integer NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    failure text NOT NULL,
+    detail text NOT NULL
+);
+CREATE INDEX delivery_attempts_of ON delivery_attempts (organisation, name, shard, sequence);
+
+CREATE TABLE delivery_settled (
+    organisation text NOT NULL,
+    name text NOT NULL,
+    shard smallint NOT NULL,
+    lowest bigint NOT NULL,
+    highest bigint NOT NULL,
+    sequences bigint[] NOT NULL,
+    ending text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX delivery_settled_of ON delivery_settled (organisation, name, shard, highest);
+
+CREATE TABLE dead_letters (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    organisation text NOT NULL,
+    name text NOT NULL,
+    shard smallint NOT NULL,
+    sequence bigint NOT NULL,
+    recorded timestamptz NOT NULL,
+    ordering text NOT NULL DEFAULT '',
+    type text NOT NULL,
+    died timestamptz NOT NULL DEFAULT clock_timestamp(),
+    failure text NOT NULL,
+    detail text NOT NULL,
+    attempts integer NOT NULL,
+    state text NOT NULL DEFAULT 'dead' CHECK (state IN ('dead', 'redriven', 'discarded')),
+    changed timestamptz NOT NULL DEFAULT clock_timestamp(),
+    changed_by text,
+    note text
+);
+CREATE INDEX dead_letters_of ON dead_letters (organisation, name, number);
+CREATE UNIQUE INDEX dead_letters_dead ON dead_letters (organisation, name, shard, sequence)
+    WHERE state = 'dead';
+"""
+
+BEGIN = """
+INSERT INTO delivery_frontiers (organisation, name, shard, start, frontier)
+VALUES (:organisation, :name, :shard, :start, :start)
+"""
+FRONTIERS = """
+SELECT shard, frontier, recorded FROM delivery_frontiers WHERE organisation = $1 AND name = $2
+"""
+OPEN = "SELECT count(*) FROM delivery_open WHERE organisation = $1 AND name = $2"
+
+SETTLED = """
+SELECT f.shard, coalesce(min(o.sequence) - 1, f.frontier)
+FROM delivery_frontiers f LEFT JOIN delivery_open o USING (organisation, name, shard)
+WHERE f.organisation = $1 AND f.name = $2 GROUP BY f.shard, f.frontier
+"""
+
+# Only from the frontier that was read: of two that advance at once, one changes nothing.
+ADVANCE = """
+UPDATE delivery_frontiers SET frontier = $5, recorded = $6
+WHERE organisation = $1 AND name = $2 AND shard = $3 AND frontier = $4
+RETURNING shard
+"""
+OPEN_UP = """
+INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due)
+SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering, clock_timestamp()
+FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[])
+     AS u(shard, sequence, recorded, type, ordering)
+"""
+
+# What is due: never handed out, given back, or locked by somebody who let the lock end. Of one
+# ordering key only the first that is open, whatever it waits for.
+LOCK = """
+WITH due AS (
+    SELECT o.shard, o.sequence, o.lock IS NOT NULL AS lapsed
+    FROM delivery_open o
+    WHERE o.organisation = $1 AND o.name = $2 AND o.due <= clock_timestamp()
+      AND (o.ordering = '' OR NOT EXISTS (
+          SELECT FROM delivery_open p
+          WHERE p.organisation = $1 AND p.name = $2 AND p.ordering = o.ordering
+            AND p.shard = o.shard AND p.sequence < o.sequence))
+    ORDER BY o.due, o.shard, o.sequence LIMIT $3
+    FOR UPDATE SKIP LOCKED
+), lapsed AS (
+    INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
+    SELECT $1, $2, o.shard, o.sequence, o.attempts, 'lock-expired', 'nothing was said in time'
+    FROM due d JOIN delivery_open o
+      ON o.organisation = $1 AND o.name = $2 AND o.shard = d.shard AND o.sequence = d.sequence
+    WHERE d.lapsed
+)
+UPDATE delivery_open o
+SET attempts = o.attempts + 1, lock = $4, due = clock_timestamp() + make_interval(secs => $5)
+FROM due d
+WHERE o.organisation = $1 AND o.name = $2 AND o.shard = d.shard AND o.sequence = d.sequence
+RETURNING o.shard, o.sequence, o.recorded, o.attempts, o.due
+"""
+# What was handed out as often as the terms allow, and was given back or let go.
+BURY = """
+WITH gone AS (
+    DELETE FROM delivery_open
+    WHERE organisation = $1 AND name = $2 AND attempts >= $3
+      AND (lock IS NULL OR due <= clock_timestamp())
+    RETURNING shard, sequence, recorded, type, ordering, attempts, lock IS NOT NULL AS lapsed
+), noted AS (
+    INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
+    SELECT $1, $2, shard, sequence, attempts, 'lock-expired', 'nothing was said in time'
+    FROM gone WHERE lapsed
+)
+INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering, failure,
+                          detail, attempts)
+SELECT $1, $2, g.shard, g.sequence, g.recorded, g.type, g.ordering,
+       coalesce(a.failure, 'lock-expired'), coalesce(a.detail, 'nothing was said in time'),
+       g.attempts
+FROM gone g LEFT JOIN LATERAL (
+    SELECT failure, detail FROM delivery_attempts a
+    WHERE a.organisation = $1 AND a.name = $2 AND a.shard = g.shard AND a.sequence = g.sequence
+      AND NOT g.lapsed
+    ORDER BY number DESC LIMIT 1
+) a ON true
+ON CONFLICT DO NOTHING
+"""
+_CLAIMED = """
+    FROM unnest($3::smallint[], $4::bigint[], $5::bytea[]) AS u(shard, sequence, lock)
+    WHERE o.organisation = $1 AND o.name = $2 AND o.shard = u.shard AND o.sequence = u.sequence
+      AND o.lock = u.lock
+"""
+ACKNOWLEDGE = """
+WITH gone AS (
+    DELETE FROM delivery_open o USING unnest($3::smallint[], $4::bigint[], $5::bytea[])
+                                      AS u(shard, sequence, lock)
+    WHERE o.organisation = $1 AND o.name = $2 AND o.shard = u.shard AND o.sequence = u.sequence
+      AND o.lock = u.lock
+    RETURNING o.shard, o.sequence
+), noted AS (
+    INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
+    SELECT $1, $2, shard, min(sequence), max(sequence), array_agg(sequence ORDER BY sequence),
+           'acknowledged'
+    FROM gone GROUP BY shard
+)
+SELECT shard, sequence FROM gone
+"""
+RELEASE = f"""
+WITH back AS (
+    UPDATE delivery_open o SET lock = NULL, due = clock_timestamp() + make_interval(secs => $6)
+    {_CLAIMED}
+    RETURNING o.shard, o.sequence, o.attempts
+), noted AS (
+    INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
+    SELECT $1, $2, shard, sequence, attempts, $7, $8 FROM back
+)
+SELECT shard, sequence FROM back
+"""  # noqa: S608
+RENEW = f"""
+UPDATE delivery_open o SET due = clock_timestamp() + make_interval(secs => $6)
+{_CLAIMED}
+RETURNING o.shard, o.sequence
+"""  # noqa: S608
+REJECT = """
+WITH gone AS (
+    DELETE FROM delivery_open o USING unnest($3::smallint[], $4::bigint[], $5::bytea[])
+                                      AS u(shard, sequence, lock)
+    WHERE o.organisation = $1 AND o.name = $2 AND o.shard = u.shard AND o.sequence = u.sequence
+      AND o.lock = u.lock
+    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering, o.attempts
+), noted AS (
+    INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
+    SELECT $1, $2, shard, sequence, attempts, $6, $7 FROM gone
+), buried AS (
+    INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering,
+                              failure, detail, attempts)
+    SELECT $1, $2, shard, sequence, recorded, type, ordering, $6, $7, attempts FROM gone
+    ON CONFLICT DO NOTHING
+)
+SELECT shard, sequence FROM gone
+"""

@@ -1,0 +1,144 @@
+"""Deliveries in the database: opened, handed out, settled.
+
+Every method is one transaction. It raises DatabaseUnavailable where PostgreSQL does not answer;
+what was asked for may have happened then, and asking again does no harm.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway.database import OUTAGES, DatabaseUnavailable
+from gateway.deliveries import sql
+from gateway.deliveries.values import (
+    Claim,
+    Failure,
+    Fresh,
+    Frontier,
+    Key,
+    Locked,
+    Patience,
+    Spot,
+)
+
+Connection = asyncpg.pool.PoolConnectionProxy
+_AWAY = "the database does not answer: try again"
+
+
+async def begin(session: AsyncSession, key: Key, starts: Mapping[int, int]) -> None:
+    """Let a new subscription have what lies above `starts`, in the transaction that makes it."""
+    for shard, start in starts.items():
+        await session.execute(
+            text(sql.BEGIN),
+            {"organisation": key[0], "name": key[1], "shard": shard, "start": start},
+        )
+
+
+class Deliveries:
+    """The deliveries of every subscription that the gateway serves itself."""
+
+    def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def frontiers(self, key: Key) -> dict[int, Frontier]:
+        """Up to where the journal was looked through for it, shard by shard."""
+        rows = await self._fetch(sql.FRONTIERS, *key)
+        return {shard: Frontier(sequence, recorded) for shard, sequence, recorded in rows}
+
+    async def count_open(self, key: Key) -> int:
+        """How many deliveries are open: waiting, or locked."""
+        return int((await self._fetch(sql.OPEN, *key))[0][0])
+
+    async def settled(self, key: Key) -> dict[int, int]:
+        """Per shard, up to where everything is settled."""
+        rows = await self._fetch(sql.SETTLED, *key)
+        return {shard: sequence for shard, sequence in rows}
+
+    async def advance(
+        self, key: Key, shard: int, *, before: Frontier, after: Frontier, fresh: Sequence[Fresh]
+    ) -> bool:
+        """Open what was found between two frontiers. False where another has advanced meanwhile."""
+        async with self._transaction() as connection:
+            moved = await connection.fetch(
+                sql.ADVANCE, *key, shard, before.sequence, after.sequence, after.recorded
+            )
+            if not moved:
+                return False
+            if fresh:
+                await connection.execute(
+                    sql.OPEN_UP,
+                    *key,
+                    [each.spot.shard for each in fresh],
+                    [each.spot.sequence for each in fresh],
+                    [each.recorded for each in fresh],
+                    [each.type for each in fresh],
+                    [each.order for each in fresh],
+                )
+        return True
+
+    async def lock(self, key: Key, *, limit: int, patience: Patience) -> list[Locked]:
+        """Hand out what is due. What was handed out too often becomes a dead letter instead."""
+        lock = secrets.token_bytes(16)
+        async with self._transaction() as connection:
+            await connection.execute(sql.BURY, *key, patience.attempts)
+            rows = await connection.fetch(sql.LOCK, *key, limit, lock, patience.lock_seconds)
+        return sorted(
+            Locked(Spot(shard, sequence), recorded, attempt, lock, until)
+            for shard, sequence, recorded, attempt, until in rows
+        )
+
+    async def acknowledge(self, key: Key, claims: Iterable[Claim]) -> set[Spot]:
+        """Settle what was handed out and worked off. Returns those whose lock was still ours."""
+        return await self._settle(sql.ACKNOWLEDGE, key, claims)
+
+    async def release(
+        self, key: Key, claims: Iterable[Claim], *, delay: float, failure: Failure, detail: str
+    ) -> set[Spot]:
+        """Give deliveries back, to be handed out again after `delay` seconds."""
+        return await self._settle(sql.RELEASE, key, claims, delay, failure.value, detail)
+
+    async def reject(
+        self, key: Key, claims: Iterable[Claim], *, failure: Failure, detail: str
+    ) -> set[Spot]:
+        """Make deliveries dead letters at once."""
+        return await self._settle(sql.REJECT, key, claims, failure.value, detail)
+
+    async def renew(self, key: Key, claims: Iterable[Claim], *, seconds: float) -> set[Spot]:
+        """Let locks end later: `seconds` from now."""
+        return await self._settle(sql.RENEW, key, claims, seconds)
+
+    async def _settle(
+        self, statement: str, key: Key, claims: Iterable[Claim], *arguments: object
+    ) -> set[Spot]:
+        given = list(claims)
+        rows = await self._fetch(
+            statement,
+            *key,
+            [claim.spot.shard for claim in given],
+            [claim.spot.sequence for claim in given],
+            [claim.lock for claim in given],
+            *arguments,
+        )
+        return {Spot(shard, sequence) for shard, sequence in rows}
+
+    async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
+        async with self._transaction() as connection:
+            rows: Sequence[Any] = await connection.fetch(statement, *arguments)
+            return rows
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        try:
+            async with (
+                self._pool.acquire(timeout=self._timeout) as connection,
+                connection.transaction(),
+            ):
+                yield connection
+        except OUTAGES as error:
+            raise DatabaseUnavailable(_AWAY) from error

@@ -1,0 +1,108 @@
+"""What becomes of an event on its way to one subscription that the gateway serves itself."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+Key = tuple[str, str]  # organisation and name of a subscription
+
+
+class Ending(StrEnum):
+    """How a delivery ended, for good."""
+
+    ACKNOWLEDGED = "acknowledged"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+    EXPIRED = "expired"
+
+
+class Failure(StrEnum):
+    """How an attempt went wrong."""
+
+    RELEASED = "released"  # the receiver gave it back
+    REJECTED = "rejected"  # the receiver never wants it again
+    LOCK_EXPIRED = "lock-expired"  # the receiver said nothing in time
+    REFUSED = "refused"  # an endpoint answered, and not with success
+    UNREACHABLE = "unreachable"  # no answer of an endpoint at all
+
+
+class Spot(NamedTuple):
+    """An entry's place in the journal, in the order of a shard."""
+
+    shard: int
+    sequence: int
+
+
+class Fresh(NamedTuple):
+    """An entry that a subscription is to get and that stands above its frontier.
+
+    `order` is its ordering key, or empty where the subscription asks for no order.
+    """
+
+    spot: Spot
+    recorded: datetime
+    type: str
+    order: str
+
+
+class Locked(NamedTuple):
+    """A delivery handed out to a receiver until its lock ends. `attempt` counts from 1."""
+
+    spot: Spot
+    recorded: datetime
+    attempt: int
+    lock: bytes
+    until: datetime
+
+
+class Claim(NamedTuple):
+    """What a receiver shows to settle a delivery: where it is, and the lock it was given."""
+
+    spot: Spot
+    lock: bytes
+
+
+class Attempt(NamedTuple):
+    """An attempt that failed. `detail` holds no data of the event."""
+
+    number: int
+    at: datetime
+    failure: Failure
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a subscription keeps on: attempts until a dead letter, seconds of one lock."""
+
+    attempts: int = 10
+    lock_seconds: float = 60.0
+    in_flight: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A delivery that failed for good, until it is sent again or discarded."""
+
+    number: int
+    organisation: str
+    subscription: str
+    spot: Spot
+    recorded: datetime
+    type: str
+    died: datetime
+    failure: Failure
+    detail: str
+    attempts: int
+    state: str
+    changed: datetime
+    changed_by: str | None
+    note: str | None
+
+
+class Frontier(NamedTuple):
+    """Up to where a shard was looked through for a subscription, and when that was recorded."""
+
+    sequence: int
+    recorded: datetime

@@ -1,0 +1,197 @@
+"""Pull: a receiver asks for events, works on them under a lock, and settles them one by one.
+
+Any gateway process may serve any call: the locks are in the database, and a token names its lock.
+"""
+
+import asyncio
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from struct import Struct
+from struct import error as NotAToken
+
+from gateway.contracts import Catalogue
+from gateway.deliveries import Claim, Deliveries, Failure, Locked, Patience, Spot
+from gateway.delivery.rights import may_receive
+from gateway.delivery.served import Finder
+from gateway.errors import Conflict, Forbidden
+from gateway.identity import Directory
+from gateway.journal import Entry, Reader
+from gateway.snapshot import Snapshot
+from gateway.subscriptions import Delivery, Subscription
+
+LOOK = 0.1  # seconds between two looks for something new while a receiver waits
+_token = Struct(">HQ16s")
+
+
+class Settlement(StrEnum):
+    """What became of a token."""
+
+    SETTLED = "settled"
+    GONE = "gone"  # settled before, handed out anew after its lock ended, or never given to anyone
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event in a receiver's hands until `until`; `token` settles it."""
+
+    entry: Entry
+    attempt: int
+    until: datetime
+    token: str
+
+
+class Pull:
+    """Hands out events of pull subscriptions and settles them."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        deliveries: Deliveries,
+        finder: Finder,
+        directory: Snapshot[Directory],
+        catalogue: Snapshot[Catalogue],
+    ) -> None:
+        self._reader = reader
+        self._deliveries = deliveries
+        self._finder = finder
+        self._directory = directory
+        self._catalogue = catalogue
+
+    async def receive(
+        self, subscription: Subscription, *, limit: int, wait: float
+    ) -> list[Received]:
+        """Up to `limit` events that are due; waits up to `wait` seconds for the first.
+
+        Raises Conflict where the subscription is paused or delivered in another way, Forbidden
+        where its organisation has lost the right to its types.
+        """
+        self._require(subscription)
+        if subscription.paused:
+            raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
+        deadline = time.monotonic() + wait
+        while True:
+            received = await self._receive(subscription, limit)
+            left = deadline - time.monotonic()
+            if received or left <= 0:
+                return received
+            await asyncio.sleep(min(LOOK, left))
+
+    async def acknowledge(
+        self, subscription: Subscription, tokens: Sequence[str]
+    ) -> list[Settlement]:
+        """Settle events that were worked off."""
+        return await self._settle(
+            subscription, tokens, lambda key, claims: self._deliveries.acknowledge(key, claims)
+        )
+
+    async def release(
+        self, subscription: Subscription, tokens: Sequence[str], *, delay: float, reason: str
+    ) -> list[Settlement]:
+        """Give events back, to be handed out again after `delay` seconds.
+
+        Which was the last attempt that the terms allow makes a dead letter.
+        """
+        return await self._settle(
+            subscription,
+            tokens,
+            lambda key, claims: self._deliveries.release(
+                key, claims, delay=delay, failure=Failure.RELEASED, detail=reason
+            ),
+        )
+
+    async def reject(
+        self, subscription: Subscription, tokens: Sequence[str], *, reason: str
+    ) -> list[Settlement]:
+        """Make dead letters of events that can never be worked off."""
+        return await self._settle(
+            subscription,
+            tokens,
+            lambda key, claims: self._deliveries.reject(
+                key, claims, failure=Failure.REJECTED, detail=reason
+            ),
+        )
+
+    async def renew(
+        self, subscription: Subscription, tokens: Sequence[str], *, seconds: float
+    ) -> list[Settlement]:
+        """Let the locks end `seconds` from now."""
+        return await self._settle(
+            subscription,
+            tokens,
+            lambda key, claims: self._deliveries.renew(key, claims, seconds=seconds),
+        )
+
+    async def _receive(self, subscription: Subscription, limit: int) -> list[Received]:
+        terms, key = subscription.terms, subscription.key
+        patience = Patience(terms.attempts, terms.lock_seconds)
+        locked = await self._deliveries.lock(key, limit=limit, patience=patience)
+        found: list[Entry] = []
+        if len(locked) < limit:
+            room = terms.in_flight - await self._deliveries.count_open(key)
+            if room > 0:
+                found = await self._finder.find(subscription, limit=min(limit - len(locked), room))
+            if found:
+                locked += await self._deliveries.lock(
+                    key, limit=limit - len(locked), patience=patience
+                )
+        entries = await self._entries(locked, found)
+        return [
+            Received(entries[each.spot], each.attempt, each.until, _text(each)) for each in locked
+        ]
+
+    async def _entries(
+        self, locked: Iterable[Locked], found: Iterable[Entry]
+    ) -> Mapping[Spot, Entry]:
+        entries = {Spot(entry.shard, entry.sequence): entry for entry in found}
+        missing = [each.spot for each in locked if each.spot not in entries]
+        for entry in await self._reader.at(missing):
+            entries[Spot(entry.shard, entry.sequence)] = entry
+        return entries
+
+    async def _settle(
+        self,
+        subscription: Subscription,
+        tokens: Sequence[str],
+        settle: Callable[[tuple[str, str], list[Claim]], Awaitable[set[Spot]]],
+    ) -> list[Settlement]:
+        self._require(subscription)
+        claims = [_claim(token) for token in tokens]
+        settled = await settle(subscription.key, [claim for claim in claims if claim])
+        return [
+            Settlement.SETTLED if claim and claim.spot in settled else Settlement.GONE
+            for claim in claims
+        ]
+
+    def _require(self, subscription: Subscription) -> None:
+        if subscription.delivery is not Delivery.PULL:
+            raise Conflict(
+                f"{subscription.name} is delivered by {subscription.delivery}, not pulled"
+            )
+        if not all(
+            may_receive(
+                subscription.organisation, types, self._directory.value, self._catalogue.value
+            )
+            for types in subscription.types
+        ):
+            raise Forbidden(
+                "the right to receive these types was withdrawn: ask their owner for a grant"
+            )
+
+
+def _text(locked: Locked) -> str:
+    return urlsafe_b64encode(_token.pack(*locked.spot, locked.lock)).rstrip(b"=").decode()
+
+
+def _claim(token: str) -> Claim | None:
+    """What a token says; None where it was never one of ours."""
+    try:
+        raw = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+        shard, sequence, lock = _token.unpack(raw)
+    except (NotBase64, NotAToken, UnicodeEncodeError):
+        return None
+    return Claim(Spot(shard, sequence), lock) if sequence < 1 << 63 and shard < 1 << 15 else None

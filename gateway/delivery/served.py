@@ -1,0 +1,90 @@
+"""Finds in the journal what a served subscription is to get, and opens it for delivery."""
+
+from gateway.contracts import Catalogue, Pattern
+from gateway.database import Database
+from gateway.deliveries import Deliveries, Fresh, Frontier, Spot
+from gateway.journal import Entry, Position, Reader
+from gateway.snapshot import Snapshot, refresh
+from gateway.subscriptions import Subscription
+
+SPAN = 20_000  # numbers looked through by one query, so that rare types do not make it endless
+
+
+class Finder:
+    """Moves the frontier of a subscription up the journal."""
+
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        deliveries: Deliveries,
+        catalogue: Snapshot[Catalogue],
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._deliveries = deliveries
+        self._catalogue = catalogue
+
+    async def find(self, subscription: Subscription, *, limit: int) -> list[Entry]:
+        """Open up to `limit` further deliveries; returns their entries.
+
+        Where another process advances the same subscription at that moment, that shard is left
+        to it.
+        """
+        heads = await self._reader.heads()
+        found: list[Entry] = []
+        for shard, frontier in (await self._deliveries.frontiers(subscription.key)).items():
+            while len(found) < limit and frontier.sequence < heads[shard].sequence:
+                until = min(heads[shard].sequence, frontier.sequence + SPAN)
+                entries, after = await self._look(
+                    subscription, shard, frontier, until=until, limit=limit - len(found)
+                )
+                await self._learn_types(entries)
+                wanted = [entry for entry in entries if self._is_for(subscription, entry)]
+                fresh = [_fresh(subscription, entry) for entry in wanted]
+                if not await self._deliveries.advance(
+                    subscription.key, shard, before=frontier, after=after, fresh=fresh
+                ):
+                    break
+                found += wanted
+                frontier = after
+        return found
+
+    async def _look(
+        self,
+        subscription: Subscription,
+        shard: int,
+        frontier: Frontier,
+        *,
+        until: int,
+        limit: int,
+    ) -> tuple[list[Entry], Frontier]:
+        entries = await self._reader.matching(
+            shard,
+            Position(*frontier),
+            until=until,
+            types=subscription.type_expression,
+            limit=limit,
+        )
+        recorded = entries[-1].recorded if entries else frontier.recorded
+        reached = entries[-1].sequence if len(entries) == limit else until
+        return entries, Frontier(reached, recorded)
+
+    async def _learn_types(self, entries: list[Entry]) -> None:
+        """An entry may have been accepted under a contract that is younger than our catalogue."""
+        known = self._catalogue.value.contract
+        if any(known(entry.event.type) is None for entry in entries):
+            await refresh(self._database, self._catalogue)
+
+    def _is_for(self, subscription: Subscription, entry: Entry) -> bool:
+        """A pattern of types is not meant to reach what travels another way."""
+        contract = self._catalogue.value.contract(entry.event.type)
+        direct = contract is not None and contract.pattern is Pattern.POINT_TO_POINT
+        if direct is not subscription.point_to_point:
+            return False
+        return subscription.accepts(entry.event)
+
+
+def _fresh(subscription: Subscription, entry: Entry) -> Fresh:
+    order = entry.event.ordering_key if subscription.ordered else ""
+    return Fresh(Spot(entry.shard, entry.sequence), entry.recorded, entry.event.type, order)

@@ -1,0 +1,138 @@
+"""`/v1/subscriptions/{name}/receive` and what settles: pull delivery."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from gateway.amqp import message
+from gateway.delivery import Received, Settlement
+from gateway.http.fields import Body
+from gateway.http.parts import ApiParts, ApiPartsHere
+from gateway.http.subscriptions import Name, Subscriber
+from gateway.journal import sequence_text
+from gateway.times import rfc3339
+
+router = APIRouter(prefix="/v1/subscriptions", tags=["pull"])
+Token = Annotated[str, Field(min_length=1, max_length=64)]
+Tokens = Annotated[list[Token], Field(min_length=1, max_length=1000)]
+Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_encode = msgspec.json.Encoder().encode
+
+
+class Receive(Body):
+    """What is asked for."""
+
+    max: int = Field(10, ge=1, le=1000, description="events at most")
+    wait: float = Field(0, ge=0, le=20, description="seconds to wait for the first event")
+
+
+class Delivered(BaseModel):
+    """One event in the receiver's hands. `attempt` counts from 1; `token` settles it."""
+
+    token: str
+    attempt: int
+    until: str = Field(description="when its lock ends and it is handed out again")
+    event: dict[str, object] = Field(description="the event as structured CloudEvents JSON")
+
+
+class Events(BaseModel):
+    """Events handed out."""
+
+    events: list[Delivered]
+
+
+class Acknowledge(Body):
+    """Events that were worked off."""
+
+    tokens: Tokens
+
+
+class Release(Body):
+    """Events to be handed out again after `delay` seconds."""
+
+    tokens: Tokens
+    delay: float = Field(0, ge=0, le=86_400)
+    reason: Reason = "given back"
+
+
+class Reject(Body):
+    """Events that can never be worked off: they become dead letters."""
+
+    tokens: Tokens
+    reason: Reason = "rejected"
+
+
+class Renew(Body):
+    """Events that take longer: their locks end `seconds` from now."""
+
+    tokens: Tokens
+    seconds: float = Field(60, ge=1, le=43_200)
+
+
+class Settled(BaseModel):
+    """What became of each token, in the order of the request."""
+
+    results: list[Settlement]
+
+
+@router.post("/{name}/receive", response_model=Events)
+async def receive(name: Name, body: Receive, by: Subscriber, parts: ApiPartsHere) -> Response:
+    """Take up to `max` events that are due, each under a lock. An empty list is no error."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    received = await parts.pull.receive(subscription, limit=body.max, wait=body.wait)
+    events = b",".join(_event(each, parts) for each in received)
+    return Response(b'{"events":[%b]}' % events, media_type="application/json")
+
+
+@router.post("/{name}/acknowledge")
+async def acknowledge(
+    name: Name, body: Acknowledge, by: Subscriber, parts: ApiPartsHere
+) -> Settled:
+    """Settle events that were worked off; repeating it does no harm."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    return Settled(results=await parts.pull.acknowledge(subscription, body.tokens))
+
+
+@router.post("/{name}/release")
+async def release(name: Name, body: Release, by: Subscriber, parts: ApiPartsHere) -> Settled:
+    """Give events back, to be handed out again later."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    results = await parts.pull.release(
+        subscription, body.tokens, delay=body.delay, reason=body.reason
+    )
+    return Settled(results=results)
+
+
+@router.post("/{name}/reject")
+async def reject(name: Name, body: Reject, by: Subscriber, parts: ApiPartsHere) -> Settled:
+    """Make dead letters of events."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    return Settled(results=await parts.pull.reject(subscription, body.tokens, reason=body.reason))
+
+
+@router.post("/{name}/renew")
+async def renew(name: Name, body: Renew, by: Subscriber, parts: ApiPartsHere) -> Settled:
+    """Keep events longer."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    return Settled(results=await parts.pull.renew(subscription, body.tokens, seconds=body.seconds))
+
+
+def _event(received: Received, parts: ApiParts) -> bytes:
+    entry = received.entry
+    contract = parts.catalogue.contract(entry.event.type)
+    head = _encode(
+        {
+            "token": received.token,
+            "attempt": received.attempt,
+            "until": rfc3339(received.until),
+        }
+    )
+    event = message.body(
+        entry.event,
+        sequence_text(entry.shard, entry.sequence),
+        rfc3339(entry.recorded),
+        contract.classification.value if contract else None,
+    )
+    return b'%b,"event":%b}' % (head[:-1], event)

@@ -1,0 +1,79 @@
+"""Filters on attributes."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import Invalid
+from gateway.event import Event
+from gateway.subscriptions import compile_filters
+
+EVENT = Event("7", "/dukcapil/jakarta", "id.go.dukcapil.ktp.dibuat.v1", "31.74", {"urgent": True})
+
+
+@pytest.mark.parametrize(
+    ("filters", "passes"),
+    [
+        ([], True),
+        ([{"exact": {"subject": "31.74"}}], True),
+        ([{"exact": {"subject": "31"}}], False),
+        ([{"prefix": {"subject": "31", "source": "/dukcapil"}}], True),
+        ([{"prefix": {"subject": "31", "source": "/pajak"}}], False),
+        ([{"suffix": {"type": ".v1"}}], True),
+        ([{"exact": {"urgent": "true"}}], True),
+        ([{"exact": {"missing": "x"}}], False),
+        ([{"not": {"exact": {"missing": "x"}}}], True),
+        ([{"all": [{"exact": {"id": "7"}}, {"exact": {"id": "8"}}]}], False),
+        ([{"any": [{"exact": {"id": "7"}}, {"exact": {"id": "8"}}]}], True),
+        ([{"exact": {"id": "7"}}, {"exact": {"id": "8"}}], False),
+        ([{"exact": {"specversion": "1.0"}}], True),
+    ],
+)
+def test_what_passes(filters: list[dict[str, Any]], passes: bool) -> None:
+    assert compile_filters(filters)(EVENT) is passes
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        ("x", "/filters/0"),
+        ({}, "/filters/0"),
+        ({"exact": {"a": "b"}, "prefix": {"a": "b"}}, "/filters/0"),
+        ({"sql": "id = '7'"}, "/filters/0"),
+        ({"exact": []}, "/filters/0/exact"),
+        ({"exact": {"id": 7}}, "/filters/0/exact/id"),
+        ({"any": "x"}, "/filters/0/any"),
+        ({"all": [{"exact": {"a": "b"}}, {"not": {"all": []}}]}, "/filters/0/all/1/not/all"),
+        ({"any": [{"exact": {"a": "b"}}] * 101}, "/filters/0/any/99"),
+    ],
+)
+def test_what_is_no_filter(given: Any, pointer: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        compile_filters([given])
+    assert refused.value.pointer == pointer
+
+
+def test_nesting_has_a_limit() -> None:
+    deep: dict[str, Any] = {"exact": {"id": "7"}}
+    for _ in range(7):
+        deep = {"not": deep}
+    compile_filters([deep])
+    with pytest.raises(Invalid, match="8 deep"):
+        compile_filters([{"not": deep}])
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["exact", "any", "not", "x"]), inner, max_size=2)
+        ),
+    )
+)
+def test_anything_else_is_refused_and_never_breaks(given: Any) -> None:
+    with suppress(Invalid):
+        assert compile_filters([given])(EVENT) in (True, False)
