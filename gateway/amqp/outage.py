@@ -45,4 +45,6 @@ async def within(seconds: float, doing: str) -> AsyncIterator[None]:
 
 def describe(error: BaseException) -> str:
     """One line for a person; the name of the class where the error has no text."""
+    if isinstance(error, AMQPError) and "Connection.OpenOk" in str(error):
+        return "RabbitMQ does not let this user into the virtual host: look at NUSABUS_AMQP_URL"
     return str(error) or type(error).__name__

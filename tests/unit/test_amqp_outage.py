@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from aiormq.exceptions import AMQPConnectionError, ChannelInvalidStateError
+from aiormq.exceptions import AMQPConnectionError, ChannelInvalidStateError, InvalidFrameError
 
 from gateway.amqp.outage import within
 from gateway.errors import BrokerUnavailable, Invalid
@@ -24,6 +24,13 @@ from gateway.errors import BrokerUnavailable, Invalid
 async def test_an_outage_is_one_error(error: BaseException) -> None:
     with pytest.raises(BrokerUnavailable, match="binding failed"):
         async with within(5, "binding"):
+            raise error
+
+
+async def test_a_refused_virtual_host_is_told() -> None:
+    error = InvalidFrameError("Expected one of ['Connection.OpenOk'], got <Connection.Close>")
+    with pytest.raises(BrokerUnavailable, match="NUSABUS_AMQP_URL"):
+        async with within(5, "connecting"):
             raise error
 
 
