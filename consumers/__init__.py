@@ -1,0 +1,1 @@
+"""Reference consumers, and the runtime that they and others are built on."""

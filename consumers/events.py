@@ -1,0 +1,92 @@
+"""The event in an AMQP message, whoever sent it: structured or binary, by any prefix in use."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+_PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:", "")
+_CORE = ("specversion", "id", "source", "type", "subject", "data", "data_base64")
+
+
+class NotAnEvent(ValueError):
+    """The message holds no CloudEvent; it can never be handled."""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A CloudEvents 1.0 event.
+
+    `data` is what `datacontenttype` says: parsed where that is JSON, else bytes. `attributes` has
+    every other context attribute. `(source, id)` is the same whenever the event comes again.
+    """
+
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    data: Any = None
+    attributes: Mapping[str, Any] = {}
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What names this event for ever."""
+        return self.source, self.id
+
+    @property
+    def ordering_key(self) -> str:
+        """What order is kept by: `partitionkey`, else source and subject, else the id."""
+        key = self.attributes.get("partitionkey")
+        if key is not None:
+            return str(key)
+        return self.id if self.subject is None else f"{self.source}\n{self.subject}"
+
+
+def event_of(body: bytes, headers: Mapping[str, Any], content_type: str | None) -> Event:
+    """The event in a message. Raises NotAnEvent with the reason."""
+    try:
+        if (content_type or "").strip().lower().startswith("application/cloudevents"):
+            return _structured(body)
+        return _binary(body, headers, content_type)
+    except (ValueError, UnicodeError, msgspec.DecodeError) as error:
+        raise NotAnEvent(f"the message holds no CloudEvent: {error}") from None
+
+
+def _structured(body: bytes) -> Event:
+    members = msgspec.json.decode(body, type=dict[str, Any])
+    data = members.get("data")
+    if "data_base64" in members:
+        data = b64decode(str(members["data_base64"]), validate=True)
+    return _event(members, data)
+
+
+def _binary(body: bytes, headers: Mapping[str, Any], content_type: str | None) -> Event:
+    prefix = next((each for each in _PREFIXES if f"{each}specversion" in headers), None)
+    if prefix is None:
+        raise NotAnEvent("it has neither a CloudEvents body nor CloudEvents headers")
+    members = {
+        name.removeprefix(prefix): value
+        for name, value in headers.items()
+        if name.startswith(prefix) and name.removeprefix(prefix).isalnum()
+    }
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if content_type:
+        members["datacontenttype"] = content_type
+    json = media_type.endswith(("/json", "+json"))
+    return _event(members, msgspec.json.decode(body) if json and body else body or None)
+
+
+def _event(members: Mapping[str, Any], data: Any) -> Event:
+    for name in ("id", "source", "type"):
+        if not isinstance(members.get(name), str) or not members[name]:
+            raise NotAnEvent(f"its attribute {name} is missing")
+    subject = members.get("subject")
+    rest = {name: value for name, value in members.items() if name not in _CORE}
+    return Event(
+        members["id"],
+        members["source"],
+        members["type"],
+        None if subject is None else str(subject),
+        data,
+        rest,
+    )

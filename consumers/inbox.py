@@ -1,0 +1,86 @@
+"""The inbox: which events were handled, noted in the transaction that handles them.
+
+The bus delivers at least once. What the handler writes and the note that it did commit together,
+so an event that comes again changes nothing, whenever the first time was interrupted.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from consumers.events import Event
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS inbox (
+    consumer text NOT NULL,
+    source text NOT NULL,
+    id text NOT NULL,
+    handled timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (consumer, source, id)
+)
+"""
+_INDEX = "CREATE INDEX IF NOT EXISTS inbox_handled ON inbox (consumer, handled)"
+_NOTE = """
+INSERT INTO inbox (consumer, source, id) VALUES (:consumer, :source, :id)
+ON CONFLICT DO NOTHING RETURNING id
+"""
+_FORGET = """
+DELETE FROM inbox
+WHERE consumer = :consumer AND handled < clock_timestamp() - CAST(:age AS interval)
+"""
+_LOCK = 7_301_923  # of PostgreSQL's advisory locks: one process makes the table
+
+
+class Inbox:
+    """The inbox of one consumer, in the database that its handlers write to."""
+
+    def __init__(self, engine: AsyncEngine, consumer: str) -> None:
+        self._engine = engine
+        self._consumer = consumer
+
+    @classmethod
+    async def open(cls, url: str, consumer: str, *, connections: int = 10) -> "Inbox":
+        """Connect (`postgresql://...`) and make the table where it is missing."""
+        parts = urlsplit(url)
+        address = urlunsplit(parts._replace(scheme="postgresql+asyncpg"))
+        engine = create_async_engine(
+            address,
+            pool_size=connections,
+            max_overflow=0,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"timeout": 5, "command_timeout": 30},
+        )
+        async with engine.begin() as connection:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            await connection.execute(text(_TABLE))
+            await connection.execute(text(_INDEX))
+        return cls(engine, consumer)
+
+    @asynccontextmanager
+    async def once(self, event: Event) -> AsyncIterator[AsyncSession | None]:
+        """A transaction in which to handle the event; None where it was handled before.
+
+        Commits at the end, and rolls all back on an exception. Of two that try at once, one waits
+        for the other.
+        """
+        async with AsyncSession(self._engine) as session, session.begin():
+            source, id_ = event.identity
+            noted = await session.execute(
+                text(_NOTE), {"consumer": self._consumer, "source": source, "id": id_}
+            )
+            yield None if noted.first() is None else session
+
+    async def forget(self, age: timedelta) -> int:
+        """Forget what was handled longer ago; the bus must not repeat events that old."""
+        async with AsyncSession(self._engine) as session, session.begin():
+            gone = await session.execute(text(_FORGET), {"consumer": self._consumer, "age": age})
+            return int(gone.rowcount)  # type: ignore[attr-defined]  # a cursor result of a DELETE
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._engine.dispose()
