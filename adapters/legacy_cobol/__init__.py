@@ -1,0 +1,1 @@
+"""COBOL batch files in and out, to the byte: a client of the gateway's HTTP interface."""

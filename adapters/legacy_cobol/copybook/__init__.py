@@ -1,0 +1,1 @@
+"""Copybooks: what a COBOL record description says about bytes."""

@@ -1,0 +1,106 @@
+"""What compilers do differently with the same copybook, as data."""
+
+from dataclasses import dataclass
+
+from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, FloatFormat, ZonedSigns
+
+DigitTable = tuple[tuple[int, int], ...]
+"""(most digits, bytes), ascending: the first line that is large enough holds."""
+
+TWO_FOUR_EIGHT: DigitTable = ((4, 2), (9, 4), (18, 8))
+ONE_TWO_FOUR_EIGHT: DigitTable = ((2, 1), (4, 2), (9, 4), (18, 8), (38, 16))
+_SIGNED_BYTES: DigitTable = (
+    (2, 1), (4, 2), (6, 3), (9, 4), (11, 5), (14, 6), (16, 7), (18, 8), (38, 16),
+)  # fmt: skip
+_UNSIGNED_BYTES: DigitTable = (
+    (2, 1), (4, 2), (7, 3), (9, 4), (12, 5), (14, 6), (16, 7), (19, 8), (38, 16),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One compiler with its usual options; another option is `dataclasses.replace`.
+
+    `aligned` are the boundaries of SYNCHRONIZED by the bytes of a binary item (and of COMP-1 and
+    COMP-2), empty where the clause only documents. `slack_before_groups` says where slack bytes
+    go when a group begins with such an item: before the group, or into it.
+    `late_padding` is what GnuCOBOL does in a table: the bytes that keep occurrences aligned stand
+    before the last elementary item, not behind it, and every group forgets the boundaries of the
+    items before it. `slides` says whether what stands behind a table with a counter moves with
+    the count.
+    """
+
+    name: str
+    signed_binary: DigitTable
+    unsigned_binary: DigitTable
+    aligned: tuple[tuple[int, int], ...]
+    aligned_floats: tuple[tuple[int, int], ...]
+    slack_before_groups: bool
+    late_padding: bool
+    slides: bool
+    index_length: int
+    pointer_length: int
+    encoding: Encoding
+
+    def binary_length(self, digits: int, *, signed: bool) -> int | None:
+        """Bytes of COMP, COMP-4, COMP-5 and BINARY; None where so many digits are too many."""
+        table = self.signed_binary if signed else self.unsigned_binary
+        return next((length for most, length in table if digits <= most), None)
+
+    def boundary(self, length: int, *, floating: bool = False) -> int:
+        """What the offset of a synchronized item of so many bytes is a multiple of."""
+        return dict(self.aligned_floats if floating else self.aligned).get(length, 1)
+
+
+IBM = Dialect(
+    name="ibm",
+    signed_binary=TWO_FOUR_EIGHT,
+    unsigned_binary=TWO_FOUR_EIGHT,
+    aligned=((2, 2), (4, 4), (8, 4)),
+    aligned_floats=((4, 4), (8, 8)),
+    slack_before_groups=True,
+    late_padding=False,
+    slides=True,
+    index_length=4,
+    pointer_length=4,
+    encoding=Encoding(),
+)
+GNUCOBOL = Dialect(
+    name="gnucobol",
+    signed_binary=ONE_TWO_FOUR_EIGHT,
+    unsigned_binary=ONE_TWO_FOUR_EIGHT,
+    aligned=((2, 2), (4, 4), (8, 8), (16, 16)),
+    aligned_floats=((4, 4), (8, 8)),
+    slack_before_groups=False,
+    late_padding=True,
+    slides=False,
+    index_length=4,
+    pointer_length=8,
+    encoding=Encoding(
+        code_page="iso8859-1",
+        zoned_signs=ZonedSigns.ASCII_LETTERS,
+        native_order=ByteOrder.LITTLE,
+        float_format=FloatFormat.IEEE,
+    ),
+)
+MICRO_FOCUS = Dialect(
+    name="microfocus",
+    signed_binary=_SIGNED_BYTES,
+    unsigned_binary=_UNSIGNED_BYTES,
+    aligned=(),
+    aligned_floats=(),
+    slack_before_groups=False,
+    late_padding=True,
+    slides=False,
+    index_length=4,
+    pointer_length=4,
+    encoding=Encoding(
+        code_page="iso8859-1",
+        zoned_signs=ZonedSigns.ASCII_LETTERS,
+        native_order=ByteOrder.LITTLE,
+        float_format=FloatFormat.IEEE,
+    ),
+)
+DIALECTS = {each.name: each for each in (IBM, GNUCOBOL, MICRO_FOCUS)}
+BYTEWISE = (_SIGNED_BYTES, _UNSIGNED_BYTES)
+"""GnuCOBOL's -fbinary-size=1--8: (signed, unsigned)."""

@@ -1,0 +1,182 @@
+"""From the clauses of an elementary item to its kind."""
+
+from dataclasses import dataclass, replace
+
+from adapters.legacy_cobol.copybook.dialects import Dialect
+from adapters.legacy_cobol.copybook.entries import Entry, Sign
+from adapters.legacy_cobol.copybook.kinds import (
+    Binary,
+    Edited,
+    Float,
+    Kind,
+    National,
+    Packed,
+    Text,
+    Zoned,
+)
+from adapters.legacy_cobol.copybook.picture import (
+    BadPicture,
+    Category,
+    Picture,
+    Writing,
+    read_picture,
+)
+from adapters.legacy_cobol.copybook.source import Source
+from adapters.legacy_cobol.copybook.words import Word
+
+_FLOATS = {"COMP-1": 4, "COMP-2": 8}
+_BINARIES = {"BINARY-CHAR": (1, 3), "BINARY-SHORT": (2, 5), "BINARY-LONG": (4, 10)}
+_DOUBLE_DIGITS = 20  # an unsigned integer of 8 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What groups say for the items below them."""
+
+    usage: str | None = None
+    sign: Sign | None = None
+    synchronized: bool = False
+
+    def with_group(self, entry: Entry) -> "Inherited":
+        """What holds below this group; its own word counts more than that of those above."""
+        return replace(
+            self,
+            usage=entry.usage or self.usage,
+            sign=entry.sign or self.sign,
+            synchronized=entry.synchronized or self.synchronized,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What kinds depend on besides the entry."""
+
+    source: Source
+    dialect: Dialect
+    writing: Writing
+
+    def error(self, word: Word, problem: str, remedy: str) -> Exception:
+        """To be raised by the caller."""
+        return self.source.error(word.start, problem, remedy)
+
+
+def kind_of(entry: Entry, inherited: Inherited, reading: Reading) -> tuple[Kind, str]:
+    """The kind of an elementary item and its usage. Raises CopybookError."""
+    usage = entry.usage or inherited.usage
+    if usage in _FLOATS or usage == "INDEX" or (usage or "").startswith("BINARY-"):
+        kind = _without_picture(entry, usage or "", reading)
+        _check_clauses(entry, kind, reading)
+        return kind, usage or ""
+    if entry.picture is None:
+        raise reading.error(
+            entry.at,
+            f"{entry.name or 'FILLER'} has no PICTURE and nothing below it",
+            "Give it a PICTURE, or items with higher level numbers",
+        )
+    try:
+        picture = read_picture(entry.picture.text, reading.writing)
+    except BadPicture as bad:
+        raise reading.error(entry.picture, bad.problem, bad.remedy) from None
+    if usage is None:
+        usage = "NATIONAL" if picture.category is Category.NATIONAL else "DISPLAY"
+    kind = _with_picture(entry, picture, usage, inherited, reading)
+    _check_clauses(entry, kind, reading)
+    return kind, usage
+
+
+def _without_picture(entry: Entry, usage: str, reading: Reading) -> Kind:
+    if entry.picture is not None:
+        raise reading.error(entry.picture, f"{usage} takes no PICTURE", "Take the PICTURE out")
+    if usage in _FLOATS:
+        return Float(_FLOATS[usage])
+    if usage == "INDEX":
+        return Binary(10, reading.dialect.index_length, signed=True, native=True)
+    length, digits = _BINARIES.get(usage, (8, _DOUBLE_DIGITS - (not entry.unsigned)))
+    return Binary(digits, length, signed=not entry.unsigned, native=True)
+
+
+def _with_picture(
+    entry: Entry, picture: Picture, usage: str, inherited: Inherited, reading: Reading
+) -> Kind:
+    match picture.category, usage:
+        case Category.ALPHANUMERIC, "DISPLAY":
+            return Text(picture.size, entry.justified)
+        case Category.NATIONAL, "NATIONAL":
+            return National(picture.size, entry.justified)
+        case Category.EDITED, "DISPLAY":
+            return _edited(entry, picture, reading.writing)
+        case Category.NUMERIC, "DISPLAY":
+            return _zoned(entry, picture, inherited, reading)
+        case Category.NUMERIC, "COMP-3" | "COMP-6":
+            return _packed(entry, picture, usage, reading)
+        case Category.NUMERIC, "COMP" | "COMP-5":
+            return _binary(entry, picture, usage, reading)
+    raise reading.error(
+        entry.picture or entry.at,
+        f"a {picture.category} picture cannot have the usage {usage}",
+        "Change one of them; the usage may come from a group above",
+    )
+
+
+def _edited(entry: Entry, picture: Picture, writing: Writing) -> Edited:
+    return Edited(
+        picture.expanded,
+        picture.digits,
+        picture.scale,
+        picture.signed,
+        writing.point,
+        writing.separator,
+        writing.currency,
+        entry.blank_when_zero,
+    )
+
+
+def _zoned(entry: Entry, picture: Picture, inherited: Inherited, reading: Reading) -> Zoned:
+    sign = entry.sign or inherited.sign
+    if entry.sign is not None and not picture.signed:
+        raise reading.error(
+            entry.sign_at or entry.at, "SIGN for a picture without S", "Put S into the picture"
+        )
+    if sign is None or not picture.signed:
+        sign = Sign(leading=False, separate=False)
+    return Zoned(
+        picture.digits,
+        picture.scale,
+        picture.signed,
+        sign.leading,
+        sign.separate,
+        entry.blank_when_zero,
+    )
+
+
+def _packed(entry: Entry, picture: Picture, usage: str, reading: Reading) -> Packed:
+    if usage == "COMP-6" and picture.signed:
+        raise reading.error(
+            entry.picture or entry.at, "COMP-6 has no sign", "Take S out, or make it COMP-3"
+        )
+    return Packed(picture.digits, picture.scale, picture.signed, usage == "COMP-3")
+
+
+def _binary(entry: Entry, picture: Picture, usage: str, reading: Reading) -> Binary:
+    length = reading.dialect.binary_length(picture.digits, signed=picture.signed)
+    if length is None:
+        raise reading.error(
+            entry.picture or entry.at,
+            f"a binary number of {picture.digits} digits is too large for {reading.dialect.name}",
+            "Check the picture, or choose the dialect of the compiler that is used",
+        )
+    return Binary(picture.digits, length, picture.scale, picture.signed, usage == "COMP-5")
+
+
+def _check_clauses(entry: Entry, kind: Kind, reading: Reading) -> None:
+    """Clauses that this kind cannot have. Raises CopybookError."""
+    if entry.justified and not isinstance(kind, Text | National):
+        raise reading.error(entry.at, "JUSTIFIED for a number", "Take the clause out")
+    if entry.blank_when_zero and not isinstance(kind, Zoned | Edited):
+        raise reading.error(
+            entry.at, "BLANK WHEN ZERO needs a number of usage DISPLAY", "Take the clause out"
+        )
+    if entry.sign is not None and not isinstance(kind, Zoned):
+        raise reading.error(
+            entry.sign_at or entry.at, "SIGN needs a number of usage DISPLAY", "Take SIGN out"
+        )

@@ -1,0 +1,172 @@
+"""Data description entries as written: the clauses of each level number, nothing worked out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from adapters.legacy_cobol.copybook.layout import Range
+from adapters.legacy_cobol.copybook.source import Source
+from adapters.legacy_cobol.copybook.words import Word, WordKind, words
+
+MOST_ENTRIES = 50_000
+_HEADINGS = frozenset(("DIVISION", "SECTION"))
+_PRINTING = frozenset(("EJECT", "SKIP1", "SKIP2", "SKIP3"))  # of the compiler's listing
+_FILES = frozenset(("FD", "SD"))
+
+
+@dataclass(slots=True)
+class Table:
+    """OCCURS. The counter's name first, what qualifies it behind it."""
+
+    minimum: int
+    maximum: int
+    at: Word
+    counter: tuple[Word, ...] = ()
+
+
+@dataclass(slots=True)
+class Sign:
+    """SIGN IS LEADING or TRAILING, with a byte of its own or not."""
+
+    leading: bool
+    separate: bool
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry. What is None was not written."""
+
+    level: int
+    name: str | None
+    at: Word
+    picture: Word | None = None
+    usage: str | None = None
+    usage_at: Word | None = None
+    unsigned: bool = False  # BINARY-LONG UNSIGNED and the like
+    sign: Sign | None = None
+    sign_at: Word | None = None
+    table: Table | None = None
+    redefines: Word | None = None
+    synchronized: bool = False
+    justified: bool = False
+    blank_when_zero: bool = False
+    ranges: tuple[Range, ...] = ()
+    renames: tuple[tuple[Word, ...], ...] = ()
+    children: list["Entry"] = field(default_factory=list)
+    conditions: list["Entry"] = field(default_factory=list)
+    others: list["Entry"] = field(default_factory=list)  # level 66, below an 01
+
+
+class Cursor:
+    """The words of one entry, read from left to right."""
+
+    def __init__(self, source: Source, listed: list[Word]) -> None:
+        self.source = source
+        self.listed = listed
+        self.index = 0
+
+    @property
+    def word(self) -> Word | None:
+        """The next word, None at the end."""
+        return self.listed[self.index] if self.index < len(self.listed) else None
+
+    @property
+    def upper(self) -> str:
+        """The next word in capitals where it is one, else empty."""
+        word = self.word
+        return word.upper if word is not None and word.kind is WordKind.WORD else ""
+
+    @property
+    def last(self) -> Word:
+        """The word read last."""
+        return self.listed[max(self.index - 1, 0)]
+
+    def take(self, expected: str) -> Word:
+        """The next word whatever it is. Raises CopybookError at the end of the entry."""
+        word = self.word
+        if word is None:
+            raise self.error(self.last, f"the entry ends without {expected}", f"Add {expected}")
+        self.index += 1
+        return word
+
+    def accept(self, *choices: str) -> str:
+        """Read the next word if it is one of these; which one, else empty."""
+        found = self.upper
+        if found and found in choices:
+            self.index += 1
+            return found
+        return ""
+
+    def number(self, expected: str) -> int:
+        """An unsigned integer. Raises CopybookError."""
+        word = self.take(expected)
+        if word.kind is not WordKind.WORD or not word.text.isascii() or not word.text.isdigit():
+            raise self.error(word, f"{word.text} is no {expected}", "Write digits only")
+        return int(word.text[:12])
+
+    def name(self, expected: str) -> Word:
+        """A data name. Raises CopybookError."""
+        word = self.take(expected)
+        if not is_name(word):
+            raise self.error(word, f"{word.text} is no {expected}", _NAMES)
+        return word
+
+    def error(self, word: Word, problem: str, remedy: str) -> Exception:
+        """To be raised by the caller."""
+        return self.source.error(word.start, problem, remedy)
+
+
+_NAMES = "Names are letters, digits, hyphens and underscores, with a letter among them"
+
+
+def is_name(word: Word) -> bool:
+    """Whether it may be the name of a data item."""
+    text = word.text
+    return (
+        word.kind is WordKind.WORD
+        and len(text) <= 64
+        and all(each.isalnum() or each in "-_" for each in text)
+        and any(each.isalpha() for each in text)
+        and text[0] not in "-_"
+        and text[-1] not in "-_"
+    )
+
+
+def sentences(source: Source) -> Iterator[Cursor]:
+    """The entries of a source up to their periods, without what is not about data."""
+    listed: list[Word] = []
+    count = 0
+    for word in words(source):
+        if word.kind is not WordKind.PERIOD:
+            if listed or word.upper not in _PRINTING:
+                listed.append(word)
+            continue
+        if listed and not _is_heading(listed):
+            count += 1
+            if count > MOST_ENTRIES:
+                raise source.error(word.start, f"more than {MOST_ENTRIES} entries", "Split it")
+            yield Cursor(source, listed)
+        listed = []
+    if listed:
+        raise source.error(
+            listed[-1].start, "the last entry has no period", f"End {listed[0].text} with a period"
+        )
+
+
+def _is_heading(listed: list[Word]) -> bool:
+    return listed[-1].upper in _HEADINGS or listed[0].upper in _FILES
+
+
+def read_level(cursor: Cursor) -> int:
+    """The level number at the beginning of an entry. Raises CopybookError."""
+    word = cursor.take("a level number")
+    if word.text in ("66", "77", "88"):
+        return int(word.text)
+    if word.text.isascii() and word.text.isdigit() and 1 <= int(word.text[:4]) <= 49:
+        return int(word.text)
+    if word.text == "78":
+        raise cursor.error(word, "level 78 constants are not supported", "Write the number itself")
+    raise cursor.error(
+        word,
+        f"{word.text} is no level number",
+        "An entry begins with 01 to 49, 66, 77 or 88; look for a period too many before it",
+    )

@@ -1,0 +1,147 @@
+"""The kinds of elementary fields: what stands in the bytes of one, without where it stands.
+
+Code page, sign convention, byte order and float format belong to the file, not to the field:
+one copybook is read with many of them. They stand in `Encoding`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ZonedSigns(StrEnum):
+    """How the sign shares a byte with the last (or first) digit of a DISPLAY number."""
+
+    EBCDIC = "ebcdic"  # zone C, D or F: {ABCDEFGHI and }JKLMNOPQR
+    ASCII_TRANSLATED = "ascii-translated"  # the same letters, after a translation of the file
+    ASCII_LETTERS = "ascii-letters"  # negative digits as p to y: GnuCOBOL's default
+    ASCII_REALIA = "ascii-realia"  # negative digits as blank ! " # $ % & ' ( )
+
+
+class ByteOrder(StrEnum):
+    """Of COMP, COMP-4, BINARY and national. COMP-5 and IEEE floats have `native_order`."""
+
+    BIG = "big"
+    LITTLE = "little"
+
+
+class FloatFormat(StrEnum):
+    """Of COMP-1 and COMP-2."""
+
+    IBM = "ibm"  # hexadecimal, base 16, always big endian
+    IEEE = "ieee"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a file writes characters, signs, integers and floats."""
+
+    code_page: str = "cp037"
+    zoned_signs: ZonedSigns = ZonedSigns.EBCDIC
+    byte_order: ByteOrder = ByteOrder.BIG
+    native_order: ByteOrder = ByteOrder.BIG
+    float_format: FloatFormat = FloatFormat.IBM
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """PIC X or A, and alphanumeric edited: `length` bytes of the file's code page."""
+
+    length: int
+    justified: bool = False  # JUSTIFIED RIGHT: padded on the left
+
+
+@dataclass(frozen=True, slots=True)
+class National:
+    """PIC N: `characters` UTF-16 code units."""
+
+    characters: int
+    justified: bool = False
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return 2 * self.characters
+
+
+@dataclass(frozen=True, slots=True)
+class Zoned:
+    """DISPLAY number. `digits` are stored; the value is the integer times 10 ** -scale.
+
+    `scale` is negative where P stands on the right (PIC 9(3)PP: digits 3, scale -2), and larger
+    than `digits` where P stands on the left (PIC VPP9(3): digits 3, scale 5).
+    """
+
+    digits: int
+    scale: int = 0
+    signed: bool = False
+    leading: bool = False
+    separate: bool = False
+    blank_when_zero: bool = False
+
+    @property
+    def length(self) -> int:
+        """Bytes: a separate sign has one of its own."""
+        return self.digits + self.separate
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """COMP-3 or PACKED-DECIMAL; COMP-6 where there is no sign nibble."""
+
+    digits: int
+    scale: int = 0
+    signed: bool = False
+    sign_nibble: bool = True
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return (self.digits + self.sign_nibble + 1) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """COMP, COMP-4, BINARY, COMP-5, INDEX: a two's complement integer of `length` bytes.
+
+    `native` is COMP-5: the whole range of the bytes counts, in the machine's byte order.
+    Otherwise a value with more than `digits` digits is an error.
+    """
+
+    digits: int
+    length: int
+    scale: int = 0
+    signed: bool = False
+    native: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """COMP-1 (`length` 4) or COMP-2 (8)."""
+
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A numeric edited picture, expanded (ZZ,ZZ9.99CR): characters laid over the digits.
+
+    `digits` counts the digit positions, `scale` those behind the decimal point. `point` and
+    `separator` are "." and ",", exchanged by DECIMAL-POINT IS COMMA; `currency` is its sign.
+    """
+
+    picture: str
+    digits: int
+    scale: int = 0
+    signed: bool = False
+    point: str = "."
+    separator: str = ","
+    currency: str = "$"
+    blank_when_zero: bool = False
+
+    @property
+    def length(self) -> int:
+        """Bytes: each symbol takes one, V and P take none, CR and DB take two."""
+        return sum(1 for symbol in self.picture if symbol not in "VP")
+
+
+Kind = Text | National | Zoned | Packed | Binary | Float | Edited

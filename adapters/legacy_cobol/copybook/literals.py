@@ -1,0 +1,78 @@
+"""Literals: what stands behind VALUE."""
+
+import re
+from decimal import Decimal
+
+from adapters.legacy_cobol.copybook.entries import Cursor
+from adapters.legacy_cobol.copybook.layout import Figurative, Literal, Range, Repeated
+from adapters.legacy_cobol.copybook.picture import Writing
+from adapters.legacy_cobol.copybook.words import Word, WordKind
+
+_FIGURATIVE = {
+    "ZERO": Figurative.ZERO, "ZEROS": Figurative.ZERO, "ZEROES": Figurative.ZERO,
+    "SPACE": Figurative.SPACE, "SPACES": Figurative.SPACE,
+    "HIGH-VALUE": Figurative.HIGH_VALUE, "HIGH-VALUES": Figurative.HIGH_VALUE,
+    "LOW-VALUE": Figurative.LOW_VALUE, "LOW-VALUES": Figurative.LOW_VALUE,
+    "QUOTE": Figurative.QUOTE, "QUOTES": Figurative.QUOTE,
+    "NULL": Figurative.NULL, "NULLS": Figurative.NULL,
+}  # fmt: skip
+_POINT = re.compile(r"[+-]?[0-9]{0,40}(?:\.[0-9]{1,40})?")
+_COMMA = re.compile(r"[+-]?[0-9]{0,40}(?:,[0-9]{1,40})?")
+
+
+def read_ranges(cursor: Cursor, writing: Writing) -> tuple[Range, ...]:
+    """The values of a VALUE clause, ranges with THRU among them. Raises CopybookError."""
+    ranges = [_range(cursor, writing)]
+    while cursor.word is not None and _begins(cursor.word, writing):
+        ranges.append(_range(cursor, writing))
+    return tuple(ranges)
+
+
+def _begins(word: Word, writing: Writing) -> bool:
+    if word.kind is WordKind.LITERAL:
+        return True
+    upper = word.upper
+    return upper in _FIGURATIVE or upper == "ALL" or bool(_number(upper, writing))
+
+
+def _range(cursor: Cursor, writing: Writing) -> Range:
+    low = _literal(cursor, writing)
+    if cursor.accept("THRU", "THROUGH"):
+        return Range(low, _literal(cursor, writing))
+    return Range(low)
+
+
+def _literal(cursor: Cursor, writing: Writing) -> Literal:
+    repeated = cursor.accept("ALL")
+    word = cursor.take("a literal")
+    if word.kind is WordKind.LITERAL:
+        value = _quoted(cursor, word)
+        return Repeated(value) if repeated and isinstance(value, str) else value
+    if word.upper in _FIGURATIVE:
+        return _FIGURATIVE[word.upper]
+    if number := _number(word.text, writing):
+        return Decimal(number)
+    raise cursor.error(
+        word, f"{word.text} is no literal", "Write a number, a text in quotes or a constant"
+    )
+
+
+def _number(text: str, writing: Writing) -> str:
+    """The number with a point, empty where it is none."""
+    pattern = _COMMA if writing.decimal_comma else _POINT
+    if not pattern.fullmatch(text) or not any(each.isdigit() for each in text):
+        return ""
+    return text.replace(",", ".")
+
+
+def _quoted(cursor: Cursor, word: Word) -> str | bytes:
+    prefix, quote = re.split("[\"']", word.text, maxsplit=1)[0].upper(), word.text[-1]
+    text = word.text[len(prefix) + 1 : -1].replace(quote * 2, quote)
+    if prefix not in ("X", "NX"):
+        return text
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise cursor.error(
+            word, f"{word.text} is no hexadecimal literal", "Write pairs of 0-9 and A-F"
+        ) from None

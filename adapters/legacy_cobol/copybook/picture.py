@@ -1,0 +1,212 @@
+"""PICTURE character strings: what they say, and what is wrong with one."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+MOST_DIGITS = 38
+LONGEST_PICTURE = 50  # characters as written, the limit of IBM and of the standard
+LARGEST_FIELD = 16_777_215  # bytes of an elementary item
+
+
+class Category(StrEnum):
+    """What a picture describes."""
+
+    ALPHANUMERIC = "alphanumeric"  # X and A, also where edited with B 0 /
+    NATIONAL = "national"
+    NUMERIC = "numeric"
+    EDITED = "numeric edited"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture understood. `size` counts character positions, `expanded` has no (n) in it.
+
+    `digits` and `scale` are those of `kinds.Zoned`: P counts in the scale only.
+    """
+
+    category: Category
+    size: int
+    digits: int = 0
+    scale: int = 0
+    signed: bool = False
+    expanded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What SPECIAL-NAMES may change about pictures and numbers."""
+
+    decimal_comma: bool = False
+    currency: str = "$"
+
+    @property
+    def point(self) -> str:
+        """The decimal point."""
+        return "," if self.decimal_comma else "."
+
+    @property
+    def separator(self) -> str:
+        """The other one of point and comma."""
+        return "." if self.decimal_comma else ","
+
+
+class BadPicture(ValueError):
+    """What is wrong, and what to do. The column is that of the whole picture."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+_SYMBOL = re.compile(r"(CR|DB|.)(?:\(([0-9]+)\))?", re.DOTALL)
+_PLAIN = re.compile(r"S?(?P<whole>9*)V?(?P<fraction>9*)")
+_SCALED_LEFT = re.compile(r"S?V?P+9+")
+_SCALED_RIGHT = re.compile(r"S?9+P+V?")
+_SCALED_EDITED = re.compile(r"V?P+[^PZ*]+|[^P]+P+V?")
+_LONGEST_EDITED = 249  # characters, IBM Enterprise COBOL's limit
+
+
+def read_picture(text: str, writing: Writing) -> Picture:
+    """Understand a picture. Raises BadPicture."""
+    if len(text) > LONGEST_PICTURE:
+        raise BadPicture(
+            f"a picture of {len(text)} characters is too long", "Use repeat counts, as in X(20)"
+        )
+    runs = _runs(text.upper(), writing)
+    letters = {symbol for symbol, _ in runs}
+    if "E" in letters or "G" in letters:
+        raise BadPicture(
+            "floating-point (E) and DBCS (G) pictures are not supported",
+            "Describe the bytes as PIC X or PIC N",
+        )
+    if sum(times for _, times in runs) > LARGEST_FIELD:
+        raise BadPicture(f"more than {LARGEST_FIELD} characters", "Make the field smaller")
+    size = sum(times * len(symbol) for symbol, times in runs if symbol not in "SVP")
+    if letters & {"X", "A"}:
+        return _text(letters, size)
+    if "N" in letters:
+        _only(letters, {"N", "B", "0", "/"}, "national")
+        return Picture(Category.NATIONAL, size)
+    if (
+        size > _LONGEST_EDITED
+        or sum(times for symbol, times in runs if symbol in "9PZ*") > MOST_DIGITS
+    ):
+        raise BadPicture(
+            f"more than {MOST_DIGITS} digits", "No dialect has such numbers: use PIC X"
+        )
+    expanded = "".join(symbol * times for symbol, times in runs)
+    if letters <= {"S", "9", "V", "P"}:
+        return _numeric(expanded)
+    return _edited(expanded, writing)
+
+
+def _runs(text: str, writing: Writing) -> list[tuple[str, int]]:
+    """Symbols and how often each stands there in a row."""
+    runs: list[tuple[str, int]] = []
+    known = {*"XAN9SVPZEGB0*+-/.,", "CR", "DB", writing.currency}
+    index = 0
+    while index < len(text):
+        match = _SYMBOL.match(text, index)
+        if match is None or match[1] not in known:
+            raise BadPicture(
+                f"{text[index]} is no symbol of the picture {text}",
+                "Pictures are made of X A N 9 S V P Z * B 0 / , . + - CR DB and the currency sign",
+            )
+        times = int(match[2][:10]) if match[2] else 1
+        if times == 0:
+            raise BadPicture(f"{match[0]} repeats nothing", "Give a count of at least 1")
+        runs.append((match[1], times))
+        index = match.end()
+    return runs
+
+
+def _text(letters: set[str], size: int) -> Picture:
+    _only(letters, {"X", "A", "9", "B", "0", "/"}, "alphanumeric")
+    return Picture(Category.ALPHANUMERIC, size)
+
+
+def _only(letters: set[str], allowed: set[str], what: str) -> None:
+    for symbol in sorted(letters - allowed):
+        raise BadPicture(f"{symbol} cannot stand in an {what} picture", "Take one kind of picture")
+
+
+def _numeric(expanded: str) -> Picture:
+    digits, scaled = expanded.count("9"), expanded.count("P")
+    if plain := _PLAIN.fullmatch(expanded):
+        scale = len(plain["fraction"]) if "V" in expanded else 0
+    elif _SCALED_LEFT.fullmatch(expanded):
+        scale = digits + scaled
+    elif _SCALED_RIGHT.fullmatch(expanded):
+        scale = -scaled
+    else:
+        raise BadPicture(
+            f"the numeric picture {expanded} is out of order",
+            "S comes first, V once, P only at one end of the nines",
+        )
+    if digits == 0:
+        raise BadPicture("a numeric picture without a 9", "Give it at least one digit")
+    return Picture(Category.NUMERIC, digits, digits, scale, "S" in expanded, expanded)
+
+
+def _edited(expanded: str, writing: Writing) -> Picture:
+    core, signed = _without_fixed(expanded, writing)
+    core = re.sub(f"[B0/{re.escape(writing.separator)}]", "", core).replace(writing.point, ".")
+    symbols = set(core) - set("9P.V")
+    symbol = symbols.pop() if symbols else "Z"
+    floating = symbol not in "Z*"
+    digits = core.count("9") + core.count(symbol) - floating
+    if (
+        symbols
+        or symbol == "S"
+        or (signed and symbol in "+-")
+        or ("P" in core and not _SCALED_EDITED.fullmatch(expanded))
+        or not _in_order(core, symbol, 2 if floating else 0)
+        or digits < 1
+    ):
+        raise BadPicture(
+            f"the edited picture {expanded} is out of order",
+            "Z, * or one floating sign come before the nines, signs at one end, the point once",
+        )
+    return Picture(
+        Category.EDITED,
+        len(expanded) - expanded.count("V") - expanded.count("P"),
+        digits,
+        _edited_scale(core, digits),
+        signed or symbol in "+-",
+        expanded,
+    )
+
+
+def _in_order(core: str, symbol: str, least: int) -> bool:
+    """Whether symbols that suppress zeros come first, at least so many of them together."""
+    suppressed = f"{re.escape(symbol)}{{{least},}}"
+    forms = (
+        rf"(?:{suppressed})?9*(?:P+V?|[.V]?9*)",
+        "V?P+9+",
+        rf"{suppressed}[.V]{re.escape(symbol)}+",
+    )
+    return (not least or symbol in core) and any(re.fullmatch(form, core) for form in forms)
+
+
+def _edited_scale(core: str, digits: int) -> int:
+    scaled = core.count("P")
+    if scaled:
+        return digits + scaled if core.startswith(("P", "V")) else -scaled
+    _, _, fraction = core.replace("V", ".").partition(".")
+    return len(fraction)
+
+
+def _without_fixed(expanded: str, writing: Writing) -> tuple[str, bool]:
+    """The picture without a fixed sign and currency sign, and whether there was a sign."""
+    core, signed = expanded, False
+    if core.endswith(("CR", "DB")):
+        core, signed = core[:-2], True
+    elif core[-1] in "+-" and core.count(core[-1]) == 1 and len(core) > 1:
+        core, signed = core[:-1], True
+    if not signed and core[:1] in ("+", "-") and core.count(core[0]) == 1:
+        core, signed = core[1:], True
+    if core.startswith(writing.currency) and core.count(writing.currency) == 1:
+        core = core[1:]
+    return core, signed

@@ -1,0 +1,32 @@
+"""Level 66: other names for neighbouring items."""
+
+from adapters.legacy_cobol.copybook.counters import ends_in
+from adapters.legacy_cobol.copybook.elementary import Reading
+from adapters.legacy_cobol.copybook.entries import Entry
+from adapters.legacy_cobol.copybook.layout import Item, Renames
+from adapters.legacy_cobol.copybook.words import Word
+
+
+def renames_of(entry: Entry, root: Item, reading: Reading) -> Renames:
+    """What a level 66 entry stands for. Raises CopybookError."""
+    first = _find(entry.renames[0], root, reading)
+    last = _find(entry.renames[1], root, reading)
+    length = last.offset + last.total - first.offset
+    if length < first.total:
+        raise reading.error(
+            entry.renames[1][0],
+            f"{last.name} ends before {first.name} does",
+            "Name the first item first",
+        )
+    return Renames(entry.name or "", first.path, last.path, first.offset, length)
+
+
+def _find(words: tuple[Word, ...], root: Item, reading: Reading) -> Item:
+    found = [each for each in root.walk() if each is not root and ends_in(each.path, words)]
+    if len(found) != 1:
+        raise reading.error(
+            words[0],
+            f"{len(found)} items of {root.name} are called {words[0].upper}",
+            "Name one item of the record, with OF and its group where that is needed",
+        )
+    return found[0]

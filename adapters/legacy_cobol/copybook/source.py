@@ -1,0 +1,193 @@
+"""Source text in one of the reference formats, as one run of characters that know their origin.
+
+Everything that depends on columns ends here: sequence numbers, indicators, comments, continued
+lines and the right margin. Behind it, text is free of form.
+"""
+
+import re
+from array import array
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from adapters.legacy_cobol.copybook.errors import CopybookError, Where
+from adapters.legacy_cobol.copybook.layout import Notice
+
+LARGEST_SOURCE = 2_000_000  # characters, everything copied in included
+_QUOTES = "\"'"
+_INDICATOR = 6  # index of column 7
+_SWALLOWED = re.compile(r" *\d\d? +[A-Za-z]")  # an entry that begins left of its column
+
+
+class Form(StrEnum):
+    """Where on a line the text stands."""
+
+    FIXED = "fixed"  # columns 8 to 72, indicator in 7
+    VARIABLE = "variable"  # the same without a right margin
+    FREE = "free"
+
+    @property
+    def margin(self) -> int:
+        """The last column that counts."""
+        return 72 if self is Form.FIXED else LARGEST_SOURCE
+
+
+@dataclass(slots=True)
+class Source:
+    """Characters, and for each of them the file, line and column that it was read from."""
+
+    text: str = ""
+    origins: "array[int]" = field(default_factory=lambda: array("Q"))
+    files: list[str] = field(default_factory=list)  # shared by all sources of one copybook
+
+    def where(self, index: int) -> Where:
+        """The place of a character; behind the last one, that of the last one."""
+        if not self.origins:
+            return Where(self.files[0] if self.files else "", 1, 1)
+        origin = self.origins[min(index, len(self.origins) - 1)]
+        return Where(self.files[origin >> 48], (origin >> 24) & 0xFFFFFF, origin & 0xFFFFFF)
+
+    def error(self, index: int, problem: str, remedy: str) -> CopybookError:
+        """To be raised by the caller."""
+        return CopybookError(self.where(index), problem, remedy)
+
+
+class _Collector:
+    """The characters read so far, and the literal that is still open at their end."""
+
+    def __init__(self, form: Form, files: list[str], notices: list[Notice]) -> None:
+        self.form = form
+        self.files = files
+        self.number = len(files) - 1
+        self.notices = notices
+        self.characters: list[str] = []
+        self.origins = array("Q")
+        self.quote = ""
+        self.filled = 0  # the column behind the text of the last line
+        self.line = 0
+
+    def error(self, column: int, problem: str, remedy: str) -> CopybookError:
+        return CopybookError(Where(self.files[self.number], self.line, column), problem, remedy)
+
+    def notice(self, column: int, text: str) -> None:
+        self.notices.append(Notice(self.files[self.number], self.line, column, text))
+
+    def start(self, text: str, column: int) -> None:
+        """A line that continues none."""
+        self.quote = ""
+        self._append("\n", column)
+        self._put(text, column)
+
+    def join(self, text: str, column: int) -> None:
+        """The line before goes on here. Raises CopybookError where it cannot."""
+        stripped = text.lstrip(" ")
+        column += len(text) - len(stripped)
+        if not self.quote:
+            while self.characters and self.characters[-1] == " ":
+                self.characters.pop()
+                self.origins.pop()
+        elif stripped.startswith(self.quote):
+            if self.form is Form.FIXED:
+                for place in range(self.filled, self.form.margin + 1):
+                    self._append(" ", place)
+            stripped = stripped[1:]
+            column += 1
+        else:
+            raise self.error(
+                column,
+                f"a literal is continued without {self.quote}",
+                f"Begin the continued literal with {self.quote}, or close it on the line before",
+            )
+        self._put(stripped, column)
+
+    def _put(self, text: str, column: int) -> None:
+        for index, character in enumerate(text):
+            if self.quote:
+                self.quote = "" if character == self.quote else self.quote
+            elif character in _QUOTES:
+                self.quote = character
+            elif text.startswith("*>", index):
+                return
+            self._append(character, column + index)
+        self.filled = column + len(text)
+
+    def _append(self, character: str, column: int) -> None:
+        self.characters.append(character)
+        self.origins.append(self.number << 48 | self.line << 24 | column)
+
+    def finish(self) -> Source:
+        return Source("".join(self.characters), self.origins, self.files)
+
+
+def read_source(text: str, form: Form, files: list[str], notices: list[Notice]) -> Source:
+    """The text of the last one of these files as characters with origins. Raises CopybookError."""
+    collector = _Collector(form, files, notices)
+    if len(text) > LARGEST_SOURCE:
+        raise collector.error(1, f"{len(text)} characters are too many", "Split the copybook")
+    unified = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a")
+    for number, line in enumerate(unified.split("\n"), 1):
+        collector.line = number
+        expanded = line.expandtabs(8).rstrip()
+        _check_characters(expanded, collector)
+        if expanded.lstrip().startswith(">>"):
+            collector.form = _directive(expanded, collector)
+        elif collector.form is Form.FREE:
+            collector.start(expanded, 1)
+        else:
+            _columns(expanded, collector)
+    return collector.finish()
+
+
+def _check_characters(line: str, collector: _Collector) -> None:
+    for index, character in enumerate(line):
+        if character < " " or character == "\x7f":
+            raise collector.error(
+                index + 1,
+                f"a control character, hex {ord(character):02X}, is no source text",
+                "Transfer the copybook as text, or delete the character",
+            )
+
+
+def _directive(line: str, collector: _Collector) -> Form:
+    words = line.upper().replace(">>", " ").split()
+    if words[:1] == ["SOURCE"] and words[-1] in ("FREE", "FIXED", "VARIABLE"):
+        return Form(words[-1].lower())
+    raise collector.error(
+        line.index(">>") + 1,
+        f"the compiler directive {line.strip()} is not followed",
+        "Take it out, or give the text that the compiler would see",
+    )
+
+
+def _columns(line: str, collector: _Collector) -> None:
+    """A line of fixed form: sequence number, indicator, text."""
+    if _SWALLOWED.match(line[:_INDICATOR]):
+        raise collector.error(
+            1, "text in columns 1 to 6, which fixed form leaves aside", "Choose the free form"
+        )
+    indicator = line[_INDICATOR : _INDICATOR + 1].upper()
+    if indicator in ("*", "/", "D"):
+        return
+    text = line[_INDICATOR + 1 : collector.form.margin]
+    if indicator == "$":
+        collector.notice(_INDICATOR + 1, f"the directive ${text.rstrip()} is left aside")
+    elif indicator == "-":
+        collector.join(text, _INDICATOR + 2)
+    elif indicator in ("", " "):
+        _check_margin(line, collector)
+        if text.strip():
+            collector.start(text, _INDICATOR + 2)
+    else:
+        raise collector.error(
+            _INDICATOR + 1,
+            f"{indicator} in column 7 is no indicator",
+            "Fixed form has text from column 8 on; for other text choose the free form",
+        )
+
+
+def _check_margin(line: str, collector: _Collector) -> None:
+    margin = collector.form.margin
+    inside, outside = line[margin - 1 : margin], line[margin : margin + 1]
+    if inside.strip() and outside.strip() and not line.lstrip().startswith("*>"):
+        collector.notice(
+            margin + 1, f"text behind column 72 is left aside: {line[margin:].rstrip()}"
+        )

@@ -1,0 +1,123 @@
+"""A layout file read: copybook, encoding, framing, and the record types with their fields."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from adapters.legacy_cobol.copybook.dialects import (
+    BYTEWISE,
+    DIALECTS,
+    IBM,
+    ONE_TWO_FOUR_EIGHT,
+    TWO_FOUR_EIGHT,
+    Dialect,
+)
+from adapters.legacy_cobol.copybook.kinds import Encoding
+from adapters.legacy_cobol.copybook.layout import Copybook
+from adapters.legacy_cobol.copybook.reading import Options, read_copybook_file
+from adapters.legacy_cobol.copybook.source import Form
+from adapters.legacy_cobol.mapping.framings import read_framing
+from adapters.legacy_cobol.mapping.recordtypes import Declaration, read_record_types
+from adapters.legacy_cobol.mapping.section import LayoutError, Section
+from adapters.legacy_cobol.records.framing import Framing
+
+_SIZES = {
+    "2-4-8": (TWO_FOUR_EIGHT, TWO_FOUR_EIGHT),
+    "1-2-4-8": (ONE_TWO_FOUR_EIGHT, ONE_TWO_FOUR_EIGHT),
+    "1--8": BYTEWISE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Everything that is needed to read and write the files of a feed.
+
+    `framing` is None where the file does not say: it then has to be said elsewhere.
+    """
+
+    copybook: Copybook
+    encoding: Encoding
+    framing: Framing | None
+    records: tuple[Declaration, ...]
+
+    @property
+    def events(self) -> tuple[Declaration, ...]:
+        """Records that become events of their own: neither control records nor parts of others."""
+        return tuple(each for each in self.records if each.is_event)
+
+
+def read_layout(file: Path) -> Layout:
+    """The layout of a file in TOML, beside its copybook.
+
+    Raises LayoutError, CopybookError and OSError, with the place and what to do.
+    """
+    try:
+        content = tomllib.loads(file.read_text(), parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LayoutError(str(file), str(error), "Correct the TOML of the layout") from None
+    return layout_of(content, file.parent, str(file))
+
+
+def layout_of(content: Mapping[str, Any], folder: Path, name: str = "layout") -> Layout:
+    """The same from values. The copybook is looked for in the folder."""
+    section = Section(content, f"{name}: ")
+    dialect = _dialect(section.section("dialect"))
+    copybook = _copybook(section, dialect, folder)
+    encoding = _encoding(section.section("encoding"), dialect.encoding)
+    records = read_record_types(section, copybook)
+    framing = None
+    if "framing" in content:
+        types = tuple(each.type for each in records)
+        framing = read_framing(section.section("framing"), types, encoding)
+    section.close()
+    return Layout(copybook, encoding, framing, records)
+
+
+def _dialect(section: Section) -> Dialect:
+    name = section.text("name", IBM.name)
+    if name not in DIALECTS:
+        raise section.error("name", f"{name!r} is no dialect", f"Take one of {', '.join(DIALECTS)}")
+    dialect = DIALECTS[name]
+    sizes = section.text("binary_sizes", "")
+    if sizes and sizes not in _SIZES:
+        raise section.error(
+            "binary_sizes", f"{sizes!r} is not known", f"Take one of {', '.join(_SIZES)}"
+        )
+    if sizes:
+        signed, unsigned = _SIZES[sizes]
+        dialect = replace(dialect, signed_binary=signed, unsigned_binary=unsigned)
+    slides = section.flag("slides", dialect.slides)
+    section.close()
+    return replace(dialect, slides=slides)
+
+
+def _copybook(section: Section, dialect: Dialect, folder: Path) -> Copybook:
+    file = section.text("copybook", "")
+    if not file:
+        raise section.error("copybook", "is missing", "Name the file of the copybook")
+    if not (folder / file).resolve().is_relative_to(folder.resolve()):
+        raise section.error("copybook", f"{file} is elsewhere", "Put it beside the layout")
+    options = Options(
+        dialect=dialect,
+        form=section.choice("form", Form.FIXED),
+        decimal_comma=section.flag("decimal_comma", False),
+        currency=section.text("currency", "$"),
+        folders=(folder,),
+    )
+    return read_copybook_file(folder / file, options)
+
+
+def _encoding(section: Section, default: Encoding) -> Encoding:
+    page = section.text("code_page", default.code_page)
+    encoding = Encoding(
+        page,
+        section.choice("zoned_signs", default.zoned_signs),
+        section.choice("byte_order", default.byte_order),
+        section.choice("native_order", default.native_order),
+        section.choice("float_format", default.float_format),
+    )
+    section.close()
+    return encoding

@@ -1,0 +1,105 @@
+"""The framing that a layout file declares."""
+
+from collections.abc import Callable
+
+from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding
+from adapters.legacy_cobol.mapping.section import Section
+from adapters.legacy_cobol.records.framing import (
+    GNUCOBOL,
+    Blocked,
+    Body,
+    Fixed,
+    FixedBlocked,
+    Framing,
+    Lines,
+    Prefixed,
+    SelfDelimiting,
+)
+from adapters.legacy_cobol.records.measuring import Measure
+from adapters.legacy_cobol.records.types import RecordType
+
+Types = tuple[RecordType, ...]
+
+
+def read_framing(section: Section, types: Types, encoding: Encoding) -> Framing:
+    """What the table declares. Raises LayoutError."""
+    kind = section.text("kind", "")
+    if kind not in _BODIES:
+        raise section.error(
+            "kind", f"{kind!r} is no framing", f"Take one of {', '.join(sorted(_BODIES))}"
+        )
+    body = _BODIES[kind](section, types, encoding)
+    framing = Framing(body, section.integer("head", 0), section.integer("tail", 0))
+    section.close()
+    return framing
+
+
+def _length(section: Section, types: Types) -> int:
+    lengths = {each.record.maximum_length for each in types}
+    length = section.integer("length", max(lengths) if len(lengths) == 1 else 0)
+    if length == 0:
+        raise section.error(
+            "length", "records of several lengths", "Say how long each record of the file is"
+        )
+    return length
+
+
+def _fixed(section: Section, types: Types, _: Encoding) -> Body:
+    return Fixed(_length(section, types))
+
+
+def _fixed_blocked(section: Section, types: Types, _: Encoding) -> Body:
+    return FixedBlocked(_length(section, types), section.integer("block", 27_998))
+
+
+def _prefixed(section: Section, _types: Types, _: Encoding) -> Prefixed:
+    default = Prefixed()
+    return Prefixed(
+        section.integer("header", default.header),
+        section.integer("at", default.at),
+        section.integer("size", default.size),
+        section.choice("order", default.order),
+        section.flag("counts_header", default.counts_header),
+        section.signed("adjustment", default.adjustment),
+    )
+
+
+def _blocked(section: Section, types: Types, encoding: Encoding) -> Body:
+    default = Blocked()
+    return Blocked(
+        _prefixed(section.section("records"), types, encoding),
+        section.choice("order", ByteOrder.BIG),
+        section.integer("block", default.block),
+    )
+
+
+def _lines(section: Section, _types: Types, _: Encoding) -> Body:
+    default = Lines()
+    return Lines(
+        section.integer("end", default.end),
+        section.flag("trimmed", default.trimmed),
+        section.flag("carriage", default.carriage),
+        section.integer("blank", default.blank),
+    )
+
+
+def _gnucobol(section: Section, _types: Types, _: Encoding) -> Body:
+    number = section.integer("format", 0)
+    if number >= len(GNUCOBOL):
+        raise section.error("format", f"{number} is no format", "GnuCOBOL has 0 to 3")
+    return GNUCOBOL[number]
+
+
+def _self_delimiting(_section: Section, types: Types, encoding: Encoding) -> Body:
+    return SelfDelimiting(Measure(types, encoding))
+
+
+_BODIES: dict[str, Callable[[Section, Types, Encoding], Body]] = {
+    "fixed": _fixed,
+    "fixed-blocked": _fixed_blocked,
+    "rdw": _prefixed,
+    "blocked": _blocked,
+    "lines": _lines,
+    "gnucobol": _gnucobol,
+    "self-delimiting": _self_delimiting,
+}

@@ -1,0 +1,185 @@
+"""The record types that a layout file declares, with their selectors, names and policies."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from adapters.legacy_cobol.copybook.layout import Copybook, Item, Range, Record
+from adapters.legacy_cobol.fields.policy import On, Policy
+from adapters.legacy_cobol.mapping.section import LayoutError, Section
+from adapters.legacy_cobol.records.segments import Segment
+from adapters.legacy_cobol.records.types import Path, RecordType, Selector
+
+
+class Role(StrEnum):
+    """What a record is to the feed."""
+
+    EVENT = "event"
+    CONTROL = "control"  # header or trailer: checked, never published
+
+
+class Conditions(StrEnum):
+    """What level 88 says about the values of a field."""
+
+    CLOSED = "closed"  # it has no other ones
+    OPEN = "open"  # they only have names
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A record type and what is declared about it beyond reading and writing."""
+
+    type: RecordType
+    role: Role = Role.EVENT
+    segment: Segment | None = None  # its place in the event of another record
+    open_conditions: frozenset[Path] = frozenset()
+    titles: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it becomes an event of its own."""
+        return self.role is Role.EVENT and self.segment is None
+
+
+def read_record_types(section: Section, copybook: Copybook) -> tuple[Declaration, ...]:
+    """The record types in their order; all records of the copybook where none is declared."""
+    common = _policy(section.section("policy"), Policy())
+    conditions = section.choice("conditions", Conditions.CLOSED)
+    found = [
+        _declaration(each, copybook, common, conditions) for each in section.sections("records")
+    ]
+    if not found:
+        types = [RecordType(each.name.lower(), each, policy=common) for each in copybook.records]
+        found = [Declaration(each, open_conditions=_all_open(each, conditions)) for each in types]
+    names = {each.type.name for each in found}
+    for each in found:
+        if len(names) != len(found) or (each.segment and each.segment.parent not in names):
+            raise section.error(
+                "records", "names are missing or not unique", "Each record has a name; parents too"
+            )
+    return tuple(found)
+
+
+def _declaration(
+    section: Section, copybook: Copybook, common: Policy, conditions: Conditions
+) -> Declaration:
+    record = _record(section, copybook)
+    name = section.text("name", record.name.lower())
+    names, policies, titles = {}, {}, {}
+    open_conditions = set()
+    for path, each in _fields(section, "fields", record):
+        names[path] = each.text("name", "")
+        titles[path] = each.text("title", "")
+        if each.choice("conditions", conditions) is Conditions.OPEN:
+            open_conditions.add(path)
+        policies[path] = _policy(each, common)
+    if conditions is Conditions.OPEN:
+        open_conditions |= {each.path for each in record.items()} - set(names)
+    variants = {
+        path: _selectors(each, "when", record)
+        for path, each in _fields(section, "variants", record)
+    }
+    type_ = RecordType(
+        name=name,
+        record=record,
+        when=_selectors(section, "when", record, close=False),
+        variants=variants,
+        names={path: each for path, each in names.items() if each},
+        policies=policies,
+        policy=common,
+    )
+    role = section.choice("role", Role.EVENT)
+    segment = _segment(section, name)
+    section.close()
+    return Declaration(type_, role, segment, frozenset(open_conditions), titles)
+
+
+def _all_open(kind: RecordType, conditions: Conditions) -> frozenset[Path]:
+    if conditions is Conditions.CLOSED:
+        return frozenset()
+    return frozenset(each.path for each in kind.record.items())
+
+
+def _record(section: Section, copybook: Copybook) -> Record:
+    only = copybook.records[0].name if len(copybook.records) == 1 else ""
+    name = section.text("record", only)
+    try:
+        return copybook.record(name)
+    except KeyError as error:
+        raise section.error("record", str(error.args[0]), "Name a level 01") from None
+
+
+def _segment(section: Section, name: str) -> Segment | None:
+    parent = section.text("parent", "")
+    members = section.text("list", f"{name}s")
+    return Segment(name, parent, members) if parent else None
+
+
+def _fields(section: Section, key: str, record: Record) -> Iterator[tuple[Path, Section]]:
+    for name, each in section.named(key):
+        yield _item(each, name, record).path, each
+
+
+def _item(section: Section, name: str, record: Record) -> Item:
+    """The item of a name like NIK or GROUP.NIK."""
+    try:
+        return record.find(*name.split("."))
+    except KeyError as error:
+        raise LayoutError(
+            section.where.rstrip("."), str(error.args[0]), "Qualify it as in GROUP.FIELD"
+        ) from None
+
+
+def _policy(section: Section, common: Policy) -> Policy:
+    policy = Policy(
+        blanks=section.one_of("blanks", On, common.blanks),
+        low_values=section.one_of("low_values", On, common.low_values),
+        high_values=section.one_of("high_values", On, common.high_values),
+        trim=section.choice("trim", common.trim),
+        form=section.choice("form", common.form),
+        controls=section.flag("controls", common.controls),
+        preferred_signs=section.flag("preferred_signs", common.preferred_signs),
+    )
+    section.close()
+    return policy
+
+
+def _selectors(
+    section: Section, key: str, record: Record, *, close: bool = True
+) -> tuple[Selector, ...]:
+    found = tuple(_selector(each, record) for each in section.sections(key))
+    if close:
+        section.close()
+    return found
+
+
+def _selector(section: Section, record: Record) -> Selector:
+    condition = section.text("condition", "")
+    name = section.text("field", "")
+    values = section.items("values")
+    low, high = section.any("from"), section.any("thru")
+    section.close()
+    if condition:
+        try:
+            return Selector.condition(record, condition)
+        except KeyError as error:
+            raise section.error("condition", str(error.args[0]), "Name a level 88") from None
+    path = _item(section, name, record).path
+    ranges = [Range(_literal(section, "values", each)) for each in values]
+    if low is not None or high is not None:
+        ranges.append(Range(_literal(section, "from", low), _literal(section, "thru", high)))
+    if not ranges:
+        raise section.error(
+            "values", "nothing is selected", "Give values, or from and thru, or a condition"
+        )
+    return Selector(path, tuple(ranges))
+
+
+def _literal(section: Section, key: str, value: Any) -> str | Decimal:
+    if isinstance(value, str | Decimal):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    raise section.error(key, f"{value!r} is no value of a field", "Write a text or a number")

@@ -1,0 +1,198 @@
+"""JSON Schema 2020-12 of the documents that records become.
+
+Documents have exactly the members that are described: what `records` writes, no more and no less.
+`x-cobol` says where each stands: bytes from 1, of the largest record.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.legacy_cobol.copybook.kinds import Encoding
+from adapters.legacy_cobol.copybook.layout import Item
+from adapters.legacy_cobol.mapping.declared import Layout
+from adapters.legacy_cobol.mapping.recordtypes import Declaration
+from adapters.legacy_cobol.records.types import Selector
+from adapters.legacy_cobol.schema.conditions import closed, named, one_of
+from adapters.legacy_cobol.schema.values import Schema, value_schema
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def derive(layout: Layout) -> Schema:
+    """The schema of the events of a feed: of its one record type, or of one of several.
+
+    Raises ValueError where no record becomes an event, or a policy does not suit its field.
+    """
+    found = [_Deriving(layout, each).whole() for each in layout.events]
+    if not found:
+        raise ValueError("no record of the layout becomes an event: all are control records")
+    if len(found) == 1:
+        return {"$schema": DIALECT, **found[0]}
+    return {"$schema": DIALECT, "oneOf": found}
+
+
+class _Deriving:
+    """Derives the schema of one record type."""
+
+    def __init__(self, layout: Layout, declared: Declaration) -> None:
+        self.layout = layout
+        self.declared = declared
+        self.kind = declared.type
+        self.encoding: Encoding = layout.encoding
+
+    def whole(self) -> Schema:
+        """The document of a record, with the lists of its segments."""
+        root = self.kind.record.root
+        if root.kind is not None:
+            schema = _object({self.kind.name_of(root): self._one(root)})
+        else:
+            schema = self._group(root)
+        for each in self.layout.records:
+            if each.segment is not None and each.segment.parent == self.kind.name:
+                below = _Deriving(self.layout, each).whole()
+                schema["properties"][each.segment.name] = {"type": "array", "items": below}
+        return {"title": self._title(root), **schema, "x-cobol": self._place(root)}
+
+    def _group(self, item: Item) -> Schema:
+        """An object of the members of a group; alternatives where bytes are shared."""
+        properties: dict[str, Schema] = {}
+        choices: list[list[Schema]] = []
+        self._members(item, properties, choices)
+        schema = _object(properties)
+        if choices:
+            optional = {name for choice in choices for each in choice for name in each["required"]}
+            schema["required"] = [each for each in schema["required"] if each not in optional]
+            alternatives = [{"oneOf": _exclusive(each, properties)} for each in choices]
+            schema |= alternatives[0] if len(alternatives) == 1 else {"allOf": alternatives}
+        return schema
+
+    def _members(
+        self, item: Item, properties: dict[str, Schema], choices: list[list[Schema]]
+    ) -> None:
+        for family in _families(item.children):
+            declared = self._declared(family)
+            if not declared:
+                named_ones = [each for each in family if not each.filler] or family[:1]
+                self._member(named_ones[0], properties, choices)
+                continue
+            choices.append([self._alternative(each, item, properties) for each in declared])
+
+    def _declared(self, family: list[Item]) -> list[Item]:
+        """The meanings that selectors decide between, in their order."""
+        variants = self.kind.variants
+        if len(family) == 1 or not any(each.path in variants for each in family):
+            return []
+        chosen = [each for each in family if variants.get(each.path)]
+        others = [each for each in family if not variants.get(each.path)]
+        return chosen + others[:1]
+
+    def _member(
+        self, item: Item, properties: dict[str, Schema], choices: list[list[Schema]]
+    ) -> None:
+        if item.filler and item.occurs is None:
+            if item.kind is None:
+                self._members(item, properties, choices)
+            return
+        properties[self.kind.name_of(item)] = self._item(item)
+
+    def _alternative(self, item: Item, around: Item, properties: dict[str, Schema]) -> Schema:
+        """One meaning of shared bytes: its members, and what its selectors say of neighbours."""
+        members: dict[str, Schema] = {}
+        inside: list[list[Schema]] = []
+        self._member(item, members, inside)
+        if inside:
+            raise ValueError(f"{item.name} has variants inside: give the group a name")
+        members = members or {self.kind.name_of(item): self._item(item)}
+        required = list(members)
+        for name, schema in members.items():
+            if properties.setdefault(name, schema) != schema:
+                properties[name] = {}
+        for selector in self.kind.variants.get(item.path, ()):
+            found = self._selected(selector, around)
+            members |= {name: each for name, each in found.items() if name not in members}
+        return {"title": self._title(item), "properties": members, "required": required}
+
+    def _selected(self, selector: Selector, around: Item) -> Mapping[str, Schema]:
+        for child in around.children:
+            if child.path == selector.path and child.kind is not None and not child.filler:
+                policy = self.kind.policy_of(child)
+                told = one_of(selector.ranges, child.kind, policy, self.encoding)
+                return {self.kind.name_of(child): told} if told else {}
+        return {}
+
+    def _item(self, item: Item) -> Schema:
+        """A member: itself, or an array of it."""
+        one = self._one(item)
+        if item.occurs is None:
+            return {"title": self._title(item), **one, "x-cobol": self._place(item)}
+        return {
+            "title": self._title(item),
+            "type": "array",
+            "items": one,
+            "minItems": item.occurs.minimum,
+            "maxItems": item.occurs.maximum,
+            "x-cobol": self._place(item),
+        }
+
+    def _one(self, item: Item) -> Schema:
+        if item.kind is None:
+            return self._group(item)
+        policy = self.kind.policy_of(item)
+        schema = value_schema(item.kind, policy)
+        if item.path not in self.declared.open_conditions:
+            schema |= closed(item, policy, self.encoding) or {}
+        return schema
+
+    def _title(self, item: Item) -> str:
+        return self.declared.titles.get(item.path) or item.name.replace("-", " ").capitalize()
+
+    def _place(self, item: Item) -> dict[str, Any]:
+        """Where it stands in the record, and what the copybook calls it."""
+        place: dict[str, Any] = {
+            "record": self.kind.record.name,
+            "name": ".".join(item.path[1:]) or item.name,
+            "from": item.offset + 1,
+            "to": item.offset + item.length,
+        }
+        optional = {
+            "moves": item.moves,
+            "picture": item.picture,
+            "usage": item.usage if item.kind is not None else None,
+            "counter": item.occurs and item.occurs.counter and item.occurs.counter[-1],
+            "conditions": named(item.conditions),
+        }
+        return place | {key: value for key, value in optional.items() if value}
+
+
+def _object(properties: dict[str, Schema]) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _exclusive(alternatives: list[Schema], properties: dict[str, Schema]) -> list[Schema]:
+    """The alternatives, each without what the object says already or only others have."""
+    every = list(dict.fromkeys(name for each in alternatives for name in each["required"]))
+    return [
+        each
+        | {
+            "properties": {
+                name: schema
+                for name, schema in each["properties"].items()
+                if schema != properties.get(name)
+            }
+            | {name: False for name in every if name not in each["required"]}
+        }
+        for each in alternatives
+    ]
+
+
+def _families(children: tuple[Item, ...]) -> list[list[Item]]:
+    """Items by the bytes they share, the redefined one first."""
+    families: dict[str, list[Item]] = {}
+    for child in children:
+        families.setdefault(child.redefines or child.name, []).append(child)
+    return list(families.values())

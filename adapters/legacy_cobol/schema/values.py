@@ -1,0 +1,103 @@
+"""The JSON Schema of one elementary field, by its kind and its policy."""
+
+from typing import Any
+
+from adapters.legacy_cobol.copybook.kinds import (
+    Binary,
+    Edited,
+    Float,
+    Kind,
+    National,
+    Packed,
+    Text,
+    Zoned,
+)
+from adapters.legacy_cobol.fields.policy import Form, On, Policy
+
+Schema = dict[str, Any]
+Number = Zoned | Packed | Binary | Edited
+
+# Decimal digits of the largest integer in so many bytes, which COMP-5 may hold.
+_NATIVE_DIGITS = {1: 3, 2: 5, 3: 8, 4: 10, 5: 13, 6: 15, 7: 17, 8: 20, 16: 39}
+
+
+def value_schema(kind: Kind, policy: Policy) -> Schema:
+    """What documents hold for such a field."""
+    match kind:
+        case Text(length=length) | National(characters=length):
+            schema = _text(length, policy, kind)
+        case Float():
+            schema = {"type": "number"}
+        case _:
+            schema = _number(kind, policy)
+    if nullable(kind, policy):
+        schema["type"] = [schema["type"], "null"]
+    return schema
+
+
+def nullable(kind: Kind, policy: Policy) -> bool:
+    """Whether blanks, low-values or high-values are declared to mean null."""
+    return On.NULL in policy.meaning(kind)
+
+
+def form_of(kind: Number, policy: Policy) -> Form:
+    """How the number appears: never AUTO."""
+    return policy.form_of(digits_of(kind), kind.scale)
+
+
+def digits_of(kind: Number) -> int:
+    """The most digits of a value."""
+    if isinstance(kind, Binary) and kind.native:
+        return _NATIVE_DIGITS.get(kind.length, 39)
+    return kind.digits
+
+
+def bounds(kind: Number) -> tuple[int, int]:
+    """The smallest and the largest scaled integer."""
+    low, high = 1 - 10**kind.digits, 10**kind.digits - 1
+    if isinstance(kind, Binary):
+        bits = 8 * kind.length - kind.signed
+        if kind.native:
+            return (-(1 << bits) if kind.signed else 0), (1 << bits) - 1
+        low, high = max(low, -(1 << bits)), min(high, (1 << bits) - 1)
+    return (low if kind.signed else 0), high
+
+
+def _text(length: int, policy: Policy, kind: Kind) -> Schema:
+    schema: Schema = {"type": "string", "maxLength": length}
+    if policy.meaning(kind)[0] is not On.KEEP:
+        schema["minLength"] = 1
+    return schema
+
+
+def _number(kind: Number, policy: Policy) -> Schema:
+    low, high = bounds(kind)
+    scale = kind.scale
+    match form_of(kind, policy):
+        case Form.CODE:
+            return {"type": "string", "pattern": f"^[0-9]{{{digits_of(kind)}}}$"}
+        case Form.SCALED:
+            return {"type": "integer", "minimum": low, "maximum": high}
+        case Form.NUMBER if scale <= 0:
+            unit = 10**-scale
+            schema: Schema = {"type": "integer", "minimum": low * unit, "maximum": high * unit}
+            return schema | ({"multipleOf": unit} if unit > 1 else {})
+        case Form.NUMBER:
+            return {"type": "number"}
+    return {"type": "string", "pattern": decimal_pattern(digits_of(kind), scale, kind.signed)}
+
+
+def decimal_pattern(digits: int, scale: int, signed: bool) -> str:
+    """Of "12.50": no zeros in front, all of those behind, a minus where the field has a sign."""
+    sign = "-?" if signed else ""
+    if scale <= 0:
+        zeros = f"0{{{-scale}}}" if scale else ""
+        rest = f"[0-9]{{0,{digits - 1}}}" if digits > 1 else ""
+        return f"^(0|{sign}[1-9]{rest}{zeros})$"
+    whole = digits - scale
+    if whole > 1:
+        return f"^{sign}(0|[1-9][0-9]{{0,{whole - 1}}})\\.[0-9]{{{scale}}}$"
+    if whole == 1:
+        return f"^{sign}[0-9]\\.[0-9]{{{scale}}}$"
+    zeros = f"0{{{-whole}}}" if whole else ""
+    return f"^{sign}0\\.{zeros}[0-9]{{{digits}}}$"
