@@ -1,0 +1,61 @@
+"""Inclusion of one schema in another, decided by the algebra of `jsonschema-rs`.
+
+Some inputs never end, and the interpreter is held all the while: call this in a process that
+may be killed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+from jsonschema_rs.canonical import CanonicalizationError, Containment
+
+from gateway import jsontext
+from gateway.contracts.compatibility.dialects import DIALECT
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """`proven` is True or False, or None where the algebra does not know.
+
+    `rest` is a schema of the documents that are lost, where one can be written.
+    """
+
+    proven: bool | None
+    rest: Any = None
+    reason: str = ""
+
+
+def inclusion(writer: Any, reader: Any) -> Inclusion:
+    """Whether the reader's schema accepts all that the writer's accepts; both in normal form."""
+    try:
+        mine, theirs = _canonical(writer), _canonical(reader)
+        covers = theirs.covers(mine)
+    except (CanonicalizationError, jsonschema_rs.ValidationError, ValueError) as error:
+        return Inclusion(None, reason=str(error).partition("\n")[0][:300])
+    if covers == Containment.YES:
+        return Inclusion(True)
+    proven = False if covers == Containment.NO else None
+    try:
+        rest = _exact(mine.subtract(theirs).to_json_schema())
+    except (CanonicalizationError, ValueError) as error:
+        return Inclusion(proven, reason=str(error).partition("\n")[0][:300])
+    reason = "" if proven is False else "inclusion is not decidable for these keywords together"
+    return Inclusion(proven, rest, reason)
+
+
+def _exact(schema: Any) -> Any:
+    """The schema with decimal numbers, as all others have them here."""
+    return jsontext.parse(msgspec.json.encode(schema))
+
+
+def _canonical(schema: Any) -> jsonschema_rs.CanonicalSchema:
+    if isinstance(schema, dict):
+        schema = {"$schema": DIALECT} | schema
+    return jsonschema_rs.canonicalize(
+        schema,
+        validate_formats=True,
+        offline=True,
+        pattern_options=jsonschema_rs.RegexOptions(),
+    )

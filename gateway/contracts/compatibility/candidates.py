@@ -1,0 +1,245 @@
+"""Documents that may tell two schemas apart: one good document, then one thing varied at a time.
+
+The values at a place come from what both schemas say of it: bounds and one beyond, lengths and one
+beyond, listed values, strings of the patterns, members left out, members nobody described. They
+are guesses; a document proves something only once the validators have spoken.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+from time import monotonic
+from typing import Any
+
+from gateway.contracts.compatibility.alternatives import Alternatives
+from gateway.contracts.compatibility.scalars import scalars
+from gateway.contracts.compatibility.strings import matching
+from gateway.contracts.compatibility.validators import Parts
+
+_DEPTH = 12
+_SCALARS = 40  # values without parts at one place
+_LONG = 300  # elements or members that are worth trying
+_EACH = 240  # documents at one place
+_TOP = 4000  # whole documents
+_HALF = Decimal("0.5")
+_STRANGE: tuple[Any, ...] = (None, True, 0, -1, _HALF, "", "x", [], {}, [None], {"lain": None})
+
+
+class Candidates:
+    """Makes documents for a writer's schema with a reader's schema in mind, both normal."""
+
+    def __init__(self, writer: Any, reader: Any, until: float) -> None:
+        """`until` is when to stop by `time.monotonic`."""
+        self._writer, self._reader = writer, reader
+        self._accepts = Parts(writer).accept
+        self._reverse = None if reader is True else Candidates(reader, True, until)
+        self._until = until
+        self._made: dict[tuple[int, int], tuple[Any, Any, list[Any]]] = {}
+        self._mine, self._theirs = Alternatives(writer), Alternatives(reader)
+
+    def documents(self) -> Iterator[Any]:
+        """Documents; the writer's schema as a whole need not accept them."""
+        yield from self._unchecked(self._writer, self._reader, 0)
+
+    def around(self, document: Any) -> Iterator[Any]:
+        """A good document, and what one change makes of it."""
+        yield document
+        yield from self._varied(document, self._writer, self._reader, 0)
+
+    def _at(self, writer: Any, reader: Any, depth: int) -> list[Any]:
+        """Values for one place."""
+        key = (id(writer), id(reader))
+        if key in self._made:
+            return self._made[key][2]
+        if depth > _DEPTH or writer is False or monotonic() > self._until:
+            return []
+        self._made[key] = (writer, reader, [])  # a place inside itself stays empty once
+        values = islice(self._unchecked(writer, reader, depth), _EACH)
+        good = [each for each in _distinct(values) if self._accepts(writer, each)]
+        self._made[key] = (writer, reader, good)
+        return good
+
+    def _unchecked(self, writer: Any, reader: Any, depth: int) -> Iterator[Any]:
+        mine, theirs = self._mine.of(writer), self._theirs.of(reader)
+        for part in mine:
+            yield from islice(scalars(part), _SCALARS)
+        for number, part in enumerate(mine):
+            other = theirs[number % len(theirs)] if theirs else {}
+            share = _EACH // len(mine) if depth else _TOP // len(mine)
+            yield from islice(self._structures(part, other, depth), share)
+        for part in theirs:
+            yield from islice(scalars(part), _SCALARS)
+        yield from _STRANGE
+
+    def _structures(
+        self, part: dict[str, Any], reader: dict[str, Any], depth: int
+    ) -> Iterator[Any]:
+        types = _types(part)
+        if "object" in types:
+            yield from self._objects(part, reader, depth)
+        if "array" in types:
+            yield from self._arrays(part, reader, depth)
+
+    def _objects(self, part: dict[str, Any], reader: dict[str, Any], depth: int) -> Iterator[Any]:
+        values: dict[str, list[Any]] = {}
+        names = [*part.get("properties", {}), *part.get("required", ())]
+        for group in part.get("dependentRequired", {}).values():
+            names += group
+        hinted = [*reader.get("properties", {}), *reader.get("required", ())]
+        for pattern in (*part.get("patternProperties", {}), *reader.get("patternProperties", {})):
+            hinted += matching(pattern)[:3]
+        for name in dict.fromkeys([*names, *hinted]):
+            values[name] = self._at(_member(part, name), _member(reader, name), depth + 1)
+        must = [name for name in part.get("required", ()) if values.get(name)]
+        least = {name: values[name][0] for name in dict.fromkeys(must)}
+        every = {name: each[0] for name, each in values.items() if each and name in names}
+        yield from (least, every)
+        for name, each in values.items():
+            for value in each:
+                yield least | {name: value}
+        for name, each in values.items():
+            if each and name in every:
+                yield {key: value for key, value in every.items() if key != name}
+                for value in each[1:]:
+                    yield every | {name: value}
+        yield from self._with_strangers(part, reader, least, depth)
+
+    def _with_strangers(
+        self, part: dict[str, Any], reader: dict[str, Any], least: dict[str, Any], depth: int
+    ) -> Iterator[Any]:
+        """An object with members that nothing names."""
+        counts = [part.get(each) or reader.get(each) for each in ("minProperties", "maxProperties")]
+        others = self._at(_member(part, "lain-lain"), _member(reader, "lain-lain"), depth + 1)
+        for value in others[:8]:
+            yield least | {"lain-lain": value}
+        for name in self._names(part, reader):
+            if others:
+                yield least | {name: others[0]}
+        for count in counts:
+            for size in () if count is None else (int(count) - 1, int(count), int(count) + 1):
+                if others and 0 <= size <= _LONG:
+                    more = {f"lain-{n}": others[0] for n in range(size - len(least))}
+                    yield dict(islice((least | more).items(), size))
+
+    def _names(self, part: dict[str, Any], reader: dict[str, Any]) -> list[str]:
+        found = []
+        for schema in (part.get("propertyNames", True), reader.get("propertyNames", True)):
+            if isinstance(schema, dict):
+                found += [each for each in scalars({"type": "string"} | schema)][:8]
+        return [each for each in found if isinstance(each, str)]
+
+    def _arrays(self, part: dict[str, Any], reader: dict[str, Any], depth: int) -> Iterator[Any]:
+        first = [self._at(_element(part, n), _element(reader, n), depth + 1) for n in range(3)]
+        fixed = part.get("prefixItems", [])
+        places = [self._at(each, _element(reader, n), depth + 1) for n, each in enumerate(fixed)]
+        after = len(fixed)
+        rest = self._at(_element(part, after), _element(reader, after), depth + 1)
+        extra = self._at(part["contains"], True, depth + 1)[:4] if "contains" in part else []
+        if "contains" in reader and self._reverse is not None:
+            extra += self._reverse._at(reader["contains"], True, depth + 1)[:4]
+        sizes = {0, 1, 2, after, after + 1}
+        for schema in (part, reader):
+            for keyword in ("minItems", "maxItems", "minContains", "maxContains"):
+                if keyword in schema and schema[keyword] <= _LONG:
+                    sizes |= {int(schema[keyword]) + step for step in (-1, 0, 1)}
+        for size in sorted(each for each in sizes if each >= 0):
+            yield from self._of_size(size, places, rest, extra)
+        least = max(int(part.get("minItems", 1)), 1)
+        for index in range(min(after + 1, 3)):
+            base = _filled(least if least > index else index + 1, places, rest) or []
+            for value in first[index] if base else ():
+                yield [*base[:index], value, *base[index + 1 :]]
+
+    def _of_size(
+        self, size: int, places: list[list[Any]], rest: list[Any], extra: list[Any]
+    ) -> Iterator[Any]:
+        base = _filled(size, places, rest)
+        if base is None:
+            return
+        yield base
+        if len(rest) > 1 and size > len(places):
+            varied = [rest[n % len(rest)] for n in range(size - len(places))]
+            yield [*base[: len(places)], *varied]
+        for value in extra:
+            for count in {1, size}:
+                yield [*base[: size - count], *[value] * count] if size else []
+
+    def _varied(self, value: Any, writer: Any, reader: Any, depth: int) -> Iterator[Any]:
+        """A value with one thing in it changed."""
+        yield from islice(self._unchecked(writer, reader, depth), _EACH)
+        if depth == _DEPTH:
+            return
+        mine, theirs = self._mine.of(writer), self._theirs.of(reader)
+        part, other = (mine or [{}])[0], (theirs or [{}])[0]
+        if isinstance(value, dict):
+            yield from self._varied_members(value, part, other, depth + 1)
+        if isinstance(value, list):
+            yield from (value[1:], value + value[:1])
+            for index, element in enumerate(value[:4]):
+                writes, reads = _element(part, index), _element(other, index)
+                for each in self._varied(element, writes, reads, depth + 1):
+                    yield [*value[:index], each, *value[index + 1 :]]
+
+    def _varied_members(
+        self, value: dict[str, Any], part: dict[str, Any], other: dict[str, Any], depth: int
+    ) -> Iterator[Any]:
+        for name in value:
+            yield {key: each for key, each in value.items() if key != name}
+        for name in value:
+            writes, reads = _member(part, name), _member(other, name)
+            for each in self._varied(value[name], writes, reads, depth):
+                yield value | {name: each}
+        for name in (*part.get("properties", {}), *other.get("properties", {}), "lain-lain"):
+            if name not in value:
+                for each in self._at(_member(part, name), _member(other, name), depth):
+                    yield value | {name: each}
+
+
+def _distinct(values: Iterator[Any]) -> list[Any]:
+    found: dict[str, Any] = {}
+    for value in values:
+        found.setdefault(repr(value), value)
+    return list(found.values())
+
+
+def _types(part: dict[str, Any]) -> set[str]:
+    if "const" in part or "enum" in part:
+        return set()
+    named = part.get("type")
+    if named is None:
+        return {"object", "array"}
+    return {named} if isinstance(named, str) else set(named)
+
+
+def _member(part: dict[str, Any], name: str) -> Any:
+    """The schema that a member of this name has to keep, roughly."""
+    if name in part.get("properties", {}):
+        return part["properties"][name]
+    for pattern, schema in part.get("patternProperties", {}).items():
+        if _found(pattern, name):
+            return schema
+    return part.get("additionalProperties", True)
+
+
+def _found(pattern: str, name: str) -> bool:
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:
+        return False
+
+
+def _element(part: dict[str, Any], index: int) -> Any:
+    fixed = part.get("prefixItems", [])
+    return fixed[index] if index < len(fixed) else part.get("items", True)
+
+
+def _filled(size: int, places: list[list[Any]], rest: list[Any]) -> list[Any] | None:
+    """An array of a size, made of the first value of each place; None if one has no value."""
+    if size > _LONG:
+        return None
+    pools = [*places[:size], *[rest] * (size - len(places))]
+    if not all(pools):
+        return None
+    unique = [pool[n % len(pool)] for n, pool in enumerate(pools)]
+    return unique if len({repr(each) for each in unique}) == size else [pool[0] for pool in pools]

@@ -1,0 +1,165 @@
+"""Strings that match a pattern or keep a format, for documents that are to prove something.
+
+Only candidates are made here: who uses them lets the validators decide.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+_parser: Any = re._parser  # type: ignore[attr-defined]  # the only reader of patterns in the library
+
+_VARIANTS = 6
+_MOST = 40  # repeats of an open quantifier
+_PRINTABLE = "aZ0_-. /x9é"
+
+FORMATS: dict[str, tuple[str, ...]] = {
+    "date-time": ("2024-02-29T23:59:59Z", "2026-01-31T08:00:00.5+07:00"),
+    "date": ("2024-02-29", "2026-01-31"),
+    "time": ("08:00:00Z", "23:59:59.5+07:00"),
+    "duration": ("P1D", "PT1H30M", "P3W"),
+    "email": ("budi@example.go.id",),
+    "idn-email": ("budi@example.go.id", "bu\u00e9@example.go.id"),
+    "hostname": ("layanan.go.id", "a"),
+    "idn-hostname": ("layanan.go.id",),
+    "ipv4": ("10.0.0.1", "255.255.255.255"),
+    "ipv6": ("::1", "2001:db8::8"),
+    "uri": ("https://layanan.go.id/a?b=c", "urn:a:b"),
+    "uri-reference": ("https://layanan.go.id/a", "/a", ""),
+    "iri": ("https://layanan.go.id/\u00e9",),
+    "iri-reference": ("https://layanan.go.id/\u00e9", "/a"),
+    "uri-template": ("https://layanan.go.id/{a}", "x"),
+    "uuid": ("0190b1f0-7c1e-7d3a-9c55-0242ac120002", "123e4567-e89b-12d3-a456-426614174000"),
+    "json-pointer": ("", "/a/0"),
+    "relative-json-pointer": ("0", "1/a"),
+    "regex": ("^a+$", "x"),
+}
+
+
+@dataclass
+class _Way:
+    """How one string is written: which choices are taken, and how often things are repeated."""
+
+    random: Random
+    variant: int = 0
+    spare: int | None = None  # characters still to be filled in by repeats
+
+
+@lru_cache(maxsize=512)
+def matching(pattern: str) -> tuple[str, ...]:
+    """A few strings that a pattern probably accepts: short ones first, then longer ones."""
+    tree = _tree(pattern)
+    ways = [_Way(Random(variant), variant) for variant in range(_VARIANTS)]  # noqa: S311
+    return tuple(dict.fromkeys("".join(_write(tree, way)) for way in ways))
+
+
+@lru_cache(maxsize=512)
+def stretched(pattern: str, size: int) -> str:
+    """A string of about this length that a pattern probably accepts."""
+    tree = _tree(pattern)
+    shortest = len("".join(_write(tree, _Way(Random(0)))))  # noqa: S311 - no secret
+    way = _Way(Random(0), spare=max(size - shortest, 0))  # noqa: S311 - no secret
+    return "".join(_write(tree, way))
+
+
+def _tree(pattern: str) -> Any:
+    try:
+        return _parser.parse(_python(pattern))
+    except (re.error, OverflowError, RecursionError):
+        return ()
+
+
+def _python(pattern: str) -> str:
+    """An ECMA pattern in the words of the standard library, where they differ."""
+    pattern = re.sub(r"\\u\{?([0-9A-Fa-f]{4})\}?", r"\\u\1", pattern)
+    pattern = re.sub(r"\\c[A-Za-z]", "", pattern)
+    pattern = re.sub(r"\\p\{(?:L|Letter|Lu|Ll)\}", "A", pattern)
+    return re.sub(r"\\p\{(?:N|Nd)\}", "1", pattern)
+
+
+def _write(tree: Any, way: _Way) -> Iterator[str]:
+    for operation, argument in tree:
+        match str(operation):
+            case "BRANCH":
+                yield from _write(argument[1][way.variant % len(argument[1])], way)
+            case "SUBPATTERN":
+                yield from _write(argument[-1], way)
+            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+                low, high, inner = argument
+                for _ in range(_count(int(low), int(high), way)):
+                    yield from _write(inner, way)
+            case name:
+                yield _character(name, argument, way.random)
+
+
+def _character(name: str, argument: Any, random: Random) -> str:
+    match name:
+        case "LITERAL":
+            return chr(argument)
+        case "NOT_LITERAL":
+            return next(each for each in _PRINTABLE if ord(each) != argument)
+        case "ANY":
+            return random.choice(_PRINTABLE)
+        case "IN":
+            return _one_of(argument, random)
+        case "CATEGORY":
+            return _of_category(str(argument), random)
+    return ""  # an anchor or a look around: what it asks is left to luck
+
+
+def _count(low: int, high: int, way: _Way) -> int:
+    if way.spare is not None:
+        more = min(high - low, way.spare)
+        way.spare -= more
+        return low + more
+    top = min(high, low + _MOST)
+    if way.variant <= 1:
+        return min(top, low + way.variant)
+    return top if way.variant == _VARIANTS - 1 else way.random.randint(low, top)
+
+
+def _one_of(choices: Any, random: Random) -> str:
+    negated = any(str(operation) == "NEGATE" for operation, _ in choices)
+    if negated:
+        return _outside(choices, random)
+    operation, argument = random.choice(list(choices))
+    name = str(operation)
+    if name == "LITERAL":
+        return chr(argument)
+    if name == "RANGE":
+        return chr(random.choice((argument[0], argument[1], random.randint(*argument))))
+    return _of_category(str(argument), random)
+
+
+def _outside(choices: Any, random: Random) -> str:
+    candidates = [*_PRINTABLE, *map(chr, range(33, 127))]
+    start = random.randrange(4)
+    for each in [*candidates[start:], *candidates[:start], "\u4e2d"]:
+        if not any(_holds(operation, argument, each) for operation, argument in choices):
+            return str(each)
+    return ""
+
+
+def _holds(operation: Any, argument: Any, text: str) -> bool:
+    name = str(operation)
+    if name == "LITERAL":
+        return bool(ord(text) == argument)
+    if name == "RANGE":
+        return bool(argument[0] <= ord(text) <= argument[1])
+    if name == "CATEGORY":
+        kind = str(argument)
+        found = {"DIGIT": text.isdigit(), "SPACE": text.isspace()}.get(
+            kind.rpartition("_")[2], text.isalnum() or text == "_"
+        )
+        return found is not ("NOT" in kind)
+    return False
+
+
+def _of_category(name: str, random: Random) -> str:
+    kind = name.rpartition("_")[2]
+    inside = {"DIGIT": "0123456789", "SPACE": " "}.get(kind, "aZ0_")
+    outside = {"DIGIT": "a-", "SPACE": "a0"}.get(kind, "- ")
+    return random.choice(outside if "NOT" in name else inside)

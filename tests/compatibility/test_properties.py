@@ -1,0 +1,112 @@
+"""What is called compatible loses no document; what is shown as lost is lost."""
+
+import json
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from gateway.contracts.compatibility import (
+    Direction,
+    Incompatible,
+    Policy,
+    Undecided,
+    Verdict,
+    closed,
+)
+from gateway.contracts.compatibility.deciding import decide
+from gateway.contracts.compatibility.dialects import Unreadable
+from gateway.contracts.compatibility.normal import normal
+from gateway.contracts.compatibility.question import Question
+from gateway.contracts.compatibility.saturation import plain, saturated
+from tests.compatibility.schemas import pairs, schemas, world
+
+_some = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+_directions = st.sampled_from(list(Direction))
+_policies = st.sampled_from(list(Policy))
+_world = cache(world)
+
+
+def _validator(schema: Any) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+
+
+def _verdict(old: Any, new: Any, direction: Direction, policy: Policy) -> Verdict:
+    texts = (json.dumps(old).encode(), json.dumps(new).encode())
+    (*_, verdict) = decide(Question(*texts, direction, policy))
+    return verdict
+
+
+def _roles(pair: tuple[Any, Any], direction: Direction, policy: Policy) -> tuple[Any, Any]:
+    old, new = pair
+    writer, reader = (old, new) if direction is Direction.BACKWARD else (new, old)
+    return (closed(writer) if policy is Policy.OPTIONAL_FRIENDLY else writer), reader
+
+
+@_some
+@given(pairs(), _directions, _policies)
+def test_what_is_compatible_loses_nothing_and_what_is_shown_is_lost(
+    pair: tuple[Any, Any], direction: Direction, policy: Policy
+) -> None:
+    verdict = _verdict(*pair, direction, policy)
+    if isinstance(verdict, Undecided):
+        return
+    writer, reader = map(_validator, _roles(pair, direction, policy))
+    if isinstance(verdict, Incompatible):
+        assert verdict.counterexample is not None
+        assert writer.is_valid(verdict.counterexample.document)
+        assert not reader.is_valid(verdict.counterexample.document)
+    else:
+        assert not [x for x in _world() if writer.is_valid(x) and not reader.is_valid(x)]
+
+
+@_some
+@given(schemas())
+def test_the_closed_form_accepts_nothing_more(schema: dict[str, Any]) -> None:
+    try:
+        narrow = _validator(closed(schema))
+    except Unreadable:
+        assume(False)  # a schema that leads to itself
+    wide = _validator(schema)
+    assert not [each for each in _world() if narrow.is_valid(each) and not wide.is_valid(each)]
+
+
+@_some
+@given(schemas())
+def test_the_normal_form_accepts_the_same(schema: dict[str, Any]) -> None:
+    try:
+        rewritten = _validator(normal(schema))
+    except Unreadable:
+        assume(False)
+    original = _validator(schema)
+    assert [original.is_valid(each) for each in _world()] == [
+        rewritten.is_valid(each) for each in _world()
+    ]
+
+
+@_some
+@given(pairs())
+def test_saturation_changes_no_document(pair: tuple[Any, Any]) -> None:
+    try:
+        writer, reader = map(normal, pair)
+    except Unreadable:
+        assume(False)
+    for before, after in ((writer, saturated(writer, reader)), (reader, plain(reader))):
+        one, other = _validator(before), _validator(after)
+        assert [one.is_valid(each) for each in _world()] == [
+            other.is_valid(each) for each in _world()
+        ]
+
+
+@_some
+@given(schemas())
+def test_every_schema_is_compatible_with_itself(schema: dict[str, Any]) -> None:
+    verdict = _verdict(schema, {**schema, "title": "x"}, Direction.BACKWARD, Policy.STRICT)
+    assert not isinstance(verdict, Incompatible)
