@@ -1,0 +1,162 @@
+"""Code pages: those of Python, and the national EBCDIC pages that Python lacks.
+
+Each of these is page 500 with some characters in other places, as registered by IBM. Where glibc
+and IBM differ (278 at 71 and E0, 285 at A1, 871 at 4A and C0), and Python and IBM (273 at BC), IBM
+counts here. 15 is the control NEL and 25 LF in all of them. Pages 1140 to 1149 are the older ones
+with the euro sign.
+"""
+
+import codecs
+import encodings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+_MOVED = {
+    "cp273": "43{ 4AÄ 59~ 5AÜ 63[ 6Aö 7C§ A1ß B5@ C0ä CC¦ D0ü DC} E0Ö EC\\ FC]",
+    "cp277": "47} 4A# 5A¤ 5BÅ 67$ 6Aø 70¦ 7BÆ 7CØ 80@ 9C{ 9E[ 9F] A1ü C0æ D0å DC~",
+    "cp278": "43{ 47} 4A§ 51` 5A¤ 5BÅ 63# 67$ 6Aö 71\\ 79é 7BÄ 7CÖ 9F] A1ü B5[ C0ä CC¦ D0å DC~ E0É "
+    "EC@",
+    "cp280": "44{ 48\\ 4A° 51] 54} 58~ 5Aé 6Aò 79ù 7B£ 7C§ 90[ A1ì B1# B5@ C0à CD¦ D0è DD` E0ç",
+    "cp284": "49¦ 4F| 5F¬ 69# 6Añ 7BÑ A1¨ BA^ BB! BD~",
+    "cp285": "4A$ 4F| 5A! 5B£ 5F¬ A1¯ B1[ BA^ BB] BC~",
+    "cp297": "44@ 48\\ 4A° 51{ 54} 5A§ 6Aù 79µ 7B£ 7Cà 90[ A0` A1¨ B1# B5] BD~ C0é D0è DD¦ E0ç",
+    "cp871": "4AÞ 5AÆ 5FÖ 79ð 7CÐ 8C` 8E{ 9C} 9E] A1ö AC@ AE[ BE\\ C0þ CC~ D0æ E0´ EC^",
+    "cp1047": "4A¢ 4F| 5A! AD[ B0¬ BAÝ BB¨ BD]",
+}
+_EURO = {
+    "cp1141": ("cp273", 0x9F),
+    "cp1142": ("cp277", 0x5A),
+    "cp1143": ("cp278", 0x5A),
+    "cp1144": ("cp280", 0x9F),
+    "cp1145": ("cp284", 0x9F),
+    "cp1146": ("cp285", 0x9F),
+    "cp1147": ("cp297", 0x9F),
+    "cp1148": ("cp500", 0x9F),
+    "cp1149": ("cp871", 0x9F),
+}
+UNDEFINED = "\ufffe"  # no character; what Python's own tables use
+_SPARE = range(0xFF, 0x7F, -1)
+
+
+class UnknownCodePage(ValueError):
+    """No such code page here; the text says which there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodePage:
+    """A page of 256 characters, with tables to work on whole columns.
+
+    `read` turns bytes into codes of `alphabet`; there ASCII is at its own place and the others at
+    Latin-1's, or at a spare one. `write` is its inverse. `bad` are the codes of bytes that stand
+    for no character.
+    """
+
+    name: str
+    alphabet: str
+    read: bytes
+    write: bytes
+    bad: bytes
+    space: int
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of a text. Raises UnicodeEncodeError at the first foreign character."""
+        return self.codes(text).translate(self.write)
+
+    def codes(self, text: str) -> bytes:
+        """The codes of a text. Raises UnicodeEncodeError at the first foreign character."""
+        return codecs.charmap_encode(text, "strict", _encoding_map(self.alphabet))[0]
+
+    def decode(self, data: bytes) -> str:
+        """The text of some bytes, UNDEFINED where they stand for nothing."""
+        return data.translate(self.read).decode("latin-1").translate(dict(enumerate(self.alphabet)))
+
+
+@lru_cache(maxsize=64)
+def _encoding_map(alphabet: str) -> Any:
+    return codecs.charmap_build(alphabet)
+
+
+def characters(name: str) -> str | None:
+    """The 256 characters of a page; None for an encoding of several bytes a character.
+
+    Raises UnknownCodePage.
+    """
+    name = normal(name)
+    if name in _EURO:
+        base, place = _EURO[name]
+        table = characters(base)
+        assert table is not None  # noqa: S101  (the older pages have one byte a character)
+        return f"{table[:place]}€{table[place + 1 :]}"
+    if name in _MOVED:
+        table_500 = list(bytes(range(256)).decode("cp500"))
+        for each in _MOVED[name].split():
+            table_500[int(each[:2], 16)] = each[2]
+        return "".join(table_500)
+    return _of_python(name)
+
+
+def _of_python(name: str) -> str | None:
+    try:
+        codec = codecs.lookup(name)
+    except LookupError:
+        raise UnknownCodePage(
+            f"no code page {name}: name an EBCDIC page ({', '.join(sorted(known()))}) or an "
+            "encoding of Python"
+        ) from None
+    if any(len(_encoded(codec, each)) > 1 for each in "aé€ßあ漢가"):
+        return None
+    return "".join(_decoded(codec, byte) for byte in range(256))
+
+
+def _encoded(codec: codecs.CodecInfo, character: str) -> bytes:
+    try:
+        return codec.encode(character)[0]
+    except UnicodeEncodeError:
+        return b""
+
+
+def _decoded(codec: codecs.CodecInfo, byte: int) -> str:
+    try:
+        return codec.decode(bytes((byte,)))[0]
+    except UnicodeDecodeError:
+        return UNDEFINED
+
+
+def normal(name: str) -> str:
+    """037, IBM037, CP-037 and cp037 are one page."""
+    bare = name.strip().lower().replace("_", "-")
+    for prefix in ("ibm-", "ibm", "cp-", "cp", "ccsid", "ebcdic-"):
+        if bare.startswith(prefix) and bare[len(prefix) :].isdigit():
+            bare = bare[len(prefix) :]
+            break
+    return f"cp{int(bare):03d}" if bare.isdigit() else encodings.normalize_encoding(bare)
+
+
+def known() -> set[str]:
+    """The EBCDIC pages for Latin letters."""
+    return {"cp037", "cp500", "cp1140"} | set(_MOVED) | set(_EURO)
+
+
+@lru_cache(maxsize=64)
+def code_page(name: str) -> CodePage | None:
+    """The page of that name; None for several bytes a character. Raises UnknownCodePage."""
+    table = characters(name)
+    if table is None:
+        return None
+    spare = [code for code in _SPARE if chr(code) not in table]
+    read = bytearray(256)
+    alphabet = [UNDEFINED] * 256
+    bad = []
+    for byte, character in enumerate(table):
+        plain = ord(character) < 256 and alphabet[ord(character)] == UNDEFINED
+        code = ord(character) if plain else spare.pop()
+        read[byte], alphabet[code] = code, character
+        if character == UNDEFINED:
+            bad.append(code)
+    write = bytearray(256)
+    for byte, code in enumerate(read):
+        write[code] = byte
+    return CodePage(
+        normal(name), "".join(alphabet), bytes(read), bytes(write), bytes(bad), write[0x20]
+    )

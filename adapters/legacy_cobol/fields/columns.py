@@ -1,0 +1,141 @@
+"""Columns: one field of many records as values, each good, null or with a code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.legacy_cobol.fields.codes import Codes
+from adapters.legacy_cobol.fields.policy import Form
+
+Rows = NDArray[np.uint8]  # (records, bytes), the bytes of a record next to each other
+Mask = NDArray[np.bool_]
+
+IN_INT64 = 18  # decimal digits that always fit
+_WIDE = Context(prec=80)  # more than any picture has
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Exact decimals: `data` times 10 ** -scale; int64, or Python ints where 18 digits are few."""
+
+    data: NDArray[Any]
+    scale: int
+    digits: int
+    form: Form
+    codes: Codes | None = None
+    nulls: Mask | None = None
+
+    def python(self) -> list[Any]:
+        """int, Decimal or str by the form; None for null. Values with a code mean nothing."""
+        values: list[Any] = self.data.tolist()
+        scale, form = self.scale, self.form
+        if form is Form.CODE:
+            values = [f"{value:0{self.digits}d}" for value in values]
+        elif form is not Form.SCALED and scale > 0:
+            values = [Decimal(value).scaleb(-scale, _WIDE) for value in values]
+        elif form is not Form.SCALED and scale < 0:
+            values = [value * 10**-scale for value in values]
+        if form is Form.STRING:
+            values = [f"{value:f}" if scale > 0 else str(value) for value in values]
+        return without(values, self.nulls)
+
+
+@dataclass(slots=True)
+class Characters:
+    """Text of a single-byte code page: (records, length) codes of `alphabet`, not trimmed yet.
+
+    The codes of ASCII characters are ASCII.
+    """
+
+    data: Rows
+    alphabet: str
+    left: bool  # which sides are trimmed
+    right: bool
+    codes: Codes | None = None
+    nulls: Mask | None = None
+
+    def python(self) -> list[Any]:
+        """str, trimmed; None for null."""
+        count, width = self.data.shape
+        text = self.data.tobytes().decode("latin-1")
+        if self.alphabet != LATIN:
+            text = text.translate(dict(enumerate(self.alphabet)))
+        values: list[Any] = [text[at : at + width] for at in range(0, count * width, width)]
+        if self.right:
+            values = [value.rstrip(" ") for value in values]
+        if self.left:
+            values = [value.lstrip(" ") for value in values]
+        return without(values, self.nulls)
+
+
+@dataclass(slots=True)
+class Strings:
+    """Text of several bytes a character, trimmed: Python's own strings."""
+
+    data: NDArray[Any]
+    codes: Codes | None = None
+    nulls: Mask | None = None
+
+    def python(self) -> list[Any]:
+        """str; None for null."""
+        values: list[Any] = self.data.tolist()
+        return without(values, self.nulls)
+
+
+@dataclass(slots=True)
+class Floats:
+    """COMP-1 and COMP-2: float32 where a short IEEE number was, else float64."""
+
+    data: NDArray[Any]
+    codes: Codes | None = None
+    nulls: Mask | None = None
+
+    def python(self) -> list[Any]:
+        """float; None for null. A short IEEE number as the shortest decimal that means it."""
+        if self.data.dtype == np.float32:
+            return without([float(str(value)) for value in self.data], self.nulls)
+        values: list[Any] = self.data.tolist()
+        return without(values, self.nulls)
+
+
+Column = Numbers | Characters | Strings | Floats
+LATIN = "".join(map(chr, range(256)))
+
+
+def without(values: list[Any], nulls: Mask | None) -> list[Any]:
+    """The values, with None where `nulls` holds."""
+    if nulls is not None:
+        for at in np.flatnonzero(nulls):
+            values[at] = None
+    return values
+
+
+def same(one: Column, other: Column) -> Mask:
+    """Where both are good and mean the same."""
+    if isinstance(one, Characters) and isinstance(other, Characters):
+        equal = (one.data == other.data).all(axis=1) if one.data.shape[1] else _all(len(one.data))
+    else:
+        equal = np.asarray(one.data == other.data, bool)
+    for column in (one, other):
+        if column.codes is not None:
+            equal &= column.codes == 0
+    if one.nulls is None and other.nulls is None:
+        return equal
+    left = np.zeros(len(equal), bool) if one.nulls is None else one.nulls
+    right = np.zeros(len(equal), bool) if other.nulls is None else other.nulls
+    return np.where(left | right, left & right, equal)
+
+
+def objects(values: Sequence[object]) -> NDArray[Any]:
+    """Python objects as an array of one dimension, whatever they are."""
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
+
+
+def _all(count: int) -> Mask:
+    return np.ones(count, bool)

@@ -1,0 +1,103 @@
+"""COMP-3 and COMP-6: two decimal digits a byte.
+
+Sign nibbles: A, C, E and F are plus, B and D are minus, as the hardware takes them. Written are C
+and D, F in unsigned fields. Unsigned fields may hold any plus. A value with another sign than this
+module writes is good; whoever needs the same bytes again keeps them (`records.encode` does).
+`Policy.preferred_signs` refuses A, B and E.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.legacy_cobol.copybook.kinds import Encoding, Packed, ZonedSigns
+from adapters.legacy_cobol.fields import words
+from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields.columns import Column, Mask, Numbers, Rows
+from adapters.legacy_cobol.fields.decimals import (
+    digits_of,
+    numbers_of,
+    refuse_unfitting,
+    total,
+)
+from adapters.legacy_cobol.fields.policy import Policy
+from adapters.legacy_cobol.fields.special import Special
+
+_MINUS = (1 << 0xB) | (1 << 0xD)
+_UNUSUAL = (1 << 0xA) | (1 << 0xB) | (1 << 0xE)
+
+
+class PackedCodec:
+    """One packed number."""
+
+    def __init__(self, kind: Packed, encoding: Encoding, policy: Policy) -> None:
+        self.length = kind.length
+        self._kind = kind
+        self._policy = policy
+        self._form = policy.form_of(kind.digits, kind.scale)
+        blank = b"\x40" if encoding.zoned_signs is ZonedSigns.EBCDIC else b"\x20"
+        self._special = Special(kind, policy, blank)
+        self._stored = 2 * kind.length - kind.sign_nibble  # one more than the digits, or the same
+
+    def decode(self, rows: Rows, offset: int) -> Numbers:
+        """The values; a code where a nibble is no digit or no sign, or one digit is too many."""
+        parts = []
+        bad = np.zeros(len(rows), np.uint64)
+        sign: words.Words | None = None
+        pieces = words.split(offset, self.length)
+        for at, size in pieces:
+            word = words.words(rows, at, size)
+            if self._kind.sign_nibble and (at, size) == pieces[-1]:
+                sign, word = word & 0x0F, word >> 4
+            bad |= words.beyond_nine(word)
+            parts.append(words.of_nibbles(word))
+        codes = mark(None, bad != 0, Code.INVALID_DIGIT)
+        value = self._value(parts)
+        if self._stored > self._kind.digits:
+            codes = mark(codes, rows[:, offset] > 0x0F, Code.OUT_OF_RANGE)
+        if sign is not None:
+            value, codes = self._signed(value, sign, codes)
+
+        def zero(where: Mask) -> None:
+            value[where] = 0
+
+        codes, nulls = self._special.settle(rows, offset, codes, zero)
+        return Numbers(value, self._kind.scale, self._kind.digits, self._form, codes, nulls)
+
+    def _value(self, parts: list[NDArray[np.int64]]) -> NDArray[Any]:
+        if not self._kind.sign_nibble or len(parts) == 1:
+            return total(parts, 16, self._kind.digits)
+        front = total(parts[:-1], 16, self._kind.digits)
+        return front * 10**15 + parts[-1]
+
+    def _signed(
+        self, value: NDArray[Any], sign: words.Words, codes: Codes | None
+    ) -> tuple[NDArray[Any], Codes | None]:
+        codes = mark(codes, sign < 10, Code.INVALID_SIGN)
+        negative = (np.uint64(_MINUS) >> sign & 1) != 0
+        if self._policy.preferred_signs:
+            unusual = (np.uint64(_UNUSUAL) >> sign & 1) != 0
+            codes = mark(codes, unusual, Code.NON_PREFERRED_SIGN)
+        if not self._kind.signed:
+            return value, mark(codes, negative, Code.NEGATIVE_UNSIGNED)
+        return np.where(negative, -value, value), codes
+
+    def column(self, values: Sequence[object]) -> Numbers:
+        """Python values as a column, with a code where one is no such number."""
+        return numbers_of(values, self._kind.digits, self._kind.scale, self._form)
+
+    def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
+        """Write the good values, preferred signs; the codes of those that do not fit."""
+        assert isinstance(column, Numbers)  # noqa: S101
+        kind = self._kind
+        value, codes = refuse_unfitting(column, kind.digits, kind.signed, self._special.of_null())
+        nibbles = np.zeros((len(rows), 2 * self.length), np.uint8)
+        end = 2 * self.length - kind.sign_nibble
+        nibbles[:, end - kind.digits : end] = digits_of(value, kind.digits)
+        if kind.sign_nibble:
+            nibbles[:, -1] = np.where(value < 0, 0xD, 0xC) if kind.signed else 0xF
+        rows[:, offset : offset + self.length] = nibbles[:, ::2] << 4 | nibbles[:, 1::2]
+        self._special.write_nulls(column.nulls, rows, offset)
+        return codes

@@ -1,0 +1,207 @@
+"""PIC X and A in any code page, and PIC N in UTF-16."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, National, Text
+from adapters.legacy_cobol.fields.codepages import UNDEFINED, CodePage
+from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields.columns import (
+    Characters,
+    Column,
+    Mask,
+    Rows,
+    Strings,
+    objects,
+)
+from adapters.legacy_cobol.fields.policy import Policy, Trim
+from adapters.legacy_cobol.fields.special import Special
+
+
+class _TooLong(Exception):
+    """A text is longer than its field; never leaves this module."""
+
+
+class TextCodec:
+    """Text of a page with one byte a character."""
+
+    def __init__(self, kind: Text, page: CodePage, policy: Policy) -> None:
+        self.length = kind.length
+        self._page = page
+        self._policy = policy
+        self._justified = kind.justified
+        self._left, self._right = sides(policy.trim, kind.justified)
+        self._special = Special(kind, policy, bytes((page.space,)))
+
+    def decode(self, rows: Rows, offset: int) -> Characters:
+        """The characters; a code where a byte is none, or a control character."""
+        raw = rows[:, offset : offset + self.length].tobytes()
+        data = np.frombuffer(raw.translate(self._page.read), np.uint8).reshape(-1, self.length)
+        codes: Codes | None = None
+        if self._page.bad:
+            bad = np.asarray(
+                np.isin(data, np.frombuffer(self._page.bad, np.uint8)).any(axis=1), bool
+            )
+            codes = mark(codes, bad, Code.INVALID_CHARACTER)
+        if not self._policy.controls:
+            codes = mark(codes, self._controls(data), Code.CONTROL_CHARACTER)
+        codes, nulls = self._special.settle(rows, offset, codes, _no_zero)
+        return Characters(data, self._page.alphabet, self._left, self._right, codes, nulls)
+
+    def _controls(self, data: Rows) -> Mask:
+        """Where C0, DEL or C1 stand; the cheap test first, over all bytes at once."""
+        suspicious = (data & 0x60 == 0) | (data == 0x7F)
+        if not suspicious.any():
+            return np.zeros(len(data), bool)
+        controls = [at for at, each in enumerate(self._page.alphabet) if _control(each)]
+        table = np.zeros(256, bool)
+        table[controls] = True
+        return np.asarray(table[data].any(axis=1), bool)
+
+    def column(self, values: Sequence[object]) -> Characters:
+        """Python strings as a column; a code where one is too long or has foreign characters."""
+        codes = np.zeros(len(values), np.uint8)
+        nulls = np.array([value is None for value in values], bool)
+        texts = [value if isinstance(value, str) else "" for value in values]
+        for at, value in enumerate(values):
+            if value is not None and not isinstance(value, str):
+                codes[at] = Code.WRONG_TYPE
+        try:
+            data = self._padded(texts)
+        except (UnicodeEncodeError, _TooLong):
+            data = np.concatenate([self._one(text, at, codes) for at, text in enumerate(texts)])
+        if not self._policy.controls:
+            codes[self._controls(data) & (codes == 0)] = Code.CONTROL_CHARACTER
+        return Characters(
+            data, self._page.alphabet, self._left, self._right,
+            codes if codes.any() else None, nulls if nulls.any() else None,
+        )  # fmt: skip
+
+    def _padded(self, texts: Sequence[str]) -> Rows:
+        """The texts with blanks around. Raises UnicodeEncodeError and _TooLong."""
+        if max(map(len, texts), default=0) > self.length:
+            raise _TooLong
+        pad = str.rjust if self._justified else str.ljust
+        whole = "".join([pad(text, self.length) for text in texts])
+        return np.frombuffer(self._page.codes(whole), np.uint8).reshape(-1, self.length)
+
+    def _one(self, text: str, at: int, codes: Codes) -> Rows:
+        """One row; blanks and a code where the text does not fit."""
+        try:
+            return self._padded([text])
+        except _TooLong:
+            codes[at] = Code.TOO_LONG
+        except UnicodeEncodeError:
+            codes[at] = Code.UNENCODABLE
+        return self._padded([""])
+
+    def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
+        """Write the good values; the codes of the others."""
+        assert isinstance(column, Characters)  # noqa: S101
+        codes = column.codes
+        if column.nulls is not None and self._special.of_null() is None:
+            codes = mark(codes, column.nulls, Code.NULL)
+        raw = column.data.tobytes().translate(self._page.write)
+        rows[:, offset : offset + self.length] = np.frombuffer(raw, np.uint8).reshape(
+            -1, self.length
+        )
+        self._special.write_nulls(column.nulls, rows, offset)
+        return codes
+
+
+class WideCodec:
+    """Text with several bytes a character: national items, and pages such as Shift JIS."""
+
+    def __init__(self, kind: Text | National, encoding: Encoding, policy: Policy) -> None:
+        self.length = kind.length
+        self._policy = policy
+        self._justified = kind.justified
+        self._left, self._right = sides(policy.trim, kind.justified)
+        little = encoding.byte_order is ByteOrder.LITTLE
+        utf16 = "utf-16-le" if little else "utf-16-be"
+        self._page = utf16 if isinstance(kind, National) else encoding.code_page
+        self._blank = " ".encode(self._page)
+        self._special = Special(kind, policy, self._blank)
+
+    def decode(self, rows: Rows, offset: int) -> Strings:
+        """The strings; a code where the bytes are none, or hold control characters."""
+        raw = rows[:, offset : offset + self.length].tobytes()
+        values: list[str] = []
+        codes = np.zeros(len(rows), np.uint8)
+        for at in range(len(rows)):
+            piece = raw[at * self.length : (at + 1) * self.length]
+            text, codes[at] = self._one(piece)
+            values.append(text)
+        kept = codes if codes.any() else None
+        settled, nulls = self._special.settle(rows, offset, kept, _no_zero)
+        return Strings(objects(values), settled, nulls)
+
+    def _one(self, piece: bytes) -> tuple[str, Code]:
+        try:
+            text = piece.decode(self._page)
+        except UnicodeDecodeError:
+            return "", Code.INVALID_CHARACTER
+        code = Code.CONTROL_CHARACTER if self._refused(text) else Code.GOOD
+        text = text.rstrip(" ") if self._right else text
+        return text.lstrip(" ") if self._left else text, code
+
+    def _refused(self, text: str) -> bool:
+        return not self._policy.controls and any(map(_control, text))
+
+    def column(self, values: Sequence[object]) -> Strings:
+        """Python strings as a column; a code where one is none or holds control characters."""
+        codes = np.zeros(len(values), np.uint8)
+        nulls = np.array([value is None for value in values], bool)
+        for at, value in enumerate(values):
+            if isinstance(value, str):
+                codes[at] = Code.CONTROL_CHARACTER if self._refused(value) else Code.GOOD
+            elif value is not None:
+                codes[at] = Code.WRONG_TYPE
+        texts = [value if isinstance(value, str) else "" for value in values]
+        kept = codes if codes.any() else None
+        return Strings(objects(texts), kept, nulls if nulls.any() else None)
+
+    def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
+        """Write the good values; the codes of the others."""
+        assert isinstance(column, Strings)  # noqa: S101
+        codes = np.zeros(len(rows), np.uint8) if column.codes is None else column.codes.copy()
+        if column.nulls is not None and self._special.of_null() is None:
+            codes[column.nulls & (codes == 0)] = Code.NULL
+        for at, text in enumerate(column.data.tolist()):
+            padded, code = self._padded(text)
+            rows[at, offset : offset + self.length] = np.frombuffer(padded, np.uint8)
+            codes[at] = codes[at] or code
+        self._special.write_nulls(column.nulls, rows, offset)
+        return codes if codes.any() else None
+
+    def _padded(self, text: str) -> tuple[bytes, Code]:
+        blanks = self._blank * (self.length // len(self._blank))
+        try:
+            raw = text.encode(self._page)
+        except UnicodeEncodeError:
+            return blanks, Code.UNENCODABLE
+        missing = self.length - len(raw)
+        if missing < 0 or missing % len(self._blank):
+            return blanks, Code.TOO_LONG
+        padding = blanks[:missing]
+        return padding + raw if self._justified else raw + padding, Code.GOOD
+
+
+def sides(trim: Trim, justified: bool) -> tuple[bool, bool]:
+    """Whether blanks are trimmed on the left, and on the right."""
+    match trim:
+        case Trim.NONE:
+            return False, False
+        case Trim.BOTH:
+            return True, True
+        case Trim.AUTO:
+            return justified, not justified
+
+
+def _control(character: str) -> bool:
+    return character < " " or "\x7f" <= character < "\xa0" or character == UNDEFINED
+
+
+def _no_zero(where: Mask) -> None:
+    """Text has no zero; its policy cannot ask for one."""

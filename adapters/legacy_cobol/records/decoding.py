@@ -1,0 +1,243 @@
+"""Chunks of records to columns, documents and rejects."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.legacy_cobol.copybook.kinds import Encoding
+from adapters.legacy_cobol.copybook.placement import CountOutOfBounds, Wanted, place
+from adapters.legacy_cobol.fields.codec import codec
+from adapters.legacy_cobol.fields.codes import Code, FieldFault
+from adapters.legacy_cobol.fields.columns import Numbers, Rows
+from adapters.legacy_cobol.fields.signs import sign_table
+from adapters.legacy_cobol.records.chunks import Chunk
+from adapters.legacy_cobol.records.jsontext import lay_out
+from adapters.legacy_cobol.records.matching import matches_of
+from adapters.legacy_cobol.records.plan import Plan
+from adapters.legacy_cobol.records.scope import Found, Scope
+from adapters.legacy_cobol.records.types import RecordType
+
+Index = NDArray[np.intp]
+BLOCK = 8192  # records; with them the columns of one field stay in the processor's cache
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Records of one type and the same counts. `index` are their places in the chunk."""
+
+    kind: RecordType
+    plan: Plan
+    index: Index
+    values: Any
+
+    def lines(self) -> bytes:
+        """One JSON document a line, in the order of `index`, bad records included."""
+        count = len(self.index)
+        text = lay_out([*self.plan.node.pieces(self.values, count), b"\n"], count)
+        return text.tobytes().translate(None, b"\x00")
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The same as Python values."""
+        return self.plan.node.python(self.values, len(self.index))
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is no event: its number from 1 on, its place in the file, its bytes, why."""
+
+    number: int
+    offset: int
+    raw: bytes
+    kind: str | None
+    faults: tuple[FieldFault, ...]
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A chunk in columns. `faults` are by place in the chunk; such records have no document."""
+
+    chunk: Chunk
+    parts: list[Part] = field(default_factory=list)
+    faults: Found = field(default_factory=dict)
+
+    def json(self) -> list[bytes | None]:
+        """A JSON document for each record in the order of the file; None for a reject."""
+        out: list[bytes | None] = [None] * len(self.chunk)
+        for part in self.parts:
+            lines = part.lines().split(b"\n")
+            for at, line in zip(part.index.tolist(), lines, strict=False):
+                out[at] = line
+        for at in self.faults:
+            out[at] = None
+        return out
+
+    def ndjson(self) -> bytes:
+        """The documents of all good records, one a line, in the order of the file."""
+        if not self.faults and self._in_order():
+            return b"".join(part.lines() for part in self.parts)
+        return b"".join(line + b"\n" for line in self.json() if line is not None)
+
+    def _in_order(self) -> bool:
+        index = [part.index for part in self.parts]
+        return not index or bool((np.diff(np.concatenate(index)) == 1).all())
+
+    def documents(self) -> list[dict[str, Any] | None]:
+        """A dict for each record in the order of the file; None for a reject."""
+        out: list[dict[str, Any] | None] = [None] * len(self.chunk)
+        for part in self.parts:
+            for at, document in zip(part.index.tolist(), part.documents(), strict=True):
+                out[at] = document
+        for at in self.faults:
+            out[at] = None
+        return out
+
+    def kinds(self) -> list[str | None]:
+        """The name of each record's type; None where none was chosen."""
+        out: list[str | None] = [None] * len(self.chunk)
+        for part in self.parts:
+            for at in part.index.tolist():
+                out[at] = part.kind.name
+        return out
+
+    def rejects(self) -> Iterator[Reject]:
+        """The bad records in the order of the file."""
+        kinds = self.kinds() if self.faults else []
+        chunk = self.chunk
+        for at in sorted(self.faults):
+            offset = chunk.offset + int(chunk.starts[at])
+            faults = tuple(self.faults[at])
+            yield Reject(chunk.number + at, offset, chunk.raw(at), kinds[at], faults)
+
+
+class Decoder:
+    """Decodes chunks by the declared record types.
+
+    `padded` says that records may end early and stand for more blanks, as in text files with
+    trimmed lines. Raises ValueError where types, policies and selectors do not suit each other.
+    """
+
+    def __init__(
+        self, types: Sequence[RecordType], encoding: Encoding, *, padded: bool = False
+    ) -> None:
+        self.types = tuple(types)
+        self.encoding = encoding
+        self._padded = padded
+        self._blank = sign_table(encoding.zoned_signs).space
+        self._plans: dict[tuple[int, tuple[int, ...]], Plan] = {}
+        self._matches = [matches_of(each, encoding) for each in self.types]
+        for number, kind in enumerate(self.types):
+            self._plan(number, _fewest(kind))
+
+    def decode(self, chunk: Chunk) -> Decoded:
+        """Everything that the chunk says. Never raises for what the bytes say."""
+        found = Decoded(chunk)
+        for number, index in self._by_type(chunk, found.faults):
+            record = self.types[number].record
+            rows = chunk.rows(index, record.maximum_length, self._blank)
+            self._resolve(number, index, rows, (), found)
+        return found
+
+    def _by_type(self, chunk: Chunk, faults: Found) -> Iterator[tuple[int, Index]]:
+        everything = np.arange(len(chunk))
+        if len(self.types) == 1 and not self._matches[0]:
+            if len(chunk):
+                yield 0, everything
+            return
+        left = np.ones(len(chunk), bool)
+        width = max((each.end for matches in self._matches for each in matches), default=0)
+        heads = chunk.rows(everything, width, self._blank)
+        for number, matches in enumerate(self._matches):
+            here = left.copy()
+            for match in matches:
+                here &= match.holds(heads)
+                here &= self._padded | (chunk.lengths >= match.end)
+            left &= ~here
+            if here.any():
+                yield number, np.flatnonzero(here)
+        for at in np.flatnonzero(left).tolist():
+            raw = heads[at].tobytes()
+            faults[at] = [FieldFault("(record)", Code.NO_RECORD_TYPE, 0, raw)]
+
+    def _resolve(
+        self, number: int, index: Index, rows: Rows, counts: tuple[int, ...], found: Decoded
+    ) -> None:
+        """Split by one counter after the other until the places are known, and read."""
+        try:
+            wanted = None if (number, counts) in self._plans else self._place(number, counts)
+        except CountOutOfBounds as error:
+            for at in index.tolist():
+                fault = FieldFault(error.counter[-1], Code.COUNTER_OUT_OF_RANGE, detail=str(error))
+                found.faults[at] = [fault]
+            return
+        if wanted is None:
+            self._read(self._plans[number, counts], index, rows, found)
+            return
+        values, good = self._count(wanted, index, rows, found)
+        for count in np.unique(values[good]).tolist():
+            here = np.flatnonzero(good & (values == count))
+            self._resolve(number, index[here], rows[here], (*counts, count), found)
+
+    def _place(self, number: int, counts: tuple[int, ...]) -> Wanted | None:
+        kind = self.types[number]
+        area = place(kind.record, counts)
+        if isinstance(area, Wanted):
+            return area
+        self._plans[number, counts] = Plan(kind, self.encoding, area)
+        return None
+
+    def _plan(self, number: int, counts: tuple[int, ...]) -> Plan:
+        self._place(number, counts)
+        return self._plans[number, counts]
+
+    def _count(
+        self, wanted: Wanted, index: Index, rows: Rows, found: Decoded
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """A counter of all rows, and where it can be used."""
+        assert wanted.item.kind is not None  # noqa: S101  (a counter is elementary)
+        column = codec(wanted.item.kind, self.encoding).decode(rows, wanted.offset)
+        assert isinstance(column, Numbers)  # noqa: S101  (the parser demands an integer)
+        bad = np.zeros(len(rows), np.uint8) if column.codes is None else column.codes.copy()
+        outside = (column.data < wanted.minimum) | (column.data > wanted.maximum)
+        end = wanted.offset + wanted.item.length
+        short = found.chunk.lengths[index] < end
+        if not self._padded:
+            bad[short] = Code.RECORD_LENGTH
+        bad[(bad == 0) & outside] = Code.COUNTER_OUT_OF_RANGE
+        for row in np.flatnonzero(bad).tolist():
+            raw = rows[row, wanted.offset : end].tobytes()
+            code = Code(bad[row])
+            detail = f"{wanted.table.name} occurs {wanted.minimum} to {wanted.maximum} times"
+            fault = FieldFault(
+                ".".join(wanted.item.path[1:]), code, wanted.offset, raw,
+                detail if code is Code.COUNTER_OUT_OF_RANGE else "",
+            )  # fmt: skip
+            found.faults[int(index[row])] = [fault]
+        return column.data, bad == 0
+
+    def _read(self, plan: Plan, index: Index, rows: Rows, found: Decoded) -> None:
+        lengths = found.chunk.lengths[index]
+        wrong = lengths > plan.length if self._padded else lengths != plan.length
+        if wrong.any():
+            for at in np.flatnonzero(wrong).tolist():
+                detail = f"{int(lengths[at])} bytes, and the layout has {plan.length}"
+                fault = FieldFault("(record)", Code.RECORD_LENGTH, 0, b"", detail)
+                found.faults[int(index[at])] = [fault]
+            index, rows = index[~wrong], rows[~wrong]
+        for start in range(0, len(index), BLOCK):
+            part = index[start : start + BLOCK]
+            scope = Scope(rows[start : start + BLOCK, : plan.length])
+            values = plan.node.read(scope)
+            found.parts.append(Part(plan.kind, plan, part, values))
+            for row, faults in scope.faults.items():
+                found.faults[int(part[row])] = faults
+
+
+def _fewest(kind: RecordType) -> tuple[int, ...]:
+    """The smallest counts, for a plan that shows early whether everything fits together."""
+    counts: tuple[int, ...] = ()
+    while isinstance(wanted := place(kind.record, counts), Wanted):
+        counts = (*counts, wanted.minimum)
+    return counts

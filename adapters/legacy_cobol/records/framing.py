@@ -1,0 +1,123 @@
+"""How records follow each other in a file: declared, never guessed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.legacy_cobol.copybook.kinds import ByteOrder
+
+
+class FramingError(ValueError):
+    """The file does not divide into records as declared. `offset` is the byte where it shows."""
+
+    def __init__(self, offset: int, problem: str, remedy: str) -> None:
+        super().__init__(f"byte {offset}: {problem}. {remedy}.")
+        self.offset = offset
+        self.problem = problem
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """RECFM F: records of one length, nothing between them."""
+
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class FixedBlocked:
+    """Records of one length in blocks of `block` bytes; what is left of a block is padding.
+
+    RECFM FB as transfers deliver it has no padding: that is Fixed.
+    """
+
+    length: int
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prefixed:
+    """A descriptor before each record. The defaults are IBM's RDW (RECFM V).
+
+    `size` bytes at `at` of the `header` say a length; the rest of the header is zero. That length
+    counts the header itself or not; `adjustment` is added to it.
+    """
+
+    header: int = 4
+    at: int = 0
+    size: int = 2
+    order: ByteOrder = ByteOrder.BIG
+    counts_header: bool = True
+    adjustment: int = 0
+
+    def length(self, descriptor: bytes) -> int:
+        """Bytes of the record behind the descriptor; negative where it says nonsense."""
+        said = int.from_bytes(descriptor[self.at : self.at + self.size], self.order.value)
+        return said - self.header * self.counts_header + self.adjustment
+
+    def descriptor(self, length: int) -> bytes:
+        """The descriptor of a record. Raises OverflowError where it is too long."""
+        said = length + self.header * self.counts_header - self.adjustment
+        number = said.to_bytes(self.size, self.order.value)
+        return bytes(self.at) + number + bytes(self.header - self.at - self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """RECFM VB with its BDWs: blocks of records that have descriptors of their own.
+
+    A BDW counts its own four bytes; with its first bit set it is a length of 31 bits. `block` is
+    the largest block to write.
+    """
+
+    records: Prefixed = Prefixed()
+    order: ByteOrder = ByteOrder.BIG
+    block: int = 32_760
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """LINE SEQUENTIAL. `trimmed` lines stand for records with blanks behind.
+
+    `end` is 0A in ASCII files, 15 or 25 in EBCDIC ones; `carriage` allows 0D before it.
+    """
+
+    end: int = 0x0A
+    trimmed: bool = True
+    carriage: bool = True
+    blank: int = 0x20
+
+
+@dataclass(frozen=True, slots=True)
+class SelfDelimiting:
+    """Nothing between records: type and counters of each say where the next begins.
+
+    `measure` takes some bytes and an offset, and returns the length of the record there, or None
+    where the bytes end too early. It raises FramingError with an offset relative to the bytes.
+    """
+
+    measure: Callable[[bytes, int], int | None]
+
+
+Body = Fixed | FixedBlocked | Prefixed | Blocked | Lines | SelfDelimiting
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """A file: `head` bytes, records, `tail` bytes."""
+
+    body: Body
+    head: int = 0
+    tail: int = 0
+
+
+RDW = Prefixed()
+RDW_LITTLE = Prefixed(order=ByteOrder.LITTLE)
+RDW_REVERSED = Prefixed(order=ByteOrder.LITTLE, at=2)  # the whole word turned around
+
+# GnuCOBOL's runtime.cfg, COB_VARSEQ_FORMAT 0 to 3: the length is that of the data.
+GNUCOBOL = (
+    Prefixed(counts_header=False),
+    Prefixed(size=4, counts_header=False),
+    Prefixed(size=4, order=ByteOrder.LITTLE, counts_header=False),
+    Prefixed(header=2, counts_header=False),
+)

@@ -1,0 +1,197 @@
+"""Groups, and the choice between items that share their bytes by REDEFINES."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.legacy_cobol.fields.codes import Code
+from adapters.legacy_cobol.records.jsontext import Piece, lay_out
+from adapters.legacy_cobol.records.matching import Match
+from adapters.legacy_cobol.records.nodes import MISSING, Node
+from adapters.legacy_cobol.records.scope import Scope
+
+Pairs = list[tuple[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A selector, and how many tables further out its field stands."""
+
+    match: Match
+    levels: int
+
+    def holds(self, scope: Scope) -> NDArray[np.bool_]:
+        """For which rows of the scope."""
+        return scope.spread(self.match.holds(scope.outer(self.levels).rows), self.levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One meaning of shared bytes: its members, and the selectors that must all hold."""
+
+    tests: tuple[Test, ...]
+    members: "Members"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of its members."""
+        return frozenset(names_of(self.members))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Shared bytes: every row has the members of one alternative. It has no name of its own."""
+
+    label: str
+    offset: int
+    alternatives: tuple[Alternative, ...]
+
+    def read(self, scope: Scope) -> list[tuple[NDArray[np.intp], list[Any]]]:
+        """For each alternative the rows that chose it, and its values there."""
+        open_rows = np.ones(len(scope.rows), bool)
+        found = []
+        for each in self.alternatives:
+            here = open_rows.copy()
+            for test in each.tests:
+                here &= test.holds(scope)
+            open_rows &= ~here
+            chosen = np.flatnonzero(here)
+            inner = scope.subset(chosen)
+            found.append((chosen, [node.read(inner) for _, node in each.members]))
+        for row in np.flatnonzero(open_rows).tolist():
+            scope.note(row, self.label, Code.NO_VARIANT, self.offset)
+        return found
+
+    def pieces(self, values: list[Any], count: int) -> list[Piece]:
+        """The members of each row's alternative, without braces."""
+        texts = []
+        for each, (chosen, inner) in zip(self.alternatives, values, strict=True):
+            pieces = member_pieces(each.members, inner, len(chosen))
+            texts.append((chosen, lay_out(pieces, len(chosen))))
+        out = np.zeros((count, max(text.shape[1] for _, text in texts)), np.uint8)
+        for chosen, text in texts:
+            out[chosen, : text.shape[1]] = text
+        return [out]
+
+    def python(self, values: list[Any], count: int) -> list[Any]:
+        """The pairs of each row's alternative."""
+        out: list[Pairs] = [[] for _ in range(count)]
+        for each, (chosen, inner) in zip(self.alternatives, values, strict=True):
+            pairs = member_pairs(each.members, inner, len(chosen))
+            for row, pair in zip(chosen.tolist(), pairs, strict=True):
+                out[row] = list(pair)
+        return out
+
+    def write(self, values: Sequence[Any], scope: Scope) -> None:
+        """Write the alternative whose names each document has."""
+        taken = np.zeros(len(values), np.intp) - 1
+        for row, document in enumerate(values):
+            present = [
+                at for at, each in enumerate(self.alternatives) if each.names & document.keys()
+            ]
+            if len(present) == 1:
+                taken[row] = present[0]
+            elif present or scope.kept is None or not scope.kept[row]:
+                code = Code.UNKNOWN_FIELD if present else Code.MISSING
+                detail = "of the items that share these bytes exactly one is wanted"
+                scope.note(row, self.label, code, self.offset, detail=detail)
+        for at, each in enumerate(self.alternatives):
+            chosen = np.flatnonzero(taken == at)
+            inner = scope.subset(chosen)
+            documents = [values[row] for row in chosen.tolist()]
+            for name, node in each.members:
+                node.write(_given(name, documents), inner)
+            inner.write_back()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group item: named members in order. A Choice among them brings its own name."""
+
+    label: str
+    offset: int
+    members: "Members"
+
+    def read(self, scope: Scope) -> list[Any]:
+        """The values of each member."""
+        return [node.read(scope) for _, node in self.members]
+
+    def pieces(self, values: list[Any], count: int) -> list[Piece]:
+        """An object."""
+        return [b"{", *member_pieces(self.members, values, count), b"}"]
+
+    def python(self, values: list[Any], count: int) -> list[Any]:
+        """A dict for each row."""
+        return list(map(dict, member_pairs(self.members, values, count)))
+
+    def write(self, values: Sequence[Any], scope: Scope) -> None:
+        """Write the members of each row's mapping."""
+        for row, value in enumerate(values):
+            if not isinstance(value, Mapping) and value is not MISSING:
+                scope.note(row, self.label, Code.WRONG_TYPE, self.offset, detail="no object")
+        given = [each if isinstance(each, Mapping) else {} for each in values]
+        self._refuse_unknown(given, scope)
+        for name, node in self.members:
+            node.write(_given(name, given), scope)
+
+    def _refuse_unknown(self, given: Sequence[Mapping[str, Any]], scope: Scope) -> None:
+        known = set(names_of(self.members))
+        for row, document in enumerate(given):
+            for name in document.keys() - known:
+                scope.note(row, f"{self.label}.{name}".strip("."), Code.UNKNOWN_FIELD, self.offset)
+
+
+Members = tuple[tuple[str, Node], ...]  # a Choice has no name: ""
+
+
+def names_of(members: Members) -> Iterable[str]:
+    """All names that documents may have here."""
+    for name, node in members:
+        if isinstance(node, Choice):
+            for each in node.alternatives:
+                yield from each.names
+        else:
+            yield name
+
+
+def member_pieces(members: Members, values: list[Any], count: int) -> list[Piece]:
+    """The members of an object, commas between them."""
+    found: list[Piece] = []
+    for (name, node), value in zip(members, values, strict=True):
+        if found:
+            found.append(b",")
+        if name:
+            found.append(msgspec.json.encode(name) + b":")
+        found += node.pieces(value, count)
+    return found
+
+
+def member_pairs(
+    members: Members, values: list[Any], count: int
+) -> list[Iterable[tuple[str, Any]]]:
+    """The (name, value) pairs of each row."""
+    plain = [at for at, (name, _) in enumerate(members) if name]
+    names = [members[at][0] for at in plain]
+    columns = [members[at][1].python(values[at], count) for at in plain]
+    if len(plain) == len(members):
+        rows = zip(*columns, strict=True) if columns else iter([()] * count)
+        return [zip(names, row, strict=True) for row in rows]
+    out: list[Iterable[tuple[str, Any]]] = []
+    choices = [
+        members[at][1].python(values[at], count) for at in range(len(members)) if at not in plain
+    ]
+    for row in range(count):
+        pairs: Pairs = [(name, column[row]) for name, column in zip(names, columns, strict=True)]
+        for each in choices:
+            pairs += each[row]
+        out.append(pairs)
+    return out
+
+
+def _given(name: str, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """What a member gets of each document: a Choice gets all of it."""
+    return [each.get(name, MISSING) for each in documents] if name else list(documents)

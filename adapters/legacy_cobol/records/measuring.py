@@ -1,0 +1,106 @@
+"""How long a record is that has no descriptor: its type, then one counter after the other."""
+
+import numpy as np
+
+from adapters.legacy_cobol.copybook.kinds import Encoding
+from adapters.legacy_cobol.copybook.placement import CountOutOfBounds, Wanted, place
+from adapters.legacy_cobol.fields.codec import Codec, codec
+from adapters.legacy_cobol.fields.columns import Numbers
+from adapters.legacy_cobol.records.framing import FramingError
+from adapters.legacy_cobol.records.matching import Match, matches_of
+from adapters.legacy_cobol.records.types import RecordType
+
+_REMEMBERED = 100_000
+_REMEDY = "Correct the record; where the next one begins is not known"
+
+
+class Measure:
+    """For `framing.SelfDelimiting`. Remembers every selector and counter that it has seen."""
+
+    def __init__(self, types: tuple[RecordType, ...], encoding: Encoding) -> None:
+        self._types = types
+        self._encoding = encoding
+        self._matches: list[list[Match]] = [matches_of(each, encoding) for each in types]
+        spans = {(each.offset, each.end) for found in self._matches for each in found}
+        self._spans = sorted(spans)
+        self._width = max((end for _, end in spans), default=0)
+        self._chosen: dict[tuple[bytes, ...], int] = {}
+        self._counted: dict[tuple[int, tuple[int, ...], bytes], int] = {}
+        self._places: dict[tuple[int, tuple[int, ...]], Wanted | int] = {}
+        self._codecs: dict[tuple[str, ...], Codec] = {}
+
+    def __call__(self, data: bytes, at: int) -> int | None:
+        """Bytes of the record at `at`; None where the bytes end too early. Raises FramingError."""
+        number = self._choose(data, at)
+        counts: tuple[int, ...] = ()
+        while number is not None:
+            where = self._place(number, counts, at)
+            if isinstance(where, int):
+                return where
+            raw = data[at + where.offset : at + where.offset + where.item.length]
+            if len(raw) < where.item.length:
+                return None
+            counts = (*counts, self._count(number, counts, where, raw, at))
+        return None
+
+    def _choose(self, data: bytes, at: int) -> int | None:
+        """The type; None where the bytes end before the selecting fields do."""
+        key = tuple([data[at + start : at + end] for start, end in self._spans])
+        found = self._chosen.get(key)
+        if found is not None:
+            return found
+        head = data[at : at + self._width]
+        row = np.frombuffer(head.ljust(self._width, b"\x00"), np.uint8)[None]
+        for number, matches in enumerate(self._matches):
+            if all(each.end <= len(head) and each.holds(row)[0] for each in matches):
+                if len(self._chosen) > _REMEMBERED:
+                    self._chosen.clear()
+                self._chosen[key] = number
+                return number
+        if len(head) < self._width:
+            return None
+        raise FramingError(at, f"no record type fits (hex {head[:32].hex()})", _REMEDY)
+
+    def _place(self, number: int, counts: tuple[int, ...], at: int) -> Wanted | int:
+        key = (number, counts)
+        found = self._places.get(key)
+        if found is None:
+            try:
+                area = place(self._types[number].record, counts)
+            except CountOutOfBounds as error:
+                raise FramingError(at, str(error), _REMEDY) from None
+            found = area if isinstance(area, Wanted) else area.end
+            if len(self._places) > _REMEMBERED:
+                self._places.clear()
+            self._places[key] = found
+        return found
+
+    def _count(
+        self, number: int, counts: tuple[int, ...], wanted: Wanted, raw: bytes, at: int
+    ) -> int:
+        key = (number, counts, raw)
+        found = self._counted.get(key)
+        if found is None:
+            found = self._read(wanted, raw, at)
+            if len(self._counted) > _REMEMBERED:
+                self._counted.clear()
+            self._counted[key] = found
+        return found
+
+    def _read(self, wanted: Wanted, raw: bytes, at: int) -> int:
+        item = wanted.item
+        assert item.kind is not None  # noqa: S101  (a counter is elementary)
+        worker = self._codecs.setdefault(item.path, codec(item.kind, self._encoding))
+        column = worker.decode(np.frombuffer(raw, np.uint8)[None], 0)
+        assert isinstance(column, Numbers)  # noqa: S101
+        value = int(column.data[0])
+        good = column.codes is None or not column.codes[0]
+        if good and wanted.minimum <= value <= wanted.maximum:
+            return value
+        said = f"is {value}" if good else "is no number"
+        raise FramingError(
+            at + wanted.offset,
+            f"{item.name} {said} (hex {raw.hex()}), and {wanted.table.name} occurs "
+            f"{wanted.minimum} to {wanted.maximum} times",
+            _REMEDY,
+        )

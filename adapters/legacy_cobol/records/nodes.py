@@ -1,0 +1,175 @@
+"""The parts of a record whose places are known: read, show and write them for many rows at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from adapters.legacy_cobol.fields.codec import Codec
+from adapters.legacy_cobol.fields.codes import Code, mark
+from adapters.legacy_cobol.fields.columns import Column, same
+from adapters.legacy_cobol.records.jsontext import Piece, lay_out, pieces_of
+from adapters.legacy_cobol.records.scope import Scope
+
+
+class Missing:
+    """Stands for a value that a document does not give."""
+
+
+MISSING: Final = Missing()
+
+
+class Node(Protocol):
+    """One part. What `read` returns is only understood by the node itself."""
+
+    def read(self, scope: Scope) -> Any:
+        """The values of all rows; faults go to the scope."""
+        ...
+
+    def pieces(self, values: Any, count: int) -> list[Piece]:
+        """Them as JSON text."""
+        ...
+
+    def python(self, values: Any, count: int) -> list[Any]:
+        """Them as Python values, one for each row."""
+        ...
+
+    def write(self, values: Sequence[Any], scope: Scope) -> None:
+        """Python values into the rows; faults go to the scope."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An elementary item."""
+
+    label: str
+    offset: int
+    codec: Codec
+
+    def read(self, scope: Scope) -> Column:
+        """Its column."""
+        column = self.codec.decode(scope.rows, self.offset)
+        scope.report(self.label, column.codes, self.offset, self.codec.length)
+        return column
+
+    def pieces(self, values: Column, count: int) -> list[Piece]:
+        """JSON of its column."""
+        return pieces_of(values)
+
+    def python(self, values: Column, count: int) -> list[Any]:
+        """Python values of its column."""
+        return values.python()
+
+    def write(self, values: Sequence[Any], scope: Scope) -> None:
+        """Write them; bytes that mean the same already stay as they are."""
+        missing = np.array([each is MISSING for each in values], bool)
+        given = [None if each is MISSING else each for each in values]
+        column = self.codec.column(given)
+        if missing.any() and column.nulls is not None:
+            column.nulls = column.nulls & ~missing
+        fresh = np.zeros((len(values), self.codec.length), np.uint8)
+        codes = self.codec.encode(column, fresh, 0)
+        keep = np.zeros(len(values), bool)
+        if scope.kept is not None and scope.kept.any():
+            keep = scope.kept & (missing | same(self.codec.decode(scope.rows, self.offset), column))
+        codes = mark(codes, missing & ~keep, Code.MISSING)
+        if codes is not None:
+            self._refuse(codes, given, scope)
+            keep |= codes != 0
+        scope.rows[~keep, self.offset : self.offset + self.codec.length] = fresh[~keep]
+
+    def _refuse(self, codes: Any, given: Sequence[Any], scope: Scope) -> None:
+        for row in np.flatnonzero(codes).tolist():
+            code = Code(codes[row])
+            detail = "" if code is Code.MISSING else repr(given[row])[:60]
+            scope.note(row, self.label, code, self.offset, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """OCCURS with elements of one length."""
+
+    label: str
+    offset: int
+    count: int
+    stride: int
+    element: Node
+
+    def read(self, scope: Scope) -> Any:
+        """The values of all elements of all rows, row by row."""
+        if not self.count:
+            return None
+        return self.element.read(scope.elements(self.offset, self.count, self.stride))
+
+    def pieces(self, values: Any, count: int) -> list[Piece]:
+        """An array."""
+        if not self.count:
+            return [b"[]"]
+        total = count * self.count
+        each = lay_out([*self.element.pieces(values, total), b","], total)
+        text = each.reshape(count, -1)
+        return [b"[", text[:, :-1], b"]"]
+
+    def python(self, values: Any, count: int) -> list[Any]:
+        """A list for each row."""
+        if not self.count:
+            return [[] for _ in range(count)]
+        flat = self.element.python(values, count * self.count)
+        return [flat[at : at + self.count] for at in range(0, len(flat), self.count)]
+
+    def write(self, values: Sequence[Any], scope: Scope) -> None:
+        """Write the elements of each row's list."""
+        flat: list[Any] = []
+        for row, value in enumerate(values):
+            flat += self._elements(value, row, scope)
+        if self.count:
+            inner = scope.elements(self.offset, self.count, self.stride)
+            self.element.write(flat, inner)
+            inner.write_back()
+
+    def _elements(self, value: Any, row: int, scope: Scope) -> Sequence[Any]:
+        if value is not MISSING and isinstance(value, list | tuple) and len(value) == self.count:
+            return value
+        if value is not MISSING:
+            wrong = not isinstance(value, list | tuple)
+            code = Code.WRONG_TYPE if wrong else Code.COUNT_MISMATCH
+            detail = "no list" if wrong else f"{len(value)} elements, not {self.count}"
+            scope.note(row, self.label, code, self.offset, detail=detail)
+        return [MISSING] * self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Uneven:
+    """OCCURS whose elements differ in length in one record: each is a part of its own."""
+
+    label: str
+    offset: int
+    parts: tuple[Node, ...]
+
+    def read(self, scope: Scope) -> list[Any]:
+        """The values of each element."""
+        return [node.read(scope) for node in self.parts]
+
+    def pieces(self, values: list[Any], count: int) -> list[Piece]:
+        """An array."""
+        found: list[Piece] = []
+        for node, value in zip(self.parts, values, strict=True):
+            found += [*node.pieces(value, count), b","]
+        return [b"[", *found[:-1], b"]"]
+
+    def python(self, values: list[Any], count: int) -> list[Any]:
+        """A list for each row."""
+        columns = [node.python(each, count) for node, each in zip(self.parts, values, strict=True)]
+        return [list(each) for each in zip(*columns, strict=True)]
+
+    def write(self, values: Sequence[Any], scope: Scope) -> None:
+        """Write the elements of each row's list."""
+        good = [isinstance(each, list | tuple) and len(each) == len(self.parts) for each in values]
+        for row, fine in enumerate(good):
+            if not fine and values[row] is not MISSING:
+                scope.note(row, self.label, Code.COUNT_MISMATCH, self.offset)
+        for at, node in enumerate(self.parts):
+            pairs = zip(values, good, strict=True)
+            node.write([each[at] if fine else MISSING for each, fine in pairs], scope)

@@ -1,0 +1,98 @@
+"""Files of any size in flat memory: chunk by chunk, from any record on."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from adapters.legacy_cobol.records.chunks import Chunk
+from adapters.legacy_cobol.records.framing import Framing, FramingError
+from adapters.legacy_cobol.records.splitting import Split, splitter
+
+CHUNK = 4 << 20  # bytes read at once
+LONGEST = 64 << 20  # bytes that may be read without finding one record
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where to go on: `skip` records behind record `number`, which begins a chunk at `offset`."""
+
+    number: int
+    offset: int
+    skip: int = 0
+
+    @staticmethod
+    def behind(chunk: Chunk, records: int) -> "Position":
+        """Behind that many records of a chunk."""
+        first = chunk.number - chunk.skipped
+        return Position(first, chunk.offset, chunk.skipped + records)
+
+
+def chunks(
+    file: BinaryIO, framing: Framing, start: Position | None = None, size: int = CHUNK
+) -> Iterator[Chunk]:
+    """The records of a seekable file in order. Raises FramingError where it does not divide.
+
+    What was given out before such an error was framed well.
+    """
+    split = splitter(framing.body)
+    end = _end(file, framing)
+    number, offset, skip = _start(framing, start)
+    rest = b""
+    while offset + len(rest) < end:
+        file.seek(offset + len(rest))
+        data = rest + file.read(min(size, end - offset - len(rest)))
+        final = offset + len(data) >= end
+        if len(data) == len(rest):
+            raise FramingError(offset, "the file became shorter while it was read", "Send it again")
+        try:
+            found = split(data, final)
+        except FramingError as error:
+            raise FramingError(error.offset + offset, error.problem, error.remedy) from None
+        if not len(found.starts) and not found.used and len(data) > LONGEST:
+            raise FramingError(
+                offset, f"no record ends within {LONGEST} bytes", "Check the framing"
+            )
+        if skip < len(found.starts):
+            yield _chunk(data, found, number, offset, skip)
+        skip = max(0, skip - len(found.starts))
+        number += len(found.starts)
+        offset += found.used
+        rest = data[found.used :]
+
+
+def _start(framing: Framing, start: Position | None) -> tuple[int, int, int]:
+    if start is None:
+        return 1, framing.head, 0
+    return start.number, start.offset, start.skip
+
+
+def _end(file: BinaryIO, framing: Framing) -> int:
+    size = file.seek(0, os.SEEK_END)
+    if size < framing.head + framing.tail:
+        raise FramingError(
+            0,
+            f"the file has {size} bytes, fewer than header and trailer ({framing.head} + "
+            f"{framing.tail})",
+            "The file is cut off, or the layout declares too much",
+        )
+    return size - framing.tail
+
+
+def _chunk(data: bytes, found: Split, number: int, offset: int, skip: int) -> Chunk:
+    return Chunk(
+        np.frombuffer(data, np.uint8), found.starts[skip:], found.lengths[skip:],
+        number + skip, offset, found.step, skip,
+    )  # fmt: skip
+
+
+def chunk_of(data: bytes, framing: Framing) -> Chunk:
+    """All records of some bytes as one chunk. Raises FramingError."""
+    body = data[framing.head : len(data) - framing.tail]
+    try:
+        found = splitter(framing.body)(body, True)
+    except FramingError as error:
+        raise FramingError(error.offset + framing.head, error.problem, error.remedy) from None
+    return _chunk(body, found, 1, framing.head, 0)

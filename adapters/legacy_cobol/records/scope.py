@@ -1,0 +1,105 @@
+"""Where a row of a matrix came from: which record, which occurrences, at which byte.
+
+The elements of a table become rows of their own, so that a thousand records with ten elements are
+one column of ten thousand values. A scope remembers the way back.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.legacy_cobol.fields.codes import Code, Codes, FieldFault
+from adapters.legacy_cobol.fields.columns import Mask, Rows
+
+Found = dict[int, list[FieldFault]]  # faults by row of the outermost scope
+
+
+@dataclass(slots=True)
+class Scope:
+    """Rows in which nodes find their fields.
+
+    Elements of a table have `count`, `base` (the offset of the first one in the parent's rows)
+    and `stride`; the rows that chose one variant have `chosen`, their numbers in the parent's.
+    """
+
+    rows: Rows
+    faults: Found = field(default_factory=dict)
+    parent: "Scope | None" = None
+    count: int = 1
+    base: int = 0
+    stride: int = 0
+    chosen: NDArray[np.intp] | None = None
+    kept: Mask | None = None  # writing: rows that hold older bytes to be kept where possible
+
+    def elements(self, offset: int, count: int, stride: int) -> "Scope":
+        """Each element of a table as a row."""
+        region = self.rows[:, offset : offset + count * stride]
+        rows = region.reshape(len(self.rows) * count, stride)
+        kept = None if self.kept is None else np.repeat(self.kept, count)
+        return Scope(rows, self.faults, self, count, offset, stride, None, kept)
+
+    def subset(self, chosen: NDArray[np.intp]) -> "Scope":
+        """Only these rows."""
+        kept = None if self.kept is None else self.kept[chosen]
+        return Scope(self.rows[chosen], self.faults, self, chosen=chosen, kept=kept)
+
+    def write_back(self) -> None:
+        """Put the rows where they came from."""
+        parent = self.parent
+        if parent is None:
+            return
+        if self.chosen is not None:
+            parent.rows[self.chosen] = self.rows
+            return
+        end = self.base + self.count * self.stride
+        parent.rows[:, self.base : end] = self.rows.reshape(len(parent.rows), -1)
+
+    def outer(self, levels: int) -> "Scope":
+        """The scope that many tables further out."""
+        scope = self
+        while levels or scope.chosen is not None:
+            if scope.parent is None:
+                break
+            levels -= scope.chosen is None
+            scope = scope.parent
+        return scope
+
+    def spread(self, mask: Mask, levels: int) -> Mask:
+        """A mask over the rows of `outer(levels)` as one over the rows here."""
+        target = self.outer(levels)
+        way: list[Scope] = []
+        scope = self
+        while scope is not target and scope.parent is not None:
+            way.append(scope)
+            scope = scope.parent
+        for each in reversed(way):
+            mask = np.repeat(mask, each.count) if each.chosen is None else mask[each.chosen]
+        return mask
+
+    def locate(self, row: int) -> tuple[int, tuple[int, ...], int]:
+        """The record, the subscripts from 1 on, and the offset of the row in the record."""
+        if self.parent is None:
+            return row, (), 0
+        if self.chosen is not None:
+            return self.parent.locate(int(self.chosen[row]))
+        record, subscripts, base = self.parent.locate(row // self.count)
+        at = row % self.count
+        return record, (*subscripts, at + 1), base + self.base + at * self.stride
+
+    def report(self, name: str, codes: Codes | None, offset: int, length: int) -> None:
+        """Note every code as a fault of the field of that name."""
+        if codes is None:
+            return
+        for row in np.flatnonzero(codes).tolist():
+            raw = self.rows[row, offset : offset + length].tobytes()
+            self.note(row, name, Code(codes[row]), offset, raw)
+
+    def note(
+        self, row: int, name: str, code: Code, offset: int, raw: bytes = b"", detail: str = ""
+    ) -> None:
+        """Note one fault."""
+        record, subscripts, base = self.locate(row)
+        label = f"{name}({','.join(map(str, subscripts))})" if subscripts else name
+        fault = FieldFault(label, code, base + offset, raw, detail)
+        self.faults.setdefault(record, []).append(fault)

@@ -1,0 +1,238 @@
+"""Where the records of a buffer are, for each framing.
+
+A splitter takes the bytes that are there and says which complete records they hold and how many
+bytes those take. The rest comes again with more bytes behind; when `final`, nothing more comes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from struct import Struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.legacy_cobol.copybook.kinds import ByteOrder
+from adapters.legacy_cobol.records.explaining import explain_rest
+from adapters.legacy_cobol.records.framing import (
+    Blocked,
+    Body,
+    Fixed,
+    FixedBlocked,
+    FramingError,
+    Lines,
+    Prefixed,
+    SelfDelimiting,
+)
+
+_RUN = 8  # equal descriptors in a row before the rest of the run is looked for at once
+_EXTENDED = 1 << 31
+_USUAL = {(4, 0, 2): "HH", (4, 2, 2): "HH", (4, 0, 4): "I", (2, 0, 2): "H"}  # for struct
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Records in a buffer, and how many bytes they take with all that belongs to them."""
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    used: int
+    step: int | None = None
+
+
+Splitter = Callable[[bytes, bool], Split]
+
+
+def splitter(body: Body) -> Splitter:
+    """The splitter of a framing. FramingErrors count from the start of the buffer."""
+    match body:
+        case Fixed():
+            return lambda data, final: _fixed(body.length, data, final)
+        case FixedBlocked():
+            return lambda data, final: _fixed_blocked(body, data, final)
+        case Prefixed():
+            return lambda data, final: _prefixed(body, data, final)
+        case Blocked():
+            return lambda data, final: _blocked(body, data, final)
+        case Lines():
+            return lambda data, final: _lines(body, data, final)
+        case SelfDelimiting():
+            return lambda data, final: _measured(body, data, final)
+
+
+def _fixed(length: int, data: bytes, final: bool) -> Split:
+    count, rest = divmod(len(data), length)
+    if final and rest:
+        raise explain_rest(length, data, count * length)
+    starts = np.arange(count, dtype=np.int64) * length
+    return Split(starts, np.full(count, length, np.int64), count * length, length)
+
+
+def _fixed_blocked(body: FixedBlocked, data: bytes, final: bool) -> Split:
+    each, per_block = body.length, body.block // body.length
+    blocks, rest = divmod(len(data), body.block)
+    inside = np.arange(per_block, dtype=np.int64) * each
+    starts = (np.arange(blocks, dtype=np.int64)[:, None] * body.block + inside).reshape(-1)
+    used = blocks * body.block
+    if final and rest:
+        if rest % each or rest // each > per_block:
+            raise explain_rest(each, data, used)
+        starts = np.concatenate((starts, used + np.arange(rest // each, dtype=np.int64) * each))
+        used += rest
+    return Split(starts, np.full(len(starts), each, np.int64), used)
+
+
+def _prefixed(body: Prefixed, data: bytes, final: bool, base: int = 0, end: int = -1) -> Split:
+    end = len(data) if end < 0 else end
+    starts: list[NDArray[np.int64]] = []
+    lengths: list[NDArray[np.int64]] = []
+    few_starts: list[int] = []
+    few_lengths: list[int] = []
+    read = _length_reader(body)
+    at, last, equal = base, -1, 0
+    while at + body.header <= end:
+        length = read(data, at)
+        if at + body.header + length > end:
+            break
+        few_starts.append(at + body.header)
+        few_lengths.append(length)
+        at += body.header + length
+        equal = equal + 1 if length == last else 0
+        last = length
+        if equal >= _RUN:
+            run = _run(body, data, at, end, length)
+            step = body.header + length
+            starts += [np.array(few_starts, np.int64), at + body.header + np.arange(run) * step]
+            lengths += [np.array(few_lengths, np.int64), np.full(run, length, np.int64)]
+            few_starts, few_lengths, equal = [], [], 0
+            at += run * step
+    if final and at != end:
+        raise _cut_off(body, data, at, end)
+    starts.append(np.array(few_starts, np.int64))
+    lengths.append(np.array(few_lengths, np.int64))
+    return Split(np.concatenate(starts), np.concatenate(lengths), at)
+
+
+def _length_reader(body: Prefixed) -> Callable[[bytes, int], int]:
+    """The length at a descriptor; for usual descriptors in one step. Raises FramingError."""
+    parts = _USUAL.get((body.header, body.at, body.size))
+    if parts is None:
+        return lambda data, at: _said(body, data, at)
+    unpack = Struct((">" if body.order is ByteOrder.BIG else "<") + parts).unpack_from
+    which = body.at // 2
+    added = body.adjustment - body.header * body.counts_header
+
+    def read(data: bytes, at: int) -> int:
+        said = unpack(data, at)
+        length: int = said[which] + added
+        if length < 0 or (len(said) > 1 and said[1 - which]):
+            return _said(body, data, at)
+        return length
+
+    return read
+
+
+def _said(body: Prefixed, data: bytes, at: int) -> int:
+    descriptor = data[at : at + body.header]
+    length = body.length(descriptor)
+    if length < 0:
+        raise FramingError(
+            at,
+            f"the record descriptor {descriptor.hex()} says a length below zero",
+            "Check whether descriptors count themselves, their byte order, and whether padding "
+            "or a block descriptor stands here",
+        )
+    if body.descriptor(length) != descriptor:
+        raise FramingError(
+            at,
+            f"the record descriptor {descriptor.hex()} has bits besides the length",
+            "Spanned records are not read; else the record before is longer than it says, or the "
+            "framing is another one",
+        )
+    return length
+
+
+def _run(body: Prefixed, data: bytes, at: int, end: int, length: int) -> int:
+    """How many records with this same descriptor follow, without a gap."""
+    step = body.header + length
+    most = (end - at) // step
+    if not most:
+        return 0
+    region = np.frombuffer(data, np.uint8, most * step, at).reshape(most, step)[:, : body.header]
+    same = (region == np.frombuffer(body.descriptor(length), np.uint8)).all(axis=1)
+    return most if same.all() else int(np.argmin(same))
+
+
+def _cut_off(body: Prefixed, data: bytes, at: int, end: int) -> FramingError:
+    left = end - at
+    if left < body.header:
+        problem = f"{left} bytes are left, too few for a record descriptor ({data[at:end].hex()})"
+    else:
+        length = body.length(data[at : at + body.header])
+        problem = f"the record is said to have {length} bytes, and {left - body.header} are left"
+    return FramingError(
+        at, problem, "The file is cut off, or has a trailer to declare, or is framed otherwise"
+    )
+
+
+def _blocked(body: Blocked, data: bytes, final: bool) -> Split:
+    found: list[Split] = []
+    at = 0
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], body.order.value)
+        size = size - _EXTENDED if size >= _EXTENDED else size >> 16
+        if size < 4:
+            raise FramingError(
+                at,
+                f"the block descriptor {data[at : at + 4].hex()} says fewer than its own 4 bytes",
+                "Check the byte order, and whether the file has block descriptors at all",
+            )
+        if at + size > len(data):
+            break
+        found.append(_prefixed(body.records, data, True, at + 4, at + size))
+        at += size
+    if final and at != len(data):
+        raise FramingError(
+            at,
+            f"the last block is cut off: {len(data) - at} bytes are left",
+            "Fetch the file again, or declare its trailer",
+        )
+    if not found:
+        return Split(np.zeros(0, np.int64), np.zeros(0, np.int64), at)
+    starts = np.concatenate([each.starts for each in found])
+    return Split(starts, np.concatenate([each.lengths for each in found]), at)
+
+
+def _lines(body: Lines, data: bytes, final: bool) -> Split:
+    buffer = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(buffer == body.end)
+    if final and len(data) and (not len(ends) or ends[-1] != len(data) - 1):
+        ends = np.append(ends, len(data))
+    starts = np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1] + 1))
+    lengths = ends - starts
+    if body.carriage and len(ends):
+        returned = (lengths > 0) & (buffer[np.maximum(ends - 1, 0)] == 0x0D)
+        lengths = lengths - returned
+    used = min(int(ends[-1]) + 1, len(data)) if len(ends) else 0
+    return Split(starts, lengths, used)
+
+
+def _measured(body: SelfDelimiting, data: bytes, final: bool) -> Split:
+    starts: list[int] = []
+    lengths: list[int] = []
+    at = 0
+    while at < len(data):
+        length = body.measure(data, at)
+        if length is None or at + length > len(data):
+            break
+        if length <= 0:
+            raise FramingError(at, "a record of no bytes", "Check the layout")
+        starts.append(at)
+        lengths.append(length)
+        at += length
+    if final and at != len(data):
+        raise FramingError(
+            at,
+            f"the last record is cut off: {len(data) - at} bytes are left",
+            "The file is cut off, a counter before is wrong, or a trailer is to be declared",
+        )
+    return Split(np.array(starts, np.int64), np.array(lengths, np.int64), at)
