@@ -4,6 +4,7 @@ It speaks the public HTTP API and nothing else; what arrives is read from Rabbit
 """
 
 from adapters.client.administration import Administration
+from adapters.client.contracts import Contracts
 from adapters.client.nusabus import Nusabus, OutcomeUnknown
 from adapters.client.problem import Problem
 from adapters.client.repeat import Repeat
@@ -11,6 +12,7 @@ from adapters.client.values import Receipt, Subscription, Violation
 
 __all__ = [
     "Administration",
+    "Contracts",
     "Nusabus",
     "OutcomeUnknown",
     "Problem",

@@ -120,9 +120,14 @@ class Nusabus:
 
     async def call(self, method: str, path: str, **request: Any) -> Any:
         """One call of the API, as any client of httpx would make it; the JSON of its answer."""
+        response = await self.request(method, path, **request)
+        return response.json() if response.content else None
+
+    async def request(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """One call of the API; its answer with headers and the bytes as they came."""
         response = await self._http.request(method, path, **request)
         if response.is_success or _is_batch(response):
-            return response.json() if response.content else None
+            return response
         raise Problem.answered(response)
 
     async def all(self, path: str, **query: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ class Problem(Exception):
     """The gateway refused, or could not do it; `detail` says what to do.
 
     `code` is the stable last part of `type`: `contract-violation`, `identifier-reused`, ...
-    `retry_after` is in seconds, where the gateway named a time.
+    `retry_after` is in seconds, where the gateway named a time; `document` is all that it said.
     """
 
     def __init__(
@@ -23,6 +23,7 @@ class Problem(Exception):
         detail: str = "",
         violations: Sequence[Violation] = (),
         retry_after: float | None = None,
+        document: Mapping[str, Any] | None = None,
     ) -> None:
         self.status = status
         self.type = type
@@ -31,6 +32,7 @@ class Problem(Exception):
         self.detail = detail
         self.violations = tuple(violations)
         self.retry_after = retry_after
+        self.document = document or {}
         places = "".join(f"\n  {each.pointer or '/'}: {each.message}" for each in violations)
         super().__init__(f"{status} {self.code}: {detail or title}{places}")
 
@@ -39,7 +41,7 @@ class Problem(Exception):
         """The problem in a document, of an answer or in a batch."""
         violations = [Violation.of(each) for each in body.get("violations", ())]
         type, detail = body.get("type", "about:blank"), body.get("detail", "")
-        return cls(body["status"], type, body["title"], detail, violations, retry_after)
+        return cls(body["status"], type, body["title"], detail, violations, retry_after, body)
 
     @classmethod
     def answered(cls, response: httpx.Response) -> "Problem":

@@ -45,3 +45,11 @@ fi
 
 say "Installing $(grep -c '^[a-z]' "$lock") packages ..."
 .venv/.uv/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python .venv/bin/python "$lock"
+
+# The nusabus command of this checkout, without building a package.
+cat > .venv/bin/nusabus <<'END'
+#!/bin/sh
+root=$(CDPATH= cd -- "$(dirname -- "$0")/../.." && pwd)
+PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} exec "$root/.venv/bin/python" -m adapters.cli "$@"
+END
+chmod +x .venv/bin/nusabus

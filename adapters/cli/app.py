@@ -1,0 +1,68 @@
+"""The command as a whole: its areas, and how it ends."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn, cast
+
+import httpx
+import typer
+from typer import rich_utils
+
+from adapters.cli import screen
+from adapters.cli.contracts import app as contracts
+from adapters.cli.exits import Exit, Failure
+from adapters.client import Problem
+
+app = typer.Typer(
+    name="nusabus",
+    help="Work with the national event bus.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog="Credentials: NUSABUS_URL, NUSABUS_CLIENT_ID, NUSABUS_CLIENT_SECRET, or a profile in "
+    "~/.config/nusabus/profiles.toml (mode 0600).",
+)
+app.add_typer(contracts, name="contracts")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version  # slow, and rarely needed
+
+        try:
+            number = version("nusabus")
+        except PackageNotFoundError:
+            number = "from a checkout"
+        sys.stdout.write(f"nusabus {number}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def nusabus(
+    told: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Work with the national event bus."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line; the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(args=given, prog_name="nusabus", standalone_mode=False)
+        return code if isinstance(code, int) else Exit.OK
+    except typer.TyperException as error:
+        rich_utils.rich_format_error(cast(Any, error))
+        return Exit.ERROR
+    except (Problem, Failure, httpx.TransportError, OSError) as error:
+        screen.fail(error, as_json="--json" in given)
+        return Exit.ERROR
+    except (typer.Abort, KeyboardInterrupt):
+        return Exit.ERROR
+
+
+def main() -> NoReturn:
+    """The entry point of the `nusabus` command."""
+    sys.exit(run())

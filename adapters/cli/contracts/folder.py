@@ -1,0 +1,178 @@
+"""Contracts as files: reads and writes the layout of `schemas/`.
+
+<organisation>/organisation.json
+<organisation>/<event type>/contract.json
+                           /versions/<n>.json, <n>.reply.json
+                           /examples/valid/*.json, invalid/*.json
+                           /examples/reply/valid/*.json, invalid/*.json
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from adapters.cli.contracts.judge import judge_of
+from adapters.cli.exits import Failure
+
+Files = Mapping[str, bytes]  # by path below the contract's folder
+_REPLY = "examples/reply"
+KINDS = ("examples/valid", "examples/invalid", "examples/reply/valid", "examples/reply/invalid")
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version's schemas, as written."""
+
+    text: bytes
+    reply: bytes | None = None
+
+    def same_as(self, other: "Version") -> bool:
+        """Whether they say the same, white space and order of members aside."""
+        return (self.schema, self.reply_schema) == (other.schema, other.reply_schema)
+
+    @property
+    def schema(self) -> Any:
+        """The schema of the data."""
+        return parsed(self.text, "the schema")
+
+    @property
+    def reply_schema(self) -> Any:
+        """The schema of the reply, if there is one."""
+        return None if self.reply is None else parsed(self.reply, "the schema of the reply")
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A contract with its versions and examples. `examples` are documents by kind and name."""
+
+    about: Mapping[str, Any]
+    versions: Mapping[int, Version]
+    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def type(self) -> str:
+        """The event type."""
+        return str(self.about["type"])
+
+    @property
+    def owner(self) -> str:
+        """The organisation that it belongs to."""
+        return str(self.about["owner"])
+
+    @property
+    def newest(self) -> int:
+        """The number of the last version."""
+        return max(self.versions)
+
+    @property
+    def fault(self) -> str:
+        """The first example that is not what it claims to be, so far as one can tell here."""
+        version = self.versions[self.newest]
+        for schema, folder in ((version.schema, "examples"), (version.reply_schema, _REPLY)):
+            valid, invalid = (self.examples.get(f"{folder}/{k}", {}) for k in ("valid", "invalid"))
+            judge = None if schema is None else judge_of(schema)
+            if judge is None:
+                continue
+            for name, data in valid.items():
+                if not judge.accepts(data):
+                    return f"the valid example {name} breaks the schema"
+            for name, example in invalid.items():
+                if judge.accepts(example.get("data")):
+                    return f"the invalid example {name} keeps the schema"
+        return ""
+
+
+def organisations(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """What organisation.json says, by organisation."""
+    found = {file.parent.name: _object(file) for file in folder.glob("*/organisation.json")}
+    return dict(sorted(found.items()))
+
+
+def read(folder: Path) -> list[Contract]:
+    """The contracts below a folder, by type. Raises Failure with the file's name."""
+    if not folder.is_dir():
+        raise Failure(f"{folder} is no folder")
+    found = [_contract(file) for file in sorted(folder.glob("*/*/contract.json"))]
+    if not found:
+        raise Failure(f"{folder} holds no <organisation>/<event type>/contract.json")
+    return sorted(found, key=lambda contract: contract.type)
+
+
+def _contract(file: Path) -> Contract:
+    folder, about = file.parent, _object(file)
+    if (about.get("owner"), about.get("type")) != (folder.parent.name, folder.name):
+        raise Failure(f"{file}: the folders must be named <owner>/<type> as the contract says")
+    versions = dict(_versions(folder / "versions"))
+    if not versions:
+        raise Failure(f"{folder}: holds no versions/1.json")
+    examples = {
+        kind: {unquote(f.stem): _document(f) for f in sorted((folder / kind).glob("*.json"))}
+        for kind in KINDS
+    }
+    return Contract(about, versions, {kind: found for kind, found in examples.items() if found})
+
+
+def _versions(folder: Path) -> Iterator[tuple[int, Version]]:
+    for number in sorted(int(f.stem) for f in folder.glob("*.json") if f.stem.isdecimal()):
+        file, reply = folder / f"{number}.json", folder / f"{number}.reply.json"
+        _object(file)
+        yield number, Version(file.read_bytes(), reply.read_bytes() if reply.exists() else None)
+
+
+def written(contract: Contract) -> dict[str, bytes]:
+    """The files of a contract: the same contract always gives the same bytes."""
+    files = {"contract.json": pretty(contract.about)}
+    for number, version in contract.versions.items():
+        files[f"versions/{number}.json"] = version.text
+        if version.reply is not None:
+            files[f"versions/{number}.reply.json"] = version.reply
+    for kind, documents in contract.examples.items():
+        for name, document in documents.items():
+            files[f"{kind}/{_file_name(name)}.json"] = pretty(document)
+    return files
+
+
+def _file_name(name: str) -> str:
+    """An example's name as that of a file in its folder, whoever chose it."""
+    quoted = name.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
+    return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
+
+
+def pretty(value: Any) -> bytes:
+    """JSON as the files have it: two spaces, members in their order, a line end."""
+    return msgspec.json.format(_encode(value), indent=2) + b"\n"
+
+
+def parsed(text: bytes, what: object) -> Any:
+    """The value of a JSON text, numbers exact. Raises Failure."""
+    try:
+        return json.loads(text, parse_float=Decimal, object_pairs_hook=_members)
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"{what}: not JSON: {error}") from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return found
+
+
+def _document(file: Path) -> Any:
+    return parsed(file.read_bytes(), file)
+
+
+def _object(file: Path) -> Mapping[str, Any]:
+    found = _document(file)
+    if not isinstance(found, dict):
+        raise Failure(f"{file}: must hold an object")
+    return found

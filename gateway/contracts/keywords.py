@@ -1,0 +1,76 @@
+"""Where schemas stand inside a schema: in all dialects from draft 6 to 2020-12."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+"""Keywords that hold an object of schemas."""
+
+LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems", "items"})
+"""Keywords that hold an array of schemas; `items` does so until 2019-09."""
+
+SINGLE = frozenset(
+    {
+        "items", "additionalItems", "unevaluatedItems", "additionalProperties",
+        "unevaluatedProperties", "contains", "propertyNames", "contentSchema",
+        "not", "if", "then", "else",
+    }
+)  # fmt: skip
+"""Keywords that hold one schema."""
+
+Step = tuple[str, ...]
+
+
+def children(schema: Mapping[str, Any]) -> Iterator[tuple[Step, Any]]:
+    """The schemas directly inside a schema, each with the steps that lead to it."""
+    for keyword, value in schema.items():
+        if isinstance(value, dict) and keyword in NAMED:
+            for name, below in value.items():
+                yield (keyword, name), below
+        elif isinstance(value, list) and keyword in LISTED:
+            for index, below in enumerate(value):
+                yield (keyword, str(index)), below
+        elif keyword in SINGLE and isinstance(value, dict | bool):
+            yield (keyword,), value
+        elif keyword == "dependencies" and isinstance(value, dict):  # until draft 7
+            for name, below in value.items():
+                if not isinstance(below, list):
+                    yield (keyword, name), below
+
+
+def rebuilt(schema: Mapping[str, Any], each: Callable[[Step, Any], Any]) -> dict[str, Any]:
+    """The schema with every schema directly inside it replaced by what `each` makes of it."""
+    made = dict(schema)
+    for step, below in children(schema):
+        keyword, *names = step
+        if not names:
+            made[keyword] = each(step, below)
+            continue
+        if made[keyword] is schema[keyword]:
+            made[keyword] = schema[keyword].copy()
+        made[keyword][_key(made[keyword], names[0])] = each(step, below)
+    return made
+
+
+def _key(container: Any, name: str) -> Any:
+    return int(name) if isinstance(container, list) else name
+
+
+def pointer(steps: Step) -> str:
+    """Steps as a JSON pointer (RFC 6901)."""
+    return "".join(f"/{escaped(step)}" for step in steps)
+
+
+def escaped(name: str) -> str:
+    """One step of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def at(schema: Any, pointer: str) -> Any:
+    """What a JSON pointer leads to. Raises LookupError or ValueError where it leads nowhere."""
+    found = schema
+    for step in pointer.split("/")[1:]:
+        if not isinstance(found, dict | list):
+            raise LookupError(pointer)
+        found = found[_key(found, step.replace("~1", "/").replace("~0", "~"))]
+    return found

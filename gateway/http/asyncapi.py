@@ -1,0 +1,96 @@
+"""`/asyncapi.json`: the catalogue for programs, as the caller may see it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from gateway import __version__, jsontext
+from gateway.amqp import names
+from gateway.contracts import Pattern, offered, schema_url
+from gateway.contracts.asyncapi import Offer, Site, document
+from gateway.contracts.offered import Offered
+from gateway.delivery import may_receive
+from gateway.errors import TooLarge
+from gateway.governance import sight_of, visible
+from gateway.http import contracts_answers as answers
+from gateway.http.deps import Caller
+from gateway.http.parts import ApiParts, ApiPartsHere
+from gateway.identity import Client, Role
+from gateway.settings import Settings
+
+router = APIRouter(tags=["contracts"], responses=answers.PROBLEMS)
+MEDIA_TYPE = "application/json"
+LIMIT = 1000  # contracts in one document
+EXCHANGES = {
+    Pattern.PUBLISH_SUBSCRIBE: (names.EVENTS, "topic"),
+    Pattern.POINT_TO_POINT: (names.COMMANDS, "direct"),
+    Pattern.REQUEST_REPLY: (names.REQUESTS, "direct"),
+}
+Owner = Annotated[
+    str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="only its contracts")
+]
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
+}
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@router.get("/asyncapi.json", responses=_RESPONSES)
+async def catalogue(by: Caller, parts: ApiPartsHere, owner: Owner = None) -> Response:
+    """An AsyncAPI 3.0 document of the contracts that the caller may see."""
+    sight = sight_of(by, parts.directory)
+    async with parts.database.session() as session:
+        found = await offered.offered(session, sight, owner=owner, limit=LIMIT + 1)
+    if len(found) > LIMIT:
+        raise TooLarge(f"one document may hold {LIMIT} contracts: ask for one owner's, ?owner=")
+    return await _answer(found, by, parts)
+
+
+@router.get("/v1/contracts/{type}/asyncapi.json", responses=_RESPONSES)
+async def of_one(
+    type: Annotated[str, Path(max_length=255)], by: Caller, parts: ApiPartsHere
+) -> Response:
+    """An AsyncAPI 3.0 document of one contract."""
+    async with parts.database.session() as session:
+        registered = await visible(session, type, sight_of(by, parts.directory))
+        found = await offered.of(session, [registered])
+    return await _answer(found, by, parts)
+
+
+async def _answer(found: Sequence[Offered], by: Client, parts: ApiParts) -> Response:
+    body = await asyncio.to_thread(_body, found, by, parts)
+    return Response(body, media_type=MEDIA_TYPE, headers={"cache-control": "private, no-cache"})
+
+
+def _body(found: Sequence[Offered], by: Client, parts: ApiParts) -> bytes:
+    return _encode(document([_offer(each, by, parts) for each in found], _site(parts.settings)))
+
+
+def _offer(found: Offered, by: Client, parts: ApiParts) -> Offer:
+    contract, type = found.contract, found.contract.type
+    examples = jsontext.parse(found.examples)["valid"] if found.examples else []
+    return Offer(
+        contract=contract,
+        version=found.number,
+        dataschema=schema_url(parts.settings.url, type, found.number),
+        schema=jsontext.parse(found.schema),
+        reply=None if found.reply is None else jsontext.parse(found.reply),
+        example=examples[0]["data"] if examples else None,
+        state=found.state.value,
+        may_publish=parts.directory.may_publish(by, type, contract.owner),
+        may_receive=by.has(Role.SUBSCRIBER)
+        and may_receive(by.organisation, type, parts.directory, parts.catalogue),
+    )
+
+
+def _site(settings: Settings) -> Site:
+    """Where the bus is for those outside; never who the gateway is to the broker."""
+    inside = urlsplit(settings.amqp_url.get_secret_value())
+    host = inside.netloc.rpartition("@")[2]
+    broker = settings.subscriber_amqp_url or f"{inside.scheme}://{host}"
+    return Site(settings.url, broker, __version__, EXCHANGES)

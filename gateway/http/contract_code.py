@@ -1,0 +1,170 @@
+"""`/v1/contracts/{type}/versions/{number}/...`: what programmers start from."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from gateway import jsontext
+from gateway.contracts import Contract, StoredVersion, schema_url, shelves
+from gateway.contracts.code import example_event, pydantic_model, typescript_type
+from gateway.errors import Invalid, NotFound, Overloaded
+from gateway.governance import sight_of, visible
+from gateway.http import contracts_answers as answers
+from gateway.http.contracts_exact import unchanged
+from gateway.http.deps import Caller
+from gateway.http.parts import ApiPartsHere
+
+router = APIRouter(
+    prefix="/v1/contracts/{type}/versions/{number}",
+    tags=["contracts"],
+    responses=answers.PROBLEMS | answers.UNCHANGED,
+)
+Type = Annotated[str, Path(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]
+Number = Annotated[int, Path(ge=1, lt=1 << 31)]
+
+
+class Part(StrEnum):
+    """Which schema of a version."""
+
+    DATA = "data"
+    REPLY = "reply"
+
+
+DATA = Part.DATA
+Of = Annotated[Part, Query(description="of the data, or of the reply of a request-reply type")]
+KEPT = 500  # models that a process remembers
+WAITING = 16  # requests that wait for one
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class PythonSource(Response):
+    """A Python module."""
+
+    media_type = "text/x-python"
+
+
+class TypeScriptSource(Response):
+    """A TypeScript module."""
+
+    media_type = "text/x-typescript"
+
+
+class EventExample(Response):
+    """An event in CloudEvents' JSON format."""
+
+    media_type = "application/cloudevents+json"
+
+
+class _Models:
+    """Pydantic models by what they were made of; one generator runs at a time in a process."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[bytes, Part], str | Invalid] = OrderedDict()
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def get(self, version: StoredVersion, part: Part) -> str:
+        """The model of a version. Raises Invalid where there is none, Overloaded if many wait."""
+        key = (version.digest, part)
+        if key not in self._made:
+            if self._waiting >= WAITING:
+                raise Overloaded("too many models are being made: try again")
+            self._waiting += 1
+            try:
+                async with self._turn:
+                    if key not in self._made:
+                        self._made[key] = await _model(version, part)
+            finally:
+                self._waiting -= 1
+        found = self._made[key]
+        self._made.move_to_end(key)
+        while len(self._made) > KEPT:
+            self._made.popitem(last=False)
+        if isinstance(found, Invalid):
+            raise Invalid(str(found))
+        return found
+
+
+async def _model(version: StoredVersion, part: Part) -> str | Invalid:
+    try:
+        return await pydantic_model(
+            version.type, version.version.number, _schema(version, part), reply=part is Part.REPLY
+        )
+    except Invalid as error:
+        return error
+
+
+_models = _Models()
+
+
+@router.get("/pydantic", response_class=PythonSource)
+async def as_pydantic(
+    type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request, part: Of = DATA
+) -> Response:
+    """A Pydantic model, as Python source."""
+    _, version = await _find(type, number, by, parts)
+    source = await _models.get(version, part)
+    return _kept(request, version, PythonSource(source))
+
+
+@router.get("/typescript", response_class=TypeScriptSource)
+async def as_typescript(
+    type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request, part: Of = DATA
+) -> Response:
+    """A TypeScript type, as source."""
+    _, version = await _find(type, number, by, parts)
+    schema, reply = _schema(version, part), part is Part.REPLY
+    source = await asyncio.to_thread(typescript_type, type, number, schema, reply=reply)
+    return _kept(request, version, TypeScriptSource(source))
+
+
+@router.get(
+    "/example",
+    response_class=EventExample,
+    responses={200: {"content": {EventExample.media_type: {"schema": {"type": "object"}}}}},
+)
+async def as_example(
+    type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request
+) -> Response:
+    """A complete event around the first valid example."""
+    contract, version = await _find(type, number, by, parts)
+    examples = jsontext.parse(version.examples)["valid"] if version.examples else []
+    if not examples:
+        raise NotFound(f"version {number} of {type} has no examples")
+    url = schema_url(parts.settings.url, type, number)
+    event = example_event(contract, url, _schema(version, Part.DATA), examples[0]["data"])
+    return _kept(request, version, EventExample(_encode(event)))
+
+
+def _schema(version: StoredVersion, part: Part) -> Any:
+    """The schema that is asked for, with all that it refers to. Raises NotFound."""
+    text = version.bundle if part is Part.DATA else version.reply_bundle
+    if text is None:
+        raise NotFound(f"{version.type} is no request-reply contract, so there is no reply")
+    return jsontext.parse(text)
+
+
+async def _find(
+    type: str, number: int, by: Caller, parts: ApiPartsHere
+) -> tuple[Contract, StoredVersion]:
+    async with parts.database.session() as session:
+        registered = await visible(session, type, sight_of(by, parts.directory))
+        version = await shelves.version(session, type, number)
+    if version is None:
+        raise NotFound(f"{type} has no version {number}")
+    return registered.contract, version
+
+
+def _kept(request: Request, version: StoredVersion, response: Response) -> Response:
+    """What was made of a version; that stays the same until the gateway makes it better."""
+    tag = f'"{hashlib.sha256(version.digest + bytes(response.body)).hexdigest()[:32]}"'
+    same = unchanged(request, tag)
+    found = response if same is None else same
+    found.headers.update({"etag": tag, "cache-control": "private, max-age=3600"})
+    return found

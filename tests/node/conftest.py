@@ -1,0 +1,44 @@
+"""Programs that only exist for Node, installed once under .run as package-lock.json has them."""
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+TOOLS = HERE.parents[1] / ".run" / "node-tools"
+FILES = ("package.json", "package-lock.json", "parse.mjs")
+
+Node = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    """Runs a program of Node in the folder of the tools; it has a minute."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm are needed")
+    digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()
+    folder = TOOLS / digest[:16]
+    if not (folder / "complete").exists():
+        shutil.rmtree(TOOLS, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in FILES:
+            shutil.copy(HERE / name, folder)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=folder, check=True, timeout=110)
+        (folder / "complete").touch()
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["node", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,66 @@
+"""Credentials of the command: the environment first, then a file that only its owner may read."""
+
+from pathlib import Path
+
+import pytest
+
+from adapters.cli.exits import Failure
+from adapters.cli.profiles import Profile, load, place
+
+TEXT = """
+[default]
+url = "https://bus"
+client_id = "admin-1"
+client_secret = "s3cret"
+
+[uji]
+url = "https://uji"
+
+[broken]
+url = 3
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """An environment with a profile file."""
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    file = place(environ)
+    file.parent.mkdir()
+    file.write_text(TEXT)
+    file.chmod(0o600)
+    return environ
+
+
+def test_from_the_file(home: dict[str, str]) -> None:
+    assert load("default", home) == Profile("https://bus", "admin-1", "s3cret")
+    assert "s3cret" not in repr(load("default", home))
+
+
+def test_the_environment_goes_first(home: dict[str, str]) -> None:
+    environ = {"NUSABUS_CLIENT_ID": "x", "NUSABUS_CLIENT_SECRET": "y"}
+    assert load("uji", {**home, **environ}) == Profile("https://uji", "x", "y")
+    assert load("none", {**environ, "NUSABUS_URL": "https://z"}) == Profile("https://z", "x", "y")
+
+
+def test_what_is_missing_is_named(home: dict[str, str]) -> None:
+    with pytest.raises(Failure, match=r"NUSABUS_CLIENT_ID, NUSABUS_CLIENT_SECRET.*\[uji\]"):
+        load("uji", home)
+
+
+def test_a_file_that_others_may_read_is_refused(home: dict[str, str]) -> None:
+    place(home).chmod(0o640)
+    with pytest.raises(Failure, match="chmod 600"):
+        load("default", home)
+
+
+def test_a_file_that_cannot_be_read_says_why(home: dict[str, str]) -> None:
+    with pytest.raises(Failure, match="must hold texts"):
+        load("broken", home)
+    place(home).write_text("[")
+    with pytest.raises(Failure, match=r"profiles\.toml"):
+        load("default", home)
+
+
+def test_where_it_is() -> None:
+    assert place({}) == Path.home() / ".config" / "nusabus" / "profiles.toml"
