@@ -4,8 +4,9 @@
 outcome; `code` is its stable name on the wire; the text is a sentence that says what to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class NusabusError(Exception):
@@ -78,6 +79,38 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class Incompatible(Conflict):
+    """A new version would break somebody. `report` says what was found, and who would be hit."""
+
+    code = "incompatible"
+
+    def __init__(self, message: str, report: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class Unconfirmed(Conflict):
+    """What is asked for cannot be undone, and `report` says whom it hits: confirm it."""
+
+    code = "unconfirmed"
+
+    def __init__(self, message: str, report: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class PreconditionRequired(Refused):
+    """A change must say by `If-Match` what it changes (RFC 6585, section 3)."""
+
+    code = "precondition-required"
+
+
+class PreconditionFailed(Refused):
+    """Somebody else changed it meanwhile (RFC 9110, section 13.1.1)."""
+
+    code = "precondition-failed"
+
+
 class IdentifierReused(Conflict):
     """Another event with this source and id is already stored."""
 
@@ -88,6 +121,22 @@ class IdentifierReused(Conflict):
             f"source {source!r} already published another event with id {id!r}: "
             "an id names one event for ever; give the new event an id of its own"
         )
+
+
+class AlreadyAnswered(Conflict):
+    """The request has another reply, which came first."""
+
+    code = "already-answered"
+
+
+class NoReply(NusabusError):
+    """The deadline of a request has passed without a reply. `report` says what is known."""
+
+    code = "no-reply"
+
+    def __init__(self, message: str, report: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class Invalid(Refused):
@@ -152,6 +201,13 @@ class JournalUnavailable(Unavailable):
     code = "journal-unavailable"
 
 
+class NoResponder(Unavailable):
+    """Nobody answers requests of this type now; nothing was stored."""
+
+    code = "no-responder"
+    retry_after = 10
+
+
 class BacklogFull(Unavailable):
     """The relay is so far behind that accepting more would only hide the outage."""
 
@@ -163,3 +219,9 @@ class BrokerUnavailable(Unavailable):
     """RabbitMQ is needed for this call and does not answer."""
 
     code = "broker-unavailable"
+
+
+class Overloaded(Unavailable):
+    """Too many calls of a costly kind wait already; nothing was done."""
+
+    code = "overloaded"

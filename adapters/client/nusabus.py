@@ -3,7 +3,8 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Self
 
@@ -129,6 +130,15 @@ class Nusabus:
         if response.is_success or _is_batch(response):
             return response
         raise Problem.answered(response)
+
+    @asynccontextmanager
+    async def stream(self, method: str, path: str, **request: Any) -> AsyncIterator[httpx.Response]:
+        """One call whose answer is read as it comes."""
+        async with self._http.stream(method, path, **request) as response:
+            if not response.is_success:
+                await response.aread()
+                raise Problem.answered(response)
+            yield response
 
     async def all(self, path: str, **query: str) -> list[dict[str, Any]]:
         """Every item of a list, which comes in pieces."""

@@ -33,7 +33,7 @@ class Receipt(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Subscription(Answer):
-    """A queue to read, and as whom.
+    """A queue to read, and as whom; None where it is not delivered over AMQP.
 
     `amqp_url` holds the password and is there only where it was made for this answer.
     """
@@ -42,7 +42,7 @@ class Subscription(Answer):
     types: list[str]
     ordered: bool
     state: str
-    queue: str
+    queue: str | None
     amqp_url: str | None = field(repr=False)
 
     @property

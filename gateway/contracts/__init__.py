@@ -1,22 +1,67 @@
 """Noun: contracts, what may be said on the bus and how it is judged."""
 
-from gateway.contracts.admission import admit
-from gateway.contracts.catalogue import Catalogue, CatalogueLoader
+from gateway.contracts import history, registry, rules, shelves
+from gateway.contracts.admission import admit, admit_contract
+from gateway.contracts.bundle import schema_id, schema_url, schema_urn
+from gateway.contracts.catalogue import Catalogue, CatalogueLoader, Versioned
+from gateway.contracts.compiling import Library
 from gateway.contracts.files import owners, submissions
+from gateway.contracts.folder import admitted
 from gateway.contracts.judge import Judge
+from gateway.contracts.personal import without_personal_data
+from gateway.contracts.proving import Proving
 from gateway.contracts.registry import register
-from gateway.contracts.values import Classification, Contract, Pattern, Submission
+from gateway.contracts.shelves import Search, Sight
+from gateway.contracts.values import (
+    Author,
+    Classification,
+    Contract,
+    Deprecation,
+    InvalidExample,
+    Ordering,
+    Pattern,
+    Recorded,
+    Registered,
+    State,
+    StoredVersion,
+    Submission,
+    Version,
+)
 
 __all__ = [
+    "Author",
     "Catalogue",
     "CatalogueLoader",
     "Classification",
     "Contract",
+    "Deprecation",
+    "InvalidExample",
     "Judge",
+    "Library",
+    "Ordering",
     "Pattern",
+    "Proving",
+    "Recorded",
+    "Registered",
+    "Search",
+    "Sight",
+    "State",
+    "StoredVersion",
     "Submission",
+    "Version",
+    "Versioned",
     "admit",
+    "admit_contract",
+    "admitted",
+    "history",
     "owners",
     "register",
+    "registry",
+    "rules",
+    "schema_id",
+    "schema_url",
+    "schema_urn",
+    "shelves",
     "submissions",
+    "without_personal_data",
 ]

@@ -1,81 +1,168 @@
 """The registry in memory, compiled: what the hot path judges by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
+from sqlmodel import col
 
 from gateway import jsontext
+from gateway.contracts.compatibility import closed
 from gateway.contracts.judge import Judge
+from gateway.contracts.shelves import contract_of, deprecation_of
 from gateway.contracts.tables import ContractRow, VersionRow
-from gateway.contracts.values import Classification, Contract, Ordering, Pattern
+from gateway.contracts.values import Contract, Deprecation, State
+
+_VERSIONS: Any = select(
+    *(
+        getattr(VersionRow, name)
+        for name in (
+            *("type", "number", "state", "text", "bundle", "closed"),
+            *("deprecated", "sunset", "successor"),
+            *("reply", "reply_bundle"),
+        )
+    )
+)
+
+
+@dataclass(slots=True)
+class Versioned:
+    """A version as intake knows it. Compiled when it is first needed."""
+
+    type: str
+    number: int
+    state: State
+    deprecation: Deprecation | None
+    text: bytes = field(repr=False)
+    closed: bool
+    compiled: Judge | None = field(default=None, repr=False)
+    reply: bytes | None = field(default=None, repr=False)
+    compiled_reply: Judge | None = field(default=None, repr=False)
+
+    @property
+    def judge(self) -> Judge:
+        """Who judges by it."""
+        if self.compiled is None:
+            self.compiled = self._compile(self.text)
+        return self.compiled
+
+    @property
+    def reply_judge(self) -> Judge:
+        """Who judges replies to what it judged; only for request-reply."""
+        if self.compiled_reply is None:
+            if self.reply is None:
+                raise ValueError(f"{self.type} version {self.number} has no reply")
+            self.compiled_reply = self._compile(self.reply)
+        return self.compiled_reply
+
+    def _compile(self, text: bytes) -> Judge:
+        schema = jsontext.parse(text)
+        if self.closed:
+            return Judge(self.type, self.number, closed(schema))
+        return Judge(self.type, self.number, schema, text)
+
+    @property
+    def usable(self) -> bool:
+        """Whether events may still be published by it."""
+        return self.state in (State.ACTIVE, State.DEPRECATED)
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every contract with the judge of its newest version. Never changes; see CatalogueLoader."""
+    """Every contract with its versions. Never changes; see CatalogueLoader.
+
+    `standing` are the versions that judge where a publisher names none. A version is compiled when
+    its first event comes: each costs half a millisecond and 80 kB.
+    """
 
     contracts: Mapping[str, Contract]
-    judges: Mapping[str, Judge]
+    standing: Mapping[str, Versioned]
+    versions: Mapping[str, Mapping[int, Versioned]] = field(default_factory=dict)
+    deprecated: frozenset[str] = frozenset()
+    """The types of which a version is deprecated."""
 
     def contract(self, type: str) -> Contract | None:
         """The contract of a type."""
         return self.contracts.get(type)
 
     def judge(self, type: str) -> Judge:
-        """Who judges new events of a known type."""
-        return self.judges[type]
+        """Who judges new events of a known type. Raises KeyError when no version is active."""
+        return self.standing[type].judge
+
+    def version(self, type: str, number: int) -> Versioned | None:
+        """A version of a type, whatever its state."""
+        return self.versions.get(type, {}).get(number)
 
 
 class CatalogueLoader:
-    """Loads catalogues. A schema is compiled once in a process, however often others change."""
+    """Loads catalogues. Only what changed is read, and a schema is compiled once in a process."""
 
     def __init__(self) -> None:
-        self._compiled: dict[tuple[str, int, bytes], Judge] = {}
+        self._changed = -1
+        self._contracts: dict[str, Contract] = {}
+        self._versions: dict[str, dict[int, Versioned]] = {}
+        self._standing: dict[str, Versioned] = {}
+        self._deprecated: frozenset[str] = frozenset()
 
     async def __call__(self, session: AsyncSession) -> Catalogue:
         """The catalogue as the database has it now, whole."""
-        contracts = (await session.execute(select(ContractRow))).scalars()
-        newest = await session.execute(
-            select(VersionRow.type, VersionRow.number, VersionRow.digest)
-            .ext(distinct_on(col(VersionRow.type)))
-            .order_by(col(VersionRow.type), col(VersionRow.number).desc())
+        # One picture for all queries: a contract is never seen with versions of another moment.
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        newest = await session.execute(select(func.coalesce(func.max(ContractRow.changed), 0)))
+        changed = newest.scalar_one()
+        if changed < self._changed:  # the database was restored to an earlier time
+            self.__dict__.update(CatalogueLoader().__dict__)
+        rows = await session.execute(
+            select(ContractRow).where(col(ContractRow.changed) > self._changed)
         )
-        keys = [(type_, number, bytes(digest)) for type_, number, digest in newest]
-        missing = {key[:2] for key in keys if key not in self._compiled}
-        texts = await _texts(session, missing)
-        for key in keys:
-            if key not in self._compiled:
-                self._compiled[key] = Judge(*key[:2], jsontext.parse(texts[key[:2]]))
-        self._compiled = {key: self._compiled[key] for key in keys}
-        return Catalogue(
-            {row.type: _contract(row) for row in contracts},
-            {key[0]: judge for key, judge in self._compiled.items()},
-        )
+        moved = {row.type: contract_of(row) for row in rows.scalars()}
+        versions = await self._load(session, moved)
+        self._contracts = self._contracts | moved
+        self._versions = self._versions | versions
+        standing = {type_: _standing(of_type) for type_, of_type in versions.items()}
+        left = {type_: each for type_, each in self._standing.items() if type_ not in moved}
+        self._standing = left | {t: each for t, each in standing.items() if each is not None}
+        self._changed = changed
+        deprecated = {
+            type_
+            for type_, of_type in versions.items()
+            if any(each.deprecation is not None for each in of_type.values())
+        }
+        self._deprecated = (self._deprecated - moved.keys()) | deprecated
+        return Catalogue(self._contracts, self._standing, self._versions, self._deprecated)
+
+    async def _load(
+        self, session: AsyncSession, moved: Mapping[str, Contract]
+    ) -> dict[str, dict[int, Versioned]]:
+        """The versions of these types; one that is known already keeps what was compiled of it."""
+        found: dict[str, dict[int, Versioned]] = {type_: {} for type_ in moved}
+        query = _VERSIONS
+        if self._changed >= 0:
+            query = query.where(col(VersionRow.type).in_(moved))
+        for row in await session.execute(query):
+            version = Versioned(
+                row.type,
+                row.number,
+                State(row.state),
+                deprecation_of(row),
+                row.bundle or row.text,
+                row.closed,
+                reply=row.reply_bundle or row.reply,
+            )
+            before = self._versions.get(row.type, {}).get(row.number)
+            if before is not None and before.closed == version.closed:
+                version.compiled = before.compiled
+                version.compiled_reply = before.compiled_reply
+            found[row.type][row.number] = version
+        return found
 
 
-async def _texts(
-    session: AsyncSession, wanted: set[tuple[str, int]]
-) -> dict[tuple[str, int], bytes]:
-    if not wanted:
-        return {}
-    rows = await session.execute(
-        select(VersionRow.type, VersionRow.number, VersionRow.text).where(
-            col(VersionRow.type).in_({type_ for type_, _ in wanted})
-        )
-    )
-    return {(type_, number): text for type_, number, text in rows if (type_, number) in wanted}
-
-
-def _contract(row: ContractRow) -> Contract:
-    return Contract(
-        row.type,
-        row.owner,
-        row.title,
-        row.description,
-        Pattern(row.pattern),
-        Classification(row.classification),
-        Ordering(row.ordering_key, row.ordering_description),
-    )
+def _standing(of_type: Mapping[int, Versioned]) -> Versioned | None:
+    """The newest active version, or where there is none the newest that is deprecated."""
+    for state in (State.ACTIVE, State.DEPRECATED):
+        numbers = [number for number, each in of_type.items() if each.state is state]
+        if numbers:
+            return of_type[max(numbers)]
+    return None

@@ -1,13 +1,24 @@
-"""The rows of contracts. They never leave this noun; the shape is made by migration 0003."""
+"""The rows of contracts. They never leave this noun; the shape is made by migrations 0003, 0006."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, DateTime, LargeBinary
+from sqlalchemy import Column, DateTime, LargeBinary, Sequence
 from sqlmodel import Field, SQLModel
+
+CHANGED = Sequence("contract_changed")
+
+
+def _time(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
+
+
+def _bytes(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(LargeBinary, nullable=nullable))
 
 
 class ContractRow(SQLModel, table=True):
-    """A contract."""
+    """A contract. `changed` tells catalogues what to load again, `revision` administrators."""
 
     __tablename__ = "contracts"
 
@@ -19,7 +30,11 @@ class ContractRow(SQLModel, table=True):
     classification: str
     ordering_key: str
     ordering_description: str
-    created: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    created: datetime = _time()
+    revision: int = 1
+    changed: int = 0
+    mode: str | None = None
+    policy: str | None = None
 
 
 class VersionRow(SQLModel, table=True):
@@ -29,18 +44,56 @@ class VersionRow(SQLModel, table=True):
 
     type: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
-    digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    text: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    reply: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    created: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    digest: bytes = _bytes()
+    text: bytes = _bytes()
+    reply: bytes | None = _bytes(nullable=True)
+    created: datetime = _time()
+    state: str = "active"
+    bundle: bytes | None = _bytes(nullable=True)
+    reply_bundle: bytes | None = _bytes(nullable=True)
+    closed: bool = False
+    examples: bytes | None = _bytes(nullable=True)
+    verdict: bytes | None = _bytes(nullable=True)
+    registered_by: str | None = None
+    approved_by: str | None = None
+    deprecated: datetime | None = _time(nullable=True)
+    sunset: datetime | None = _time(nullable=True)
+    successor: str | None = None
 
 
 class ExampleRow(SQLModel, table=True):
-    """An example that a contract was admitted with."""
+    """An example that the newest version of a contract was admitted with."""
 
     __tablename__ = "contract_examples"
 
     type: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
-    document: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    document: bytes = _bytes()
+
+
+class RuleRow(SQLModel, table=True):
+    """The compatibility that contracts of an organisation owe if they name none; '' is for all."""
+
+    __tablename__ = "contract_rules"
+
+    organisation: str = Field(primary_key=True)
+    mode: str
+    policy: str
+    lint: bytes = _bytes()
+    revision: int = 1
+
+
+class HistoryRow(SQLModel, table=True):
+    """Something that was done to a contract. Rows are only ever added."""
+
+    __tablename__ = "contract_history"
+
+    number: int | None = Field(default=None, primary_key=True)
+    type: str
+    recorded: datetime = _time()
+    client: str
+    organisation: str
+    action: str
+    version: int | None = None
+    detail: bytes = _bytes()

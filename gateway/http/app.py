@@ -1,5 +1,6 @@
 """The FastAPI application: every route of the gateway."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,7 +9,17 @@ from starlette.types import Receive, Scope, Send
 from gateway import __version__
 from gateway.errors import NusabusError
 from gateway.http import (
+    asking,
+    asyncapi,
     clients,
+    contract_code,
+    contract_lint,
+    contracts,
+    contracts_defaults,
+    contracts_lifecycle,
+    contracts_versions,
+    dead_letters,
+    deliveries,
     events,
     grants,
     health,
@@ -17,11 +28,16 @@ from gateway.http import (
     publish_openapi,
     pull,
     refusals,
+    requests,
     signing_keys,
+    stream,
     subscriptions,
     tokens,
 )
+from gateway.http.asking import Ask
+from gateway.http.bare import Bare
 from gateway.http.body import read, replayed
+from gateway.http.contracts_exact import require_exact
 from gateway.http.parts import ApiParts
 from gateway.http.publish import Publish
 from gateway.intake import Limits
@@ -29,26 +45,63 @@ from gateway.intake import Limits
 PUBLISH = "/v1/events"
 BODILESS = {"GET", "HEAD", "OPTIONS"}
 BODY_LIMIT = 64 << 10  # bytes; publishing has limits of its own
+CONTRACT_LIMIT = 1 << 20  # bytes: schemas and examples
+ROUTES = (
+    events,
+    subscriptions,
+    pull,
+    stream,
+    requests,
+    dead_letters,
+    deliveries,
+    refusals,
+    organisations,
+    grants,
+    contracts,
+    contracts_versions,
+    contracts_lifecycle,
+    contracts_defaults,
+    contract_code,
+    contract_lint,
+    asyncapi,
+    clients,
+    signing_keys,
+    tokens,
+    health,
+)
 
 
 class Application(FastAPI):
-    """FastAPI, with publishing beside its middleware and router, which cost more than the work."""
+    """FastAPI, with `bare` endpoints beside its middleware and router, which cost much.
 
-    publish: Publish
+    These are POST operations, by their paths.
+    """
+
+    bare: Mapping[str, Bare]
+    event_limit: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["path"] == PUBLISH and scope["method"] == "POST":
-            await self.publish(scope, receive, send)
+        bare = self.bare.get(scope["path"]) if scope["type"] == "http" else None
+        if bare is not None and scope["method"] == "POST":
+            await bare(scope, receive, send)
         elif scope["type"] == "http" and scope["method"] not in BODILESS:
             try:
-                body = await read(scope["headers"], receive, BODY_LIMIT)
+                body = await read(scope["headers"], receive, self._limit(scope["path"]))
+                if body and scope["path"].startswith(contracts.router.prefix):
+                    require_exact(body)
             except NusabusError as refusal:
                 await problems.response(refusal)(scope, receive, send)
             else:
                 await super().__call__(scope, replayed(body, receive), send)
         else:
             await super().__call__(scope, receive, send)
+
+    def _limit(self, path: str) -> int:
+        """How many bytes a body may have."""
+        if path.startswith(requests.router.prefix):
+            return self.event_limit
+        return CONTRACT_LIMIT if path.startswith(contracts.router.prefix) else BODY_LIMIT
 
 
 def make_app(parts: ApiParts) -> Application:
@@ -66,19 +119,9 @@ def make_app(parts: ApiParts) -> Application:
     limits = Limits(
         parts.settings.event_limit, parts.settings.batch_limit, parts.settings.batch_events
     )
-    app.publish = Publish(parts, limits)
-    for module in (
-        events,
-        subscriptions,
-        pull,
-        refusals,
-        organisations,
-        grants,
-        clients,
-        signing_keys,
-        tokens,
-        health,
-    ):
+    app.event_limit = limits.event_bytes
+    app.bare = {PUBLISH: Publish(parts, limits), requests.router.prefix: Ask(parts, limits)}
+    for module in ROUTES:
         app.include_router(module.router)
     _describe_publish(app)
     return app
@@ -89,7 +132,7 @@ def _describe_publish(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = publish_openapi.describe(made())
+            app.openapi_schema = asking.describe(publish_openapi.describe(made()))
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

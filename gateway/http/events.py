@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.amqp import message
+from gateway.correlation import is_reply, request_type
 from gateway.delivery import may_receive
 from gateway.event import identity_of
 from gateway.http.deps import Caller
@@ -60,7 +61,7 @@ async def by_identity(
 
 async def _visible(entry: Entry | None, by: Client, parts: ApiParts) -> Response:
     """The entry, if the caller may know of it. Raises NotFound."""
-    if entry is None or not _may_see(entry, by, parts):
+    if entry is None or not may_see(entry, by, parts):
         raise errors.NotFound("there is no such event that you may see")
     relayed = await parts.reader.relayed(entry.shard) >= entry.sequence
     head = {
@@ -84,7 +85,7 @@ def _event(entry: Entry, by: Client, parts: ApiParts) -> bytes:
         if _may_read(entry, by, parts)
         else msgspec.structs.replace(entry.event, data=None)
     )
-    contract = parts.catalogue.contract(event.type)
+    contract = parts.catalogue.contract(request_type(event.type))
     return message.body(
         event,
         sequence_text(entry.shard, entry.sequence),
@@ -93,7 +94,8 @@ def _event(entry: Entry, by: Client, parts: ApiParts) -> bytes:
     )
 
 
-def _may_see(entry: Entry, by: Client, parts: ApiParts) -> bool:
+def may_see(entry: Entry, by: Client, parts: ApiParts) -> bool:
+    """Whether the caller may know that the event exists."""
     return (by.has(Role.AUDITOR) and by.within_reach(_sender(entry, parts))) or _may_read(
         entry, by, parts
     )
@@ -103,6 +105,8 @@ def _may_read(entry: Entry, by: Client, parts: ApiParts) -> bool:
     """Who sent it, owns its type, or may receive it."""
     if by.organisation == _sender(entry, parts) and by.has(Role.PUBLISHER, Role.AUDITOR):
         return True
+    if is_reply(entry.event.type):  # its asker finds it under /v1/requests
+        return by.organisation == _sender(entry, parts) and by.has(Role.SUBSCRIBER)
     return by.has(Role.SUBSCRIBER) and may_receive(
         by.organisation, entry.event.type, parts.directory, parts.catalogue
     )

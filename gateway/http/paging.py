@@ -59,6 +59,15 @@ def key_of(cursor: str) -> str:
     return key
 
 
+def number_of(page: Page) -> int:
+    """The number behind which a list goes on that is ordered by numbers; 0 at its beginning."""
+    if page.after is None:
+        return 0
+    if not (page.after.isascii() and page.after.isdecimal() and len(page.after) < 19):
+        raise Invalid("the cursor is none that this list gave: start without one", pointer="cursor")
+    return int(page.after)
+
+
 def page(
     limit: Annotated[int, Query(ge=1, le=LIMIT, description="items at most")] = DEFAULT,
     cursor: Annotated[str | None, Query(description="`next` of the piece before")] = None,

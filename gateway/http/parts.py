@@ -7,10 +7,13 @@ from fastapi import Depends, Request
 
 from gateway.contracts import Catalogue
 from gateway.database import Database, Topic
-from gateway.delivery import Pull, Subscribing
+from gateway.deliveries import DeadLetters, Redrives
+from gateway.delivery import Ledger, Pull, Redriving, Streaming, Subscribing
+from gateway.governance import Governing, Lifecycle
 from gateway.identity import Directory, Logins, Tokens
 from gateway.intake import Intake
 from gateway.journal import Reader, Refusals
+from gateway.requests import Answering, Asking
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot, refresh
 
@@ -27,7 +30,16 @@ class ApiParts:
     refusals: Refusals
     intake: Intake
     subscribing: Subscribing
+    governing: Governing
+    lifecycle: Lifecycle
     pull: Pull
+    streaming: Streaming
+    asking: Asking
+    answering: Answering
+    letters: DeadLetters
+    redriving: Redriving
+    redrives: Redrives
+    ledger: Ledger
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
 

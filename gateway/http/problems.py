@@ -26,6 +26,8 @@ STATUS: Mapping[type[errors.NusabusError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
+    errors.PreconditionRequired: 428,
     errors.TooSlow: 408,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
@@ -34,6 +36,7 @@ STATUS: Mapping[type[errors.NusabusError], int] = {
     errors.ContractViolation: 422,
     errors.Refused: 400,
     errors.Unavailable: 503,
+    errors.NoReply: 504,
     errors.NusabusError: 500,
 }
 TITLES = {
@@ -42,6 +45,10 @@ TITLES = {
     "forbidden": "Not permitted",
     "not-found": "Not found",
     "conflict": "The present state does not allow this",
+    "incompatible": "The new version would break somebody",
+    "unconfirmed": "Not without a confirmation",
+    "precondition-required": "If-Match is missing",
+    "precondition-failed": "It was changed meanwhile",
     "identifier-reused": "The id belongs to another event",
     "too-large": "A limit is exceeded",
     "too-slow": "The request took too long to arrive",
@@ -54,6 +61,9 @@ TITLES = {
     "database-unavailable": "Temporarily not available",
     "broker-unavailable": "Temporarily not available",
     "backlog-full": "The bus is too far behind",
+    "no-responder": "Nobody answers this type of request",
+    "no-reply": "No reply came in time",
+    "already-answered": "The request was answered before",
 }
 
 
@@ -75,6 +85,7 @@ def describe(error: errors.NusabusError) -> dict[str, Any]:
         problem["version"] = error.version
         problem["violations"] = error.violations
         problem["total"] = error.total
+    problem.update(getattr(error, "report", {}))
     for name in ("pointer", "byte"):
         value = getattr(error, name, None)
         if value is not None:

@@ -1,7 +1,6 @@
 """`POST /v1/events`: publish.
 
-An ASGI endpoint and no FastAPI route: parsing, authentication and the answer cost less than the
-framework would. Its OpenAPI description stands in `publish_openapi`.
+An endpoint beside the framework, see `bare`. Its OpenAPI description stands in `publish_openapi`.
 """
 
 import hashlib
@@ -12,54 +11,33 @@ from urllib.parse import parse_qs
 
 import msgspec
 from prometheus_client import Counter
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from gateway import errors
 from gateway.event import Event
+from gateway.http import contracts_notice as notice
 from gateway.http import problems
+from gateway.http.bare import CONTENT, REFUSED, Answer, Bare, authorization
 from gateway.http.body import read
 from gateway.http.deps import authenticate
-from gateway.http.parts import ApiParts
 from gateway.identity import Client, Role
-from gateway.intake import Batch, Limits, Receipt, parse_request
+from gateway.intake import Batch, Receipt, parse_request
 from gateway.journal import Refusal
-from gateway.masking import mask
-from gateway.telemetry import METRICS, log
+from gateway.telemetry import METRICS
 from gateway.times import rfc3339
 
 ACCEPTED = Counter("nusabus_events_accepted", "Events answered with a receipt", registry=METRICS)
-REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)
 _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(Bare):
     """`POST /v1/events`, as an ASGI application."""
 
-    parts: ApiParts
-    limits: Limits
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Every error of ours is a problem document."""
-        try:
-            status, body, headers = await self._answer(scope, receive)
-        except errors.NusabusError as error:
-            status, body, headers = _problem(error)
-        except Exception as error:
-            log().error("http.defect", path=scope["path"], exc_info=error)
-            status, body, headers = _problem(problems.DEFECT)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [*headers, (b"content-length", b"%d" % len(body))],
-            }
-        )
-        await send({"type": "http.response.body", "body": body})
-
-    async def _answer(self, scope: Scope, receive: Receive) -> "_Answer":
+    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+        """Publish one event or a batch."""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        client = await authenticate(self.parts, _authorization(headers))
+        client = await authenticate(self.parts, authorization(headers))
         body, event = b"", None
         try:
             client.require(Role.PUBLISHER)
@@ -75,9 +53,10 @@ class Publish:
             await self.parts.refusals.record([_refusal(client, event, error, digest)])
             raise
         ACCEPTED.inc()
-        return 202, _encode(_receipt(receipt)), [_CONTENT, (b"location", _location(receipt))]
+        told = [CONTENT, (b"location", _location(receipt)), *self._notices([event])]
+        return 202, _encode(_receipt(receipt)), told
 
-    async def _batch(self, batch: Batch, client: Client, atomic: bool) -> "_Answer":
+    async def _batch(self, batch: Batch, client: Client, atomic: bool) -> Answer:
         publish = self.parts.intake.publish_all if atomic else self.parts.intake.publish_each
         results = await publish(batch.items, client)
         refused = [
@@ -94,16 +73,21 @@ class Publish:
             "refused": len(results) - accepted,
             "results": [_result(result) for result in results],
         }
-        return 422 if atomic and refused else 207, _encode(answer), [_CONTENT]
+        stored = [
+            item
+            for item, result in zip(batch.items, results, strict=True)
+            if isinstance(item, Event) and isinstance(result, Receipt)
+        ]
+        told = [CONTENT, *self._notices(stored)]
+        return 422 if atomic and refused else 207, _encode(answer), told
 
-
-_Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
-_CONTENT = (b"content-type", b"application/json")
-
-
-def _authorization(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
-    found = [value for name, value in headers if name == b"authorization"]
-    return found[0].decode("latin-1") if len(found) == 1 else None
+    def _notices(self, stored: Sequence[Event]) -> list[tuple[bytes, bytes]]:
+        """Headers that tell of the first of these events whose contract version is deprecated."""
+        for event in stored:
+            deprecation = self.parts.intake.deprecation(event)
+            if deprecation is not None:
+                return notice.headers(deprecation, self.parts.settings.url)
+        return []
 
 
 def _atomic(query: bytes) -> bool:
@@ -117,31 +101,7 @@ def _atomic(query: bytes) -> bool:
 
 
 def _refusal(client: Client, event: Event | None, error: errors.Refused, digest: bytes) -> Refusal:
-    return Refusal(
-        client.id,
-        client.organisation,
-        event.type if event else None,
-        event.source if event else None,
-        event.id if event else None,
-        error.code,
-        mask(str(error)),
-        error.violations if isinstance(error, errors.ContractViolation) else (),
-        digest,
-    )
-
-
-def _problem(error: errors.NusabusError) -> "_Answer":
-    if isinstance(error, errors.Refused):
-        REFUSED.labels(error.code).inc()
-    headers = [
-        (name.encode(), value.encode()) for name, value in problems.headers_of(error).items()
-    ]
-    body = _encode(problems.describe(error))
-    return (
-        problems.status_of(error),
-        body,
-        [(b"content-type", problems.MEDIA_TYPE.encode()), *headers],
-    )
+    return Refusal.of((client.id, client.organisation), event, error, digest)
 
 
 def _result(result: Receipt | errors.Refused) -> dict[str, Any]:

@@ -91,11 +91,11 @@ COMPONENTS: dict[str, Any] = {
 }
 
 
-def _problem(description: str) -> dict[str, Any]:
+def problem(description: str) -> dict[str, Any]:
     return {"description": description, "content": _PROBLEM}
 
 
-def _answer(description: str, schema: str) -> dict[str, Any]:
+def answer(description: str, schema: str) -> dict[str, Any]:
     reference = {"$ref": f"#/components/schemas/{schema}"}
     return {"description": description, "content": {"application/json": {"schema": reference}}}
 
@@ -136,16 +136,16 @@ OPERATION: dict[str, Any] = {
         },
     },
     "responses": {
-        "202": _answer("stored: the receipt", "Receipt"),
-        "207": _answer("a batch: an answer for each event", "BatchAnswer"),
-        "400": _problem("the request is malformed"),
-        "401": _problem("no valid access token"),
-        "403": _problem("no such contract that the caller may publish"),
-        "409": _problem("the id belongs to another event"),
-        "413": _problem("a limit is exceeded"),
-        "415": _problem("no media type or content coding that is read here"),
-        "422": _problem("the data break the contract, or one of an atomic batch was refused"),
-        "503": _problem("not available, or the outcome is unknown: repeat with the same id"),
+        "202": answer("stored: the receipt", "Receipt"),
+        "207": answer("a batch: an answer for each event", "BatchAnswer"),
+        "400": problem("the request is malformed"),
+        "401": problem("no valid access token"),
+        "403": problem("no such contract that the caller may publish"),
+        "409": problem("the id belongs to another event"),
+        "413": problem("a limit is exceeded"),
+        "415": problem("no media type or content coding that is read here"),
+        "422": problem("the data break the contract, or one of an atomic batch was refused"),
+        "503": problem("not available, or the outcome is unknown: repeat with the same id"),
     },
 }
 

@@ -6,12 +6,11 @@ import msgspec
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from gateway.amqp import message
 from gateway.delivery import Received, Settlement
+from gateway.http.delivered import delivered
 from gateway.http.fields import Body
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
-from gateway.journal import sequence_text
 from gateway.times import rfc3339
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["pull"])
@@ -120,8 +119,6 @@ async def renew(name: Name, body: Renew, by: Subscriber, parts: ApiPartsHere) ->
 
 
 def _event(received: Received, parts: ApiParts) -> bytes:
-    entry = received.entry
-    contract = parts.catalogue.contract(entry.event.type)
     head = _encode(
         {
             "token": received.token,
@@ -129,10 +126,4 @@ def _event(received: Received, parts: ApiParts) -> bytes:
             "until": rfc3339(received.until),
         }
     )
-    event = message.body(
-        entry.event,
-        sequence_text(entry.shard, entry.sequence),
-        rfc3339(entry.recorded),
-        contract.classification.value if contract else None,
-    )
-    return b'%b,"event":%b}' % (head[:-1], event)
+    return b'%b,"event":%b}' % (head[:-1], delivered(received.entry, parts))

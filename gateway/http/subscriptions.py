@@ -69,7 +69,7 @@ class NewSubscription(Body):
     )
     delivery: Delivery = Field(
         Delivery.AMQP,
-        description="amqp: a queue of one's own; pull: POST .../receive, served by the gateway",
+        description="amqp: a queue of one's own; pull: POST .../receive; stream: GET .../stream",
     )
     terms: TermsBody | None = Field(None, description="for every delivery but amqp")
 

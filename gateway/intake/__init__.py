@@ -1,6 +1,6 @@
 """Verb: accept or refuse events."""
 
 from gateway.intake.cloudevents import Batch, Limits, parse_request
-from gateway.intake.publish import Intake, Receipt
+from gateway.intake.publish import Intake, Receipt, require_valid
 
-__all__ = ["Batch", "Intake", "Limits", "Receipt", "parse_request"]
+__all__ = ["Batch", "Intake", "Limits", "Receipt", "parse_request", "require_valid"]

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from gateway import jsontext
-from gateway.contracts import Catalogue, Judge, Pattern
+from gateway.contracts import Catalogue, Contract, Deprecation, Judge, Pattern
 from gateway.errors import (
     BacklogFull,
     ContractViolation,
@@ -20,6 +20,7 @@ from gateway.errors import (
 )
 from gateway.event import Event
 from gateway.identity import Client, Directory
+from gateway.intake.dataschema import judge_of, version_of
 from gateway.journal import Candidate, Place, Writer
 from gateway.snapshot import Snapshot
 
@@ -92,6 +93,24 @@ class Intake:
 
     def judge(self, event: Event, sender: Client) -> Candidate:
         """Whether this client may say this, and whether it is valid."""
+        contract = self._permitted(event, sender)
+        if contract.pattern is Pattern.REQUEST_REPLY:
+            raise Invalid(
+                f"{event.type} is a request: it is asked for its reply, not published",
+                pointer="type",
+            )
+        return self._judged(event, sender)
+
+    def judge_request(self, event: Event, sender: Client) -> Candidate:
+        """Whether this client may ask this, and whether it is valid."""
+        if self._permitted(event, sender).pattern is not Pattern.REQUEST_REPLY:
+            raise Invalid(
+                f"{event.type} is no request: publish it with POST /v1/events", pointer="type"
+            )
+        return self._judged(event, sender)
+
+    def _permitted(self, event: Event, sender: Client) -> Contract:
+        """The contract of an event that this client may send. Raises Forbidden."""
         catalogue = self._catalogue.value
         contract = catalogue.contract(event.type)
         if contract is None or not self._directory.value.may_publish(
@@ -101,14 +120,23 @@ class Intake:
                 "no contract of this type that you may publish: check the type, or ask its owner "
                 "for a grant"
             )
-        if contract.pattern is Pattern.REQUEST_REPLY:
-            raise Invalid(
-                f"{event.type} is a request: it is asked for its reply, not published",
-                pointer="type",
-            )
-        judge = catalogue.judge(event.type)
-        judge.require(_document(event, judge))
+        return contract
+
+    def _judged(self, event: Event, sender: Client) -> Candidate:
+        judge = judge_of(event, self._catalogue.value)
+        require_valid(event, judge)
         return Candidate(event, sender.id, judge.version)
+
+    def deprecation(self, event: Event) -> Deprecation | None:
+        """That the version which judged an accepted event should no longer be used, if so."""
+        catalogue = self._catalogue.value
+        if event.type not in catalogue.deprecated:
+            return None
+        try:
+            version = version_of(event, catalogue)
+        except Invalid:  # it was retired since
+            return None
+        return None if version is None else version.deprecation
 
     def require_capacity(self) -> None:
         """Raises BacklogFull while the relay is too far behind."""
@@ -122,6 +150,11 @@ class Intake:
             return self.judge(event, sender)
         except Refused as error:
             return error
+
+
+def require_valid(event: Event, judge: Judge) -> None:
+    """Raises ContractViolation or Malformed unless the data are what the schema wants."""
+    judge.require(_document(event, judge))
 
 
 def _document(event: Event, judge: Judge) -> object:

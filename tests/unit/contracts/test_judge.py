@@ -7,8 +7,8 @@ import jsonschema_rs
 import pytest
 
 from gateway import jsontext
-from gateway.contracts.admission import DIALECT
 from gateway.contracts.judge import COUNTED, LISTED, Judge, pointer
+from gateway.contracts.soundness import DIALECT
 from gateway.errors import ContractViolation
 from tests.builders import NIK
 
@@ -53,6 +53,22 @@ def test_no_value_is_told(schema: dict[str, Any], data: Any) -> None:
     told = json.dumps([[v.pointer, v.keyword, v.message] for v in violations])
     for value in (NIK, "SITI", "96726985894099999"):
         assert value not in told
+
+
+@pytest.mark.parametrize(
+    "keys", [{"x-pii": "nama"}, {"$ref": "#/$defs/k"}, {"allOf": [{"x-pii": "nama"}]}]
+)
+def test_names_that_are_personal_are_not_told(keys: dict[str, Any]) -> None:
+    judge = a_judge(
+        properties={"warga": {"propertyNames": {"x-pii": "nama", **keys}, "maxProperties": 1,
+                              "additionalProperties": {"additionalProperties": False}}},
+        **{"$defs": {"k": {"maxLength": 9}}},
+    )  # fmt: skip
+    violations, total = judge.explain({"warga": {"SITI": {"BUDI": 1}, "ANI": {}}})
+    assert total == 2
+    told = json.dumps([[v.pointer, v.keyword, v.message] for v in violations])
+    assert {v.pointer for v in violations} == {"/warga", "/warga/…"}
+    assert not any(name in told for name in ("SITI", "BUDI", "ANI"))
 
 
 def test_the_list_is_short_and_the_count_is_bounded() -> None:

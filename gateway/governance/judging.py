@@ -1,0 +1,106 @@
+"""Whether a new version keeps what the versions before it promised."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.contracts import State, StoredVersion
+from gateway.contracts.compatibility import (
+    Compatibility,
+    Compatible,
+    Incompatible,
+    Judgement,
+    Mode,
+    Rule,
+)
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_COMPATIBLE = "compatible"
+# Replies travel the other way: who asked must understand what is answered.
+_MIRRORED = {"backward": "forward", "forward": "backward"}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict under a rule. `part` is schema or reply, `version` the earlier one that decided."""
+
+    rule: Rule
+    judgement: Judgement
+    part: str = "schema"
+
+    @property
+    def compatible(self) -> bool:
+        """Whether nothing is lost, and that is proven."""
+        return isinstance(self.judgement.verdict, Compatible)
+
+    def report(self) -> Mapping[str, Any]:
+        """As JSON has it."""
+        verdict = self.judgement.verdict
+        found: dict[str, Any] = {
+            "outcome": type(verdict).__name__.lower(),
+            "mode": self.rule.mode.value,
+            "policy": self.rule.policy.value,
+            "against": self.judgement.version,
+        }
+        if isinstance(verdict, Compatible):
+            return found
+        found["part"] = self.part
+        found["direction"] = verdict.direction.value
+        found["changes"] = [
+            {"pointer": change.pointer, "text": change.text} for change in verdict.changes
+        ]
+        if not isinstance(verdict, Incompatible):
+            return {**found, "reason": verdict.reason}
+        if verdict.counterexample is not None:
+            found["counterexample"] = {
+                # Exact numbers, as JSON has them.
+                "document": msgspec.Raw(_encode(verdict.counterexample.document)),
+                "reason": verdict.counterexample.reason,
+            }
+        return found
+
+    def document(self) -> bytes:
+        """The report as JSON."""
+        return _encode(self.report())
+
+
+async def judge(
+    compatibility: Compatibility,
+    bundles: tuple[bytes, bytes | None],
+    older: Sequence[StoredVersion],
+    rule: Rule,
+    examples: Sequence[Any],
+) -> Judged:
+    """A schema and its reply schema, bundled, against the versions before."""
+    text, reply = bundles
+    judged = Judged(
+        rule,
+        await compatibility.judge_history(
+            text, {each.version.number: each.bundle for each in older}, rule, examples=examples
+        ),
+    )
+    if reply is None or not judged.compatible:
+        return judged
+    replies = {each.version.number: each.reply_bundle for each in older if each.reply_bundle}
+    mirrored = await compatibility.judge_history(reply, replies, _mirrored(rule))
+    return judged if isinstance(mirrored.verdict, Compatible) else Judged(rule, mirrored, "reply")
+
+
+def in_force(versions: Sequence[StoredVersion]) -> list[StoredVersion]:
+    """The versions that events were, or may have been, judged by: all but unapproved drafts."""
+    return [each for each in versions if each.state is not State.DRAFT and not unapproved(each)]
+
+
+def unapproved(version: StoredVersion) -> bool:
+    """Whether it would break something, and nobody has approved that."""
+    verdict = msgspec.json.decode(version.verdict) if version.verdict else {}
+    breaking = verdict.get("outcome", _COMPATIBLE) != _COMPATIBLE
+    return breaking and version.approved_by is None
+
+
+def _mirrored(rule: Rule) -> Rule:
+    word, _, transitive = rule.mode.value.partition("-")
+    word = _MIRRORED.get(word, word)
+    return Rule(Mode(f"{word}-{transitive}" if transitive else word), rule.policy)

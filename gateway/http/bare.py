@@ -1,0 +1,77 @@
+"""Endpoints beside the framework: parsing, authentication and the answer cost less than it would.
+
+They are ASGI applications. Their OpenAPI descriptions stand beside them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from prometheus_client import Counter
+from starlette.types import Receive, Scope, Send
+
+from gateway import errors
+from gateway.http import problems
+from gateway.http.parts import ApiParts
+from gateway.intake import Limits
+from gateway.telemetry import METRICS, log
+
+REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)
+CONTENT = (b"content-type", b"application/json")
+_encode = msgspec.json.Encoder().encode
+
+Headers = Sequence[tuple[bytes, bytes]]
+Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
+"""Status, body and headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bare(ABC):
+    """One operation, as an ASGI application."""
+
+    parts: ApiParts
+    limits: Limits
+
+    @abstractmethod
+    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+        """Carry out one request."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Every error of ours is a problem document."""
+        try:
+            status, body, headers = await self.answer(scope, receive)
+        except errors.NusabusError as error:
+            status, body, headers = problem(error)
+        except Exception as error:
+            log().error("http.defect", path=scope["path"], exc_info=error)
+            status, body, headers = problem(problems.DEFECT)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*headers, (b"content-length", b"%d" % len(body))],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+
+def authorization(headers: Headers) -> str | None:
+    """The value of the one `Authorization` header."""
+    found = [value for name, value in headers if name == b"authorization"]
+    return found[0].decode("latin-1") if len(found) == 1 else None
+
+
+def problem(error: errors.NusabusError) -> Answer:
+    """An error as an answer."""
+    if isinstance(error, errors.Refused):
+        REFUSED.labels(error.code).inc()
+    headers = [
+        (name.encode(), value.encode()) for name, value in problems.headers_of(error).items()
+    ]
+    body = _encode(problems.describe(error))
+    return (
+        problems.status_of(error),
+        body,
+        [(b"content-type", problems.MEDIA_TYPE.encode()), *headers],
+    )

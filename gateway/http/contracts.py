@@ -1,0 +1,159 @@
+"""`/v1/contracts`: what may be said on the bus."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel
+
+from gateway.contracts import (
+    Classification,
+    Contract,
+    Pattern,
+    Recorded,
+    Search,
+    State,
+    history,
+    shelves,
+)
+from gateway.governance import NewContract, require_governor, sight_of, visible
+from gateway.http import contracts_answers as answers
+from gateway.http.contracts_bodies import (
+    ChangeBody,
+    ContractBody,
+    NewContractBody,
+    NewVersionBody,
+)
+from gateway.http.contracts_exact import IfMatch, RawBody, etag, exact, new_schema, unchanged
+from gateway.http.deps import Admin, Caller
+from gateway.http.paging import Listing, PageHere, number_of
+from gateway.http.parts import ApiPartsHere
+from gateway.telemetry import log
+
+router = APIRouter(prefix="/v1/contracts", tags=["contracts"], responses=answers.PROBLEMS)
+Type = Annotated[str, Path(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]
+Text = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+class Event(BaseModel):
+    """Something that was done to a contract."""
+
+    number: int
+    recorded: datetime
+    client: str
+    organisation: str
+    action: str
+    version: int | None
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, recorded: Recorded) -> "Event":
+        """The body for a value."""
+        return cls(
+            number=recorded.number,
+            recorded=recorded.recorded,
+            client=recorded.author.client,
+            organisation=recorded.author.organisation,
+            action=recorded.action,
+            version=recorded.version,
+            detail=msgspec.json.decode(recorded.detail),
+        )
+
+
+@router.post("", status_code=201, response_model=answers.RegisteredBody, responses=answers.FOUND)
+async def create(body: NewContractBody, by: Admin, parts: ApiPartsHere, raw: RawBody) -> Response:
+    """Register a contract with its first version. The very same one again is found (200)."""
+    given = exact(NewContractBody, raw)
+    owner = "".join(given.type.split(".")[2:3])
+    contract = Contract(
+        given.type,
+        owner,
+        given.title,
+        given.description,
+        given.pattern,
+        given.classification,
+        given.ordering.ordering,
+    )
+    rule = given.compatibility.rule if given.compatibility else None
+    new = NewContract(contract, rule, new_schema(NewContractBody, raw))
+    outcome = await parts.governing.create(by, new)
+    await answers.took_effect(parts)
+    log().info("contract.registered", type=given.type, new=outcome.created, by=by.id)
+    return answers.registered(outcome, parts.settings.url)
+
+
+@router.get("")
+async def list_all(
+    by: Caller,
+    parts: ApiPartsHere,
+    page: PageHere,
+    text: Text = None,
+    owner: Text = None,
+    pattern: Pattern | None = None,
+    classification: Classification | None = None,
+    state: State | None = None,
+) -> Listing[ContractBody]:
+    """The contracts that the caller may see, by type; `text` asks for all of its words."""
+    search = Search(text, owner, pattern, classification, state)
+    async with parts.database.session() as session:
+        found = await shelves.page(
+            session,
+            sight_of(by, parts.directory),
+            search,
+            after=page.after,
+            limit=page.limit + 1,
+        )
+    items, following = page.cut(found, lambda each: each.contract.type)
+    return Listing(items=[ContractBody.of(each) for each in items], next=following)
+
+
+@router.get("/{type}", response_model=ContractBody)
+async def show(type: Type, by: Caller, parts: ApiPartsHere, request: Request) -> Response:
+    """One contract, with the ETag that a change of it needs."""
+    async with parts.database.session() as session:
+        registered = await visible(session, type, sight_of(by, parts.directory))
+    return unchanged(request, etag(registered.revision)) or answers.contract(registered)
+
+
+@router.patch("/{type}", response_model=ContractBody)
+async def change(
+    type: Type, body: ChangeBody, by: Admin, parts: ApiPartsHere, revision: IfMatch
+) -> Response:
+    """Change what may be changed of a contract. Needs If-Match."""
+    registered = await parts.governing.change(by, type, body.changes(), revision)
+    await answers.took_effect(parts)
+    log().info("contract.changed", type=type, fields=sorted(body.model_fields_set), by=by.id)
+    return answers.contract(registered)
+
+
+@router.post("/{type}/compatibility", response_model=answers.CheckBody)
+async def check(
+    type: Type, body: NewVersionBody, by: Admin, parts: ApiPartsHere, raw: RawBody
+) -> Response:
+    """What would become of this as a new version. Nothing is stored."""
+    return answers.checked(await parts.governing.check(by, type, new_schema(NewVersionBody, raw)))
+
+
+@router.get("/{type}/impact")
+async def impact(type: Type, by: Admin, parts: ApiPartsHere) -> answers.ImpactBody:
+    """Who receives and who publishes this type. For administrators of its owner."""
+    async with parts.database.session() as session:
+        registered = await visible(session, type, sight_of(by, parts.directory))
+    require_governor(by, registered.contract.owner)
+    found = await parts.governing.impact(registered.contract)
+    return answers.ImpactBody.model_validate(found.report())
+
+
+@router.get("/{type}/history")
+async def show_history(
+    type: Type, by: Admin, parts: ApiPartsHere, page: PageHere
+) -> Listing[Event]:
+    """Who did what to this contract, the oldest first. For administrators of its owner."""
+    async with parts.database.session() as session:
+        registered = await visible(session, type, sight_of(by, parts.directory))
+        require_governor(by, registered.contract.owner)
+        after = number_of(page)
+        found = await history.page(session, type, after=after, limit=page.limit + 1)
+    items, following = page.cut(found, lambda each: str(each.number))
+    return Listing(items=[Event.of(each) for each in items], next=following)

@@ -1,0 +1,242 @@
+"""Bodies of `/v1/contracts`."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from gateway.contracts import Classification, InvalidExample, Ordering, Pattern, Registered, State
+from gateway.contracts.compatibility import Mode, Policy, Rule
+from gateway.contracts.lint import Finding
+from gateway.governance import NewSchema, Notice
+from gateway.http.fields import Body, Description, Title
+
+Type = Annotated[str, Field(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_EXAMPLES = 100
+
+
+class RuleBody(Body):
+    """What a new version owes to those before it."""
+
+    mode: Mode = Mode.BACKWARD
+    policy: Policy = Policy.STRICT
+
+    @property
+    def rule(self) -> Rule:
+        """The value. Raises Invalid for a pair that would promise nothing."""
+        return Rule(self.mode, self.policy)
+
+
+class OrderingBody(Body):
+    """Which attribute events are kept in order by, and what it stands for."""
+
+    key: Literal["subject", "partitionkey", "id"]
+    description: Description = ""
+
+    @property
+    def ordering(self) -> Ordering:
+        """The value."""
+        return Ordering(self.key, self.description)
+
+
+class ValidExampleBody(Body):
+    """Data that the schema must accept."""
+
+    name: Name
+    data: Any
+
+
+class InvalidExampleBody(Body):
+    """Data that the schema must refuse; with `keyword`, by that keyword at `pointer`."""
+
+    name: Name
+    reason: Description = ""
+    keyword: Annotated[str, Field(max_length=100)] = ""
+    pointer: Annotated[str, Field(max_length=1000)] = ""
+    data: Any
+
+
+class ExamplesBody(Body):
+    """Examples of data."""
+
+    valid: list[ValidExampleBody] = Field(default_factory=list, max_length=_EXAMPLES)
+    invalid: list[InvalidExampleBody] = Field(default_factory=list, max_length=_EXAMPLES)
+
+    def values(self) -> tuple[dict[str, Any], tuple[InvalidExample, ...]]:
+        """What they are to the registry."""
+        return (
+            {each.name: each.data for each in self.valid},
+            tuple(
+                InvalidExample(each.name, each.reason, each.keyword, each.pointer, each.data)
+                for each in self.invalid
+            ),
+        )
+
+
+class NewVersionBody(Body):
+    """A version to be."""
+
+    json_schema: Annotated[
+        dict[str, Any],
+        Field(
+            alias="schema",
+            description="JSON Schema 2020-12, 2019-09, draft 7 or draft 6, as `$schema` says; kept "
+            "exactly as it is written",
+        ),
+    ]
+    reply_schema: Annotated[
+        dict[str, Any] | None, Field(description="of the reply, for request-reply only")
+    ] = None
+    examples: ExamplesBody = ExamplesBody()
+    reply_examples: ExamplesBody = ExamplesBody()
+    breaking: Annotated[
+        bool,
+        Field(
+            description="it is meant to break what was promised: it waits as a draft until another "
+            "administrator of the owner approves it"
+        ),
+    ] = False
+
+    def new_schema(self, text: bytes, reply: bytes | None) -> NewSchema:
+        """The value, with the schemas as they were written."""
+        valid, invalid = self.examples.values()
+        valid_replies, invalid_replies = self.reply_examples.values()
+        return NewSchema(text, reply, valid, invalid, valid_replies, invalid_replies, self.breaking)
+
+
+class NewContractBody(NewVersionBody):
+    """A contract to be, with its first version."""
+
+    type: Type
+    title: Title
+    description: Description = ""
+    pattern: Pattern
+    classification: Classification
+    ordering: OrderingBody
+    compatibility: Annotated[
+        RuleBody | None, Field(description="its own; by default its owner's")
+    ] = None
+
+
+class ChangeBody(Body):
+    """What may be changed of a contract; what is left out stays."""
+
+    title: Title | None = None
+    description: Description | None = None
+    classification: Classification | None = None
+    ordering: OrderingBody | None = None
+    compatibility: Annotated[
+        RuleBody | None, Field(description="null: the default of its owner")
+    ] = None
+
+    def changes(self) -> dict[str, Any]:
+        """The fields of the contract, and its rule."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        rule = {"rule": self.compatibility.rule if self.compatibility else None}
+        found = {name: value for name, value in given.items() if name != "compatibility"}
+        if self.ordering is not None:
+            found["ordering"] = self.ordering.ordering
+        found = {name: value for name, value in found.items() if value is not None}
+        return found | (rule if "compatibility" in given else {})
+
+
+class NoticeBody(Body):
+    """Until when, and what instead."""
+
+    sunset: Annotated[
+        AwareDatetime | None, Field(description="when it stops working, so far as known")
+    ] = None
+    successor: Annotated[Type | None, Field(description="the event type to publish instead")] = None
+
+    @property
+    def notice(self) -> Notice:
+        """The value."""
+        return Notice(self.sunset, self.successor)
+
+
+class DefaultsBody(Body):
+    """What holds for the contracts of an organisation."""
+
+    compatibility: RuleBody = RuleBody()
+    lint: dict[str, Literal["info", "warning", "error"]] = Field(
+        default_factory=dict,
+        description="rules of lint whose level is raised above the national profile",
+    )
+
+
+class VersionSummary(BaseModel):
+    """A version of a contract."""
+
+    version: int
+    state: State
+
+
+class ContractBody(BaseModel):
+    """A contract. Its ETag grows with every change of it or of a version."""
+
+    type: str
+    owner: str
+    title: str
+    description: str
+    pattern: Pattern
+    classification: Classification
+    ordering: OrderingBody
+    compatibility: Annotated[
+        RuleBody | None, Field(description="its own; null: the default of its owner")
+    ]
+    state: State
+    active_version: Annotated[
+        int | None, Field(description="the one that judges where a publisher names none")
+    ]
+    versions: list[VersionSummary]
+    revision: int
+    created: datetime
+
+    @classmethod
+    def of(cls, registered: Registered) -> "ContractBody":
+        """The body for a value."""
+        contract, rule = registered.contract, registered.rule
+        return cls(
+            type=contract.type,
+            owner=contract.owner,
+            title=contract.title,
+            description=contract.description,
+            pattern=contract.pattern,
+            classification=contract.classification,
+            ordering=OrderingBody.model_construct(
+                key=contract.ordering.key, description=contract.ordering.description
+            ),
+            compatibility=RuleBody(mode=rule.mode, policy=rule.policy) if rule else None,
+            state=registered.state,
+            active_version=registered.newest,
+            versions=[
+                VersionSummary(version=number, state=state)
+                for number, state in sorted(registered.versions.items())
+            ],
+            revision=registered.revision,
+            created=registered.created,
+        )
+
+
+class FindingBody(BaseModel):
+    """Advice about a contract."""
+
+    rule: str
+    level: Literal["info", "warning", "error"]
+    document: str
+    pointer: str
+    message: str
+    advice: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> "FindingBody":
+        """The body for a value."""
+        return cls.model_construct(
+            rule=finding.rule,
+            level=finding.level.value,
+            document=finding.document,
+            pointer=finding.pointer,
+            message=finding.message,
+            advice=finding.advice,
+        )

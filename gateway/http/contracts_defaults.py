@@ -1,0 +1,63 @@
+"""`/v1/organisations/{name}/contract-defaults`: what holds for all contracts of an organisation."""
+
+from fastapi import APIRouter, Request, Response
+
+from gateway import identity
+from gateway.contracts import rules
+from gateway.contracts.lint import national
+from gateway.database import Topic
+from gateway.errors import NotFound, PreconditionFailed
+from gateway.governance import require_governor
+from gateway.http import contracts_answers as answers
+from gateway.http.contracts_bodies import DefaultsBody, RuleBody
+from gateway.http.contracts_exact import IfMatch, etag, unchanged
+from gateway.http.deps import Admin, Caller
+from gateway.http.parts import ApiPartsHere
+from gateway.telemetry import log
+
+router = APIRouter(
+    prefix="/v1/organisations/{name}/contract-defaults",
+    tags=["contracts"],
+    responses=answers.PROBLEMS,
+)
+
+
+@router.get("", response_model=DefaultsBody, responses=answers.UNCHANGED)
+async def show(name: str, by: Caller, parts: ApiPartsHere, request: Request) -> Response:
+    """What holds for the contracts of an organisation that do not say it themselves."""
+    await identity.find_organisation(parts.database, name)
+    async with parts.database.session() as session:
+        found = await rules.defaults(session, name)
+    return unchanged(request, etag(found.revision)) or _answer(found)
+
+
+@router.put("", response_model=DefaultsBody)
+async def put(
+    name: str, body: DefaultsBody, by: Admin, parts: ApiPartsHere, revision: IfMatch
+) -> Response:
+    """Set it. What is registered already stays as it is. Needs If-Match."""
+    if name not in parts.directory.organisations:
+        raise NotFound("no such organisation")
+    require_governor(by, name)
+    rule, levels = body.compatibility.rule, dict(body.lint)
+    national().raised(levels)  # refuses what is no level of a rule
+    async with parts.database.change(Topic.CONTRACTS) as session:
+        now = await rules.defaults(session, name)
+        if revision not in ("any", now.revision):
+            raise PreconditionFailed("the defaults were changed meanwhile: look at them again")
+        await rules.put_defaults(session, name, rule, levels)
+        made = await rules.defaults(session, name)
+    log().info("contracts.defaults", organisation=name, mode=rule.mode, by=by.id)
+    return _answer(made)
+
+
+def _answer(defaults: rules.Defaults) -> Response:
+    rule = defaults.rule
+    body = DefaultsBody.model_construct(
+        compatibility=RuleBody(mode=rule.mode, policy=rule.policy), lint=dict(defaults.lint)
+    )
+    return Response(
+        body.model_dump_json(),
+        headers={"etag": etag(defaults.revision)},
+        media_type="application/json",
+    )

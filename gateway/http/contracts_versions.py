@@ -1,0 +1,125 @@
+"""`/v1/contracts/{type}/versions`: the schemas of a contract."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from gateway.contracts import Classification, Registered, StoredVersion, shelves
+from gateway.errors import NotFound
+from gateway.governance import sight_of, visible
+from gateway.http import contracts_answers as answers
+from gateway.http.contracts import Type
+from gateway.http.contracts_bodies import NewVersionBody
+from gateway.http.contracts_exact import IfMatch, RawBody, etag, new_schema, unchanged
+from gateway.http.deps import Admin, Caller
+from gateway.http.paging import PageHere, number_of
+from gateway.http.parts import ApiParts, ApiPartsHere
+from gateway.identity import Client
+from gateway.telemetry import log
+
+router = APIRouter(
+    prefix="/v1/contracts/{type}/versions", tags=["contracts"], responses=answers.PROBLEMS
+)
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+_YEAR = 365 * 24 * 3600
+
+
+class Schema(Response):
+    """A schema as it is served."""
+
+    media_type = "application/schema+json"
+
+
+SERVED: dict[int | str, dict[str, Any]] = {
+    **answers.UNCHANGED,
+    200: {"content": {Schema.media_type: {"schema": {"type": "object"}}}},
+}
+
+
+@router.post("", status_code=201, response_model=answers.RegisteredBody, responses=answers.FOUND)
+async def add(
+    type: Type,
+    body: NewVersionBody,
+    by: Admin,
+    parts: ApiPartsHere,
+    raw: RawBody,
+    revision: IfMatch,
+) -> Response:
+    """Register the next version. The very same schema again is found (200). Needs If-Match.
+
+    What would break somebody is refused (409) with a counterexample and whom it hits.
+    """
+    outcome = await parts.governing.add(by, type, new_schema(NewVersionBody, raw), revision)
+    await answers.took_effect(parts)
+    log().info(
+        "contract.version",
+        type=type,
+        version=outcome.version.version.number,
+        state=outcome.version.state,
+        new=outcome.created,
+        by=by.id,
+    )
+    return answers.registered(outcome, parts.settings.url)
+
+
+@router.get("", response_model=answers.VersionsBody)
+async def list_all(type: Type, by: Caller, parts: ApiPartsHere, page: PageHere) -> Response:
+    """The versions of a contract, the oldest first."""
+    async with parts.database.session() as session:
+        registered = await visible(session, type, sight_of(by, parts.directory))
+        found = await shelves.versions(session, type, after=number_of(page), limit=page.limit + 1)
+    items, following = page.cut(found, lambda each: str(each.version.number))
+    return answers.versions(items, following, parts.settings.url, registered.revision)
+
+
+@router.get("/{version}", response_model=answers.VersionBody, responses=answers.UNCHANGED)
+async def show(
+    type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
+) -> Response:
+    """One version, with the schema as it was registered."""
+    registered, stored = await _stored(type, version, by, parts)
+    return unchanged(request, etag(registered.revision)) or answers.version(
+        stored, parts.settings.url, registered.revision
+    )
+
+
+@router.get("/{version}/schema", response_class=Schema, responses=SERVED)
+async def schema(
+    type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
+) -> Response:
+    """The schema with all that it refers to. It never changes, so keep it."""
+    registered, stored = await _stored(type, version, by, parts)
+    return _served(registered, stored.bundle, f'"{stored.digest.hex()}"', request)
+
+
+@router.get("/{version}/reply-schema", response_class=Schema, responses=SERVED)
+async def reply_schema(
+    type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
+) -> Response:
+    """The schema of the reply, for request-reply contracts. It never changes, so keep it."""
+    registered, stored = await _stored(type, version, by, parts)
+    if stored.reply_bundle is None:
+        raise NotFound(f"{type} is no request-reply contract, so there is no reply")
+    return _served(registered, stored.reply_bundle, f'"{stored.digest.hex()}-reply"', request)
+
+
+def _served(registered: Registered, bundle: bytes, tag: str, request: Request) -> Response:
+    public = registered.contract.classification is Classification.PUBLIC
+    scope = "public" if public else "private"
+    headers = {"etag": tag, "cache-control": f"{scope}, max-age={_YEAR}, immutable"}
+    same = unchanged(request, tag)
+    if same is not None:
+        same.headers.update(headers)
+        return same
+    return Schema(bundle, headers=headers)
+
+
+async def _stored(
+    type: str, number: int, by: Client, parts: ApiParts
+) -> tuple[Registered, StoredVersion]:
+    async with parts.database.session() as session:
+        registered = await visible(session, type, sight_of(by, parts.directory))
+        stored = await shelves.version(session, type, number)
+    if stored is None:
+        raise NotFound(f"{type} has no version {number}")
+    return registered, stored

@@ -1,0 +1,89 @@
+"""`/v1/events/{shard}/{sequence}/deliveries` and the lag of subscriptions: who got what."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from gateway.delivery import Stage
+from gateway.errors import NotFound
+from gateway.http.deps import Caller
+from gateway.http.events import may_see
+from gateway.http.parts import ApiPartsHere
+from gateway.http.subscriptions import Name, Viewer
+from gateway.identity import Role
+from gateway.subscriptions import Delivery
+
+router = APIRouter(prefix="/v1", tags=["deliveries"])
+
+
+class DeliveryBody(BaseModel):
+    """Where an event stands on its way to one subscription."""
+
+    organisation: str
+    subscription: str
+    delivery: Delivery
+    stage: Stage = Field(
+        description="for AMQP what the broker can tell: queued (confirmed into the queue), "
+        "drained (that queue has stood empty since)"
+    )
+    attempts: int
+    at: datetime | None = Field(description="when it was settled, or is due next")
+
+
+class Deliveries(BaseModel):
+    """Every subscription that is to get the event."""
+
+    items: list[DeliveryBody]
+
+
+class LagBody(BaseModel):
+    """How far a subscription is behind in one shard, in entries of any type."""
+
+    shard: int
+    events: int
+    seconds: float
+
+
+class Lags(BaseModel):
+    """How far a subscription is behind."""
+
+    events: int
+    seconds: float
+    shards: list[LagBody]
+
+
+@router.get("/events/{shard}/{sequence}/deliveries")
+async def deliveries(
+    shard: Annotated[int, Path(ge=0, le=63)],
+    sequence: Annotated[int, Path(ge=1, lt=1 << 63)],
+    by: Caller,
+    parts: ApiPartsHere,
+) -> Deliveries:
+    """Did everyone get it? Who sent the event, and auditors, see every subscription; others theirs.
+
+    Subscriptions that have ended are not told.
+    """
+    entry = await parts.reader.entry(shard, sequence)
+    if entry is None or not may_see(entry, by, parts):
+        raise NotFound("there is no such event that you may see")
+    sender = parts.directory.client(entry.client)
+    everyone = (by.operator and by.has(Role.AUDITOR, Role.ADMIN)) or (
+        sender is not None and sender.organisation == by.organisation
+    )
+    found = await parts.ledger.of(entry, None if everyone else by.organisation)
+    return Deliveries(items=[DeliveryBody(**asdict(each)) for each in found])
+
+
+@router.get("/subscriptions/{name}/lag")
+async def lag(name: Name, by: Viewer, parts: ApiPartsHere) -> Lags:
+    """How far a subscription is behind: for AMQP, what has not been seen to leave its queue."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    shards = [LagBody(**asdict(each)) for each in await parts.ledger.lag(subscription)]
+    return Lags(
+        events=sum(each.events for each in shards),
+        seconds=max(each.seconds for each in shards),
+        shards=shards,
+    )

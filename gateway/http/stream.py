@@ -1,0 +1,120 @@
+"""`GET /v1/subscriptions/{name}/stream`: server-sent events (WHATWG HTML, section 9.2)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.delivery import Streamed
+from gateway.errors import NusabusError, Unavailable
+from gateway.http.delivered import delivered
+from gateway.http.deps import authenticate
+from gateway.http.parts import ApiParts, ApiPartsHere
+from gateway.http.subscriptions import Name, Subscriber
+from gateway.subscriptions import Subscription
+from gateway.telemetry import log
+
+router = APIRouter(prefix="/v1/subscriptions", tags=["stream"])
+READERS = 500  # at one process
+SLOW = 30.0  # seconds in which a reader must take what was written
+_readers: set["EventStream"] = set()
+
+
+class EventStream(Response):
+    """Writes events as they come; ends when the reader is gone, too slow, or not allowed any more.
+
+    A reader that was cut off comes back with `Last-Event-ID` and has lost nothing.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        parts: ApiParts,
+        subscription: Subscription,
+        events: AsyncIterator[Streamed],
+        authorization: str | None,
+    ) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._parts = parts
+        self._subscription = subscription
+        self._events = events
+        self._authorization = authorization
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream until one side ends it."""
+        _readers.add(self)
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        writing = asyncio.create_task(self._write(send))
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            _readers.discard(self)
+            for task in (writing, leaving):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _write(self, send: Send) -> None:
+        try:
+            await self._send(send, b": welcome\nretry: 1000\n\n")
+            async for each in self._events:
+                await self._send(send, self._frame(each))
+                if each.entry is None:
+                    await self._require_right()
+        except NusabusError as error:
+            await self._send(send, b"event: end\ndata: %b\n\n" % error.code.encode())
+        except TimeoutError:
+            log().warning("stream.slow_reader_dropped", subscription=self._subscription.name)
+            return
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _require_right(self) -> None:
+        """The token must still be good, and the subscription be there, unpaused and allowed."""
+        client = await authenticate(self._parts, self._authorization)
+        name = self._subscription.name
+        subscription = await self._parts.subscribing.existing(client.organisation, name)
+        self._parts.streaming.require(subscription)
+
+    async def _send(self, send: Send, data: bytes) -> None:
+        async with asyncio.timeout(SLOW):
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+
+    def _frame(self, streamed: Streamed) -> bytes:
+        if streamed.entry is None:
+            return b": alive\n\n"
+        return b"id: %b\ndata: %b\n\n" % (
+            streamed.place.encode(),
+            delivered(streamed.entry, self._parts).replace(b"\r", b"").replace(b"\n", b"\ndata: "),
+        )
+
+
+@router.get("/{name}/stream", response_class=Response)
+async def stream(
+    name: Name,
+    by: Subscriber,
+    parts: ApiPartsHere,
+    request: Request,
+    last_event_id: Annotated[str | None, Header(max_length=1500)] = None,
+) -> EventStream:
+    """Follow a subscription whose delivery is `stream`, each event as CloudEvents JSON.
+
+    Goes on behind `Last-Event-ID`. It ends when the token does: come back with a new one.
+    """
+    if len(_readers) >= READERS:
+        raise Unavailable(f"{READERS} readers are connected here already: try again")
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    places = await parts.streaming.begin(subscription, last_event_id)
+    events = parts.streaming.follow(subscription, places)
+    return EventStream(parts, subscription, events, request.headers.get("authorization"))
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue

@@ -1,0 +1,153 @@
+"""References between registered schemas: by id only, and nothing else is needed to read them."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from gateway import jsontext
+from gateway.contracts import Judge, Library, admit, schema_id, schema_url, schema_urn
+from gateway.contracts.bundle import bundled, referred
+from gateway.contracts.soundness import DIALECT
+from gateway.contracts.values import InvalidExample, Version
+from gateway.errors import Invalid
+from tests.builders import a_schema, a_submission
+
+URL = "https://bus.example.go.id"
+PERSON, PLACE = "id.go.uji.orang.dicatat.v1", "id.go.uji.tempat.dicatat.v1"
+DRAFT7 = "http://json-schema.org/draft-07/schema#"
+SHELF = {
+    (PERSON, 1): a_schema(
+        **{
+            "$id": "https://nusabus.go.id/schemas/orang/1",
+            "required": ["nama"],
+            "properties": {
+                "nama": {"$ref": "#/$defs/teks"},
+                "ibu": {"$ref": "#"},
+                "lahir": {"$ref": schema_urn(PLACE, 2)},
+                "usia": {"$ref": "#umur"},
+            },
+            "$defs": {
+                "teks": {"type": "string"},
+                "usia": {"$anchor": "umur", "type": "integer"},
+            },
+        }
+    ),
+    (PLACE, 2): a_schema(type="string", minLength=2),
+    (PLACE, 3): json.dumps({"$schema": DRAFT7, "type": "string"}).encode(),
+}
+LIBRARY = Library(SHELF, URL)
+
+
+def judge_of(schema: bytes) -> Judge:
+    bundle = bundled(schema, SHELF, URL)
+    assert bundle is not None
+    return Judge("t", 1, jsontext.parse(bundle), bundle)
+
+
+@pytest.mark.parametrize("reference", [schema_urn(PERSON, 1), schema_url(URL, PERSON, 1)])
+def test_a_schema_is_used_whole(reference: str) -> None:
+    schema = a_schema(properties={"warga": {"$ref": reference}})
+    judge = judge_of(schema)
+    assert reference.encode() not in (bundled(schema, SHELF, URL) or b"")
+    good = {"nama": "A", "ibu": {"nama": "B", "lahir": "AB"}, "usia": 3}
+    assert judge.accepts({"warga": good})
+    for bad in ({}, {"nama": 1}, {**good, "usia": "x"}, {**good, "lahir": "A"},
+                {**good, "ibu": {}}, {**good, "ibu": {"nama": "B", "lahir": 1}}):  # fmt: skip
+        assert not judge.accepts({"warga": bad})
+
+
+def test_parts_of_a_schema_are_used() -> None:
+    parts = {
+        "a": {"$ref": f"{schema_urn(PERSON, 1)}#/$defs/teks"},
+        "b": {"$ref": f"{schema_urn(PERSON, 1)}#umur"},
+        "c": {"$ref": "#/$defs/lokal"},
+    }
+    judge = judge_of(a_schema(properties=parts, **{"$defs": {"lokal": {"type": "null"}}}))
+    assert judge.accepts({"a": "x", "b": 1, "c": None})
+    for name, value in (("a", 1), ("b", "x"), ("c", 1)):
+        assert not judge.accepts({name: value})
+
+
+def test_schemas_that_refer_to_each_other_are_bundled_once() -> None:
+    first, second = (
+        a_schema(properties={"b": {"$ref": schema_urn(PLACE, 9)}}),
+        a_schema(properties={"a": {"$ref": schema_urn(PERSON, 9)}, "n": {"type": "integer"}}),
+    )
+    shelf = {(PERSON, 9): first, (PLACE, 9): second}
+    bundle = bundled(first, shelf)
+    assert bundle is not None
+    judge = Judge("t", 1, jsontext.parse(bundle))
+    assert judge.accepts({"b": {"a": {"b": {"n": 1}}}})
+    assert not judge.accepts({"b": {"a": {"b": {"n": "x"}}}})
+
+
+def test_data_that_look_like_references_stay() -> None:
+    reference = {"$ref": schema_urn(PLACE, 2)}
+    schema = a_schema(
+        properties={"a": reference, "b": {"const": reference}, "c": {"enum": [reference]}}
+    )
+    assert judge_of(schema).accepts({"a": "xy", "b": reference, "c": reference})
+
+
+def test_names_that_are_taken_are_left_alone() -> None:
+    defs = {"$defs": {f"{PLACE}-2": {"type": "null"}}}
+    parts = {"a": {"$ref": schema_urn(PLACE, 2)}, "b": {"$ref": f"#/$defs/{PLACE}-2"}}
+    judge = judge_of(a_schema(properties=parts, **defs))
+    assert judge.accepts({"a": "xy", "b": None})
+
+
+def test_a_schema_that_needs_nothing_is_its_own_bundle() -> None:
+    assert bundled(a_schema()) is None
+    assert referred(a_schema(properties={"a": {"$ref": "#"}})) == set()
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        (schema_urn(PERSON, 2), "no such version that you may use"),
+        (schema_urn(PLACE, 3), "another dialect"),
+        (f"{schema_urn(PERSON, 1)}#/$defs/none", "leads nowhere"),
+        (f"{schema_urn(PERSON, 1)}#none", r"no \$anchor"),
+        (schema_url("https://other.example", PERSON, 1), "nothing is ever fetched"),
+        (f"urn:nusabus:contract:{PERSON}:0", "no id of a registered schema"),
+        (f"urn:nusabus:contract:{PERSON}", "no id of a registered schema"),
+        (f"{schema_url(URL, PERSON, 1)}?x", "no id of a registered schema"),
+    ],
+)
+def test_what_leads_nowhere_is_refused(reference: str, said: str) -> None:
+    schema = a_schema(properties={"a": {"$ref": reference}})
+    with pytest.raises(Invalid, match=said):
+        admit(a_submission(versions=(Version(1, schema),)), LIBRARY)
+
+
+def test_a_bundle_is_admitted_with_its_examples() -> None:
+    schema = a_schema(properties={"a": {"$ref": schema_urn(PERSON, 1)}})
+    invalid = (InvalidExample("x", "", "required", "/a", {"a": {}}),)
+    submission = a_submission(
+        versions=(Version(1, schema),), valid={"a": {"a": {"nama": "A"}}}, invalid=invalid
+    )
+    admit(submission, LIBRARY)
+
+
+def test_a_chain_that_becomes_a_bomb_is_refused() -> None:
+    """Each is harmless by itself; together they are looked at in a million ways."""
+
+    def twice(reference: str) -> dict[str, Any]:
+        return {"allOf": [{"$ref": reference}] * 2}
+
+    types = [f"id.go.uji.t{n}.dicatat.v1" for n in range(20)]
+    shelf = {(types[0], 1): a_schema()}
+    for before, type in itertools.pairwise(types):
+        shelf[type, 1] = a_schema(**twice(schema_urn(before, 1)))
+    schema = a_schema(**twice(schema_urn(types[-1], 1)))
+    with pytest.raises(Invalid, match="branch so often"):
+        admit(a_submission(versions=(Version(1, schema),)), Library(shelf))
+
+
+def test_ids() -> None:
+    assert schema_id(schema_urn(PERSON, 12), URL) == (PERSON, 12)
+    assert schema_id(schema_url(URL, PERSON, 12), URL) == (PERSON, 12)
+    assert schema_id(schema_url(URL, PERSON, 12), "") is None
+    assert schema_id(DIALECT, URL) is None

@@ -1,0 +1,234 @@
+"""Schemas that want to do harm are refused, each with its place and what to do."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.contracts import Judge, Proving, Submission, admit
+from gateway.contracts.effort import Effort
+from gateway.contracts.soundness import BRANCHES, DIALECT, PATTERN, PATTERNS, SCHEMAS, VALUES
+from gateway.contracts.values import InvalidExample, Version
+from gateway.errors import Invalid, Overloaded
+from tests.builders import a_schema, a_submission
+
+OBJECT = {"type": "object"}
+
+
+def submitted(**schema: Any) -> Submission:
+    return a_submission(versions=(Version(1, a_schema(**schema)),))
+
+
+def fanned(levels: int, keyword: str = "allOf") -> dict[str, Any]:
+    """Each level refers to the next one twice."""
+    defs: dict[str, Any] = {
+        f"d{n}": {keyword: [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(levels)
+    }
+    return {"$defs": {**defs, f"d{levels}": OBJECT}, "$ref": "#/$defs/d0"}
+
+
+def recursive(branches: int) -> dict[str, Any]:
+    """The recursive oneOf that held a checker for over 25 seconds."""
+    node = {
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["op"],
+                "properties": {
+                    "op": {"const": f"o{n}"},
+                    "args": {"type": "array", "items": {"$ref": "#/$defs/node"}},
+                },
+            }
+            for n in range(branches)
+        ]
+    }
+    return {"$schema": DIALECT, "$ref": "#/$defs/node", "$defs": {"node": node}}
+
+
+def nested(levels: int, op: str) -> dict[str, Any]:
+    document: dict[str, Any] = {"op": op}
+    for _ in range(levels):
+        document = {"op": "o1", "args": [document]}
+    return document
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer", "said"),
+    [
+        ({"$ref": "http://127.0.0.1:9/x"}, "/$ref", "nothing is ever fetched"),
+        ({"$ref": "file:///etc/passwd"}, "/$ref", "nothing is ever fetched"),
+        ({"$ref": "other.json"}, "/$ref", "nothing is ever fetched"),
+        ({"properties": {"a": {"$ref": "//h/x"}}}, "/properties/a/$ref", "nothing is ever"),
+        ({"$defs": {"a": {"$ref": "ftp://h/x"}}}, "/$defs/a/$ref", "nothing is ever"),
+        ({"$ref": "#/definitions/none"}, "/$ref", r"put what it means under \$defs"),
+        ({"x-own": OBJECT, "$ref": "#/x-own"}, "/$ref", r"put what it means under \$defs"),
+        ({"$dynamicRef": "#a"}, "/$dynamicRef", r"write \$ref"),
+        ({"$defs": {"a": {"$dynamicAnchor": "a"}}}, "/$defs/a/$dynamicAnchor", "stands alone"),
+        ({"$recursiveRef": "#"}, "/$recursiveRef", r'write "\$ref": "#"'),
+        ({"$vocabulary": {}}, "/$vocabulary", "leave it out"),
+        ({"$defs": {"a": {"$id": "http://h/x"}}}, "/$defs/a/$id", "only the whole schema"),
+        ({"not": {"$schema": DIALECT}}, "/not/$schema", "one dialect"),
+        ({"$ref": "#"}, "", "leads back to itself"),
+        ({"allOf": [{"$ref": "#"}]}, "", "leads back to itself"),
+        (
+            {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}}},
+            "/$defs/a",
+            "leads back to itself",
+        ),
+        (fanned(20), None, "branch so often"),
+        (fanned(20, "anyOf"), None, "branch so often"),
+        ({"oneOf": [{"const": n} for n in range(10_000)]}, "/oneOf", "branches"),
+        ({"anyOf": [True] * (BRANCHES + 1)}, "/anyOf", "branches"),
+        ({"enum": list(range(VALUES + 1))}, "/enum", "values"),
+        ({"properties": {f"p{n}": True for n in range(SCHEMAS)}}, None, "schemas inside"),
+        ({"pattern": "a" * (PATTERN + 1)}, "/pattern", "characters"),
+        ({"patternProperties": {"(": True}}, "/patternProperties/(", "compile"),
+        ({"pattern": "[a-"}, "/pattern", "compile"),
+        ({"patternProperties": {f"p{n}": True for n in range(PATTERNS + 1)}}, None, "regular"),
+        ({"pattern": "(a{1000}){1000}"}, None, "compile"),
+        ({"type": "object", "minProperties": -1}, "/minProperties", "no valid JSON Schema"),
+        ({"properties": {"a": 1}}, "/properties/a", "no valid JSON Schema"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_is_refused(schema: dict[str, Any], pointer: str | None, said: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(Invalid, match=said) as caught:
+        admit(submitted(**schema))
+    if pointer is not None:
+        assert caught.value.pointer == pointer
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"child": {"$ref": "#"}}},
+        {"properties": {"list": {"type": "array", "items": {"$ref": "#/$defs/n"}}},
+         "$defs": {"n": {"anyOf": [OBJECT, {"$ref": "#"}]}}},
+        {"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}},
+        {"$defs": {"a": {"$anchor": "here", "type": "object"}}, "$ref": "#here"},
+        {"$id": "https://nusabus.go.id/schemas/x/1", "properties": {"a": {"$ref": "#"}}},
+        {"enum": [{}, 1]},
+        fanned(8),
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_what_only_looks_alike_is_admitted(schema: dict[str, Any]) -> None:
+    admit(submitted(**schema))
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        "https://json-schema.org/draft/2019-09/schema",
+        "http://json-schema.org/draft-07/schema#",
+        "http://json-schema.org/draft-06/schema#",
+    ],
+)
+def test_older_dialects_are_read_as_such(dialect: str) -> None:
+    """`$ref` makes what stands beside it count since 2019-09 only."""
+    shared = {"definitions": {"any": True}}
+    beside = {"n": {"$ref": "#/definitions/any", "type": "string"}}
+    schema = a_schema(**{"$schema": dialect}, **shared, properties=beside)
+    submission = a_submission(versions=(Version(1, schema),), valid={"number": {"n": 1}})
+    if "draft-0" in dialect:
+        admit(submission)
+    else:
+        with pytest.raises(Invalid, match="the valid example number breaks"):
+            admit(submission)
+
+
+def test_where_the_validators_differ_an_example_shows_it() -> None:
+    """`$` matches before a line break at the end in one of the two."""
+    invalid = (InvalidExample("n", "", "", "", 1),)
+    submission = submitted(type="string", pattern="^a$")
+    with pytest.raises(Invalid, match="the two validators differ on the example line"):
+        admit(replace(submission, valid={"line": "a\n"}, invalid=invalid))
+
+
+@pytest.fixture
+async def proving() -> AsyncIterator[Proving]:
+    proving = Proving(limit=1.5)
+    yield proving
+    await proving.close()
+
+
+async def test_what_does_not_end_is_killed_and_the_next_one_is_served(proving: Proving) -> None:
+    slow = replace(
+        submitted(type="object", properties={"a": {"type": "string", "pattern": "^(a+)+$"}}),
+        valid={"catastrophic": {"a": "a" * 40 + "!"}},
+    )
+    started = time.monotonic()
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.01)
+            beats += 1
+
+    beating = asyncio.create_task(beat())
+    await proving.admit(a_submission())
+    with pytest.raises(Invalid, match=r"longer than 1\.5 s"):
+        await proving.admit(slow)
+    await proving.admit(a_submission())
+    beating.cancel()
+    assert time.monotonic() - started < 20
+    assert beats > 50, "the event loop was held"
+
+
+async def test_a_prover_tells_what_admission_tells(proving: Proving) -> None:
+    with pytest.raises(Invalid, match="leads back to itself") as caught:
+        await proving.admit(submitted(**{"$ref": "#"}))
+    assert caught.value.pointer == ""
+
+
+async def test_too_many_at_once_are_told_to_come_again(
+    proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.contracts.proving.WAITING", 0)
+    with pytest.raises(Overloaded):
+        await proving.admit(a_submission())
+
+
+def test_explaining_is_bounded_in_what_it_takes() -> None:
+    """Measured before: 22 s for a document of nesting 4, 7.6 s for an array of 500,000."""
+    judge = Judge("t", 1, recursive(12))
+    assert judge.accepts(nested(10, "o2"))
+    started = time.monotonic()
+    for levels in (1, 4, 20):
+        assert not judge.accepts(nested(levels, "zz"))
+        violations, total = judge.explain(nested(levels, "zz"))
+        assert (len(violations), total) == (1, 1)
+    numbers = Judge("t", 1, {"$schema": DIALECT, "items": {"type": "string"}})
+    violations, total = numbers.explain([1] * 500_000)
+    assert [(v.pointer, v.keyword) for v in violations] == [("/0", "type")]
+    assert time.monotonic() - started < 1
+
+
+def test_effort_counts_the_ways() -> None:
+    flat = {"properties": {f"p{n}": {"type": "string"} for n in range(50)}}
+    assert Effort(flat).visits(64) == 2
+    doubled = Effort(fanned(3))
+    assert doubled.visits(0) == 30, "1 + f(0), where f(n) = 1 + 2 (1 + f(n + 1)) and f(3) = 1"
+    tree = Effort({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}})
+    assert tree.visits(10) == 21
+    twice = Effort({"properties": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}})
+    assert twice.visits(30) > 2**30
+
+
+def test_a_schema_at_every_limit_is_admitted_in_time() -> None:
+    schema = {
+        "properties": {f"p{n}": {"type": "string", "pattern": f"^[a-z]{{{n % 40}}}$"}
+                       for n in range(PATTERNS)},
+        "$defs": {f"d{n}": {"enum": list(range(40))} for n in range(600)},
+        "anyOf": [{"type": "object", "minProperties": 0} for _ in range(BRANCHES)],
+    }  # fmt: skip
+    started = time.thread_time()
+    admit(submitted(**schema))
+    assert time.thread_time() - started < 4, len(json.dumps(schema))
