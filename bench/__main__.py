@@ -9,12 +9,15 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from bench.compatibility import check
 from bench.contest import aim_at_nothing, compete
 from bench.drain import drain
 from bench.failure import BenchFailure
 from bench.journal import fill
+from bench.legacy import legacy
 from bench.memory import remember
 from bench.profile import profile
+from bench.requests import exchange
 from bench.results import FILE, Results
 from bench.say import console, say
 from bench.scale import FULL, QUICK, Scale
@@ -32,9 +35,13 @@ PARTS = {
     "relay": "a backlog drained, beside the broker's own limit and aio-pika",
     "memory": "the memory of each process over 1,000,000 events",
     "journal": "5,000,000 entries in the journal against none",
+    "compatibility": "questions about the compatibility of schemas per second",
+    "legacy": "COBOL files to JSON and to columns, beside coboljsonifier and GnuCOBOL",
+    "requests": "requests and replies: latency at 200/s, and how many at most",
     "profile": "where the gateway's processes spend their time (only when named)",
 }
 ON_DEMAND = "profile"
+ALONE = "legacy"  # needs no servers
 CONTEST = ("handrolled", "management", "single", "batch")
 
 
@@ -58,14 +65,12 @@ def main() -> None:
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     results = Results()
+    parts = arguments.parts or [name for name in PARTS if name != ON_DEMAND]
     try:
-        asyncio.run(
-            _run(
-                arguments.parts or [name for name in PARTS if name != ON_DEMAND],
-                QUICK if arguments.quick else FULL,
-                results,
-            )
-        )
+        if ALONE in parts:
+            legacy(results)
+        if set(parts) != {ALONE}:
+            asyncio.run(_run(parts, QUICK if arguments.quick else FULL, results))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit("stopped")
     except (BenchFailure, NotInstalled, ServerError) as error:
@@ -95,6 +100,10 @@ async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:
             await remember(world, scale, results)
         if "journal" in parts:
             await fill(world, scale, results)
+        if "compatibility" in parts:
+            await check(results)
+        if "requests" in parts:
+            await exchange(world, scale, results)
         if "profile" in parts:
             await profile(world, scale)
 

@@ -19,7 +19,7 @@ import uvloop
 from bench.events import batch, event, fresh_prefix, management_publish
 
 PATIENCE = 60.0  # seconds beyond the wanted time until a run has failed
-_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _END = b"\r\n\r\n"
 
 
@@ -104,7 +104,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         received = self._received + data if self._received else data
         end = received.find(_END)
-        length = _LENGTH.search(received, 0, end + 2) if end >= 0 else None
+        length = LENGTH.search(received, 0, end + 2) if end >= 0 else None
         if length is None or len(received) < end + len(_END) + int(length[1]):
             self._received = received
             return

@@ -98,16 +98,18 @@ async def _topology(settings: Settings) -> None:
 
 async def _load_contracts(settings: Settings, folder: Path) -> None:
     submissions = list(contracts.submissions(folder))
-    for submission in submissions:
-        contracts.admit(submission)
     async with _database(settings) as database:
+        async with database.session() as session:
+            library = await contracts.admitted(session, submissions, settings.url.rstrip("/"))
         async with database.change(Topic.IDENTITY) as session:
             for owner in contracts.owners(folder):
                 await identity.provide_organisation(
                     session, name=owner.name, title=owner.title, description=owner.description
                 )
         async with database.change(Topic.CONTRACTS) as session:
-            changed = [await contracts.register(session, each) for each in submissions]
+            changed = [
+                await contracts.register(session, each, library=library) for each in submissions
+            ]
     telemetry.log().info("contracts.loaded", contracts=len(changed), changed=sum(changed))
 
 

@@ -58,6 +58,13 @@ class Event(msgspec.Struct, frozen=True, dict=True):
         return cast(bytes, kept["digest"])
 
 
+def known_as(event: Event, identity: bytes) -> Event:
+    """The event, held unique in the journal by another identity than its source and id."""
+    kept = msgspec.structs.replace(event)
+    kept.__dict__["identity"] = identity
+    return kept
+
+
 def _digest(event: Event) -> bytes:
     parts = [event.id, event.source, event.type, event.subject or ""]
     for name in sorted(event.attributes):

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.amqp import Outgoing
 from gateway.contracts import Classification, Contract, Pattern, Submission
-from gateway.contracts.admission import DIALECT
+from gateway.contracts.soundness import DIALECT
 from gateway.contracts.values import InvalidExample, Ordering, Version
 from gateway.event import Event
 from gateway.journal import Candidate
@@ -32,6 +32,13 @@ def task_type(word: str) -> str:
     """One of the point-to-point types that `write_contracts` makes."""
     return f"id.go.uji.tugas.{word}.v1"
 
+
+def question_type(word: str) -> str:
+    """One of the request-reply types that `write_contracts` makes; see `a_question`."""
+    return f"id.go.uji.tanya.{word}.v1"
+
+
+QUESTIONS = tuple(question_type(word) for word in ("amqp", "pull", "salah", "sepi", "hak", "henti"))
 
 TASKS = tuple(task_type(word) for word in ("satu", "dua", "tiga", "empat", "lima"))
 
@@ -177,8 +184,8 @@ def write_contracts(folder: Path) -> None:
                 "required": ["nik", "nama"],
                 "additionalProperties": False,
                 "properties": {
-                    "nik": {"type": "string", "pattern": "^[0-9]{16}$"},
-                    "nama": {"type": "string", "maxLength": 60},
+                    "nik": {"type": "string", "pattern": "^[0-9]{16}$", "x-pii": "nik"},
+                    "nama": {"type": "string", "maxLength": 60, "x-pii": "nama"},
                     "nomor": {"type": "array", "items": {"type": "integer"}},
                 },
             },
@@ -199,3 +206,34 @@ def write_contracts(folder: Path) -> None:
             },
         },
     )  # fmt: skip
+    for type in QUESTIONS:
+        write_contract(
+            folder,
+            type,
+            contract={"pattern": "request-reply", "classification": "confidential"},
+            **{
+                "versions/1": {"$schema": DIALECT, "type": "object", "required": ["nik"]},
+                "versions/1.reply": {"$schema": DIALECT, "type": "object", "required": ["hasil"]},
+                "examples/valid/empty": {"nik": NIK},
+                "examples/reply/valid/found": {"hasil": "COCOK"},
+                "examples/reply/invalid/array": {
+                    "reason": "no object", "keyword": "type", "pointer": "", "data": [],
+                },
+            },
+        )  # fmt: skip
+
+
+def a_question(type: str, **changes: Any) -> dict[str, Any]:
+    """A request of one of the QUESTIONS, as structured JSON."""
+    return a_document(**{"type": type, "subject": None, "data": {"nik": NIK}, **changes})
+
+
+def a_reply(question: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """The reply to a request of one of the QUESTIONS."""
+    reply = {
+        "type": f"{question['type']}.reply",
+        "source": "/uji/penjawab",
+        "subject": None,
+        "data": {"hasil": "COCOK"},
+    }
+    return a_document(**{**reply, **changes})

@@ -171,6 +171,19 @@ class Actor:
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return str(event["id"])
 
+    def ask(
+        self, event: Mapping[str, Any] | bytes, *, wait: float = 0, query: str = ""
+    ) -> httpx.Response:
+        """Ask a request in structured mode."""
+        content = event if isinstance(event, bytes) else json.dumps(event)
+        headers = {**STRUCTURED, **({"prefer": f"wait={wait:g}"} if wait else {})}
+        return self.post(f"/v1/requests{query}", content=content, headers=headers)
+
+    def answer(self, id: str, event: Mapping[str, Any] | bytes) -> httpx.Response:
+        """Answer a request over HTTP."""
+        content = event if isinstance(event, bytes) else json.dumps(event)
+        return self.post(f"/v1/requests/{id}/reply", content=content, headers=STRUCTURED)
+
     def publish_batch(
         self, events: Sequence[Any] | bytes, *, atomic: bool = False
     ) -> httpx.Response:

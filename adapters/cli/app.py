@@ -8,7 +8,7 @@ import httpx
 import typer
 from typer import rich_utils
 
-from adapters.cli import screen
+from adapters.cli import dead_letters, events, screen, subscriptions
 from adapters.cli.contracts import app as contracts
 from adapters.cli.exits import Exit, Failure
 from adapters.client import Problem
@@ -23,6 +23,10 @@ app = typer.Typer(
     "~/.config/nusabus/profiles.toml (mode 0600).",
 )
 app.add_typer(contracts, name="contracts")
+app.add_typer(events.app)
+app.add_typer(events.requests, name="requests")
+app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def _version(wanted: bool) -> None:

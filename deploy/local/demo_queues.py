@@ -63,7 +63,7 @@ async def _provide(
     known = env.get(_variables(interest)[1])
     if known is None:
         return await renew(interest, accounts, env)
-    return Queue(interest, existing.queue, known)
+    return Queue(interest, existing.queue or "", known)
 
 
 async def _grant(interest: Interest, accounts: Accounts) -> None:
@@ -118,9 +118,9 @@ def _is_of(interest: Interest, subscription: Subscription) -> bool:
 
 
 def _keep(interest: Interest, subscription: Subscription, env: DemoEnv) -> Queue:
-    url = subscription.amqp_url or ""
-    env.put(dict(zip(_variables(interest), (subscription.queue, url), strict=True)))
-    return Queue(interest, subscription.queue, url)
+    queue, url = subscription.queue or "", subscription.amqp_url or ""
+    env.put(dict(zip(_variables(interest), (queue, url), strict=True)))
+    return Queue(interest, queue, url)
 
 
 def _variables(interest: Interest) -> tuple[str, str]:

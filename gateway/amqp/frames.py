@@ -23,11 +23,10 @@ _END_AND_BODY = Struct(">BBHI").pack  # of the frame before; the head of a body 
 
 # Frame head, class 60 "basic", weight 0, body size, property flags, the content type, table size.
 _FLAGS = 0x8000 | 0x2000 | 0x1000 | 0x0080  # content type, headers, delivery mode, message id
+_REQUEST = 0x0400 | 0x0100  # correlation id, expiration
 _TYPE = CONTENT_TYPE.encode()
 _HEAD = Struct(f">BHIHHQHB{len(_TYPE)}sI").pack
 _HEAD_PAYLOAD = 2 + 2 + 8 + 2 + 1 + len(_TYPE) + 4
-_TAIL = [b"\x02%c" % length for length in range(LIMIT + 1)]
-"""By the length of the message id: delivery mode 2 (persistent), then that length."""
 _BCC = b"\x03BCCA"
 
 
@@ -52,20 +51,20 @@ class Marshaller:
         channel = self._channel
         room = self._payload_max
         publishes = self._publishes
-        for exchange, key, mandatory, bcc, body, message_id, headers, _ in messages:
+        for message in messages:
+            exchange, key, mandatory, bcc, body, identifier, headers, _, ttl, correlation = message
             publish = publishes.get((exchange, key, mandatory))
             if publish is None:
                 publish = self._publish(exchange, key, mandatory)
             table = self._table(headers, bcc)
-            identifier = message_id.encode()
-            size = _HEAD_PAYLOAD + len(table) + 2 + len(identifier)
-            if size > room or len(identifier) > LIMIT:
-                raise ValueError(f"{size} bytes of headers or {len(identifier)} of message id")
+            flags, tail = _request_tail(identifier, ttl, correlation) if ttl else _tail(identifier)
+            size = _HEAD_PAYLOAD + len(table) + len(tail)
+            if size > room:
+                raise ValueError(f"{size} bytes of headers")
             add(publish)
-            add(_HEAD(2, channel, size, 60, 0, len(body), _FLAGS, len(_TYPE), _TYPE, len(table)))
+            add(_HEAD(2, channel, size, 60, 0, len(body), flags, len(_TYPE), _TYPE, len(table)))
             add(table)
-            add(_TAIL[len(identifier)])
-            add(identifier)
+            add(tail)
             if len(body) > room:
                 self._split(body, add)
             elif body:
@@ -107,6 +106,26 @@ class Marshaller:
             piece = view[start : start + self._payload_max]
             add(_END_AND_BODY(0xCE, 3, self._channel, len(piece)))
             add(bytes(piece))
+
+
+def _tail(identifier: str) -> tuple[int, bytes]:
+    """The flags of a header and what follows its table: delivery mode 2 (persistent), message id.
+
+    Raises ValueError where the id is too long for a short string.
+    """
+    text = identifier.encode()
+    if len(text) > LIMIT:
+        raise ValueError(f"{len(text)} bytes of message id")
+    return _FLAGS, b"\x02%c%b" % (len(text), text)
+
+
+def _request_tail(identifier: str, ttl: str, correlation: str) -> tuple[int, bytes]:
+    """The same with a correlation id and an expiration, which stand before the message id."""
+    flags, tail = _tail(identifier)
+    parts = [tail[:1]]
+    for text in (correlation.encode(), ttl.encode()):
+        parts += (bytes((len(text),)), text)  # raises ValueError beyond 255
+    return flags | _REQUEST, b"".join((*parts, tail[1:]))
 
 
 class _HeaderNames(dict[str, bytes]):

@@ -20,7 +20,7 @@ from gateway.amqp.outage import OUTAGES, describe, within
 from gateway.amqp.tap import Listener, TappedTransport
 from gateway.errors import BrokerUnavailable
 
-__all__ = ["Lane", "Outcome", "Settle"]
+__all__ = ["Lane", "Outcome", "Settle", "send_all"]
 
 Settle = Callable[[Sequence[Settled]], None]
 """Told, in the event loop, of all that one burst of frames settled, in that order."""
@@ -190,3 +190,35 @@ def _pieces(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
             start, size = index, 0
     if start < len(messages):
         yield messages[start:]
+
+
+async def send_all(
+    url: str, messages: Sequence[Outgoing], *, confirm_timeout: float, name: str
+) -> set[object]:
+    """Send messages over a lane of their own; the tokens of those that the broker confirmed.
+
+    Raises BrokerUnavailable where the lane cannot be opened or dies first.
+    """
+    outcomes: dict[object, Outcome] = {}
+    done = asyncio.Event()
+
+    def settle(burst: Sequence[Settled]) -> None:
+        outcomes.update(burst)
+        if len(outcomes) == len(messages):
+            done.set()
+
+    lane = await Lane.open(url, settle=settle, confirm_timeout=confirm_timeout, name=name)
+    try:
+        await lane.send(messages)
+        ended = asyncio.ensure_future(lane.closed())
+        settled = asyncio.ensure_future(done.wait())
+        try:
+            await asyncio.wait({ended, settled}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            settled.cancel()
+            ended.cancel()
+        if not done.is_set():
+            raise await lane.closed()
+    finally:
+        await lane.close()
+    return {token for token, outcome in outcomes.items() if outcome is Outcome.CONFIRMED}

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
+from gateway.amqp import names
 from gateway.amqp.endpoint import credentials, management_url, virtual_host
 from gateway.amqp.outage import describe
 from gateway.errors import BrokerUnavailable, NotFound
@@ -106,14 +107,29 @@ class Management:
         """
         await self.provide_user(name, hash_password(password), queue=queue)
 
-    async def provide_user(self, name: str, password_hash: str, *, queue: str) -> None:
-        """The same with a password known by its hash only, see `hash_password`."""
+    async def provide_user(
+        self, name: str, password_hash: str, *, queue: str, replies: bool = False
+    ) -> None:
+        """The same with a password known by its hash only, see `hash_password`.
+
+        With `replies` it may also publish to the exchange of replies, with the name of its queue as
+        the routing key and with no other.
+        """
         user = {"password_hash": password_hash, "tags": ""}
+        place = f"{self._vhost}/{quote(name, safe='')}"
+        own = f"^{re.escape(queue)}$"
         await self._call("PUT", f"users/{quote(name, safe='')}", user)
+        # Before the right to write: without a topic permission any routing key would be allowed.
         await self._call(
             "PUT",
-            f"permissions/{self._vhost}/{quote(name, safe='')}",
-            {"configure": _NOTHING, "write": _NOTHING, "read": f"^{re.escape(queue)}$"},
+            f"topic-permissions/{place}",
+            {"exchange": names.REPLIES, "write": own if replies else _NOTHING, "read": _NOTHING},
+        )
+        write = f"^{re.escape(names.REPLIES)}$" if replies else _NOTHING
+        await self._call(
+            "PUT",
+            f"permissions/{place}",
+            {"configure": _NOTHING, "write": write, "read": own},
         )
 
     async def set_password(self, name: str, password: str) -> None:

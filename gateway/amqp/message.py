@@ -34,7 +34,8 @@ class Outgoing(NamedTuple):
 
     `bcc` holds further routing keys (RabbitMQ's sender-selected distribution): the exchange routes
     by all keys, a queue matched by several gets one copy, and no receiver sees them. `token` is
-    the sender's own and comes back with the outcome.
+    the sender's own and comes back with the outcome. A request has an `expiration`, in
+    milliseconds as AMQP wants it, and a `correlation_id`.
     """
 
     exchange: str
@@ -45,6 +46,8 @@ class Outgoing(NamedTuple):
     message_id: str
     headers: Mapping[str, str]
     token: object
+    expiration: str = ""
+    correlation_id: str = ""
 
 
 def body(event: Event, sequence: str, recordedtime: str, dataclassification: str | None) -> bytes:

@@ -20,6 +20,16 @@ COMMANDS = "bus.commands"
 REQUESTS = "bus.requests"
 """Direct exchange of request/reply contracts; the routing key is the event type."""
 
+REPLIES = "bus.replies"
+"""Topic exchange that takes replies; the routing key is the queue of the responder, and the broker
+lets a responder publish with no other."""
+
+REPLY_QUEUE = "bus.replies"
+"""The queue of replies, which every gateway process reads."""
+
+ANSWERED = "bus.answered"
+"""Fanout exchange on which a gateway process tells the others which requests it has answered."""
+
 DEAD = "bus.dead"
 """Topic exchange of dead letters; the routing key is the queue that gave the message up."""
 
@@ -61,8 +71,15 @@ def user(queue: str) -> str:
     return queue
 
 
+def exchange(*, point_to_point: bool, answers: bool) -> str:
+    """The exchange that serves a subscription."""
+    if answers:
+        return REQUESTS
+    return COMMANDS if point_to_point else EVENTS
+
+
 def private_key(queue: str, generation: int) -> str:
-    """`to.<queue>.<generation>`: the routing key, on both exchanges, that reaches this queue alone.
+    """`to.<queue>.<generation>`: the routing key, on every exchange, that reaches this queue alone.
 
     Each time that a queue is filled anew it has a key of its own: what was still on its way by
     the key before would come in front of what is older.

@@ -76,6 +76,16 @@ DEAD_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
 }
 
 
+REPLY_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": DELIVERY_LIMIT,
+    "x-dead-letter-exchange": names.DEAD,
+    "x-dead-letter-routing-key": names.REPLY_QUEUE,
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+}
+
+
 class Broker:
     """The topology on one broker. Connects when first needed and again after a failure.
 
@@ -97,11 +107,19 @@ class Broker:
             await channel.declare_exchange(names.EVENTS, topic, durable=True)
             await channel.declare_exchange(names.COMMANDS, direct, durable=True)
             await channel.declare_exchange(names.REQUESTS, direct, durable=True)
+            await channel.declare_exchange(names.REPLIES, topic, durable=True)
+            await channel.declare_exchange(
+                names.ANSWERED, aio_pika.ExchangeType.FANOUT, durable=True
+            )
             await channel.declare_exchange(names.DEAD, topic, durable=True)
             dead = await channel.declare_queue(
                 names.DEAD_QUEUE, durable=True, arguments=dict(DEAD_QUEUE_ARGUMENTS)
             )
             await dead.bind(names.DEAD, "#")
+            replies = await channel.declare_queue(
+                names.REPLY_QUEUE, durable=True, arguments=dict(REPLY_QUEUE_ARGUMENTS)
+            )
+            await replies.bind(names.REPLIES, "#")
 
     async def declare_queue(self, queue: str, *, ordered: bool) -> None:
         """A subscription's queue: durable, quorum, one consumer at a time where `ordered`.

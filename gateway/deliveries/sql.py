@@ -80,6 +80,24 @@ CREATE TABLE dead_letters (
 CREATE INDEX dead_letters_of ON dead_letters (organisation, name, number);
 CREATE UNIQUE INDEX dead_letters_dead ON dead_letters (organisation, name, shard, sequence)
     WHERE state = 'dead';
+
+CREATE TABLE redrives (
+    id text PRIMARY KEY,
+    organisation text,
+    wanted text NOT NULL,
+    rate integer NOT NULL,
+    state text NOT NULL DEFAULT 'running'
+        CHECK (state IN ('running', 'finished', 'cancelled')),
+    reached bigint NOT NULL DEFAULT 0,
+    upto bigint NOT NULL,
+    total bigint NOT NULL,
+    sent bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0,
+    problem text,
+    created timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    changed timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 """
 
 BEGIN = """
@@ -102,6 +120,11 @@ ADVANCE = """
 UPDATE delivery_frontiers SET frontier = $5, recorded = $6
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND frontier = $4
 RETURNING shard
+"""
+ARRIVED = """
+UPDATE delivery_frontiers f SET frontier = greatest(f.frontier, u.frontier)
+FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, frontier)
+WHERE f.organisation = $1 AND f.name = $2 AND f.shard = u.shard
 """
 OPEN_UP = """
 INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due)
@@ -181,6 +204,7 @@ WITH gone AS (
 )
 SELECT shard, sequence FROM gone
 """
+EXPIRE = ACKNOWLEDGE.replace("'acknowledged'", "'expired'")
 RELEASE = f"""
 WITH back AS (
     UPDATE delivery_open o SET lock = NULL, due = clock_timestamp() + make_interval(secs => $6)

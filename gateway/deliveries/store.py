@@ -5,16 +5,13 @@ what was asked for may have happened then, and asking again does no harm.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.database import OUTAGES, DatabaseUnavailable
 from gateway.deliveries import sql
+from gateway.deliveries.transactions import Transactions
 from gateway.deliveries.values import (
     Claim,
     Failure,
@@ -26,9 +23,6 @@ from gateway.deliveries.values import (
     Spot,
 )
 
-Connection = asyncpg.pool.PoolConnectionProxy
-_AWAY = "the database does not answer: try again"
-
 
 async def begin(session: AsyncSession, key: Key, starts: Mapping[int, int]) -> None:
     """Let a new subscription have what lies above `starts`, in the transaction that makes it."""
@@ -39,32 +33,28 @@ async def begin(session: AsyncSession, key: Key, starts: Mapping[int, int]) -> N
         )
 
 
-class Deliveries:
+class Deliveries(Transactions):
     """The deliveries of every subscription that the gateway serves itself."""
-
-    def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
-        self._pool = pool
-        self._timeout = timeout
 
     async def frontiers(self, key: Key) -> dict[int, Frontier]:
         """Up to where the journal was looked through for it, shard by shard."""
-        rows = await self._fetch(sql.FRONTIERS, *key)
+        rows = await self.fetch(sql.FRONTIERS, *key)
         return {shard: Frontier(sequence, recorded) for shard, sequence, recorded in rows}
 
     async def count_open(self, key: Key) -> int:
         """How many deliveries are open: waiting, or locked."""
-        return int((await self._fetch(sql.OPEN, *key))[0][0])
+        return int((await self.fetch(sql.OPEN, *key))[0][0])
 
     async def settled(self, key: Key) -> dict[int, int]:
         """Per shard, up to where everything is settled."""
-        rows = await self._fetch(sql.SETTLED, *key)
+        rows = await self.fetch(sql.SETTLED, *key)
         return {shard: sequence for shard, sequence in rows}
 
     async def advance(
         self, key: Key, shard: int, *, before: Frontier, after: Frontier, fresh: Sequence[Fresh]
     ) -> bool:
         """Open what was found between two frontiers. False where another has advanced meanwhile."""
-        async with self._transaction() as connection:
+        async with self.transaction() as connection:
             moved = await connection.fetch(
                 sql.ADVANCE, *key, shard, before.sequence, after.sequence, after.recorded
             )
@@ -82,10 +72,14 @@ class Deliveries:
                 )
         return True
 
+    async def arrived(self, key: Key, places: Mapping[int, int]) -> None:
+        """Note up to where a reader that keeps its place itself has got everything."""
+        await self.fetch(sql.ARRIVED, *key, list(places), list(places.values()))
+
     async def lock(self, key: Key, *, limit: int, patience: Patience) -> list[Locked]:
         """Hand out what is due. What was handed out too often becomes a dead letter instead."""
         lock = secrets.token_bytes(16)
-        async with self._transaction() as connection:
+        async with self.transaction() as connection:
             await connection.execute(sql.BURY, *key, patience.attempts)
             rows = await connection.fetch(sql.LOCK, *key, limit, lock, patience.lock_seconds)
         return sorted(
@@ -96,6 +90,10 @@ class Deliveries:
     async def acknowledge(self, key: Key, claims: Iterable[Claim]) -> set[Spot]:
         """Settle what was handed out and worked off. Returns those whose lock was still ours."""
         return await self._settle(sql.ACKNOWLEDGE, key, claims)
+
+    async def expire(self, key: Key, claims: Iterable[Claim]) -> set[Spot]:
+        """Settle what came to nobody in time."""
+        return await self._settle(sql.EXPIRE, key, claims)
 
     async def release(
         self, key: Key, claims: Iterable[Claim], *, delay: float, failure: Failure, detail: str
@@ -117,7 +115,7 @@ class Deliveries:
         self, statement: str, key: Key, claims: Iterable[Claim], *arguments: object
     ) -> set[Spot]:
         given = list(claims)
-        rows = await self._fetch(
+        rows = await self.fetch(
             statement,
             *key,
             [claim.spot.shard for claim in given],
@@ -126,19 +124,3 @@ class Deliveries:
             *arguments,
         )
         return {Spot(shard, sequence) for shard, sequence in rows}
-
-    async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        async with self._transaction() as connection:
-            rows: Sequence[Any] = await connection.fetch(statement, *arguments)
-            return rows
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Connection]:
-        try:
-            async with (
-                self._pool.acquire(timeout=self._timeout) as connection,
-                connection.transaction(),
-            ):
-                yield connection
-        except OUTAGES as error:
-            raise DatabaseUnavailable(_AWAY) from error

@@ -25,6 +25,8 @@ class Failure(StrEnum):
     LOCK_EXPIRED = "lock-expired"  # the receiver said nothing in time
     REFUSED = "refused"  # an endpoint answered, and not with success
     UNREACHABLE = "unreachable"  # no answer of an endpoint at all
+    RETURNED = "returned"  # to the queue, more often than its delivery limit
+    EXPIRED = "expired"  # nobody took it in time
 
 
 class Spot(NamedTuple):
@@ -106,3 +108,44 @@ class Frontier(NamedTuple):
 
     sequence: int
     recorded: datetime
+
+
+class Burial(NamedTuple):
+    """A delivery that somebody else gave up."""
+
+    key: Key
+    spot: Spot
+    recorded: datetime
+    type: str
+    failure: Failure
+    detail: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which dead letters are asked for; None is any."""
+
+    organisation: str | None = None
+    subscription: str | None = None
+    type: str | None = None
+    failure: Failure | None = None
+    state: str | None = None
+    died_from: datetime | None = None
+    died_before: datetime | None = None
+
+
+class Standing(NamedTuple):
+    """Where an event stands on its way to one subscription.
+
+    `looked_through` is up to where the journal was looked through for it; `dead` the state of its
+    dead letter, where there is or was one; `settled` when it was settled, as far as that is kept.
+    """
+
+    key: Key
+    attempts: int | None
+    due: datetime | None
+    locked: bool
+    looked_through: int | None
+    dead: str | None
+    settled: datetime | None

@@ -1,18 +1,31 @@
 """Verb: deliver to subscribers, and repair what delivery needs."""
 
+from gateway.delivery.burying import Burying
+from gateway.delivery.ledger import Delivered, Lag, Ledger, Stage
 from gateway.delivery.pull import Pull, Received, Settlement
+from gateway.delivery.redriving import Redriver, Redriving
 from gateway.delivery.repair import Reconciler
 from gateway.delivery.rights import may_receive
 from gateway.delivery.served import Finder
+from gateway.delivery.stream import Streamed, Streaming
 from gateway.delivery.subscribe import Granted, Subscribing, Wish
 
 __all__ = [
+    "Burying",
+    "Delivered",
     "Finder",
     "Granted",
+    "Lag",
+    "Ledger",
     "Pull",
     "Received",
     "Reconciler",
+    "Redriver",
+    "Redriving",
     "Settlement",
+    "Stage",
+    "Streamed",
+    "Streaming",
     "Subscribing",
     "Wish",
     "may_receive",

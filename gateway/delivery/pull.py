@@ -15,6 +15,7 @@ from struct import Struct
 from struct import error as NotAToken
 
 from gateway.contracts import Catalogue
+from gateway.correlation import expired
 from gateway.deliveries import Claim, Deliveries, Failure, Locked, Patience, Spot
 from gateway.delivery.rights import may_receive
 from gateway.delivery.served import Finder
@@ -140,9 +141,20 @@ class Pull:
                     key, limit=limit - len(locked), patience=patience
                 )
         entries = await self._entries(locked, found)
-        return [
+        received = [
             Received(entries[each.spot], each.attempt, each.until, _text(each)) for each in locked
         ]
+        return await self._in_time(subscription, received) if subscription.answers else received
+
+    async def _in_time(
+        self, subscription: Subscription, received: Sequence[Received]
+    ) -> list[Received]:
+        """The requests whose deadline is still to come; the others are settled."""
+        late = [each for each in received if expired(each.entry.event, each.entry.recorded)]
+        claims = [claim for each in late if (claim := _claim(each.token))]
+        if claims:
+            await self._deliveries.expire(subscription.key, claims)
+        return [each for each in received if each not in late]
 
     async def _entries(
         self, locked: Iterable[Locked], found: Iterable[Entry]

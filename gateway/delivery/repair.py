@@ -125,7 +125,7 @@ class Reconciler:
                 await self._management.queues(),
                 {
                     name: await self._management.bindings(name)
-                    for name in (names.EVENTS, names.COMMANDS)
+                    for name in (names.EVENTS, names.COMMANDS, names.REQUESTS)
                 },
             )
         except NusabusError:

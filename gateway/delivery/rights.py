@@ -1,18 +1,29 @@
 """Who may receive what."""
 
-from gateway.contracts import Catalogue, Classification
+from gateway.contracts import Catalogue, Classification, Pattern
 from gateway.identity import Directory
+from gateway.subscriptions import Subscription
 
 
 def may_receive(organisation: str, types: str, directory: Directory, catalogue: Catalogue) -> bool:
     """Whether an organisation may receive an event type, or all that ever falls under a pattern.
 
     Its own namespace, what a grant covers, and single types that are its own or public. A pattern
-    over public types is not enough: a confidential type may join them tomorrow.
+    over public types is not enough: a confidential type may join them tomorrow. Requests are for
+    their one responder, however public they are.
     """
     if directory.may_receive(organisation, types):
         return True
     contract = catalogue.contract(types)
     return contract is not None and (
-        contract.owner == organisation or contract.classification is Classification.PUBLIC
+        contract.owner == organisation
+        or (
+            contract.classification is Classification.PUBLIC
+            and contract.pattern is not Pattern.REQUEST_REPLY
+        )
     )
+
+
+def pattern_of(subscription: Subscription) -> Pattern:
+    """How what a subscription is to receive travels."""
+    return Pattern.of(point_to_point=subscription.point_to_point, answers=subscription.answers)

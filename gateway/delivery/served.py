@@ -1,8 +1,10 @@
 """Finds in the journal what a served subscription is to get, and opens it for delivery."""
 
-from gateway.contracts import Catalogue, Pattern
+from gateway.contracts import Catalogue
+from gateway.correlation import expired
 from gateway.database import Database
 from gateway.deliveries import Deliveries, Fresh, Frontier, Spot
+from gateway.delivery.rights import pattern_of
 from gateway.journal import Entry, Position, Reader
 from gateway.snapshot import Snapshot, refresh
 from gateway.subscriptions import Subscription
@@ -36,11 +38,9 @@ class Finder:
         for shard, frontier in (await self._deliveries.frontiers(subscription.key)).items():
             while len(found) < limit and frontier.sequence < heads[shard].sequence:
                 until = min(heads[shard].sequence, frontier.sequence + SPAN)
-                entries, after = await self._look(
+                wanted, after = await self.look(
                     subscription, shard, frontier, until=until, limit=limit - len(found)
                 )
-                await self._learn_types(entries)
-                wanted = [entry for entry in entries if self._is_for(subscription, entry)]
                 fresh = [_fresh(subscription, entry) for entry in wanted]
                 if not await self._deliveries.advance(
                     subscription.key, shard, before=frontier, after=after, fresh=fresh
@@ -50,7 +50,7 @@ class Finder:
                 frontier = after
         return found
 
-    async def _look(
+    async def look(
         self,
         subscription: Subscription,
         shard: int,
@@ -59,6 +59,7 @@ class Finder:
         until: int,
         limit: int,
     ) -> tuple[list[Entry], Frontier]:
+        """The next entries that it is to get, and up to where they were looked for."""
         entries = await self._reader.matching(
             shard,
             Position(*frontier),
@@ -68,7 +69,9 @@ class Finder:
         )
         recorded = entries[-1].recorded if entries else frontier.recorded
         reached = entries[-1].sequence if len(entries) == limit else until
-        return entries, Frontier(reached, recorded)
+        await self._learn_types(entries)
+        wanted = [entry for entry in entries if self._is_for(subscription, entry)]
+        return wanted, Frontier(reached, recorded)
 
     async def _learn_types(self, entries: list[Entry]) -> None:
         """An entry may have been accepted under a contract that is younger than our catalogue."""
@@ -79,8 +82,9 @@ class Finder:
     def _is_for(self, subscription: Subscription, entry: Entry) -> bool:
         """A pattern of types is not meant to reach what travels another way."""
         contract = self._catalogue.value.contract(entry.event.type)
-        direct = contract is not None and contract.pattern is Pattern.POINT_TO_POINT
-        if direct is not subscription.point_to_point:
+        if contract is None or contract.pattern is not pattern_of(subscription):
+            return False
+        if subscription.answers and expired(entry.event, entry.recorded):
             return False
         return subscription.accepts(entry.event)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from gateway import amqp, deliveries, typepattern
 from gateway.amqp import Broker, Management, NotOnBroker, names
 from gateway.contracts import Catalogue, Pattern
+from gateway.correlation import LONGEST_LIFETIME
 from gateway.database import Database, Topic
 from gateway.deliveries import Deliveries
 from gateway.delivery.rights import may_receive
@@ -95,7 +96,8 @@ class Subscribing:
         Raises Forbidden for types that the organisation may not receive, Invalid or Conflict for
         what cannot be, BrokerUnavailable when the queue cannot be made now.
         """
-        point_to_point = self._judge(client.organisation, wish)
+        pattern = self._judge(client.organisation, wish)
+        point_to_point = pattern is not Pattern.PUBLISH_SUBSCRIBE
         existing = await self._find(client.organisation, wish.name)
         if existing is not None:
             return await self._same(existing, wish)
@@ -117,6 +119,7 @@ class Subscribing:
             client.id,
             delivery=wish.delivery,
             terms=wish.terms,
+            answers=pattern is Pattern.REQUEST_REPLY,
         )
         new.accepts  # noqa: B018 - raises Invalid where a filter is none
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
@@ -124,6 +127,9 @@ class Subscribing:
             if starts is None:
                 shards = await self._reader.heads()
                 starts = await register.served(session, new.types, shards)
+                if new.answers:  # what is older than the longest deadline is not looked at
+                    places = await self._reader.before(datetime.now(UTC) - LONGEST_LIFETIME)
+                    starts = {s: max(start, places[s].sequence) for s, start in starts.items()}
             await register.add(session, new, starts)
             if served:
                 await deliveries.begin(session, new.key, starts)
@@ -187,8 +193,8 @@ class Subscribing:
         async with self._database.session() as session:
             return Granted(subscription, await register.starts(session, subscription), None, False)
 
-    def _judge(self, organisation: str, wish: Wish) -> bool:
-        """Whether the types may be had together; True if they are point-to-point."""
+    def _judge(self, organisation: str, wish: Wish) -> Pattern:
+        """How the types travel, which may be had together."""
         catalogue, directory = self._catalogue.value, self._directory.value
         for pattern in wish.types:
             typepattern.parse(pattern)
@@ -203,14 +209,13 @@ class Subscribing:
         patterns = {contract.pattern for contract in contracts if contract is not None}
         if len(contracts) < len(wish.types):
             patterns.add(Pattern.PUBLISH_SUBSCRIBE)
-        if Pattern.REQUEST_REPLY in patterns:
-            raise Invalid("requests are answered, not subscribed to", pointer="/types")
         if len(patterns) > 1:
             raise Invalid(
-                "point-to-point types need a subscription of their own, without patterns",
+                "point-to-point types and requests need subscriptions of their own, without "
+                "patterns",
                 pointer="/types",
             )
-        return Pattern.POINT_TO_POINT in patterns
+        return patterns.pop()
 
     async def _starts(self, new: Subscription) -> Places | None:
         """Above which sequences it begins; None when it is what was worked off before."""
@@ -259,12 +264,14 @@ async def provide(subscription: Subscription, broker: Broker, management: Manage
     await broker.declare_queue(queue, ordered=subscription.ordered)
     private = names.private_key(queue, subscription.generation)
     await broker.bind(queue, exchange(subscription), private)
-    await management.provide_user(names.user(queue), subscription.password_hash, queue=queue)
+    await management.provide_user(
+        names.user(queue), subscription.password_hash, queue=queue, replies=subscription.answers
+    )
 
 
 def exchange(subscription: Subscription) -> str:
     """The exchange that serves a subscription."""
-    return names.COMMANDS if subscription.point_to_point else names.EVENTS
+    return names.exchange(point_to_point=subscription.point_to_point, answers=subscription.answers)
 
 
 def type_keys(subscription: Subscription) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """Reading the journal: in order from a place, or one entry by its place or its identity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,14 @@ class Reader:
         shard, sequence, recorded, _ = rows[0]
         found = await self._fetch(sql.ENTRY_AT_TIME, shard, sequence, recorded)
         return _entry(shard, found[0]) if found else None
+
+    async def find_all(self, identities: Iterable[bytes]) -> dict[bytes, Entry]:
+        """The entries that hold these identities, by identity; those that none holds are left out.
+
+        Both look-ups are one query.
+        """
+        rows = await self._fetch(sql.HOLDING, list(identities))
+        return {identity: _entry(shard, row) for shard, *row, identity in rows}
 
     async def known(self, identity: bytes) -> Place | None:
         """Where an identity stands already, or None."""

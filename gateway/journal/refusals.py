@@ -10,8 +10,10 @@ import asyncpg
 import msgspec
 
 from gateway.database import OUTAGES
-from gateway.errors import JournalUnavailable, Violation
+from gateway.errors import ContractViolation, JournalUnavailable, Refused, Violation
+from gateway.event import Event
 from gateway.journal import sql
+from gateway.masking import mask
 
 WAITING = 10_000  # refusals that may wait to be written; each is at most a few kilobytes
 _NOT_KEPT = "the refusal could not be recorded: try again"
@@ -32,6 +34,22 @@ class Refusal:
     detail: str
     violations: tuple[Violation, ...]
     digest: bytes
+
+    @classmethod
+    def of(
+        cls, sender: tuple[str, str], event: Event | None, error: Refused, digest: bytes
+    ) -> "Refusal":
+        """What to keep of an error. `sender` is a client and its organisation."""
+        return cls(
+            *sender,
+            event.type if event else None,
+            event.source if event else None,
+            event.id if event else None,
+            error.code,
+            mask(str(error)),
+            error.violations if isinstance(error, ContractViolation) else (),
+            digest,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,13 @@ READ_TYPES = (
 ENTRY_AT = _ENTRY + "WHERE shard = $1 AND sequence = $2"
 ENTRIES_AT = _ENTRY + "WHERE shard = $1 AND sequence = ANY ($2::bigint[])"
 ENTRY_AT_TIME = ENTRY_AT + " AND recorded = $3"
+HOLDING = """
+SELECT e.shard, e.sequence, e.recorded, e.source, e.id, e.type, e.subject, e.attributes, e.data,
+       e.is_binary, e.digest, e.client, e.contract_version, i.identity
+FROM journal_identity i
+JOIN journal_entry e ON e.shard = i.shard AND e.sequence = i.sequence AND e.recorded = i.recorded
+WHERE i.identity = ANY ($1::bytea[])
+"""
 RECORDED_AT = "SELECT recorded FROM journal_entry WHERE shard = $1 AND sequence = $2"
 # By place and not by type, for which there is no index: what lies far back is not looked at.
 SENDERS = """

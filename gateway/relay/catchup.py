@@ -12,13 +12,12 @@ import asyncio
 from collections.abc import Callable
 
 from gateway.amqp import Lane, names
-from gateway.contracts import Pattern
 from gateway.database import Database
 from gateway.errors import Unavailable
 from gateway.journal import Entry, Lead, LeadLost, Position, Reader
 from gateway.relay.control import Control
-from gateway.relay.outgoing import outgoing
-from gateway.relay.routes import Route
+from gateway.relay.outgoing import outgoing, too_late
+from gateway.relay.routes import Route, exchange_of, pattern_of
 from gateway.relay.window import Ticket, Window
 from gateway.subscriptions import Progress, Subscription
 from gateway.subscriptions import progress as places
@@ -56,7 +55,7 @@ class CatchUp:
         self._control = control
         self._arrived = arrived
         self._queue = names.queue(*subscription.key)
-        self._exchange = names.COMMANDS if subscription.point_to_point else names.EVENTS
+        self._exchange = exchange_of(subscription)
         self._task: asyncio.Task[None] | None = None
         self._go_on: Callable[[], None]
 
@@ -136,12 +135,7 @@ class CatchUp:
     def _is_for_it(self, entry: Entry) -> bool:
         """A pattern of types is not meant to reach what travels another way."""
         contract = self._control.catalogue.contract(entry.event.type)
-        wanted = (
-            Pattern.POINT_TO_POINT
-            if self.subscription.point_to_point
-            else Pattern.PUBLISH_SUBSCRIBE
-        )
-        return contract is not None and contract.pattern is wanted
+        return contract is not None and contract.pattern is pattern_of(self.subscription)
 
     async def _deliver(self, entries: list[Entry]) -> None:
         """Send in order per key and wait until everything is in the queue."""
@@ -154,6 +148,8 @@ class CatchUp:
                 window, Position(entry.sequence, entry.recorded), entry.event.ordering_key
             )
             route = Route(self._exchange, classification, (), (self.subscription,))
+            if too_late(entry, route):
+                continue
             ticket.message = outgoing(entry, route, ticket, key)
             window.add(ticket)
         window.changed.set()

@@ -1,15 +1,26 @@
 """The message that carries an entry."""
 
-from gateway.amqp import Outgoing, message
+from datetime import UTC, datetime, timedelta
+
+from gateway.amqp import Outgoing, message, names
+from gateway.correlation import deadline, expired, handed_out
 from gateway.journal import Entry, sequence_text
 from gateway.relay.routes import Route
 from gateway.relay.window import Ticket
 from gateway.times import rfc3339
 
 
+def too_late(entry: Entry, route: Route) -> bool:
+    """Whether it is a request whose deadline has passed: it is not handed out."""
+    return route.exchange == names.REQUESTS and expired(entry.event, entry.recorded)
+
+
 def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Outgoing:
     """The message that carries an entry."""
-    event = entry.event
+    event, expiration, correlation = entry.event, "", ""
+    if route.exchange == names.REQUESTS:
+        expiration, correlation = _milliseconds_left(entry), event.identity.hex()
+        event = handed_out(event, entry.recorded)
     sequence = sequence_text(entry.shard, entry.sequence)
     recorded = rfc3339(entry.recorded)
     return Outgoing(
@@ -21,4 +32,11 @@ def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Ou
         event.id,
         message.headers(event, sequence, recorded, route.classification),
         ticket,
+        expiration,
+        correlation,
     )
+
+
+def _milliseconds_left(entry: Entry) -> str:
+    left = deadline(entry.event, entry.recorded) - datetime.now(UTC)
+    return str(max(1, left // timedelta(milliseconds=1)))

@@ -8,7 +8,7 @@ from gateway.errors import Unavailable
 from gateway.journal import Entry, Lead, LeadLost, Position, Reader
 from gateway.relay.catchup import CatchUp
 from gateway.relay.control import Control
-from gateway.relay.outgoing import outgoing
+from gateway.relay.outgoing import outgoing, too_late
 from gateway.relay.routes import Routes
 from gateway.relay.window import Ticket, Window
 from gateway.subscriptions import Key, Progress, State, Subscription
@@ -126,7 +126,7 @@ class Pump:
     def _take_in(self, entry: Entry) -> None:
         position = Position(entry.sequence, entry.recorded)
         route = self._routes.route(entry.event.type)
-        if route is None:
+        if route is None or too_late(entry, route):
             self.window.skip(position)
             return
         ticket = Ticket(self.window, position, entry.event.ordering_key)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.amqp import names
 from gateway.contracts import Catalogue, Pattern
+from gateway.correlation import request_type
 from gateway.subscriptions import State, Subscription
 
 
@@ -31,8 +32,8 @@ class Routes:
     _found: dict[str, Route | None] = field(default_factory=dict)
 
     def know(self, types: Iterable[str]) -> bool:
-        """Whether each of these types has a contract."""
-        return all(self.catalogue.contract(type) is not None for type in types)
+        """Whether each of these types has a contract; that of a reply is its request's."""
+        return all(self.catalogue.contract(request_type(type)) is not None for type in types)
 
     def route(self, type: str) -> Route | None:
         """The route of a type; None when no subscription is to get it from the exchange."""
@@ -44,17 +45,27 @@ class Routes:
 
     def _find(self, type: str) -> Route | None:
         contract = self.catalogue.contract(type)
-        if contract is None or contract.pattern is Pattern.REQUEST_REPLY:
+        if contract is None:
             return None
-        direct = contract.pattern is Pattern.POINT_TO_POINT
+        pattern = contract.pattern
         active = [s for s in self.subscriptions if s.state is State.ACTIVE and not s.served]
-        bound = [s for s in active if s.point_to_point is direct and s.wants(type)]
-        joined = [s for s in self.joined if s.point_to_point is direct and s.wants(type)]
+        bound = [s for s in active if pattern_of(s) is pattern and s.wants(type)]
+        joined = [s for s in self.joined if pattern_of(s) is pattern and s.wants(type)]
         if not bound and not joined:
             return None
         return Route(
-            names.COMMANDS if direct else names.EVENTS,
+            exchange_of((bound or joined)[0]),
             contract.classification.value,
             tuple(names.private_key(names.queue(*s.key), s.generation) for s in joined),
             (*bound, *joined),
         )
+
+
+def pattern_of(subscription: Subscription) -> Pattern:
+    """How what a subscription is to receive travels."""
+    return Pattern.of(point_to_point=subscription.point_to_point, answers=subscription.answers)
+
+
+def exchange_of(subscription: Subscription) -> str:
+    """The exchange that serves a subscription."""
+    return names.exchange(point_to_point=subscription.point_to_point, answers=subscription.answers)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.subscriptions.values import Key, Places, Progress, Subscription
+from gateway.subscriptions.values import Key, Mark, Places, Progress, Subscription
 
 _SAME = "s.organisation = :organisation AND s.name = :name AND s.generation = :generation"
 _PLACE = "p.organisation = s.organisation AND p.name = s.name"
@@ -53,6 +53,12 @@ JOIN subscriptions s ON s.organisation = u.organisation AND s.name = u.name
      AND s.generation = u.generation AND s.state = 'active'
 WHERE p.organisation = u.organisation AND p.name = u.name AND p.shard = u.shard
   AND (p.routed < u.routed OR p.drained < u.drained)
+"""
+_MARKS = """
+SELECT organisation, name, start, routed, drained FROM subscription_places WHERE shard = :shard
+"""
+_DRAINED = """
+SELECT shard, drained FROM subscription_places WHERE organisation = :organisation AND name = :name
 """
 
 
@@ -104,6 +110,18 @@ async def repair(session: AsyncSession, subscription: Subscription, *, emptied: 
         },
     )
     return True
+
+
+async def marks(session: AsyncSession, shard: int) -> dict[Key, Mark]:
+    """How every subscription stands in one shard."""
+    rows = await session.execute(text(_MARKS), {"shard": shard})
+    return {(row[0], row[1]): Mark(*row[2:]) for row in rows}
+
+
+async def drained(session: AsyncSession, subscription: Subscription) -> dict[int, int]:
+    """Per shard, up to where its queue is known to have been emptied."""
+    key = {"organisation": subscription.organisation, "name": subscription.name}
+    return {row[0]: row[1] for row in await session.execute(text(_DRAINED), key)}
 
 
 async def mark(

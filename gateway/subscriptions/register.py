@@ -90,6 +90,7 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
             created_by=new.created_by,
             delivery=new.delivery.value,
             terms=msgspec.json.encode(new.terms).decode(),
+            answers=new.answers,
         )
     )
     await session.flush()

@@ -32,6 +32,7 @@ class SubscriptionRow(SQLModel, table=True):
     delivery: str
     terms: str
     paused: bool = False
+    answers: bool = False
 
 
 class PlaceRow(SQLModel, table=True):
@@ -81,4 +82,5 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         Delivery(row.delivery),
         _terms(row.terms),
         row.paused,
+        row.answers,
     )

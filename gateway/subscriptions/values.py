@@ -32,6 +32,7 @@ class Delivery(StrEnum):
 
     AMQP = "amqp"
     PULL = "pull"
+    STREAM = "stream"
 
 
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -73,6 +74,8 @@ class Subscription:
     delivery: Delivery = Delivery.AMQP
     terms: Terms = DEFAULT_TERMS
     paused: bool = False
+    answers: bool = False
+    """Whether it receives requests, to answer them; it is point-to-point then."""
 
     @property
     def served(self) -> bool:
@@ -109,6 +112,16 @@ class Progress:
 
     position: int
     joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a subscription stands in a shard: where it began, what is sure to have reached its
+    queue, and what of that is sure to have left it."""
+
+    start: int
+    routed: int
+    drained: int
 
 
 Places = Mapping[int, int]  # a sequence for each shard

@@ -7,10 +7,6 @@ import aio_pika
 import httpx
 from aiormq.exceptions import ChannelNotFoundEntity
 
-from tests.faults.observed import DeadLetter
-
-QUEUE_OF_DEAD = "bus.dead"
-
 
 class BrokerAdmin:
     """One virtual host, past the gateway."""
@@ -89,22 +85,6 @@ class BrokerAdmin:
             except ChannelNotFoundEntity:
                 return None
             return found.declaration_result.message_count or 0
-
-    async def dead_letters(self) -> list[DeadLetter]:
-        """Everything in the queue of dead letters; takes it away."""
-        found = []
-        async with await aio_pika.connect(self.amqp_url) as connection:
-            channel = await connection.channel()
-            queue = await channel.get_queue(QUEUE_OF_DEAD)
-            while message := await queue.get(no_ack=True, fail=False):
-                found.append(
-                    DeadLetter(
-                        message.routing_key or "",
-                        str(message.headers["ce-source"]),
-                        str(message.headers["ce-id"]),
-                    )
-                )
-        return found
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
         response = await self._http.request(method, path, json=body)

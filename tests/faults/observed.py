@@ -51,7 +51,7 @@ class LeadWrite:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message in the queue of dead letters."""
+    """A dead letter that the gateway keeps."""
 
     queue: str
     source: str

@@ -13,7 +13,7 @@ from tests.faults.catalogue import FAULTS, a_round, choices
 from tests.faults.checker import judge
 from tests.faults.harm import Harm, NoEvidence
 from tests.faults.ledger import Shot
-from tests.faults.observed import LeadWrite, Least, Observed, Row
+from tests.faults.observed import DeadLetter, LeadWrite, Least, Observed, Row
 from tests.faults.servers import Servers
 from tests.faults.stage import Stage
 from tests.faults.world import Shape, TooLate, World
@@ -24,6 +24,10 @@ SELECT shard, at, writer, holder_before, holder, epoch_before, epoch, cursor_bef
        expired_before
 FROM faults_lead_writes WHERE holder IS NOT NULL OR writer IS DISTINCT FROM holder_before
 ORDER BY at
+"""
+_DEAD = """
+SELECT 'sub.' || d.organisation || '.' || d.name, e.source, e.id
+FROM dead_letters d JOIN journal_entry e USING (shard, sequence)
 """
 _STATES = "SELECT count(*) FROM subscriptions WHERE state <> 'active'"
 QUIET = 1.0  # seconds without a delivery
@@ -153,7 +157,7 @@ async def _settle(world: World, stage: Stage, patience: float) -> bool:
         queues = [s.interest.queue for s in stage.subscribers.values()]
         if any([await world.admin.ready(queue) for queue in queues]):
             return False
-        return (await world.admin.ready("bus.dead") or 0) >= rejected
+        return int(await world.value("SELECT count(*) FROM dead_letters")) >= rejected
 
     return await _in_time(world, quiet, patience)
 
@@ -175,7 +179,7 @@ async def _observe(world: World, seen: Observed) -> None:
         interest.queue: await world.admin.ready(interest.queue) or 0
         for interest in world.ledger.interests
     }
-    seen.dead = await world.admin.dead_letters()
+    seen.dead = [DeadLetter(*record) for record in await world.query(_DEAD)]
 
 
 def _row(

@@ -96,7 +96,7 @@ def test_putting_it_again_finds_the_same(uji: Actor) -> None:
         ({"types": ["*"]}, 422),
         ({"types": ["id.go.uji.bebas"]}, 422),
         ({"types": [FREE] * 101}, 422),
-        ({"types": [QUESTION]}, 422),
+        ({"types": [FREE, QUESTION]}, 422),
         ({"types": [FREE, TASKS[0]]}, 422),
         ({"types": ["id.go.uji.*", TASKS[0]]}, 422),
         ({"types": ["id.go.uji.tak.ada.v1"]}, 422),

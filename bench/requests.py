@@ -1,0 +1,104 @@
+"""Requests and their replies: the seeds' NIK validation, with a responder over AMQP."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+
+from bench.asking import PHASES, TYPE, Ask, as_question
+from bench.children import Service, answer_of
+from bench.failure import BenchFailure
+from bench.responding import QUEUE, URL
+from bench.results import Results, Value
+from bench.say import say
+from bench.scale import Scale
+from bench.site import READY, Site
+from bench.world import World
+from deploy.local.ports import LOOPBACK
+
+SUBSCRIPTION = "bench-responder"
+RATE = 200.0  # requests a second at which the latency counts
+AIM = "50"  # milliseconds at the 99th percentile
+
+
+async def exchange(world: World, scale: Scale, results: Results, *, apis: int = 1) -> None:
+    """Measure the part `requests`."""
+    await world.clone("requests")
+    try:
+        async with Site(world, "requests", (apis,)) as site:
+            responder = await _responder(world, site, apis)
+            try:
+                await _measure(world, site, scale, results, apis)
+            finally:
+                await responder.stop()
+    finally:
+        await world.drop("requests")
+
+
+async def _measure(world: World, site: Site, scale: Scale, results: Results, apis: int) -> None:
+    await _ask(world, site, apis, rate=RATE, seconds=scale.warm_up)
+    meter = site.meter()
+    steady = await _ask(world, site, apis, rate=RATE, seconds=scale.seconds)
+    costs = meter.per_event(steady["requests"])
+    say(f"CPU us/request: {', '.join(f'{name} {cost:.0f}' for name, cost in costs.items())}")
+    fast = await _ask(world, site, apis, rate=0, seconds=scale.seconds)
+    what = f"NIK validation at {RATE:.0f} requests/s, responder with aio-pika, {apis} api process"
+    results.values += [
+        Value(f"requests_{name}_ms", value, "ms", what, AIM if name == "p99" else "")
+        for name, value in steady["latency"].items()
+    ]
+    results.values += [
+        Value(f"requests_{phase.replace(' ', '_')}_{name}_ms", value, "ms", what)
+        for phase in PHASES
+        for name, value in steady["phases"][phase].items()
+        if name != "p95"
+    ]
+    most = f"the same, {scale.connections} connections that ask again at once"
+    results.values += [
+        Value("requests_rate", fast["rate"], "requests/s", most),
+        Value("requests_full_p99_ms", fast["latency"]["p99"], "ms", most),
+    ]
+
+
+async def _ask(
+    world: World, site: Site, apis: int, *, rate: float, seconds: float
+) -> dict[str, Any]:
+    headers = {
+        "Authorization": f"Bearer {world.token}",
+        "Content-Type": "application/cloudevents+json",
+        "Prefer": "wait=20",
+    }
+    question = Ask(site.port(apis), headers, 64, rate, seconds)
+    found = await answer_of("bench.asking", as_question(question))
+    say(f"{rate or 'full':>5}: {found['rate']:.0f}/s, {_line(found['latency'])}")
+    for phase in PHASES:
+        say(f"      {phase:20} {_line(found['phases'][phase])}")
+    return found
+
+
+def _line(quantiles: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.1f} ms" for name, value in quantiles.items())
+
+
+async def _responder(world: World, site: Site, apis: int) -> Service:
+    """Subscribe to the requests, and begin to answer."""
+    path = f"/v1/subscriptions/{SUBSCRIPTION}"
+    async with httpx.AsyncClient(
+        base_url=f"http://{LOOPBACK}:{site.port(apis)}",
+        headers={"Authorization": f"Bearer {world.token}"},
+        timeout=30,
+    ) as http:
+        answer = await http.put(path, json={"types": [TYPE]})
+        if answer.status_code != httpx.codes.CREATED:
+            raise BenchFailure(f"{path}: {answer.status_code} {answer.text}")
+        deadline = time.monotonic() + READY
+        while (await http.get(path)).json()["state"] != "active":
+            if time.monotonic() > deadline:
+                raise BenchFailure(f"{SUBSCRIPTION} was not active within {READY:.0f} s")
+            await asyncio.sleep(0.1)
+    made = answer.json()
+    own = {URL: made["amqp_url"], QUEUE: made["queue"]}
+    service = Service("responder", "-m", "bench.responding", folder=world.folder, own=own)
+    await service.start()
+    return service

@@ -1,0 +1,124 @@
+"""The api process."""
+
+import asyncio
+from contextlib import suppress
+
+from gateway import governance, identity
+from gateway.compose.common import Common, calm_collector, common, redriving, stopping
+from gateway.compose.requesting import Requesting, requesting
+from gateway.compose.server import serve
+from gateway.deliveries import DeadLetters, Deliveries, Redrives
+from gateway.delivery import (
+    Finder,
+    Ledger,
+    Pull,
+    Streaming,
+    Subscribing,
+)
+from gateway.errors import Unavailable
+from gateway.http.app import make_app
+from gateway.http.parts import ApiParts
+from gateway.identity import Logins, Tokens
+from gateway.intake import Intake
+from gateway.journal import HintSender, Reader, Refusals, Writer
+from gateway.settings import Settings
+from gateway.snapshot import POLL, follow, refresh
+from gateway.stop import Stop
+
+
+async def api(settings: Settings) -> None:
+    """Serve HTTP until SIGTERM or SIGINT."""
+    async with (
+        common(settings, "api") as parts,
+        governance.opened(
+            parts.database, parts.directories, parts.reader, settings.url
+        ) as governing,
+        stopping() as stop,
+    ):
+        await identity.upkeep(parts.database, settings)
+        snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
+        await refresh(parts.database, *snapshots)
+        hints = HintSender(parts.connect)
+        shards = len(await parts.reader.heads())
+        writer = Writer(
+            parts.connect,
+            shards=shards,
+            writers=settings.journal_writers,
+            timeout=settings.append_timeout,
+            appended=hints.send,
+        )
+        refusals = Refusals(parts.connect, parts.database.pool, timeout=settings.append_timeout)
+        intake = Intake(
+            parts.directories, parts.catalogues, writer, backlog_limit=settings.backlog_limit
+        )
+        requests = requesting(parts, intake, writer, refusals)
+        app = make_app(_api_parts(parts, refusals, intake, governing, requests, stop))
+        calm_collector()
+        writer.start()
+        refusals.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(follow(parts.database, *snapshots, stop=stop))
+                requests.start(tasks, stop)
+                tasks.create_task(_watch_backlog(intake, parts.reader, stop))
+                tasks.create_task(hints.run(stop))
+                tasks.create_task(serve(app, settings, stop))
+        finally:
+            await writer.close()
+            await refusals.close()
+
+
+def _api_parts(
+    parts: Common,
+    refusals: Refusals,
+    intake: Intake,
+    governing: governance.Dependencies,
+    requests: Requesting,
+    stop: Stop,
+) -> ApiParts:
+    timeout = parts.settings.append_timeout
+    deliveries = Deliveries(parts.database.pool, timeout=timeout)
+    letters = DeadLetters(parts.database.pool, timeout=timeout)
+    finder = Finder(parts.database, parts.reader, deliveries, parts.catalogues)
+    subscribing = Subscribing(
+        parts.database,
+        parts.reader,
+        deliveries,
+        parts.broker,
+        parts.management,
+        parts.directories,
+        parts.catalogues,
+    )
+    return ApiParts(
+        settings=parts.settings,
+        database=parts.database,
+        tokens=Tokens(parts.settings, lambda: parts.directories.value),
+        logins=Logins(parts.database, parts.settings),
+        reader=parts.reader,
+        refusals=refusals,
+        intake=intake,
+        subscribing=subscribing,
+        governing=governance.Governing(governing),
+        lifecycle=governance.Lifecycle(governing),
+        pull=Pull(parts.reader, deliveries, finder, parts.directories, parts.catalogues),
+        streaming=Streaming(
+            parts.reader, deliveries, finder, parts.directories, parts.catalogues, stop
+        ),
+        asking=requests.asking,
+        answering=requests.answering,
+        letters=letters,
+        redriving=redriving(parts, letters),
+        redrives=Redrives(parts.database.pool, timeout=timeout),
+        ledger=Ledger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
+        directories=parts.directories,
+        catalogues=parts.catalogues,
+    )
+
+
+async def _watch_backlog(intake: Intake, reader: Reader, stop: Stop) -> None:
+    """Keep the intake informed of how far the relay is behind."""
+    while True:
+        with suppress(Unavailable):  # it says so itself where it matters
+            intake.backlog = await reader.backlog()
+        if not await stop.sleep(POLL):
+            return

@@ -1,0 +1,89 @@
+"""The relay process."""
+
+import asyncio
+import os
+import secrets
+import socket
+
+import asyncpg
+
+from gateway import identity
+from gateway.amqp import DeadQueue
+from gateway.compose.common import Common, calm_collector, common, redriving, stopping
+from gateway.deliveries import DeadLetters, Redrives
+from gateway.delivery import (
+    Burying,
+    Reconciler,
+    Redriver,
+)
+from gateway.errors import Unavailable
+from gateway.journal import Hints, Leads, make_partitions
+from gateway.relay import Control, Relay
+from gateway.settings import Settings
+from gateway.snapshot import follow, refresh
+from gateway.stop import Stop
+from gateway.telemetry import log
+
+UPKEEP = 3600.0  # seconds between two looks at partitions and keys
+
+
+async def relay(settings: Settings) -> None:
+    """Relay the journal and keep the broker in order until SIGTERM or SIGINT."""
+    name = settings.relay_name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with common(settings, "relay") as parts, stopping() as stop:
+        snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
+        await refresh(parts.database, *snapshots)
+        hints = Hints(parts.connect)
+        worker = Relay(
+            settings=settings,
+            name=name,
+            database=parts.database,
+            reader=parts.reader,
+            leads=Leads(parts.database.pool, name=name, lease=settings.lease_seconds),
+            hints=hints,
+            control=Control(parts.database, parts.catalogues, parts.subscriptions),
+            amqp_url=settings.amqp_url.get_secret_value(),
+        )
+        reconciler = Reconciler(
+            parts.database,
+            parts.reader,
+            parts.broker,
+            parts.management,
+            parts.directories,
+            parts.catalogues,
+            responsible=lambda: worker.leads_shard(0),
+            drain_margin=settings.drain_margin,
+        )
+        letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
+        redriver = Redriver(
+            redriving(parts, letters),
+            letters,
+            Redrives(parts.database.pool, timeout=settings.append_timeout),
+            responsible=lambda: worker.leads_shard(0),
+        )
+        dead = DeadQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
+        calm_collector()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follow(parts.database, *snapshots, stop=stop))
+            tasks.create_task(hints.run(stop))
+            tasks.create_task(worker.run(stop))
+            tasks.create_task(reconciler.run(stop))
+            tasks.create_task(redriver.run(stop))
+            tasks.create_task(dead.run(Burying(letters).keep, stop))
+            tasks.create_task(upkeep(parts, stop))
+
+
+async def upkeep(parts: Common, stop: Stop) -> None:
+    """Partitions for the months to come, signing keys before they are old."""
+    going_on = True
+    while going_on:
+        try:
+            connection = await parts.connect()
+            try:
+                await make_partitions(connection)
+            finally:
+                await connection.close()
+            await identity.upkeep(parts.database, parts.settings)
+        except (Unavailable, asyncpg.PostgresError, OSError) as error:
+            log().warning("upkeep.failed", reason=str(error))
+        going_on = await stop.sleep(UPKEEP)

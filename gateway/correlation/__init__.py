@@ -1,0 +1,38 @@
+"""Noun: correlation, how a request and its reply belong together."""
+
+from gateway.correlation.pairing import (
+    DEFAULT_LIFETIME,
+    LONGEST_LIFETIME,
+    REQUEST_ID,
+    asked,
+    deadline,
+    expired,
+    handed_out,
+    identity_of_request,
+    is_reply,
+    paired,
+    reply_identity,
+    reply_type,
+    request_type,
+    require_request,
+)
+from gateway.correlation.refused import RefusedReplies, RefusedReply
+
+__all__ = [
+    "DEFAULT_LIFETIME",
+    "LONGEST_LIFETIME",
+    "REQUEST_ID",
+    "RefusedReplies",
+    "RefusedReply",
+    "asked",
+    "deadline",
+    "expired",
+    "handed_out",
+    "identity_of_request",
+    "is_reply",
+    "paired",
+    "reply_identity",
+    "reply_type",
+    "request_type",
+    "require_request",
+]

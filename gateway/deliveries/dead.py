@@ -1,0 +1,109 @@
+"""Dead letters in the database: kept, found, opened again, discarded."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.deliveries import dead_sql as sql
+from gateway.deliveries.transactions import Transactions
+from gateway.deliveries.values import (
+    Attempt,
+    Burial,
+    DeadLetter,
+    Failure,
+    Key,
+    Spot,
+    Standing,
+    Wanted,
+)
+
+
+class DeadLetters(Transactions):
+    """The dead letters of every subscription, however it is delivered.
+
+    Every method raises DatabaseUnavailable where PostgreSQL does not answer.
+    """
+
+    async def bury(self, burials: Sequence[Burial]) -> None:
+        """Keep what was given up elsewhere; what lies here already is kept once."""
+        await self.fetch(
+            sql.BURY_ALL,
+            [each.key[0] for each in burials],
+            [each.key[1] for each in burials],
+            [each.spot.shard for each in burials],
+            [each.spot.sequence for each in burials],
+            [each.recorded for each in burials],
+            [each.type for each in burials],
+            [each.failure.value for each in burials],
+            [each.detail for each in burials],
+            [each.attempts for each in burials],
+        )
+
+    async def page(self, wanted: Wanted, *, after: int, limit: int) -> list[DeadLetter]:
+        """Dead letters in the order in which they died."""
+        rows = await self.fetch(
+            sql.DEAD_PAGE,
+            after,
+            wanted.organisation,
+            wanted.subscription,
+            wanted.type,
+            wanted.failure.value if wanted.failure else None,
+            wanted.state,
+            wanted.died_from,
+            wanted.died_before,
+            limit,
+        )
+        return [_letter(row) for row in rows]
+
+    async def find(self, number: int) -> DeadLetter | None:
+        """One of them, or None."""
+        rows = await self.fetch(sql.DEAD_ONE, number)
+        return _letter(rows[0]) if rows else None
+
+    async def attempts(self, letter: DeadLetter) -> list[Attempt]:
+        """What was tried, the first first."""
+        key = (letter.organisation, letter.subscription)
+        rows = await self.fetch(sql.ATTEMPTS, *key, *letter.spot)
+        return [
+            Attempt(number, at, Failure(failure), detail) for number, at, failure, detail in rows
+        ]
+
+    async def reopen(self, numbers: Sequence[int], *, by: str) -> set[int]:
+        """Let served subscriptions have them again; returns those that were still dead."""
+        return {row[0] for row in await self.fetch(sql.REOPEN, list(numbers), by)}
+
+    async def redriven(self, numbers: Sequence[int], *, by: str) -> set[int]:
+        """Note that they were sent again; returns those that were still dead."""
+        rows = await self.fetch(sql.CHANGE, list(numbers), "redriven", by, None)
+        return {row[0] for row in rows}
+
+    async def discard(self, numbers: Sequence[int], *, by: str, reason: str) -> set[int]:
+        """End them for good; returns those that were still dead."""
+        async with self.transaction() as connection:
+            rows = await connection.fetch(sql.CHANGE, list(numbers), "discarded", by, reason)
+            discarded = [row[0] for row in rows]
+            await connection.execute(sql.DISCARD_SETTLED, discarded)
+        return set(discarded)
+
+    async def standing(self, spot: Spot, keys: Sequence[Key]) -> list[Standing]:
+        """Where an event stands on its way to each of these subscriptions."""
+        names = [key[0] for key in keys], [key[1] for key in keys]
+        rows = await self.fetch(sql.OF_EVENT, *spot, *names)
+        return [
+            Standing((row[0], row[1]), row[2], row[3], bool(row[4]), row[5], row[6], row[7])
+            for row in rows
+        ]
+
+
+def _letter(row: Any) -> DeadLetter:
+    number, organisation, name, shard, sequence, recorded, type_, died, failure, *rest = row
+    return DeadLetter(
+        number,
+        organisation,
+        name,
+        Spot(shard, sequence),
+        recorded,
+        type_,
+        died,
+        Failure(failure),
+        *rest,
+    )

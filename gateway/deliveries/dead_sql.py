@@ -1,0 +1,109 @@
+"""The statements about dead letters and redrives; the tables stand in `sql`."""
+
+# From RabbitMQ: what a subscription's queue gave up.
+BURY_ALL = """
+WITH given AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::timestamptz[],
+                         $6::text[], $7::text[], $8::text[], $9::integer[])
+         AS u(organisation, name, shard, sequence, recorded, type, failure, detail, attempts)
+), noted AS (
+    INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
+    SELECT organisation, name, shard, sequence, attempts, failure, detail FROM given
+)
+INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, failure, detail,
+                          attempts)
+SELECT organisation, name, shard, sequence, recorded, type, failure, detail, attempts FROM given
+ON CONFLICT DO NOTHING
+"""
+_DEAD = """
+SELECT number, organisation, name, shard, sequence, recorded, type, died, failure, detail, attempts,
+       state, changed, changed_by, note
+FROM dead_letters
+"""
+DEAD_PAGE = (
+    _DEAD
+    + """
+WHERE number > $1 AND ($2::text IS NULL OR organisation = $2) AND ($3::text IS NULL OR name = $3)
+  AND ($4::text IS NULL OR type = $4) AND ($5::text IS NULL OR failure = $5)
+  AND ($6::text IS NULL OR state = $6) AND ($7::timestamptz IS NULL OR died >= $7)
+  AND ($8::timestamptz IS NULL OR died < $8)
+ORDER BY number LIMIT $9
+"""
+)
+DEAD_ONE = _DEAD + "WHERE number = $1"
+ATTEMPTS = """
+SELECT number, at, failure, detail FROM delivery_attempts
+WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4 ORDER BY at LIMIT 200
+"""
+CHANGE = """
+UPDATE dead_letters SET state = $2, changed = clock_timestamp(), changed_by = $3, note = $4
+WHERE number = ANY ($1::bigint[]) AND state = 'dead'
+RETURNING number
+"""
+REOPEN = """
+WITH again AS (
+    UPDATE dead_letters SET state = 'redriven', changed = clock_timestamp(), changed_by = $2
+    WHERE number = ANY ($1::bigint[]) AND state = 'dead'
+    RETURNING number, organisation, name, shard, sequence, recorded, type, ordering
+), opened AS (
+    INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due)
+    SELECT organisation, name, shard, sequence, recorded, type, ordering, clock_timestamp()
+    FROM again
+    ON CONFLICT DO NOTHING
+)
+SELECT number FROM again
+"""
+DISCARD_SETTLED = """
+INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
+SELECT organisation, name, shard, sequence, sequence, ARRAY[sequence], 'discarded'
+FROM dead_letters WHERE number = ANY ($1::bigint[])
+"""
+OF_EVENT = """
+SELECT s.organisation, s.name, o.attempts, o.due, o.lock IS NOT NULL, f.frontier,
+       (SELECT d.state FROM dead_letters d
+        WHERE d.organisation = s.organisation AND d.name = s.name AND d.shard = $1
+          AND d.sequence = $2 ORDER BY d.number DESC LIMIT 1),
+       (SELECT e.at FROM delivery_settled e
+        WHERE e.organisation = s.organisation AND e.name = s.name AND e.shard = $1
+          AND e.highest >= $2 AND e.lowest <= $2 AND $2 = ANY (e.sequences)
+        ORDER BY e.at DESC LIMIT 1)
+FROM unnest($3::text[], $4::text[]) AS s(organisation, name)
+LEFT JOIN delivery_frontiers f
+  ON f.organisation = s.organisation AND f.name = s.name AND f.shard = $1
+LEFT JOIN delivery_open o
+  ON o.organisation = s.organisation AND o.name = s.name AND o.shard = $1 AND o.sequence = $2
+"""
+
+_MATCHING = """
+($2::text IS NULL OR organisation = $2) AND ($3::text IS NULL OR name = $3)
+  AND ($4::text IS NULL OR type = $4) AND ($5::text IS NULL OR failure = $5) AND state = 'dead'
+  AND ($6::timestamptz IS NULL OR died >= $6) AND ($7::timestamptz IS NULL OR died < $7)
+"""
+START_REDRIVE = f"""
+INSERT INTO redrives (id, organisation, wanted, rate, created_by, upto, total)
+SELECT $1, $2, $8, $9, $10, coalesce(max(number), 0), count(*) FROM dead_letters
+WHERE {_MATCHING}
+"""  # noqa: S608 - put together from constants
+_REDRIVE = """
+SELECT id, organisation, wanted, rate, state, reached, upto, total, sent, failed, problem, created,
+       created_by
+FROM redrives
+"""
+REDRIVE = _REDRIVE + "WHERE id = $1"
+REDRIVES = (
+    _REDRIVE
+    + """
+WHERE ($1::text IS NULL OR organisation = $1) AND ($2::text IS NULL OR id > $2)
+ORDER BY id LIMIT $3
+"""
+)
+RUNNING = _REDRIVE + "WHERE state = 'running' ORDER BY created"
+PROGRESS = """
+UPDATE redrives SET reached = $2, sent = sent + $3, failed = failed + $4, problem = $5,
+       state = CASE WHEN $6 THEN 'finished' ELSE state END, changed = clock_timestamp()
+WHERE id = $1 AND state = 'running'
+"""
+CANCEL = """
+UPDATE redrives SET state = 'cancelled', changed = clock_timestamp()
+WHERE id = $1 AND state = 'running'
+"""

@@ -1,0 +1,38 @@
+"""Short transactions through the pool, with one error for a database that is away."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from gateway.database import OUTAGES, DatabaseUnavailable
+
+Connection = asyncpg.pool.PoolConnectionProxy
+_AWAY = "the database does not answer: try again"
+
+
+class Transactions:
+    """What works through the pool; `timeout` is in seconds, for getting a connection."""
+
+    def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
+        """The rows of one statement, in a transaction of its own."""
+        async with self.transaction() as connection:
+            rows: Sequence[Any] = await connection.fetch(statement, *arguments)
+            return rows
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction; committed at the end. Raises DatabaseUnavailable."""
+        try:
+            async with (
+                self._pool.acquire(timeout=self._timeout) as connection,
+                connection.transaction(),
+            ):
+                yield connection
+        except OUTAGES as error:
+            raise DatabaseUnavailable(_AWAY) from error

@@ -1,0 +1,154 @@
+"""The delivery ledger: where an event stands on its way to each subscription that is to get it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from gateway.contracts import Catalogue, Pattern
+from gateway.database import Database
+from gateway.deliveries import DeadLetters, Deliveries, Spot, Standing
+from gateway.journal import Entry, Reader
+from gateway.snapshot import Snapshot
+from gateway.subscriptions import Delivery, Mark, Subscription, progress, register
+
+
+class Stage(StrEnum):
+    """How far a delivery has come. What is said of AMQP is what the broker can tell."""
+
+    WAITING = "waiting"  # in the journal
+    OPEN = "open"  # due, or waiting for another attempt
+    IN_HANDS = "in-hands"  # locked by a receiver
+    QUEUED = "queued"  # confirmed into the queue of an AMQP subscription
+    DRAINED = "drained"  # that queue has stood empty since: whoever read it has settled it
+    ACKNOWLEDGED = "acknowledged"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+    FILTERED = "filtered"  # a filter of the subscription leaves it out
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A subscription and the stage of an event on its way there."""
+
+    organisation: str
+    subscription: str
+    delivery: Delivery
+    stage: Stage
+    attempts: int
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a subscription is behind in one shard: entries of any type, and seconds."""
+
+    shard: int
+    events: int
+    seconds: float
+
+
+class Ledger:
+    """Answers who got what, from the marks that are kept anyway."""
+
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        deliveries: Deliveries,
+        letters: DeadLetters,
+        catalogue: Snapshot[Catalogue],
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._deliveries = deliveries
+        self._letters = letters
+        self._catalogue = catalogue
+
+    async def of(self, entry: Entry, organisation: str | None) -> list[Delivered]:
+        """Where an entry stands for every subscription that wants it, or for those of one."""
+        contract = self._catalogue.value.contract(entry.event.type)
+        direct = contract is not None and contract.pattern is Pattern.POINT_TO_POINT
+        spot = Spot(entry.shard, entry.sequence)
+        async with self._database.session() as session:
+            everyone = (await register.load(session)).all
+            marks = await progress.marks(session, entry.shard)
+        wanting = [
+            each
+            for each in everyone
+            if each.point_to_point is direct
+            and each.wants(entry.event.type)
+            and organisation in (None, each.organisation)
+            and entry.sequence > marks[each.key].start
+        ]
+        relayed = await self._reader.relayed(entry.shard) >= entry.sequence
+        standing = await self._letters.standing(spot, [each.key for each in wanting])
+        found = {each.key: each for each in standing}
+        return [
+            self._delivered(each, entry, found[each.key], marks[each.key], relayed)
+            for each in wanting
+        ]
+
+    async def lag(self, subscription: Subscription) -> list[Lag]:
+        """How far a subscription is behind, shard by shard."""
+        heads = await self._reader.heads()
+        if subscription.served:
+            reached = await self._deliveries.settled(subscription.key)
+        else:
+            async with self._database.session() as session:
+                reached = await progress.drained(session, subscription)
+        now = datetime.now(UTC)
+        lags = []
+        for shard, head in heads.items():
+            behind = head.sequence - reached.get(shard, head.sequence)
+            oldest = await self._reader.entry(shard, head.sequence - behind + 1) if behind else None
+            seconds = (now - oldest.recorded).total_seconds() if oldest else 0.0
+            lags.append(Lag(shard, behind, max(seconds, 0.0)))
+        return lags
+
+    def _delivered(
+        self,
+        subscription: Subscription,
+        entry: Entry,
+        standing: Standing,
+        mark: Mark,
+        relayed: bool,
+    ) -> Delivered:
+        stage, at = _stage_of_dead(standing)
+        if stage is None and subscription.served:
+            stage, at = _stage_of_served(subscription, entry, standing)
+        elif stage is None:
+            stage = _stage_of_queued(entry, mark, relayed)
+        return Delivered(
+            subscription.organisation,
+            subscription.name,
+            subscription.delivery,
+            stage,
+            standing.attempts or 0,
+            at,
+        )
+
+
+def _stage_of_dead(standing: Standing) -> tuple[Stage | None, datetime | None]:
+    if standing.dead == "dead":
+        return Stage.DEAD, None
+    if standing.dead == "discarded":
+        return Stage.DISCARDED, standing.settled
+    return None, None
+
+
+def _stage_of_served(
+    subscription: Subscription, entry: Entry, standing: Standing
+) -> tuple[Stage, datetime | None]:
+    if standing.attempts is not None:
+        return (Stage.IN_HANDS if standing.locked else Stage.OPEN), standing.due
+    if standing.looked_through is None or entry.sequence > standing.looked_through:
+        return Stage.WAITING, None
+    if standing.settled is None and not subscription.accepts(entry.event):
+        return Stage.FILTERED, None
+    return Stage.ACKNOWLEDGED, standing.settled
+
+
+def _stage_of_queued(entry: Entry, mark: Mark, relayed: bool) -> Stage:
+    if entry.sequence <= mark.drained:
+        return Stage.DRAINED
+    return Stage.QUEUED if relayed or entry.sequence <= mark.routed else Stage.WAITING

@@ -1,0 +1,126 @@
+"""Streams: a reader follows a subscription from a place that it keeps itself.
+
+The place is one number for each shard, and travels with every event as its id. A reader that
+comes back with the id of the last event it has got goes on exactly behind it, at any process.
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from gateway.contracts import Catalogue
+from gateway.deliveries import Deliveries, Frontier
+from gateway.delivery.rights import may_receive
+from gateway.delivery.served import SPAN, Finder
+from gateway.errors import Conflict, Forbidden, Invalid
+from gateway.identity import Directory
+from gateway.journal import BEGINNING, Entry, Reader
+from gateway.snapshot import Snapshot
+from gateway.stop import Stop
+from gateway.subscriptions import Delivery, Subscription
+
+LOOK = 0.2  # seconds between two looks for something new
+PIECE = 100  # entries of one shard at a time
+SILENCE = 15.0  # seconds without an event after which a sign of life is due
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An event and the place behind it; a sign of life has none of both."""
+
+    entry: Entry | None = None
+    place: str = ""
+
+
+class Streaming:
+    """Lets readers follow subscriptions whose delivery is `stream`."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        deliveries: Deliveries,
+        finder: Finder,
+        directory: Snapshot[Directory],
+        catalogue: Snapshot[Catalogue],
+        stop: Stop,
+    ) -> None:
+        self._reader = reader
+        self._deliveries = deliveries
+        self._finder = finder
+        self._directory = directory
+        self._catalogue = catalogue
+        self._stop = stop
+
+    async def begin(self, subscription: Subscription, last: str | None) -> dict[int, Frontier]:
+        """Where to go on: behind `last`, else behind what was known to have arrived.
+
+        That everything up to `last` has arrived is kept. Raises Invalid for what is no place,
+        Conflict for another way of delivery or a paused subscription, Forbidden for a lost right.
+        """
+        self.require(subscription)
+        frontiers = await self._deliveries.frontiers(subscription.key)
+        if last is None:
+            return frontiers
+        heads = await self._reader.heads()
+        given = _places(last, {shard: head.sequence for shard, head in heads.items()})
+        await self._deliveries.arrived(subscription.key, given)
+        return {shard: Frontier(sequence, BEGINNING) for shard, sequence in given.items()}
+
+    async def follow(
+        self, subscription: Subscription, places: dict[int, Frontier]
+    ) -> AsyncIterator[Streamed]:
+        """Events behind the places, as they come, until the process stops.
+
+        After SILENCE comes a sign of life, at which the caller may look whether to go on.
+        """
+        spoke = time.monotonic()
+        while not self._stop:
+            found = False
+            heads = await self._reader.heads()
+            for shard, place in list(places.items()):
+                if place.sequence >= heads[shard].sequence:
+                    continue
+                until = min(heads[shard].sequence, place.sequence + SPAN)
+                entries, after = await self._finder.look(
+                    subscription, shard, place, until=until, limit=PIECE
+                )
+                found |= after.sequence < heads[shard].sequence
+                for entry in entries:
+                    places[shard] = Frontier(entry.sequence, entry.recorded)
+                    spoke, found = time.monotonic(), True
+                    yield Streamed(entry, _text(places))
+                places[shard] = after
+            if time.monotonic() - spoke >= SILENCE:
+                spoke = time.monotonic()
+                yield Streamed()
+            if not found:
+                await self._stop.sleep(LOOK)
+
+    def require(self, subscription: Subscription) -> None:
+        """Raises Conflict or Forbidden where nothing may be streamed."""
+        if subscription.delivery is not Delivery.STREAM:
+            raise Conflict(f"{subscription.name} is delivered by {subscription.delivery}")
+        if subscription.paused:
+            raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
+        if not all(
+            may_receive(
+                subscription.organisation, types, self._directory.value, self._catalogue.value
+            )
+            for types in subscription.types
+        ):
+            raise Forbidden(
+                "the right to receive these types was withdrawn: ask their owner for a grant"
+            )
+
+
+def _text(places: Mapping[int, Frontier]) -> str:
+    return ".".join(str(places[shard].sequence) for shard in sorted(places))
+
+
+def _places(text: str, heads: Mapping[int, int]) -> dict[int, int]:
+    words = text.split(".")
+    if len(words) == len(heads) and all(word.isascii() and word.isdecimal() for word in words):
+        places = {shard: int(word[:20]) for shard, word in zip(sorted(heads), words, strict=True)}
+        if all(places[shard] <= heads[shard] for shard in places):
+            return places
+    raise Invalid("Last-Event-ID is none that this stream gave: leave it out to go on where it was")

@@ -1,0 +1,183 @@
+"""Dead letters on a running bus: from a queue and from pull, inspected, sent again, discarded."""
+
+import asyncio
+from typing import Any
+
+import aio_pika
+import pytest
+
+from tests.builders import CITIZEN, FREE, a_document
+from tests.bus import Actor, Bus, Subscribed
+from tests.pulling import Puller, ids, tokens
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def uji(bus: Bus) -> Actor:
+    return bus.actor("uji")
+
+
+def dead(actor: Actor, name: str, **query: Any) -> list[dict[str, Any]]:
+    answer = actor.get("/v1/dead-letters", params={"subscription": name, **query})
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["items"])
+
+
+def a_dead_letter(actor: Actor, puller: Puller, **event: Any) -> dict[str, Any]:
+    """Reject one event of a pull subscription."""
+    actor.published(**event)
+    puller.call("reject", tokens=tokens(puller.receive(1)), reason="tidak dikenal")
+    return dead(actor, puller.name, state="dead")[-1]
+
+
+def reject(subscribed: Subscribed) -> None:
+    """Take one message and refuse it."""
+    asyncio.run(_reject(subscribed))
+
+
+async def _reject(subscribed: Subscribed) -> None:
+    async with await aio_pika.connect(subscribed.url) as connection:
+        channel = await connection.channel()
+        await channel.set_qos(prefetch_count=1)
+        queue = await channel.get_queue(subscribed.queue, ensure=False)
+        async with queue.iterator(timeout=20) as messages:
+            await (await anext(messages)).reject(requeue=False)
+
+
+def test_what_an_amqp_subscriber_rejects_is_kept_and_sent_again(uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE)
+    sent = uji.published(subject="31.74")
+    reject(subscribed)
+    (letter,) = eventually(lambda: dead(uji, subscribed.name))
+    assert (letter["failure"], letter["attempts"], letter["state"]) == ("rejected", 1, "dead")
+    inspected = uji.get(f"/v1/dead-letters/{letter['number']}").json()
+    assert inspected["event"]["id"] == sent
+    assert [each["failure"] for each in inspected["history"]] == ["rejected"]
+    path = f"/v1/dead-letters/{letter['number']}/redrive"
+    assert uji.post(path).json() == {"changed": True}
+    assert uji.post(path).json() == {"changed": False}
+    (message,) = subscribed.take(1)
+    assert message.document["id"] == sent
+    assert dead(uji, subscribed.name, state="redriven")[0]["number"] == letter["number"]
+
+
+def test_what_dies_again_is_a_new_dead_letter(uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE)
+    uji.published()
+    reject(subscribed)
+    (first,) = eventually(lambda: dead(uji, subscribed.name))
+    uji.post(f"/v1/dead-letters/{first['number']}/redrive")
+    reject(subscribed)
+    (second,) = eventually(lambda: dead(uji, subscribed.name, state="dead"))
+    assert second["number"] > first["number"]
+
+
+def test_personal_data_are_masked(bus: Bus, uji: Actor) -> None:
+    puller = Puller(uji, CITIZEN)
+    letter = a_dead_letter(
+        uji, puller, type=CITIZEN, subject="3" * 16, data={"nik": "3" * 16, "nama": "Siti"}
+    )
+    shown = uji.get(f"/v1/dead-letters/{letter['number']}")
+    assert shown.json()["data"] == {"nik": "…", "nama": "…"}
+    assert "3" * 16 not in shown.text
+    assert "3" * 16 not in bus.logs()
+
+
+def test_discarding_needs_a_reason_and_ends_it(uji: Actor) -> None:
+    puller = Puller(uji, FREE)
+    number = a_dead_letter(uji, puller)["number"]
+    path = f"/v1/dead-letters/{number}/discard"
+    assert uji.post(path, json={}).status_code == 422
+    assert uji.post(path, json={"reason": "uji coba"}).json() == {"changed": True}
+    shown = uji.get(f"/v1/dead-letters/{number}").json()
+    assert (shown["state"], shown["note"]) == ("discarded", "uji coba")
+    assert shown["changed_by"]
+    assert uji.post(f"/v1/dead-letters/{number}/redrive").json() == {"changed": False}
+    assert puller.receive(wait=0.5) == []
+
+
+def test_many_are_sent_again_with_progress(uji: Actor) -> None:
+    puller = Puller(uji, FREE)
+    sent = [uji.published() for _ in range(30)]
+    puller.call("reject", tokens=tokens(puller.receive()), reason="rusak")
+    other = Puller(uji, FREE)
+    a_dead_letter(uji, other)
+    body = {"subscription": puller.name, "failure": "rejected", "rate": 100}
+    started = uji.post("/v1/redrives", json=body)
+    assert started.status_code == 202
+    redrive = started.json()
+    assert redrive["total"] == 30
+    path = f"/v1/redrives/{redrive['id']}"
+    shown = eventually(lambda: (s := uji.get(path).json())["state"] == "finished" and s)
+    assert (shown["sent"], shown["failed"]) == (30, 0)
+    assert set(ids(puller.receive())) >= set(sent)
+    assert uji.post(f"{path}/cancel").status_code == 409
+    assert other.receive(wait=0.3) == []
+
+
+def test_what_has_no_subscription_any_more_stays_dead(uji: Actor) -> None:
+    puller = Puller(uji, FREE)
+    number = a_dead_letter(uji, puller)["number"]
+    uji.delete(f"/v1/subscriptions/{puller.name}")
+    assert uji.post(f"/v1/dead-letters/{number}/redrive").status_code == 409
+    redrive = uji.post("/v1/redrives", json={"subscription": puller.name}).json()
+    path = f"/v1/redrives/{redrive['id']}"
+    shown = eventually(lambda: (s := uji.get(path).json())["state"] == "finished" and s)
+    assert (shown["sent"], shown["failed"]) == (0, 1)
+    assert "ended" in shown["problem"]
+    uji.post(f"/v1/dead-letters/{number}/discard", json={"reason": "berakhir"})
+
+
+def test_dead_letters_are_ones_own(bus: Bus, uji: Actor) -> None:
+    puller = Puller(uji, FREE)
+    number = a_dead_letter(uji, puller)["number"]
+    lain = bus.actor("lain")
+    assert lain.get("/v1/dead-letters").json()["items"] == []
+    for method, path, body in (
+        ("GET", f"/v1/dead-letters/{number}", None),
+        ("POST", f"/v1/dead-letters/{number}/redrive", None),
+        ("POST", f"/v1/dead-letters/{number}/discard", {"reason": "x"}),
+    ):
+        assert lain.call(method, path, json=body).status_code == 404
+    operator = bus.admin.get("/v1/dead-letters", params={"subscription": puller.name})
+    assert [item["number"] for item in operator.json()["items"]] == [number]
+
+
+def test_the_ledger_says_where_an_event_stands(bus: Bus, uji: Actor) -> None:
+    subscribed, puller = uji.subscribe(FREE), Puller(uji, FREE)
+    filtered = Puller(uji, FREE, terms={"filters": [{"exact": {"subject": "lain"}}]})
+    receipt = uji.publish(a_document()).json()
+    path = f"/v1/events/{receipt['shard']}/{receipt['sequence']}/deliveries"
+
+    def stages(actor: Actor = uji) -> dict[str, str]:
+        items = actor.get(path).json()["items"]
+        return {item["subscription"]: item["stage"] for item in items}
+
+    assert stages()[puller.name] == "waiting"
+    assert eventually(lambda: stages()[subscribed.name] == "queued")
+    held = puller.receive()
+    assert stages()[puller.name] == "in-hands"
+    puller.call("release", tokens=tokens(held), delay=60)
+    assert stages()[puller.name] == "open"
+    filtered.receive(wait=0)
+    assert stages()[filtered.name] == "filtered"
+    lag = uji.get(f"/v1/subscriptions/{puller.name}/lag")
+    assert lag.json()["events"] >= 1, lag.text
+    subscribed.take(1)
+    assert eventually(lambda: stages()[subscribed.name] == "drained")
+    assert not {puller.name, subscribed.name} & set(stages(bus.actor("lain")))
+
+
+def test_the_ledger_tells_the_endings(uji: Actor) -> None:
+    puller = Puller(uji, FREE)
+    receipts = [uji.publish(a_document()).json() for _ in range(2)]
+    got = puller.receive()
+    puller.acknowledge(got[:1])
+    puller.call("reject", tokens=tokens(got[1:]))
+    found = set()
+    for receipt in receipts:
+        path = f"/v1/events/{receipt['shard']}/{receipt['sequence']}/deliveries"
+        for item in uji.get(path).json()["items"]:
+            if item["subscription"] == puller.name:
+                found.add((item["stage"], item["at"] is not None))
+    assert found == {("acknowledged", True), ("dead", False)}

@@ -1,0 +1,116 @@
+"""Requests while something dies: the responder, the process that waits, the broker."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.rabbitmq import RabbitMQ
+from tests.builders import QUESTIONS, a_name, a_question, a_reply
+from tests.bus import STRUCTURED, Actor, Bus, MakeBus
+from tests.responders import AmqpResponder
+from tests.waiting import eventually
+
+AMQP, KILLED, PULL = QUESTIONS[:3]
+
+
+@pytest.fixture(scope="module")
+def bus(make_bus: MakeBus) -> Iterator[Bus]:
+    with make_bus() as bus:
+        bus.run("api", "relay")
+        for type_ in QUESTIONS:
+            bus.grant("lain", "publish", type_)
+        yield bus
+
+
+@pytest.fixture(scope="module")
+def lain(bus: Bus) -> Actor:
+    return bus.actor("lain")
+
+
+@pytest.fixture(scope="module")
+def uji(bus: Bus) -> Actor:
+    return bus.actor("uji")
+
+
+class Aside(threading.Thread):
+    """A call that goes on beside the test."""
+
+    def __init__(self, call: Callable[[], httpx.Response]) -> None:
+        super().__init__()
+        self.answer: Any = None
+        self._call = call
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.answer = self._call()
+        except httpx.TransportError as error:
+            self.answer = error
+
+
+def test_another_worker_answers_what_a_killed_one_has_taken(lain: Actor, uji: Actor) -> None:
+    subscribed = uji.subscribe(KILLED)
+    dying = AmqpResponder(subscribed.url, subscribed.queue, hangs=True)
+    call = Aside(lambda: lain.ask(a_question(KILLED), wait=20))
+    with dying:
+        eventually(lambda: dying.asked)
+    with AmqpResponder(subscribed.url, subscribed.queue) as second:
+        call.join()
+    assert call.answer.json()["state"] == "answered"
+    assert second.asked == dying.asked
+
+
+def test_a_restart_of_the_gateway_loses_neither_request_nor_reply(
+    bus: Bus, lain: Actor, uji: Actor
+) -> None:
+    """Stopped it answers at once; killed it answers nothing; the next process has the reply."""
+    subscribed = uji.subscribe(AMQP)
+    known = "SELECT count(*) FROM journal_entry WHERE id = $1"
+    for kill in (False, True):
+        api = next(each for each in bus.processes if each.running and each.name.startswith("api"))
+        question = a_question(AMQP)
+        call = Aside(lambda question=question: lain.ask(question, wait=20))
+        eventually(lambda id=question["id"]: bus.query(known, id) == [(1,)])
+        api.kill() if kill else api.stop()
+        call.join()
+        if kill:
+            assert isinstance(call.answer, httpx.TransportError)
+        else:
+            assert (call.answer.status_code, call.answer.json()["reply"]) == (202, None)
+        with AmqpResponder(subscribed.url, subscribed.queue) as responder:
+            eventually(lambda responder=responder: responder.done)
+        bus.start("api")
+        bus.wait_ready()
+        shown = lain.ask(question, wait=20)
+        assert (shown.status_code, shown.json()["state"]) == (200, "answered")
+
+
+def test_a_lost_word_costs_a_moment_and_no_reply(
+    bus: Bus, lain: Actor, uji: Actor, rabbitmq: RabbitMQ
+) -> None:
+    """Without the broker another process stores the reply; the asker's finds it by itself."""
+    name, port = a_name(), free_port()
+    assert uji.put_subscription(name, PULL, delivery="pull").status_code == 201
+    other = bus.start("api", NUSABUS_PORT=str(port))
+    eventually(lambda: other.listens_on(port))
+    rabbitmq.stop()
+    try:
+        question = a_question(PULL)
+        call = Aside(lambda: lain.ask(question, wait=20))
+        taken = uji.post(f"/v1/subscriptions/{name}/receive", json={"wait": 10}).json()["events"]
+        asked = taken[0]["event"]
+        answered = httpx.post(
+            f"http://{LOOPBACK}:{port}/v1/requests/{asked['requestid']}/reply",
+            json=a_reply(asked),
+            headers={**uji.headers, **STRUCTURED},
+        )
+        assert answered.status_code == 201, answered.text
+        call.join()
+    finally:
+        other.stop()
+        rabbitmq.start()
+    assert call.answer.json()["state"] == "answered"

@@ -1,0 +1,160 @@
+"""Feeds for tests: a payment file with header and trailer, and a gateway that is not there."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from adapters.client import Nusabus, Repeat
+from adapters.legacy_cobol.transfer.feed import Feed, read_feed
+from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, provide
+from adapters.legacy_cobol.transfer.sending import Sender
+
+TYPE = "id.go.uji.bebas.dicatat.v1"
+COPYBOOK = """
+01 HEAD-REC.
+   05 REC-TYPE PIC X.
+   05 FILE-DATE PIC 9(8).
+   05 SERIAL-NO PIC 9(4).
+   05 FILLER PIC X(20).
+01 PAY-REC.
+   05 REC-TYPE PIC X.
+   05 TAXPAYER PIC X(8).
+   05 AMOUNT PIC S9(9)V99 SIGN LEADING SEPARATE.
+   05 SERIAL-IN-FILE PIC 9(8).
+   05 FILLER PIC X(4).
+01 TAIL-REC.
+   05 REC-TYPE PIC X.
+   05 RECORD-COUNT PIC 9(8).
+   05 AMOUNT-TOTAL PIC S9(11)V99 SIGN LEADING SEPARATE.
+   05 HASH-TOTAL PIC 9(6).
+   05 FILLER PIC X(4).
+"""
+LAYOUT = """
+copybook = "pay.cpy"
+form = "free"
+[encoding]
+code_page = "ascii"
+zoned_signs = "ascii-letters"
+[framing]
+kind = "fixed"
+[[records]]
+name = "head"
+record = "HEAD-REC"
+role = "control"
+when = [{ field = "REC-TYPE", values = ["H"] }]
+[[records]]
+name = "pay"
+record = "PAY-REC"
+when = [{ field = "REC-TYPE", values = ["D"] }]
+[[records]]
+name = "tail"
+record = "TAIL-REC"
+role = "control"
+when = [{ field = "REC-TYPE", values = ["T"] }]
+"""
+FEED = f"""
+name = "payments"
+[[events]]
+type = "{TYPE}"
+source = "/uji/pembayaran"
+subject = "WP-{{taxpayer}}"
+[[control]]
+record = "head"
+place = "begin"
+[control.fields]
+file_date = {{ of = "date" }}
+serial_no = {{ of = "serial" }}
+[[control]]
+record = "tail"
+[control.fields]
+record_count = {{ of = "count" }}
+amount_total = {{ of = "sum", member = "amount" }}
+hash_total = {{ of = "sum", member = "serial_in_file", modulo = 1000000 }}
+"""
+
+
+def a_feed(folder: Path, *more: str, feed: str = FEED, layout: str = LAYOUT) -> Feed:
+    """The feed of these texts; lines of `more` stand at the top of feed.toml."""
+    provide(folder, IN_FOLDERS)
+    (folder / "pay.cpy").write_text(COPYBOOK)
+    (folder / "layout.toml").write_text(layout)
+    (folder / "feed.toml").write_text("\n".join(more) + feed)
+    return read_feed(folder)
+
+
+def a_payment(number: int, amount: int = 1250, who: str = "") -> bytes:
+    """A good record; the amount is in hundredths."""
+    return f"D{who or f'W{number:07}':8}{amount:+012}{number:08}    ".encode()
+
+
+def a_file(
+    records: Sequence[bytes], *, date: str = "20261122", serial: int = 1, total: int | None = None,
+    count: int | None = None,
+) -> bytes:  # fmt: skip
+    """A file of these records with a header and a trailer, which are right if nothing is said."""
+    found = sum(int(each[9:21]) for each in records) if total is None else total
+    hashed = sum(int(each[21:29]) for each in records) % 1_000_000
+    head = f"H{date}{serial:04}{'':20}"
+    tail = f"T{len(records) if count is None else count:08}{found:+014}{hashed:06}    "
+    return head.encode() + b"".join(records) + tail.encode()
+
+
+def payments(count: int, first: int = 1) -> list[bytes]:
+    """So many good records."""
+    return [a_payment(number) for number in range(first, first + count)]
+
+
+def drop(feed: Feed, content: bytes, name: str = "PAY.DAT") -> Path:
+    """Put a file into incoming/ as a sender does that renames."""
+    target = feed.folder / INCOMING / name
+    fresh = target.with_name(f".{name}")
+    fresh.write_bytes(content)
+    fresh.rename(target)
+    return target
+
+
+Judge = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+
+class FakeGateway(httpx.AsyncBaseTransport):
+    """Stores events by their ids. `judge` may return the problem of an event.
+
+    `away` answers so many requests with 503 first; `lost` stores and then breaks the connection.
+    """
+
+    def __init__(self, judge: Judge = lambda _: None, *, away: int = 0, lost: int = 0) -> None:
+        self.events: dict[str, dict[str, Any]] = {}
+        self.requests = 0
+        self.away, self.lost = away, lost
+        self._judge = judge
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
+        self.requests += 1
+        if self.away:
+            self.away -= 1
+            problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503}
+            return httpx.Response(503, json=problem)
+        results = [self._store(event) for event in json.loads(await request.aread())]
+        if self.lost:
+            self.lost -= 1
+            raise httpx.ReadError("connection reset")
+        return httpx.Response(207, json={"results": results})
+
+    def _store(self, event: dict[str, Any]) -> dict[str, Any]:
+        problem = self._judge(event)
+        if problem is not None:
+            return {"status": problem["status"], "problem": problem}
+        known = self.events.setdefault(event["id"], event)
+        assert known == event, "the same id with other content"
+        return {"status": 202, "receipt": {"duplicate": known is not event}}
+
+
+def a_sender(gateway: FakeGateway) -> Sender:
+    """A sender that hardly waits."""
+    bus = Nusabus("http://bus", "id", "secret", transport=gateway, repeat=Repeat(attempts=1))
+    return Sender(bus, first=0.001, longest=0.01)

@@ -1,0 +1,361 @@
+"""Files that come: what becomes of them, their records, and what the sender is told."""
+
+import asyncio
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.legacy_cobol.transfer.feed import Feed
+from adapters.legacy_cobol.transfer.folders import FeedBusy, locked
+from adapters.legacy_cobol.transfer.journal import File, Journal, Outcome
+from adapters.legacy_cobol.transfer.watching import watch
+from tests.legacy_feeds import (
+    FEED,
+    LAYOUT,
+    FakeGateway,
+    a_feed,
+    a_file,
+    a_payment,
+    a_sender,
+    drop,
+    payments,
+)
+
+
+async def work(feed: Feed, gateway: FakeGateway | None = None) -> list[File]:
+    """Take what is there."""
+    return await watch(feed, a_sender(gateway or FakeGateway()), asyncio.Event(), once=True)
+
+
+async def outcome(feed: Feed, gateway: FakeGateway | None = None) -> tuple[Outcome | None, str]:
+    """Of the only file that is there."""
+    (file,) = await work(feed, gateway)
+    return file.outcome, file.reason
+
+
+def names(feed: Feed, folder: str) -> list[str]:
+    return sorted(each.name for each in (feed.folder / folder).iterdir())
+
+
+def refusing(number: int, code: str = "contract-violation", status: int = 422) -> FakeGateway:
+    """A gateway that does not want the event of one record."""
+
+    def judge(event: dict[str, Any]) -> dict[str, Any] | None:
+        if not event["id"].endswith(f"-{number}"):
+            return None
+        violations = [{"pointer": "/amount", "keyword": "pattern", "message": "too much"}]
+        about = {"type": f"x/{code}", "title": "No", "status": status, "detail": "so"}
+        return {**about, "violations": violations}
+
+    return FakeGateway(judge)
+
+
+async def test_a_good_file(tmp_path: Path) -> None:
+    feed, gateway = a_feed(tmp_path), FakeGateway()
+    drop(feed, a_file(payments(2500)))
+    (file,) = await work(feed, gateway)
+    assert (file.outcome, file.records, file.published, file.rejected) == (
+        Outcome.ACCEPTED, 2500, 2500, 0,
+    )  # fmt: skip
+    assert file.digest is not None
+    assert len(gateway.events) == 2500
+    first = gateway.events[f"{file.digest[:32]}-2"]
+    assert first["subject"] == "WP-W0000001"
+    assert first["data"] == {
+        "rec_type": "D", "taxpayer": "W0000001", "amount": "12.50", "serial_in_file": 1,
+    }  # fmt: skip
+    assert len({event["traceparent"] for event in gateway.events.values()}) == 1
+    assert names(feed, "incoming") == names(feed, "processing") == names(feed, "rejects") == []
+    assert names(feed, "done") == ["PAY.DAT.000001"]
+    ack = (feed.folder / "acks" / "PAY.DAT.000001.ack").read_bytes()
+    assert len(ack) == 4 * 400
+    assert ack[:2] == b"AK"
+    assert ack[74:84] == b"ACCEPTED  "
+    assert (
+        'nusabus_legacy_files{feed="payments",outcome="accepted"} 1.0'
+        in (feed.folder / "metrics.prom").read_text()
+    )
+
+
+async def test_what_is_rejected(tmp_path: Path) -> None:
+    feed, gateway = a_feed(tmp_path), refusing(5)
+    good = payments(5)
+    bad_digit = good[1][:21] + b"0000000X" + good[1][29:]
+    bad_amount = good[2][:9] + b"+0000X001250"[:12] + good[2][21:]
+    content = a_file(good, total=5 * 1250)
+    drop(feed, content.replace(good[1], bad_digit).replace(good[2], bad_amount))
+    (file,) = await work(feed, gateway)
+    assert (file.outcome, file.published, file.rejected) == (Outcome.PARTIAL, 2, 3)
+    assert [(each["name"], each["agrees"], each["unknown"]) for each in file.totals] == [
+        ("record_count", True, 0), ("amount_total", True, 1), ("hash_total", True, 1),
+    ]  # fmt: skip
+    raw = (feed.folder / "rejects" / "PAY.DAT.000001.rejects").read_bytes()
+    assert raw == bad_digit + bad_amount + good[3]
+    lines = (feed.folder / "rejects" / "PAY.DAT.000001.report.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [(each["record"], each["offset"], each["faults"][0]["field"]) for each in found] == [
+        (3, 66, "SERIAL-IN-FILE"), (4, 99, "AMOUNT"), (5, 132, "amount"),
+    ]  # fmt: skip
+    assert [each["faults"][0]["code"] for each in found] == [
+        "invalid-digit", "invalid-digit", "gateway:contract-violation",
+    ]  # fmt: skip
+    text = (feed.folder / "rejects" / "PAY.DAT.000001.report.txt").read_text()
+    assert "Record 3 (pay) at byte 66" in text
+    assert "hex 3030303030303058" in text
+    assert "Correct the digit" in text
+
+
+async def test_a_record_without_a_subject_is_rejected(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path)
+    drop(feed, a_file([a_payment(1), a_payment(2, who=" "), a_payment(3)]))
+    (file,) = await work(feed)
+    assert (file.outcome, file.published, file.rejected) == (Outcome.PARTIAL, 2, 1)
+    report = (feed.folder / "rejects" / "PAY.DAT.000001.report.txt").read_text()
+    assert "taxpayer: no-subject" in report
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"count": 4}, "record_count: the sender says 4, the file has 3"),
+        ({"total": 1}, "amount_total: the sender says 0.01, the file has 37.50"),
+        ({"date": "20261399"}, "file_date"),
+        ({"serial": 2}, "serial 2 of 2026-11-22, and 1 is the next one"),
+    ],
+)
+async def test_controls_that_disagree_quarantine_before_any_event(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    feed, gateway = a_feed(tmp_path), FakeGateway()
+    drop(feed, a_file(payments(3), **change))
+    found, why = await outcome(feed, gateway)
+    assert found is Outcome.QUARANTINE
+    assert reason in why
+    assert gateway.requests == 0
+    assert names(feed, "failed") == ["PAY.DAT.000001"]
+    ack = (feed.folder / "acks" / "PAY.DAT.000001.ack").read_bytes()
+    assert ack[74:84] == b"QUARANTINE"
+
+
+@pytest.mark.parametrize(
+    ("cut", "reason"),
+    [
+        (slice(33, None), "does not begin with a good head"),
+        (slice(None, -33), "does not end with a good tail"),
+        (slice(None, -5), "byte 132"),
+    ],
+)
+async def test_a_torn_file_is_quarantined(tmp_path: Path, cut: slice, reason: str) -> None:
+    feed = a_feed(tmp_path)
+    drop(feed, a_file(payments(3))[cut])
+    found, why = await outcome(feed)
+    assert found is Outcome.QUARANTINE
+    assert reason in why
+
+
+async def test_records_behind_the_trailer(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path)
+    drop(feed, a_file(payments(3)) + a_payment(4))
+    assert await outcome(feed) == (
+        Outcome.QUARANTINE, "record 6 stands behind the trailer, which is record 5",
+    )  # fmt: skip
+
+
+async def test_serials_go_up_by_one_a_day(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path)
+    for name, serial in (("A", 1), ("B", 3), ("C", 2), ("D", 3)):
+        drop(feed, a_file(payments(1, serial), serial=serial), name)
+    drop(feed, a_file(payments(1, 9), date="20261123"), "E")
+    found = [file.outcome for file in await work(feed)]
+    good, bad = Outcome.ACCEPTED, Outcome.QUARANTINE
+    assert found == [good, bad, good, good, good]
+
+
+async def test_the_same_file_again_is_a_duplicate(tmp_path: Path) -> None:
+    feed, gateway = a_feed(tmp_path), FakeGateway()
+    drop(feed, a_file(payments(3)))
+    await work(feed, gateway)
+    requests = gateway.requests
+    drop(feed, a_file(payments(3)), "OTHER.DAT")
+    found, why = await outcome(feed, gateway)
+    assert found is Outcome.DUPLICATE
+    assert "the same as PAY.DAT, arrival 1" in why
+    assert gateway.requests == requests
+    assert names(feed, "acks") == ["OTHER.DAT.000002.ack", "PAY.DAT.000001.ack"]
+
+
+async def test_the_same_name_with_other_content(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path)
+    drop(feed, a_file(payments(3)))
+    await work(feed)
+    drop(feed, a_file(payments(4), serial=2))
+    assert await outcome(feed) == (
+        Outcome.QUARANTINE, "arrival 1 had the same name and other content",
+    )  # fmt: skip
+    reusing = a_feed(tmp_path, 'names = "reused"')
+    drop(reusing, a_file(payments(4), serial=2))
+    assert (await outcome(reusing))[0] is Outcome.ACCEPTED
+
+
+async def test_what_was_refused_may_come_again(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path)
+    drop(feed, a_file(payments(3), count=9))
+    assert (await outcome(feed))[0] is Outcome.QUARANTINE
+    drop(feed, a_file(payments(3)))
+    assert (await outcome(feed))[0] is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [
+        ("records = 1", Outcome.REJECTED),
+        ("records = 2", Outcome.PARTIAL),
+        ("percent = 9.9", Outcome.REJECTED),
+        ("percent = 10", Outcome.PARTIAL),
+    ],
+)
+async def test_the_threshold(tmp_path: Path, threshold: str, expected: Outcome) -> None:
+    feed, gateway = a_feed(tmp_path, feed=f"{FEED}\n[threshold]\n{threshold}\n"), FakeGateway()
+    good = payments(20)
+    content = a_file(good)
+    for each in good[:2]:
+        content = content.replace(each, b"D" + b"\xff" * 8 + each[9:])
+    drop(feed, content)
+    assert (await outcome(feed, gateway))[0] is expected
+    assert len(gateway.events) == (18 if expected is Outcome.PARTIAL else 0)
+    assert "PAY.DAT.000001.report.txt" in names(feed, "rejects")
+
+
+async def test_a_gateway_that_is_away_or_forgets_to_answer(tmp_path: Path) -> None:
+    feed, gateway = a_feed(tmp_path), FakeGateway(away=5, lost=1)
+    drop(feed, a_file(payments(10)))
+    (file,) = await work(feed, gateway)
+    assert (file.outcome, file.published, file.repeated) == (Outcome.ACCEPTED, 10, 10)
+    assert file.note == ""
+
+
+async def test_a_missing_right_is_waited_for(tmp_path: Path) -> None:
+    feed, gateway = a_feed(tmp_path), refusing(5, "forbidden", 403)
+    drop(feed, a_file(payments(10)))
+    task = asyncio.create_task(work(feed, gateway))
+    note = ""
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        journal = Journal(feed.folder)
+        files = journal.files()
+        journal.close()
+        note = files[0].note if files else ""
+        if note:
+            break
+    assert "forbidden" in note
+    gateway._judge = lambda _: None
+    (file,) = await task
+    assert (file.outcome, file.note) == (Outcome.ACCEPTED, "")
+
+
+@pytest.mark.parametrize(
+    ("mode", "marker", "expected"),
+    [
+        ("done", "", Outcome.ACCEPTED),
+        ("ctl", "size = {size}\nsha256 = {sha256}\nrecords = 3", Outcome.ACCEPTED),
+        ("ctl", '{{"SIZE": {size}}}', Outcome.ACCEPTED),
+        ("ctl", "", Outcome.QUARANTINE),
+        ("ctl", "size = 1", Outcome.QUARANTINE),
+        ("ctl", "records = 4", Outcome.QUARANTINE),
+        ("ctl", f"sha256 = {'0' * 64}", Outcome.QUARANTINE),
+        ("ctl", "sha256 = 00", Outcome.QUARANTINE),
+        ("ctl", "colour = red", Outcome.QUARANTINE),
+        ("ctl", "size", Outcome.QUARANTINE),
+        ("ctl", "{{", Outcome.QUARANTINE),
+    ],
+)
+async def test_markers(tmp_path: Path, mode: str, marker: str, expected: Outcome) -> None:
+    feed = a_feed(tmp_path, f'complete = "{mode}"')
+    content = a_file(payments(3))
+    file = drop(feed, content)
+    assert await work(feed) == []
+    sha256 = hashlib.sha256(content).hexdigest()
+    told = marker.format(size=len(content), sha256=sha256)
+    file.with_name(f"{file.name}.{mode}").write_text(told)
+    (found,) = await work(feed)
+    assert found.outcome is expected, found.reason
+    assert names(feed, "incoming") == names(feed, "processing") == []
+
+
+async def test_what_is_not_taken(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path, 'pattern = "PAY*"')
+    for name in ("PAY.DAT.part", ".PAY.DAT", "OTHER.DAT", "PAY.DAT.tmp", "PAY\n"):
+        drop(feed, a_file(payments(1)), name)
+    (feed.folder / "incoming" / "PAY.LINK").symlink_to("/etc/passwd")
+    (feed.folder / "incoming" / "PAY.FOLDER").mkdir()
+    assert await work(feed) == []
+
+
+async def test_only_one_works_a_feed(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path)
+    with locked(feed.folder), pytest.raises(FeedBusy):
+        await work(feed)
+
+
+async def test_a_watch_takes_what_comes_and_stops(tmp_path: Path) -> None:
+    feed, gateway, stop = a_feed(tmp_path), FakeGateway(), asyncio.Event()
+    task = asyncio.create_task(watch(feed, a_sender(gateway), stop))
+    await asyncio.sleep(0.2)
+    drop(feed, a_file(payments(3)))
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if names(feed, "acks"):
+            break
+    stop.set()
+    await task
+    assert names(feed, "acks") == ["PAY.DAT.000001.ack"]
+    assert len(gateway.events) == 3
+
+
+async def test_events_of_one_subject_stay_in_order(tmp_path: Path) -> None:
+    feed, gateway = a_feed(tmp_path), FakeGateway()
+    records = [a_payment(number, who=f"W{number % 7}") for number in range(1, 5001)]
+    drop(feed, a_file(records))
+    await work(feed, gateway)
+    serials: dict[str, list[int]] = {}
+    for event in gateway.events.values():
+        serials.setdefault(event["subject"], []).append(event["data"]["serial_in_file"])
+    assert len(serials) == 7
+    assert all(found == sorted(found) for found in serials.values())
+
+
+SEGMENTS = LAYOUT.replace(
+    '[[records]]\nname = "tail"',
+    '[[records]]\nname = "part"\nparent = "pay"\nrecord = "PAY-REC"\n'
+    'when = [{ field = "REC-TYPE", values = ["P"] }]\n[[records]]\nname = "tail"',
+)
+
+
+CONTROLS = """
+[[control]]
+record = "head"
+place = "begin"
+[[control]]
+record = "tail"
+"""
+
+
+async def test_parents_and_children_are_one_event(tmp_path: Path) -> None:
+    text = FEED.partition("[[control]]")[0] + CONTROLS
+    feed = a_feed(tmp_path, feed=text, layout=SEGMENTS)
+    gateway = FakeGateway()
+    orphan, good, bad = (payments(6)[:1], payments(6)[1:3], payments(6)[3:6])
+    child = [b"P" + each[1:] for each in orphan + good + bad]
+    broken = child[4][:21] + b"XXXXXXXX" + child[4][29:]
+    records = [child[0], good[0], child[1], child[2], bad[0], child[4], child[5], bad[2]]
+    drop(feed, a_file(records).replace(child[4], broken))
+    (file,) = await work(feed, gateway)
+    assert (file.outcome, file.records, file.rejected) == (Outcome.PARTIAL, 8, 4)
+    documents = [event["data"] for event in gateway.events.values()]
+    assert [len(each.get("parts", ())) for each in documents] == [2, 0]
+    report = (feed.folder / "rejects" / "PAY.DAT.000001.report.jsonl").read_text()
+    codes = [json.loads(line)["faults"][0]["code"] for line in report.splitlines()]
+    assert codes == ["no-parent", "part-of-rejected", "invalid-digit", "part-of-rejected"]
