@@ -105,7 +105,8 @@ async def stream(
 ) -> EventStream:
     """Follow a subscription whose delivery is `stream`, each event as CloudEvents JSON.
 
-    Goes on behind `Last-Event-ID`. It ends when the token does: come back with a new one.
+    Carriage returns between JSON tokens are left out, as they would end a line of the stream. Goes
+    on behind `Last-Event-ID`. It ends when the token does: come back with a new one.
     """
     if len(_readers) >= READERS:
         raise Unavailable(f"{READERS} readers are connected here already: try again")

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -69,6 +69,13 @@ class Door:
                 if response.status_code not in UNKNOWN:
                     return response
             await asyncio.sleep(RETRY)
+
+    @asynccontextmanager
+    async def stream(self, path: str, last: str) -> AsyncIterator[httpx.Response]:
+        """An answer that is read as it comes; raises httpx.HTTPError after a long silence."""
+        headers = {**await self._authorization(), **({"last-event-id": last} if last else {})}
+        async with self._http.stream("GET", path, headers=headers, timeout=20) as answer:
+            yield answer
 
     async def _send_one(self, headers: Any, body: bytes) -> Reply:
         response = await self._post("/v1/events", headers, body)

@@ -121,6 +121,7 @@ class Ledger:
     accepted: int = 0
     delivered: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     last_delivery: float = field(default_factory=time.monotonic)
+    _last: dict[str, float] = field(default_factory=dict)
 
     def attempt(self, attempt: Attempt) -> None:
         """Note an attempt with its answer."""
@@ -132,3 +133,8 @@ class Ledger:
         self.deliveries.append(delivery)
         self.delivered[delivery.subscription] += 1
         self.last_delivery = delivery.time
+        self._last[delivery.subscription] = delivery.time
+
+    def last_of(self, subscription: str) -> float:
+        """When the latest delivery to a subscription came; 0 before the first."""
+        return self._last.get(subscription, 0.0)

@@ -30,6 +30,7 @@ SELECT 'sub.' || d.organisation || '.' || d.name, e.source, e.id
 FROM dead_letters d JOIN journal_entry e USING (shard, sequence)
 """
 _STATES = "SELECT count(*) FROM subscriptions WHERE state <> 'active'"
+_OPEN = "SELECT count(*) FROM delivery_open"
 QUIET = 1.0  # seconds without a delivery
 
 
@@ -152,7 +153,9 @@ async def _settle(world: World, stage: Stage, patience: float) -> bool:
     async def quiet() -> bool:
         if time.monotonic() - world.ledger.last_delivery < QUIET or await world.backlog():
             return False
-        if await world.value(_STATES):
+        if await world.value(_STATES) or await world.value(_OPEN):
+            return False
+        if not all(receiver.idle for receiver in stage.receivers.values()):
             return False
         queues = [s.interest.queue for s in stage.subscribers.values()]
         if any([await world.admin.ready(queue) for queue in queues]):

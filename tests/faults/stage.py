@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
+from tests.faults.door import Door
 from tests.faults.ledger import Interest
 from tests.faults.publishers import Lane, Mode, Stream
+from tests.faults.receivers import LOCK, RECEIVERS, Receiver
 from tests.faults.subscribers import Habit, Subscriber
 from tests.faults.world import World
 
@@ -45,6 +48,7 @@ class Wish:
     start: str
     habit: Habit = field(default_factory=Habit)
     late: bool = False
+    delivery: str = "amqp"
 
 
 WISHES = (
@@ -56,6 +60,10 @@ WISHES = (
     Wish("pengaduan", "kemensos", (PENGADUAN,), True, "waiting", Habit(prefetch=5), late=True),
     Wish("dari-awal", "bps", ("id.go.bps.*",), True, "beginning", late=True),
     Wish("terlambat", "dukcapil", (NISN, KK), True, "beginning", late=True),
+    Wish("tarik", "dukcapil", (NISN, "id.go.kemendagri.*"), True, "beginning", delivery="pull"),
+    Wish("tarik-bebas", "bnpb", (GEMPA,), False, "now", delivery="pull"),
+    Wish("ikut", "dukcapil", (NISN, KK), True, "beginning", delivery="stream"),
+    Wish("tarik-lambat", "bps", ("id.go.bps.*",), True, "beginning", late=True, delivery="pull"),
     Wish("sekarang", "dukcapil", ("id.go.kemendagri.*",), True, "now", late=True),
 )
 
@@ -73,6 +81,8 @@ class Stage:
         ]
         self._publishing: list[asyncio.Task[None]] = []
         self.subscribers: dict[str, Subscriber] = {}
+        self.receivers: dict[str, Receiver] = {}
+        self._seed = seed
 
     def publish(self) -> None:
         """Let all lanes publish."""
@@ -97,10 +107,14 @@ class Stage:
             task.cancel()
         await asyncio.gather(*self._publishing, return_exceptions=True)
         await asyncio.gather(*(each.stop() for each in self.subscribers.values()))
+        await asyncio.gather(*(each.stop() for each in self.receivers.values()))
 
     async def _make(self, wish: Wish) -> None:
         door, path = self._world.door(wish.organisation), f"/v1/subscriptions/{wish.name}"
         body = {"types": list(wish.types), "ordered": wish.ordered, "start": wish.start}
+        if wish.delivery != "amqp":
+            await self._make_served(wish, door, path, body)
+            return
         answer = await door.call("PUT", path, body)
         assert answer.status_code in (httpx.codes.OK, httpx.codes.CREATED), answer.text
         made = answer.json()
@@ -112,3 +126,15 @@ class Stage:
         subscriber = Subscriber(interest, made["amqp_url"], wish.habit, self._world.ledger)
         self.subscribers[wish.name] = subscriber
         subscriber.start()
+
+    async def _make_served(self, wish: Wish, door: Door, path: str, body: dict[str, Any]) -> None:
+        body |= {"delivery": wish.delivery, "terms": {"lock_seconds": LOCK, "attempts": 100}}
+        answer = await door.call("PUT", path, body)
+        assert answer.status_code in (httpx.codes.OK, httpx.codes.CREATED), answer.text
+        starts = {int(shard): sequence for shard, sequence in answer.json()["starts"].items()}
+        queue = f"sub.{wish.organisation}.{wish.name}"  # as dead letters name it
+        interest = Interest(wish.name, queue, wish.types, wish.ordered, starts)
+        self._world.ledger.interests.append(interest)
+        receiver = RECEIVERS[wish.delivery](interest, door, self._world.ledger, self._seed)
+        self.receivers[wish.name] = receiver
+        receiver.start()

@@ -1,0 +1,172 @@
+"""Receivers that the gateway serves itself: by pull and by stream, with a reader's usual sins.
+
+They repeat what has no answer, let locks end, die with a message in hands, and come back.
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from random import Random
+from typing import Any, Protocol
+from zlib import crc32
+
+import httpx
+import msgspec
+
+from gateway.amqp.message import CONTENT_TYPE, event_of
+from tests.faults.door import Door
+from tests.faults.ledger import Delivery, Interest, Ledger
+
+LOCK = 3  # seconds
+FORGETS = 40  # one event in so many is worked on, and its token forgotten
+REJECTS = 50
+RELEASES = 30
+IDLE = 1.5  # seconds without an event after which a connected reader has everything
+
+
+class _Handed(msgspec.Struct):
+    token: str
+    attempt: int
+    event: msgspec.Raw
+
+
+class _Page(msgspec.Struct):
+    events: list[_Handed]
+
+
+_page = msgspec.json.Decoder(_Page).decode
+
+
+class Receiver(Protocol):
+    """Somebody who receives until stopped."""
+
+    interest: Interest
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has asked lately, and there was nothing."""
+
+    def start(self) -> None:
+        """Begin to receive."""
+
+    async def stop(self) -> None:
+        """Receive nothing more."""
+
+
+class _Looping:
+    """What both have: a loop, a ledger, the time of the last event and of the last answer."""
+
+    def __init__(self, interest: Interest, door: Door, ledger: Ledger, seed: int) -> None:
+        self.interest = interest
+        self._door = door
+        self._ledger = ledger
+        self._random = Random(f"{seed} {interest.name}")
+        self._path = f"/v1/subscriptions/{interest.name}"
+        self._began = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has been connected for a while, and there was nothing."""
+        last = max(self._began, self._ledger.last_of(self.interest.name))
+        return self._began > 0 and time.monotonic() - last > IDLE
+
+    def start(self) -> None:
+        """Begin to receive."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Receive nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        raise NotImplementedError
+
+    def _note(self, raw: bytes, *, again: bool, rejected: bool) -> None:
+        event = event_of(raw, {}, CONTENT_TYPE)
+        self._ledger.delivery(
+            Delivery(
+                self.interest.name,
+                event.source,
+                event.id,
+                event.type,
+                event.digest,
+                str(event.attributes.get("sequence")),
+                again,
+                rejected,
+                time.monotonic(),
+            )
+        )
+
+
+class Puller(_Looping):
+    """Pulls, and settles what it got: most it acknowledges."""
+
+    async def _run(self) -> None:
+        while True:
+            answer = await self._door.call("POST", f"{self._path}/receive", {"max": 50, "wait": 1})
+            assert answer.status_code == httpx.codes.OK, answer.text
+            self._began = self._began or time.monotonic()
+            acknowledge: list[str] = []
+            for handed in _page(answer.content).events:
+                await self._work(handed, acknowledge)
+            if acknowledge:
+                await self._settle("acknowledge", acknowledge)
+
+    async def _work(self, handed: _Handed, acknowledge: list[str]) -> None:
+        raw = bytes(handed.event)
+        rejected = crc32(_id(raw)) % REJECTS == 0
+        self._note(raw, again=handed.attempt > 1, rejected=rejected)
+        if rejected:
+            await self._settle("reject", [handed.token])
+        elif handed.attempt == 1 and self._random.randrange(RELEASES) == 0:
+            await self._settle("release", [handed.token])
+        elif handed.attempt > 1 or self._random.randrange(FORGETS):
+            acknowledge.append(handed.token)
+
+    async def _settle(self, how: str, tokens: list[str]) -> None:
+        answer = await self._door.call("POST", f"{self._path}/{how}", {"tokens": tokens})
+        assert answer.status_code == httpx.codes.OK, answer.text
+
+
+class Follower(_Looping):
+    """Follows a stream; leaves it now and then, and comes back with the last id it has got."""
+
+    def __init__(self, interest: Interest, door: Door, ledger: Ledger, seed: int) -> None:
+        super().__init__(interest, door, ledger, seed)
+        self._last = ""
+
+    async def _run(self) -> None:
+        while True:
+            with suppress(httpx.HTTPError, TimeoutError):
+                await self._follow(self._random.randrange(20, 400))
+            self._began = 0.0
+            await asyncio.sleep(0.2)
+
+    async def _follow(self, count: int) -> None:
+        async with self._door.stream(f"{self._path}/stream", self._last) as answer:
+            if answer.status_code != httpx.codes.OK:
+                return
+            self._began = time.monotonic()
+            place, data = "", list[bytes]()
+            async for line in answer.aiter_lines():
+                if line.startswith("id: "):
+                    place = line[4:]
+                elif line.startswith("data: "):
+                    data.append(line[6:].encode())
+                elif place and data:
+                    self._note(b"\n".join(data), again=False, rejected=False)
+                    self._last, place, data = place, "", []
+                    count -= 1
+                    if count == 0:
+                        return
+
+
+def _id(raw: bytes) -> bytes:
+    return event_of(raw, {}, CONTENT_TYPE).id.encode()
+
+
+RECEIVERS: dict[str, Any] = {"pull": Puller, "stream": Follower}
