@@ -7,14 +7,16 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bench.compatibility import check
 from bench.contest import aim_at_nothing, compete
+from bench.contracts import govern
 from bench.drain import drain
 from bench.failure import BenchFailure
 from bench.journal import fill
 from bench.legacy import legacy
+from bench.legacy_transfer import transfer
 from bench.memory import remember
 from bench.profile import profile
 from bench.requests import exchange
@@ -36,12 +38,22 @@ PARTS = {
     "memory": "the memory of each process over 1,000,000 events",
     "journal": "5,000,000 entries in the journal against none",
     "compatibility": "questions about the compatibility of schemas per second",
+    "contracts": "10,000 contracts against 20: registering, memory, intake, a change",
     "legacy": "COBOL files to JSON and to columns, beside coboljsonifier and GnuCOBOL",
+    "transfer": "a COBOL file of 1,000,000 records into RabbitMQ, all the way",
     "requests": "requests and replies: latency at 200/s, and how many at most",
     "profile": "where the gateway's processes spend their time (only when named)",
 }
 ON_DEMAND = "profile"
 ALONE = "legacy"  # needs no servers
+ALIKE: Mapping[str, Callable[[World, Scale, Results], Awaitable[None]]] = {
+    "relay": drain,
+    "memory": remember,
+    "journal": fill,
+    "contracts": govern,
+    "requests": exchange,
+    "transfer": transfer,
+}
 CONTEST = ("handrolled", "management", "single", "batch")
 
 
@@ -94,16 +106,11 @@ async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:
             await aim_at_nothing(world, scale, results)
         if set(parts) & set(CONTEST):
             await compete(world, scale, parts, results)
-        if "relay" in parts:
-            await drain(world, scale, results)
-        if "memory" in parts:
-            await remember(world, scale, results)
-        if "journal" in parts:
-            await fill(world, scale, results)
+        for name, measure in ALIKE.items():
+            if name in parts:
+                await measure(world, scale, results)
         if "compatibility" in parts:
             await check(results)
-        if "requests" in parts:
-            await exchange(world, scale, results)
         if "profile" in parts:
             await profile(world, scale)
 

@@ -121,11 +121,11 @@ class Single:
     """The gateway, one event a request. Its relay works beside it and is part of the cost."""
 
     def __init__(
-        self, world: World, site: Site, scale: Scale, processes: int, journal: str = ""
+        self, world: World, site: Site, scale: Scale, processes: int, special: str = ""
     ) -> None:
-        """`journal` names what is in the journal, where that is what matters."""
-        self.key = f"single_{journal or processes}"
-        self.what = f"gateway, single events, {_described(processes, journal)}"
+        """`special` is what this site has, such as `full journal`; the first word is its key."""
+        self.key = f"single_{special.partition(' ')[0] or processes}"
+        self.what = f"gateway, single events, {_described(processes, special)}"
         self._world, self._site = world, site
         self._scale, self._processes = scale, processes
 
@@ -145,11 +145,11 @@ class Batches:
     """The gateway, many events a request: from the first POST to the last confirm."""
 
     def __init__(
-        self, world: World, site: Site, scale: Scale, processes: int, journal: str = ""
+        self, world: World, site: Site, scale: Scale, processes: int, special: str = ""
     ) -> None:
-        """`journal` names what is in the journal, where that is what matters."""
-        self.key = f"batch_{journal or processes}"
-        self.what = f"gateway, batches of {scale.batch}, {_described(processes, journal)}"
+        """`special` is what this site has, such as `full journal`; the first word is its key."""
+        self.key = f"batch_{special.partition(' ')[0] or processes}"
+        self.what = f"gateway, batches of {scale.batch}, {_described(processes, special)}"
         self._world, self._site = world, site
         self._scale, self._processes = scale, processes
 
@@ -230,9 +230,9 @@ def _ratios(rows: dict[str, Row]) -> list[Value]:
     return found
 
 
-def _described(processes: int, journal: str = "") -> str:
+def _described(processes: int, special: str = "") -> str:
     described = "one process" if processes == 1 else f"{processes} processes"
-    return f"{described}, {journal} journal" if journal else described
+    return f"{described}, {special}" if special else described
 
 
 def _sample(outcome: Outcome, costs: dict[str, float]) -> Sample:

@@ -62,7 +62,7 @@ async def fill(world: World, scale: Scale, results: Results) -> None:
             full = await stack.enter_async_context(Site(world, FULL, (PROCESSES,)))
             found = await alternate(
                 [
-                    contestant(world, site, scale, PROCESSES, journal)
+                    contestant(world, site, scale, PROCESSES, f"{journal} journal")
                     for contestant in (Single, Batches)
                     for site, journal in ((empty, "empty"), (full, "full"))
                 ],

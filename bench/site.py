@@ -83,6 +83,10 @@ class Site:
         """All api processes and the relay."""
         return list(self._services())
 
+    def apis(self) -> list[Service]:
+        """All api processes."""
+        return [each for several in self._apis.values() for each in several]
+
     def load(self, apis: int, *, batch: int, connections: int, seconds: float) -> Load:
         """Publishing events with a token; `batch` 1 sends single events."""
         kind = "cloudevents" if batch == 1 else "cloudevents-batch"
@@ -104,9 +108,7 @@ class Site:
         """Counts what each part of it spends."""
         return Meter(
             {
-                "service": lambda: [
-                    each.pid for several in self._apis.values() for each in several
-                ],
+                "service": lambda: [each.pid for each in self.apis()],
                 "postgres": self._world.postgres_pids,
                 "relay": lambda: [self.relay.pid],
                 "broker": self._world.broker_pids,
@@ -137,8 +139,7 @@ class Site:
             await asyncio.sleep(0.02)
 
     def _services(self) -> Iterable[Service]:
-        for several in self._apis.values():
-            yield from several
+        yield from self.apis()
         yield self.relay
 
     def _service(self, name: str, command: str, port: int) -> Service:
@@ -148,7 +149,7 @@ class Site:
 
     async def _wait_listening(self) -> None:
         deadline = time.monotonic() + READY
-        waiting = [service for several in self._apis.values() for service in several]
+        waiting = self.apis()
         while waiting:
             for service in waiting:
                 service.require_alive()
@@ -169,7 +170,7 @@ async def prepare(world: World) -> None:
     async with Site(world, PREPARED, (1,)) as site:
         url = f"http://{LOOPBACK}:{site.port(1)}"
         async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-            operator = await _token(http, **json.loads(made))
+            operator = world.operator = await _token(http, **json.loads(made))
             wanted = {
                 "organisation": ORGANISATION,
                 "title": "bench",

@@ -32,6 +32,8 @@ class World:
         self.postgres = Postgres(self.folder / "postgres")
         self.broker = RabbitMQ(self.folder / "rabbitmq", name="nusabus-bench")
         self.token = ""
+        self.operator = ""
+        """A token of whoever may do everything."""
         self.queue = ""
         """The queue of the one subscription, which gets every event."""
         self._secret_key = secrets.token_urlsafe(48)

@@ -41,6 +41,13 @@ def relay() -> None:
 
 
 @app.command()
+def deliver() -> None:
+    """Deliver to webhooks. Several of these share them."""
+    settings = _start("deliver")
+    _run(compose.deliver(settings))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to the newest shape; safe to repeat."""
     settings = _start("migrate")

@@ -1,9 +1,11 @@
 """Everything that can be set from outside, parsed once in `__main__` and handed down frozen."""
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import field_validator as field_rule
 from pydantic import model_validator as rule
 
 PREFIX = "NUSABUS_"
@@ -57,7 +59,36 @@ class Settings(BaseModel):
     drain_margin: float = Field(
         30.0, ge=0, description="seconds that the broker's queue statistics may be out of date"
     )
+    webhook_networks: str | None = Field(
+        None, description="private networks that webhooks may reach, such as 10.20.0.0/16,fd12::/48"
+    )
+    webhook_http: bool = Field(False, description="permit http:// in those networks")
+    webhook_ca_file: str | None = Field(
+        None, description="certificates (PEM) that are trusted beside the public authorities"
+    )
+    webhook_origin: str | None = Field(
+        None, description="the DNS name by which endpoints permit us; default: the host of the URL"
+    )
+    webhook_retries: str = Field(
+        "5,30,120,600,1800,3600,10800,21600,43200,86400",
+        description="seconds until each further attempt; the last one again for all after it",
+    )
     log_level: str = "info"
+
+    @field_rule("webhook_networks")
+    @classmethod
+    def _networks(cls, text: str | None) -> str | None:
+        for each in (text or "").split(","):
+            if each.strip():
+                ip_network(each.strip())
+        return text
+
+    @field_rule("webhook_retries")
+    @classmethod
+    def _retries(cls, text: str) -> str:
+        if not all(0 <= float(each) <= 86_400 for each in text.split(",")):
+            raise ValueError("seconds from 0 to 86400, with commas between them")
+        return text
 
     @rule(mode="after")
     def _consistent(self) -> "Settings":

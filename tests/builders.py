@@ -206,6 +206,10 @@ def write_contracts(folder: Path) -> None:
             },
         },
     )  # fmt: skip
+    _write_questions(folder)
+
+
+def _write_questions(folder: Path) -> None:
     for type in QUESTIONS:
         write_contract(
             folder,

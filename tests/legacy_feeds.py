@@ -1,5 +1,6 @@
 """Feeds for tests: a payment file with header and trailer, and a gateway that is not there."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -128,6 +129,7 @@ class FakeGateway(httpx.AsyncBaseTransport):
     def __init__(self, judge: Judge = lambda _: None, *, away: int = 0, lost: int = 0) -> None:
         self.events: dict[str, dict[str, Any]] = {}
         self.requests = 0
+        self._came = asyncio.Event()
         self.away, self.lost = away, lost
         self._judge = judge
 
@@ -135,6 +137,7 @@ class FakeGateway(httpx.AsyncBaseTransport):
         if request.url.path == "/oauth/token":
             return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
         self.requests += 1
+        self._came.set()
         if self.away:
             self.away -= 1
             problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503}
@@ -144,6 +147,12 @@ class FakeGateway(httpx.AsyncBaseTransport):
             self.lost -= 1
             raise httpx.ReadError("connection reset")
         return httpx.Response(207, json={"results": results})
+
+    async def reached(self, requests: int) -> None:
+        """Until so many requests have come."""
+        while self.requests < requests:
+            self._came.clear()
+            await self._came.wait()
 
     def _store(self, event: dict[str, Any]) -> dict[str, Any]:
         problem = self._judge(event)
@@ -158,3 +167,79 @@ def a_sender(gateway: FakeGateway) -> Sender:
     """A sender that hardly waits."""
     bus = Nusabus("http://bus", "id", "secret", transport=gateway, repeat=Repeat(attempts=1))
     return Sender(bus, first=0.001, longest=0.01)
+
+
+OUT = f"""
+name = "answers"
+direction = "out"
+subscription = "answers"
+file_name = "ANS-{{date:%Y%m%d}}-{{number:06}}.DAT"
+[[events]]
+type = "{TYPE}"
+[[control]]
+record = "head"
+place = "begin"
+[control.fields]
+rec_type = {{ of = "value", value = "H" }}
+file_date = {{ of = "date" }}
+serial_no = {{ of = "serial" }}
+[[control]]
+record = "tail"
+[control.fields]
+rec_type = {{ of = "value", value = "T" }}
+record_count = {{ of = "count" }}
+amount_total = {{ of = "sum", member = "amount" }}
+hash_total = {{ of = "sum", member = "serial_in_file", modulo = 1000000 }}
+"""
+
+
+class FakePull(httpx.AsyncBaseTransport):
+    """A subscription that is pulled: what is not acknowledged is handed out again.
+
+    `lost` answers to acknowledgements break, after they were carried out or not.
+    """
+
+    def __init__(self, *data: dict[str, Any], lost: int = 0) -> None:
+        self.waiting = {f"t{at}": self._event(at, each) for at, each in enumerate(data)}
+        self.rejected: dict[str, str] = {}
+        self.lost = lost
+        self.step: Callable[[], None] = lambda: None
+
+    def _event(self, at: int, data: dict[str, Any]) -> dict[str, Any]:
+        return {"id": f"e{at}", "source": "/uji", "type": TYPE, "data": data}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
+        self.step()
+        body = json.loads(await request.aread())
+        what = request.url.path.rpartition("/")[2]
+        if what == "receive":
+            some = list(self.waiting.items())[: min(3, body["max"])]
+            events = [{"token": token, "event": event} for token, event in some]
+            return httpx.Response(200, json={"events": events})
+        if self.lost and what == "acknowledge":
+            self.lost -= 1
+            if self.lost % 2:
+                self._settle(body)
+            raise httpx.ReadError("connection reset")
+        self._settle(body)
+        return httpx.Response(200, json={"results": []})
+
+    def _settle(self, body: dict[str, Any]) -> None:
+        for token in body.get("tokens", ()):
+            event = self.waiting.pop(token, None)
+            if event is not None and "reason" in body:
+                self.rejected[event["id"]] = body["reason"]
+
+
+def a_bus(transport: httpx.AsyncBaseTransport) -> Nusabus:
+    """A connection that repeats nothing by itself."""
+    return Nusabus("http://bus", "id", "secret", transport=transport, repeat=Repeat(attempts=1))
+
+
+def a_payment_document(number: int, amount: str = "12.50") -> dict[str, Any]:
+    """The document of `a_payment`."""
+    return {
+        "rec_type": "D", "taxpayer": f"W{number:07}", "amount": amount, "serial_in_file": number,
+    }  # fmt: skip

@@ -11,6 +11,7 @@ from typer import rich_utils
 from adapters.cli import dead_letters, events, screen, subscriptions
 from adapters.cli.contracts import app as contracts
 from adapters.cli.exits import Exit, Failure
+from adapters.cli.legacy import app as legacy
 from adapters.client import Problem
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
     "~/.config/nusabus/profiles.toml (mode 0600).",
 )
 app.add_typer(contracts, name="contracts")
+app.add_typer(legacy, name="legacy")
 app.add_typer(events.app)
 app.add_typer(events.requests, name="requests")
 app.add_typer(subscriptions.app, name="subscriptions")

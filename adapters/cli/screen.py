@@ -24,6 +24,11 @@ def safe(text: object) -> str:
     return escape("".join(c if c.isprintable() or c == "\n" else "�" for c in str(text)))
 
 
+def err() -> Console:
+    """Standard error, for what is said beside the result."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON, indented."""
     sys.stdout.write(msgspec.json.format(_encode(value), indent=2).decode() + "\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from deploy.local import demo
+from deploy.local import demo, demo_legacy
 from deploy.local.install import NotInstalled
 from deploy.local.processes import AlreadyRunning, ServerError
 from deploy.local.stack import Stack, Step
@@ -60,10 +60,13 @@ async def _work(stack: Stack, once: bool) -> None:
     if once:
         if not await demo.run(stack.url, operator, stack.run):
             raise ServerError("Not every event arrived.")
+        if not await demo_legacy.run(stack.url, operator, stack.run, console):
+            raise ServerError("Not every batch file got through.")
         return
     watch = asyncio.create_task(supervise(stack.charges(), console.print))
     try:
         await demo.run(stack.url, operator, stack.run)
+        await demo_legacy.run(stack.url, operator, stack.run, console)
         demo.say_how_to_go_on(stack.url, stack.run)
         console.print(f"Logs are in {RUN}/log. Ctrl-C ends it all.")
         await watch

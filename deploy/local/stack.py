@@ -42,6 +42,7 @@ class Stack:
         self._broker: Broker | None = None
         self._gateways: list[GatewayProcess] = []
         self._relay: GatewayProcess | None = None
+        self._deliver: GatewayProcess | None = None
         self._claim: socket.socket | None = None
         self._kept = Kept(self.run / "kept.json")
         self.port = 0
@@ -84,6 +85,8 @@ class Stack:
         found = [Charge(each.name, each, each.log) for each in self._gateways]
         if self._relay:
             found.append(Charge("relay", self._relay, self._relay.log))
+        if self._deliver:
+            found.append(Charge("deliver", self._deliver, self._deliver.log))
         if self._postgres:
             found.append(Charge("PostgreSQL", self._postgres, self._postgres.log))
         if self._broker:
@@ -93,8 +96,7 @@ class Stack:
     async def stop(self) -> None:
         """End it in order: gateways, relay, then the servers that nobody uses any more."""
         await _together(*(each.stop for each in self._gateways))
-        if self._relay:
-            await asyncio.to_thread(self._relay.stop)
+        await _together(*(each.stop for each in (self._relay, self._deliver) if each))
         await _together(*(each.stop for each in (self._broker, self._postgres) if each))
         if self._claim:
             self._claim.close()
@@ -122,6 +124,9 @@ class Stack:
         with step("Tables"):
             await self._carry_out("migrate")
         migrated.set()
+        with step("Webhooks"):
+            self._deliver = GatewayProcess("deliver", "deliver", run=self.run, environ=self._own)
+            await asyncio.to_thread(self._deliver.start)
         with step("Contracts"):
             await self._carry_out("contracts", str(ROOT / "schemas"))
         with step(f"Gateways on {self.url}"):

@@ -27,6 +27,8 @@ _REQUEST = 0x0400 | 0x0100  # correlation id, expiration
 _TYPE = CONTENT_TYPE.encode()
 _HEAD = Struct(f">BHIHHQHB{len(_TYPE)}sI").pack
 _HEAD_PAYLOAD = 2 + 2 + 8 + 2 + 1 + len(_TYPE) + 4
+_TAIL = [b"\x02%c" % length for length in range(LIMIT + 1)]
+"""By the length of the message id: delivery mode 2 (persistent), then that length."""
 _BCC = b"\x03BCCA"
 
 
@@ -57,7 +59,11 @@ class Marshaller:
             if publish is None:
                 publish = self._publish(exchange, key, mandatory)
             table = self._table(headers, bcc)
-            flags, tail = _request_tail(identifier, ttl, correlation) if ttl else _tail(identifier)
+            text = identifier.encode()
+            if ttl or len(text) > LIMIT:
+                flags, tail = _request_tail(text, ttl, correlation)
+            else:
+                flags, tail = _FLAGS, _TAIL[len(text)] + text
             size = _HEAD_PAYLOAD + len(table) + len(tail)
             if size > room:
                 raise ValueError(f"{size} bytes of headers")
@@ -108,24 +114,16 @@ class Marshaller:
             add(bytes(piece))
 
 
-def _tail(identifier: str) -> tuple[int, bytes]:
-    """The flags of a header and what follows its table: delivery mode 2 (persistent), message id.
+def _request_tail(identifier: bytes, ttl: str, correlation: str) -> tuple[int, bytes]:
+    """The flags of a request's header and what follows its table, in the order of AMQP.
 
-    Raises ValueError where the id is too long for a short string.
+    Delivery mode 2 (persistent), correlation id, expiration, message id. Raises ValueError where
+    one is too long for a short string.
     """
-    text = identifier.encode()
-    if len(text) > LIMIT:
-        raise ValueError(f"{len(text)} bytes of message id")
-    return _FLAGS, b"\x02%c%b" % (len(text), text)
-
-
-def _request_tail(identifier: str, ttl: str, correlation: str) -> tuple[int, bytes]:
-    """The same with a correlation id and an expiration, which stand before the message id."""
-    flags, tail = _tail(identifier)
-    parts = [tail[:1]]
-    for text in (correlation.encode(), ttl.encode()):
+    parts = [b"\x02"]
+    for text in (correlation.encode(), ttl.encode(), identifier):
         parts += (bytes((len(text),)), text)  # raises ValueError beyond 255
-    return flags | _REQUEST, b"".join((*parts, tail[1:]))
+    return _FLAGS | _REQUEST, b"".join(parts)
 
 
 class _HeaderNames(dict[str, bytes]):

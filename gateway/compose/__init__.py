@@ -2,6 +2,7 @@
 
 from gateway.compose.api import api
 from gateway.compose.common import CONNECT
+from gateway.compose.deliver import deliver
 from gateway.compose.relay import relay
 
-__all__ = ["CONNECT", "api", "relay"]
+__all__ = ["CONNECT", "api", "deliver", "relay"]

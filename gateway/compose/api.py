@@ -15,6 +15,7 @@ from gateway.delivery import (
     Streaming,
     Subscribing,
 )
+from gateway.delivery.webhook import Endpoints
 from gateway.errors import Unavailable
 from gateway.http.app import make_app
 from gateway.http.parts import ApiParts
@@ -80,6 +81,7 @@ def _api_parts(
     deliveries = Deliveries(parts.database.pool, timeout=timeout)
     letters = DeadLetters(parts.database.pool, timeout=timeout)
     finder = Finder(parts.database, parts.reader, deliveries, parts.catalogues)
+    endpoints = Endpoints(parts.database, parts.settings)
     subscribing = Subscribing(
         parts.database,
         parts.reader,
@@ -88,6 +90,7 @@ def _api_parts(
         parts.management,
         parts.directories,
         parts.catalogues,
+        endpoints,
     )
     return ApiParts(
         settings=parts.settings,
@@ -98,6 +101,7 @@ def _api_parts(
         refusals=refusals,
         intake=intake,
         subscribing=subscribing,
+        endpoints=endpoints,
         governing=governance.Governing(governing),
         lifecycle=governance.Lifecycle(governing),
         pull=Pull(parts.reader, deliveries, finder, parts.directories, parts.catalogues),

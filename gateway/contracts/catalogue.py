@@ -140,7 +140,8 @@ class CatalogueLoader:
         found: dict[str, dict[int, Versioned]] = {type_: {} for type_ in moved}
         query = _VERSIONS
         if self._changed >= 0:
-            query = query.where(col(VersionRow.type).in_(moved))
+            types = select(col(ContractRow.type)).where(col(ContractRow.changed) > self._changed)
+            query = query.where(col(VersionRow.type).in_(types))
         for row in await session.execute(query):
             version = Versioned(
                 row.type,

@@ -1,6 +1,7 @@
 """What a schema may hold, whatever it says: limits that keep it harmless, each with its place."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -107,7 +108,8 @@ def _require_pattern(expression: str, place: str) -> None:
             pointer=place,
         )
     try:
-        re.compile(expression)
+        with warnings.catch_warnings(action="ignore"):  # of sets that Python may read otherwise
+            re.compile(expression)
     except (re.error, RecursionError, OverflowError) as error:
         raise Invalid(
             f"the regular expression does not compile: {error}: keep to ECMA-262 without classes "

@@ -1,6 +1,15 @@
 """Noun: deliveries, what became of each event on its way to a subscription served by us."""
 
 from gateway.deliveries.dead import DeadLetters
+from gateway.deliveries.dispatching import (
+    Buried,
+    Dispatching,
+    Opened,
+    Returned,
+    Settled,
+    Superseded,
+)
+from gateway.deliveries.leases import Lease, LeaseLost, Leases
 from gateway.deliveries.redrives import Redrive, Redrives, RedriveState
 from gateway.deliveries.store import Deliveries, begin
 from gateway.deliveries.values import (
@@ -23,22 +32,31 @@ from gateway.deliveries.values import (
 __all__ = [
     "Attempt",
     "Burial",
+    "Buried",
     "Claim",
     "DeadLetter",
     "DeadLetters",
     "Deliveries",
+    "Dispatching",
     "Ending",
     "Failure",
     "Fresh",
     "Frontier",
     "Key",
+    "Lease",
+    "LeaseLost",
+    "Leases",
     "Locked",
+    "Opened",
     "Patience",
     "Redrive",
     "RedriveState",
     "Redrives",
+    "Returned",
+    "Settled",
     "Spot",
     "Standing",
+    "Superseded",
     "Wanted",
     "begin",
 ]

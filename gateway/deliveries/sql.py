@@ -121,6 +121,12 @@ UPDATE delivery_frontiers SET frontier = $5, recorded = $6
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND frontier = $4
 RETURNING shard
 """
+SEEK = """
+WITH gone AS (DELETE FROM delivery_open WHERE organisation = $1 AND name = $2)
+UPDATE delivery_frontiers f SET frontier = u.frontier, recorded = '-infinity'
+FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, frontier)
+WHERE f.organisation = $1 AND f.name = $2 AND f.shard = u.shard
+"""
 ARRIVED = """
 UPDATE delivery_frontiers f SET frontier = greatest(f.frontier, u.frontier)
 FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, frontier)

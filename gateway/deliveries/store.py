@@ -76,6 +76,10 @@ class Deliveries(Transactions):
         """Note up to where a reader that keeps its place itself has got everything."""
         await self.fetch(sql.ARRIVED, *key, list(places), list(places.values()))
 
+    async def seek(self, key: Key, places: Mapping[int, int]) -> None:
+        """Let it have what lies above these places, and drop what is open; its locks are void."""
+        await self.fetch(sql.SEEK, *key, list(places), list(places.values()))
+
     async def lock(self, key: Key, *, limit: int, patience: Patience) -> list[Locked]:
         """Hand out what is due. What was handed out too often becomes a dead letter instead."""
         lock = secrets.token_bytes(16)

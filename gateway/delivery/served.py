@@ -73,6 +73,11 @@ class Finder:
         wanted = [entry for entry in entries if self._is_for(subscription, entry)]
         return wanted, Frontier(reached, recorded)
 
+    async def choose(self, subscription: Subscription, entries: list[Entry]) -> list[Entry]:
+        """Of entries of its types that somebody has read already, those that it is to get."""
+        await self._learn_types(entries)
+        return [entry for entry in entries if self._is_for(subscription, entry)]
+
     async def _learn_types(self, entries: list[Entry]) -> None:
         """An entry may have been accepted under a contract that is younger than our catalogue."""
         known = self._catalogue.value.contract

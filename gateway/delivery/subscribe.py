@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from gateway import amqp, deliveries, typepattern
 from gateway.amqp import Broker, Management, NotOnBroker, names
 from gateway.contracts import Catalogue, Pattern
-from gateway.correlation import LONGEST_LIFETIME
 from gateway.database import Database, Topic
 from gateway.deliveries import Deliveries
 from gateway.delivery.rights import may_receive
+from gateway.delivery.starts import places_of, start_text, worked_off
+from gateway.delivery.webhook import Endpoints
 from gateway.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.identity import Client, Directory
 from gateway.journal import Reader
@@ -27,10 +28,10 @@ from gateway.subscriptions import (
     Terms,
     compile_filters,
     register,
+    webhooks,
 )
 from gateway.telemetry import log
 
-START_NOW, START_BEGINNING, START_WAITING = "now", "beginning", "waiting"
 LET_GO = 5.0  # seconds in which the connections of an ended subscription close
 
 
@@ -51,12 +52,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A subscription as it stands; the password only when it was made for this answer."""
+    """A subscription as it stands; password and secret only when made for this answer."""
 
     subscription: Subscription
     starts: Places
     password: str | None
     created: bool
+    secret: str | None = None
+    webhook: webhooks.Webhook | None = None
 
     @property
     def queue(self) -> str:
@@ -81,6 +84,7 @@ class Subscribing:
         management: Management,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
+        endpoints: Endpoints,
     ) -> None:
         self._database = database
         self._reader = reader
@@ -89,6 +93,7 @@ class Subscribing:
         self._management = management
         self._directory = directory
         self._catalogue = catalogue
+        self._endpoints = endpoints
 
     async def subscribe(self, client: Client, wish: Wish) -> Granted:
         """Make a subscription, or find the same one again.
@@ -97,7 +102,7 @@ class Subscribing:
         what cannot be, BrokerUnavailable when the queue cannot be made now.
         """
         pattern = self._judge(client.organisation, wish)
-        point_to_point = pattern is not Pattern.PUBLISH_SUBSCRIBE
+        self._endpoints.judge(wish.delivery, wish.terms)
         existing = await self._find(client.organisation, wish.name)
         if existing is not None:
             return await self._same(existing, wish)
@@ -105,37 +110,20 @@ class Subscribing:
         if not served:
             await self._broker.declare_base()  # fails here, before anything is stored
         password = None if served else secrets.token_urlsafe(32)
-        new = Subscription(
-            client.organisation,
-            wish.name,
-            wish.types,
-            point_to_point,
-            wish.ordered,
-            _start_text(wish.start, point_to_point),
-            State.ACTIVE if served else State.CATCHING_UP,
-            1,
-            amqp.hash_password(password) if password else "",
-            datetime.now(UTC),
-            client.id,
-            delivery=wish.delivery,
-            terms=wish.terms,
-            answers=pattern is Pattern.REQUEST_REPLY,
-        )
+        secret = None
+        new = _subscription(client, wish, pattern, password)
         new.accepts  # noqa: B018 - raises Invalid where a filter is none
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
-            starts = await self._starts(new)
+            starts = await places_of(new.start, self._reader)
             if starts is None:
-                shards = await self._reader.heads()
-                starts = await register.served(session, new.types, shards)
-                if new.answers:  # what is older than the longest deadline is not looked at
-                    places = await self._reader.before(datetime.now(UTC) - LONGEST_LIFETIME)
-                    starts = {s: max(start, places[s].sequence) for s, start in starts.items()}
+                starts = await worked_off(session, new, self._reader)
             await register.add(session, new, starts)
             if served:
                 await deliveries.begin(session, new.key, starts)
+                secret = await self._endpoints.provide(session, new)
             else:  # before the commit: the relays must not find it without its queue
                 await provide(new, self._broker, self._management)
-        return Granted(new, starts, password, True)
+        return Granted(new, starts, password, True, secret)
 
     async def unsubscribe(self, organisation: str, name: str) -> int:
         """End a subscription; returns how many messages its queue still held."""
@@ -187,11 +175,27 @@ class Subscribing:
         log().info("subscription.paused", on=paused, subscription=name, by=client.id)
         return await self.show(client.organisation, name)
 
+    async def seek(self, client: Client, name: str, to: str | datetime) -> Granted:
+        """Go on from the beginning, from now or from a time: what is open is dropped.
+
+        Raises Conflict for delivery over AMQP, whose queue holds what it holds.
+        """
+        subscription = await self.existing(client.organisation, name)
+        if not subscription.served:
+            raise Conflict("what is in an AMQP queue stays there: make a subscription that begins")
+        places = await places_of(start_text(to, point_to_point=False), self._reader)
+        assert places is not None  # noqa: S101 - only `waiting` has none
+        await self._deliveries.seek(subscription.key, places)
+        log().info("subscription.sought", to=str(to), subscription=name, by=client.id)
+        return await self.show(client.organisation, name)
+
     async def show(self, organisation: str, name: str) -> Granted:
         """A subscription as it stands."""
         subscription = await self.existing(organisation, name)
         async with self._database.session() as session:
-            return Granted(subscription, await register.starts(session, subscription), None, False)
+            starts = await register.starts(session, subscription)
+        webhook = await self._endpoints.known(subscription)
+        return Granted(subscription, starts, None, False, webhook=webhook)
 
     def _judge(self, organisation: str, wish: Wish) -> Pattern:
         """How the types travel, which may be had together."""
@@ -217,19 +221,8 @@ class Subscribing:
             )
         return patterns.pop()
 
-    async def _starts(self, new: Subscription) -> Places | None:
-        """Above which sequences it begins; None when it is what was worked off before."""
-        if new.start == START_WAITING:
-            return None
-        if new.start == START_NOW:
-            return {s: place.sequence for s, place in (await self._reader.heads()).items()}
-        if new.start == START_BEGINNING:
-            return dict.fromkeys(await self._reader.heads(), 0)
-        places = await self._reader.before(datetime.fromisoformat(new.start))
-        return {shard: place.sequence for shard, place in places.items()}
-
     async def _same(self, existing: Subscription, wish: Wish) -> Granted:
-        start = _start_text(wish.start, existing.point_to_point)
+        start = start_text(wish.start, existing.point_to_point)
         if (set(existing.types), existing.ordered, existing.start, existing.delivery) != (
             set(wish.types),
             wish.ordered,
@@ -258,6 +251,28 @@ class Subscribing:
         return found
 
 
+def _subscription(
+    client: Client, wish: Wish, pattern: Pattern, password: str | None
+) -> Subscription:
+    point_to_point = pattern is not Pattern.PUBLISH_SUBSCRIBE
+    return Subscription(
+        client.organisation,
+        wish.name,
+        wish.types,
+        point_to_point,
+        wish.ordered,
+        start_text(wish.start, point_to_point),
+        State.CATCHING_UP if wish.delivery is Delivery.AMQP else State.ACTIVE,
+        1,
+        amqp.hash_password(password) if password else "",
+        datetime.now(UTC),
+        client.id,
+        delivery=wish.delivery,
+        terms=wish.terms,
+        answers=pattern is Pattern.REQUEST_REPLY,
+    )
+
+
 async def provide(subscription: Subscription, broker: Broker, management: Management) -> None:
     """Make sure of the queue, its private binding and the user that reads it."""
     queue = names.queue(*subscription.key)
@@ -279,15 +294,3 @@ def type_keys(subscription: Subscription) -> Sequence[str]:
     if subscription.point_to_point:
         return subscription.types
     return [typepattern.to_topic_binding(pattern) for pattern in subscription.types]
-
-
-def _start_text(start: str | datetime | None, point_to_point: bool) -> str:
-    if isinstance(start, datetime):
-        return start.astimezone(UTC).isoformat()
-    if start is None:
-        return START_WAITING if point_to_point else START_NOW
-    if start == START_WAITING and not point_to_point:
-        raise Invalid(
-            "waiting is for point-to-point types: say now, beginning or a time", pointer="/start"
-        )
-    return start

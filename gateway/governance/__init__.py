@@ -7,7 +7,7 @@ from gateway.governance.judging import Judged
 from gateway.governance.lifecycle import Lifecycle, Retirement
 from gateway.governance.opening import opened
 from gateway.governance.planning import Dependencies, NewSchema
-from gateway.governance.rights import Revision, require_governor, sight_of, visible
+from gateway.governance.rights import Revision, require_governor, require_reader, sight_of, visible
 
 __all__ = [
     "Answer",
@@ -25,6 +25,7 @@ __all__ = [
     "Revision",
     "opened",
     "require_governor",
+    "require_reader",
     "sight_of",
     "visible",
 ]

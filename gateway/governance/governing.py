@@ -134,7 +134,7 @@ class Governing:
             async with self._use.database.session() as session:
                 registered, plan = await self._planning.next(session, by, type, new)
             if plan.existing is not None:
-                return Outcome(registered, plan.existing, False, self._planning.advice(plan))
+                return Outcome(registered, plan.existing, False, await self._planning.advice(plan))
             require_revision(registered, revision)
             advice = await self._planning.admit(plan)
             judged = await self._planning.judge(plan)
@@ -158,7 +158,7 @@ class Governing:
         judged = await self._planning.judge(plan)
         impact = None if judged.compatible else await self._planning.impact(registered.contract)
         existing = None if plan.existing is None else plan.existing.version.number
-        return Answer(judged, impact, self._planning.advice(plan), existing)
+        return Answer(judged, impact, await self._planning.advice(plan), existing)
 
     async def impact(self, contract: Contract) -> Impact:
         """Who receives and who publishes a type."""
@@ -176,7 +176,7 @@ class Governing:
         version = await shelves.version(session, new.contract.type, number)
         if version is None:
             raise NotFound(f"{new.contract.type} has no version {number}")
-        return Outcome(registered, version, False, self._planning.advice(plan))
+        return Outcome(registered, version, False, await self._planning.advice(plan))
 
     async def _store(
         self, session: AsyncSession, plan: Plan, state: State, judged: Judged | None, by: Client

@@ -1,12 +1,13 @@
 """Whether a new version keeps what the versions before it promised."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-from gateway.contracts import State, StoredVersion
+from gateway import jsontext
+from gateway.contracts import State, StoredVersion, without_personal_data
 from gateway.contracts.compatibility import (
     Compatibility,
     Compatible,
@@ -15,6 +16,7 @@ from gateway.contracts.compatibility import (
     Mode,
     Rule,
 )
+from gateway.contracts.compiling import BUNDLE_DEPTH
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _COMPATIBLE = "compatible"
@@ -75,17 +77,29 @@ async def judge(
 ) -> Judged:
     """A schema and its reply schema, bundled, against the versions before."""
     text, reply = bundles
-    judged = Judged(
-        rule,
-        await compatibility.judge_history(
-            text, {each.version.number: each.bundle for each in older}, rule, examples=examples
-        ),
-    )
-    if reply is None or not judged.compatible:
-        return judged
+    before = {each.version.number: each.bundle for each in older}
+    found = await compatibility.judge_history(text, before, rule, examples=examples)
+    if reply is None or not isinstance(found.verdict, Compatible):
+        return Judged(rule, _masked(found, text, before))
     replies = {each.version.number: each.reply_bundle for each in older if each.reply_bundle}
     mirrored = await compatibility.judge_history(reply, replies, _mirrored(rule))
-    return judged if isinstance(mirrored.verdict, Compatible) else Judged(rule, mirrored, "reply")
+    if isinstance(mirrored.verdict, Compatible):
+        return Judged(rule, found)
+    return Judged(rule, _masked(mirrored, reply, replies), "reply")
+
+
+def _masked(found: Judgement, text: bytes, older: Mapping[int, bytes]) -> Judgement:
+    """The counterexample may be made of registered examples: what either schema marks as personal
+    is not shown."""
+    verdict = found.verdict
+    if not isinstance(verdict, Incompatible) or verdict.counterexample is None:
+        return found
+    document = verdict.counterexample.document
+    for schema in (text, older.get(found.version) if found.version else None):
+        if schema is not None:
+            document = without_personal_data(jsontext.parse(schema, depth=BUNDLE_DEPTH), document)
+    shown = replace(verdict.counterexample, document=document)
+    return replace(found, verdict=replace(verdict, counterexample=shown))
 
 
 def in_force(versions: Sequence[StoredVersion]) -> list[StoredVersion]:

@@ -39,6 +39,13 @@ def require_governor(client: Client, owner: str) -> None:
         raise Forbidden(f"only an administrator of {owner} may change its contracts")
 
 
+def require_reader(client: Client, owner: str) -> None:
+    """Raises Forbidden unless the client audits or administrates the owner, or the bus."""
+    client.require(Role.ADMIN, Role.AUDITOR)
+    if not client.within_reach(owner):
+        raise Forbidden(f"only auditors and administrators of {owner} may read this")
+
+
 def require_revision(registered: Registered, revision: Revision | None) -> None:
     """Raises PreconditionFailed unless the contract is at this revision; None asks nothing."""
     if isinstance(revision, int) and registered.revision != revision:

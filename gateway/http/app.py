@@ -33,6 +33,7 @@ from gateway.http import (
     stream,
     subscriptions,
     tokens,
+    webhooks,
 )
 from gateway.http.asking import Ask
 from gateway.http.bare import Bare
@@ -50,6 +51,7 @@ ROUTES = (
     events,
     subscriptions,
     pull,
+    webhooks,
     stream,
     requests,
     dead_letters,

@@ -7,16 +7,17 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway import jsontext
-from gateway.contracts import Contract, StoredVersion, schema_url, shelves
+from gateway.contracts import StoredVersion, schema_url
 from gateway.contracts.code import example_event, pydantic_model, typescript_type
 from gateway.errors import Invalid, NotFound, Overloaded
-from gateway.governance import sight_of, visible
 from gateway.http import contracts_answers as answers
+from gateway.http.contracts import Type
 from gateway.http.contracts_exact import unchanged
+from gateway.http.contracts_versions import Number, stored_version
 from gateway.http.deps import Caller
 from gateway.http.parts import ApiPartsHere
 
@@ -25,8 +26,6 @@ router = APIRouter(
     tags=["contracts"],
     responses=answers.PROBLEMS | answers.UNCHANGED,
 )
-Type = Annotated[str, Path(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]
-Number = Annotated[int, Path(ge=1, lt=1 << 31)]
 
 
 class Part(StrEnum):
@@ -108,7 +107,7 @@ async def as_pydantic(
     type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request, part: Of = DATA
 ) -> Response:
     """A Pydantic model, as Python source."""
-    _, version = await _find(type, number, by, parts)
+    _, version = await stored_version(type, number, by, parts)
     source = await _models.get(version, part)
     return _kept(request, version, PythonSource(source))
 
@@ -118,7 +117,7 @@ async def as_typescript(
     type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request, part: Of = DATA
 ) -> Response:
     """A TypeScript type, as source."""
-    _, version = await _find(type, number, by, parts)
+    _, version = await stored_version(type, number, by, parts)
     schema, reply = _schema(version, part), part is Part.REPLY
     source = await asyncio.to_thread(typescript_type, type, number, schema, reply=reply)
     return _kept(request, version, TypeScriptSource(source))
@@ -133,12 +132,14 @@ async def as_example(
     type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request
 ) -> Response:
     """A complete event around the first valid example."""
-    contract, version = await _find(type, number, by, parts)
+    registered, version = await stored_version(type, number, by, parts)
     examples = jsontext.parse(version.examples)["valid"] if version.examples else []
     if not examples:
         raise NotFound(f"version {number} of {type} has no examples")
     url = schema_url(parts.settings.url, type, number)
-    event = example_event(contract, url, _schema(version, Part.DATA), examples[0]["data"])
+    event = example_event(
+        registered.contract, url, _schema(version, Part.DATA), examples[0]["data"]
+    )
     return _kept(request, version, EventExample(_encode(event)))
 
 
@@ -148,17 +149,6 @@ def _schema(version: StoredVersion, part: Part) -> Any:
     if text is None:
         raise NotFound(f"{version.type} is no request-reply contract, so there is no reply")
     return jsontext.parse(text)
-
-
-async def _find(
-    type: str, number: int, by: Caller, parts: ApiPartsHere
-) -> tuple[Contract, StoredVersion]:
-    async with parts.database.session() as session:
-        registered = await visible(session, type, sight_of(by, parts.directory))
-        version = await shelves.version(session, type, number)
-    if version is None:
-        raise NotFound(f"{type} has no version {number}")
-    return registered.contract, version
 
 
 def _kept(request: Request, version: StoredVersion, response: Response) -> Response:

@@ -17,7 +17,7 @@ from gateway.contracts import (
     history,
     shelves,
 )
-from gateway.governance import NewContract, require_governor, sight_of, visible
+from gateway.governance import NewContract, require_governor, require_reader, sight_of, visible
 from gateway.http import contracts_answers as answers
 from gateway.http.contracts_bodies import (
     ChangeBody,
@@ -26,7 +26,7 @@ from gateway.http.contracts_bodies import (
     NewVersionBody,
 )
 from gateway.http.contracts_exact import IfMatch, RawBody, etag, exact, new_schema, unchanged
-from gateway.http.deps import Admin, Caller
+from gateway.http.deps import Admin, Caller, Reader
 from gateway.http.paging import Listing, PageHere, number_of
 from gateway.http.parts import ApiPartsHere
 from gateway.telemetry import log
@@ -147,12 +147,12 @@ async def impact(type: Type, by: Admin, parts: ApiPartsHere) -> answers.ImpactBo
 
 @router.get("/{type}/history")
 async def show_history(
-    type: Type, by: Admin, parts: ApiPartsHere, page: PageHere
+    type: Type, by: Reader, parts: ApiPartsHere, page: PageHere
 ) -> Listing[Event]:
-    """Who did what to this contract, the oldest first. For administrators of its owner."""
+    """Who did what to this contract, the oldest first. For its owner's auditors, administrators."""
     async with parts.database.session() as session:
         registered = await visible(session, type, sight_of(by, parts.directory))
-        require_governor(by, registered.contract.owner)
+        require_reader(by, registered.contract.owner)
         after = number_of(page)
         found = await history.page(session, type, after=after, limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.number))

@@ -77,7 +77,7 @@ async def show(
     type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
 ) -> Response:
     """One version, with the schema as it was registered."""
-    registered, stored = await _stored(type, version, by, parts)
+    registered, stored = await stored_version(type, version, by, parts)
     return unchanged(request, etag(registered.revision)) or answers.version(
         stored, parts.settings.url, registered.revision
     )
@@ -88,7 +88,7 @@ async def schema(
     type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
 ) -> Response:
     """The schema with all that it refers to. It never changes, so keep it."""
-    registered, stored = await _stored(type, version, by, parts)
+    registered, stored = await stored_version(type, version, by, parts)
     return _served(registered, stored.bundle, f'"{stored.digest.hex()}"', request)
 
 
@@ -97,7 +97,7 @@ async def reply_schema(
     type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
 ) -> Response:
     """The schema of the reply, for request-reply contracts. It never changes, so keep it."""
-    registered, stored = await _stored(type, version, by, parts)
+    registered, stored = await stored_version(type, version, by, parts)
     if stored.reply_bundle is None:
         raise NotFound(f"{type} is no request-reply contract, so there is no reply")
     return _served(registered, stored.reply_bundle, f'"{stored.digest.hex()}-reply"', request)
@@ -114,9 +114,10 @@ def _served(registered: Registered, bundle: bytes, tag: str, request: Request) -
     return Schema(bundle, headers=headers)
 
 
-async def _stored(
+async def stored_version(
     type: str, number: int, by: Client, parts: ApiParts
 ) -> tuple[Registered, StoredVersion]:
+    """A version with its contract. Raises NotFound, also for what is not for these eyes."""
     async with parts.database.session() as session:
         registered = await visible(session, type, sight_of(by, parts.directory))
         stored = await shelves.version(session, type, number)

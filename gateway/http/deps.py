@@ -99,3 +99,14 @@ Caller = Annotated[Client, Depends(caller)]
 PartsHere = Annotated[Parts, Depends(parts)]
 Admin = Annotated[Client, Depends(require_role(Role.ADMIN))]
 Reader = Annotated[Client, Depends(require_role(Role.ADMIN, Role.AUDITOR))]
+
+
+async def operator_admin(
+    client: Admin,
+) -> Client:
+    """A dependency: the caller, who is an administrator of the operator. Raises Forbidden."""
+    client.require_operator(Role.ADMIN)
+    return client
+
+
+OperatorAdmin = Annotated[Client, Depends(operator_admin)]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from gateway import identity
-from gateway.http.deps import Admin, Caller, PartsHere, took_effect
+from gateway.http.deps import Caller, OperatorAdmin, PartsHere, took_effect
 from gateway.http.fields import Body, Description, Title
 from gateway.http.paging import Listing, PageHere
 from gateway.telemetry import log
@@ -46,7 +46,7 @@ class OrganisationBody(BaseModel):
 
 @router.post("", status_code=201)
 async def create(
-    body: NewOrganisation, by: Admin, parts: PartsHere, response: Response
+    body: NewOrganisation, by: OperatorAdmin, parts: PartsHere, response: Response
 ) -> OrganisationBody:
     """Let an organisation take part. For administrators of the operator."""
     made = await identity.create_organisation(

@@ -9,6 +9,7 @@ from gateway.contracts import Catalogue
 from gateway.database import Database, Topic
 from gateway.deliveries import DeadLetters, Redrives
 from gateway.delivery import Ledger, Pull, Redriving, Streaming, Subscribing
+from gateway.delivery.webhook import Endpoints
 from gateway.governance import Governing, Lifecycle
 from gateway.identity import Directory, Logins, Tokens
 from gateway.intake import Intake
@@ -30,6 +31,7 @@ class ApiParts:
     refusals: Refusals
     intake: Intake
     subscribing: Subscribing
+    endpoints: Endpoints
     governing: Governing
     lifecycle: Lifecycle
     pull: Pull

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from gateway.delivery import Granted, Wish
 from gateway.errors import Invalid
 from gateway.http.deps import require_role
+from gateway.http.endpoints import EndpointBody, WebhookBody
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiPartsHere
@@ -46,10 +47,17 @@ class TermsBody(Body):
         description="CloudEvents subscription filters, of which all must hold",
         examples=[[{"prefix": {"subject": "31"}}]],
     )
+    endpoint: EndpointBody | None = Field(None, description="for webhooks, and for them alone")
 
     def value(self) -> Terms:
         """As the noun knows it."""
-        return Terms(self.attempts, self.lock_seconds, self.in_flight, tuple(self.filters))
+        return Terms(
+            self.attempts,
+            self.lock_seconds,
+            self.in_flight,
+            tuple(self.filters),
+            self.endpoint.value() if self.endpoint else None,
+        )
 
 
 class NewSubscription(Body):
@@ -69,7 +77,8 @@ class NewSubscription(Body):
     )
     delivery: Delivery = Field(
         Delivery.AMQP,
-        description="amqp: a queue of one's own; pull: POST .../receive; stream: GET .../stream",
+        description="amqp: a queue of one's own; pull: POST .../receive; stream: GET .../stream; "
+        "webhook: POST to the endpoint in the terms",
     )
     terms: TermsBody | None = Field(None, description="for every delivery but amqp")
 
@@ -87,7 +96,14 @@ class SubscriptionBody(BaseModel):
     repairs: int = Field(description="how often it had to catch up after something was missing")
     delivery: Delivery
     paused: bool
+    paused_because: str | None = Field(None, description="where it was not asked for")
     terms: TermsBody | None = None
+    webhook: WebhookBody | None = None
+    secret: str | None = Field(
+        None,
+        description="of a webhook: whsec_..., in the answer that made it and never again; or the "
+        "public key whpk_...",
+    )
     queue: str | None = Field(None, description="for delivery over AMQP")
     amqp_url: str | None = Field(
         None, description="with the password, in the answer that made it and never again"
@@ -158,6 +174,18 @@ async def pause(name: Name, by: Subscriber, parts: ApiPartsHere) -> Subscription
     return _body(await parts.subscribing.pause(by, name, paused=True), parts.settings)
 
 
+class Seek(Body):
+    """From where to go on."""
+
+    to: Literal["now", "beginning"] | AwareDatetime
+
+
+@router.post("/{name}/seek")
+async def seek(name: Name, body: Seek, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
+    """Go on from another place of the journal; what is open is dropped, what was dead stays."""
+    return _body(await parts.subscribing.seek(by, name, body.to), parts.settings)
+
+
 @router.post("/{name}/resume")
 async def resume(name: Name, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
     """Go on after `pause`."""
@@ -192,13 +220,21 @@ def _body(granted: Granted, settings: Settings) -> SubscriptionBody:
         repairs=subscription.repairs,
         delivery=subscription.delivery,
         paused=subscription.paused,
-        terms=TermsBody(**msgspec.structs.asdict(subscription.terms))
-        if subscription.served
-        else None,
+        paused_because=subscription.paused_because,
+        terms=TermsBody(**msgspec.to_builtins(subscription.terms)) if subscription.served else None,
         queue=None if subscription.served else granted.queue,
+        webhook=_webhook(granted),
+        secret=granted.secret,
         amqp_url=_amqp_url(granted, settings),
         created=subscription.created,
     )
+
+
+def _webhook(granted: Granted) -> WebhookBody | None:
+    endpoint = granted.subscription.terms.endpoint
+    if granted.webhook is None or endpoint is None:
+        return None
+    return WebhookBody.of(granted.webhook, endpoint.url)
 
 
 def _amqp_url(granted: Granted, settings: Settings) -> str | None:

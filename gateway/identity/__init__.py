@@ -21,7 +21,6 @@ from gateway.identity.organisations import (
     list_organisations,
     provide_organisation,
 )
-from gateway.identity.sealing import WrongSecretKey
 from gateway.identity.signing import (
     KeyState,
     SigningKey,
@@ -41,6 +40,7 @@ from gateway.identity.values import (
     Organisation,
     Role,
 )
+from gateway.sealing import WrongSecretKey
 
 __all__ = [
     "OPERATOR",

@@ -21,10 +21,10 @@ from sqlmodel import col
 from gateway.database import Database, Topic
 from gateway.errors import Conflict, NotAuthenticated, NotFound, Refused
 from gateway.identity.clients import reachable
-from gateway.identity.sealing import purpose_key
 from gateway.identity.tables import CLIENTS, ClientRow, SecretRow, client_of
 from gateway.identity.throttle import Throttle
 from gateway.identity.values import Client, ClientState, Role
+from gateway.sealing import purpose_key
 from gateway.settings import Settings
 
 SECRETS = 2  # at most, per client

@@ -20,9 +20,9 @@ from sqlmodel import col
 
 from gateway.database import Database, Topic
 from gateway.errors import Conflict, NotFound
-from gateway.identity.sealing import seal, unseal
 from gateway.identity.tables import SigningKeyRow
 from gateway.identity.values import Client, Role, is_key
+from gateway.sealing import seal, unseal
 from gateway.settings import Settings
 
 ALGORITHM = "ES256"

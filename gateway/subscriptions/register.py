@@ -158,12 +158,15 @@ async def set_terms(session: AsyncSession, subscription: Subscription, terms: Te
     row.terms = msgspec.json.encode(terms).decode()
 
 
-async def set_paused(session: AsyncSession, subscription: Subscription, *, paused: bool) -> None:
-    """Hand out nothing, or go on."""
+async def set_paused(
+    session: AsyncSession, subscription: Subscription, *, paused: bool, because: str | None = None
+) -> None:
+    """Hand out nothing, or go on; `because` says why, where the subscriber did not ask for it."""
     row = await session.get(SubscriptionRow, subscription.key)
     if row is None:
         raise NotFound(f"there is no subscription {subscription.name}")
     row.paused = paused
+    row.paused_because = because if paused else None
 
 
 async def suspend(session: AsyncSession, subscription: Subscription, *, suspended: bool) -> None:

@@ -33,6 +33,7 @@ class SubscriptionRow(SQLModel, table=True):
     terms: str
     paused: bool = False
     answers: bool = False
+    paused_because: str | None = None
 
 
 class PlaceRow(SQLModel, table=True):
@@ -52,6 +53,34 @@ class PlaceRow(SQLModel, table=True):
     joined: bool = False
     routed: int
     drained: int
+
+
+class WebhookRow(SQLModel, table=True):
+    """What is known of a webhook's endpoint: the URL that agreed, and what troubles it now."""
+
+    __tablename__ = "webhook_endpoints"
+
+    organisation: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    agreed_url: str | None = None
+    agreed_rate: float | None = None
+    trouble: str | None = None
+    changed: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class WebhookKeyRow(SQLModel, table=True):
+    """A key that signs deliveries, sealed."""
+
+    __tablename__ = "webhook_keys"
+
+    organisation: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    signature: str
+    public: str | None = None
+    sealed: bytes
+    created: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    ends: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
 
 
 class ServedRow(SQLModel, table=True):
@@ -83,4 +112,5 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         _terms(row.terms),
         row.paused,
         row.answers,
+        row.paused_because,
     )

@@ -33,6 +33,28 @@ class Delivery(StrEnum):
     AMQP = "amqp"
     PULL = "pull"
     STREAM = "stream"
+    WEBHOOK = "webhook"
+
+
+class Signature(StrEnum):
+    """By what an endpoint tells that a delivery is ours (Standard Webhooks 1.0)."""
+
+    HMAC = "hmac"  # a common secret, `v1`
+    ED25519 = "ed25519"  # our private and their public key, `v1a`
+
+
+class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a webhook delivers to, and how hard it may push.
+
+    At most `concurrency` deliveries are under way, `rate` begin in a second, and each has
+    `timeout` seconds.
+    """
+
+    url: str
+    signature: Signature = Signature.HMAC
+    concurrency: int = 8
+    rate: float = 100.0
+    timeout: float = 15.0
 
 
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,13 +62,14 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `attempts` are made before a delivery becomes a dead letter; `lock_seconds` is how long a
     receiver has for one; `in_flight` bounds what is open at once; `filters` are CloudEvents
-    subscription filters, of which all must hold.
+    subscription filters, of which all must hold; `endpoint` is for webhooks alone.
     """
 
     attempts: int = 10
     lock_seconds: float = 60.0
     in_flight: int = 10_000
     filters: tuple[Filter, ...] = ()
+    endpoint: Endpoint | None = None
 
 
 DEFAULT_TERMS = Terms()
@@ -76,6 +99,7 @@ class Subscription:
     paused: bool = False
     answers: bool = False
     """Whether it receives requests, to answer them; it is point-to-point then."""
+    paused_because: str | None = None
 
     @property
     def served(self) -> bool:

@@ -171,3 +171,18 @@ def test_an_amqp_subscription_is_not_pulled(uji: Actor) -> None:
     answer = uji.post(f"/v1/subscriptions/{subscribed.name}/receive", json={})
     assert answer.status_code == 409
     assert uji.put_subscription(subscribed.name, FREE, delivery="pull").status_code == 409
+
+
+def test_going_on_from_another_place(uji: Actor) -> None:
+    puller = Puller(uji, FREE)
+    sent = [uji.published() for _ in range(3)]
+    held = puller.receive()
+    assert puller.call("seek", to="beginning")["name"] == puller.name
+    assert puller.acknowledge(held) == ["gone"] * 3
+    assert set(sent) <= set(ids(puller.receive(1000)))
+    puller.call("seek", to="now")
+    assert puller.receive(wait=0) == []
+    later = uji.published()
+    assert ids(puller.receive()) == [later]
+    amqp = uji.subscribe(FREE)
+    assert uji.post(f"/v1/subscriptions/{amqp.name}/seek", json={"to": "now"}).status_code == 409

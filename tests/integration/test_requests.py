@@ -49,6 +49,18 @@ def over_amqp(uji: Actor) -> Subscribed:
     return uji.subscribe(AMQP)
 
 
+@pytest.fixture(scope="module")
+def silent(uji: Actor) -> str:
+    """A pull subscription of whom requests of type SILENT are asked."""
+    return pulling(uji, SILENT)
+
+
+@pytest.fixture(scope="module")
+def wrong(uji: Actor) -> str:
+    """The same for WRONG."""
+    return pulling(uji, WRONG)
+
+
 def soon(seconds: float) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
@@ -112,12 +124,11 @@ def test_whoever_does_not_wait_polls(lain: Actor, uji: Actor) -> None:
     problem_of(late_asker, 409, "identifier-reused")
 
 
-def test_a_deadline_passes(lain: Actor, uji: Actor) -> None:
-    name = pulling(uji, SILENT)
+def test_a_deadline_passes(lain: Actor, uji: Actor, silent: str) -> None:
     question = a_question(SILENT, expirytime=soon(1.5))
     answer = lain.ask(question, wait=10)
     problem = problem_of(answer, 504, "no-reply")
-    assert received(uji, name, wait=1) == []
+    assert received(uji, silent, wait=1) == []
     late = uji.answer(problem["request"], a_reply(question))
     assert (late.status_code, late.json()["late"]) == (201, True)
     shown = lain.get(answer.headers["location"]).json()
@@ -125,18 +136,15 @@ def test_a_deadline_passes(lain: Actor, uji: Actor) -> None:
     assert lain.ask(question).json()["state"] == "answered-late"
 
 
-def test_what_expires_under_a_lock_is_not_handed_out_again(lain: Actor, uji: Actor) -> None:
-    (name,) = [
-        each["name"]
-        for each in uji.get("/v1/subscriptions").json()["items"]
-        if each["types"] == [SILENT]
-    ]
+def test_what_expires_under_a_lock_is_not_handed_out_again(
+    lain: Actor, uji: Actor, silent: str
+) -> None:
     lain.ask(a_question(SILENT, expirytime=soon(3)))
-    taken = uji.post(f"/v1/subscriptions/{name}/receive", json={"wait": 2}).json()["events"]
+    taken = uji.post(f"/v1/subscriptions/{silent}/receive", json={"wait": 2}).json()["events"]
     assert len(taken) == 1
     tokens = {"tokens": [taken[0]["token"]], "delay": 3.5}
-    uji.post(f"/v1/subscriptions/{name}/release", json=tokens).raise_for_status()
-    assert received(uji, name, wait=6) == []
+    uji.post(f"/v1/subscriptions/{silent}/release", json=tokens).raise_for_status()
+    assert received(uji, silent, wait=6) == []
 
 
 def test_what_waits_in_a_queue_expires_there(lain: Actor, uji: Actor, bus: Bus) -> None:
@@ -173,15 +181,11 @@ def test_without_a_responder(lain: Actor, uji: Actor) -> None:
     ids=str,
 )
 def test_a_bad_reply_is_refused_and_the_asker_learns_it(
-    lain: Actor, uji: Actor, changes: dict[str, Any], code: str
+    lain: Actor, uji: Actor, wrong: str, changes: dict[str, Any], code: str
 ) -> None:
-    name = next(
-        (s["name"] for s in uji.get("/v1/subscriptions").json()["items"] if s["types"] == [WRONG]),
-        None,
-    ) or pulling(uji, WRONG)
     question = a_question(WRONG, expirytime=soon(2.5))
     place = lain.ask(question).headers["location"]
-    received(uji, name)
+    received(uji, wrong)
     bad = uji.answer(place.rpartition("/")[2], a_reply(question, **changes))
     assert bad.json()["type"].endswith(code), bad.text
     problem = problem_of(lain.ask(question, wait=5), 504, "no-reply")
@@ -194,15 +198,15 @@ def test_a_bad_reply_is_refused_and_the_asker_learns_it(
 def test_a_bad_reply_over_amqp_is_kept_as_a_refusal(
     lain: Actor, uji: Actor, over_amqp: Subscribed
 ) -> None:
-    replies: list[Any] = [b'{"no":"event"}', b"\xff", {"data": {}}]
+    replies: dict[str, Any] = {"kosong": {"data": {}}, "rusak": b"\xff"}
 
     def answer(question: dict[str, Any]) -> Any:
-        said = replies.pop()
+        said = replies.get(question.get("subject", ""), {})
         return said if isinstance(said, bytes) else a_reply(question, **said)
 
     with AmqpResponder(over_amqp.url, over_amqp.queue, answer):
-        for code in ("contract-violation", "malformed", "malformed"):
-            question = a_question(AMQP, expirytime=soon(2))
+        for kind, code in (("kosong", "contract-violation"), ("rusak", "malformed")):
+            question = a_question(AMQP, subject=kind, expirytime=soon(2))
             problem = problem_of(lain.ask(question, wait=5), 504, "no-reply")
             assert [each["reason"] for each in problem["refused_replies"]] == [code]
             assert "refused" in problem["detail"]

@@ -153,12 +153,10 @@ def test_a_second_reply_changes_nothing(bus: Bus, lain: Actor, right: Subscribed
     question = a_question(ASKED)
     with AmqpResponder(right.url, right.queue):
         shown = lain.ask(question, wait=15).json()
-    again = a_message(shown["id"], a_reply(question, data={"hasil": "LAIN"}))
-    assert publish(right.url, "bus.replies", right.queue, again) is None
-    known = (
-        "SELECT count(*) FROM refusals WHERE organisation = 'uji' AND reason = 'already-answered'"
-    )
-    eventually(lambda: bus.query(known) == [(1,)])
+    second = a_reply(question, data={"hasil": "LAIN"})
+    assert publish(right.url, "bus.replies", right.queue, a_message(shown["id"], second)) is None
+    known = "SELECT reason FROM refusals WHERE id = $1"
+    eventually(lambda: bus.query(known, second["id"]) == [("already-answered",)])
     assert lain.get(f"/v1/requests/{shown['id']}").json() == shown
 
 

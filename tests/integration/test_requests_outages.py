@@ -10,7 +10,7 @@ import pytest
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import QUESTIONS, a_name, a_question, a_reply
-from tests.bus import STRUCTURED, Actor, Bus, MakeBus
+from tests.bus import STRUCTURED, Actor, Bus, MakeBus, Subscribed
 from tests.responders import AmqpResponder
 from tests.waiting import eventually
 
@@ -64,29 +64,33 @@ def test_another_worker_answers_what_a_killed_one_has_taken(lain: Actor, uji: Ac
     assert second.asked == dying.asked
 
 
+@pytest.fixture(scope="module")
+def subscribed(uji: Actor) -> Subscribed:
+    return uji.subscribe(AMQP)
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
 def test_a_restart_of_the_gateway_loses_neither_request_nor_reply(
-    bus: Bus, lain: Actor, uji: Actor
+    bus: Bus, lain: Actor, subscribed: Subscribed, kill: bool
 ) -> None:
     """Stopped it answers at once; killed it answers nothing; the next process has the reply."""
-    subscribed = uji.subscribe(AMQP)
+    api = next(each for each in bus.processes if each.running and each.name.startswith("api"))
+    question = a_question(AMQP)
+    call = Aside(lambda: lain.ask(question, wait=20))
     known = "SELECT count(*) FROM journal_entry WHERE id = $1"
-    for kill in (False, True):
-        api = next(each for each in bus.processes if each.running and each.name.startswith("api"))
-        question = a_question(AMQP)
-        call = Aside(lambda question=question: lain.ask(question, wait=20))
-        eventually(lambda id=question["id"]: bus.query(known, id) == [(1,)])
-        api.kill() if kill else api.stop()
-        call.join()
-        if kill:
-            assert isinstance(call.answer, httpx.TransportError)
-        else:
-            assert (call.answer.status_code, call.answer.json()["reply"]) == (202, None)
-        with AmqpResponder(subscribed.url, subscribed.queue) as responder:
-            eventually(lambda responder=responder: responder.done)
-        bus.start("api")
-        bus.wait_ready()
-        shown = lain.ask(question, wait=20)
-        assert (shown.status_code, shown.json()["state"]) == (200, "answered")
+    eventually(lambda: bus.query(known, question["id"]) == [(1,)])
+    api.kill() if kill else api.stop()
+    call.join()
+    if kill:
+        assert isinstance(call.answer, httpx.TransportError)
+    else:
+        assert (call.answer.status_code, call.answer.json()["reply"]) == (202, None)
+    with AmqpResponder(subscribed.url, subscribed.queue) as responder:
+        eventually(lambda: responder.done)
+    bus.start("api")
+    bus.wait_ready()
+    shown = lain.ask(question, wait=20)
+    assert (shown.status_code, shown.json()["state"]) == (200, "answered")
 
 
 def test_a_lost_word_costs_a_moment_and_no_reply(

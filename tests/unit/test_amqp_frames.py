@@ -25,6 +25,16 @@ messages = st.builds(
         max_size=12,
     ),
     token=st.none(),
+    expiration=st.just(""),
+    correlation_id=st.just(""),
+)
+requests = st.builds(
+    lambda message, ttl, correlation: message._replace(
+        expiration=str(ttl), correlation_id=correlation
+    ),
+    messages,
+    st.integers(1, 86_400_000),
+    short,
 )
 
 
@@ -76,10 +86,12 @@ def message_of(
         message_id=head.properties.message_id or "",
         headers=headers,  # type: ignore[arg-type]  # a field table's values
         token=None,
+        expiration=head.properties.expiration or "",
+        correlation_id=head.properties.correlation_id or "",
     )
 
 
-@given(batch=st.lists(messages, max_size=5), channel=st.integers(1, 65535))
+@given(batch=st.lists(messages | requests, max_size=5), channel=st.integers(1, 65535))
 def test_frames_read_as_the_messages_they_carry(batch: list[Outgoing], channel: int) -> None:
     data = Marshaller(channel, FRAME_MAX).marshal(batch)
     assert read(frames_of(data, channel)) == batch

@@ -59,6 +59,13 @@ def test_patterns_are_for_publish_subscribe_and_tasks_for_one() -> None:
     )
 
 
+def test_requests_go_to_their_responder_alone() -> None:
+    responder = a_subscription(types=(QUESTION,), point_to_point=True, answers=True)
+    found = routes([a_subscription(), responder])
+    assert found.route(QUESTION) == Route(names.REQUESTS, "public", (), (responder,))
+    assert found.route(f"{QUESTION}.reply") is None
+
+
 def test_types_without_a_contract_are_told() -> None:
-    assert routes().know([FREE, CITIZEN])
+    assert routes().know([FREE, CITIZEN, f"{QUESTION}.reply"])
     assert not routes().know([FREE, "id.go.tak.ada.sama.v1"])

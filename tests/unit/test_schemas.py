@@ -25,7 +25,7 @@ PUBLISHED = (
     "dukcapil.ktp.dicetak kemendagri.kk.diupdate kemendikbud.nisn.diverifikasi "
     "kemensos.bansos.disalurkan lkpp.pemenang.dipilih lkpp.penawaran.diajukan lkpp.tender.dibuat "
     "oss.izin.dimohonkan oss.izin.disetujui oss.izin.dikirim pajak.pajak.diperbarui "
-    "setneg.undangundang.berubah"
+    "setneg.undangundang.berubah dukcapil.penduduk.dimutakhirkan pajak.setoran.diterima"
 )
 PATTERNS = {f"id.go.{name}.v1": "publish-subscribe" for name in PUBLISHED.split()} | {
     "id.go.dinas.laporan.bulanan.v1": "point-to-point",

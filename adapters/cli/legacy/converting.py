@@ -1,0 +1,205 @@
+"""`decode`, `encode` and `validate`: files to JSON lines and back."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from adapters.cli import screen
+from adapters.cli.exits import Exit, Failure
+from adapters.cli.legacy.options import framing_of, with_layout
+from adapters.cli.legacy.progress import reading
+from adapters.cli.session import AsJson
+from adapters.legacy_cobol.mapping.declared import Layout
+from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.framing import FramingError
+from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.transfer.journal import Reject
+from adapters.legacy_cobol.transfer.rejecting import paragraph, report_lines
+from adapters.legacy_cobol.transfer.units import Reader, Unit
+
+app = typer.Typer()
+DataFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Instead of the screen.")]
+Rejects = Annotated[
+    Path | None, typer.Option("--rejects", help="Write rejected records here, as they came.")
+]
+SHOWN = 20  # rejects told on the screen
+TOGETHER = 1000  # documents encoded at once
+
+
+@app.command()
+@with_layout
+def decode(
+    layout: Layout,
+    file: DataFile,
+    output: Output = None,
+    rejects: Rejects = None,
+    typed: Annotated[
+        bool, typer.Option("--typed", help='Write {"record": type, "data": document}.')
+    ] = False,
+    originals: Annotated[
+        bool, typer.Option("--originals", help="And the bytes in hex, so that encode keeps all.")
+    ] = False,
+) -> int:
+    """Write the records of a file as one JSON document a line, with flat memory.
+
+    With several record types each line says its own, as with --typed. Rejects are told on
+    standard error; the exit code is 2 where there are any.
+    """
+    several = typed or originals or len(layout.records) > 1
+    bad: list[Reject] = []
+    with ExitStack() as stack:
+        out = _output(stack, output)
+        kept = stack.enter_context(rejects.open("wb")) if rejects else None
+        for unit in _units(layout, file, stack, quiet=output is None):
+            if unit.faults:
+                _reject(unit, layout, kept, bad)
+            elif several:
+                out.write(_typed(unit, originals=originals))
+            else:
+                out.write(unit.text + b"\n")
+    _tell(bad)
+    return Exit.CHANGES if bad else Exit.OK
+
+
+@app.command()
+@with_layout
+def encode(
+    layout: Layout,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines; - is the input.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    record: Annotated[str, typer.Option(help="Record type of documents that say none.")] = "",
+) -> int:
+    """Write JSON documents, one a line, as records. Nothing is cut, rounded or guessed.
+
+    A document that does not fit is told and left out, and the exit code is 2. The file appears
+    when it is whole.
+    """
+    framing = framing_of(layout)
+    events = [each.type.name for each in layout.records]
+    record = record or (events[0] if len(events) == 1 else "")
+    faults: list[str] = []
+    fresh = output.with_name(f".{output.name}.part")
+    with ExitStack() as stack:
+        lines: BinaryIO = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+        stack.enter_context(lines)
+        out = stack.enter_context(fresh.open("wb"))
+        try:
+            for piece in framed(_records(layout, lines, record, faults), framing.body):
+                out.write(piece)
+        except FramingError as error:
+            fresh.unlink()
+            raise Failure(str(error)) from None
+    fresh.replace(output)
+    for each in faults[:SHOWN]:
+        screen.err().print(each, markup=False)
+    if len(faults) > SHOWN:
+        screen.err().print(f"and {len(faults) - SHOWN} more")
+    return Exit.CHANGES if faults else Exit.OK
+
+
+@app.command()
+@with_layout
+def validate(
+    layout: Layout, file: DataFile, rejects: Rejects = None, as_json: AsJson = False
+) -> int:
+    """Read a file through and tell every bad record. The exit code is 2 where there are any."""
+    bad: list[Reject] = []
+    kinds: dict[str, int] = {}
+    with ExitStack() as stack:
+        kept = stack.enter_context(rejects.open("wb")) if rejects else None
+        for unit in _units(layout, file, stack, quiet=as_json):
+            for part in unit.records:
+                kinds[part.kind or "(none)"] = kinds.get(part.kind or "(none)", 0) + 1
+            if unit.faults:
+                _reject(unit, layout, kept, bad)
+    if as_json:
+        found = [json.loads(line) for line in report_lines(bad)]
+        screen.print_json({"records": kinds, "rejected": len(bad), "rejects": found})
+        return Exit.CHANGES if bad else Exit.OK
+    for kind, count in kinds.items():
+        screen.out().print(f"{count:>12,} {kind}", markup=False)
+    screen.out().print(f"{len(bad):>12,} rejected")
+    _tell(bad)
+    return Exit.CHANGES if bad else Exit.OK
+
+
+def _units(layout: Layout, file: Path, stack: ExitStack, *, quiet: bool) -> Iterator[Unit]:
+    """The records of a file, with a bar on the screen. Raises Failure."""
+    bar = stack.enter_context(reading(file, quiet=quiet))
+    try:
+        for piece in Reader(layout, framing_of(layout)).pieces(file):
+            yield from piece
+            if piece:
+                bar(piece[-1].offset)
+    except (FramingError, ValueError) as error:
+        raise Failure(f"{file}: {error}") from None
+
+
+def _output(stack: ExitStack, output: Path | None) -> BinaryIO:
+    if output is None:
+        return sys.stdout.buffer
+    return stack.enter_context(output.open("wb"))
+
+
+def _typed(unit: Unit, *, originals: bool) -> bytes:
+    raw = b',"original":"%b"' % unit.raw.hex().encode() if originals and not unit.parts else b""
+    return b'{"record":%b,"data":%b%b}\n' % (json.dumps(unit.kind).encode(), unit.text, raw)
+
+
+def _reject(unit: Unit, layout: Layout, kept: BinaryIO | None, bad: list[Reject]) -> None:
+    for part in unit.records:
+        bad.append(Reject.of(part))
+        if kept is not None:
+            kept.writelines(framed([part.raw], framing_of(layout).body))
+
+
+def _tell(bad: list[Reject]) -> None:
+    for each in bad[:SHOWN]:
+        screen.err().print(b"".join(paragraph(each)).decode().strip("\n"), markup=False)
+    if len(bad) > SHOWN:
+        screen.err().print(f"and {len(bad) - SHOWN} more rejected records")
+
+
+def _records(
+    layout: Layout, lines: Iterable[bytes], record: str, faults: list[str]
+) -> Iterator[bytes]:
+    encoder = Encoder([each.type for each in layout.records], layout.encoding)
+    numbered = enumerate(lines, 1)
+    while some := list(islice(numbered, TOGETHER)):
+        asked = [_asked(number, line, record) for number, line in some if line.strip()]
+        try:
+            encoded = encoder.encode(
+                [document for _, document, _ in asked],
+                [kind for kind, _, _ in asked],
+                [original for _, _, original in asked],
+            )
+        except KeyError as error:
+            raise Failure(f"no record type {error}: say --record") from None
+        numbers = [number for number, line in some if line.strip()]
+        for at, (number, found) in enumerate(zip(numbers, encoded.records, strict=True)):
+            if found is None:
+                faults.append(f"line {number}: " + "; ".join(map(str, encoded.faults[at])))
+            else:
+                yield found
+
+
+def _asked(number: int, line: bytes, record: str) -> tuple[str, dict[str, Any], bytes | None]:
+    """The record type, the document, and the bytes it once was."""
+    try:
+        found = json.loads(line, parse_float=Decimal)
+    except ValueError as error:
+        raise Failure(f"line {number}: no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise Failure(f"line {number}: no object")
+    if {"record", "data"} <= set(found) <= {"record", "data", "original"}:
+        original = found.get("original")
+        return found["record"], found["data"], bytes.fromhex(original) if original else None
+    return record, found, None

@@ -1,0 +1,275 @@
+"""`send`, `watch`, `status` and `reissue`: feeds at work."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from adapters.cli import profiles, screen
+from adapters.cli.exits import Exit, Failure
+from adapters.cli.legacy.progress import Bar
+from adapters.cli.session import AsJson, ProfileName
+from adapters.client import Nusabus
+from adapters.legacy_cobol.copybook.errors import CopybookError
+from adapters.legacy_cobol.mapping.section import LayoutError
+from adapters.legacy_cobol.transfer.arrival import whole_files
+from adapters.legacy_cobol.transfer.dropping import drop
+from adapters.legacy_cobol.transfer.feed import Direction, Feed, read_feed
+from adapters.legacy_cobol.transfer.folders import FeedBusy, is_busy
+from adapters.legacy_cobol.transfer.issuing import Issuing
+from adapters.legacy_cobol.transfer.journal import FILE, File, Journal, State
+from adapters.legacy_cobol.transfer.outgoing import serve
+from adapters.legacy_cobol.transfer.sending import ONCE, Sender
+from adapters.legacy_cobol.transfer.spool import FILE as SPOOL
+from adapters.legacy_cobol.transfer.spool import Spool
+from adapters.legacy_cobol.transfer.watching import watch as watch_feed
+
+app = typer.Typer()
+FeedFolder = Annotated[
+    Path, typer.Argument(metavar="FEED", help="Its folder, with feed.toml.", file_okay=False)
+]
+LOOK = 0.3  # seconds between two looks at what a watcher does
+
+
+@app.command()
+def watch(
+    feed: FeedFolder,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is left.")] = False,
+    polling: Annotated[
+        bool, typer.Option("--polling", help="Look again and again: for network file systems.")
+    ] = False,
+    profile: ProfileName = "default",
+) -> int:
+    """Work a feed until Ctrl-C or SIGTERM: files that come, or events that go.
+
+    It may be killed at any moment; the next start goes on where it was.
+    """
+    found = _feed(feed)
+    _log_to_stderr()
+
+    async def work(bus: Nusabus, stop: asyncio.Event) -> list[File]:
+        if found.direction is Direction.OUT:
+            await serve(found, bus, stop, once=once)
+            return []
+        return await watch_feed(found, Sender(bus), stop, once=once, polling=polling)
+
+    files = _run(profile, work)
+    return Exit.OK if all(each.outcome and each.outcome.is_taken for each in files) else (
+        Exit.CHANGES
+    )  # fmt: skip
+
+
+@app.command()
+def send(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    feed: Annotated[Path, typer.Option("--feed", help="Its folder.", file_okay=False)],
+    as_json: AsJson = False,
+    profile: ProfileName = "default",
+) -> int:
+    """Send one file through a feed and wait for its end. The exit code is 2 unless all of it went.
+
+    Where a watcher works the feed it does the work; else this command does.
+    """
+    found = _feed(feed)
+    if found.direction is Direction.OUT:
+        raise Failure(f"{feed} is an outbound feed")
+    before = _newest(feed)
+    drop(found, file)
+    busy = is_busy(feed)
+    with Bar(file, quiet=as_json) as progress:
+        if busy:
+            ended = asyncio.run(_follow(feed, file.name, before, progress))
+        else:
+            ended = _carry(found, file.name, before, progress, profile)
+    _show(ended, as_json=as_json)
+    return Exit.OK if ended.outcome and ended.outcome.is_taken and not ended.rejected else (
+        Exit.CHANGES
+    )  # fmt: skip
+
+
+@app.command()
+def status(
+    feed: FeedFolder,
+    most: Annotated[int, typer.Option(help="Files shown.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the journal of a feed: every file, where it stands, what it waits for."""
+    found = _feed(feed)
+    busy = is_busy(feed) if feed.is_dir() else False
+    if found.direction is Direction.OUT:
+        _outbound(feed, most, busy=busy, as_json=as_json)
+        return
+    files, counts, sums = _journalled(feed, most)
+    incoming = feed / "incoming"
+    waiting = [each.name for each in whole_files(found)] if incoming.is_dir() else []
+    if as_json:
+        listed = [asdict(each) for each in files]
+        about = {"feed": found.name, "watched": busy, "waiting": waiting, "files": counts}
+        screen.print_json(about | {"records": sums, "journal": listed})
+        return
+    out = screen.out()
+    out.print(f"[bold]{screen.safe(found.name)}[/], {'watched' if busy else 'not watched'}")
+    out.print(f"{len(waiting)} waiting in incoming/")
+    out.print("; ".join(f"{name.lower()} {count}" for name, count in counts.items()) or "no files")
+    for each in files:
+        out.print(_line(each), markup=False)
+
+
+@app.command()
+def reissue(
+    feed: FeedFolder, number: Annotated[int, typer.Argument(help="Of the file.", min=1)]
+) -> None:
+    """Put an outbound file into outgoing/ once more, byte by byte the same."""
+    found = _feed(feed)
+    try:
+        spool = Spool(feed)
+        try:
+            path = Issuing(found, spool).reissue(number)
+        finally:
+            spool.close()
+    except KeyError:
+        raise Failure(f"{feed} has issued no file {number}") from None
+    screen.out().print(f"issued again: {path}", markup=False)
+
+
+def _feed(folder: Path) -> Feed:
+    try:
+        return read_feed(folder)
+    except (LayoutError, CopybookError, ValueError) as error:
+        raise Failure(str(error)) from None
+
+
+def _run(
+    profile: str, work: Callable[[Nusabus, asyncio.Event], Awaitable[list[File]]]
+) -> list[File]:
+    """Work over a connection; the first signal asks it to stop, cancelling what is under way."""
+    known = profiles.load(profile)
+
+    async def run() -> list[File]:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        connection = Nusabus(known.url, known.client_id, known.client_secret, repeat=ONCE)
+        async with connection as bus:
+            task = asyncio.ensure_future(work(bus, stop))
+
+            def end() -> None:
+                stop.set()
+                task.cancel()
+
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, end)
+            try:
+                return await task
+            except asyncio.CancelledError:
+                return []
+
+    try:
+        return asyncio.run(run())
+    except FeedBusy as error:
+        raise Failure(str(error)) from None
+
+
+def _carry(feed: Feed, name: str, before: int, progress: Bar, profile: str) -> File:
+    """Do the work ourselves."""
+
+    async def work(bus: Nusabus, stop: asyncio.Event) -> list[File]:
+        return await watch_feed(feed, Sender(bus), stop, once=True, progress=progress.show)
+
+    mine = [f for f in _run(profile, work) if f.name == name and f.arrival > before]
+    if not mine:
+        raise Failure(f"{name} was not taken to its end: `nusabus legacy status` says where it is")
+    return mine[-1]
+
+
+async def _follow(folder: Path, name: str, before: int, progress: Bar) -> File:
+    """Watch the one who does the work."""
+    while True:
+        for each in _journalled(folder, 100)[0]:
+            if each.name == name and each.arrival > before:
+                progress.show(each, each.position.offset if each.position else 0)
+                if each.state is State.FINISHED:
+                    return each
+        await asyncio.sleep(LOOK)
+
+
+def _newest(folder: Path) -> int:
+    files = _journalled(folder, 1)[0]
+    return files[0].arrival if files else 0
+
+
+def _journalled(folder: Path, most: int) -> tuple[list[File], dict[str, int], dict[str, int]]:
+    if not (folder / FILE).exists():
+        return [], {}, {}
+    journal = Journal(folder)
+    try:
+        return journal.files(most), journal.count(), journal.sums()
+    finally:
+        journal.close()
+
+
+def _show(file: File, *, as_json: bool) -> None:
+    if as_json:
+        screen.print_json(asdict(file))
+        return
+    screen.out().print(_line(file), markup=False)
+    for total in file.totals:
+        mark = "agrees" if total["agrees"] else "DIFFERS"
+        unknown = f", {total['unknown']} records cannot be read" if total["unknown"] else ""
+        screen.out().print(
+            f"  {total['name']}: sender {total['stated']}, found {total['found']}: {mark}{unknown}",
+            markup=False,
+        )
+
+
+def _line(file: File) -> str:
+    state = str(file.outcome) if file.state is State.FINISHED else str(file.state)
+    told = file.note or file.reason
+    return (
+        f"{file.arrival:>6} {file.received} {state:<10} {file.published:>11,} of "
+        f"{file.records:>11,} published, {file.rejected:,} rejected  {file.name}"
+        + (f"  ({told})" if told else "")
+    )
+
+
+def _outbound(folder: Path, most: int, *, busy: bool, as_json: bool) -> None:
+    issues, waiting, refused = [], (0, 0), []
+    if (folder / SPOOL).exists():
+        spool = Spool(folder)
+        try:
+            issues, waiting, refused = spool.files()[:most], spool.waiting(), spool.refused()
+        finally:
+            spool.close()
+    if as_json:
+        listed = [asdict(each) for each in issues]
+        about: dict[str, Any] = {"watched": busy, "waiting_records": waiting[0]}
+        screen.print_json(about | {"refused": refused, "files": listed})
+        return
+    out = screen.out()
+    out.print(f"{'watched' if busy else 'not watched'}; {waiting[0]:,} records wait for a file")
+    if refused:
+        out.print(f"{len(refused)} events fit no record: see rejects/refused.jsonl")
+    for each in issues:
+        out.print(
+            f"{each.number:>6} {each.closed} {each.state:<8} {each.records:>11,} records  "
+            f"{each.name}" + (f"  (issued {each.issues} times)" if each.issues > 1 else ""),
+            markup=False,
+        )
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,125 @@
+"""`inspect`, `layout` and `schema`: what a file might be, what a copybook says."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from adapters.cli import screen
+from adapters.cli.exits import Exit, Failure
+from adapters.cli.legacy.annotating import annotated
+from adapters.cli.legacy.options import with_layout
+from adapters.cli.session import AsJson
+from adapters.legacy_cobol.copybook.dialects import DIALECTS
+from adapters.legacy_cobol.copybook.errors import CopybookError
+from adapters.legacy_cobol.copybook.layout import Copybook, Item
+from adapters.legacy_cobol.copybook.reading import Options, read_copybook_file
+from adapters.legacy_cobol.copybook.source import Form
+from adapters.legacy_cobol.copybook.table import layout_table
+from adapters.legacy_cobol.mapping.declared import Layout
+from adapters.legacy_cobol.records.inspection import SAMPLE, characters_of, propose
+from adapters.legacy_cobol.schema.derive import derive
+
+app = typer.Typer()
+DataFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
+
+
+@app.command()
+def inspect(
+    file: DataFile,
+    copybook: Annotated[Path | None, typer.Option(help="Its record lengths count too.")] = None,
+    form: Annotated[Form, typer.Option(help="Of the copybook.")] = Form.FIXED,
+    dialect: Annotated[str, typer.Option(help="Of the copybook.")] = "ibm",
+    as_json: AsJson = False,
+) -> int:
+    """Propose framings and a character set for a file, each with its evidence.
+
+    Nothing of it is used until somebody declares it.
+    """
+    lengths: list[int] = []
+    if copybook is not None:
+        for record in _copybook(copybook, form, dialect).records:
+            lengths += [record.minimum_length, record.maximum_length]
+    with file.open("rb") as opened:
+        sample = opened.read(SAMPLE)
+    if not sample:
+        raise Failure(f"{file} is empty")
+    letters = characters_of(sample)
+    found = propose(sample, file.stat().st_size, sorted(set(lengths)))
+    if as_json:
+        proposals = [
+            {"name": e.name, "strength": round(e.strength, 3), "evidence": e.evidence}
+            for e in found
+        ]
+        about = {"ebcdic": round(letters.ebcdic, 3), "ascii": round(letters.ascii, 3)}
+        screen.print_json({"characters": about, "framings": proposals})
+        return Exit.OK if found else Exit.CHANGES
+    out = screen.out()
+    likely = "EBCDIC" if letters.ebcdic > letters.ascii else "ASCII"
+    out.print(f"[bold]{likely}[/]: {letters.evidence}.")
+    for each in found:
+        out.print(f"[bold]{each.strength:4.0%}[/] {each.name}\n      {each.evidence}.")
+    if not found:
+        out.print("No framing fits. With --copybook the lengths of its records count too.")
+    return Exit.OK if found else Exit.CHANGES
+
+
+@app.command()
+@with_layout
+def layout(layout: Layout, as_json: AsJson = False) -> None:
+    """Print where every field stands, as a COBOL compiler lists it."""
+    if as_json:
+        records = [
+            {
+                "record": each.name,
+                "minimum_length": each.minimum_length,
+                "maximum_length": each.maximum_length,
+                "items": [_item(item) for item in each.items()],
+            }
+            for each in layout.copybook.records
+        ]
+        screen.print_json({"records": records})
+        return
+    screen.out().print(layout_table(layout.copybook), markup=False, end="")
+    for notice in layout.copybook.notices:
+        screen.out().print(f"{notice.file}:{notice.line}: {notice.text}", markup=False)
+
+
+@app.command()
+@with_layout
+def schema(
+    layout: Layout,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(help="TOML with id, descriptions, x-pii and tighter bounds.", exists=True),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the events that a layout gives."""
+    try:
+        found = derive(layout)
+    except ValueError as error:
+        raise Failure(str(error)) from None
+    screen.print_json(found if annotations is None else annotated(found, annotations))
+
+
+def _copybook(file: Path, form: Form, dialect: str) -> Copybook:
+    if dialect not in DIALECTS:
+        raise Failure(f"--dialect {dialect}: take one of {', '.join(DIALECTS)}")
+    options = Options(dialect=DIALECTS[dialect], form=form, folders=(file.parent,))
+    try:
+        return read_copybook_file(file, options)
+    except CopybookError as error:
+        raise Failure(str(error)) from None
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {
+        "level": item.level,
+        "name": ".".join(item.path),
+        "from": item.offset + 1,
+        "to": item.offset + item.length,
+        "length": item.length,
+        "picture": item.picture,
+        "usage": item.usage if item.kind is not None else "GROUP",
+        "redefines": item.redefines,
+    }

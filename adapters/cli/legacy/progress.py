@@ -1,0 +1,60 @@
+"""How far a file is read, on the screen of a person."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from adapters.cli import screen
+from adapters.legacy_cobol.transfer.journal import File
+
+
+@contextmanager
+def reading(file: Path, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error that is told the offset; none where nobody looks."""
+    console = screen.err()
+    if quiet or not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task(file.name, total=file.stat().st_size)
+        yield lambda offset: progress.update(task, completed=offset)
+
+
+class Bar:
+    """How far a file is, on the screen of a person."""
+
+    def __init__(self, file: Path, *, quiet: bool) -> None:
+        console = screen.err()
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+        )
+        self._progress = Progress(
+            *columns, TimeElapsedColumn(), console=console, transient=True,
+            disable=quiet or not console.is_terminal,
+        )  # fmt: skip
+        self._size = max(1, file.stat().st_size)
+        self._task = self._progress.add_task("waiting", total=self._size)
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, file: File, read: int) -> None:
+        """It stands there."""
+        told = f"{file.state} {file.note}".strip()
+        self._progress.update(self._task, description=told, completed=read)

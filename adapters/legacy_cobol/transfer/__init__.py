@@ -1,0 +1,1 @@
+"""Batch operations: whole files to events and events to whole files, each record once."""

@@ -1,0 +1,107 @@
+"""The acknowledgement for the sender: a fixed-width file by a layout of its own."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Context, Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from adapters.legacy_cobol.copybook.kinds import Encoding
+from adapters.legacy_cobol.copybook.layout import Copybook
+from adapters.legacy_cobol.copybook.reading import read_copybook_file
+from adapters.legacy_cobol.fields.policy import Form, On, Policy
+from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.framing import Body, Fixed, Lines
+from adapters.legacy_cobol.records.types import RecordType
+from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.transfer.feed import Feed
+from adapters.legacy_cobol.transfer.journal import File
+
+COPYBOOK = Path(__file__).with_name("acknowledgement.cpy")
+ACK, TOTAL = "acknowledgement", "control-total"
+_UNIT = Decimal("0.0001")
+_LARGEST = Decimal(10) ** 27
+
+
+@cache
+def copybook() -> Copybook:
+    """The layout of acknowledgements."""
+    return read_copybook_file(COPYBOOK)
+
+
+def types() -> list[RecordType]:
+    """Their record types."""
+    policy = Policy(form=Form.STRING, blanks=On.NULL)
+    names = {"ACKNOWLEDGEMENT": ACK, "CONTROL-TOTAL": TOTAL}
+    return [RecordType(names[each.name], each, policy=policy) for each in copybook().records]
+
+
+def body_of(feed: Feed) -> Body:
+    """Lines where the feed has lines, else records of one length."""
+    if isinstance(feed.framing.body, Lines):
+        return feed.framing.body
+    return Fixed(copybook().records[0].maximum_length)
+
+
+def acknowledgement(feed: Feed, file: File) -> Iterator[bytes]:
+    """The bytes of the file, in the code page of the feed."""
+    documents: list[Mapping[str, Any]] = [_about(file), *map(_total(file), file.totals)]
+    kinds = [ACK, *([TOTAL] * len(file.totals))]
+    records = Encoder(types(), feed.layout.encoding).encode(_fit(documents, feed), kinds)
+    if records.faults:
+        raise ValueError(f"the acknowledgement cannot be written: {records.faults}")
+    return framed((each for each in records.records if each is not None), body_of(feed))
+
+
+def _about(file: File) -> dict[str, Any]:
+    return {
+        "rec_type": "AK",
+        "file_name": file.name[:64],
+        "arrival": str(file.arrival),
+        "status_code": str(file.outcome),
+        "file_size": str(file.size or 0),
+        "file_sha256": file.digest or "",
+        "records_read": str(file.records),
+        "records_published": str(file.published),
+        "records_rejected": str(file.rejected),
+        "received_at": file.received,
+        "finished_at": file.finished or "",
+        "reason": file.reason[:161],
+    }
+
+
+def _total(file: File) -> Any:
+    def document(total: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "rec_type": "TT",
+            "file_name": file.name[:64],
+            "arrival": str(file.arrival),
+            "total_name": total["name"][:64],
+            "stated_by_sender": _number(total["stated"]),
+            "found_by_bus": _number(total["found"]),
+            "agrees": "Y" if total["agrees"] else "N",
+            "not_proven": str(total["unknown"]),
+        }
+
+    return document
+
+
+def _number(value: str | None) -> str:
+    """With four decimals; nothing said, or too much to be said here, is zero."""
+    number = Decimal(value or 0)
+    fits = abs(number) < _LARGEST
+    return format(number.quantize(_UNIT, context=Context(prec=40)), "f") if fits else "0.0000"
+
+
+def _fit(documents: list[Mapping[str, Any]], feed: Feed) -> list[dict[str, Any]]:
+    """Text with a question mark for what the code page has not."""
+    return [
+        {name: _known(value, feed.layout.encoding) for name, value in each.items()}
+        for each in documents
+    ]
+
+
+def _known(text: str, encoding: Encoding) -> str:
+    printable = "".join(each if each.isprintable() else "?" for each in text)
+    page = encoding.code_page
+    return printable.encode(page, "replace").decode(page)

@@ -1,0 +1,80 @@
+"""The folder of a feed, and changes in it that survive a crash."""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+INCOMING, PROCESSING, DONE, FAILED = "incoming", "processing", "done", "failed"
+REJECTS, ACKS = "rejects", "acks"
+OUTGOING, ISSUED = "outgoing", "issued"
+IN_FOLDERS = (INCOMING, PROCESSING, DONE, FAILED, REJECTS, ACKS)
+OUT_FOLDERS = (OUTGOING, PROCESSING, ISSUED, REJECTS)
+LOCK = ".lock"
+
+
+class FeedBusy(Exception):
+    """Another process works this feed."""
+
+
+def provide(folder: Path, names: Iterable[str]) -> None:
+    """Make the folders that are missing."""
+    for name in names:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The only process that works the feed; the system lets go of it when the process ends.
+
+    Raises FeedBusy.
+    """
+    with (folder / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise FeedBusy(f"{folder} is worked by process {file.read().strip()}") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def is_busy(folder: Path) -> bool:
+    """Whether a process works the feed."""
+    try:
+        with locked(folder):
+            return False
+    except FeedBusy:
+        return True
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename durably, if it was not done before: a missing source has been moved already."""
+    if source.exists():
+        os.replace(source, target)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
+
+
+def write(target: Path, pieces: Iterable[bytes]) -> None:
+    """A file that is there whole, on the disk, or not at all."""
+    fresh = target.with_name(f".{target.name}.part")
+    with fresh.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, target)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring names to the disk, which the fsync of a file does not do."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

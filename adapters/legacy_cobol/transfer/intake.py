@@ -1,0 +1,214 @@
+"""One file from incoming/ to its end: a state after the other, each safe to repeat."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from adapters.legacy_cobol.transfer import acknowledging, rejecting
+from adapters.legacy_cobol.transfer.arrival import MARKERS, BadMarker, marker_of, marker_text
+from adapters.legacy_cobol.transfer.checking import Checked, Checker
+from adapters.legacy_cobol.transfer.feed import Feed, Names
+from adapters.legacy_cobol.transfer.figures import Of
+from adapters.legacy_cobol.transfer.folders import (
+    ACKS,
+    DONE,
+    FAILED,
+    INCOMING,
+    PROCESSING,
+    REJECTS,
+    move,
+    write,
+)
+from adapters.legacy_cobol.transfer.journal import File, Journal, Outcome, Reject, State, now
+from adapters.legacy_cobol.transfer.publishing import Publishing
+from adapters.legacy_cobol.transfer.sending import Sender
+
+Progress = Callable[[File, int], None]
+_BLOCK = 1 << 20
+
+
+class Intake:
+    """Takes files of one feed. `progress` gets the file and how many bytes of it were read."""
+
+    def __init__(
+        self, feed: Feed, journal: Journal, sender: Sender,
+        progress: Progress = lambda _file, _bytes: None,
+    ) -> None:  # fmt: skip
+        self._feed = feed
+        self._journal = journal
+        self._sender = sender
+        self._checker = Checker(feed)
+        self._progress = progress
+
+    async def take(self, incoming: Path) -> File:
+        """A whole file in incoming/ to its end."""
+        file = self._journal.claim(incoming.name, marker_text(self._feed, incoming))
+        return await self.go_on(file)
+
+    async def go_on(self, file: File) -> File:
+        """A file from whatever state it is in to its end."""
+        log = structlog.get_logger()
+        while file.state is not State.FINISHED:
+            match file.state:
+                case State.CLAIMED:
+                    file = self._fetch(file)
+                case State.CHECKING:
+                    file = await asyncio.to_thread(self._check, file)
+                case State.PUBLISHING:
+                    file = await self._publish(file)
+                case State.FINISHING:
+                    file = self._finish(file)
+        log.info(
+            "legacy.file_finished", feed=self._feed.name, file=file.name, arrival=file.arrival,
+            outcome=str(file.outcome), records=file.records, published=file.published,
+            rejected=file.rejected, reason=file.reason,
+        )  # fmt: skip
+        return file
+
+    def _path(self, file: File, suffix: str = "") -> Path:
+        return self._feed.folder / PROCESSING / f"{file.stem}{suffix}"
+
+    def _fetch(self, file: File) -> File:
+        """Out of the sender's reach: the marker first, so that none is left for another file."""
+        incoming = self._feed.folder / INCOMING / file.name
+        suffix = MARKERS.get(self._feed.complete)
+        if suffix is not None:
+            move(incoming.with_name(file.name + suffix), self._path(file, suffix))
+        if not self._path(file).exists():
+            move(incoming, self._path(file))
+        if not self._path(file).exists():
+            return self._end(file, Outcome.QUARANTINE, "the file was taken away while it came")
+        return self._change(file, state=State.CHECKING)
+
+    def _check(self, file: File) -> File:
+        path = self._path(file)
+        size, digest = _digest(path)
+        file = self._change(file, size=size, digest=digest)
+        refused = self._refuse_whole(file, size, digest)
+        if refused is not None:
+            return refused
+        with self._journal.change():
+            self._journal.forget_rejects(file.arrival)
+
+        def keep(rejects: list[Reject]) -> None:
+            if rejects:
+                with self._journal.change():
+                    self._journal.reject(file.arrival, rejects)
+
+        checked = self._checker.check(path, keep, lambda read: self._progress(file, read))
+        return self._decide(file, checked)
+
+    def _refuse_whole(self, file: File, size: int, digest: str) -> File | None:
+        """The end of a file that need not be read."""
+        earlier = self._journal.taken(digest=digest)
+        if earlier is not None:
+            reason = f"the same as {earlier.name}, arrival {earlier.arrival} of {earlier.received}"
+            return self._end(file, Outcome.DUPLICATE, reason)
+        try:
+            marker = marker_of(file.marker, self._feed)
+        except BadMarker as error:
+            return self._end(file, Outcome.QUARANTINE, f"the control file: {error}")
+        if marker.size not in (None, size):
+            reason = f"the control file says {marker.size} bytes, the file has {size}"
+            return self._end(file, Outcome.QUARANTINE, reason)
+        if marker.sha256 not in (None, digest):
+            reason = "the control file says another SHA-256 than the file has"
+            return self._end(file, Outcome.QUARANTINE, reason)
+        if self._feed.names is Names.UNIQUE:
+            earlier = self._journal.taken(name=file.name)
+            if earlier is not None:
+                reason = f"arrival {earlier.arrival} had the same name and other content"
+                return self._end(file, Outcome.QUARANTINE, reason)
+        return None
+
+    def _decide(self, file: File, checked: Checked) -> File:
+        """What becomes of a file that was read."""
+        facts: dict[str, Any] = {
+            "records": checked.records, "rejected": checked.rejected, "day": checked.day,
+            "serial": checked.serial, "totals": [each.as_json() for each in checked.totals],
+        }  # fmt: skip
+        stated = marker_of(file.marker, self._feed).records
+        if checked.broken:
+            return self._end(file, Outcome.QUARANTINE, checked.broken, **facts)
+        if stated not in (None, checked.records):
+            reason = f"the control file says {stated} records, the file has {checked.records}"
+            return self._end(file, Outcome.QUARANTINE, reason, **facts)
+        wrong = self._out_of_turn(checked)
+        if wrong:
+            return self._end(file, Outcome.QUARANTINE, wrong, **facts)
+        if checked.crowded:
+            reason = f"{checked.rejected} of {checked.records} records are bad: nothing was taken"
+            return self._end(file, Outcome.REJECTED, reason, **facts)
+        return self._change(file, state=State.PUBLISHING, published=0, repeated=0, **facts)
+
+    def _out_of_turn(self, checked: Checked) -> str:
+        """A sentence about a serial that is not the next one."""
+        if checked.serial is None:
+            return ""
+        last = self._journal.last_serial(checked.day)
+        dated = any(f.of is Of.DATE for c in self._feed.controls for f in c.figures.values())
+        wanted = last + 1 if last is not None else (1 if dated else checked.serial)
+        if checked.serial == wanted:
+            return ""
+        of = f" of {checked.day}" if checked.day else ""
+        return f"serial {checked.serial}{of}, and {wanted} is the next one"
+
+    async def _publish(self, file: File) -> File:
+        publishing = Publishing(self._feed, self._journal, self._sender)
+
+        def progress(done: File) -> None:
+            self._progress(done, done.position.offset if done.position else 0)
+
+        file = await publishing.run(file, self._path(file), progress)
+        outcome = Outcome.PARTIAL if file.rejected else Outcome.ACCEPTED
+        reason = f"{file.rejected} records were rejected" if file.rejected else ""
+        return self._end(file, outcome, reason, note="")
+
+    def _end(self, file: File, outcome: Outcome, reason: str, **facts: Any) -> File:
+        """The outcome is decided: write what goes with it, then let everything move."""
+        with self._journal.change():
+            if not outcome.is_taken:
+                facts["published"] = 0
+            file = self._journal.update(
+                file.arrival, outcome=outcome, reason=reason, finished=now(), **facts
+            )
+        if file.rejected and any(self._journal.rejects(file.arrival)):
+            rejects = self._journal.rejects
+            framing, arrival = self._feed.framing, file.arrival
+            raw = rejecting.rejects_file(rejects(arrival), framing)
+            write(self._path(file, ".rejects"), raw)
+            write(self._path(file, ".report.txt"), rejecting.report(file, rejects(arrival)))
+            lines = rejecting.report_lines(rejects(arrival))
+            write(self._path(file, ".report.jsonl"), lines)
+        write(self._path(file, ".ack"), acknowledging.acknowledgement(self._feed, file))
+        return self._change(file, state=State.FINISHING)
+
+    def _finish(self, file: File) -> File:
+        """Every rename happens once: what is gone from processing/ has been moved already."""
+        folder, stem = self._feed.folder, file.stem
+        for suffix in (".rejects", ".report.txt", ".report.jsonl"):
+            move(self._path(file, suffix), folder / REJECTS / f"{stem}{suffix}")
+        taken = file.outcome is not None and (file.outcome.is_taken or file.outcome == "DUPLICATE")
+        end = folder / (DONE if taken else FAILED)
+        for suffix in MARKERS.values():
+            move(self._path(file, suffix), end / f"{stem}{suffix}")
+        move(self._path(file), end / stem)
+        move(self._path(file, ".ack"), folder / ACKS / f"{stem}.ack")
+        return self._change(file, state=State.FINISHED)
+
+    def _change(self, file: File, **changes: Any) -> File:
+        with self._journal.change():
+            return self._journal.update(file.arrival, **changes)
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()

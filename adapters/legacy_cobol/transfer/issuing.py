@@ -1,0 +1,153 @@
+"""From the spool to a file: header, records, trailer, an atomic rename, a copy to issue again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Context, Decimal, localcontext
+from pathlib import Path
+from typing import Any
+
+from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.transfer.feed import Feed
+from adapters.legacy_cobol.transfer.figures import Control, Figure, Of, Place, number_of
+from adapters.legacy_cobol.transfer.folders import (
+    ISSUED,
+    OUTGOING,
+    PROCESSING,
+    move,
+    sync_folder,
+    write,
+)
+from adapters.legacy_cobol.transfer.members import follow, path_of
+from adapters.legacy_cobol.transfer.spool import Issue, Spool, Step
+
+
+class ControlRefused(ValueError):
+    """A header or trailer cannot be written."""
+
+
+class Issuing:
+    """Closes files of an outbound feed."""
+
+    def __init__(self, feed: Feed, spool: Spool) -> None:
+        self._feed = feed
+        self._spool = spool
+        types = [each.type for each in feed.layout.records]
+        self._encoder = Encoder(types, feed.layout.encoding)
+        self._summed = [
+            figure for each in feed.controls for figure in each.figures.values()
+            if figure.of is Of.SUM
+        ]  # fmt: skip
+
+    def close(self, now: datetime) -> Issue:
+        """Make a file of what waits, as far as the rotation lets into one."""
+        day = now.astimezone(self._feed.rotation.zone).date()
+        with self._spool.change():
+            number, serial = self._spool.next_numbers(day.isoformat())
+            name = self._feed.file_name.format(number=number, serial=serial, date=day)
+            issue = self._spool.open_file(name, day.isoformat(), number, serial)
+        return self.go_on(issue)
+
+    def go_on(self, issue: Issue) -> Issue:
+        """A file from whatever state it is in to the receiver."""
+        path = self._feed.folder / PROCESSING / issue.name
+        if issue.state is Step.CLOSING:
+            last, records = self._write(path, issue)
+            size, digest = _digest(path)
+            with self._spool.change():
+                self._spool.drop(last)
+                issue = self._spool.update(
+                    issue.number, state=Step.ISSUING, records=records, size=size, digest=digest
+                )
+        if path.exists():
+            kept = self._feed.folder / ISSUED / issue.name
+            kept.unlink(missing_ok=True)
+            os.link(path, kept)
+            sync_folder(kept.parent)
+            move(path, self._feed.folder / OUTGOING / issue.name)
+        with self._spool.change():
+            return self._spool.update(issue.number, state=Step.ISSUED)
+
+    def reissue(self, number: int) -> Path:
+        """Put a file into outgoing/ once more, byte by byte the same. Raises KeyError."""
+        issue = self._spool.file(number)
+        target = self._feed.folder / OUTGOING / issue.name
+        with (self._feed.folder / ISSUED / issue.name).open("rb") as file:
+            write(target, iter(lambda: file.read(1 << 20), b""))
+        with self._spool.change():
+            self._spool.update(number, issues=issue.issues + 1)
+        return target
+
+    def _write(self, path: Path, issue: Issue) -> tuple[int, int]:
+        """The last place of the spool that went in, and how many records."""
+        with localcontext(Context(prec=100)):
+            last, count, sums = self._measure()
+            figures = _Figures(issue, count, sums, self._summed)
+            write(path, framed(self._records(last, figures), self._feed.framing.body))
+        return last, count
+
+    def _measure(self) -> tuple[int, int, list[Decimal]]:
+        """How far the file goes, and what its figures are."""
+        last = count = size = 0
+        sums = [Decimal(0)] * len(self._summed)
+        for place, _, document, records in self._spool.events():
+            if self._feed.rotation.is_full(count, size):
+                break
+            last, count = place, count + len(records)
+            size += sum(map(len, records))
+            values = json.loads(document, parse_float=Decimal)
+            for at, figure in enumerate(self._summed):
+                sums[at] += number_of(follow(values, path_of(figure.member))) or 0
+        return last, count, sums
+
+    def _records(self, last: int, figures: "_Figures") -> Iterator[bytes]:
+        for each in self._feed.controls:
+            if each.place is Place.BEGIN:
+                yield self._control(each, figures)
+        for place, _, _, records in self._spool.events():
+            if place > last:
+                break
+            yield from records
+        for each in self._feed.controls:
+            if each.place is Place.END:
+                yield self._control(each, figures)
+
+    def _control(self, control: Control, figures: "_Figures") -> bytes:
+        document = {name: figures.value(each) for name, each in control.figures.items()}
+        encoded = self._encoder.encode([document], control.record)
+        if encoded.records[0] is None:
+            faults = "; ".join(map(str, encoded.faults[0]))
+            raise ControlRefused(f"the {control.record} record cannot be written: {faults}")
+        return encoded.records[0]
+
+
+class _Figures:
+    """What the fields of header and trailer hold."""
+
+    def __init__(self, issue: Issue, count: int, sums: list[Decimal], summed: list[Figure]) -> None:
+        self._issue = issue
+        self._count = count
+        self._sums = sums
+        self._summed = summed
+
+    def value(self, figure: Figure) -> Any:
+        match figure.of:
+            case Of.COUNT:
+                return self._count
+            case Of.SERIAL:
+                return self._issue.serial
+            case Of.DATE:
+                return date.fromisoformat(self._issue.day).strftime(figure.format)
+            case Of.VALUE:
+                return figure.value
+        total = self._sums[self._summed.index(figure)]
+        return total % figure.modulo if figure.modulo else total
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return path.stat().st_size, digest

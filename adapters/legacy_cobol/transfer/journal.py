@@ -1,0 +1,246 @@
+"""The journal of a feed: every file that came, where it stands, what was rejected.
+
+A commit is on the disk when it returns (WAL with synchronous=FULL), so that a state is a promise.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from adapters.legacy_cobol.records.reading import Position
+from adapters.legacy_cobol.transfer.units import Fault, Unit
+
+FILE = "journal.db"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    arrival INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, marker TEXT NOT NULL,
+    state TEXT NOT NULL, received TEXT NOT NULL, finished TEXT, digest TEXT, size INTEGER,
+    records INTEGER NOT NULL DEFAULT 0, published INTEGER NOT NULL DEFAULT 0,
+    repeated INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0,
+    position TEXT, reason TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '',
+    outcome TEXT, day TEXT, serial INTEGER, totals TEXT NOT NULL DEFAULT '[]'
+);
+CREATE INDEX IF NOT EXISTS files_digest ON files (digest);
+CREATE INDEX IF NOT EXISTS files_name ON files (name);
+CREATE TABLE IF NOT EXISTS rejects (
+    arrival INTEGER NOT NULL, number INTEGER NOT NULL, offset INTEGER NOT NULL, kind TEXT,
+    raw BLOB NOT NULL, faults TEXT NOT NULL, PRIMARY KEY (arrival, number)
+) WITHOUT ROWID;
+"""
+
+
+class State(StrEnum):
+    """Where a file stands; each is left only when what it names is done."""
+
+    CLAIMED = "claimed"  # to be moved to processing/
+    CHECKING = "checking"  # to be read once without publishing anything
+    PUBLISHING = "publishing"  # good; its records become events
+    FINISHING = "finishing"  # its outcome is known; files are moved to their places
+    FINISHED = "finished"
+
+
+class Outcome(StrEnum):
+    """What became of a file."""
+
+    ACCEPTED = "ACCEPTED"
+    PARTIAL = "PARTIAL"  # accepted, with rejected records
+    DUPLICATE = "DUPLICATE"
+    REJECTED = "REJECTED"  # too many bad records
+    QUARANTINE = "QUARANTINE"  # not what it claims to be
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether its records are on the bus."""
+        return self in (Outcome.ACCEPTED, Outcome.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that came. `totals` are those of both sides; `note` says what it waits for."""
+
+    arrival: int
+    name: str
+    marker: str
+    state: State
+    received: str
+    finished: str | None
+    digest: str | None
+    size: int | None
+    records: int
+    published: int
+    repeated: int
+    rejected: int
+    position: Position | None
+    reason: str
+    note: str
+    outcome: Outcome | None
+    day: str | None
+    serial: int | None
+    totals: tuple[Mapping[str, Any], ...]
+
+    @property
+    def stem(self) -> str:
+        """Its name in all folders but incoming/: no two are the same."""
+        return f"{self.name}.{self.arrival:06}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that became no event."""
+
+    number: int
+    offset: int
+    kind: str | None
+    raw: bytes
+    faults: tuple[Fault, ...]
+
+    @staticmethod
+    def of(unit: Unit, *faults: Fault) -> "Reject":
+        """A record with its own faults, or with these."""
+        return Reject(unit.number, unit.offset, unit.kind, unit.raw, faults or unit.faults)
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Journal:
+    """The files of one feed. Used by the one process that holds the feed's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._db = sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """End."""
+        self._db.close()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """All or nothing of what is written inside, on the disk at the end."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def claim(self, name: str, marker: str) -> File:
+        """Note that a file has come, before it is moved."""
+        found = self._db.execute(
+            "INSERT INTO files (name, marker, state, received) VALUES (?, ?, ?, ?)",
+            (name, marker, State.CLAIMED, now()),
+        )
+        return self.file(int(found.lastrowid or 0))
+
+    def file(self, arrival: int) -> File:
+        """One file. Raises KeyError."""
+        row = self._db.execute("SELECT * FROM files WHERE arrival = ?", (arrival,)).fetchone()
+        if row is None:
+            raise KeyError(arrival)
+        return _file(row)
+
+    def update(self, arrival: int, **changes: Any) -> File:
+        """Change columns of a file."""
+        position = changes.get("position")
+        if position is not None:
+            changes["position"] = json.dumps(asdict(position))
+        if "totals" in changes:
+            changes["totals"] = json.dumps(changes["totals"])
+        columns = ", ".join(f"{name} = :{name}" for name in changes)
+        self._db.execute(
+            f"UPDATE files SET {columns} WHERE arrival = :arrival",  # noqa: S608  (own names)
+            {**changes, "arrival": arrival},
+        )
+        return self.file(arrival)
+
+    def unfinished(self) -> list[File]:
+        """Files to go on with, the oldest first."""
+        rows = self._db.execute(
+            "SELECT * FROM files WHERE state <> ? ORDER BY arrival", (State.FINISHED,)
+        )
+        return [_file(row) for row in rows]
+
+    def files(self, limit: int = 1_000_000) -> list[File]:
+        """All files, the newest first."""
+        rows = self._db.execute("SELECT * FROM files ORDER BY arrival DESC LIMIT ?", (limit,))
+        return [_file(row) for row in rows]
+
+    def taken(self, **columns: Any) -> File | None:
+        """The last file with these values whose records are on the bus."""
+        where = " AND ".join(f"{name} = :{name}" for name in columns)
+        row = self._db.execute(
+            f"SELECT * FROM files WHERE {where} AND outcome IN ('ACCEPTED', 'PARTIAL')"  # noqa: S608
+            " ORDER BY arrival DESC LIMIT 1",
+            columns,
+        ).fetchone()
+        return None if row is None else _file(row)
+
+    def last_serial(self, day: str | None) -> int | None:
+        """The highest serial of the day among files whose records are on the bus."""
+        row = self._db.execute(
+            "SELECT max(serial) FROM files WHERE day IS ? AND outcome IN ('ACCEPTED', 'PARTIAL')",
+            (day,),
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def reject(self, arrival: int, rejects: Iterable[Reject]) -> None:
+        """Keep rejected records; those that are known are replaced."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (arrival, each.number, each.offset, each.kind, each.raw,
+                 json.dumps([asdict(fault) for fault in each.faults]))
+                for each in rejects
+            ),
+        )  # fmt: skip
+
+    def forget_rejects(self, arrival: int) -> None:
+        """Before a file is read anew."""
+        self._db.execute("DELETE FROM rejects WHERE arrival = ?", (arrival,))
+
+    def rejects(self, arrival: int) -> Iterator[Reject]:
+        """The rejected records of a file in its order."""
+        rows = self._db.execute(
+            "SELECT * FROM rejects WHERE arrival = ? ORDER BY number", (arrival,)
+        )
+        for row in rows:
+            faults = tuple(Fault(**each) for each in json.loads(row["faults"]))
+            yield Reject(row["number"], row["offset"], row["kind"], row["raw"], faults)
+
+    def count_rejects(self, arrival: int) -> int:
+        """How many records of a file were rejected."""
+        query = "SELECT count(*) FROM rejects WHERE arrival = ?"
+        return int(self._db.execute(query, (arrival,)).fetchone()[0])
+
+    def count(self) -> dict[str, int]:
+        """Files by outcome, or by state where there is none yet."""
+        rows = self._db.execute("SELECT coalesce(outcome, state), count(*) FROM files GROUP BY 1")
+        return {str(row[0]): int(row[1]) for row in rows}
+
+    def sums(self) -> dict[str, int]:
+        """Records read, published, repeated, rejected over all files."""
+        names = ("records", "published", "repeated", "rejected")
+        wanted = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
+        row = self._db.execute(f"SELECT {wanted} FROM files").fetchone()  # noqa: S608  (own names)
+        return {name: int(value) for name, value in zip(names, row, strict=True)}
+
+
+def _file(row: sqlite3.Row) -> File:
+    found = {each.name: row[each.name] for each in fields(File)}
+    found["state"] = State(row["state"])
+    found["outcome"] = row["outcome"] and Outcome(row["outcome"])
+    found["position"] = row["position"] and Position(**json.loads(row["position"]))
+    found["totals"] = tuple(json.loads(row["totals"]))
+    return File(**found)

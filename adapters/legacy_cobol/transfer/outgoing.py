@@ -1,0 +1,178 @@
+"""An outbound feed: events are pulled, spooled, acknowledged, and written as files."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import structlog
+
+from adapters.client import Nusabus, Problem
+from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.segments import Assembly
+from adapters.legacy_cobol.transfer.feed import Feed
+from adapters.legacy_cobol.transfer.folders import OUT_FOLDERS, REJECTS, locked, provide, write
+from adapters.legacy_cobol.transfer.issuing import Issuing
+from adapters.legacy_cobol.transfer.spool import Issue, Spool, Spooled, identity_of
+
+MOST = 500  # events asked for at once
+WAIT = 10.0  # seconds for the first of them
+PAUSE = 5.0  # seconds after a failure
+ROTATED = "rotated"
+KEPT = timedelta(days=400)  # identities, by which an event that comes again is known
+
+
+class Outgoing:
+    """Works one outbound feed; the caller holds its lock."""
+
+    def __init__(self, feed: Feed, spool: Spool, bus: Nusabus) -> None:
+        self._feed = feed
+        self._spool = spool
+        self._bus = bus
+        self._issuing = Issuing(feed, spool)
+        layout = feed.layout
+        self._encoder = Encoder([each.type for each in layout.records], layout.encoding)
+        segments = [each.segment for each in layout.records if each.segment is not None]
+        self._assembly = Assembly(segments)
+        self._kinds = {each.type: name for name, each in feed.events.items()}
+        self._path = f"/v1/subscriptions/{feed.subscription}"
+
+    async def subscribe(self) -> None:
+        """Make the subscription, or find it."""
+        wish = {"types": sorted(self._kinds), "delivery": "pull", "ordered": True}
+        await self._bus.call("PUT", self._path, json=wish)
+
+    async def receive(self, wait: float = WAIT) -> int:
+        """Take what is there into the spool, then acknowledge it; how many events came."""
+        answer = await self._bus.request(
+            "POST", f"{self._path}/receive", json={"max": MOST, "wait": wait}
+        )
+        found = json.loads(answer.content, parse_float=Decimal)["events"]
+        if not found:
+            return 0
+        good, bad = self._encoded([each["event"] for each in found])
+        with self._spool.change():
+            self._spool.add(good)
+            for event, reason in bad:
+                self._spool.refuse(event, reason)
+        refused = {(event["source"], event["id"]): reason for event, reason in bad}
+        await self._settle(found, refused)
+        if bad:
+            self._report()
+        return len(found)
+
+    def rotate(self, now: datetime) -> list[Issue]:
+        """Close the files that are due."""
+        issues = []
+        rotation = self._feed.rotation
+        while rotation.is_full(*self._spool.waiting()):
+            issues.append(self._issuing.close(now))
+        last = rotation.last_time(now)
+        before = self._spool.mark(ROTATED)
+        if last is None or last.isoformat() == before:
+            return issues
+        while before and (self._spool.waiting()[0] or (rotation.empty and not issues)):
+            issues.append(self._issuing.close(now))
+        with self._spool.change():
+            self._spool.set_mark(ROTATED, last.isoformat())
+            self._spool.forget((now - KEPT).date().isoformat())
+        return issues
+
+    def recover(self) -> None:
+        """Go on with a file that a kill left."""
+        left = self._spool.unfinished()
+        if left is not None:
+            self._issuing.go_on(left)
+
+    def close_now(self, now: datetime) -> list[Issue]:
+        """Files of everything that waits, on demand."""
+        issues = []
+        while self._spool.waiting()[0]:
+            issues.append(self._issuing.close(now))
+        return issues
+
+    def _encoded(
+        self, events: Sequence[dict[str, Any]]
+    ) -> tuple[list[Spooled], list[tuple[dict[str, Any], str]]]:
+        good, bad = [], []
+        for event in events:
+            kind, data = self._kinds.get(event["type"]), event.get("data")
+            if kind is None or not isinstance(data, dict):
+                bad.append((event, f"nothing of {event['type']} fits this feed"))
+                continue
+            parts = list(self._assembly.split(kind, data))
+            encoded = self._encoder.encode(
+                [document for _, document in parts], [name for name, _ in parts]
+            )
+            records = tuple(each for each in encoded.records if each is not None)
+            if len(records) < len(parts):
+                faults = [str(fault) for found in encoded.faults.values() for fault in found]
+                bad.append((event, "; ".join(faults)))
+                continue
+            text = json.dumps(data, default=str)
+            good.append(Spooled(identity_of(event), kind, text, records))
+        return good, bad
+
+    async def _settle(
+        self, found: Sequence[dict[str, Any]], refused: dict[tuple[str, str], str]
+    ) -> None:
+        """Acknowledge what is spooled; what fits no record becomes a dead letter, with why."""
+        good = []
+        for each in found:
+            event = each["event"]
+            reason = refused.get((event["source"], event["id"]))
+            if reason is None:
+                good.append(each["token"])
+            else:
+                body = {"tokens": [each["token"]], "reason": _one_line(reason)}
+                await self._bus.call("POST", f"{self._path}/reject", json=body)
+        if good:
+            await self._bus.call("POST", f"{self._path}/acknowledge", json={"tokens": good})
+
+    def _report(self) -> None:
+        lines = (json.dumps(each).encode() + b"\n" for each in self._spool.refused())
+        write(self._feed.folder / REJECTS / "refused.jsonl", lines)
+
+
+async def serve(feed: Feed, bus: Nusabus, stop: asyncio.Event, *, once: bool = False) -> None:
+    """Work an outbound feed until `stop`; with `once` until nothing comes, and close the file.
+
+    Raises FeedBusy. A kill at any moment loses and repeats nothing.
+    """
+    provide(feed.folder, OUT_FOLDERS)
+    log = structlog.get_logger()
+    with locked(feed.folder):
+        spool = Spool(feed.folder)
+        try:
+            outgoing = Outgoing(feed, spool, bus)
+            outgoing.recover()
+            known = False
+            while not stop.is_set():
+                try:
+                    if not known:
+                        await outgoing.subscribe()
+                        known = True
+                    count = await outgoing.receive(wait=0.5 if once else WAIT)
+                except (Problem, httpx.TransportError) as error:
+                    log.warning("legacy.gateway_away", feed=feed.name, reason=str(error))
+                    with suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(stop.wait(), PAUSE)
+                    continue
+                issues = outgoing.rotate(datetime.now(UTC))
+                if once and not count:
+                    issues += outgoing.close_now(datetime.now(UTC))
+                    stop.set()
+                for each in issues:
+                    log.info(
+                        "legacy.file_issued", feed=feed.name, file=each.name, records=each.records
+                    )
+        finally:
+            spool.close()
+
+
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text)[:500]

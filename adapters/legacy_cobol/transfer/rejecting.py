@@ -1,0 +1,48 @@
+"""Rejected records: a file in the layout of the feed with their bytes, and a report for people."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import chain
+
+from adapters.legacy_cobol.records.framing import Framing
+from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.transfer.journal import File, Reject
+
+
+def rejects_file(rejects: Iterable[Reject], framing: Framing) -> Iterator[bytes]:
+    """The original bytes, framed as they came, without header and trailer."""
+    return framed((each.raw for each in rejects), framing.body)
+
+
+def report(file: File, rejects: Iterable[Reject]) -> Iterator[bytes]:
+    """One paragraph a record: where it is, what is wrong, what to do."""
+    yield (
+        f"Rejected records of {file.name} (arrival {file.arrival}, received {file.received})\n"
+        f"{file.rejected} of {file.records} records. {file.reason}\n".encode()
+    )
+    yield from chain.from_iterable(paragraph(each) for each in rejects)
+
+
+def paragraph(reject: Reject) -> Iterator[bytes]:
+    """About one record."""
+    kind = f" ({reject.kind})" if reject.kind else ""
+    yield f"\nRecord {reject.number}{kind} at byte {reject.offset}:\n".encode()
+    for fault in reject.faults:
+        place = "" if fault.offset is None else f" at byte {fault.offset + 1} of the record"
+        value = f", hex {fault.hex}" if fault.hex else ""
+        detail = f": {fault.detail}" if fault.detail else ""
+        yield f"  {fault.field}{place}: {fault.code}{value}{detail}\n".encode()
+        yield f"    {fault.advice}\n".encode()
+
+
+def report_lines(rejects: Iterable[Reject]) -> Iterator[bytes]:
+    """The same for programs: one JSON object a record."""
+    for each in rejects:
+        found = {
+            "record": each.number,
+            "offset": each.offset,
+            "type": each.kind,
+            "faults": [asdict(fault) for fault in each.faults],
+        }
+        yield json.dumps(found, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,213 @@
+"""What an outbound feed has received and written: the only place that knows both.
+
+An event goes into the spool before it is acknowledged, and once by its identity; a file is made
+of the spool and of nothing else. So a kill loses nothing and repeats nothing.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from adapters.legacy_cobol.transfer.journal import now
+
+FILE = "spool.db"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, closed TEXT NOT NULL,
+    day TEXT NOT NULL, serial INTEGER NOT NULL, records INTEGER NOT NULL, size INTEGER,
+    digest TEXT, issues INTEGER NOT NULL DEFAULT 1
+);
+CREATE TABLE IF NOT EXISTS spool (
+    place INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, document TEXT NOT NULL,
+    records BLOB NOT NULL, size INTEGER NOT NULL, count INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS seen (identity BLOB PRIMARY KEY, day TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refused (
+    identity BLOB PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL,
+    at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Step(StrEnum):
+    """Where an outbound file stands."""
+
+    CLOSING = "closing"  # what belongs to it is decided
+    ISSUING = "issuing"  # it is written; it is moved to outgoing/
+    ISSUED = "issued"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An outbound file. `last` is the last place of the spool that belongs to it."""
+
+    number: int
+    name: str
+    state: Step
+    closed: str
+    day: str
+    serial: int
+    records: int
+    size: int | None
+    digest: str | None
+    issues: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """An event as it will stand in a file: its records, without framing."""
+
+    identity: bytes
+    kind: str
+    document: str
+    records: tuple[bytes, ...]
+
+
+def identity_of(event: Mapping[str, Any]) -> bytes:
+    """What tells an event from all others: its source and id."""
+    text = json.dumps([event["source"], event["id"]]).encode()
+    return hashlib.sha256(text).digest()[:16]
+
+
+class Spool:
+    """The spool of one feed. Used by the one process that holds the feed's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._db = sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """End."""
+        self._db.close()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """All or nothing of what is written inside, on the disk at the end."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def add(self, events: Iterable[Spooled]) -> int:
+        """Take in events that are not known yet; how many those were."""
+        added = 0
+        for each in events:
+            known = self._db.execute(
+                "INSERT OR IGNORE INTO seen VALUES (?, ?)", (each.identity, now()[:10])
+            )
+            if not known.rowcount:
+                continue
+            added += 1
+            lengths = [len(record) for record in each.records]
+            blob = json.dumps(lengths).encode() + b"\n" + b"".join(each.records)
+            self._db.execute(
+                "INSERT INTO spool (kind, document, records, size, count) VALUES (?, ?, ?, ?, ?)",
+                (each.kind, each.document, blob, sum(lengths), len(lengths)),
+            )
+        return added
+
+    def refuse(self, event: Mapping[str, Any], reason: str) -> None:
+        """Note an event that fits no record."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?)",
+            (identity_of(event), event["id"], event["source"], reason, now()),
+        )
+
+    def refused(self) -> list[dict[str, Any]]:
+        """Events that fit no record, the oldest first."""
+        rows = self._db.execute("SELECT id, source, reason, at FROM refused ORDER BY at, id")
+        return [dict(row) for row in rows]
+
+    def waiting(self) -> tuple[int, int]:
+        """Records and bytes that are in no file yet."""
+        row = self._db.execute(
+            "SELECT coalesce(sum(count), 0), coalesce(sum(size), 0) FROM spool"
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def events(self) -> Iterator[tuple[int, str, str, tuple[bytes, ...]]]:
+        """Place, kind, document and records of what waits, in its order."""
+        for row in self._db.execute("SELECT * FROM spool ORDER BY place"):
+            head, _, body = row["records"].partition(b"\n")
+            records, at = [], 0
+            for length in json.loads(head):
+                records.append(body[at : at + length])
+                at += length
+            yield row["place"], row["kind"], row["document"], tuple(records)
+
+    def drop(self, place: int) -> None:
+        """Forget everything up to this place: it stands in an issued file."""
+        self._db.execute("DELETE FROM spool WHERE place <= ?", (place,))
+
+    def open_file(self, name: str, day: str, number: int, serial: int) -> Issue:
+        """Note a file that is being closed."""
+        self._db.execute(
+            "INSERT INTO files (number, name, state, closed, day, serial, records)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0)",
+            (number, name, Step.CLOSING, now(), day, serial),
+        )
+        return self.file(number)
+
+    def update(self, number: int, **changes: Any) -> Issue:
+        """Change columns of a file."""
+        columns = ", ".join(f"{name} = :{name}" for name in changes)
+        self._db.execute(
+            f"UPDATE files SET {columns} WHERE number = :number",  # noqa: S608  (own names)
+            {**changes, "number": number},
+        )
+        return self.file(number)
+
+    def file(self, number: int) -> Issue:
+        """One file. Raises KeyError."""
+        row = self._db.execute("SELECT * FROM files WHERE number = ?", (number,)).fetchone()
+        if row is None:
+            raise KeyError(number)
+        return _issue(row)
+
+    def files(self) -> list[Issue]:
+        """All files, the newest first."""
+        return [_issue(row) for row in self._db.execute("SELECT * FROM files ORDER BY number DESC")]
+
+    def unfinished(self) -> Issue | None:
+        """The file that a kill left, if there is one."""
+        row = self._db.execute(
+            "SELECT * FROM files WHERE state <> ? ORDER BY number", (Step.ISSUED,)
+        ).fetchone()
+        return None if row is None else _issue(row)
+
+    def next_numbers(self, day: str) -> tuple[int, int]:
+        """The next number of the feed, and the next serial of a day."""
+        query = "SELECT coalesce(max(number), 0) + 1 FROM files"
+        number = self._db.execute(query).fetchone()[0]
+        query = "SELECT coalesce(max(serial), 0) + 1 FROM files WHERE day = ?"
+        return int(number), int(self._db.execute(query, (day,)).fetchone()[0])
+
+    def mark(self, name: str) -> str:
+        """A value that was kept; empty where none was."""
+        row = self._db.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def set_mark(self, name: str, value: str) -> None:
+        """Keep a value."""
+        self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
+
+    def forget(self, before: str) -> None:
+        """Forget identities taken in before a day: later repeats would not be noticed."""
+        self._db.execute("DELETE FROM seen WHERE day < ?", (before,))
+
+
+def _issue(row: sqlite3.Row) -> Issue:
+    return Issue(**{**dict(row), "state": Step(row["state"])})

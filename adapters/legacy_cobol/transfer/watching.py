@@ -1,0 +1,77 @@
+"""Working a feed without end: what comes is taken, what was begun is gone on with."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import structlog
+from watchfiles import awatch
+
+from adapters.legacy_cobol.transfer.arrival import whole_files
+from adapters.legacy_cobol.transfer.feed import Feed
+from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, locked, provide
+from adapters.legacy_cobol.transfer.intake import Intake, Progress
+from adapters.legacy_cobol.transfer.journal import File, Journal
+from adapters.legacy_cobol.transfer.metrics import write_metrics
+from adapters.legacy_cobol.transfer.sending import Sender
+
+RESCAN = 15.0  # seconds after which the folder is looked at again, whatever was noticed
+
+
+async def watch(
+    feed: Feed,
+    sender: Sender,
+    stop: asyncio.Event,
+    *,
+    once: bool = False,
+    polling: bool = False,
+    progress: Progress = lambda _file, _bytes: None,
+) -> list[File]:
+    """Work a feed until `stop`, or with `once` until nothing is left to be taken.
+
+    Returns the files that were taken with `once`. Raises FeedBusy. A kill at any moment loses
+    nothing: the next start goes on.
+    """
+    provide(feed.folder, IN_FOLDERS)
+    taken: list[File] = []
+    with locked(feed.folder):
+        journal = Journal(feed.folder)
+        try:
+            intake = Intake(feed, journal, sender, progress)
+            for file in journal.unfinished():
+                taken.append(await intake.go_on(file))
+            write_metrics(feed.folder, feed.name, journal)
+            async for _ in _ticks(feed.folder / INCOMING, stop, once=once, polling=polling):
+                taken += await _take_all(feed, intake, journal, stop)
+                if not once:
+                    taken.clear()
+        finally:
+            write_metrics(feed.folder, feed.name, journal)
+            journal.close()
+    return taken
+
+
+async def _take_all(
+    feed: Feed, intake: Intake, journal: Journal, stop: asyncio.Event
+) -> list[File]:
+    taken = []
+    while not stop.is_set() and (files := whole_files(feed)):
+        taken.append(await intake.take(files[0]))
+        write_metrics(feed.folder, feed.name, journal)
+    return taken
+
+
+async def _ticks(
+    folder: Path, stop: asyncio.Event, *, once: bool, polling: bool
+) -> AsyncIterator[None]:
+    """When to look: at once, at changes, and every few seconds."""
+    yield
+    if once:
+        return
+    structlog.get_logger().info("legacy.watching", folder=str(folder))
+    changes = awatch(
+        folder, stop_event=stop, recursive=False, force_polling=polling or None,
+        rust_timeout=int(RESCAN * 1000), yield_on_timeout=True,
+    )  # fmt: skip
+    async for _ in changes:
+        yield

@@ -1,0 +1,49 @@
+"""Where a subscription begins."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway.correlation import LONGEST_LIFETIME
+from gateway.errors import Invalid
+from gateway.journal import Reader
+from gateway.subscriptions import Places, Subscription, register
+
+START_NOW, START_BEGINNING, START_WAITING = "now", "beginning", "waiting"
+
+
+async def places_of(start: str, reader: Reader) -> Places | None:
+    """Above which sequences `start` begins; None where it is what nobody has worked off."""
+    if start == START_WAITING:
+        return None
+    if start == START_NOW:
+        return {s: place.sequence for s, place in (await reader.heads()).items()}
+    if start == START_BEGINNING:
+        return dict.fromkeys(await reader.heads(), 0)
+    places = await reader.before(datetime.fromisoformat(start))
+    return {shard: place.sequence for shard, place in places.items()}
+
+
+async def worked_off(session: AsyncSession, new: Subscription, reader: Reader) -> Places:
+    """Above what was worked off of its types before.
+
+    Requests that are older than any deadline have expired: they are not looked at.
+    """
+    starts = await register.served(session, new.types, await reader.heads())
+    if not new.answers:
+        return starts
+    oldest = await reader.before(datetime.now(UTC) - LONGEST_LIFETIME)
+    return {shard: max(start, oldest[shard].sequence) for shard, start in starts.items()}
+
+
+def start_text(start: str | datetime | None, point_to_point: bool) -> str:
+    """The word that is kept of a wish. Raises Invalid where it does not fit the types."""
+    if isinstance(start, datetime):
+        return start.astimezone(UTC).isoformat()
+    if start is None:
+        return START_WAITING if point_to_point else START_NOW
+    if start == START_WAITING and not point_to_point:
+        raise Invalid(
+            "waiting is for point-to-point types: say now, beginning or a time", pointer="/start"
+        )
+    return start

@@ -1,0 +1,77 @@
+"""What a dispatcher works by; another assignment of a subscription means a new dispatcher."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from gateway.contracts import Catalogue
+from gateway.delivery.rights import may_receive
+from gateway.delivery.webhook.signatures import Sign, signers
+from gateway.identity import Directory
+from gateway.settings import Settings
+from gateway.subscriptions import Delivery, Endpoint, Subscription, webhooks
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A subscription that is to be delivered now, with its endpoint and the keys that sign."""
+
+    subscription: Subscription
+    agreed_url: str | None
+    agreed_rate: float | None
+    keys: tuple[webhooks.SigningKey, ...]
+    settings: Settings
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where to."""
+        endpoint = self.subscription.terms.endpoint
+        if endpoint is None:
+            raise ValueError(f"{self.subscription.name} has no endpoint")
+        return endpoint
+
+    @property
+    def agreed(self) -> bool:
+        """Whether this very URL has taken part in the handshake."""
+        return self.agreed_url == self.endpoint.url
+
+    @property
+    def rate(self) -> float:
+        """Deliveries a second."""
+        return min(self.endpoint.rate, self.agreed_rate or self.endpoint.rate)
+
+    def sign(self) -> tuple[Sign, ...]:
+        """What makes the signatures now; a key that was replaced ends by itself."""
+        now = datetime.now(UTC)
+        signs = zip(self.keys, self._signs, strict=True)
+        return tuple(sign for key, sign in signs if key.ends is None or key.ends > now)
+
+    @cached_property
+    def _signs(self) -> tuple[Sign, ...]:
+        return signers(self.keys, self.settings.secret_key)
+
+
+def assign(
+    subscription: Subscription | None,
+    webhook: webhooks.Webhook,
+    directory: Directory,
+    catalogue: Catalogue,
+    settings: Settings,
+) -> Assignment | None:
+    """What is to be done for a subscription; None if nothing, as it is paused or has no right."""
+    if subscription is None or subscription.delivery is not Delivery.WEBHOOK:
+        return None
+    if subscription.paused or subscription.terms.endpoint is None:
+        return None
+    if not all(
+        may_receive(subscription.organisation, types, directory, catalogue)
+        for types in subscription.types
+    ):
+        return None
+    return Assignment(subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, settings)
+
+
+def origin(settings: Settings) -> str:
+    """The DNS name by which endpoints permit this bus."""
+    return settings.webhook_origin or urlsplit(settings.url).hostname or "nusabus"

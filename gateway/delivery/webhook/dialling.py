@@ -1,0 +1,104 @@
+"""Connecting to an endpoint: resolve, judge every address, connect to a judged one and no other.
+
+The name is resolved here and nowhere else, and what is connected to is the address that was
+judged, so a name that changes between two look-ups gains nothing. The certificate is checked
+against the name as always.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpcore
+import httpx
+
+from gateway.delivery.webhook.addresses import Address, Prohibited, Reach, literal
+
+RESOLVE = 5.0  # seconds
+CONNECT = 5.0  # seconds, to each address
+_LOOKUPS = 32  # at once: a name service that hangs must not stop that of others
+
+Resolve = Callable[[str], Awaitable[list[Address]]]
+_threads = ThreadPoolExecutor(_LOOKUPS, "resolve")
+
+
+async def resolve(host: str) -> list[Address]:
+    """The addresses of a name, as this machine finds them. Raises OSError."""
+    async with asyncio.timeout(RESOLVE):
+        found = await asyncio.get_running_loop().run_in_executor(
+            _threads, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        )
+    addresses = {literal(str(each[4][0])): None for each in found}
+    if None in addresses:  # such as one with a zone
+        raise Prohibited("its address is none that may be called")
+    return [address for address in addresses if address is not None]
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects nowhere but where the reach permits. One for each endpoint."""
+
+    def __init__(self, reach: Reach, *, secure: bool, resolve: Resolve = resolve) -> None:
+        self._reach = reach
+        self._secure = secure
+        self._resolve = resolve
+        self._turn = asyncio.Lock()  # one look-up at a time for one endpoint
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to a judged address of this host.
+
+        Raises Prohibited if any of its addresses is: an answer that mixes good and bad ones is
+        no accident. Raises httpcore.ConnectError where it cannot be resolved.
+        """
+        failure: Exception | None = None
+        for address in await self._judged(host, port):
+            try:
+                return await self._backend.connect_tcp(
+                    str(address), port, timeout=CONNECT, socket_options=socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure or httpcore.ConnectError("the name has no address")
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Never: an endpoint is on the network."""
+        raise Prohibited("its address is none that may be called")
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep."""
+        await asyncio.sleep(seconds)
+
+    async def _judged(self, host: str, port: int) -> list[Address]:
+        address = literal(host)
+        if address is not None:
+            addresses = [address]
+        else:
+            async with self._turn:
+                try:
+                    addresses = await self._resolve(host)
+                except (OSError, UnicodeError) as error:
+                    raise httpcore.ConnectError("the name cannot be resolved") from error
+        for each in addresses:
+            self._reach.judge(each, port=port, secure=self._secure)
+        return addresses
+
+
+def trust(ca_file: str | None) -> ssl.SSLContext:
+    """Whom we trust: the public authorities, and those of the operator. Raises OSError."""
+    context = httpx.create_ssl_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context

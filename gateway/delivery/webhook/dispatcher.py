@@ -1,0 +1,293 @@
+"""Delivers to one endpoint what its subscription wants, for as long as the lease holds."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gateway.amqp import message
+from gateway.contracts import Catalogue
+from gateway.correlation import expired, handed_out
+from gateway.deliveries import (
+    Claim,
+    Deliveries,
+    Dispatching,
+    Lease,
+    Locked,
+    Patience,
+)
+from gateway.delivery.served import Finder
+from gateway.delivery.webhook.assignment import Assignment
+from gateway.delivery.webhook.following import Following
+from gateway.delivery.webhook.keeping import Keeper
+from gateway.delivery.webhook.lanes import Job, Lanes, Track
+from gateway.delivery.webhook.retrying import Breaker, Pace, Schedule
+from gateway.delivery.webhook.sending import Caller, Delivered, Gone, Outcome, Rejected, TryAgain
+from gateway.delivery.webhook.signatures import webhook_id
+from gateway.delivery.webhook.tail import Tail
+from gateway.errors import Unavailable
+from gateway.journal import Entry, Reader, sequence_text
+from gateway.snapshot import Snapshot
+from gateway.telemetry import log
+from gateway.times import rfc3339
+
+WINDOW = 4  # deliveries in memory for each that may be under way
+KEEP = 0.1  # seconds between two writes: what is repeated after a crash
+GLANCE = 10.0  # seconds between two writes of a frontier that only looked
+IDLE = 2.0  # seconds between two looks at the lease when nothing happens
+AGAIN = 0.5  # seconds until the next try when the database is away
+MARGIN = 10.0  # seconds by which the lock of a retry outlasts its call
+FINISH = 4.0  # seconds in which what is under way may end
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What all dispatchers of a process share."""
+
+    reader: Reader
+    deliveries: Deliveries
+    dispatching: Dispatching
+    finder: Finder
+    catalogue: Snapshot[Catalogue]
+    schedule: Schedule
+    tail: Tail
+
+
+class Dispatcher:
+    """One subscription. One task reads, retries and writes, each call of the endpoint has its own.
+
+    So nothing that is decided here waits for the endpoint, and nothing needs a lock.
+    """
+
+    def __init__(
+        self, assignment: Assignment, lease: Lease, sources: Sources, caller: Caller
+    ) -> None:
+        self._subscription = assignment.subscription
+        self._endpoint = assignment.endpoint
+        self._sign = assignment.sign
+        self._lease = lease
+        self._sources = sources
+        self._caller = caller
+        self._keeper = Keeper(lease, sources.deliveries, sources.dispatching)
+        self._lanes = Lanes()
+        self._breaker = Breaker()
+        self._pace = Pace(assignment.rate)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._following = Following(self._subscription, sources.finder, sources.tail)
+        self._due = True
+        self._wake = asyncio.Event()
+        self._finishing = False
+        self._written_at = 0.0
+        self.gone: str | None = None
+        """What the endpoint said when it wanted no further events."""
+        self.trouble: str | None = None
+        """Why the endpoint is spared now."""
+
+    def something_is_new(self, types: Iterable[str] | None) -> None:
+        """The journal has entries of these types, or of types that are not known."""
+        if self._following.concerns(types):
+            self._wake.set()
+
+    def something_is_due(self) -> None:
+        """An open delivery may be tried again."""
+        self._due = True
+        self._wake.set()
+
+    def finish(self) -> None:
+        """Begin nothing more, settle what is under way, and end."""
+        self._finishing = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until told to finish, the lease is lost or the endpoint is gone.
+
+        Raises LeaseLost or Superseded where it must begin again from what is written.
+        """
+        await self._keeper.begin()
+        async with asyncio.TaskGroup() as calls:
+            while self._lease and not self._finishing and self.gone is None:
+                try:
+                    await self._step(calls)
+                except Unavailable as error:
+                    log().warning("webhook.database_away", reason=str(error))
+                    await asyncio.sleep(AGAIN)
+                await self._rest()
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=FINISH if self._lease else 0)
+            for task in self._under_way:
+                task.cancel()
+        with suppress(Unavailable):
+            await self._keeper.write()
+
+    async def _step(self, calls: asyncio.TaskGroup) -> None:
+        if (self._keeper.unwritten and self._since_written >= KEEP) or (
+            self._keeper.looked_on and self._since_written >= GLANCE
+        ):
+            await self._write()
+        if self._due:
+            await self._collect_due()
+        await self._read()
+        self._begin_calls(calls)
+
+    async def _rest(self) -> None:
+        """Until something happens, or it is time."""
+        pause = IDLE
+        if self._keeper.unwritten:
+            pause = max(KEEP - self._since_written, 0.001)
+        elif self._keeper.looked_on:
+            pause = max(GLANCE - self._since_written, 0.001)
+        if self._lanes or self._due:
+            held_up = max(self._breaker.wait, self._pace.wait)
+            pause = min(pause, held_up or IDLE)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        self._wake.clear()
+
+    @property
+    def _since_written(self) -> float:
+        return time.monotonic() - self._written_at
+
+    async def _write(self) -> None:
+        await self._keeper.write()
+        self._written_at = time.monotonic()
+
+    @property
+    def _free(self) -> int:
+        """How many calls may begin now."""
+        slots = self._breaker.slots(self._endpoint.concurrency) - len(self._under_way)
+        return max(0, min(slots, self._pace.left))
+
+    async def _read(self) -> None:
+        """Fill the window from the journal."""
+        window = WINDOW * self._endpoint.concurrency
+        room = window - len(self._lanes) - len(self._under_way)
+        room = min(room, self._subscription.terms.in_flight - self._keeper.open)
+        if room * 2 < window and self._lanes:
+            return
+        for shard, track in self._keeper.tracks.items():
+            head = self._following.head(shard).sequence
+            while track.looked.sequence < head and (limit := self._following.limit(room)) > 0:
+                entries, looked = await self._following.after(shard, track.looked, limit)
+                for entry in entries:
+                    self._admit(entry, track)
+                track.looked = looked
+                room -= len(entries)
+
+    def _admit(self, entry: Entry, track: Track) -> None:
+        order = entry.event.ordering_key if self._subscription.ordered else ""
+        job = Job(entry, 1, order)
+        if self._keeper.knows(job.spot):
+            return
+        track.began(entry)
+        if order in self._keeper.blocked:
+            self._keeper.wait_behind(job)
+        else:
+            self._put(job)
+
+    def _put(self, job: Job) -> None:
+        self._following.hold(job.entry)
+        self._lanes.put(job)
+
+    async def _collect_due(self) -> None:
+        """Lock no more than can be tried at once, so that no lock ends before its attempt.
+
+        Where others wait as well, they have half of the calls.
+        """
+        free = self._free
+        limit = max(free - self._lanes.ready, (free + 1) // 2)
+        if limit <= 0:
+            return
+        self._due = False
+        patience = Patience(self._subscription.terms.attempts, self._endpoint.timeout + MARGIN)
+        try:
+            locked = await self._sources.deliveries.lock(
+                self._subscription.key, limit=limit, patience=patience
+            )
+            entries = await self._sources.reader.at([each.spot for each in locked])
+        except Unavailable:
+            self._due = True
+            raise
+        self._due = len(locked) == limit
+        found = {(entry.shard, entry.sequence): entry for entry in entries}
+        for each in locked:
+            self._retry(each, found[each.spot])
+        if not locked:  # what was tried too often became dead letters: nobody waits for it now
+            await self._keeper.look_at_open()
+
+    def _retry(self, locked: Locked, entry: Entry) -> None:
+        order = entry.event.ordering_key if self._subscription.ordered else ""
+        self._put(Job(entry, locked.attempt, order, Claim(locked.spot, locked.lock)))
+
+    def _begin_calls(self, calls: asyncio.TaskGroup) -> None:
+        while self._free and (job := self._lanes.take()):
+            self._pace.spend()
+            task = calls.create_task(self._call(job))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _call(self, job: Job) -> None:
+        event = job.entry.event
+        if self._subscription.answers and expired(event, job.entry.recorded):
+            self._keeper.expired(job)
+            self._done(job)
+            return
+        if self._subscription.answers:
+            event = handed_out(event, job.entry.recorded)
+        contract = self._sources.catalogue.value.contract(event.type)
+        body = message.body(
+            event,
+            sequence_text(*job.spot),
+            rfc3339(job.entry.recorded),
+            contract.classification.value if contract else None,
+        )
+        outcome = await self._caller.deliver(
+            webhook_id(event), body, self._sign(), content_type=message.CONTENT_TYPE
+        )
+        self._settle(job, outcome)
+        self._done(job)
+
+    def _done(self, job: Job) -> None:
+        self._following.let_go(job.entry)
+        self._lanes.done(job)
+        self._wake.set()
+
+    def _settle(self, job: Job, outcome: Outcome) -> None:
+        match outcome:
+            case Delivered():
+                self._keeper.delivered(job)
+            case Rejected():
+                self._keeper.rejected(job, outcome)
+            case TryAgain():
+                delay = self._sources.schedule.delay(job.attempt, outcome.after)
+                self._keeper.failed(job, outcome, delay=self._delay(job, delay))
+            case Gone():
+                self.gone = outcome.detail
+                self._keeper.failed(job, TryAgain(outcome.detail, 410), delay=0.0)
+        if isinstance(outcome, TryAgain | Gone):
+            for waiting in self._lanes.withdraw(job.order):
+                self._following.let_go(waiting.entry)
+                self._keeper.wait_behind(waiting)
+        self._judge_endpoint(job, outcome)
+
+    def _delay(self, job: Job, planned: float) -> float:
+        """At once where it was the last attempt: it becomes a dead letter then."""
+        return 0.0 if job.attempt >= self._subscription.terms.attempts else planned
+
+    def _judge_endpoint(self, job: Job, outcome: Outcome) -> None:
+        if not isinstance(outcome, TryAgain):
+            self._breaker.succeeded()
+            self.trouble = None
+            return
+        log().info(
+            "webhook.attempt_failed",
+            organisation=self._subscription.organisation,
+            subscription=self._subscription.name,
+            shard=job.spot.shard,
+            sequence=job.spot.sequence,
+            attempt=job.attempt,
+            reason=outcome.detail,
+        )
+        if self._breaker.failed(outcome.after):
+            self.trouble = f"spared after {Breaker.FAILURES} failures in a row: {outcome.detail}"

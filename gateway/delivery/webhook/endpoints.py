@@ -1,0 +1,164 @@
+"""What the owner of a webhook does with it: offer it, renew its secret, try it."""
+
+import asyncio
+import json
+import ssl
+import time
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway.amqp import message
+from gateway.database import Database, Topic
+from gateway.delivery.webhook import handshake, target
+from gateway.delivery.webhook.addresses import Reach
+from gateway.delivery.webhook.assignment import Assignment, origin
+from gateway.delivery.webhook.dialling import trust
+from gateway.delivery.webhook.sending import Caller, Delivered
+from gateway.delivery.webhook.signatures import webhook_id
+from gateway.errors import Conflict, Invalid, NotFound, Overloaded
+from gateway.event import Event
+from gateway.journal import sequence_text
+from gateway.settings import Settings
+from gateway.subscriptions import Delivery, Endpoint, Subscription, Terms, register, webhooks
+from gateway.times import rfc3339
+
+AT_ONCE = 8  # trials of a process
+TEST = "id.go.nusabus.langganan.diuji.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a trial went; `webhook_id` is what the endpoint should have seen."""
+
+    delivered: bool
+    detail: str
+    seconds: float
+    webhook_id: str
+
+
+class Endpoints:
+    """The rules of endpoints, for the api process."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._reach = Reach.of(settings)
+        self._trusted: ssl.SSLContext | None = None
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    def judge(self, delivery: Delivery, terms: Terms) -> None:
+        """Whether these terms can be kept. Raises Invalid."""
+        if delivery is not Delivery.WEBHOOK:
+            if terms.endpoint is not None:
+                raise Invalid("an endpoint is for delivery by webhook", pointer="/terms/endpoint")
+        elif terms.endpoint is None:
+            raise Invalid("a webhook needs an endpoint", pointer="/terms/endpoint")
+        else:
+            target.read(terms.endpoint.url, self._reach)
+
+    async def provide(self, session: AsyncSession, subscription: Subscription) -> str | None:
+        """The first secret of a new webhook, in the transaction that makes it."""
+        if subscription.terms.endpoint is None:
+            return None
+        return await self._add_key(session, subscription, subscription.terms.endpoint, 0.0)
+
+    async def rotate(self, subscription: Subscription, *, overlap: float) -> str:
+        """A new secret; the present one signs beside it for `overlap` seconds.
+
+        Raises Conflict for what is no webhook.
+        """
+        endpoint = _endpoint(subscription)
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            if await register.find(session, *subscription.key) is None:
+                raise NotFound(f"there is no subscription {subscription.name}")
+            return await self._add_key(session, subscription, endpoint, overlap)
+
+    async def known(self, subscription: Subscription) -> webhooks.Webhook | None:
+        """What is known of its endpoint; None where it has none."""
+        if subscription.delivery is not Delivery.WEBHOOK:
+            return None
+        async with self._database.session() as session:
+            return await webhooks.find(session, subscription.key)
+
+    async def attempt(self, subscription: Subscription) -> Trial:
+        """Send an event that means nothing, after the handshake where that is due.
+
+        Raises Conflict for what is no webhook, Overloaded while too many are tried.
+        """
+        endpoint = _endpoint(subscription)
+        webhook = await self.known(subscription) or webhooks.Webhook()
+        work = Assignment(
+            subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, self._settings
+        )
+        if self._turns.locked():
+            raise Overloaded("too many webhooks are being tried: try again")
+        async with self._turns:
+            caller = Caller(
+                target.read(endpoint.url, self._reach),
+                self._reach,
+                self._trust(),
+                origin=origin(self._settings),
+                timeout=endpoint.timeout,
+            )
+            try:
+                return await self._attempt(work, caller)
+            finally:
+                await caller.close()
+
+    async def _attempt(self, work: Assignment, caller: Caller) -> Trial:
+        event = _test_event(work.subscription)
+        trial = Trial(False, "", 0.0, webhook_id(event))
+        if not work.agreed:
+            answer = await handshake.ask(caller, rate=work.endpoint.rate)
+            if isinstance(answer, handshake.Withheld):
+                return replace(trial, detail=answer.reason)
+            async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+                key, url = work.subscription.key, work.endpoint.url
+                if await register.find(session, *key) is not None:
+                    await webhooks.set_agreed(session, key, url, answer.rate)
+        body = message.body(event, sequence_text(0, 0), rfc3339(datetime.now(UTC)), "public")
+        began = time.monotonic()
+        outcome = await caller.deliver(
+            trial.webhook_id, body, work.sign(), content_type=message.CONTENT_TYPE
+        )
+        return Trial(
+            isinstance(outcome, Delivered),
+            outcome.detail,
+            round(time.monotonic() - began, 3),
+            trial.webhook_id,
+        )
+
+    async def _add_key(
+        self, session: AsyncSession, subscription: Subscription, endpoint: Endpoint, overlap: float
+    ) -> str:
+        return await webhooks.add_key(
+            session,
+            subscription.key,
+            endpoint.signature,
+            self._settings.secret_key,
+            overlap=timedelta(seconds=overlap),
+        )
+
+    def _trust(self) -> ssl.SSLContext:
+        if self._trusted is None:  # reading the authorities takes its time
+            self._trusted = trust(self._settings.webhook_ca_file)
+        return self._trusted
+
+
+def _endpoint(subscription: Subscription) -> Endpoint:
+    if subscription.terms.endpoint is None:
+        raise Conflict(f"{subscription.name} is delivered by {subscription.delivery}, no webhook")
+    return subscription.terms.endpoint
+
+
+def _test_event(subscription: Subscription) -> Event:
+    return Event(
+        uuid.uuid4().hex,
+        f"/nusabus/subscriptions/{'/'.join(subscription.key)}",
+        TEST,
+        attributes={"datacontenttype": "application/json"},
+        data=json.dumps({"subscription": subscription.name}).encode(),
+    )

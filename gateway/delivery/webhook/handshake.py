@@ -1,0 +1,49 @@
+"""Asking an endpoint whether it wants our events, before the first one.
+
+CloudEvents: HTTP 1.1 Web Hooks for Event Delivery, section 4 (abuse protection).
+"""
+
+from typing import NamedTuple
+
+from gateway.delivery.webhook.sending import Answer, Caller, NoAnswer, status_line
+
+MINUTE = 60.0
+
+
+class Agreed(NamedTuple):
+    """The endpoint wants our events, `rate` a second at most; None is any."""
+
+    rate: float | None
+
+
+class Withheld(NamedTuple):
+    """It did not say so."""
+
+    reason: str
+
+
+async def ask(caller: Caller, *, rate: float) -> Agreed | Withheld:
+    """One validation request; `rate` is what we would like, in deliveries a second."""
+    wanted = str(max(1, int(rate * MINUTE)))
+    try:
+        answer = await caller.call("OPTIONS", [("webhook-request-rate", wanted)])
+    except NoAnswer as failure:
+        return Withheld(f"the handshake failed: {failure}")
+    return judge(answer, caller.origin)
+
+
+def judge(answer: Answer, origin: str) -> Agreed | Withheld:
+    """What the answer says. The status proves nothing (section 4.2)."""
+    allowed = answer.headers.get("webhook-allowed-origin", "").strip()
+    if allowed != "*" and allowed.lower() != origin.lower():
+        said = "another origin" if allowed else "nothing"
+        return Withheld(
+            f"the endpoint answered the handshake with {status_line(answer.status)} and {said} in "
+            f"WebHook-Allowed-Origin: let it answer OPTIONS with {origin} or * there"
+        )
+    text = answer.headers.get("webhook-allowed-rate", "*").strip()
+    if text == "*":
+        return Agreed(None)
+    if text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) > 0:
+        return Agreed(int(text) / MINUTE)
+    return Withheld("the endpoint's WebHook-Allowed-Rate is neither a number above 0 nor *")

@@ -1,0 +1,178 @@
+"""What became of the deliveries of one dispatcher, until it is written."""
+
+from gateway.deliveries import (
+    Buried,
+    Claim,
+    Deliveries,
+    Dispatching,
+    Failure,
+    Lease,
+    Opened,
+    Returned,
+    Settled,
+    Spot,
+)
+from gateway.delivery.webhook.lanes import Job, Track
+from gateway.delivery.webhook.sending import Rejected, TryAgain
+
+
+class Keeper:
+    """Holds what is not written yet, and writes all of it at once.
+
+    A fresh delivery ends in its track, and with a row where it did not go well; one that was open
+    ends by its claim.
+    """
+
+    def __init__(self, lease: Lease, deliveries: Deliveries, dispatching: Dispatching) -> None:
+        self._lease = lease
+        self._deliveries = deliveries
+        self._dispatching = dispatching
+        self._known: set[Spot] = set()
+        self._opened: list[Opened] = []
+        self._buried: list[Buried] = []
+        self._acknowledged: list[Claim] = []
+        self._returned: list[Returned] = []
+        self._expired: list[Claim] = []
+        self._rejected: list[tuple[Claim, Rejected]] = []
+        self.tracks: dict[int, Track] = {}
+        self.blocked: set[str] = set()
+        """Ordering keys of which a delivery is open: what comes after it has to wait."""
+        self.open = 0
+        """How many deliveries are open."""
+
+    async def begin(self) -> None:
+        """Learn how things stand."""
+        frontiers = await self._deliveries.frontiers(self._lease.key)
+        self._known = await self._dispatching.written(self._lease.key)
+        self.tracks = {shard: Track(frontier) for shard, frontier in frontiers.items()}
+        await self.look_at_open()
+
+    async def look_at_open(self) -> None:
+        """Learn which ordering keys have to wait."""
+        orders = await self._dispatching.open_orders(self._lease.key)
+        unwritten = [each.fresh.order for each in self._opened]
+        self.blocked = {order for order in (*orders, *unwritten) if order}
+        self.open = sum(orders.values()) + len(unwritten)
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether anything was settled that is not written."""
+        return bool(
+            self._opened
+            or self._buried
+            or self._acknowledged
+            or self._returned
+            or self._rejected
+            or self._expired
+            or any(track.unwritten for track in self.tracks.values())
+        )
+
+    @property
+    def looked_on(self) -> bool:
+        """Whether a frontier could move."""
+        return any(track.looked != track.written for track in self.tracks.values())
+
+    def knows(self, spot: Spot) -> bool:
+        """Whether a predecessor has written it down as open or dead."""
+        return spot in self._known
+
+    def delivered(self, job: Job) -> None:
+        """The endpoint took it."""
+        if job.claim:
+            self._acknowledged.append(job.claim)
+        else:
+            self._end(job, delivered=True)
+
+    def failed(self, job: Job, outcome: TryAgain, *, delay: float) -> None:
+        """It is to be tried again."""
+        if job.claim:
+            failure = _failure(outcome)
+            self._returned.append(Returned(job.claim, delay, failure, outcome.detail))
+        else:
+            self._open(Opened(job.fresh, 1, delay, _failure(outcome), outcome.detail), job)
+
+    def rejected(self, job: Job, outcome: Rejected) -> None:
+        """It is a dead letter."""
+        if job.claim:
+            self._rejected.append((job.claim, outcome))
+        else:
+            self._buried.append(Buried(job.fresh, Failure.REJECTED, outcome.detail))
+            self._end(job, delivered=False)
+
+    def expired(self, job: Job) -> None:
+        """Nobody waits for it any more."""
+        if job.claim:
+            self._expired.append(job.claim)
+        else:
+            self._end(job, delivered=False)
+
+    def wait_behind(self, job: Job) -> None:
+        """It waits, untried, until what is open of its ordering key is settled."""
+        self._open(Opened(job.fresh, 0, 0.0, Failure.REFUSED, ""), job)
+
+    async def write(self) -> None:
+        """Write everything. Raises LeaseLost or Superseded; Unavailable where it is to be repeated.
+
+        What is taken here was settled before the first await, so the frontier and the rows of
+        what it passes are written together.
+        """
+        if self.unwritten or self.looked_on:
+            await self._write_fresh()
+        if self._acknowledged or self._returned or self._rejected or self._expired:
+            await self._write_claims()
+            await self.look_at_open()
+
+    async def _write_fresh(self) -> None:
+        opened, buried = tuple(self._opened), tuple(self._buried)
+        reached = {shard: track.reached() for shard, track in self.tracks.items()}
+        settled = [
+            Settled(shard, track.written, reached[shard], track.delivered_to(reached[shard]))
+            for shard, track in self.tracks.items()
+            if reached[shard] != track.written
+        ]
+        if not (settled or opened or buried):
+            return
+        await self._dispatching.keep(self._lease, settled=settled, opened=opened, buried=buried)
+        del self._opened[: len(opened)], self._buried[: len(buried)]
+        for each in settled:
+            self.tracks[each.shard].wrote(each.after)
+            self._known = {
+                spot
+                for spot in self._known
+                if spot.shard != each.shard or spot.sequence > each.after.sequence
+            }
+
+    async def _write_claims(self) -> None:
+        key = self._lease.key
+        acknowledged = tuple(self._acknowledged)
+        if acknowledged:
+            await self._deliveries.acknowledge(key, acknowledged)
+            del self._acknowledged[: len(acknowledged)]
+        returned = tuple(self._returned)
+        if returned:
+            await self._dispatching.release(key, returned)
+            del self._returned[: len(returned)]
+        expired = tuple(self._expired)
+        if expired:
+            await self._deliveries.expire(key, expired)
+            del self._expired[: len(expired)]
+        while self._rejected:
+            claim, rejected = self._rejected[0]
+            await self._deliveries.reject(
+                key, [claim], failure=Failure.REJECTED, detail=rejected.detail
+            )
+            del self._rejected[0]
+
+    def _open(self, opened: Opened, job: Job) -> None:
+        self._opened.append(opened)
+        self.open += 1
+        if job.order:
+            self.blocked.add(job.order)
+        self._end(job, delivered=False)
+
+    def _end(self, job: Job, *, delivered: bool) -> None:
+        self.tracks[job.spot.shard].ended(job.spot.sequence, delivered=delivered)
+
+
+def _failure(outcome: TryAgain) -> Failure:
+    return Failure.UNREACHABLE if outcome.status is None else Failure.REFUSED

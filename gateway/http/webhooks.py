@@ -1,0 +1,67 @@
+"""`/v1/subscriptions/{name}/secrets` and `/test`: what the owner of a webhook does with it."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from gateway.http.fields import Body
+from gateway.http.parts import ApiPartsHere
+from gateway.http.subscriptions import Name, Subscriber
+from gateway.telemetry import log
+
+router = APIRouter(prefix="/v1/subscriptions", tags=["webhooks"])
+DAY = 86_400.0
+
+
+class Rotation(Body):
+    """How to change over."""
+
+    overlap_seconds: float = Field(
+        DAY, ge=0, le=30 * DAY, description="for how long the present secret signs as well"
+    )
+
+
+class Secret(BaseModel):
+    """What verifies signatures from now on: `whsec_...`, shown once, or the public `whpk_...`."""
+
+    secret: str
+
+
+class Tried(BaseModel):
+    """How a trial went."""
+
+    delivered: bool
+    detail: str = Field(description="the status of the answer, or why there was none")
+    seconds: float
+    webhook_id: str = Field(description="the header webhook-id of the trial")
+
+
+@router.post("/{name}/secrets", status_code=201)
+async def rotate(
+    name: Name, by: Subscriber, parts: ApiPartsHere, body: Rotation | None = None
+) -> Secret:
+    """A new secret. The one before it signs beside it for a while; older ones end at once."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    overlap = (body or Rotation()).overlap_seconds  # type: ignore[call-arg]  # pydantic's defaults
+    secret = await parts.endpoints.rotate(subscription, overlap=overlap)
+    log().info("webhook.rotated", organisation=by.organisation, subscription=name, by=by.id)
+    return Secret(secret=secret)
+
+
+@router.post("/{name}/test")
+async def test(name: Name, by: Subscriber, parts: ApiPartsHere) -> Tried:
+    """Send an event that means nothing to the endpoint, signed as every other."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    trial = await parts.endpoints.attempt(subscription)
+    log().info(
+        "webhook.tried",
+        organisation=by.organisation,
+        subscription=name,
+        by=by.id,
+        delivered=trial.delivered,
+    )
+    return Tried(
+        delivered=trial.delivered,
+        detail=trial.detail,
+        seconds=trial.seconds,
+        webhook_id=trial.webhook_id,
+    )

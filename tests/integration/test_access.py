@@ -1,0 +1,64 @@
+"""Every route of the OpenAPI document for every role: what is not in the table is denied."""
+
+from typing import Any
+
+import pytest
+
+from tests.bus import Bus
+from tests.integration.access import ACCESS, ANYONE, EVERY
+
+VALUES = {
+    "name": "tidak-ada",
+    "shard": "0",
+    "sequence": "999999",
+    "number": "1",
+    "version": "1",
+    "id": "0" * 32,
+    "secret": "x",
+    "kid": "x",
+    "type": "id.go.tidak.ada.sama.v1",
+}
+
+
+def routes(bus: Bus) -> dict[str, Any]:
+    document = bus.http.get("/openapi.json").json()
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def call(bus: Bus, route: str, headers: dict[str, str]) -> int:
+    method, _, path = route.partition(" ")
+    for name, value in VALUES.items():
+        path = path.replace(f"{{{name}}}", value)
+    given = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
+    return bus.http.request(method, path, headers=headers, **given).status_code
+
+
+def test_every_route_is_in_the_table(bus: Bus) -> None:
+    assert set(routes(bus)) - set(ACCESS) == set()
+    assert set(ACCESS) - set(routes(bus)) == set()
+
+
+def test_without_a_token_nothing_is_told(bus: Bus) -> None:
+    for route, roles in ACCESS.items():
+        status = call(bus, route, {})
+        assert (status == 401) is (ANYONE not in roles), route
+        forged = call(bus, route, {"authorization": "Bearer eyJhbGciOiJub25lIn0.e30."})
+        assert (forged == 401) is (ANYONE not in roles), route
+
+
+@pytest.mark.parametrize("role", EVERY)
+def test_a_role_gets_as_far_as_the_table_says(bus: Bus, role: str) -> None:
+    actor = bus.actor("uji", role)
+    wrong = {}
+    for route, roles in ACCESS.items():
+        if ANYONE in roles:
+            continue
+        status = call(bus, route, actor.headers)
+        refused = status in (401, 403)
+        if status >= 500 or refused is (role in roles):
+            wrong[route] = status
+    assert wrong == {}

@@ -1,0 +1,68 @@
+"""A bus whose operator permits endpoints on this machine."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from deploy.local.ports import LOOPBACK
+from tests.builders import FREE, a_name
+from tests.bus import Actor, Bus, MakeBus
+from tests.integration.webhook.authority import Authority
+from tests.integration.webhook.inbox import Behave, Inbox, Reply
+
+PERMISSIVE = {
+    "NUSABUS_WEBHOOK_NETWORKS": f"{LOOPBACK}/32",
+    "NUSABUS_WEBHOOK_HTTP": "true",
+    "NUSABUS_WEBHOOK_RETRIES": "0.2,0.4,0.8",
+}
+MakeInbox = Callable[..., Inbox]
+
+
+@pytest.fixture(scope="package")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whose certificates the bus trusts."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="package")
+def hooks(make_bus: MakeBus, authority: Authority) -> Iterator[Bus]:
+    """An api and a deliver process."""
+    with make_bus(**PERMISSIVE, NUSABUS_WEBHOOK_CA_FILE=str(authority.file)) as bus:
+        yield bus.run("api", "deliver")
+
+
+@pytest.fixture
+def uji(hooks: Bus) -> Actor:
+    """A client of the bus."""
+    return hooks.actor("uji")
+
+
+@pytest.fixture
+def make_inbox() -> Iterator[MakeInbox]:
+    """Makes endpoints, and ends them."""
+    made: list[Inbox] = []
+
+    def make(behave: Behave = lambda _: Reply(), **more: Any) -> Inbox:
+        made.append(Inbox(behave, **more))
+        return made[-1]
+
+    yield make
+    for inbox in made:
+        inbox.close()
+
+
+@pytest.fixture
+def inbox(make_inbox: MakeInbox) -> Inbox:
+    """An endpoint that takes everything."""
+    return make_inbox()
+
+
+def hooked(actor: Actor, url: str, *types: str, terms: Any = None, **more: Any) -> dict[str, Any]:
+    """A subscription by webhook, as it was made; `endpoint` changes that part of the terms."""
+    endpoint = {"url": url, **more.pop("endpoint", {})}
+    body = {"delivery": "webhook", "terms": {"endpoint": endpoint, **(terms or {})}, **more}
+    answer = actor.put_subscription(more.pop("name", a_name()), *(types or (FREE,)), **body)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made

@@ -1,0 +1,123 @@
+"""Requests and replies as pairs: deadlines, names, and what a reply may say of itself."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway import correlation
+from gateway.errors import Invalid, Malformed
+from gateway.event import Event
+from tests.builders import QUESTION, an_event
+
+NOW = datetime(2026, 5, 4, 8, tzinfo=UTC)
+
+
+def a_request(**attributes: Any) -> Event:
+    return an_event(type=QUESTION, attributes=attributes)
+
+
+def an_answer(type: str = f"{QUESTION}.reply", **attributes: Any) -> Event:
+    return an_event(type=type, source="/penjawab", attributes=attributes)
+
+
+def test_a_request_is_named_by_its_identity() -> None:
+    request = a_request()
+    id = request.identity.hex()
+    assert correlation.identity_of_request(id) == request.identity
+    for other in ("", id[:-1], id.upper() + "g", f"{id}\n", "é" * 32):
+        assert correlation.identity_of_request(other) is None
+
+
+def test_the_type_of_a_reply() -> None:
+    reply = correlation.reply_type(QUESTION)
+    assert correlation.is_reply(reply)
+    assert not correlation.is_reply(QUESTION)
+    assert correlation.request_type(reply) == correlation.request_type(QUESTION) == QUESTION
+
+
+@pytest.mark.parametrize(
+    ("said", "until"),
+    [
+        (None, NOW + timedelta(seconds=30)),
+        ("2026-05-04T08:00:05Z", NOW + timedelta(seconds=5)),
+        ("2026-05-04T15:00:05.5+07:00", NOW + timedelta(seconds=5.5)),
+        ("2026-05-04t08:00:05z", NOW + timedelta(seconds=5)),
+    ],
+)
+def test_a_deadline(said: str | None, until: datetime) -> None:
+    request = a_request(**({"expirytime": said} if said else {}))
+    assert correlation.deadline(request, NOW) == until
+
+
+@pytest.mark.parametrize(
+    "said", ["soon", "2026-05-04", "2026-05-04T08:00:05", 7, "9999-01-01T00:00:00Z"]
+)
+def test_what_is_no_deadline(said: Any) -> None:
+    with pytest.raises(Invalid):
+        correlation.asked(a_request(expirytime=said))
+
+
+def test_a_deadline_that_has_passed_is_none_for_a_new_request() -> None:
+    request = a_request(expirytime="2020-01-01T00:00:00Z")
+    assert correlation.asked(request) is request
+    assert correlation.expired(request, NOW)
+    with pytest.raises(Invalid):
+        correlation.require_request(request)
+    correlation.require_request(a_request())
+
+
+def test_an_asker_does_not_name_the_request() -> None:
+    with pytest.raises(Malformed):
+        correlation.asked(a_request(requestid="0" * 32))
+
+
+def test_what_a_responder_gets_names_the_request_and_its_deadline() -> None:
+    request = a_request(purpose="uji")
+    got = correlation.handed_out(request, NOW)
+    assert got.attributes == {
+        "purpose": "uji",
+        "requestid": request.identity.hex(),
+        "expirytime": "2026-05-04T08:00:30Z",
+    }
+    assert (got.id, got.source, got.data) == (request.id, request.source, request.data)
+
+
+def test_a_reply_names_its_request() -> None:
+    request = a_request(correlationid="alur")
+    reply = correlation.paired(request, an_answer(other="x"))
+    assert reply.attributes == {
+        "other": "x",
+        "requestid": request.identity.hex(),
+        "causationid": request.id,
+        "correlationid": "alur",
+    }
+    assert reply.identity == correlation.reply_identity(request.identity)
+    assert reply.identity != correlation.reply_identity(a_request().identity)
+
+
+def test_a_reply_that_says_it_itself_is_the_same_reply() -> None:
+    request = a_request()
+    bare = an_answer()
+    spoken = an_answer(requestid=request.identity.hex(), causationid=request.id)
+    one, other = (
+        correlation.paired(request, Event(bare.id, bare.source, each.type, None, each.attributes))
+        for each in (bare, spoken)
+    )
+    assert one.digest == other.digest
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"requestid": "0" * 32}, {"causationid": "another"}, {"correlationid": "another"}],
+)
+def test_a_reply_to_another_request(attributes: dict[str, Any]) -> None:
+    with pytest.raises(Invalid) as caught:
+        correlation.paired(a_request(correlationid="alur"), an_answer(**attributes))
+    assert caught.value.pointer in attributes
+
+
+@pytest.mark.parametrize("type_", [QUESTION, "id.go.uji.lain.dicatat.v1.reply"])
+def test_a_reply_of_another_type(type_: str) -> None:
+    with pytest.raises(Invalid):
+        correlation.paired(a_request(), an_answer(type_))

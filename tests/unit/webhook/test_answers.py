@@ -1,0 +1,68 @@
+"""What the answers of an endpoint mean."""
+
+import pytest
+
+from gateway.delivery.webhook import handshake
+from gateway.delivery.webhook.handshake import Agreed, Withheld
+from gateway.delivery.webhook.sending import (
+    Answer,
+    Delivered,
+    Gone,
+    Outcome,
+    Rejected,
+    TryAgain,
+    judge,
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (200, Delivered("200 OK")),
+        (204, Delivered("204 No Content")),
+        (299, Delivered("299")),
+        (301, TryAgain("301 Moved Permanently: redirects are not followed", 301)),
+        (307, TryAgain("307 Temporary Redirect: redirects are not followed", 307)),
+        (400, TryAgain("400 Bad Request", 400)),
+        (401, TryAgain("401 Unauthorized", 401)),
+        (404, TryAgain("404 Not Found", 404)),
+        (410, Gone("410 Gone")),
+        (415, Rejected("415 Unsupported Media Type")),
+        (422, Rejected("422 Unprocessable Entity")),
+        (500, TryAgain("500 Internal Server Error", 500)),
+        (599, TryAgain("599", 599)),
+    ],
+)
+def test_a_status(status: int, outcome: Outcome) -> None:
+    assert judge(Answer(status, {})) == outcome
+
+
+def test_when_to_come_again() -> None:
+    answer = Answer(503, {"retry-after": "7"})
+    assert judge(answer) == TryAgain("503 Service Unavailable", 503, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "rate"),
+    [
+        ({"webhook-allowed-origin": "*"}, None),
+        ({"webhook-allowed-origin": "BUS.example", "webhook-allowed-rate": "*"}, None),
+        ({"webhook-allowed-origin": "bus.example", "webhook-allowed-rate": "120"}, 2.0),
+    ],
+)
+def test_an_endpoint_that_agrees(headers: dict[str, str], rate: float | None) -> None:
+    assert handshake.judge(Answer(405, headers), "bus.example") == Agreed(rate)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"webhook-allowed-origin": "lain.example"},
+        {"webhook-allowed-origin": "*", "webhook-allowed-rate": "0"},
+        {"webhook-allowed-origin": "*", "webhook-allowed-rate": "-1"},
+        {"webhook-allowed-origin": "*", "webhook-allowed-rate": "banyak"},
+    ],
+)
+def test_an_endpoint_that_does_not(headers: dict[str, str]) -> None:
+    assert isinstance(handshake.judge(Answer(200, headers), "bus.example"), Withheld)
