@@ -1,6 +1,6 @@
 """A registry of 10,000 contracts beside one of some 20: what they cost, and what a change costs.
 
-Two databases of one server, each with its own gateway of two api processes. A fifth of
+Two databases of one server, each with its own gateway of two api processes. A tenth of
 the many contracts is registered by the functions of the registry, in two processes (`filled.py`),
 and multiplied by SQL; one by one over HTTP is measured on a sample. Keys in results.json:
 
@@ -33,12 +33,12 @@ FEW, MANY = "contracts_few", "contracts_many"  # databases
 FILLERS = 2
 SAMPLE = 100  # contracts that are registered over HTTP as well
 MIB = 1 << 20
-TIMES = 5  # contracts that stand in the registry for one that was registered
+TIMES = 10  # contracts that stand in the registry for one that was registered
 TABLES = ("contracts", "contract_versions", "contract_examples")
 # The same contracts under other types; every row is one of its own to the api processes.
 MULTIPLY = """
 INSERT INTO {table} SELECT copy.*
-FROM {table} own CROSS JOIN generate_series(1, 4) time
+FROM {table} own CROSS JOIN generate_series(1, {more}) time
 CROSS JOIN LATERAL jsonb_populate_record(own, jsonb_build_object('type',
     'id.go.dukcapil.bench'
     || lpad((substr(own.type, 21, 5)::int + time * {own})::text, 5, '0')
@@ -78,7 +78,7 @@ async def _fill(world: World, count: int) -> Value:
     began = time.perf_counter()
     took = await asyncio.gather(*(answer_of("bench.filled", share) for share in shares))
     seconds = time.perf_counter() - began
-    copies = (MULTIPLY.format(table=table, own=own) for table in TABLES)
+    copies = (MULTIPLY.format(table=table, own=own, more=TIMES - 1) for table in TABLES)
     await world.administer(*copies, "VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=MANY)
     say(f"{own:,} contracts registered in {seconds:.0f} s, {count:,} in the registry")
     checking, storing = (

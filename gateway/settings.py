@@ -59,6 +59,9 @@ class Settings(BaseModel):
     drain_margin: float = Field(
         30.0, ge=0, description="seconds that the broker's queue statistics may be out of date"
     )
+    ledger_days: int = Field(
+        90, ge=1, description="days for which settled deliveries and failed attempts are kept"
+    )
     webhook_networks: str | None = Field(
         None, description="private networks that webhooks may reach, such as 10.20.0.0/16,fd12::/48"
     )

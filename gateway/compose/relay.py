@@ -70,11 +70,11 @@ async def relay(settings: Settings) -> None:
             tasks.create_task(reconciler.run(stop))
             tasks.create_task(redriver.run(stop))
             tasks.create_task(dead.run(Burying(letters).keep, stop))
-            tasks.create_task(upkeep(parts, stop))
+            tasks.create_task(upkeep(parts, letters, stop))
 
 
-async def upkeep(parts: Common, stop: Stop) -> None:
-    """Partitions for the months to come, signing keys before they are old."""
+async def upkeep(parts: Common, letters: DeadLetters, stop: Stop) -> None:
+    """Partitions for the months to come, keys before they are old; a ledger that does not grow."""
     going_on = True
     while going_on:
         try:
@@ -84,6 +84,7 @@ async def upkeep(parts: Common, stop: Stop) -> None:
             finally:
                 await connection.close()
             await identity.upkeep(parts.database, parts.settings)
+            await letters.forget(parts.settings.ledger_days)
         except (Unavailable, asyncpg.PostgresError, OSError) as error:
             log().warning("upkeep.failed", reason=str(error))
         going_on = await stop.sleep(UPKEEP)

@@ -84,6 +84,11 @@ class DeadLetters(Transactions):
             await connection.execute(sql.DISCARD_SETTLED, discarded)
         return set(discarded)
 
+    async def forget(self, days: int) -> None:
+        """Forget settlements and attempts that are older, except of what is still dead."""
+        await self.fetch(sql.FORGET_SETTLED, days)
+        await self.fetch(sql.FORGET_ATTEMPTS, days)
+
     async def standing(self, spot: Spot, keys: Sequence[Key]) -> list[Standing]:
         """Where an event stands on its way to each of these subscriptions."""
         names = [key[0] for key in keys], [key[1] for key in keys]

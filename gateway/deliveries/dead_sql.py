@@ -15,6 +15,15 @@ INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, f
 SELECT organisation, name, shard, sequence, recorded, type, failure, detail, attempts FROM given
 ON CONFLICT DO NOTHING
 """
+# What nobody asks for any more; the attempts of what is still dead are kept.
+FORGET_SETTLED = """
+DELETE FROM delivery_settled WHERE at < clock_timestamp() - make_interval(days => $1)
+"""
+FORGET_ATTEMPTS = """
+DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp() - make_interval(days => $1)
+  AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.organisation = a.organisation
+    AND d.name = a.name AND d.shard = a.shard AND d.sequence = a.sequence AND d.state = 'dead')
+"""
 _DEAD = """
 SELECT number, organisation, name, shard, sequence, recorded, type, died, failure, detail, attempts,
        state, changed, changed_by, note
