@@ -137,16 +137,16 @@ def test_a_forged_reply_is_none(
     """Further routing keys in CC reach the queue once, under the forger's own name."""
     question = a_question(ASKED)
     id = lain.ask(question).json()["id"]
-    forged = a_message(
-        id, a_reply(question, data={"hasil": "PALSU"}), headers={"CC": [right.queue]}
-    )
+    lie = a_reply(question, data={"hasil": "PALSU"})
+    forged = a_message(id, lie, headers={"CC": [right.queue]})
     assert publish(forger.url, "bus.replies", forger.queue, forged) is None
-    refused = "SELECT organisation, reason FROM refusals WHERE type = $1"
-    eventually(lambda: bus.query(refused, f"{ASKED}.reply") == [("lain", "not-found")])
+    refused = "SELECT organisation, reason FROM refusals WHERE id = $1"
+    eventually(lambda: bus.query(refused, lie["id"]) == [("lain", "not-found")])
     with AmqpResponder(right.url, right.queue):
         shown = lain.ask(question, wait=15).json()
     assert (shown["state"], shown["reply"]["data"]) == ("answered", {"hasil": "COCOK"})
-    assert bus.query("SELECT count(*) FROM refused_replies") == [(0,)]
+    noted = "SELECT count(*) FROM refused_replies WHERE organisation = 'lain'"
+    assert bus.query(noted) == [(0,)]
 
 
 def test_a_second_reply_changes_nothing(bus: Bus, lain: Actor, right: Subscribed) -> None:

@@ -80,6 +80,7 @@ def send(
     found = _feed(feed)
     if found.direction is Direction.OUT:
         raise Failure(f"{feed} is an outbound feed")
+    _log_to_stderr(logging.CRITICAL)  # the outcome is printed
     before = _newest(feed)
     drop(found, file)
     busy = is_busy(feed)
@@ -221,9 +222,10 @@ def _show(file: File, *, as_json: bool) -> None:
     screen.out().print(_line(file), markup=False)
     for total in file.totals:
         mark = "agrees" if total["agrees"] else "DIFFERS"
-        unknown = f", {total['unknown']} records cannot be read" if total["unknown"] else ""
+        if total["unknown"] and total["agrees"]:
+            mark = f"not proven, {total['unknown']} rejected records cannot be read"
         screen.out().print(
-            f"  {total['name']}: sender {total['stated']}, found {total['found']}: {mark}{unknown}",
+            f"  {total['name']}: sender {total['stated']}, found {total['found']}: {mark}",
             markup=False,
         )
 
@@ -263,13 +265,13 @@ def _outbound(folder: Path, most: int, *, busy: bool, as_json: bool) -> None:
         )
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )

@@ -32,5 +32,6 @@
            05  AGREES               PIC X.
                88  DOES-AGREE       VALUE 'Y'.
                88  DOES-NOT-AGREE   VALUE 'N'.
-           05  NOT-PROVEN           PIC 9(12).
+               88  NOT-PROVEN       VALUE 'U'.
+           05  UNREADABLE-RECORDS   PIC 9(12).
            05  FILLER               PIC X(185).

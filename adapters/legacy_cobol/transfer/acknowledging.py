@@ -79,8 +79,8 @@ def _total(file: File) -> Any:
             "total_name": total["name"][:64],
             "stated_by_sender": _number(total["stated"]),
             "found_by_bus": _number(total["found"]),
-            "agrees": "Y" if total["agrees"] else "N",
-            "not_proven": str(total["unknown"]),
+            "agrees": "N" if not total["agrees"] else ("U" if total["unknown"] else "Y"),
+            "unreadable_records": str(total["unknown"]),
         }
 
     return document
