@@ -96,8 +96,9 @@ class Governing:
             return again
         advice = await self._planning.admit(plan)
         async with self._use.database.change(Topic.CONTRACTS) as session:
-            if await shelves.find(session, contract.type) is not None:
-                raise _taken(contract.type)
+            again = await self._same(session, new, plan)  # from somebody else, meanwhile
+            if again is not None:
+                return again
             await registry.put_contract(session, contract, by=author_of(by))
             if new.rule is not None:
                 await registry.put_rule(session, contract.type, new.rule, by=author_of(by))

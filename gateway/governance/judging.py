@@ -11,6 +11,7 @@ from gateway.contracts import State, StoredVersion, without_personal_data
 from gateway.contracts.compatibility import (
     Compatibility,
     Compatible,
+    Counterexample,
     Incompatible,
     Judgement,
     Mode,
@@ -20,6 +21,7 @@ from gateway.contracts.compiling import BUNDLE_DEPTH
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _COMPATIBLE = "compatible"
+_HIDDEN = "personal data that the other version does not accept"
 # Replies travel the other way: who asked must understand what is answered.
 _MIRRORED = {"backward": "forward", "forward": "backward"}
 
@@ -94,12 +96,30 @@ def _masked(found: Judgement, text: bytes, older: Mapping[int, bytes]) -> Judgem
     verdict = found.verdict
     if not isinstance(verdict, Incompatible) or verdict.counterexample is None:
         return found
-    document = verdict.counterexample.document
+    example = verdict.counterexample
+    document = example.document
     for schema in (text, older.get(found.version) if found.version else None):
         if schema is not None:
             document = without_personal_data(jsontext.parse(schema, depth=BUNDLE_DEPTH), document)
-    shown = replace(verdict.counterexample, document=document)
+    shown = Counterexample(document, example.reason)
+    if document != example.document and _quotes(example, document):
+        shown = Counterexample(document, _HIDDEN)
     return replace(found, verdict=replace(verdict, counterexample=shown))
+
+
+def _quotes(example: Counterexample, shown: Any) -> bool:
+    """Whether the reason, which quotes the value at its pointer, quotes what is not shown."""
+    pointer = example.reason.removeprefix("`").partition("`")[0]
+    value = example.document
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and isinstance(shown, dict) and name in value and name in shown:
+            value, shown = value[name], shown[name]
+        elif isinstance(value, list) and isinstance(shown, list) and name.isdecimal():
+            value, shown = value[int(name)], shown[int(name)]
+        else:
+            return True
+    return bool(value != shown)
 
 
 def in_force(versions: Sequence[StoredVersion]) -> list[StoredVersion]:

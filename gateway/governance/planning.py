@@ -132,6 +132,8 @@ class Planning:
         self, session: AsyncSession, by: Client, type: str, new: NewSchema
     ) -> tuple[Registered, Plan]:
         """For one that is. Raises NotFound, Forbidden, Invalid."""
+        # One picture: the revision that is compared at the end belongs to the versions judged here.
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         sight = sight_of(by, self._use.directory.value)
         registered = await visible(session, type, sight)
         require_governor(by, registered.contract.owner)

@@ -33,7 +33,7 @@ def call(bus: Bus, route: str, headers: dict[str, str]) -> int:
     method, _, path = route.partition(" ")
     for name, value in VALUES.items():
         path = path.replace(f"{{{name}}}", value)
-    body = {} if method in ("POST", "PUT", "PATCH") else None
+    body: dict[str, str] | None = {} if method in ("POST", "PUT", "PATCH") else None
     return bus.http.request(method, path, headers=headers, json=body).status_code
 
 

@@ -28,7 +28,8 @@ def test_bytes_in_structured_mode() -> None:
 
 @pytest.mark.parametrize("prefix", ["ce-", "cloudEvents_", "cloudEvents:", ""])
 def test_binary_by_every_prefix(prefix: str) -> None:
-    headers = {f"{prefix}{name}": value for name, value in HEAD.items()} | {"x-death": []}
+    headers: dict[str, Any] = {f"{prefix}{name}": value for name, value in HEAD.items()}
+    headers["x-death"] = []
     event = event_of(b'{"n": 1}', headers, "application/json")
     assert (event.id, event.data) == ("7", {"n": 1})
     assert event.attributes == {"datacontenttype": "application/json"}
