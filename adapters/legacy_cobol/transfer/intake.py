@@ -99,7 +99,11 @@ class Intake:
                 with self._journal.change():
                     self._journal.reject(file.arrival, rejects)
 
-        checked = self._checker.check(path, keep, lambda read: self._progress(file, read))
+        try:
+            checked = self._checker.check(path, keep, lambda read: self._progress(file, read))
+        except ValueError as error:  # nothing has left yet, and the files behind it wait
+            structlog.get_logger().error("legacy.file_unreadable", file=file.name, exc_info=error)
+            return self._end(file, Outcome.QUARANTINE, f"it cannot be read: {error}")
         return self._decide(file, checked)
 
     def _refuse_whole(self, file: File, size: int, digest: str) -> File | None:

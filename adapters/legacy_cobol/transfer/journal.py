@@ -6,7 +6,6 @@ A commit is on the disk when it returns (WAL with synchronous=FULL), so that a s
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.legacy_cobol.records.reading import Position
+from adapters.legacy_cobol.transfer.store import Store
 from adapters.legacy_cobol.transfer.units import Fault, Unit
 
 FILE = "journal.db"
@@ -111,30 +111,11 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Journal:
-    """The files of one feed. Used by the one process that holds the feed's lock."""
+class Journal(Store):
+    """The files of one feed."""
 
     def __init__(self, folder: Path) -> None:
-        self._db = sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """End."""
-        self._db.close()
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        """All or nothing of what is written inside, on the disk at the end."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        super().__init__(folder / FILE, _SCHEMA)
 
     def claim(self, name: str, marker: str) -> File:
         """Note that a file has come, before it is moved."""

@@ -8,13 +8,13 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from adapters.legacy_cobol.transfer.journal import now
+from adapters.legacy_cobol.transfer.store import Store
 
 FILE = "spool.db"
 _SCHEMA = """
@@ -76,30 +76,11 @@ def identity_of(event: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(text).digest()[:16]
 
 
-class Spool:
-    """The spool of one feed. Used by the one process that holds the feed's lock."""
+class Spool(Store):
+    """The spool of one feed."""
 
     def __init__(self, folder: Path) -> None:
-        self._db = sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """End."""
-        self._db.close()
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        """All or nothing of what is written inside, on the disk at the end."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        super().__init__(folder / FILE, _SCHEMA)
 
     def add(self, events: Iterable[Spooled]) -> int:
         """Take in events that are not known yet; how many those were."""

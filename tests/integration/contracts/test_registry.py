@@ -29,7 +29,9 @@ from tests.builders import (
     an_id,
     write_contract,
 )
-from tests.bus import STRUCTURED, Bus, MakeBus
+from tests.bus import BATCHED, STRUCTURED, Bus, MakeBus
+from tests.integration.contracts.registration import a_type, act
+from tests.integration.contracts.registration import register as register_over_http
 from tests.waiting import eventually
 
 Register = Callable[[Submission], Awaitable[bool]]
@@ -239,6 +241,41 @@ def test_a_new_version_is_in_force_in_every_process(own_bus: Bus, tmp_path: Path
     assert set(seen) <= {202, 422}
     assert seen == sorted(seen), "a process went back to an older version"
     assert {202, 422} <= set(seen)
+
+
+def test_a_change_is_never_half_in_force(own_bus: Bus) -> None:
+    """Both processes are given batches while versions come and go: all of a batch, or nothing."""
+    type, admin = a_type(), own_bus.actor("uji", "admin")
+    register_over_http(admin, type)
+    by = own_bus.actor("uji", "publisher")
+    urls = [str(own_bus.http.base_url), own_bus.environ["OTHER"]]
+    headers, seen, done = {**by.headers, **BATCHED}, list[tuple[int, int]](), threading.Event()
+
+    def keep_publishing(place: int) -> None:
+        with httpx.Client(base_url=urls[place]) as http:
+            while not done.is_set():
+                batch = [a_document(id=an_id(), type=type, data={"n": 1}) for _ in range(20)]
+                answer = http.post("/v1/events", json=batch, headers=headers)
+                seen.append((place, answer.json()["accepted"]))
+
+    def in_force(wanted: int) -> None:
+        seen.clear()
+        eventually(lambda: {(0, wanted), (1, wanted)} <= set(seen))
+        assert {accepted for _, accepted in seen} <= {0, 20}
+
+    threads = [threading.Thread(target=keep_publishing, args=(place,)) for place in (0, 1)]
+    for thread in threads:
+        thread.start()
+    try:
+        in_force(20)
+        assert act(admin, f"{type}/versions/1/retirement", confirm="true").status_code == 200
+        in_force(0)
+        assert act(admin, f"{type}/versions/1/reinstatement").status_code == 200
+        in_force(20)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_loading_the_real_contracts_again_changes_nothing(own_bus: Bus) -> None:

@@ -160,6 +160,18 @@ def test_publishers_are_told_of_a_deprecation(bus: Bus, admin: Actor, uji: Actor
     assert "deprecation" not in published(uji, successor).headers
 
 
+def test_after_the_sunset_events_are_accepted_and_their_publishers_still_told(
+    admin: Actor, uji: Actor
+) -> None:
+    type = a_type()
+    register(admin, type)
+    act(admin, f"{type}/deprecation", {"sunset": "2026-01-01T00:00:00Z"})
+    eventually(lambda: "deprecation" in published(uji, type).headers)
+    answer = published(uji, type)
+    assert answer.status_code == 202
+    assert answer.headers["sunset"] == "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
 def test_only_the_deprecated_version_is_told(bus: Bus, admin: Actor, uji: Actor) -> None:
     type = a_type()
     register(admin, type)

@@ -1,0 +1,75 @@
+"""Guides that are run: files are written as a page shows them, commands run, outputs compared.
+
+A block ```kind path``` is a file, ```console``` holds commands behind `$ ` with what they print;
+… in it stands for any text.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bus import Bus
+
+ROOT = Path(__file__).resolve().parents[1]
+_BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_END = "end of a command of the guide"
+
+
+def shell(bus: Bus, folder: Path) -> dict[str, str]:
+    """Variables of a shell that has the command, an administrator and a publisher."""
+    body = {"name": "kemenkes", "title": "Kementerian Kesehatan"}
+    bus.admin.post("/v1/organisations", json=body)
+    admin, publisher = bus.actor("kemenkes", "admin"), bus.actor("kemenkes", "publisher")
+    command = folder / "bin" / "nusabus"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m adapters.cli "$@"\n')
+    command.chmod(0o755)
+    return {
+        "PATH": f"{command.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(folder),
+        "NUSABUS_URL": str(bus.http.base_url).rstrip("/"),
+        "NUSABUS_CLIENT_ID": admin.id,
+        "NUSABUS_CLIENT_SECRET": admin.secret,
+        "PUBLISHER_ID": publisher.id,
+        "PUBLISHER_SECRET": publisher.secret,
+    }
+
+
+def follow(guide: Path, bus: Bus, folder: Path) -> int:
+    """Do what a guide says, in a folder; how many commands it had. Fails where it is not so."""
+    text = guide.read_text()
+    for _, name, body in _BLOCK.findall(text):
+        if name:
+            file = folder / "work" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(body)
+    expected = _commands(text)
+    script = "".join(f"{command}\necho '{_END}'\n" for command, _ in expected)
+    done = subprocess.run(
+        ["bash"], input=script, cwd=folder / "work", env=shell(bus, folder), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=110, check=True,
+    )  # fmt: skip
+    *outputs, rest = done.stdout.split(f"{_END}\n")
+    assert rest == ""
+    for (command, wanted), output in zip(expected, outputs, strict=True):
+        assert _shows(wanted, output), f"$ {command}\n{output}\n--- the guide shows\n{wanted}"
+    return len(expected)
+
+
+def _commands(text: str) -> list[tuple[str, str]]:
+    """The commands of console blocks, each with the output that it shows."""
+    found: list[tuple[str, str]] = []
+    for kind, _, body in _BLOCK.findall(text):
+        for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:] if kind == "console" else ():
+            command, _, output = part.partition("\n")
+            found.append((command, output))
+    return found
+
+
+def _shows(expected: str, output: str) -> bool:
+    """Whether output is what the guide shows; … stands for any text."""
+    pattern = ".*".join(re.escape(part) for part in expected.strip().split("…"))
+    return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
