@@ -4,18 +4,10 @@ import asyncio
 from contextlib import suppress
 
 from gateway import governance, identity
-from gateway.compose.common import Common, calm_collector, common, redriving, stopping
+from gateway.compose.common import Common, calm_collector, common, stopping
 from gateway.compose.requesting import Requesting, requesting
 from gateway.compose.server import serve
-from gateway.deliveries import DeadLetters, Deliveries, Redrives
-from gateway.delivery import (
-    Finder,
-    Ledger,
-    Pull,
-    Streaming,
-    Subscribing,
-)
-from gateway.delivery.webhook import Endpoints
+from gateway.compose.serving import serve_subscriptions
 from gateway.errors import Unavailable
 from gateway.http.app import make_app
 from gateway.http.parts import ApiParts
@@ -77,21 +69,7 @@ def _api_parts(
     requests: Requesting,
     stop: Stop,
 ) -> ApiParts:
-    timeout = parts.settings.append_timeout
-    deliveries = Deliveries(parts.database.pool, timeout=timeout)
-    letters = DeadLetters(parts.database.pool, timeout=timeout)
-    finder = Finder(parts.database, parts.reader, deliveries, parts.catalogues)
-    endpoints = Endpoints(parts.database, parts.settings)
-    subscribing = Subscribing(
-        parts.database,
-        parts.reader,
-        deliveries,
-        parts.broker,
-        parts.management,
-        parts.directories,
-        parts.catalogues,
-        endpoints,
-    )
+    serving = serve_subscriptions(parts, stop)
     return ApiParts(
         settings=parts.settings,
         database=parts.database,
@@ -100,20 +78,18 @@ def _api_parts(
         reader=parts.reader,
         refusals=refusals,
         intake=intake,
-        subscribing=subscribing,
-        endpoints=endpoints,
+        subscribing=serving.subscribing,
+        endpoints=serving.endpoints,
         governing=governance.Governing(governing),
         lifecycle=governance.Lifecycle(governing),
-        pull=Pull(parts.reader, deliveries, finder, parts.directories, parts.catalogues),
-        streaming=Streaming(
-            parts.reader, deliveries, finder, parts.directories, parts.catalogues, stop
-        ),
+        pull=serving.pull,
+        streaming=serving.streaming,
         asking=requests.asking,
         answering=requests.answering,
-        letters=letters,
-        redriving=redriving(parts, letters),
-        redrives=Redrives(parts.database.pool, timeout=timeout),
-        ledger=Ledger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
+        letters=serving.letters,
+        redriving=serving.redriving,
+        redrives=serving.redrives,
+        ledger=serving.ledger,
         directories=parts.directories,
         catalogues=parts.catalogues,
     )

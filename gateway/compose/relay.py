@@ -55,12 +55,7 @@ async def relay(settings: Settings) -> None:
             drain_margin=settings.drain_margin,
         )
         letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
-        redriver = Redriver(
-            redriving(parts, letters),
-            letters,
-            Redrives(parts.database.pool, timeout=settings.append_timeout),
-            responsible=lambda: worker.leads_shard(0),
-        )
+        redriver = _redriver(parts, letters, worker)
         dead = DeadQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
         calm_collector()
         async with asyncio.TaskGroup() as tasks:
@@ -71,6 +66,16 @@ async def relay(settings: Settings) -> None:
             tasks.create_task(redriver.run(stop))
             tasks.create_task(dead.run(Burying(letters).keep, stop))
             tasks.create_task(upkeep(parts, letters, stop))
+
+
+def _redriver(parts: Common, letters: DeadLetters, worker: Relay) -> Redriver:
+    redrives = Redrives(parts.database.pool, timeout=parts.settings.append_timeout)
+    return Redriver(
+        redriving(parts, letters),
+        letters,
+        redrives,
+        responsible=lambda: worker.leads_shard(0),
+    )
 
 
 async def upkeep(parts: Common, letters: DeadLetters, stop: Stop) -> None:

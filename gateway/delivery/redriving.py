@@ -51,6 +51,8 @@ class Redriving:
             subscription = await register.find(session, first.organisation, first.subscription)
         if subscription is None:
             raise Conflict(f"the subscription {first.subscription} has ended: discard it instead")
+        if subscription.answers:
+            raise Conflict("a request is not sent again: who asked has had an answer or repeats it")
         numbers = [letter.number for letter in letters]
         if subscription.served:
             return await self._letters.reopen(numbers, by=by)

@@ -75,24 +75,7 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
                 f"{type_} is point-to-point and has its one subscription already: let more "
                 "workers read that queue instead"
             )
-    session.add(
-        SubscriptionRow(
-            organisation=new.organisation,
-            name=new.name,
-            types=list(new.types),
-            point_to_point=new.point_to_point,
-            ordered=new.ordered,
-            start=new.start,
-            state=new.state.value,
-            generation=new.generation,
-            password_hash=new.password_hash,
-            created=new.created,
-            created_by=new.created_by,
-            delivery=new.delivery.value,
-            terms=msgspec.json.encode(new.terms).decode(),
-            answers=new.answers,
-        )
-    )
+    session.add(_row(new))
     await session.flush()
     session.add_all(
         PlaceRow(
@@ -105,6 +88,25 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
             drained=start,
         )
         for shard, start in starts.items()
+    )
+
+
+def _row(new: Subscription) -> SubscriptionRow:
+    return SubscriptionRow(
+        organisation=new.organisation,
+        name=new.name,
+        types=list(new.types),
+        point_to_point=new.point_to_point,
+        ordered=new.ordered,
+        start=new.start,
+        state=new.state.value,
+        generation=new.generation,
+        password_hash=new.password_hash,
+        created=new.created,
+        created_by=new.created_by,
+        delivery=new.delivery.value,
+        terms=msgspec.json.encode(new.terms).decode(),
+        answers=new.answers,
     )
 
 
