@@ -19,6 +19,15 @@ class _Event(msgspec.Struct):
 _decode = msgspec.json.Decoder(list[_Event]).decode
 
 
+class _Server(ThreadingHTTPServer):
+    """One whose clients are killed."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that broke is no news here."""
+
+
 class StoringGateway:
     """Answers like the gateway. `ids` are the stored events, in their order."""
 
@@ -43,8 +52,7 @@ class StoringGateway:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((LOOPBACK, 0), Handler)
         self.url = f"http://{LOOPBACK}:{self._server.server_port}"
 
     def __enter__(self) -> Self:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.journal import File, Journal, Outcome
+from adapters.legacy_cobol.transfer.journal import File, Journal, Outcome, State
 from deploy.local.gateway import ROOT
 from tests.legacy_feeds import a_feed, a_file, a_payment, drop
 from tests.legacy_transfer.gateway import StoringGateway
 
+PUBLISHING = 0.75  # of the kills come when events are leaving
 EVERY_BAD = 997  # one record of so many is bad
 
 
@@ -46,7 +47,7 @@ class Harness:
         with StoringGateway() as gateway:
             while done < kills and not self._finished():
                 process = self._start(gateway.url)
-                self._wait_working(process)
+                self._wait_working(process, publishing=self._random.random() < PUBLISHING)
                 time.sleep(self._random.uniform(0, longest))
                 if process.poll() is None:
                     process.send_signal(signal.SIGKILL)
@@ -70,11 +71,13 @@ class Harness:
                 cwd=ROOT, env={**os.environ, **known}, stdout=log, stderr=log,
             )  # fmt: skip
 
-    def _wait_working(self, process: "subprocess.Popen[bytes]") -> None:
+    def _wait_working(self, process: "subprocess.Popen[bytes]", *, publishing: bool) -> None:
         lock = self.feed.folder / ".lock"
         while process.poll() is None:
             if lock.exists() and lock.read_text() == str(process.pid):
-                return
+                file = self._file()
+                if not publishing or (file and file.state is State.PUBLISHING):
+                    return
             time.sleep(0.01)
 
     def _file(self) -> File | None:

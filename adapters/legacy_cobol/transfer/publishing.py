@@ -21,7 +21,6 @@ from adapters.legacy_cobol.transfer.units import Fault, Reader, Unit
 
 BATCH_EVENTS, BATCH_BYTES = 1000, 3_500_000  # the gateway's limits are 1000 and 4 MiB
 DEPTH = 4  # batches under way
-PIECE = 1 << 20  # bytes of the file read at once
 _encode = msgspec.json.Encoder().encode
 CHECKPOINT = 1.0  # seconds between two commits
 
@@ -122,7 +121,7 @@ class Publishing:
         """Publish; every record is settled when this returns. What is settled survives a kill."""
         reader = Reader(self._feed.layout, self._feed.framing)
         envelope = Envelope(self._feed, file.digest or "")
-        pieces = reader.pieces(path, file.position, PIECE)
+        pieces = reader.pieces(path, file.position)
         waiting = batches(pieces, self._feed, envelope)
         flight: deque[tuple[Batch, asyncio.Task[list[Answer]]]] = deque()
         try:

@@ -16,10 +16,11 @@ from adapters.legacy_cobol.mapping.recordtypes import Role
 from adapters.legacy_cobol.records.chunks import Chunk
 from adapters.legacy_cobol.records.decoding import Decoded, Decoder
 from adapters.legacy_cobol.records.framing import Framing, Lines
-from adapters.legacy_cobol.records.reading import CHUNK, Position, chunks
+from adapters.legacy_cobol.records.reading import Position, chunks
 from adapters.legacy_cobol.records.segments import Assembly, Read
 
 Document = dict[str, Any]
+PIECE = 1 << 20  # bytes read at once: a unit takes many times the room of its bytes
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -92,7 +93,7 @@ class Reader:
         self._assembly = Assembly(segments) if segments else None
 
     def pieces(
-        self, file: Path, start: Position | None = None, size: int = CHUNK
+        self, file: Path, start: Position | None = None, size: int = PIECE
     ) -> Iterator[Sequence[Unit]]:
         """The records of a file, piece by piece, in flat memory. Raises FramingError."""
         found = self._records(file, start, size)
