@@ -14,7 +14,7 @@ run: $(READY) ## start everything and publish the demo events; ONCE=1 ends after
 
 test: $(READY) ## tests, on private servers of their own; ARGS="-k name" chooses
 	@$(BIN)/python -m deploy.local.install
-	@$(BIN)/python -m deploy.local.gnucobol
+	@$(BIN)/python -m deploy.local.peers
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(READY) ## ruff, mypy, import-linter

@@ -30,7 +30,7 @@ from adapters.legacy_cobol.records.types import RecordType, Selector
 from bench.failure import BenchFailure
 from bench.results import Results, Value
 from bench.say import say
-from deploy.local.gnucobol import ensure_gnucobol
+from deploy.local.peers import ensure
 
 COPYBOOK = """
        01 PENDUDUK.
@@ -206,7 +206,7 @@ def _columns(decoded: Decoded) -> Any:
 
 def _against_cobol(folder: Path, results: Results) -> None:
     """The same sums, and how many times as fast."""
-    if not ensure_gnucobol():
+    if not ensure("cobc"):
         say("no GnuCOBOL here: legacy_columns_vs_gnucobol is left out")
         return
     source = folder / "summing.cob"

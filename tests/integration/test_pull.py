@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import CITIZEN, FREE, TASKS, a_name, an_id
+from tests.builders import CITIZEN, FREE, TASKS, a_document, a_name, an_id
 from tests.bus import Actor, Bus
 from tests.pulling import Puller, ids, tokens
 
@@ -175,11 +175,13 @@ def test_an_amqp_subscription_is_not_pulled(uji: Actor) -> None:
 
 def test_going_on_from_another_place(uji: Actor) -> None:
     puller = Puller(uji, FREE)
-    sent = [uji.published() for _ in range(3)]
+    receipts = [uji.publish(a_document()).json() for _ in range(3)]
     held = puller.receive()
-    assert puller.call("seek", to="beginning")["name"] == puller.name
+    assert puller.call("seek", to=receipts[0]["recordedtime"])["name"] == puller.name
     assert puller.acknowledge(held) == ["gone"] * 3
-    assert set(sent) <= set(ids(puller.receive(1000)))
+    assert {receipt["id"] for receipt in receipts} <= set(ids(puller.receive(1000)))
+    assert puller.call("seek", to="beginning")["name"] == puller.name
+    assert puller.receive(1) != []
     puller.call("seek", to="now")
     assert puller.receive(wait=0) == []
     later = uji.published()
