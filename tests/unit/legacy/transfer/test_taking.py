@@ -1,0 +1,129 @@
+"""What a feed takes, when, in which order; records that make one event together."""
+
+import asyncio
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.legacy_cobol.transfer.folders import FeedBusy, locked
+from adapters.legacy_cobol.transfer.journal import Outcome
+from adapters.legacy_cobol.transfer.watching import watch
+from tests.legacy_feeds import (
+    FEED,
+    LAYOUT,
+    FakeGateway,
+    a_feed,
+    a_file,
+    a_payment,
+    a_sender,
+    drop,
+    payments,
+)
+from tests.unit.legacy.transfer.working import names, work
+
+
+@pytest.mark.parametrize(
+    ("mode", "marker", "expected"),
+    [
+        ("done", "", Outcome.ACCEPTED),
+        ("ctl", "size = {size}\nsha256 = {sha256}\nrecords = 3", Outcome.ACCEPTED),
+        ("ctl", '{{"SIZE": {size}}}', Outcome.ACCEPTED),
+        ("ctl", "", Outcome.QUARANTINE),
+        ("ctl", "size = 1", Outcome.QUARANTINE),
+        ("ctl", "records = 4", Outcome.QUARANTINE),
+        ("ctl", f"sha256 = {'0' * 64}", Outcome.QUARANTINE),
+        ("ctl", "sha256 = 00", Outcome.QUARANTINE),
+        ("ctl", "colour = red", Outcome.QUARANTINE),
+        ("ctl", "size", Outcome.QUARANTINE),
+        ("ctl", "{{", Outcome.QUARANTINE),
+    ],
+)
+async def test_markers(tmp_path: Path, mode: str, marker: str, expected: Outcome) -> None:
+    feed = a_feed(tmp_path, f'complete = "{mode}"')
+    content = a_file(payments(3))
+    file = drop(feed, content)
+    assert await work(feed) == []
+    sha256 = hashlib.sha256(content).hexdigest()
+    told = marker.format(size=len(content), sha256=sha256)
+    file.with_name(f"{file.name}.{mode}").write_text(told)
+    (found,) = await work(feed)
+    assert found.outcome is expected, found.reason
+    assert names(feed, "incoming") == names(feed, "processing") == []
+
+
+async def test_what_is_not_taken(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path, 'pattern = "PAY*"')
+    for name in ("PAY.DAT.part", ".PAY.DAT", "OTHER.DAT", "PAY.DAT.tmp", "PAY\n"):
+        drop(feed, a_file(payments(1)), name)
+    (feed.folder / "incoming" / "PAY.LINK").symlink_to("/etc/passwd")
+    (feed.folder / "incoming" / "PAY.FOLDER").mkdir()
+    assert await work(feed) == []
+
+
+async def test_only_one_works_a_feed(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path)
+    with locked(feed.folder), pytest.raises(FeedBusy):
+        await work(feed)
+
+
+async def test_a_watch_takes_what_comes_and_stops(tmp_path: Path) -> None:
+    feed, gateway, stop = a_feed(tmp_path), FakeGateway(), asyncio.Event()
+    task = asyncio.create_task(watch(feed, a_sender(gateway), stop))
+    await asyncio.sleep(0.2)
+    drop(feed, a_file(payments(3)))
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if names(feed, "acks"):
+            break
+    stop.set()
+    await task
+    assert names(feed, "acks") == ["PAY.DAT.000001.ack"]
+    assert len(gateway.events) == 3
+
+
+async def test_events_of_one_subject_stay_in_order(tmp_path: Path) -> None:
+    feed, gateway = a_feed(tmp_path), FakeGateway()
+    records = [a_payment(number, who=f"W{number % 7}") for number in range(1, 5001)]
+    drop(feed, a_file(records))
+    await work(feed, gateway)
+    serials: dict[str, list[int]] = {}
+    for event in gateway.events.values():
+        serials.setdefault(event["subject"], []).append(event["data"]["serial_in_file"])
+    assert len(serials) == 7
+    assert all(found == sorted(found) for found in serials.values())
+
+
+SEGMENTS = LAYOUT.replace(
+    '[[records]]\nname = "tail"',
+    '[[records]]\nname = "part"\nparent = "pay"\nrecord = "PAY-REC"\n'
+    'when = [{ field = "REC-TYPE", values = ["P"] }]\n[[records]]\nname = "tail"',
+)
+
+
+CONTROLS = """
+[[control]]
+record = "head"
+place = "begin"
+[[control]]
+record = "tail"
+"""
+
+
+async def test_parents_and_children_are_one_event(tmp_path: Path) -> None:
+    text = FEED.partition("[[control]]")[0] + CONTROLS
+    feed = a_feed(tmp_path, feed=text, layout=SEGMENTS)
+    gateway = FakeGateway()
+    orphan, good, bad = (payments(6)[:1], payments(6)[1:3], payments(6)[3:6])
+    child = [b"P" + each[1:] for each in orphan + good + bad]
+    broken = child[4][:21] + b"XXXXXXXX" + child[4][29:]
+    records = [child[0], good[0], child[1], child[2], bad[0], child[4], child[5], bad[2]]
+    drop(feed, a_file(records).replace(child[4], broken))
+    (file,) = await work(feed, gateway)
+    assert (file.outcome, file.records, file.rejected) == (Outcome.PARTIAL, 8, 4)
+    documents = [event["data"] for event in gateway.events.values()]
+    assert [len(each.get("parts", ())) for each in documents] == [2, 0]
+    report = (feed.folder / "rejects" / "PAY.DAT.000001.report.jsonl").read_text()
+    codes = [json.loads(line)["faults"][0]["code"] for line in report.splitlines()]
+    assert codes == ["no-parent", "part-of-rejected", "invalid-digit", "part-of-rejected"]
