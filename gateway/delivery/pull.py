@@ -17,9 +17,9 @@ from struct import error as NotAToken
 from gateway.contracts import Catalogue
 from gateway.correlation import expired
 from gateway.deliveries import Claim, Deliveries, Failure, Locked, Patience, Spot
-from gateway.delivery.rights import may_receive
+from gateway.delivery.rights import require_right
 from gateway.delivery.served import Finder
-from gateway.errors import Conflict, Forbidden
+from gateway.errors import Conflict
 from gateway.identity import Directory
 from gateway.journal import Entry, Reader
 from gateway.snapshot import Snapshot
@@ -184,15 +184,7 @@ class Pull:
             raise Conflict(
                 f"{subscription.name} is delivered by {subscription.delivery}, not pulled"
             )
-        if not all(
-            may_receive(
-                subscription.organisation, types, self._directory.value, self._catalogue.value
-            )
-            for types in subscription.types
-        ):
-            raise Forbidden(
-                "the right to receive these types was withdrawn: ask their owner for a grant"
-            )
+        require_right(subscription, self._directory.value, self._catalogue.value)
 
 
 def _text(locked: Locked) -> str:

@@ -1,6 +1,7 @@
 """Who may receive what."""
 
 from gateway.contracts import Catalogue, Classification, Pattern
+from gateway.errors import Forbidden
 from gateway.identity import Directory
 from gateway.subscriptions import Subscription
 
@@ -22,6 +23,15 @@ def may_receive(organisation: str, types: str, directory: Directory, catalogue: 
             and contract.pattern is not Pattern.REQUEST_REPLY
         )
     )
+
+
+def require_right(subscription: Subscription, directory: Directory, catalogue: Catalogue) -> None:
+    """Raises Forbidden where its organisation may not receive all of its types any more."""
+    for types in subscription.types:
+        if not may_receive(subscription.organisation, types, directory, catalogue):
+            raise Forbidden(
+                f"the right to receive {types} was withdrawn: ask its owner for a grant"
+            )
 
 
 def pattern_of(subscription: Subscription) -> Pattern:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from gateway.contracts import Catalogue
 from gateway.deliveries import Deliveries, Frontier
-from gateway.delivery.rights import may_receive
+from gateway.delivery.rights import require_right
 from gateway.delivery.served import SPAN, Finder
-from gateway.errors import Conflict, Forbidden, Invalid
+from gateway.errors import Conflict, Invalid
 from gateway.identity import Directory
 from gateway.journal import BEGINNING, Entry, Reader
 from gateway.snapshot import Snapshot
@@ -102,15 +102,7 @@ class Streaming:
             raise Conflict(f"{subscription.name} is delivered by {subscription.delivery}")
         if subscription.paused:
             raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
-        if not all(
-            may_receive(
-                subscription.organisation, types, self._directory.value, self._catalogue.value
-            )
-            for types in subscription.types
-        ):
-            raise Forbidden(
-                "the right to receive these types was withdrawn: ask their owner for a grant"
-            )
+        require_right(subscription, self._directory.value, self._catalogue.value)
 
 
 def _text(places: Mapping[int, Frontier]) -> str:
