@@ -1,31 +1,9 @@
 """Members and elements, split off as the text that was received."""
 
-from decimal import Decimal
-from typing import Any
-
 import pytest
 
 from gateway import jsontext
 from gateway.errors import Malformed, TooLarge
-
-READ: dict[bytes, Any] = {
-    b"null": None,
-    b" true\n": True,
-    b"-0": 0,
-    b"9007199254740993": 9007199254740993,
-    b"-" + b"9" * 308: -(10**308 - 1),
-    b"0.1": Decimal("0.1"),
-    b"1.10": Decimal("1.10"),
-    b"1E5": Decimal("1E+5"),
-    b"0.1000000000000000055511151231257827": Decimal("0.1000000000000000055511151231257827"),
-    b'"\\ud83d\\ude00"': "\U0001f600",
-    b'"a : b"': "a : b",
-    b'{"a" : {"b"\n:1}, "c" :[]}': {"a": {"b": 1}, "c": []},
-    b'{"a":"\\":\\":"}': {"a": '":":'},
-    b'{"":{"":{}}}': {"": {"": {}}},
-    b'[{"a":1},{"a":1}]': [{"a": 1}, {"a": 1}],
-    b'{"caf\xc3\xa9":"\xf0\x9f\x98\x80"}': {"caf\u00e9": "\U0001f600"},
-}
 
 # Splitting.
 

@@ -10,9 +10,6 @@ from tests.integration.identity_world import (
     World,
 )
 
-FORM = "application/x-www-form-urlencoded"
-
-
 # The first client
 
 

@@ -9,9 +9,6 @@ from gateway.database import Topic
 from gateway.errors import Unavailable
 from tests.integration.identity_world import Actor, World, pieces
 
-KTP = "id.go.dukcapil.ktp.dibuat.v1"
-
-
 # Clients
 
 

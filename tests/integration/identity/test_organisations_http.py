@@ -4,8 +4,6 @@ import pytest
 
 from tests.integration.identity_world import Actor, World, pieces
 
-KTP = "id.go.dukcapil.ktp.dibuat.v1"
-
 
 async def test_an_organisation_is_made_once(admin: Actor) -> None:
     body = {"name": "dukcapil", "title": "Ditjen Dukcapil", "description": "Civil\nregistration"}

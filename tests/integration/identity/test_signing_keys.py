@@ -18,9 +18,6 @@ from tests.integration.identity_world import (
     settings_for,
 )
 
-FORM = "application/x-www-form-urlencoded"
-
-
 # Signing keys
 
 
