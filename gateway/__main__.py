@@ -16,7 +16,7 @@ import asyncpg
 import typer
 import uvloop
 
-from gateway import compose, contracts, identity, journal, telemetry
+from gateway import compose, contracts, governance, identity, journal, telemetry
 from gateway.amqp import Broker
 from gateway.database import Database, Topic
 from gateway.errors import NusabusError
@@ -106,18 +106,15 @@ async def _topology(settings: Settings) -> None:
 async def _load_contracts(settings: Settings, folder: Path) -> None:
     submissions = list(contracts.submissions(folder))
     async with _database(settings) as database:
-        async with database.session() as session:
-            library = await contracts.admitted(session, submissions, settings.url.rstrip("/"))
+        checked = await governance.check_folder(database, submissions, settings.url)
         async with database.change(Topic.IDENTITY) as session:
             for owner in contracts.owners(folder):
                 await identity.provide_organisation(
                     session, name=owner.name, title=owner.title, description=owner.description
                 )
         async with database.change(Topic.CONTRACTS) as session:
-            changed = [
-                await contracts.register(session, each, library=library) for each in submissions
-            ]
-    telemetry.log().info("contracts.loaded", contracts=len(changed), changed=sum(changed))
+            changed = await checked.store(session)
+    telemetry.log().info("contracts.loaded", contracts=len(submissions), changed=changed)
 
 
 async def _bootstrap(settings: Settings, reset: bool) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from gateway.contracts.bundle import schema_id, schema_url, schema_urn
 from gateway.contracts.catalogue import Catalogue, CatalogueLoader, Versioned
 from gateway.contracts.compiling import Library
 from gateway.contracts.files import owners, submissions
-from gateway.contracts.folder import admitted
+from gateway.contracts.folder import library_of
 from gateway.contracts.judge import Judge
 from gateway.contracts.personal import without_personal_data
 from gateway.contracts.proving import Proving
@@ -52,8 +52,8 @@ __all__ = [
     "Versioned",
     "admit",
     "admit_contract",
-    "admitted",
     "history",
+    "library_of",
     "owners",
     "register",
     "registry",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import jsontext
+from gateway.contracts.compatibility import Mode, Policy, Rule
 from gateway.contracts.values import (
     Classification,
     Contract,
@@ -64,7 +65,21 @@ def _submission(file: Path) -> Submission:
         tuple(_invalid(examples / "invalid")),
         _valid(examples / "reply" / "valid"),
         tuple(_invalid(examples / "reply" / "invalid")),
+        _rule(file),
     )
+
+
+def _rule(file: Path) -> Rule | None:
+    found = _object(file).get("compatibility")
+    if found is None:
+        return None
+    if not isinstance(found, dict):
+        raise Invalid(f"{file}: /compatibility must be an object with mode and policy")
+    try:
+        policy = _text(file, found, "policy") if "policy" in found else Policy.STRICT
+        return Rule(Mode(_text(file, found, "mode")), Policy(policy))
+    except (ValueError, Invalid) as error:
+        raise Invalid(f"{file}: /compatibility: {error}") from None
 
 
 def _contract(file: Path) -> Contract:

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.contracts import shelves
-from gateway.contracts.admission import admit, require_readable
+from gateway.contracts.admission import require_readable
 from gateway.contracts.compiling import Library
 from gateway.contracts.shelves import Sight
 from gateway.contracts.values import Submission
 
 
-async def admitted(
-    session: AsyncSession, submissions: Sequence[Submission], base_url: str = ""
+async def library_of(
+    session: AsyncSession, submissions: Sequence[Submission], base_url: str
 ) -> Library:
-    """Check all of them. Raises Invalid with the first fault, else the library to register with."""
+    """All that these schemas refer to. Raises Invalid where one cannot be read or found."""
     beside = {
         (each.contract.type, version.number): version.text
         for each in submissions
@@ -23,13 +23,10 @@ async def admitted(
     for (type, number), text in beside.items():
         require_readable(f"{type} version {number}", text)
     texts = [text for each in submissions for v in each.versions for text in (v.text, v.reply)]
-    library = await shelves.library(
+    return await shelves.library(
         session,
         [text for text in texts if text is not None],
         Sight(everything=True),
         base_url,
         beside,
     )
-    for submission in submissions:
-        admit(submission, library)
-    return library

@@ -4,8 +4,10 @@ Everything here that changes something runs inside `Database.change(Topic.CONTRA
 take turns, and what was read in the same transaction still holds at its commit.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -45,18 +47,23 @@ async def register(
     *,
     by: Author = OPERATOR,
     library: Library = NOTHING,
+    verdicts: Mapping[int, bytes] = MappingProxyType({}),
+    closed: bool = False,
 ) -> bool:
     """Store an admitted contract; storing it again changes nothing. True if anything is new.
 
-    Raises Conflict where events may exist that were judged by what this would change: a pattern,
-    an owner, or a schema under its old number.
+    `verdicts` are what was found of its new versions, by number, as JSON. Raises Conflict where
+    events may exist that were judged by what this would change: a pattern, an owner, or a schema
+    under its old number.
     """
     contract = submission.contract
     changed = await put_contract(session, contract, by=by)
+    if submission.rule is not None:
+        changed |= await put_rule(session, contract.type, submission.rule, by=by)
     for version in submission.versions:
         if await _is_known(session, contract.type, version):
             continue
-        new = NewVersion(version, State.ACTIVE)
+        new = NewVersion(version, State.ACTIVE, verdicts.get(version.number), closed)
         await add_version(session, submission, new, by=by, library=library)
         changed = True
     if changed:

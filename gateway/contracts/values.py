@@ -88,7 +88,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A contract with all its versions and the examples that the newest one is held to."""
+    """A contract with all its versions and the examples that the newest one is held to.
+
+    `rule` is the compatibility that it names, or None where a default holds.
+    """
 
     contract: Contract
     versions: tuple[Version, ...]
@@ -96,6 +99,7 @@ class Submission:
     invalid: tuple[InvalidExample, ...]
     valid_replies: Mapping[str, Any]
     invalid_replies: tuple[InvalidExample, ...]
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from gateway.governance.governing import Answer, Governing, NewContract, Outcome
 from gateway.governance.impact import Impact, Publisher
 from gateway.governance.judging import Judged
 from gateway.governance.lifecycle import Lifecycle, Retirement
+from gateway.governance.loading import check_folder
 from gateway.governance.opening import opened
 from gateway.governance.planning import Dependencies, NewSchema
 from gateway.governance.rights import Revision, require_governor, require_reader, sight_of, visible
@@ -23,6 +24,7 @@ __all__ = [
     "Publisher",
     "Retirement",
     "Revision",
+    "check_folder",
     "opened",
     "require_governor",
     "require_reader",

@@ -19,6 +19,7 @@ from gateway.contracts.compatibility import (
 )
 from gateway.contracts.compiling import BUNDLE_DEPTH
 
+Bundled = tuple[bytes, bytes | None]  # a schema and its reply schema, with what they refer to
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _COMPATIBLE = "compatible"
 _HIDDEN = "personal data that the other version does not accept"
@@ -72,18 +73,18 @@ class Judged:
 
 async def judge(
     compatibility: Compatibility,
-    bundles: tuple[bytes, bytes | None],
-    older: Sequence[StoredVersion],
+    bundles: Bundled,
+    older: Mapping[int, Bundled],
     rule: Rule,
     examples: Sequence[Any],
 ) -> Judged:
-    """A schema and its reply schema, bundled, against the versions before."""
+    """A version against those before it, by number."""
     text, reply = bundles
-    before = {each.version.number: each.bundle for each in older}
+    before = {number: each[0] for number, each in older.items()}
     found = await compatibility.judge_history(text, before, rule, examples=examples)
     if reply is None or not isinstance(found.verdict, Compatible):
         return Judged(rule, _masked(found, text, before))
-    replies = {each.version.number: each.reply_bundle for each in older if each.reply_bundle}
+    replies = {number: each[1] for number, each in older.items() if each[1]}
     mirrored = await compatibility.judge_history(reply, replies, _mirrored(rule))
     if isinstance(mirrored.verdict, Compatible):
         return Judged(rule, found)
@@ -125,6 +126,11 @@ def _quotes(example: Counterexample, shown: Any) -> bool:
 def in_force(versions: Sequence[StoredVersion]) -> list[StoredVersion]:
     """The versions that events were, or may have been, judged by: all but unapproved drafts."""
     return [each for each in versions if each.state is not State.DRAFT and not unapproved(each)]
+
+
+def bundled(versions: Sequence[StoredVersion]) -> dict[int, Bundled]:
+    """What `judge` compares with."""
+    return {each.version.number: (each.bundle, each.reply_bundle) for each in versions}
 
 
 def unapproved(version: StoredVersion) -> bool:

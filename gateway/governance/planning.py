@@ -27,7 +27,7 @@ from gateway.contracts.lint import Finding, Level, lint, national
 from gateway.database import Database
 from gateway.errors import Invalid
 from gateway.governance.impact import Impact, impact_of
-from gateway.governance.judging import Judged, in_force, judge
+from gateway.governance.judging import Judged, bundled, in_force, judge
 from gateway.governance.rights import require_governor, sight_of, visible
 from gateway.identity import Client, Directory
 from gateway.journal import Reader
@@ -176,7 +176,7 @@ class Planning:
         return await judge(
             self._use.compatibility,
             (bundles.text or plan.version.text, bundles.reply or plan.version.reply),
-            plan.older,
+            bundled(plan.older),
             plan.rule,
             list(plan.submission.valid.values()),
         )

@@ -30,6 +30,7 @@ Register = Callable[[Submission], Awaitable[bool]]
 
 
 # Whole processes
+UNBOUND: dict[str, Any] = {"compatibility": {"mode": "none"}}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_a_new_version_is_in_force_in_every_process(own_bus: Bus, tmp_path: Path
     try:
         for number in (2, 3):
             version: dict[str, Any] = {f"versions/{number}": files[f"versions/{number}"]}
-            write_contract(tmp_path, FREE, **version, **sample)
+            write_contract(tmp_path, FREE, contract=UNBOUND, **version, **sample)
             own_bus.carry_out("contracts", str(tmp_path))
             for url in urls:
                 in_force = functools.partial(version_in_force, own_bus, url, number)
@@ -160,6 +161,24 @@ def test_schemas_in_a_folder_may_need_each_other(own_bus: Bus, tmp_path: Path) -
     assert by.publish(a_document(type=type, data={"a": {}})).status_code == 202
     write_contract(tmp_path / "later", "id.go.uji.b.memakai.v1", **needs)
     own_bus.carry_out("contracts", str(tmp_path / "later"))
+
+
+def test_a_folder_cannot_break_what_was_promised(own_bus: Bus, tmp_path: Path) -> None:
+    type = "id.go.uji.janji.dicatat.v1"
+    stricter: dict[str, Any] = {"versions/2": {**json.loads(a_schema()), "required": ["a"]}}
+    valid: dict[str, Any] = {"examples/valid/empty": {"a": 1}}
+    write_contract(tmp_path, "id.go.uji.lain.dicatat.v1")
+    write_contract(tmp_path, type, **stricter, **valid)
+    with pytest.raises(ServerError, match=r"janji\.dicatat\.v1 version 2 would break"):
+        own_bus.carry_out("contracts", str(tmp_path))
+    assert not own_bus.query("SELECT type FROM contracts WHERE type LIKE '%.lain.dicatat.v1'")
+    write_contract(tmp_path, type, contract=UNBOUND, **stricter, **valid)
+    own_bus.carry_out("contracts", str(tmp_path))
+    ((verdict,),) = own_bus.query(
+        f"SELECT convert_from(verdict, 'UTF8') FROM contract_versions "
+        f"WHERE type = '{type}' AND number = 2"
+    )
+    assert json.loads(verdict)["mode"] == "none"
 
 
 def test_a_folder_with_one_fault_changes_nothing(own_bus: Bus, tmp_path: Path) -> None:

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from gateway.contracts import State, StoredVersion, Version
 from gateway.contracts.compatibility import Compatibility, Mode, Rule
 from gateway.contracts.soundness import DIALECT
 from gateway.governance.judging import judge
@@ -29,19 +27,10 @@ def a_schema(**members: Any) -> bytes:
     return json.dumps({**schema, "properties": properties}).encode()
 
 
-def stored(text: bytes) -> StoredVersion:
-    nothing = (None,) * 5
-    return StoredVersion(
-        *("id.go.uji.a.b.v1", Version(1, text), b"", State.ACTIVE, datetime.now(UTC), text, None),
-        *(False, *nothing),
-    )
-
-
 async def report(compatibility: Compatibility, new: bytes) -> Any:
     """What is told of a change."""
-    judged = await judge(
-        compatibility, (new, None), [stored(a_schema())], Rule(Mode.BACKWARD), [EXAMPLE]
-    )
+    older = {1: (a_schema(), None)}
+    judged = await judge(compatibility, (new, None), older, Rule(Mode.BACKWARD), [EXAMPLE])
     return json.loads(judged.document())
 
 
