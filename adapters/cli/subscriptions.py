@@ -62,7 +62,7 @@ def create(
     delivery: Annotated[Delivery, typer.Option(help="How events are to come.")] = Delivery.AMQP,
     ordered: Annotated[bool, typer.Option("--ordered", help="Keep the order of each key.")] = False,
     start: Annotated[str, typer.Option(help="now, beginning, waiting or a time.")] = "",
-    terms: Annotated[str, typer.Option(help="Terms as JSON, for every delivery but amqp.")] = "",
+    terms: Annotated[str, typer.Option(help="Terms as JSON; over AMQP: filters.")] = "",
     profile: ProfileName = "default",
 ) -> None:
     """Make a subscription, or find the same one again. Its AMQP URL is shown this once."""

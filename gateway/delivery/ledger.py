@@ -9,7 +9,7 @@ from gateway.database import Database
 from gateway.deliveries import DeadLetters, Deliveries, Spot, Standing
 from gateway.journal import Entry, Reader
 from gateway.snapshot import Snapshot
-from gateway.subscriptions import Delivery, Mark, Subscription, progress, register
+from gateway.subscriptions import Delivery, Mark, State, Subscription, progress, register
 
 
 class Stage(StrEnum):
@@ -117,7 +117,7 @@ class Ledger:
         if stage is None and subscription.served:
             stage, at = _stage_of_served(subscription, entry, standing)
         elif stage is None:
-            stage = _stage_of_queued(entry, mark, relayed)
+            stage = _stage_of_queued(subscription, entry, mark, relayed)
         return Delivered(
             subscription.organisation,
             subscription.name,
@@ -148,7 +148,11 @@ def _stage_of_served(
     return Stage.ACKNOWLEDGED, standing.settled
 
 
-def _stage_of_queued(entry: Entry, mark: Mark, relayed: bool) -> Stage:
-    if entry.sequence <= mark.drained:
-        return Stage.DRAINED
-    return Stage.QUEUED if relayed or entry.sequence <= mark.routed else Stage.WAITING
+def _stage_of_queued(subscription: Subscription, entry: Entry, mark: Mark, relayed: bool) -> Stage:
+    """While it catches up, what was relayed to others need not have reached its queue."""
+    served = subscription.state is State.ACTIVE or mark.joined
+    if entry.sequence > mark.position and not (served and relayed):
+        return Stage.WAITING
+    if not subscription.accepts(entry.event):
+        return Stage.FILTERED
+    return Stage.DRAINED if entry.sequence <= mark.drained else Stage.QUEUED

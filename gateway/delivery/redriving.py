@@ -9,7 +9,7 @@ from gateway.amqp import Outgoing, message, names, send_all
 from gateway.contracts import Catalogue
 from gateway.database import Database
 from gateway.deliveries import DeadLetter, DeadLetters, Redrive, Redrives
-from gateway.delivery.subscribe import exchange
+from gateway.delivery.queues import exchange
 from gateway.errors import Conflict, NusabusError
 from gateway.journal import Entry, Reader, sequence_text
 from gateway.snapshot import Snapshot

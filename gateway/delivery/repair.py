@@ -10,19 +10,20 @@ From there the journal is sent again: nothing is lost, and what repeats has its 
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.amqp import Broker, Management, NotOnBroker, QueueState, names
 from gateway.contracts import Catalogue
 from gateway.database import Database, Topic
+from gateway.delivery.queues import begin_again, exchange, type_keys
 from gateway.delivery.rights import may_receive
-from gateway.delivery.subscribe import exchange, provide, type_keys
 from gateway.errors import NusabusError
 from gateway.identity import Directory
 from gateway.journal import Reader
 from gateway.snapshot import Snapshot
 from gateway.stop import Stop
 from gateway.subscriptions import Key, Places, State, Subscription, progress, register
+from gateway.subscriptions.progress import Cause
 from gateway.telemetry import log
 
 LOOK = 1.0  # seconds between two looks at the broker
@@ -142,16 +143,16 @@ class Reconciler:
             await self._unbind(subscription, keys)
             return False
         if state is None:
-            await self._begin_again(subscription, "queue is gone", emptied=True)
+            await self._begin_again(subscription, "queue is gone", Cause.QUEUE_LOST)
             return False
         private = names.private_key(queue, subscription.generation)
         if private not in keys:
-            await self._begin_again(subscription, "private binding is gone", emptied=False)
+            await self._begin_again(subscription, "private binding is gone", Cause.WAY_LOST)
             return False
         wanted = set(type_keys(subscription))
         if subscription.state is State.ACTIVE:
             if not wanted <= keys:
-                await self._begin_again(subscription, "binding is gone", emptied=False)
+                await self._begin_again(subscription, "binding is gone", Cause.WAY_LOST)
                 return False
             await self._unbind(subscription, keys - wanted - {private})
             return True
@@ -173,17 +174,13 @@ class Reconciler:
             await progress.activate(session, subscription)
         log().info("subscription.active", **_named(subscription))
 
-    async def _begin_again(self, subscription: Subscription, why: str, *, emptied: bool) -> None:
-        """Make the queue, then catch up: whoever joins must find it there."""
+    async def _begin_again(self, subscription: Subscription, why: str, cause: Cause) -> None:
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            # With the password as it is now: it may have been renewed since the look began.
             present = await register.find(session, *subscription.key)
             if present is None or present.generation != subscription.generation:
                 return
-            # With the password as it is now: it may have been renewed since the look began. And by
-            # the key of the generation to come: what goes by the present one came before the loss.
-            following = replace(present, generation=present.generation + 1)
-            await provide(following, self._broker, self._management)
-            begun = await progress.repair(session, subscription, emptied=emptied)
+            begun = await begin_again(session, present, self._broker, self._management, cause=cause)
         if begun:
             log().warning("subscription.repaired", why=why, **_named(subscription))
 

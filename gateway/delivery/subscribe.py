@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from gateway.amqp import Broker, Management, NotOnBroker, names
 from gateway.contracts import Catalogue, Pattern
 from gateway.database import Database, Topic
 from gateway.deliveries import Deliveries
+from gateway.delivery.queues import begin_again, provide
 from gateway.delivery.rights import may_receive
 from gateway.delivery.starts import places_of, start_text, worked_off
 from gateway.delivery.webhook import Endpoints
@@ -27,6 +27,7 @@ from gateway.subscriptions import (
     Subscription,
     Terms,
     compile_filters,
+    progress,
     register,
     webhooks,
 )
@@ -102,6 +103,12 @@ class Subscribing:
         what cannot be, BrokerUnavailable when the queue cannot be made now.
         """
         pattern = self._judge(client.organisation, wish)
+        if wish.terms.filters and pattern is not Pattern.PUBLISH_SUBSCRIBE:
+            raise Invalid(
+                f"{pattern} events have one receiver, so what a filter leaves out would reach "
+                "nobody: filters are for publish-subscribe types",
+                pointer="/terms/filters",
+            )
         self._endpoints.judge(wish.delivery, wish.terms)
         existing = await self._find(client.organisation, wish.name)
         if existing is not None:
@@ -235,9 +242,22 @@ class Subscribing:
             )
         if wish.terms != existing.terms:
             compile_filters(wish.terms.filters)
-            async with self._database.change(Topic.SUBSCRIPTIONS) as session:
-                await register.set_terms(session, existing, wish.terms)
+            await self._change_terms(existing, wish.terms)
         return await self.show(existing.organisation, existing.name)
+
+    async def _change_terms(self, existing: Subscription, terms: Terms) -> None:
+        """Put other terms in force.
+
+        Other filters change which keys reach a queue, and each relay learns of them in its own
+        moment. So the subscription catches up by the new ones from where all was surely in its
+        queue: nothing falls between the two, and a little comes twice.
+        """
+        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            present = await register.find(session, *existing.key) or existing
+            await register.set_terms(session, present, terms)
+            if not present.served and present.terms.filters != terms.filters:
+                changed = progress.Cause.CHANGED
+                await begin_again(session, present, self._broker, self._management, cause=changed)
 
     async def _find(self, organisation: str, name: str) -> Subscription | None:
         async with self._database.session() as session:
@@ -271,26 +291,3 @@ def _subscription(
         terms=wish.terms,
         answers=pattern is Pattern.REQUEST_REPLY,
     )
-
-
-async def provide(subscription: Subscription, broker: Broker, management: Management) -> None:
-    """Make sure of the queue, its private binding and the user that reads it."""
-    queue = names.queue(*subscription.key)
-    await broker.declare_queue(queue, ordered=subscription.ordered)
-    private = names.private_key(queue, subscription.generation)
-    await broker.bind(queue, exchange(subscription), private)
-    await management.provide_user(
-        names.user(queue), subscription.password_hash, queue=queue, replies=subscription.answers
-    )
-
-
-def exchange(subscription: Subscription) -> str:
-    """The exchange that serves a subscription."""
-    return names.exchange(point_to_point=subscription.point_to_point, answers=subscription.answers)
-
-
-def type_keys(subscription: Subscription) -> Sequence[str]:
-    """The routing keys under which its types come."""
-    if subscription.point_to_point:
-        return subscription.types
-    return [typepattern.to_topic_binding(pattern) for pattern in subscription.types]

@@ -35,19 +35,33 @@ Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, R
 Type = Annotated[str, Field(min_length=1, max_length=255)]
 
 
-class TermsBody(Body):
-    """What a subscriber may choose about deliveries that the gateway serves."""
+class FilterTerms(Body):
+    """What an AMQP subscriber may choose."""
 
-    attempts: int = Field(10, ge=1, le=100, description="attempts until a dead letter")
-    lock_seconds: float = Field(60, ge=1, le=43_200, description="time to work on one event")
-    in_flight: int = Field(10_000, ge=1, le=100_000, description="open deliveries at most")
     filters: list[dict[str, Any]] = Field(
         default_factory=list,
         max_length=20,
         description="CloudEvents subscription filters, of which all must hold",
         examples=[[{"prefix": {"subject": "31"}}]],
     )
+
+
+class TermsBody(FilterTerms):
+    """What a subscriber may choose. Over AMQP that is `filters`; the gateway serves the rest."""
+
+    attempts: int = Field(10, ge=1, le=100, description="attempts until a dead letter")
+    lock_seconds: float = Field(60, ge=1, le=43_200, description="time to work on one event")
+    in_flight: int = Field(10_000, ge=1, le=100_000, description="open deliveries at most")
     endpoint: EndpointBody | None = Field(None, description="for webhooks, and for them alone")
+
+    def require_amqp(self) -> None:
+        """Raises Invalid where something is chosen that a reader of a queue decides itself."""
+        for name in sorted(self.model_fields_set - FilterTerms.model_fields.keys()):
+            raise Invalid(
+                f"{name} is for deliveries that the gateway serves (pull, stream, webhook): terms "
+                f"of delivery over AMQP are {', '.join(FilterTerms.model_fields)}",
+                pointer=f"/terms/{name}",
+            )
 
     def value(self) -> Terms:
         """As the noun knows it."""
@@ -80,7 +94,10 @@ class NewSubscription(Body):
         description="amqp: a queue of one's own; pull: POST .../receive; stream: GET .../stream; "
         "webhook: POST to the endpoint in the terms",
     )
-    terms: TermsBody | None = Field(None, description="for every delivery but amqp")
+    terms: TermsBody | None = Field(
+        None,
+        description="over AMQP: filters, for publish-subscribe types; every other way: all of them",
+    )
 
 
 class SubscriptionBody(BaseModel):
@@ -97,7 +114,7 @@ class SubscriptionBody(BaseModel):
     delivery: Delivery
     paused: bool
     paused_because: str | None = Field(None, description="where it was not asked for")
-    terms: TermsBody | None = None
+    terms: TermsBody | FilterTerms | None = None
     webhook: WebhookBody | None = None
     secret: str | None = Field(
         None,
@@ -123,7 +140,7 @@ async def put(
 ) -> SubscriptionBody:
     """Make a subscription, or find the same one again. Its AMQP URL is shown once."""
     if body.terms and body.delivery is Delivery.AMQP:
-        raise Invalid("terms are for deliveries that the gateway serves", pointer="/terms")
+        body.terms.require_amqp()
     wish = Wish(
         name,
         tuple(dict.fromkeys(body.types)),
@@ -221,13 +238,20 @@ def _body(granted: Granted, settings: Settings) -> SubscriptionBody:
         delivery=subscription.delivery,
         paused=subscription.paused,
         paused_because=subscription.paused_because,
-        terms=TermsBody(**msgspec.to_builtins(subscription.terms)) if subscription.served else None,
+        terms=_terms(subscription),
         queue=None if subscription.served else granted.queue,
         webhook=_webhook(granted),
         secret=granted.secret,
         amqp_url=_amqp_url(granted, settings),
         created=subscription.created,
     )
+
+
+def _terms(subscription: Subscription) -> TermsBody | FilterTerms:
+    chosen = msgspec.to_builtins(subscription.terms)
+    if subscription.served:
+        return TermsBody(**chosen)
+    return FilterTerms(**{n: chosen[n] for n in FilterTerms.model_fields.keys() & chosen.keys()})
 
 
 def _webhook(granted: Granted) -> WebhookBody | None:

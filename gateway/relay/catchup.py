@@ -11,13 +11,13 @@ Pump._join_arrived). So there is neither a gap nor a change of order at the seam
 import asyncio
 from collections.abc import Callable
 
-from gateway.amqp import Lane, names
+from gateway.amqp import Lane
 from gateway.database import Database
 from gateway.errors import Unavailable
 from gateway.journal import Entry, Lead, LeadLost, Position, Reader
 from gateway.relay.control import Control
 from gateway.relay.outgoing import outgoing, too_late
-from gateway.relay.routes import Route, exchange_of, pattern_of
+from gateway.relay.routes import Route, exchange_of, pattern_of, private_key
 from gateway.relay.window import Ticket, Window
 from gateway.subscriptions import Progress, Subscription
 from gateway.subscriptions import progress as places
@@ -54,7 +54,6 @@ class CatchUp:
         self._database = database
         self._control = control
         self._arrived = arrived
-        self._queue = names.queue(*subscription.key)
         self._exchange = exchange_of(subscription)
         self._task: asyncio.Task[None] | None = None
         self._go_on: Callable[[], None]
@@ -133,14 +132,16 @@ class CatchUp:
             await self._control.refresh()
 
     def _is_for_it(self, entry: Entry) -> bool:
-        """A pattern of types is not meant to reach what travels another way."""
+        """A pattern of types is not meant to reach what travels another way; and filters choose."""
         contract = self._control.catalogue.contract(entry.event.type)
-        return contract is not None and contract.pattern is pattern_of(self.subscription)
+        if contract is None or contract.pattern is not pattern_of(self.subscription):
+            return False
+        return self.subscription.accepts(entry.event)
 
     async def _deliver(self, entries: list[Entry]) -> None:
         """Send in order per key and wait until everything is in the queue."""
         window = Window(Position(self.position), entries=WINDOW, size=WINDOW_BYTES)
-        key = names.private_key(self._queue, self.subscription.generation)
+        key = private_key(self.subscription)
         for entry in entries:
             contract = self._control.catalogue.contract(entry.event.type)
             classification = contract.classification.value if contract else None

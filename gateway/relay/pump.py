@@ -6,12 +6,12 @@ from gateway.amqp import Lane, Outgoing
 from gateway.database import Database, Topic
 from gateway.errors import Unavailable
 from gateway.journal import Entry, Lead, LeadLost, Position, Reader
-from gateway.relay.catchup import CatchUp
 from gateway.relay.control import Control
+from gateway.relay.joining import Joining
 from gateway.relay.outgoing import outgoing, too_late
 from gateway.relay.routes import Routes
 from gateway.relay.window import Ticket, Window
-from gateway.subscriptions import Key, Progress, State, Subscription
+from gateway.subscriptions import Key, Subscription
 from gateway.subscriptions import progress as places
 from gateway.telemetry import log
 
@@ -43,8 +43,16 @@ class Pump:
         self._reader = reader
         self._database = database
         self._control = control
-        self._joined: dict[Key, Subscription] = {}
-        self._catching: dict[tuple[Key, int], CatchUp] = {}
+        self._joining = Joining(
+            lead,
+            lane,
+            reader=reader,
+            database=database,
+            control=control,
+            read=lambda: self._read.sequence,
+            arrived=self.heads.set,
+            joined=self._make_routes,
+        )
         self._seen: object = None
         self._routes: Routes
         self._finishing = False
@@ -73,8 +81,7 @@ class Pump:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send())
                 await self._follow(tasks)
-                for catch_up in self._catching.values():
-                    catch_up.cancel()
+                self._joining.cancel()
                 await self._settle_rest()
                 raise _Ended
         except* (_Ended, LeadLost):
@@ -87,7 +94,7 @@ class Pump:
             try:
                 await self._repair_returned()
                 await self._apply_changes(tasks)
-                await self._join_arrived()
+                await self._joining.join_arrived()
                 if not await self._fill():
                     await self._wait()
             except Unavailable as error:
@@ -126,6 +133,8 @@ class Pump:
     def _take_in(self, entry: Entry) -> None:
         position = Position(entry.sequence, entry.recorded)
         route = self._routes.route(entry.event.type)
+        if route is not None and route.choosy:
+            route = route.of(entry.event)
         if route is None or too_late(entry, route):
             self.window.skip(position)
             return
@@ -156,103 +165,26 @@ class Pump:
         active meanwhile would miss it.
         """
         while (now := self._control.versions()) != self._seen:
-            if not await self._follow_catching_up(tasks):
+            if not await self._joining.follow(tasks):
                 await self._control.refresh()
                 if self._control.versions() != now:
                     continue
             self._seen = now
             self._make_routes()
 
-    async def _follow_catching_up(self, tasks: asyncio.TaskGroup) -> bool:
-        """Begin and end catching up; False where what we know of the subscriptions is too old."""
-        subscriptions = self._control.subscriptions.all
-        catching = {(s.key, s.generation): s for s in subscriptions if s.state is State.CATCHING_UP}
-        for known in set(self._catching) - set(catching):
-            self._catching.pop(known).cancel()
-        self._joined = {
-            key: s for key, s in self._joined.items() if (key, s.generation) in catching
-        }
-        begun = [
-            await self._begin(subscription, tasks)
-            for name, subscription in catching.items()
-            if name not in self._catching and subscription.key not in self._joined
-        ]
-        return all(begun)
-
-    async def _begin(self, subscription: Subscription, tasks: asyncio.TaskGroup) -> bool:
-        """Let it catch up; False where it has moved on meanwhile."""
-        async with self._database.session() as session:
-            progress = await places.progress(session, subscription, self.lead.shard)
-        if progress is None:
-            return False
-        if progress.joined:
-            self._joined[subscription.key] = subscription
-            return True
-        catch_up = CatchUp(
-            subscription,
-            self.lead,
-            progress.position,
-            lane=self._lane,
-            reader=self._reader,
-            database=self._database,
-            control=self._control,
-            arrived=self.heads.set,
-        )
-        self._catching[subscription.key, subscription.generation] = catch_up
-        catch_up.start(tasks, self._read_sequence)
-        return True
-
-    def _read_sequence(self) -> int:
-        return self._read.sequence
-
     def _make_routes(self) -> None:
         self._routes = Routes(
-            self._control.catalogue, self._control.subscriptions.all, list(self._joined.values())
+            self._control.catalogue, self._control.subscriptions.all, self._joining.joined
         )
         self.window.reroute(self._renewed)
 
     def _renewed(self, message: Outgoing) -> Outgoing | None:
-        """What earlier routes made of an entry, without those who are to get it no more this way.
-
-        Nobody is added: who has joined since was sent this entry while it was catching up.
-        """
+        """What earlier routes made of an entry, without those who are to get it no more."""
         route = self._routes.route(message.routing_key)
-        if route is None:
+        bcc = route.renewed(message.bcc) if route else None
+        if bcc is None:
             return None
-        bcc = tuple(key for key in message.bcc if key in route.bcc)
         return message if bcc == message.bcc else message._replace(bcc=bcc)
-
-    async def _join_arrived(self) -> None:
-        """Let those who have caught up with us have everything from here on.
-
-        Nothing is read between the end of their catching up and the moment their queue is on the
-        routes; and that they joined is durable before anything is sent on those routes.
-        """
-        for name, catch_up in list(self._catching.items()):
-            if not catch_up.near:
-                continue
-            if not await catch_up.complete(self._read.sequence):
-                continue
-            subscription = catch_up.subscription
-            async with self._database.session() as session:
-                await self.lead.fence(session)
-                joined = await places.move(
-                    session,
-                    subscription,
-                    self.lead.shard,
-                    Progress(max(catch_up.position, self._read.sequence), True),
-                )
-            self._catching.pop(name).cancel()
-            if joined:
-                self._joined[subscription.key] = subscription
-                self._make_routes()
-                log().info(
-                    "relay.joined",
-                    shard=self.lead.shard,
-                    sequence=self._read.sequence,
-                    organisation=subscription.organisation,
-                    subscription=subscription.name,
-                )
 
     async def _repair_returned(self) -> None:
         """Messages came back: whoever should have got them catches up from where it was sound."""
@@ -263,12 +195,13 @@ class Pump:
         for ticket in returned:
             assert ticket.message is not None  # noqa: S101 - kept until it is settled
             route = self._routes.route(ticket.message.routing_key)
-            missed.update({s.key: s for s in (route.audience if route else ())})
+            audience = route.audience(ticket.message.bcc) if route else ()
+            missed.update({s.key: s for s in audience})
         try:
             async with self._database.change(Topic.SUBSCRIPTIONS) as session:
                 await self.lead.fence(session)
                 for subscription in missed.values():
-                    await places.repair(session, subscription, emptied=True)
+                    await places.begin_again(session, subscription, cause=places.Cause.QUEUE_LOST)
             await self._control.refresh()
         except BaseException:
             self.window.returned += returned
@@ -280,8 +213,7 @@ class Pump:
             count=len(returned),
             subscriptions=["/".join(key) for key in missed],
         )
-        for key in missed:
-            self._joined.pop(key, None)
+        self._joining.forget(missed)
         self._make_routes()  # before those behind them are sent
         self.window.forgive(returned)
 

@@ -1,25 +1,50 @@
 """Where an event goes: which exchange, and which queues beside those bound to its type."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from gateway.amqp import names
 from gateway.contracts import Catalogue, Pattern
 from gateway.correlation import request_type
+from gateway.event import Event
 from gateway.subscriptions import State, Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`bcc` are private keys of subscriptions that have caught up and are not yet bound.
+    """Three ways into a queue, and who is reached by each.
 
-    `audience` is everyone who must get it: if it comes back, they have missed it.
+    `bound` are those whose queue is bound to the type. `bcc` are the private keys of those that
+    have caught up and are not yet bound: they get everything. `choosy`, by private key, get what
+    they accept; see `of`. `named` is everyone who may be reached by a private key.
     """
 
     exchange: str
     classification: str | None
     bcc: tuple[str, ...]
-    audience: tuple[Subscription, ...]
+    bound: tuple[Subscription, ...]
+    named: Mapping[str, Subscription] = field(default_factory=dict)
+    choosy: tuple[tuple[str, Subscription], ...] = ()
+
+    def of(self, event: Event) -> "Route | None":
+        """The route of one event, by what it holds. None where it is for nobody."""
+        chosen = [key for key, subscription in self.choosy if subscription.accepts(event)]
+        if not chosen and not self.bcc and not self.bound:
+            return None
+        return replace(self, bcc=(*self.bcc, *chosen)) if chosen else self
+
+    def renewed(self, bcc: Iterable[str]) -> tuple[str, ...] | None:
+        """What an earlier route added, without those who are to get it no more this way.
+
+        Nobody is added: who has joined since was sent this entry while it was catching up. None
+        where nobody is left.
+        """
+        left = tuple(key for key in bcc if key in self.named)
+        return left if left or self.bound else None
+
+    def audience(self, bcc: Iterable[str]) -> list[Subscription]:
+        """Everyone who must get a message with these keys: if it comes back, they missed it."""
+        return [*self.bound, *(self.named[key] for key in bcc if key in self.named)]
 
 
 @dataclass
@@ -36,7 +61,10 @@ class Routes:
         return all(self.catalogue.contract(request_type(type)) is not None for type in types)
 
     def route(self, type: str) -> Route | None:
-        """The route of a type; None when no subscription is to get it from the exchange."""
+        """The route of a type; None when no subscription is to get it from the exchange.
+
+        Where it has `choosy` ones, each event has a route of its own, see `Route.of`.
+        """
         try:
             return self._found[type]
         except KeyError:
@@ -49,15 +77,19 @@ class Routes:
             return None
         pattern = contract.pattern
         active = [s for s in self.subscriptions if s.state is State.ACTIVE and not s.served]
-        bound = [s for s in active if pattern_of(s) is pattern and s.wants(type)]
+        wanting = [s for s in active if pattern_of(s) is pattern and s.wants(type)]
         joined = [s for s in self.joined if pattern_of(s) is pattern and s.wants(type)]
-        if not bound and not joined:
+        bound = tuple(s for s in wanting if not s.choosy)
+        named = {private_key(s): s for s in (*joined, *(s for s in wanting if s.choosy))}
+        if not bound and not named:
             return None
         return Route(
-            exchange_of((bound or joined)[0]),
+            exchange_of((*bound, *named.values())[0]),
             contract.classification.value,
-            tuple(names.private_key(names.queue(*s.key), s.generation) for s in joined),
-            (*bound, *joined),
+            tuple(key for key, s in named.items() if not s.choosy),
+            bound,
+            named,
+            tuple((key, s) for key, s in named.items() if s.choosy),
         )
 
 
@@ -69,3 +101,8 @@ def pattern_of(subscription: Subscription) -> Pattern:
 def exchange_of(subscription: Subscription) -> str:
     """The exchange that serves a subscription."""
     return names.exchange(point_to_point=subscription.point_to_point, answers=subscription.answers)
+
+
+def private_key(subscription: Subscription) -> str:
+    """The routing key that reaches its queue alone."""
+    return names.private_key(names.queue(*subscription.key), subscription.generation)

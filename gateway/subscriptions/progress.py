@@ -5,6 +5,7 @@ changes nothing.
 """
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,9 +34,9 @@ _ACTIVATE_PLACES = f"""
 UPDATE subscription_places p SET routed = greatest(p.routed, p.position)
 FROM subscriptions s WHERE {_PLACE} AND {_SAME} AND s.state = 'active'
 """  # noqa: S608
-_REPAIR = f"""
+_BEGIN_AGAIN = f"""
 UPDATE subscriptions s SET state = 'catching-up', generation = s.generation + 1,
-       repairs = s.repairs + 1
+       repairs = s.repairs + :repairs
 WHERE {_SAME} AND s.state <> 'suspended'
 """  # noqa: S608
 _REWIND = """
@@ -55,7 +56,8 @@ WHERE p.organisation = u.organisation AND p.name = u.name AND p.shard = u.shard
   AND (p.routed < u.routed OR p.drained < u.drained)
 """
 _MARKS = """
-SELECT organisation, name, start, routed, drained FROM subscription_places WHERE shard = :shard
+SELECT organisation, name, start, position, joined, routed, drained
+FROM subscription_places WHERE shard = :shard
 """
 _DRAINED = """
 SELECT shard, drained FROM subscription_places WHERE organisation = :organisation AND name = :name
@@ -91,13 +93,25 @@ async def activate(session: AsyncSession, subscription: Subscription) -> None:
     await session.execute(text(_ACTIVATE_PLACES), _same(subscription))
 
 
-async def repair(session: AsyncSession, subscription: Subscription, *, emptied: bool) -> bool:
+class Cause(Enum):
+    """Why a subscription catches up again.
+
+    After the loss of the queue with what it held it starts at the last place at which the queue
+    was known to be empty; else at the last one up to which all was known to be in the queue.
+    """
+
+    QUEUE_LOST = "queue lost"
+    WAY_LOST = "way lost"
+    CHANGED = "changed"  # by the subscriber: nothing was amiss
+
+
+async def begin_again(session: AsyncSession, subscription: Subscription, *, cause: Cause) -> bool:
     """Catch up again from where delivery is known to have worked. False if that has begun already.
 
-    With `emptied` the queue itself was lost with what it held, and the last place at which it was
-    known to be empty is where to start; else only the way into it was.
+    Nothing begins for a suspended subscription either. A loss is counted in `repairs`.
     """
-    result = await session.execute(text(_REPAIR), _same(subscription))
+    repairs = int(cause is not Cause.CHANGED)
+    result = await session.execute(text(_BEGIN_AGAIN), {**_same(subscription), "repairs": repairs})
     if not result.rowcount:  # type: ignore[attr-defined]  # a cursor result, as it was an UPDATE
         return False
     await session.execute(
@@ -105,7 +119,7 @@ async def repair(session: AsyncSession, subscription: Subscription, *, emptied: 
         {
             "organisation": subscription.organisation,
             "name": subscription.name,
-            "emptied": emptied,
+            "emptied": cause is Cause.QUEUE_LOST,
             "was_active": subscription.state == "active",
         },
     )
@@ -151,11 +165,12 @@ def _same(subscription: Subscription) -> Mapping[str, object]:
 
 
 __all__ = [
+    "Cause",
     "Key",
     "activate",
+    "begin_again",
     "joined_everywhere",
     "mark",
     "move",
     "progress",
-    "repair",
 ]

@@ -58,11 +58,12 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a subscriber may choose about deliveries that the gateway serves itself.
+    """What a subscriber may choose about deliveries.
 
-    `attempts` are made before a delivery becomes a dead letter; `lock_seconds` is how long a
-    receiver has for one; `in_flight` bounds what is open at once; `filters` are CloudEvents
-    subscription filters, of which all must hold; `endpoint` is for webhooks alone.
+    `filters` are CloudEvents subscription filters, of which all must hold. The others are for
+    deliveries that the gateway serves itself: `attempts` are made before a delivery becomes a dead
+    letter; `lock_seconds` is how long a receiver has for one; `in_flight` bounds what is open at
+    once; `endpoint` is for webhooks alone.
     """
 
     attempts: int = 10
@@ -111,6 +112,15 @@ class Subscription:
         """What names it on the whole bus."""
         return self.organisation, self.name
 
+    @property
+    def choosy(self) -> bool:
+        """Whether it has a queue but is to get only what it `accepts` of its types.
+
+        No binding can tell that. So its queue is bound to its private key alone, and the relay
+        adds that key to each event that it is to get, for as long as it lives.
+        """
+        return not self.served and bool(self.terms.filters)
+
     def wants(self, type: str) -> bool:
         """Whether events of this type are to reach it."""
         return any(typepattern.matches(pattern, type) for pattern in self.types)
@@ -140,10 +150,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How a subscription stands in a shard: where it began, what is sure to have reached its
-    queue, and what of that is sure to have left it."""
+    """How a subscription stands in a shard: where it began, how far it has caught up, what is sure
+    to have reached its queue, and what of that is sure to have left it."""
 
     start: int
+    position: int
+    joined: bool
     routed: int
     drained: int
 

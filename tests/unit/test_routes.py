@@ -1,12 +1,21 @@
 """Where an event goes."""
 
 from types import MappingProxyType
+from typing import Any
 
 from gateway.amqp import names
 from gateway.contracts import Catalogue, Classification, Contract, Pattern
 from gateway.relay.routes import Route, Routes
-from gateway.subscriptions import State, Subscription
-from tests.builders import CITIZEN, FREE, QUESTION, a_contract, a_subscription, task_type
+from gateway.subscriptions import Delivery, State, Subscription, Terms
+from tests.builders import (
+    CITIZEN,
+    FREE,
+    QUESTION,
+    a_contract,
+    a_subscription,
+    an_event,
+    task_type,
+)
 
 TASK = task_type("satu")
 
@@ -43,7 +52,55 @@ def test_the_bound_get_it_from_the_exchange() -> None:
 def test_who_has_joined_gets_it_beside_the_bound() -> None:
     bound, joined = a_subscription(), a_subscription(name="baru", state=State.CATCHING_UP)
     found = routes([bound, joined], [joined]).route(FREE)
-    assert found == Route(names.EVENTS, "public", ("to.sub.lain.baru.1",), (bound, joined))
+    key = "to.sub.lain.baru.1"
+    assert found == Route(names.EVENTS, "public", (key,), (bound,), {key: joined})
+    assert found.audience([key]) == [bound, joined]
+
+
+def choosy(name: str, subject: str, **changes: Any) -> Subscription:
+    terms = Terms(filters=({"exact": {"subject": subject}},))
+    return a_subscription(name=name, terms=terms, **changes)
+
+
+def test_who_is_choosy_gets_what_it_accepts_by_its_own_key() -> None:
+    one, two = choosy("satu", "1"), choosy("dua", "2")
+    route = routes([one, two]).route(FREE)
+    assert route is not None
+    assert route.bound == ()
+    for_one = route.of(an_event(subject="1"))
+    assert for_one is not None
+    assert for_one.bcc == ("to.sub.lain.satu.1",)
+    assert route.of(an_event(subject="3")) is None
+    assert route.audience(for_one.bcc) == [one]
+
+
+def test_who_is_choosy_stands_beside_the_bound_and_the_joined() -> None:
+    bound = a_subscription()
+    joined = a_subscription(name="baru", state=State.CATCHING_UP)
+    late = choosy("susul", "1", state=State.CATCHING_UP)
+    route = routes([bound, joined, late], [joined, late]).route(FREE)
+    assert route is not None
+    for event, keys in ((an_event(subject="1"), ["baru", "susul"]), (an_event(), ["baru"])):
+        found = route.of(event)
+        assert found is not None
+        assert found.bcc == tuple(f"to.sub.lain.{name}.1" for name in keys)
+    assert routes([bound, choosy("lain", "1", delivery=Delivery.PULL)]).route(FREE) == Route(
+        names.EVENTS, "public", (), (bound,)
+    )
+
+
+def test_earlier_routes_lose_who_is_to_get_it_no_more() -> None:
+    old, new = choosy("satu", "1"), choosy("satu", "1", generation=2)
+    stays = routes([old]).route(FREE)
+    gone = routes([new]).route(FREE)
+    beside = routes([new, a_subscription()]).route(FREE)
+    assert stays is not None
+    assert gone is not None
+    assert beside is not None
+    bcc = ("to.sub.lain.satu.1",)
+    assert stays.renewed(bcc) == bcc
+    assert gone.renewed(bcc) is None
+    assert beside.renewed(bcc) == ()
 
 
 def test_who_is_catching_up_and_has_not_joined_gets_nothing() -> None:

@@ -1,0 +1,63 @@
+"""The queue of an AMQP subscription: how it is made, what is bound to it, how it is filled anew."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway import typepattern
+from gateway.amqp import Broker, Management, NotOnBroker, names
+from gateway.subscriptions import State, Subscription, progress
+
+
+async def provide(subscription: Subscription, broker: Broker, management: Management) -> None:
+    """Make sure of the queue, its private binding and the user that reads it."""
+    queue = names.queue(*subscription.key)
+    await broker.declare_queue(queue, ordered=subscription.ordered)
+    private = names.private_key(queue, subscription.generation)
+    await broker.bind(queue, exchange(subscription), private)
+    await management.provide_user(
+        names.user(queue), subscription.password_hash, queue=queue, replies=subscription.answers
+    )
+
+
+async def begin_again(
+    session: AsyncSession,
+    subscription: Subscription,
+    broker: Broker,
+    management: Management,
+    *,
+    cause: progress.Cause,
+) -> bool:
+    """Make the queue, then catch up: whoever joins must find it there. False where it is suspended.
+
+    Run inside `Database.change(Topic.SUBSCRIPTIONS)`, with the subscription as it is in there. The
+    queue gets the key of the generation to come: what still goes by the present one was meant for
+    what ends here. If the queue proves lost meanwhile, that is the cause: what it held is to come
+    again.
+    """
+    if subscription.state is State.SUSPENDED:
+        return False
+    following = replace(subscription, generation=subscription.generation + 1)
+    queue = names.queue(*subscription.key)
+    private = names.private_key(queue, following.generation)
+    try:
+        await broker.bind(queue, exchange(subscription), private)
+    except NotOnBroker:
+        cause = progress.Cause.QUEUE_LOST
+    await provide(following, broker, management)
+    return await progress.begin_again(session, subscription, cause=cause)
+
+
+def exchange(subscription: Subscription) -> str:
+    """The exchange that serves a subscription."""
+    return names.exchange(point_to_point=subscription.point_to_point, answers=subscription.answers)
+
+
+def type_keys(subscription: Subscription) -> Sequence[str]:
+    """The routing keys under which its types come; none where the relay chooses what it gets."""
+    if subscription.choosy:
+        return ()
+    if subscription.point_to_point:
+        return subscription.types
+    return [typepattern.to_topic_binding(pattern) for pattern in subscription.types]
