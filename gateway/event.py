@@ -11,6 +11,9 @@ import msgspec
 
 AttributeValue = str | int | bool
 
+REQUESTED_BY = "requestedby"
+"""The attribute of a reply that names the organisation which asked; set by the gateway alone."""
+
 # A retry of the same event is a new trace, and the gateway sets the others itself.
 _NOT_IDENTITY = frozenset(
     {"traceparent", "tracestate", "sequence", "recordedtime", "dataclassification"}

@@ -3,6 +3,8 @@
 An event type has six words: `id.go.<organisation>.<entity>.<fact>.v<major>`. In a pattern `*` takes
 the place of one word, and as the last word it takes the place of all that remain. So every pattern
 is six places, each a word or anything, and questions about patterns are answered place by place.
+
+The type of a reply is that of its request with a seventh word, `reply`. No pattern reaches it.
 """
 
 import re
@@ -12,6 +14,7 @@ from functools import lru_cache
 from gateway.errors import Invalid
 
 ANY = "*"
+_REPLY = ".reply"
 _WORDS = 6
 _LIMIT = 255  # bytes, of a type and of an AMQP routing key (AMQP 0-9-1, short string)
 
@@ -41,10 +44,46 @@ def parse(pattern: str) -> tuple[str, ...]:
     return (*words, *(ANY,) * (_WORDS - len(words)))
 
 
+def reply_type(type: str) -> str:
+    """The type of replies to requests of a type."""
+    return type + _REPLY
+
+
+def request_type(type: str) -> str:
+    """The type of the request where `type` is that of a reply; else `type` itself.
+
+    No contract's type ends so: its last word is the version.
+    """
+    return type.removesuffix(_REPLY)
+
+
+def is_reply(type: str) -> bool:
+    """Whether events of this type are replies."""
+    return type.endswith(_REPLY)
+
+
+@lru_cache(maxsize=4096)
+def places(types: str) -> tuple[str, ...]:
+    """The places of what may be subscribed to: a pattern, or the type of replies to one type.
+
+    Raises Invalid when it is neither.
+    """
+    found = parse(request_type(types))
+    if not is_reply(types):
+        return found
+    if ANY in found:
+        raise Invalid(
+            f"{types!r} has a *: replies are subscribed to type by type, each the type of a "
+            f"request followed by {_REPLY}",
+            pointer="/type",
+        )
+    return (*found, _REPLY.removeprefix("."))
+
+
 def matches(pattern: str, type: str) -> bool:
-    """Whether an event type falls under a pattern. Raises Invalid when `pattern` is none."""
-    words = type.split(".")
-    return len(words) == _WORDS and _over(parse(pattern), words)
+    """Whether a type falls under what is subscribed to. Raises Invalid when `pattern` is none."""
+    words, wanted = type.split("."), places(pattern)
+    return len(words) == len(wanted) and _over(wanted, words)
 
 
 def covers(pattern: str, other: str) -> bool:
@@ -58,7 +97,7 @@ def expression(patterns: Iterable[str]) -> str:
     Compiled once it answers several times faster than `matches`. Without patterns nothing matches.
     """
     alternatives = (
-        r"\.".join("[^.]+" if place == ANY else re.escape(place) for place in parse(pattern))
+        r"\.".join("[^.]+" if place == ANY else re.escape(place) for place in places(pattern))
         for pattern in patterns
     )
     return f"^({'|'.join(alternatives)})$"

@@ -9,11 +9,8 @@ from gateway.correlation.pairing import (
     expired,
     handed_out,
     identity_of_request,
-    is_reply,
     paired,
     reply_identity,
-    reply_type,
-    request_type,
     require_request,
 )
 from gateway.correlation.refused import RefusedReplies, RefusedReply
@@ -29,10 +26,7 @@ __all__ = [
     "expired",
     "handed_out",
     "identity_of_request",
-    "is_reply",
     "paired",
     "reply_identity",
-    "reply_type",
-    "request_type",
     "require_request",
 ]

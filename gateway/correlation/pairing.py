@@ -7,6 +7,8 @@ reply is the only one, whichever process takes it, and no table says which reply
 CloudEvents attributes: `expirytime` (of the specification's extensions) is the deadline; a reply
 repeats the request's `correlationid` and has its id as `causationid` (extension Correlation). As an
 id alone does not name an event, a request that is handed out and its reply have `requestid` too.
+A reply also says whose request it answers (`requestedby`) and the deadline of that
+(`requestexpiry`), so that whoever gets it needs no look at the request.
 """
 
 import re
@@ -17,33 +19,16 @@ from hashlib import blake2b
 import msgspec
 
 from gateway.errors import Invalid, Malformed
-from gateway.event import AttributeValue, Event, known_as
+from gateway.event import REQUESTED_BY, AttributeValue, Event, known_as
 from gateway.times import rfc3339
+from gateway.typepattern import reply_type
 
 DEFAULT_LIFETIME = timedelta(seconds=30)
 LONGEST_LIFETIME = timedelta(hours=24)
 REQUEST_ID = "requestid"
+REQUEST_EXPIRY = "requestexpiry"
 _EXPIRY = "expirytime"
-_REPLY = ".reply"
 _ID = re.compile(r"[0-9a-f]{32}")
-
-
-def reply_type(type: str) -> str:
-    """The type of replies to requests of a type."""
-    return type + _REPLY
-
-
-def request_type(type: str) -> str:
-    """The type of the request where `type` is that of a reply; else `type` itself.
-
-    No contract's type ends so: its last word is the version.
-    """
-    return type.removesuffix(_REPLY)
-
-
-def is_reply(type: str) -> bool:
-    """Whether events of this type are replies."""
-    return type.endswith(_REPLY)
 
 
 def identity_of_request(id: str) -> bytes | None:
@@ -70,10 +55,11 @@ def expired(request: Event, recorded: datetime) -> bool:
 
 def asked(request: Event) -> Event:
     """The request as it may be stored. Raises Invalid or Malformed for what nobody may say."""
-    if REQUEST_ID in request.attributes:
-        raise Malformed(
-            f"the attribute {REQUEST_ID} is set by the gateway: leave it out", pointer=REQUEST_ID
-        )
+    for name in (REQUEST_ID, REQUESTED_BY, REQUEST_EXPIRY):
+        if name in request.attributes:
+            raise Malformed(
+                f"the attribute {name} is set by the gateway: leave it out", pointer=name
+            )
     said = request.attributes.get(_EXPIRY)
     if said is None:
         return request
@@ -102,15 +88,18 @@ def handed_out(request: Event, recorded: datetime) -> Event:
     return msgspec.structs.replace(request, attributes=attributes)
 
 
-def paired(request: Event, reply: Event) -> Event:
+def paired(request: Event, reply: Event, *, asker: str, until: datetime) -> Event:
     """The reply as it is stored: naming its request, and held unique as the reply to it.
 
-    Raises Invalid where it says that it is another's.
+    `asker` is the organisation that asked, `until` the deadline. Raises Invalid where the reply
+    says that it is another's.
     """
     if reply.type != reply_type(request.type):
         raise Invalid(f"the reply must be of type {reply_type(request.type)}", pointer="type")
     says: dict[str, AttributeValue] = {
         REQUEST_ID: request.identity.hex(),
+        REQUESTED_BY: asker,
+        REQUEST_EXPIRY: rfc3339(until),
         "causationid": request.id,
     }
     if "correlationid" in request.attributes:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from gateway.contracts import Catalogue, Pattern
+from gateway.contracts import Catalogue
 from gateway.database import Database
 from gateway.deliveries import DeadLetters, Deliveries, Spot, Standing
+from gateway.delivery.rights import travels_to
 from gateway.journal import Entry, Reader
 from gateway.snapshot import Snapshot
 from gateway.subscriptions import Delivery, Mark, State, Subscription, progress, register
@@ -66,8 +67,6 @@ class Ledger:
 
     async def of(self, entry: Entry, organisation: str | None) -> list[Delivered]:
         """Where an entry stands for every subscription that wants it, or for those of one."""
-        contract = self._catalogue.value.contract(entry.event.type)
-        direct = contract is not None and contract.pattern is Pattern.POINT_TO_POINT
         spot = Spot(entry.shard, entry.sequence)
         async with self._database.session() as session:
             everyone = (await register.load(session)).all
@@ -75,8 +74,9 @@ class Ledger:
         wanting = [
             each
             for each in everyone
-            if each.point_to_point is direct
-            and each.wants(entry.event.type)
+            if each.wants(entry.event.type)
+            and travels_to(each, entry.event.type, self._catalogue.value)
+            and (each.accepts(entry.event) or not each.calls_back)  # others' replies are not its
             and organisation in (None, each.organisation)
             and entry.sequence > marks[each.key].start
         ]

@@ -17,6 +17,7 @@ from gateway.stop import Stop
 from gateway.subscriptions import Subscription, register
 from gateway.telemetry import log
 from gateway.times import rfc3339
+from gateway.typepattern import request_type
 
 LOOK = 0.5  # seconds between two looks for redrives
 PIECE = 200
@@ -72,7 +73,7 @@ class Redriving:
 
     def _outgoing(self, subscription: Subscription, entry: Entry, number: int) -> Outgoing:
         event = entry.event
-        contract = self._catalogue.value.contract(event.type)
+        contract = self._catalogue.value.contract(request_type(event.type))
         facts = (
             sequence_text(entry.shard, entry.sequence),
             rfc3339(entry.recorded),

@@ -4,10 +4,11 @@ from gateway.contracts import Catalogue
 from gateway.correlation import expired
 from gateway.database import Database
 from gateway.deliveries import Deliveries, Fresh, Frontier, Spot
-from gateway.delivery.rights import pattern_of
+from gateway.delivery.rights import travels_to
 from gateway.journal import Entry, Position, Reader
 from gateway.snapshot import Snapshot, refresh
 from gateway.subscriptions import Subscription
+from gateway.typepattern import request_type
 
 SPAN = 20_000  # numbers looked through by one query, so that rare types do not make it endless
 
@@ -81,13 +82,11 @@ class Finder:
     async def _learn_types(self, entries: list[Entry]) -> None:
         """An entry may have been accepted under a contract that is younger than our catalogue."""
         known = self._catalogue.value.contract
-        if any(known(entry.event.type) is None for entry in entries):
+        if any(known(request_type(entry.event.type)) is None for entry in entries):
             await refresh(self._database, self._catalogue)
 
     def _is_for(self, subscription: Subscription, entry: Entry) -> bool:
-        """A pattern of types is not meant to reach what travels another way."""
-        contract = self._catalogue.value.contract(entry.event.type)
-        if contract is None or contract.pattern is not pattern_of(subscription):
+        if not travels_to(subscription, entry.event.type, self._catalogue.value):
             return False
         if subscription.answers and expired(entry.event, entry.recorded):
             return False

@@ -12,10 +12,10 @@ from gateway.contracts import Catalogue, Pattern
 from gateway.database import Database, Topic
 from gateway.deliveries import Deliveries
 from gateway.delivery.queues import begin_again, provide
-from gateway.delivery.rights import may_receive
+from gateway.delivery.rights import pattern_of_types
 from gateway.delivery.starts import places_of, start_text, worked_off
 from gateway.delivery.webhook import Endpoints
-from gateway.errors import Conflict, Forbidden, Invalid, NotFound
+from gateway.errors import Conflict, Invalid, NotFound
 from gateway.identity import Client, Directory
 from gateway.journal import Reader
 from gateway.snapshot import Snapshot
@@ -26,7 +26,6 @@ from gateway.subscriptions import (
     State,
     Subscription,
     Terms,
-    compile_filters,
     progress,
     register,
     webhooks,
@@ -102,13 +101,9 @@ class Subscribing:
         Raises Forbidden for types that the organisation may not receive, Invalid or Conflict for
         what cannot be, BrokerUnavailable when the queue cannot be made now.
         """
-        pattern = self._judge(client.organisation, wish)
-        if wish.terms.filters and pattern is not Pattern.PUBLISH_SUBSCRIBE:
-            raise Invalid(
-                f"{pattern} events have one receiver, so what a filter leaves out would reach "
-                "nobody: filters are for publish-subscribe types",
-                pointer="/terms/filters",
-            )
+        snapshots = (self._directory.value, self._catalogue.value)
+        pattern = pattern_of_types(client.organisation, wish.types, *snapshots)
+        _require_deliverable(wish, pattern)
         self._endpoints.judge(wish.delivery, wish.terms)
         existing = await self._find(client.organisation, wish.name)
         if existing is not None:
@@ -204,30 +199,6 @@ class Subscribing:
         webhook = await self._endpoints.known(subscription)
         return Granted(subscription, starts, None, False, webhook=webhook)
 
-    def _judge(self, organisation: str, wish: Wish) -> Pattern:
-        """How the types travel, which may be had together."""
-        catalogue, directory = self._catalogue.value, self._directory.value
-        for pattern in wish.types:
-            typepattern.parse(pattern)
-            if not may_receive(organisation, pattern, directory, catalogue):
-                raise Forbidden(
-                    f"you may not receive {pattern}: name single types, or ask their owner for "
-                    "a grant; a pattern needs a grant that covers all of it"
-                )
-        contracts = [catalogue.contract(type_) for type_ in wish.types if "*" not in type_]
-        if any(contract is None for contract in contracts):
-            raise Invalid("there is no contract of one of these types", pointer="/types")
-        patterns = {contract.pattern for contract in contracts if contract is not None}
-        if len(contracts) < len(wish.types):
-            patterns.add(Pattern.PUBLISH_SUBSCRIBE)
-        if len(patterns) > 1:
-            raise Invalid(
-                "point-to-point types and requests need subscriptions of their own, without "
-                "patterns",
-                pointer="/types",
-            )
-        return patterns.pop()
-
     async def _same(self, existing: Subscription, wish: Wish) -> Granted:
         start = start_text(wish.start, existing.point_to_point)
         if (set(existing.types), existing.ordered, existing.start, existing.delivery) != (
@@ -241,7 +212,7 @@ class Subscribing:
                 "delete it first, or choose another name"
             )
         if wish.terms != existing.terms:
-            compile_filters(wish.terms.filters)
+            replace(existing, terms=wish.terms).accepts  # noqa: B018 - as above
             await self._change_terms(existing, wish.terms)
         return await self.show(existing.organisation, existing.name)
 
@@ -269,6 +240,17 @@ class Subscribing:
         if found is None:
             raise NotFound(f"there is no subscription {name}")
         return found
+
+
+def _require_deliverable(wish: Wish, pattern: Pattern) -> None:
+    if wish.terms.filters and pattern is not Pattern.PUBLISH_SUBSCRIBE:
+        raise Invalid(
+            f"{pattern} events have one receiver, so what a filter leaves out would reach "
+            "nobody: filters are for publish-subscribe types",
+            pointer="/terms/filters",
+        )
+    if wish.delivery is Delivery.AMQP and any(map(typepattern.is_reply, wish.types)):
+        raise Invalid("replies come by pull, stream or webhook", pointer="/delivery")
 
 
 def _subscription(

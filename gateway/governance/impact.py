@@ -51,7 +51,8 @@ async def impact_of(
 ) -> Impact:
     """Whom a change of this contract hits."""
     known = await subscriptions.load(session)
-    wanting = sorted(each.key for each in known.all if each.wants(contract.type))
+    types = (contract.type, typepattern.reply_type(contract.type))
+    wanting = sorted(each.key for each in known.all if any(map(each.wants, types)))
     last: dict[str, datetime | None] = {contract.owner: None}
     for grant in directory.grants:
         if grant.action is Action.PUBLISH and typepattern.matches(grant.type, contract.type):

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope
 
-from gateway import correlation, errors
+from gateway import errors
 from gateway.amqp import message
 from gateway.event import Event
 from gateway.http.bare import CONTENT, Answer, Bare, Headers, authorization, problem
@@ -24,6 +24,7 @@ from gateway.intake import Batch, Limits, parse_request
 from gateway.journal import Entry, Refusal, sequence_text
 from gateway.requests import LONGEST_WAIT, Asked, State
 from gateway.times import rfc3339
+from gateway.typepattern import request_type
 
 PATH = "/v1/requests"
 _encode = msgspec.json.Encoder().encode
@@ -172,7 +173,7 @@ def _refused(found: Asked) -> list[dict[str, str]]:
 
 def _event(entry: Entry, parts: ApiParts, *, data: bool) -> bytes:
     event = entry.event if data else msgspec.structs.replace(entry.event, data=None)
-    contract = parts.catalogue.contract(correlation.request_type(event.type))
+    contract = parts.catalogue.contract(request_type(event.type))
     return message.body(
         event,
         sequence_text(entry.shard, entry.sequence),

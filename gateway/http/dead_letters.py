@@ -20,6 +20,7 @@ from gateway.identity import Client, Role
 from gateway.journal import Entry
 from gateway.masking import mask
 from gateway.telemetry import log
+from gateway.typepattern import is_reply, request_type
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, Role.ADMIN))]
@@ -240,8 +241,9 @@ def _attributes(entry: Entry) -> dict[str, Any]:
 
 
 def _masked(entry: Entry, parts: ApiParts) -> Any:
-    version = parts.catalogue.version(entry.event.type, entry.contract_version)
-    data = entry.event.data
+    type_, data = entry.event.type, entry.event.data
+    version = parts.catalogue.version(request_type(type_), entry.contract_version)
     if version is None or data is None or entry.event.binary or len(data) > MASKED_LIMIT:
         return None
-    return without_personal_data(jsontext.parse(version.text), jsontext.parse(data))
+    schema = (version.reply or b"{}") if is_reply(type_) else version.text
+    return without_personal_data(jsontext.parse(schema), jsontext.parse(data))

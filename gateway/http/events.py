@@ -10,14 +10,14 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.amqp import message
-from gateway.correlation import is_reply, request_type
 from gateway.delivery import may_receive
-from gateway.event import identity_of
+from gateway.event import REQUESTED_BY, identity_of
 from gateway.http.deps import Caller
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client, Role
 from gateway.journal import Entry, sequence_text
 from gateway.times import rfc3339
+from gateway.typepattern import is_reply, request_type
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 JSON = "application/json"
@@ -102,11 +102,14 @@ def may_see(entry: Entry, by: Client, parts: ApiParts) -> bool:
 
 
 def _may_read(entry: Entry, by: Client, parts: ApiParts) -> bool:
-    """Who sent it, owns its type, or may receive it."""
+    """Who sent it, owns its type, or may receive it; of a reply, who sent it and who asked."""
     if by.organisation == _sender(entry, parts) and by.has(Role.PUBLISHER, Role.AUDITOR):
         return True
-    if is_reply(entry.event.type):  # its asker finds it under /v1/requests
-        return by.organisation == _sender(entry, parts) and by.has(Role.SUBSCRIBER)
+    if is_reply(entry.event.type):
+        asker = entry.event.attributes.get(REQUESTED_BY)
+        return by.organisation in (_sender(entry, parts), asker) and by.has(
+            Role.PUBLISHER, Role.SUBSCRIBER, Role.AUDITOR
+        )
     return by.has(Role.SUBSCRIBER) and may_receive(
         by.organisation, entry.event.type, parts.directory, parts.catalogue
     )

@@ -45,9 +45,11 @@ class Directory:
 
     def may_publish(self, client: Client, type: str, owner: str) -> bool:
         """Whether this client may publish a type that `owner` (an organisation) owns."""
-        return Role.PUBLISHER in client.roles and (
-            owner == client.organisation or self._may_publish_foreign(client.organisation, type)
-        )
+        return Role.PUBLISHER in client.roles and self.may_send(client.organisation, type, owner)
+
+    def may_send(self, organisation: str, type: str, owner: str) -> bool:
+        """Whether clients of an organisation may publish or ask a type that `owner` owns."""
+        return owner == organisation or self._may_publish_foreign(organisation, type)
 
     def may_receive(self, organisation: str, types: str) -> bool:
         """Whether an organisation may receive all that will ever fall under a pattern.

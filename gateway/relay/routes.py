@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from gateway.amqp import names
 from gateway.contracts import Catalogue, Pattern
-from gateway.correlation import request_type
 from gateway.event import Event
 from gateway.subscriptions import State, Subscription
+from gateway.typepattern import request_type
 
 
 @dataclass(frozen=True, slots=True)

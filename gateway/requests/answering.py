@@ -76,7 +76,7 @@ class Answering:
         try:
             request = await self._request(identity, responder)
             try:
-                reply = self._judged(request, said)
+                reply = await self._judged(request, said)
             except Refused as error:  # the asker is to learn why none came
                 await self._refused.note(request.event.identity, responder.organisation, error.code)
                 raise
@@ -106,11 +106,13 @@ class Answering:
                 return request
         raise NotFound("there is no such request that you are asked")
 
-    def _judged(self, request: Entry, said: Event | Refused) -> Event:
+    async def _judged(self, request: Entry, said: Event | Refused) -> Event:
         """The reply as it is stored, valid under the version that judged the request."""
         if isinstance(said, Refused):
             raise said
-        reply = paired(request.event, said)
+        asker = await self._responders.asker_of(request)
+        until = deadline(request.event, request.recorded)
+        reply = paired(request.event, said, asker=asker, until=until)
         version = self._catalogue.value.version(request.event.type, request.contract_version)
         if version is None:
             raise Invalid("the contract of the request is not known any more", pointer="type")

@@ -13,7 +13,6 @@ from gateway.correlation import (
     RefusedReply,
     asked,
     deadline,
-    is_reply,
     reply_identity,
     require_request,
 )
@@ -25,6 +24,7 @@ from gateway.requests.responders import Responders
 from gateway.requests.waiting import Waiter, Waiting
 from gateway.snapshot import Snapshot
 from gateway.telemetry import METRICS
+from gateway.typepattern import is_reply
 
 LONGEST_WAIT = 20.0  # seconds that a call may wait; who waits longer asks again
 _PAST = 0.01  # seconds behind a deadline, so that no clock takes it for the future any more

@@ -1,8 +1,10 @@
-"""Who answers: the one organisation that subscribes to a type of request."""
+"""Who answers: the one organisation that subscribes to a type of request. And who has asked."""
 
 from gateway.contracts import Catalogue
 from gateway.database import Database
+from gateway.errors import Invalid
 from gateway.identity import Directory
+from gateway.journal import Entry
 from gateway.snapshot import Snapshot, refresh
 from gateway.subscriptions import State, Subscription, Subscriptions
 
@@ -29,6 +31,16 @@ class Responders:
             await refresh(self._database, self._subscriptions)
             found = self._find(type)
         return found
+
+    async def asker_of(self, request: Entry) -> str:
+        """The organisation that has asked. Raises Invalid where its client is known no more."""
+        client = self._directory.value.client(request.client)
+        if client is None:  # it may have been made a moment ago
+            await refresh(self._database, self._directory)
+            client = self._directory.value.client(request.client)
+        if client is None:
+            raise Invalid("who has asked is not known any more")
+        return client.organisation
 
     def _find(self, type: str) -> Subscription | None:
         for each in self._subscriptions.value.all:

@@ -9,7 +9,7 @@ from functools import cached_property
 import msgspec
 
 from gateway import typepattern
-from gateway.event import Event
+from gateway.event import REQUESTED_BY, Event
 from gateway.subscriptions.filters import Filter, compile_filters
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -81,7 +81,10 @@ Key = tuple[str, str]  # organisation and name
 
 @dataclass(frozen=True)
 class Subscription:
-    """`types` are event types or patterns of them. `generation` counts how often it caught up."""
+    """`types` are event types or patterns of them, or types of replies: a callback.
+
+    `generation` counts how often it caught up.
+    """
 
     organisation: str
     name: str
@@ -108,6 +111,17 @@ class Subscription:
         return self.delivery is not Delivery.AMQP
 
     @property
+    def calls_back(self) -> bool:
+        """Whether it receives replies: those to its own organisation's requests, and no others."""
+        return any(typepattern.is_reply(each) for each in self.types)
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """What must hold of an event beside its type."""
+        own: Filter = {"exact": {REQUESTED_BY: self.organisation}}
+        return (*self.terms.filters, own) if self.calls_back else self.terms.filters
+
+    @property
     def key(self) -> Key:
         """What names it on the whole bus."""
         return self.organisation, self.name
@@ -128,7 +142,7 @@ class Subscription:
     @cached_property
     def accepts(self) -> Callable[[Event], bool]:
         """Whether an event passes its filters; the types are another matter."""
-        return compile_filters(self.terms.filters)
+        return compile_filters(self.filters)
 
     @property
     def type_expression(self) -> str:

@@ -1,9 +1,11 @@
 """Asking and answering on a running bus: two api processes, a relay, a real broker."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.builders import NIK, QUESTION, QUESTIONS, a_document, a_name, a_question, a_reply
@@ -256,7 +258,7 @@ def test_who_may_see_and_who_may_answer(bus: Bus, lain: Actor, uji: Actor, stran
     reply = overseer["reply"]
     entry = f"/v1/events/{int(reply['sequence'][:2])}/{int(reply['sequence'][3:])}"
     assert uji.get(entry).json()["event"]["data"] == {"hasil": "COCOK"}
-    problem_of(lain.get(entry), 404, "not-found")
+    assert lain.get(entry).json()["event"]["data"] == {"hasil": "COCOK"}
     problem_of(stranger.get(entry), 404, "not-found")
 
 
@@ -266,15 +268,6 @@ def test_another_organisation_cannot_take_over_a_request_by_repeating_it(
     question = a_question(AMQP)
     assert lain.ask(question).status_code == 202
     problem_of(over_amqp.by.ask(question, wait=1), 409, "identifier-reused")
-
-
-def test_one_organisation_answers_a_type(
-    bus: Bus, lain: Actor, stranger: Actor, over_amqp: Subscribed
-) -> None:
-    bus.grant("asing", "subscribe", AMQP)
-    answer = stranger.put_subscription(a_name(), AMQP)
-    problem_of(answer, 409, "conflict")
-    problem_of(lain.put_subscription(a_name(), AMQP), 403, "forbidden")
 
 
 def test_a_pattern_gets_neither_requests_nor_replies(
@@ -289,8 +282,19 @@ def test_a_pattern_gets_neither_requests_nor_replies(
     assert [each["id"] for each in received(uji, pulled)] == [sent]
 
 
-def test_metrics_count(lain: Actor, bus: Bus) -> None:
-    text = bus.http.get("/metrics").text
-    assert "nusabus_requests_asked_total" in text
-    assert "nusabus_request_seconds_bucket" in text
-    assert 'nusabus_replies_total{outcome="in-time"}' in text
+def test_metrics_count(lain: Actor, over_amqp: Subscribed, bus: Bus) -> None:
+    with AmqpResponder(over_amqp.url, over_amqp.queue):
+        assert lain.ask(a_question(AMQP), wait=20).status_code == 200
+    wanted = {
+        "nusabus_requests_asked_total 1",
+        "nusabus_request_seconds_count 1",
+        'nusabus_replies_total{outcome="in-time"} 1',
+    }
+    seen: set[str] = set()
+
+    def all_seen() -> bool:  # each of the two processes counts for itself
+        text = httpx.get(f"{bus.http.base_url}/metrics").text
+        seen.update(re.sub(r" [1-9][0-9]*\.0$", " 1", line) for line in text.splitlines())
+        return wanted <= seen
+
+    assert eventually(all_seen)

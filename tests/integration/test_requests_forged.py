@@ -10,8 +10,9 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import AMQPError
 
-from tests.builders import FREE, QUESTIONS, a_question, a_reply
+from tests.builders import FREE, QUESTIONS, a_name, a_question, a_reply
 from tests.bus import Actor, Bus, MakeBus, Subscribed
+from tests.problems import problem_of
 from tests.responders import AmqpResponder
 from tests.waiting import eventually
 
@@ -178,6 +179,13 @@ def test_a_reply_in_binary_mode(lain: Actor, right: Subscribed) -> None:
     assert publish(right.url, "bus.replies", right.queue, message) is None
     shown = lain.get(f"/v1/requests/{id}", headers={"prefer": "wait=10"}).json()
     assert (shown["state"], shown["reply"]["id"]) == ("answered", "jawaban é")
+
+
+def test_one_organisation_answers_a_type(bus: Bus, lain: Actor, right: Subscribed) -> None:
+    problem_of(lain.put_subscription(a_name(), ASKED), 403, "forbidden")
+    grant = bus.grant("lain", "subscribe", ASKED)
+    problem_of(lain.put_subscription(a_name(), ASKED), 409, "conflict")
+    bus.admin.delete(grant).raise_for_status()
 
 
 def test_who_has_lost_the_right_answers_no_more(bus: Bus, lain: Actor) -> None:

@@ -11,10 +11,12 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import QUESTIONS, a_name, a_question, a_reply
 from tests.bus import STRUCTURED, Actor, Bus, MakeBus, Subscribed
+from tests.problems import problem_of
+from tests.pulling import Puller, ids
 from tests.responders import AmqpResponder
 from tests.waiting import eventually
 
-AMQP, KILLED, PULL = QUESTIONS[:3]
+AMQP, KILLED, PULL, DEAD = QUESTIONS[:4]
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,10 @@ def test_a_restart_of_the_gateway_loses_neither_request_nor_reply(
     bus.wait_ready()
     shown = lain.ask(question, wait=20)
     assert (shown.status_code, shown.json()["state"]) == (200, "answered")
+    assert len(responder.asked) == 1
+    pair = "SELECT count(*) FROM journal_entry WHERE id = $1 OR attributes LIKE $2"
+    named = f'%"requestid":"{shown.json()["id"]}"%'
+    assert bus.query(pair, question["id"], named) == [(2,)]
 
 
 def test_a_lost_word_costs_a_moment_and_no_reply(
@@ -118,3 +124,22 @@ def test_a_lost_word_costs_a_moment_and_no_reply(
         other.stop()
         rabbitmq.start()
     assert call.answer.json()["state"] == "answered"
+
+
+def test_a_puller_that_dies_loses_its_lock_and_the_other_gives_the_one_reply(
+    lain: Actor, uji: Actor
+) -> None:
+    worker = Puller(uji, DEAD, terms={"lock_seconds": 1})
+    callback = Puller(lain, f"{DEAD}.reply")
+    request = lain.ask(a_question(DEAD)).json()
+    (lost,) = worker.receive()
+    (again,) = worker.receive(wait=20)
+    assert (again["attempt"], again["event"]) == (2, lost["event"])
+    first = a_reply(again["event"])
+    assert uji.answer(request["id"], first).status_code == 201
+    assert worker.acknowledge([lost]) == ["gone"]
+    assert worker.acknowledge([again]) == ["settled"]
+    second = uji.answer(request["id"], a_reply(lost["event"], data={"hasil": "LAIN"}))
+    problem_of(second, 409, "already-answered")
+    assert ids(callback.receive()) == [first["id"]]
+    assert callback.receive(wait=0) == []

@@ -165,3 +165,38 @@ def test_every_type_is_a_pattern_of_itself(type: str) -> None:
 @given(st.text(max_size=40))
 def test_no_text_upsets_a_match(text: str) -> None:
     typepattern.matches("id.go.dukcapil.*", text)
+
+
+QUESTION = "id.go.uji.tanya.diajukan.v1"
+
+
+def test_the_type_of_a_reply() -> None:
+    reply = typepattern.reply_type(QUESTION)
+    assert typepattern.is_reply(reply)
+    assert not typepattern.is_reply(QUESTION)
+    assert typepattern.request_type(reply) == typepattern.request_type(QUESTION) == QUESTION
+
+
+def test_replies_are_subscribed_to_by_their_type_alone() -> None:
+    reply = typepattern.reply_type(QUESTION)
+    assert typepattern.places(reply) == (*QUESTION.split("."), "reply")
+    assert typepattern.matches(reply, reply)
+    assert re.fullmatch(typepattern.expression([reply]), reply)
+    for pattern in ("id.go.*", "id.go.uji.*", "id.go.uji.tanya.diajukan.*", QUESTION):
+        assert not typepattern.matches(pattern, reply)
+        assert not re.fullmatch(typepattern.expression([pattern]), reply)
+    for other in (QUESTION, f"{reply}.reply", "id.go.uji.tanya.diajukan.v2.reply"):
+        assert not typepattern.matches(reply, other)
+
+
+@pytest.mark.parametrize(
+    "text", ["id.go.uji.*.reply", f"{QUESTION}.reply.reply", ".reply", "reply"]
+)
+def test_what_names_no_replies(text: str) -> None:
+    with pytest.raises(Invalid):
+        typepattern.places(text)
+
+
+def test_the_type_of_replies_is_no_pattern_to_grant() -> None:
+    with pytest.raises(Invalid):
+        typepattern.parse(typepattern.reply_type(QUESTION))

@@ -31,6 +31,7 @@ from gateway.journal import Entry, Reader, sequence_text
 from gateway.snapshot import Snapshot
 from gateway.telemetry import log
 from gateway.times import rfc3339
+from gateway.typepattern import request_type
 
 WINDOW = 4  # deliveries in memory for each that may be under way
 KEEP = 0.1  # seconds between two writes: what is repeated after a crash
@@ -235,7 +236,7 @@ class Dispatcher:
             return
         if self._subscription.answers:
             event = handed_out(event, job.entry.recorded)
-        contract = self._sources.catalogue.value.contract(event.type)
+        contract = self._sources.catalogue.value.contract(request_type(event.type))
         body = message.body(
             event,
             sequence_text(*job.spot),

@@ -1,0 +1,235 @@
+"""Callbacks: the replies to what an organisation has asked come to a subscription of its own."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.builders import FREE, QUESTIONS, a_name, a_question, a_reply
+from tests.bus import Actor, Bus, MakeBus
+from tests.problems import problem_of
+from tests.pulling import Puller, ids
+from tests.responders import AmqpResponder
+from tests.waiting import eventually
+
+MANY, SINGLE, FORGED, LATE, RIGHTS, OLD = QUESTIONS
+REPLY = "{}.reply".format
+
+
+@pytest.fixture(scope="module")
+def bus(make_bus: MakeBus) -> Iterator[Bus]:
+    with make_bus() as bus:
+        bus.run("api", "api", "relay")
+        made = bus.admin.post("/v1/organisations", json={"name": "asing", "title": "Asing"})
+        assert made.status_code == 201
+        for type_ in QUESTIONS:
+            bus.grant("lain", "publish", type_)
+        for type_ in (MANY, SINGLE, FORGED):
+            bus.grant("asing", "publish", type_)
+        yield bus
+
+
+@pytest.fixture(scope="module")
+def lain(bus: Bus) -> Actor:
+    """An organisation that asks."""
+    return bus.actor("lain")
+
+
+@pytest.fixture(scope="module")
+def asing(bus: Bus) -> Actor:
+    """Another one that asks some of the same types."""
+    return bus.actor("asing")
+
+
+@pytest.fixture(scope="module")
+def uji(bus: Bus) -> Actor:
+    """The organisation that owns the types and answers."""
+    return bus.actor("uji")
+
+
+@pytest.fixture(scope="module")
+def single(uji: Actor) -> Puller:
+    """Of whom requests of type SINGLE are asked."""
+    return Puller(uji, SINGLE)
+
+
+def asked(by: Actor, type: str, **changes: Any) -> dict[str, Any]:
+    """Ask, with somebody to take it later; the request as it stands."""
+    answer = by.ask(a_question(type, **changes), query="?no_responder=wait")
+    assert answer.status_code == 202, answer.text
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+def answered(responder: Puller, by: Actor, **changes: Any) -> dict[str, Any]:
+    """Take one request and answer it; the reply's place."""
+    (taken,) = responder.receive(1)
+    question = taken["event"]
+    answer = by.answer(question["requestid"], a_reply(question, **changes))
+    assert answer.status_code == 201, answer.text
+    responder.acknowledge([taken])
+    place: dict[str, Any] = answer.json()["reply"]
+    return place
+
+
+def deliveries(by: Actor, place: dict[str, Any]) -> Any:
+    return by.get(f"/v1/events/{place['shard']}/{place['sequence']}/deliveries")
+
+
+def test_each_asker_gets_the_replies_to_its_own_requests(
+    uji: Actor, lain: Actor, asing: Actor
+) -> None:
+    askers = {each.organisation: each for each in (lain, asing, uji)}
+    callbacks = {name: Puller(each, REPLY(MANY)) for name, each in askers.items()}
+    everything = Puller(uji, "id.go.uji.*")
+    subscribed = uji.subscribe(MANY)
+    expected: dict[str, dict[str, str]] = {name: {} for name in askers}
+    with AmqpResponder(
+        subscribed.url, subscribed.queue, lambda q: a_reply(q, data={"hasil": q["id"]})
+    ):
+        for number in range(20):
+            for name in ("lain", "asing"):
+                request = asked(askers[name], MANY, correlationid=f"{name}-{number}")
+                expected[name][request["id"]] = request["request"]["id"]
+        eventually(
+            lambda: all(lain.get(f"/v1/requests/{id}").json()["reply"] for id in expected["lain"])
+        )
+        got = {name: _all_of(callbacks[name], len(expected[name])) for name in expected}
+    for name, events in got.items():
+        assert {each["requestid"]: each["data"]["hasil"] for each in events} == expected[name]
+        assert {each["requestedby"] for each in events} <= {name}
+        assert all(each["correlationid"].startswith(name) for each in events)
+    assert {each["dataclassification"] for each in got["lain"]} == {"confidential"}
+    sent = uji.published()
+    assert ids(everything.receive()) == [sent]
+
+
+def _all_of(puller: Puller, count: int) -> list[dict[str, Any]]:
+    """What comes until there is so much and nothing more follows."""
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        taken = puller.receive()
+        puller.acknowledge(taken)
+        found += [each["event"] for each in taken]
+    return found + [each["event"] for each in puller.receive(wait=0)]
+
+
+def test_a_callback_as_a_stream(uji: Actor, lain: Actor, asing: Actor, single: Puller) -> None:
+    name = a_name()
+    assert lain.put_subscription(name, REPLY(SINGLE), delivery="stream").status_code == 201
+    asked(asing, SINGLE)
+    answered(single, uji)
+    mine = asked(lain, SINGLE)
+    answered(single, uji)
+    path = f"/v1/subscriptions/{name}/stream"
+    with lain.bus.http.stream("GET", path, headers=lain.headers, timeout=20) as answer:
+        first = next(line for line in answer.iter_lines() if line.startswith("data: "))
+    assert mine["id"] in first
+
+
+def test_a_forged_asker_is_refused(uji: Actor, lain: Actor, asing: Actor) -> None:
+    stolen, right = Puller(asing, REPLY(FORGED)), Puller(lain, REPLY(FORGED))
+    subscribed = uji.subscribe(FORGED)
+    with AmqpResponder(
+        subscribed.url, subscribed.queue, lambda q: a_reply(q, requestedby="asing")
+    ) as responder:
+        request = asked(lain, FORGED)
+        refused = "SELECT reason FROM refused_replies WHERE request = $1"
+        eventually(lambda: uji.bus.query(refused, bytes.fromhex(request["id"])) == [("invalid",)])
+    (question,) = responder.asked
+    forged = uji.answer(request["id"], a_reply(question, requestedby="asing"))
+    assert problem_of(forged, 422, "invalid")["pointer"] == "requestedby"
+    said = a_reply(question, requestedby="lain")
+    assert uji.answer(request["id"], said).status_code == 201
+    assert ids(right.receive()) == [said["id"]]
+    assert stolen.receive(wait=0) == []
+
+
+@pytest.mark.parametrize("name", ["requestedby", "requestexpiry"])
+def test_who_asks_is_not_said_by_the_asker(lain: Actor, name: str) -> None:
+    problem = problem_of(lain.ask(a_question(FORGED, **{name: "asing"})), 400, "malformed")
+    assert problem["pointer"] == name
+
+
+def test_a_late_reply_comes_marked(uji: Actor, lain: Actor) -> None:
+    callback, responder = Puller(lain, REPLY(LATE)), Puller(uji, LATE)
+    until = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    request = asked(lain, LATE, expirytime=until)
+    (taken,) = responder.receive(1)
+    path = f"/v1/requests/{request['id']}"
+    eventually(lambda: lain.get(path).json()["state"] == "expired")
+    assert uji.answer(request["id"], a_reply(taken["event"])).json()["late"]
+    ((late,), shown) = callback.receive(), lain.get(path).json()
+    assert shown["state"] == "answered-late"
+    assert late["event"] == shown["reply"]
+    assert late["event"]["requestexpiry"] == shown["expires"] < late["event"]["recordedtime"]
+
+
+def test_the_ledger_of_a_pair_is_for_asker_and_responder(
+    bus: Bus, uji: Actor, lain: Actor, asing: Actor, single: Puller
+) -> None:
+    callback, others = Puller(lain, REPLY(SINGLE)), Puller(asing, REPLY(SINGLE))
+    request = asked(lain, SINGLE)
+    place = answered(single, uji)
+    callback.acknowledge(callback.receive())
+    assert others.receive(wait=0) == []
+    for seer in (lain, uji, bus.actor("lain", "auditor"), bus.actor("nusabus", "auditor")):
+        items = deliveries(seer, place).raise_for_status().json()["items"]
+        stages = {(each["organisation"], each["subscription"]): each["stage"] for each in items}
+        assert stages["lain", callback.name] == "acknowledged"
+        assert {organisation for organisation, _ in stages} == {"lain"}
+        (of_request,) = deliveries(seer, request["request"]).json()["items"]
+        assert (of_request["subscription"], of_request["stage"]) == (single.name, "acknowledged")
+    entry = f"/v1/events/{place['shard']}/{place['sequence']}"
+    for stranger in (asing, bus.actor("asing", "auditor")):
+        problem_of(deliveries(stranger, place), 404, "not-found")
+        problem_of(stranger.get(entry), 404, "not-found")
+    assert lain.get(entry).json()["event"]["data"] == {"hasil": "COCOK"}
+
+
+@pytest.mark.parametrize(
+    ("types", "status", "code"),
+    [
+        ([REPLY(OLD)], 403, "forbidden"),
+        ([REPLY(FREE)], 403, "forbidden"),
+        ([REPLY("id.go.uji.tanya.tak-ada.v1")], 403, "forbidden"),
+        (["id.go.uji.*.reply"], 422, "invalid"),
+        ([REPLY(REPLY(MANY))], 422, "invalid"),
+        ([REPLY(MANY), FREE], 422, "invalid"),
+    ],
+    ids=str,
+)
+def test_which_replies_nobody_else_may_have(
+    asing: Actor, types: list[str], status: int, code: str
+) -> None:
+    problem_of(asing.put_subscription(a_name(), *types, delivery="pull"), status, code)
+
+
+def test_the_right_to_ask_ends_and_so_do_the_callbacks(bus: Bus, uji: Actor, asing: Actor) -> None:
+    grant = bus.grant("asing", "publish", RIGHTS)
+    callback, responder = Puller(asing, REPLY(RIGHTS)), Puller(uji, RIGHTS)
+    asked(asing, RIGHTS)
+    bus.admin.delete(grant).raise_for_status()
+    answered(responder, uji)
+    path, body = f"/v1/subscriptions/{callback.name}/receive", {"wait": 0}
+    eventually(lambda: asing.post(path, json=body).status_code == 403)
+    bus.grant("asing", "publish", RIGHTS)
+    eventually(lambda: asing.post(path, json=body).status_code == 200)
+
+
+def test_replies_of_a_time_before_callbacks_are_polled(bus: Bus, uji: Actor, lain: Actor) -> None:
+    responder = Puller(uji, OLD)
+    old = asked(lain, OLD)
+    place = answered(responder, uji)
+    bus.query(
+        "UPDATE journal_entry SET attributes = $3 WHERE shard = $1 AND sequence = $2",
+        place["shard"],
+        place["sequence"],
+        '{"datacontenttype":"application/json"}',
+    )
+    new = asked(lain, OLD)
+    answered(responder, uji)
+    callback = Puller(lain, REPLY(OLD), start="beginning")
+    assert [each["event"]["requestid"] for each in callback.receive()] == [new["id"]]
+    assert lain.get(f"/v1/requests/{old['id']}").json()["state"] == "answered"
