@@ -2,17 +2,18 @@
 
 from gateway.deliveries.dead import DeadLetters
 from gateway.deliveries.dispatching import (
-    Buried,
     Dispatching,
     Opened,
     Returned,
     Settled,
     Superseded,
 )
+from gateway.deliveries.fresh import Buried
 from gateway.deliveries.leases import Lease, LeaseLost, Leases
 from gateway.deliveries.redrives import Redrive, Redrives, RedriveState
 from gateway.deliveries.store import Deliveries, begin
 from gateway.deliveries.values import (
+    TOO_OLD,
     Attempt,
     Burial,
     Claim,
@@ -21,6 +22,7 @@ from gateway.deliveries.values import (
     Failure,
     Fresh,
     Frontier,
+    Handout,
     Key,
     Locked,
     Patience,
@@ -30,6 +32,7 @@ from gateway.deliveries.values import (
 )
 
 __all__ = [
+    "TOO_OLD",
     "Attempt",
     "Burial",
     "Buried",
@@ -42,6 +45,7 @@ __all__ = [
     "Failure",
     "Fresh",
     "Frontier",
+    "Handout",
     "Key",
     "Lease",
     "LeaseLost",

@@ -94,8 +94,8 @@ class DeadLetters(Transactions):
         names = [key[0] for key in keys], [key[1] for key in keys]
         rows = await self.fetch(sql.OF_EVENT, *spot, *names)
         return [
-            Standing((row[0], row[1]), row[2], row[3], bool(row[4]), row[5], row[6], row[7])
-            for row in rows
+            Standing((organisation, name), attempts, due, bool(locked), *rest)
+            for organisation, name, attempts, due, locked, *rest in rows
         ]
 
 

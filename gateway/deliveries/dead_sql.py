@@ -55,8 +55,10 @@ WITH again AS (
     WHERE number = ANY ($1::bigint[]) AND state = 'dead'
     RETURNING number, organisation, name, shard, sequence, recorded, type, ordering
 ), opened AS (
-    INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due)
-    SELECT organisation, name, shard, sequence, recorded, type, ordering, clock_timestamp()
+    INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due,
+                               redriven)
+    SELECT organisation, name, shard, sequence, recorded, type, ordering, clock_timestamp(),
+           clock_timestamp()
     FROM again
     ON CONFLICT DO NOTHING
 )
@@ -69,18 +71,23 @@ FROM dead_letters WHERE number = ANY ($1::bigint[])
 """
 OF_EVENT = """
 SELECT s.organisation, s.name, o.attempts, o.due, o.lock IS NOT NULL, f.frontier,
-       (SELECT d.state FROM dead_letters d
-        WHERE d.organisation = s.organisation AND d.name = s.name AND d.shard = $1
-          AND d.sequence = $2 ORDER BY d.number DESC LIMIT 1),
-       (SELECT e.at FROM delivery_settled e
-        WHERE e.organisation = s.organisation AND e.name = s.name AND e.shard = $1
-          AND e.highest >= $2 AND e.lowest <= $2 AND $2 = ANY (e.sequences)
-        ORDER BY e.at DESC LIMIT 1)
+       d.state, d.failure, d.changed, e.ending, e.at
 FROM unnest($3::text[], $4::text[]) AS s(organisation, name)
 LEFT JOIN delivery_frontiers f
   ON f.organisation = s.organisation AND f.name = s.name AND f.shard = $1
 LEFT JOIN delivery_open o
   ON o.organisation = s.organisation AND o.name = s.name AND o.shard = $1 AND o.sequence = $2
+LEFT JOIN LATERAL (
+    SELECT state, failure, changed FROM dead_letters
+    WHERE organisation = s.organisation AND name = s.name AND shard = $1 AND sequence = $2
+    ORDER BY number DESC LIMIT 1
+) d ON true
+LEFT JOIN LATERAL (
+    SELECT ending, at FROM delivery_settled
+    WHERE organisation = s.organisation AND name = s.name AND shard = $1
+      AND highest >= $2 AND lowest <= $2 AND ($2 = ANY (sequences) OR ending = 'skipped')
+    ORDER BY ending = 'skipped', at DESC LIMIT 1
+) e ON true
 """
 
 _MATCHING = """

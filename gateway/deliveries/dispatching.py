@@ -7,6 +7,7 @@ at most what lies above the frontier; what it wrote as open or dead, its success
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from gateway.deliveries.fresh import Buried, bury, columns
 from gateway.deliveries.leases import Lease
 from gateway.deliveries.transactions import Connection, Transactions
 from gateway.deliveries.values import Claim, Ending, Failure, Fresh, Frontier, Key, Spot
@@ -35,14 +36,6 @@ INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, fail
 SELECT $1, $2, u.shard, u.sequence, u.number, u.failure, u.detail
 FROM unnest($3::smallint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
      AS u(shard, sequence, number, failure, detail)
-"""
-BURY = """
-INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering, failure,
-                          detail, attempts)
-SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering, u.failure, u.detail, 1
-FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
-            $9::text[]) AS u(shard, sequence, recorded, type, ordering, failure, detail)
-ON CONFLICT DO NOTHING
 """
 RELEASE = """
 WITH back AS (
@@ -95,14 +88,6 @@ class Opened(NamedTuple):
     fresh: Fresh
     attempts: int
     delay: float
-    failure: Failure
-    detail: str
-
-
-class Buried(NamedTuple):
-    """A delivery that failed for good at its first attempt."""
-
-    fresh: Fresh
     failure: Failure
     detail: str
 
@@ -186,7 +171,7 @@ async def _open(connection: Connection, key: Key, opened: Sequence[Opened]) -> N
     await connection.execute(
         OPEN,
         *key,
-        *_columns([each.fresh for each in opened]),
+        *columns([each.fresh for each in opened]),
         [each.attempts for each in opened],
         [each.delay for each in opened],
     )
@@ -195,14 +180,9 @@ async def _open(connection: Connection, key: Key, opened: Sequence[Opened]) -> N
 
 
 async def _bury(connection: Connection, key: Key, buried: Sequence[Buried]) -> None:
-    await connection.execute(
-        BURY,
-        *key,
-        *_columns([each.fresh for each in buried]),
-        [each.failure.value for each in buried],
-        [each.detail for each in buried],
-    )
-    await _note(connection, key, [(e.fresh.spot, 1, e.failure, e.detail) for e in buried])
+    await bury(connection, key, buried)
+    tried = [each for each in buried if each.attempts]
+    await _note(connection, key, [(e.fresh.spot, e.attempts, e.failure, e.detail) for e in tried])
 
 
 async def _note(
@@ -218,13 +198,3 @@ async def _note(
             [failure.value for _, _, failure, _ in attempts],
             [detail for _, _, _, detail in attempts],
         )
-
-
-def _columns(fresh: Sequence[Fresh]) -> tuple[list[object], ...]:
-    return (
-        [each.spot.shard for each in fresh],
-        [each.spot.sequence for each in fresh],
-        [each.recorded for each in fresh],
-        [each.type for each in fresh],
-        [each.order for each in fresh],
-    )

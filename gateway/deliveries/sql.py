@@ -121,8 +121,20 @@ UPDATE delivery_frontiers SET frontier = $5, recorded = $6
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND frontier = $4
 RETURNING shard
 """
+# What is passed over is noted as a range, without its sequences: where one of them was settled
+# before, a row of its own tells.
 SEEK = """
-WITH gone AS (DELETE FROM delivery_open WHERE organisation = $1 AND name = $2)
+WITH gone AS (
+    DELETE FROM delivery_open WHERE organisation = $1 AND name = $2 RETURNING shard, sequence
+), skipped AS (
+    INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
+    SELECT $1, $2, shard, lowest, u.frontier, '{}', 'skipped'
+    FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, frontier)
+    JOIN (SELECT f.shard, coalesce(min(g.sequence), f.frontier + 1) AS lowest
+          FROM delivery_frontiers f LEFT JOIN gone g USING (shard)
+          WHERE f.organisation = $1 AND f.name = $2 GROUP BY f.shard, f.frontier) l USING (shard)
+    WHERE lowest <= u.frontier
+)
 UPDATE delivery_frontiers f SET frontier = u.frontier, recorded = '-infinity'
 FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, frontier)
 WHERE f.organisation = $1 AND f.name = $2 AND f.shard = u.shard
@@ -163,7 +175,7 @@ UPDATE delivery_open o
 SET attempts = o.attempts + 1, lock = $4, due = clock_timestamp() + make_interval(secs => $5)
 FROM due d
 WHERE o.organisation = $1 AND o.name = $2 AND o.shard = d.shard AND o.sequence = d.sequence
-RETURNING o.shard, o.sequence, o.recorded, o.attempts, o.due
+RETURNING o.shard, o.sequence, o.recorded, o.attempts, o.due, coalesce(o.redriven, o.recorded)
 """
 # What was handed out as often as the terms allow, and was given back or let go.
 BURY = """
@@ -188,6 +200,7 @@ FROM gone g LEFT JOIN LATERAL (
       AND NOT g.lapsed
     ORDER BY number DESC LIMIT 1
 ) a ON true
+WHERE g.shard >= 0
 ON CONFLICT DO NOTHING
 """
 _CLAIMED = """
@@ -241,6 +254,7 @@ WITH gone AS (
     INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering,
                               failure, detail, attempts)
     SELECT $1, $2, shard, sequence, recorded, type, ordering, $6, $7, attempts FROM gone
+    WHERE shard >= 0
     ON CONFLICT DO NOTHING
 )
 SELECT shard, sequence FROM gone

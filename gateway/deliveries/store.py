@@ -10,13 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gateway.deliveries import limits_sql as limits
 from gateway.deliveries import sql
-from gateway.deliveries.transactions import Transactions
+from gateway.deliveries.fresh import Buried, bury, columns
+from gateway.deliveries.pacing import allowance, spend
+from gateway.deliveries.transactions import Connection, Transactions
 from gateway.deliveries.values import (
+    TOO_OLD,
     Claim,
     Failure,
     Fresh,
     Frontier,
+    Handout,
     Key,
     Locked,
     Patience,
@@ -51,25 +56,37 @@ class Deliveries(Transactions):
         return {shard: sequence for shard, sequence in rows}
 
     async def advance(
-        self, key: Key, shard: int, *, before: Frontier, after: Frontier, fresh: Sequence[Fresh]
+        self,
+        key: Key,
+        shard: int,
+        *,
+        before: Frontier,
+        after: Frontier,
+        fresh: Sequence[Fresh],
+        old: Sequence[Fresh] = (),
+        in_flight: int,
     ) -> bool:
-        """Open what was found between two frontiers. False where another has advanced meanwhile."""
+        """Open what was found between two frontiers, and make dead letters of what is too old.
+
+        False, and nothing is done, where another has advanced meanwhile, or more than `in_flight`
+        would be open: processes that find at once would else each fill it up.
+        """
         async with self.transaction() as connection:
+            if fresh:
+                await connection.execute(limits.TAKE_TURN, *key)
+                rows = await connection.fetch(limits.OPEN_UP_TO, *key, in_flight)
+                if rows[0][0] + len(fresh) > in_flight:
+                    return False
             moved = await connection.fetch(
                 sql.ADVANCE, *key, shard, before.sequence, after.sequence, after.recorded
             )
             if not moved:
                 return False
             if fresh:
-                await connection.execute(
-                    sql.OPEN_UP,
-                    *key,
-                    [each.spot.shard for each in fresh],
-                    [each.spot.sequence for each in fresh],
-                    [each.recorded for each in fresh],
-                    [each.type for each in fresh],
-                    [each.order for each in fresh],
-                )
+                await connection.execute(sql.OPEN_UP, *key, *columns(fresh))
+            if old:
+                expired = [Buried(each, Failure.EXPIRED, TOO_OLD, 0) for each in old]
+                await bury(connection, key, expired)
         return True
 
     async def arrived(self, key: Key, places: Mapping[int, int]) -> None:
@@ -80,16 +97,22 @@ class Deliveries(Transactions):
         """Let it have what lies above these places, and drop what is open; its locks are void."""
         await self.fetch(sql.SEEK, *key, list(places), list(places.values()))
 
-    async def lock(self, key: Key, *, limit: int, patience: Patience) -> list[Locked]:
-        """Hand out what is due. What was handed out too often becomes a dead letter instead."""
-        lock = secrets.token_bytes(16)
+    async def lock(self, key: Key, *, limit: int, patience: Patience) -> Handout:
+        """Hand out what is due, as far as its rate allows.
+
+        What was handed out too often, or is too old, becomes a dead letter instead.
+        """
         async with self.transaction() as connection:
             await connection.execute(sql.BURY, *key, patience.attempts)
-            rows = await connection.fetch(sql.LOCK, *key, limit, lock, patience.lock_seconds)
-        return sorted(
-            Locked(Spot(shard, sequence), recorded, attempt, lock, until)
-            for shard, sequence, recorded, attempt, until in rows
-        )
+            if patience.max_age is not None:
+                await connection.execute(limits.BURY_OLD, *key, patience.max_age, TOO_OLD)
+            if patience.rate is None:
+                locked = await _lock(connection, key, limit, patience)
+                return Handout(locked, limit - len(locked), 0.0)
+            left = await allowance(connection, key, patience.rate)
+            locked = await _lock(connection, key, min(limit, left.whole), patience)
+            left = await spend(connection, key, left, len(locked))
+            return Handout(locked, min(limit - len(locked), left.whole), left.wait)
 
     async def acknowledge(self, key: Key, claims: Iterable[Claim]) -> set[Spot]:
         """Settle what was handed out and worked off. Returns those whose lock was still ours."""
@@ -128,3 +151,14 @@ class Deliveries(Transactions):
             *arguments,
         )
         return {Spot(shard, sequence) for shard, sequence in rows}
+
+
+async def _lock(connection: Connection, key: Key, limit: int, patience: Patience) -> list[Locked]:
+    if limit <= 0:
+        return []
+    lock = secrets.token_bytes(16)
+    rows = await connection.fetch(sql.LOCK, *key, limit, lock, patience.lock_seconds)
+    return sorted(
+        Locked(Spot(shard, sequence), recorded, attempt, lock, until, since)
+        for shard, sequence, recorded, attempt, until, since in rows
+    )

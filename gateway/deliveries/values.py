@@ -15,6 +15,7 @@ class Ending(StrEnum):
     DEAD = "dead"
     DISCARDED = "discarded"
     EXPIRED = "expired"
+    SKIPPED = "skipped"  # somebody sought past it
 
 
 class Failure(StrEnum):
@@ -27,6 +28,9 @@ class Failure(StrEnum):
     UNREACHABLE = "unreachable"  # no answer of an endpoint at all
     RETURNED = "returned"  # to the queue, more often than its delivery limit
     EXPIRED = "expired"  # nobody took it in time
+
+
+TOO_OLD = "older than the subscription's max_age"
 
 
 class Spot(NamedTuple):
@@ -49,13 +53,25 @@ class Fresh(NamedTuple):
 
 
 class Locked(NamedTuple):
-    """A delivery handed out to a receiver until its lock ends. `attempt` counts from 1."""
+    """A delivery handed out to a receiver until its lock ends. `attempt` counts from 1.
+
+    Its age counts from `since`: when it was recorded, or sent again by somebody.
+    """
 
     spot: Spot
     recorded: datetime
     attempt: int
     lock: bytes
     until: datetime
+    since: datetime
+
+
+class Handout(NamedTuple):
+    """What was handed out; `left` more may follow at once, else one after `wait` seconds."""
+
+    locked: list[Locked]
+    left: int
+    wait: float
 
 
 class Claim(NamedTuple):
@@ -76,11 +92,15 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a subscription keeps on: attempts until a dead letter, seconds of one lock."""
+    """How long a subscription keeps on: attempts until a dead letter, seconds of one lock.
+
+    At most `rate` are handed out in a second, and nothing that is older than `max_age` seconds.
+    """
 
     attempts: int = 10
     lock_seconds: float = 60.0
-    in_flight: int = 10_000
+    rate: float | None = None
+    max_age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +158,10 @@ class Wanted:
 class Standing(NamedTuple):
     """Where an event stands on its way to one subscription.
 
-    `looked_through` is up to where the journal was looked through for it; `dead` the state of its
-    dead letter, where there is or was one; `settled` when it was settled, as far as that is kept.
+    `looked_through` is up to where the journal was looked through for it. `dead` is the state of
+    its last dead letter, where there is or was one, `failure` why it died, and `changed` when it
+    came into that state. `ending` and `settled` are how and when it was settled, as far as that is
+    kept.
     """
 
     key: Key
@@ -148,4 +170,7 @@ class Standing(NamedTuple):
     locked: bool
     looked_through: int | None
     dead: str | None
+    failure: str | None
+    changed: datetime | None
+    ending: str | None
     settled: datetime | None

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from gateway.contracts import Catalogue
+from gateway.correlation import deadline, expired
 from gateway.database import Database
-from gateway.deliveries import DeadLetters, Deliveries, Spot, Standing
+from gateway.deliveries import DeadLetters, Deliveries, Ending, Failure, Spot, Standing
 from gateway.delivery.rights import travels_to
 from gateway.journal import Entry, Reader
 from gateway.snapshot import Snapshot
@@ -24,7 +25,18 @@ class Stage(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     DEAD = "dead"
     DISCARDED = "discarded"
+    EXPIRED = "expired"  # too old, and a dead letter; or a request whose deadline passed
+    SKIPPED = "skipped"  # somebody sought past it
     FILTERED = "filtered"  # a filter of the subscription leaves it out
+
+
+_SETTLED = {
+    Ending.ACKNOWLEDGED: Stage.ACKNOWLEDGED,
+    Ending.DEAD: Stage.DEAD,
+    Ending.DISCARDED: Stage.DISCARDED,
+    Ending.EXPIRED: Stage.EXPIRED,
+    Ending.SKIPPED: Stage.SKIPPED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +129,7 @@ class Ledger:
         if stage is None and subscription.served:
             stage, at = _stage_of_served(subscription, entry, standing)
         elif stage is None:
-            stage = _stage_of_queued(subscription, entry, mark, relayed)
+            stage, at = _stage_of_queued(subscription, entry, standing, mark, relayed)
         return Delivered(
             subscription.organisation,
             subscription.name,
@@ -130,9 +142,10 @@ class Ledger:
 
 def _stage_of_dead(standing: Standing) -> tuple[Stage | None, datetime | None]:
     if standing.dead == "dead":
-        return Stage.DEAD, None
+        expired = standing.failure == Failure.EXPIRED
+        return (Stage.EXPIRED if expired else Stage.DEAD), standing.changed
     if standing.dead == "discarded":
-        return Stage.DISCARDED, standing.settled
+        return Stage.DISCARDED, standing.changed
     return None, None
 
 
@@ -143,16 +156,28 @@ def _stage_of_served(
         return (Stage.IN_HANDS if standing.locked else Stage.OPEN), standing.due
     if standing.looked_through is None or entry.sequence > standing.looked_through:
         return Stage.WAITING, None
-    if standing.settled is None and not subscription.accepts(entry.event):
+    if standing.ending is not None:
+        return _SETTLED[Ending(standing.ending)], standing.settled
+    if not subscription.accepts(entry.event):
         return Stage.FILTERED, None
-    return Stage.ACKNOWLEDGED, standing.settled
+    if subscription.answers and expired(entry.event, entry.recorded):  # it was not even opened
+        return Stage.EXPIRED, deadline(entry.event, entry.recorded)
+    return Stage.ACKNOWLEDGED, None
 
 
-def _stage_of_queued(subscription: Subscription, entry: Entry, mark: Mark, relayed: bool) -> Stage:
+def _stage_of_queued(
+    subscription: Subscription, entry: Entry, standing: Standing, mark: Mark, relayed: bool
+) -> tuple[Stage, datetime | None]:
     """While it catches up, what was relayed to others need not have reached its queue."""
+    redriven = standing.changed if standing.dead == "redriven" else None
+    told = standing.settled if standing.ending == Ending.ACKNOWLEDGED else None
+    if told is not None and (redriven is None or told > redriven):
+        return Stage.ACKNOWLEDGED, told
+    if redriven is not None:  # what the queue had held before says nothing of it
+        return Stage.QUEUED, redriven
     served = subscription.state is State.ACTIVE or mark.joined
     if entry.sequence > mark.position and not (served and relayed):
-        return Stage.WAITING
+        return Stage.WAITING, None
     if not subscription.accepts(entry.event):
-        return Stage.FILTERED
-    return Stage.DRAINED if entry.sequence <= mark.drained else Stage.QUEUED
+        return Stage.FILTERED, None
+    return (Stage.DRAINED if entry.sequence <= mark.drained else Stage.QUEUED), None

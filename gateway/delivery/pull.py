@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from struct import Struct
 from struct import error as NotAToken
+from typing import NamedTuple
 
 from gateway.contracts import Catalogue
 from gateway.correlation import expired
@@ -46,6 +47,13 @@ class Received:
     token: str
 
 
+class Handed(NamedTuple):
+    """What a receiver gets. Where its rate allows nothing now, it may come again after seconds."""
+
+    received: list[Received]
+    retry_after: float | None
+
+
 class Pull:
     """Hands out events of pull subscriptions and settles them."""
 
@@ -63,10 +71,10 @@ class Pull:
         self._directory = directory
         self._catalogue = catalogue
 
-    async def receive(
-        self, subscription: Subscription, *, limit: int, wait: float
-    ) -> list[Received]:
+    async def receive(self, subscription: Subscription, *, limit: int, wait: float) -> Handed:
         """Up to `limit` events that are due; waits up to `wait` seconds for the first.
+
+        What its rate does not allow now is waited for alike.
 
         Raises Conflict where the subscription is paused or delivered in another way, Forbidden
         where its organisation has lost the right to its types.
@@ -76,11 +84,11 @@ class Pull:
             raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
         deadline = time.monotonic() + wait
         while True:
-            received = await self._receive(subscription, limit)
+            handed = await self._receive(subscription, limit)
             left = deadline - time.monotonic()
-            if received or left <= 0:
-                return received
-            await asyncio.sleep(min(LOOK, left))
+            if handed.received or left <= 0:
+                return handed
+            await asyncio.sleep(min(max(LOOK, handed.retry_after or 0.0), left))
 
     async def acknowledge(
         self, subscription: Subscription, tokens: Sequence[str]
@@ -127,24 +135,25 @@ class Pull:
             lambda key, claims: self._deliveries.renew(key, claims, seconds=seconds),
         )
 
-    async def _receive(self, subscription: Subscription, limit: int) -> list[Received]:
+    async def _receive(self, subscription: Subscription, limit: int) -> Handed:
         terms, key = subscription.terms, subscription.key
-        patience = Patience(terms.attempts, terms.lock_seconds)
-        locked = await self._deliveries.lock(key, limit=limit, patience=patience)
+        patience = Patience(terms.attempts, terms.lock_seconds, terms.rate, terms.max_age)
+        locked, left, wait = await self._deliveries.lock(key, limit=limit, patience=patience)
         found: list[Entry] = []
-        if len(locked) < limit:
+        if left > 0:
             room = terms.in_flight - await self._deliveries.count_open(key)
             if room > 0:
-                found = await self._finder.find(subscription, limit=min(limit - len(locked), room))
+                found = await self._finder.find(subscription, limit=min(left, room))
             if found:
-                locked += await self._deliveries.lock(
-                    key, limit=limit - len(locked), patience=patience
-                )
+                more, _, wait = await self._deliveries.lock(key, limit=left, patience=patience)
+                locked += more
         entries = await self._entries(locked, found)
         received = [
             Received(entries[each.spot], each.attempt, each.until, _text(each)) for each in locked
         ]
-        return await self._in_time(subscription, received) if subscription.answers else received
+        if subscription.answers:
+            received = await self._in_time(subscription, received)
+        return Handed(received, None if received else wait or None)
 
     async def _in_time(
         self, subscription: Subscription, received: Sequence[Received]

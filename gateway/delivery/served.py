@@ -1,5 +1,8 @@
 """Finds in the journal what a served subscription is to get, and opens it for delivery."""
 
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
 from gateway.contracts import Catalogue
 from gateway.correlation import expired
 from gateway.database import Database
@@ -11,6 +14,8 @@ from gateway.subscriptions import Subscription
 from gateway.typepattern import request_type
 
 SPAN = 20_000  # numbers looked through by one query, so that rare types do not make it endless
+OLD = 500  # entries that are looked at together while they are too old
+PATIENT = 5_000  # of them for which one call looks on
 
 
 class Finder:
@@ -31,25 +36,42 @@ class Finder:
     async def find(self, subscription: Subscription, *, limit: int) -> list[Entry]:
         """Open up to `limit` further deliveries; returns their entries.
 
-        Where another process advances the same subscription at that moment, that shard is left
-        to it.
+        What is too old becomes a dead letter. Where another process advances the same
+        subscription at that moment, that shard is left to it.
         """
         heads = await self._reader.heads()
         found: list[Entry] = []
+        buried = 0
         for shard, frontier in (await self._deliveries.frontiers(subscription.key)).items():
+            piece = limit - len(found)
             while len(found) < limit and frontier.sequence < heads[shard].sequence:
                 until = min(heads[shard].sequence, frontier.sequence + SPAN)
                 wanted, after = await self.look(
-                    subscription, shard, frontier, until=until, limit=limit - len(found)
+                    subscription, shard, frontier, until=until, limit=piece
                 )
-                fresh = [_fresh(subscription, entry) for entry in wanted]
-                if not await self._deliveries.advance(
-                    subscription.key, shard, before=frontier, after=after, fresh=fresh
-                ):
+                part = _cut(subscription, wanted, after, limit - len(found))
+                if not await self._advance(subscription, shard, frontier, part):
                     break
-                found += wanted
-                frontier = after
+                found += part.young
+                frontier = part.after
+                buried += len(part.old)
+                if buried >= PATIENT:
+                    return found
+                piece = OLD if part.old else limit - len(found)
         return found
+
+    async def _advance(
+        self, subscription: Subscription, shard: int, before: Frontier, part: "_Part"
+    ) -> bool:
+        return await self._deliveries.advance(
+            subscription.key,
+            shard,
+            before=before,
+            after=part.after,
+            fresh=[_fresh(subscription, entry) for entry in part.young],
+            old=[_fresh(subscription, entry) for entry in part.old],
+            in_flight=subscription.terms.in_flight,
+        )
 
     async def look(
         self,
@@ -91,6 +113,36 @@ class Finder:
         if subscription.answers and expired(entry.event, entry.recorded):
             return False
         return subscription.accepts(entry.event)
+
+
+def too_old(subscription: Subscription, since: datetime) -> bool:
+    """Whether its terms do not allow any more that this is handed out."""
+    age = subscription.terms.max_age
+    return age is not None and since < datetime.now(UTC) - timedelta(seconds=age)
+
+
+class _Part(NamedTuple):
+    """What one look has found, as far as there is room for it."""
+
+    old: list[Entry]
+    young: list[Entry]
+    after: Frontier
+
+
+def _cut(subscription: Subscription, wanted: list[Entry], after: Frontier, room: int) -> _Part:
+    old: list[Entry] = []
+    young: list[Entry] = []
+    for entry in wanted:
+        if too_old(subscription, entry.recorded):
+            old.append(entry)
+        elif len(young) < room:
+            young.append(entry)
+        else:
+            break
+    else:
+        return _Part(old, young, after)
+    last = max(old + young, key=lambda each: each.sequence)
+    return _Part(old, young, Frontier(last.sequence, last.recorded))
 
 
 def _fresh(subscription: Subscription, entry: Entry) -> Fresh:

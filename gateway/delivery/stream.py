@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.contracts import Catalogue
 from gateway.deliveries import Deliveries, Frontier
+from gateway.delivery.pace import Pace
 from gateway.delivery.rights import require_right
 from gateway.delivery.served import SPAN, Finder
 from gateway.errors import Conflict, Invalid
@@ -30,6 +31,24 @@ class Streamed:
 
     entry: Entry | None = None
     place: str = ""
+
+
+class _Silence:
+    """For how long a reader has heard nothing."""
+
+    def __init__(self) -> None:
+        self._spoke = time.monotonic()
+
+    def broken(self) -> None:
+        """It hears something now."""
+        self._spoke = time.monotonic()
+
+    def is_long(self) -> bool:
+        """Whether a sign of life is due; it counts as given then."""
+        due = time.monotonic() - self._spoke >= SILENCE
+        if due:
+            self.broken()
+        return due
 
 
 class Streaming:
@@ -69,11 +88,12 @@ class Streaming:
     async def follow(
         self, subscription: Subscription, places: dict[int, Frontier]
     ) -> AsyncIterator[Streamed]:
-        """Events behind the places, as they come, until the process stops.
+        """Events behind the places, as they come and its rate allows, until the process stops.
 
         After SILENCE comes a sign of life, at which the caller may look whether to go on.
         """
-        spoke = time.monotonic()
+        silence = _Silence()
+        pace = Pace(subscription.terms.rate) if subscription.terms.rate else None
         while not self._stop:
             found = False
             heads = await self._reader.heads()
@@ -84,17 +104,30 @@ class Streaming:
                 entries, after = await self._finder.look(
                     subscription, shard, place, until=until, limit=PIECE
                 )
-                found |= after.sequence < heads[shard].sequence
+                found |= bool(entries) or after.sequence < heads[shard].sequence
                 for entry in entries:
+                    async for sign in self._allowed(pace, silence):
+                        yield sign
+                    if self._stop:
+                        return
                     places[shard] = Frontier(entry.sequence, entry.recorded)
-                    spoke, found = time.monotonic(), True
+                    silence.broken()
                     yield Streamed(entry, _text(places))
                 places[shard] = after
-            if time.monotonic() - spoke >= SILENCE:
-                spoke = time.monotonic()
+            if silence.is_long():
                 yield Streamed()
             if not found:
                 await self._stop.sleep(LOOK)
+
+    async def _allowed(self, pace: Pace | None, silence: "_Silence") -> AsyncIterator[Streamed]:
+        """Ends when one more event may go; signs of life until then."""
+        if pace is None:
+            return
+        while not pace.left and not self._stop:
+            await self._stop.sleep(min(pace.wait, SILENCE))
+            if silence.is_long():
+                yield Streamed()
+        pace.spend()
 
     def require(self, subscription: Subscription) -> None:
         """Raises Conflict or Forbidden where nothing may be streamed."""

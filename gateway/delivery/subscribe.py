@@ -251,6 +251,12 @@ def _require_deliverable(wish: Wish, pattern: Pattern) -> None:
         )
     if wish.delivery is Delivery.AMQP and any(map(typepattern.is_reply, wish.types)):
         raise Invalid("replies come by pull, stream or webhook", pointer="/delivery")
+    if wish.terms.max_age is not None and wish.delivery is Delivery.STREAM:
+        raise Invalid(
+            "a stream has no dead letters in which what is too old could stand: leave max_age "
+            "out, or choose pull, webhook or amqp",
+            pointer="/terms/max_age",
+        )
 
 
 def _subscription(

@@ -27,10 +27,13 @@ class DeliveryBody(BaseModel):
     delivery: Delivery
     stage: Stage = Field(
         description="for AMQP what the broker can tell: queued (confirmed into the queue), "
-        "drained (that queue has stood empty since)"
+        "drained (that queue has stood empty since); acknowledged where its consumer said so"
     )
     attempts: int
-    at: datetime | None = Field(description="when it was settled, or is due next")
+    at: datetime | None = Field(
+        description="when it came into that stage, as far as that is known; for open and in-hands "
+        "when it is due next"
+    )
 
 
 class Deliveries(BaseModel):

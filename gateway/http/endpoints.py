@@ -18,7 +18,6 @@ class EndpointBody(Body):
         Signature.HMAC, description="of the next secret: Standard Webhooks v1 (hmac) or v1a"
     )
     concurrency: int = Field(8, ge=1, le=64, description="calls under way at most")
-    rate: float = Field(100, gt=0, le=1000, description="calls in a second at most")
     timeout: float = Field(15, ge=1, le=60, description="seconds for one call")
 
     def value(self) -> Endpoint:

@@ -40,6 +40,11 @@ class Events(BaseModel):
     """Events handed out."""
 
     events: list[Delivered]
+    retry_after: float | None = Field(
+        None,
+        description="seconds after which to come again: there where the rate of the subscription "
+        "allowed nothing now",
+    )
 
 
 class Acknowledge(Body):
@@ -80,9 +85,10 @@ class Settled(BaseModel):
 async def receive(name: Name, body: Receive, by: Subscriber, parts: ApiPartsHere) -> Response:
     """Take up to `max` events that are due, each under a lock. An empty list is no error."""
     subscription = await parts.subscribing.existing(by.organisation, name)
-    received = await parts.pull.receive(subscription, limit=body.max, wait=body.wait)
-    events = b",".join(_event(each, parts) for each in received)
-    return Response(b'{"events":[%b]}' % events, media_type="application/json")
+    handed = await parts.pull.receive(subscription, limit=body.max, wait=body.wait)
+    events = b",".join(_event(each, parts) for each in handed.received)
+    again = b',"retry_after":%.3f' % handed.retry_after if handed.retry_after else b""
+    return Response(b'{"events":[%b]%b}' % (events, again), media_type="application/json")
 
 
 @router.post("/{name}/acknowledge")

@@ -53,6 +53,20 @@ class TermsBody(FilterTerms):
     lock_seconds: float = Field(60, ge=1, le=43_200, description="time to work on one event")
     in_flight: int = Field(10_000, ge=1, le=100_000, description="open deliveries at most")
     endpoint: EndpointBody | None = Field(None, description="for webhooks, and for them alone")
+    rate: float | None = Field(
+        None,
+        gt=0,
+        le=10_000,
+        description="events a second at most, over all receivers of a pull subscription and for "
+        "each reader of a stream; by default any number, and 100 calls of a webhook",
+    )
+    max_age: float | None = Field(
+        None,
+        ge=1,
+        le=366 * 86_400,
+        description="seconds after which an event is not handed out any more but becomes a dead "
+        "letter; not for streams, which have none",
+    )
 
     def require_amqp(self) -> None:
         """Raises Invalid where something is chosen that a reader of a queue decides itself."""
@@ -71,6 +85,8 @@ class TermsBody(FilterTerms):
             self.in_flight,
             tuple(self.filters),
             self.endpoint.value() if self.endpoint else None,
+            self.rate,
+            self.max_age,
         )
 
 

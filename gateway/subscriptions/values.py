@@ -46,24 +46,24 @@ class Signature(StrEnum):
 class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a webhook delivers to, and how hard it may push.
 
-    At most `concurrency` deliveries are under way, `rate` begin in a second, and each has
-    `timeout` seconds.
+    At most `concurrency` deliveries are under way, and each has `timeout` seconds.
     """
 
     url: str
     signature: Signature = Signature.HMAC
     concurrency: int = 8
-    rate: float = 100.0
     timeout: float = 15.0
 
 
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a subscriber may choose about deliveries.
 
-    `filters` are CloudEvents subscription filters, of which all must hold. The others are for
-    deliveries that the gateway serves itself: `attempts` are made before a delivery becomes a dead
-    letter; `lock_seconds` is how long a receiver has for one; `in_flight` bounds what is open at
-    once; `endpoint` is for webhooks alone.
+    `filters` are CloudEvents subscription filters, of which all must hold. What is older than
+    `max_age` seconds is not handed out any more but becomes a dead letter; None is never. The
+    others are for deliveries that the gateway serves itself: `attempts` are made before a delivery
+    becomes a dead letter; `lock_seconds` is how long a receiver has for one; `in_flight` bounds
+    what is open at once; at most `rate` are handed out in a second, any number where it is None;
+    `endpoint` is for webhooks alone.
     """
 
     attempts: int = 10
@@ -71,6 +71,8 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     in_flight: int = 10_000
     filters: tuple[Filter, ...] = ()
     endpoint: Endpoint | None = None
+    rate: float | None = None
+    max_age: float | None = None
 
 
 DEFAULT_TERMS = Terms()

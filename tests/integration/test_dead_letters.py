@@ -180,4 +180,4 @@ def test_the_ledger_tells_the_endings(uji: Actor) -> None:
         for item in uji.get(path).json()["items"]:
             if item["subscription"] == puller.name:
                 found.add((item["stage"], item["at"] is not None))
-    assert found == {("acknowledged", True), ("dead", False)}
+    assert found == {("acknowledged", True), ("dead", True)}

@@ -1,12 +1,15 @@
 """`python -m gateway migrate` and the other commands that an operator runs; safe to repeat."""
 
 import asyncio
+from importlib import import_module
 
+import msgspec
 import pytest
 
 from deploy.local.postgres import Postgres
 from deploy.local.processes import ServerError
 from gateway.migrations.run import migrate
+from gateway.subscriptions import Endpoint, Terms
 from tests.bus import Bus
 from tests.servers import SHARDS, fresh_database, query
 
@@ -62,3 +65,24 @@ def _run(bus: Bus, environ: dict[str, str], command: str) -> None:
         bus.carry_out(command)
     finally:
         bus.environ = kept
+
+
+def test_the_rate_of_an_endpoint_becomes_one_of_the_terms(postgres: Postgres) -> None:
+    url = fresh_database(postgres)
+    asyncio.run(migrate(url))
+    terms = '{"attempts":3,"endpoint":{"url":"https://a.example/","rate":2.5}}'
+    add = (
+        "INSERT INTO subscriptions (organisation, name, types, point_to_point, ordered, start, "
+        "state, generation, password_hash, created, created_by, repairs, delivery, terms) "
+        "VALUES ('uji', $1, '{a}', false, false, 'now', 'active', 1, '', now(), 'a', 0, $2, $3)"
+    )
+    query(url, "INSERT INTO organisations VALUES ('uji', 'Uji', '', false, now())")
+    query(url, "INSERT INTO clients VALUES ('a', 'uji', 'A', '{}', 'active', now())")
+    query(url, add, "lama", "webhook", terms)
+    query(url, add, "tanpa", "pull", "{}")
+    query(url, import_module("gateway.migrations.versions.0016_terms").RATE)
+    found = query(url, "SELECT terms FROM subscriptions ORDER BY name")
+    assert [msgspec.json.decode(row[0], type=Terms) for row in found] == [
+        Terms(attempts=3, endpoint=Endpoint("https://a.example/"), rate=2.5),
+        Terms(),
+    ]

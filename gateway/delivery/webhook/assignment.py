@@ -12,6 +12,8 @@ from gateway.identity import Directory
 from gateway.settings import Settings
 from gateway.subscriptions import Delivery, Endpoint, Subscription, webhooks
 
+DEFAULT_RATE = 100.0  # deliveries a second: an endpoint is never pushed without a bound
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -37,9 +39,14 @@ class Assignment:
         return self.agreed_url == self.endpoint.url
 
     @property
+    def wanted_rate(self) -> float:
+        """Deliveries a second that its owner would like."""
+        return self.subscription.terms.rate or DEFAULT_RATE
+
+    @property
     def rate(self) -> float:
-        """Deliveries a second."""
-        return min(self.endpoint.rate, self.agreed_rate or self.endpoint.rate)
+        """Deliveries a second, as far as the endpoint allows."""
+        return min(self.wanted_rate, self.agreed_rate or self.wanted_rate)
 
     def sign(self) -> tuple[Sign, ...]:
         """What makes the signatures now; a key that was replaced ends by itself."""

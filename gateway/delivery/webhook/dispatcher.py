@@ -17,12 +17,13 @@ from gateway.deliveries import (
     Locked,
     Patience,
 )
-from gateway.delivery.served import Finder
+from gateway.delivery.pace import Pace
+from gateway.delivery.served import Finder, too_old
 from gateway.delivery.webhook.assignment import Assignment
 from gateway.delivery.webhook.following import Following
 from gateway.delivery.webhook.keeping import Keeper
 from gateway.delivery.webhook.lanes import Job, Lanes, Track
-from gateway.delivery.webhook.retrying import Breaker, Pace, Schedule
+from gateway.delivery.webhook.retrying import Breaker, Schedule
 from gateway.delivery.webhook.sending import Caller, Delivered, Gone, Outcome, Rejected, TryAgain
 from gateway.delivery.webhook.signatures import webhook_id
 from gateway.delivery.webhook.tail import Tail
@@ -122,8 +123,10 @@ class Dispatcher:
             await self._keeper.write()
 
     async def _step(self, calls: asyncio.TaskGroup) -> None:
-        if (self._keeper.unwritten and self._since_written >= KEEP) or (
-            self._keeper.looked_on and self._since_written >= GLANCE
+        if (
+            self._keeper.full
+            or (self._keeper.unwritten and self._since_written >= KEEP)
+            or (self._keeper.looked_on and self._since_written >= GLANCE)
         ):
             await self._write()
         if self._due:
@@ -164,28 +167,35 @@ class Dispatcher:
         """Fill the window from the journal."""
         window = WINDOW * self._endpoint.concurrency
         room = window - len(self._lanes) - len(self._under_way)
-        room = min(room, self._subscription.terms.in_flight - self._keeper.open)
+        open_now = self._keeper.open + self._keeper.fresh
+        room = min(room, self._subscription.terms.in_flight - open_now)
         if room * 2 < window and self._lanes:
             return
         for shard, track in self._keeper.tracks.items():
             head = self._following.head(shard).sequence
             while track.looked.sequence < head and (limit := self._following.limit(room)) > 0:
+                if self._keeper.full:
+                    self._wake.set()
+                    return
                 entries, looked = await self._following.after(shard, track.looked, limit)
-                for entry in entries:
-                    self._admit(entry, track)
+                room -= sum(self._admit(entry, track) for entry in entries)
                 track.looked = looked
-                room -= len(entries)
 
-    def _admit(self, entry: Entry, track: Track) -> None:
+    def _admit(self, entry: Entry, track: Track) -> bool:
+        """Whether it takes up room."""
         order = entry.event.ordering_key if self._subscription.ordered else ""
-        job = Job(entry, 1, order)
+        job = Job(entry, 1, order, entry.recorded)
         if self._keeper.knows(job.spot):
-            return
+            return False
         track.began(entry)
+        if too_old(self._subscription, job.since):
+            self._keeper.too_old(job)
+            return False
         if order in self._keeper.blocked:
             self._keeper.wait_behind(job)
         else:
             self._put(job)
+        return True
 
     def _put(self, job: Job) -> None:
         self._following.hold(job.entry)
@@ -201,9 +211,12 @@ class Dispatcher:
         if limit <= 0:
             return
         self._due = False
-        patience = Patience(self._subscription.terms.attempts, self._endpoint.timeout + MARGIN)
+        terms = self._subscription.terms
+        patience = Patience(
+            terms.attempts, self._endpoint.timeout + MARGIN, max_age=terms.max_age
+        )  # its pace is kept here, as nobody else delivers
         try:
-            locked = await self._sources.deliveries.lock(
+            locked, _, _ = await self._sources.deliveries.lock(
                 self._subscription.key, limit=limit, patience=patience
             )
             entries = await self._sources.reader.at([each.spot for each in locked])
@@ -219,10 +232,15 @@ class Dispatcher:
 
     def _retry(self, locked: Locked, entry: Entry) -> None:
         order = entry.event.ordering_key if self._subscription.ordered else ""
-        self._put(Job(entry, locked.attempt, order, Claim(locked.spot, locked.lock)))
+        claim = Claim(locked.spot, locked.lock)
+        self._put(Job(entry, locked.attempt, order, locked.since, claim))
 
     def _begin_calls(self, calls: asyncio.TaskGroup) -> None:
         while self._free and (job := self._lanes.take()):
+            if too_old(self._subscription, job.since):
+                self._keeper.too_old(job)
+                self._done(job)
+                continue
             self._pace.spend()
             task = calls.create_task(self._call(job))
             self._under_way.add(task)

@@ -112,7 +112,7 @@ class Endpoints:
         event = _test_event(work.subscription)
         trial = Trial(False, "", 0.0, webhook_id(event))
         if not work.agreed:
-            answer = await handshake.ask(caller, rate=work.endpoint.rate)
+            answer = await handshake.ask(caller, rate=work.wanted_rate)
             if isinstance(answer, handshake.Withheld):
                 return replace(trial, detail=answer.reason)
             async with self._database.change(Topic.SUBSCRIPTIONS) as session:

@@ -1,6 +1,7 @@
 """What became of the deliveries of one dispatcher, until it is written."""
 
 from gateway.deliveries import (
+    TOO_OLD,
     Buried,
     Claim,
     Deliveries,
@@ -14,6 +15,8 @@ from gateway.deliveries import (
 )
 from gateway.delivery.webhook.lanes import Job, Track
 from gateway.delivery.webhook.sending import Rejected, TryAgain
+
+FULL = 1000  # dead letters that were not written yet
 
 
 class Keeper:
@@ -33,7 +36,7 @@ class Keeper:
         self._acknowledged: list[Claim] = []
         self._returned: list[Returned] = []
         self._expired: list[Claim] = []
-        self._rejected: list[tuple[Claim, Rejected]] = []
+        self._rejected: list[tuple[Claim, Failure, str]] = []
         self.tracks: dict[int, Track] = {}
         self.blocked: set[str] = set()
         """Ordering keys of which a delivery is open: what comes after it has to wait."""
@@ -68,6 +71,16 @@ class Keeper:
         )
 
     @property
+    def full(self) -> bool:
+        """Whether so much is a dead letter that it should be written before more is read."""
+        return len(self._buried) >= FULL
+
+    @property
+    def fresh(self) -> int:
+        """How many deliveries were read and have neither ended nor are open."""
+        return sum(track.going_on for track in self.tracks.values())
+
+    @property
     def looked_on(self) -> bool:
         """Whether a frontier could move."""
         return any(track.looked != track.written for track in self.tracks.values())
@@ -94,9 +107,17 @@ class Keeper:
     def rejected(self, job: Job, outcome: Rejected) -> None:
         """It is a dead letter."""
         if job.claim:
-            self._rejected.append((job.claim, outcome))
+            self._rejected.append((job.claim, Failure.REJECTED, outcome.detail))
         else:
             self._buried.append(Buried(job.fresh, Failure.REJECTED, outcome.detail))
+            self._end(job, delivered=False)
+
+    def too_old(self, job: Job) -> None:
+        """It is a dead letter, as it was not handed out in time."""
+        if job.claim:
+            self._rejected.append((job.claim, Failure.EXPIRED, TOO_OLD))
+        else:
+            self._buried.append(Buried(job.fresh, Failure.EXPIRED, TOO_OLD, 0))
             self._end(job, delivered=False)
 
     def expired(self, job: Job) -> None:
@@ -157,10 +178,8 @@ class Keeper:
             await self._deliveries.expire(key, expired)
             del self._expired[: len(expired)]
         while self._rejected:
-            claim, rejected = self._rejected[0]
-            await self._deliveries.reject(
-                key, [claim], failure=Failure.REJECTED, detail=rejected.detail
-            )
+            claim, failure, detail = self._rejected[0]
+            await self._deliveries.reject(key, [claim], failure=failure, detail=detail)
             del self._rejected[0]
 
     def _open(self, opened: Opened, job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.deliveries import Claim, Fresh, Frontier, Spot
 from gateway.journal import Entry
@@ -9,11 +10,15 @@ from gateway.journal import Entry
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One delivery to make. `attempt` counts from 1; with a claim it is one that was open."""
+    """One delivery to make. `attempt` counts from 1; with a claim it is one that was open.
+
+    Its age counts from `since`.
+    """
 
     entry: Entry
     attempt: int
     order: str
+    since: datetime
     claim: Claim | None = None
 
     @property
@@ -101,6 +106,11 @@ class Track:
     def ended(self, sequence: int, *, delivered: bool) -> None:
         """It was delivered, or it is written down as open or dead from now on."""
         self._ended[sequence] = delivered
+
+    @property
+    def going_on(self) -> int:
+        """How many were read and have not ended."""
+        return len(self._waiting) - len(self._ended)
 
     @property
     def unwritten(self) -> bool:

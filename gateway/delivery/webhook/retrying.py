@@ -1,4 +1,4 @@
-"""When to try again: the schedule of one delivery, and the breaker and pace of one endpoint."""
+"""When to try again: the schedule of one delivery, and the breaker of one endpoint."""
 
 import random
 import time
@@ -100,31 +100,3 @@ class Breaker:
 
     def _spare(self, seconds: float) -> None:
         self._until = max(self._until, self._clock() + seconds)
-
-
-class Pace:
-    """At most `rate` a second, and no more than a second's worth at once."""
-
-    def __init__(self, rate: float, clock: Clock = time.monotonic) -> None:
-        self._rate = rate
-        self._clock = clock
-        self._burst = max(1.0, rate)
-        self._left = self._burst
-        self._at = clock()
-
-    @property
-    def left(self) -> int:
-        """How many may begin now."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        return int(self._left)
-
-    @property
-    def wait(self) -> float:
-        """Seconds until one may begin."""
-        return 0.0 if self.left else (1 - self._left) / self._rate
-
-    def spend(self) -> None:
-        """One begins."""
-        self._left -= 1

@@ -189,7 +189,7 @@ class Deliver:
         """Ask until the endpoint agrees; the dispatcher begins once that is known everywhere."""
         delay = ASK_FIRST
         while True:
-            answer = await handshake.ask(caller, rate=assignment.endpoint.rate)
+            answer = await handshake.ask(caller, rate=assignment.wanted_rate)
             if isinstance(answer, handshake.Agreed):
                 async with self._database.change(Topic.SUBSCRIPTIONS) as session:
                     await webhooks.set_agreed(session, key, assignment.endpoint.url, answer.rate)

@@ -39,7 +39,7 @@ def test_a_delivery_verifies_with_the_package_of_the_standard(uji: Actor, inbox:
 
 
 def test_the_handshake_comes_first(uji: Actor, inbox: Inbox) -> None:
-    made = hooked(uji, inbox.url, endpoint={"rate": 2})
+    made = hooked(uji, inbox.url, terms={"rate": 2})
     uji.published()
     inbox.wait(1)
     (asked,) = inbox.asked

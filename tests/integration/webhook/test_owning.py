@@ -131,7 +131,7 @@ def test_another_url_is_asked_before_it_gets_anything(uji: Actor, make_inbox: Ma
         ("webhook", {"url": "https://0x7f.1/"}, "/terms/endpoint/url"),
         ("webhook", {"url": "https://[::ffff:127.0.0.1]/"}, "/terms/endpoint/url"),
         ("webhook", {"url": "https://contoh.example/", "concurrency": 65}, None),
-        ("webhook", {"url": "https://contoh.example/", "rate": 0}, None),
+        ("webhook", {"url": "https://contoh.example/", "rate": 1}, None),
     ],
 )
 def test_terms_that_are_refused(

@@ -12,7 +12,7 @@ THEN = datetime(2026, 5, 4, tzinfo=UTC)
 
 def a_job(sequence: int, order: str = "", *, open: bool = False) -> Job:
     claim = Claim(Spot(0, sequence), b"") if open else None
-    return Job(an_entry(sequence), 1, order, claim)
+    return Job(an_entry(sequence), 1, order, THEN, claim)
 
 
 def an_entry(sequence: int) -> Entry:
