@@ -20,6 +20,10 @@ COMMANDS = "bus.commands"
 REQUESTS = "bus.requests"
 """Direct exchange of request/reply contracts; the routing key is the event type."""
 
+CALLBACKS = "bus.callbacks"
+"""Direct exchange on which replies go to their askers. Queues have their private keys here and no
+others: the routing key, the type of the reply, is bound to nothing, and by no pattern."""
+
 REPLIES = "bus.replies"
 """Topic exchange that takes replies; the routing key is the queue of the responder, and the broker
 lets a responder publish with no other."""
@@ -71,10 +75,12 @@ def user(queue: str) -> str:
     return queue
 
 
-def exchange(*, point_to_point: bool, answers: bool) -> str:
+def exchange(*, point_to_point: bool, answers: bool, calls_back: bool) -> str:
     """The exchange that serves a subscription."""
     if answers:
         return REQUESTS
+    if calls_back:
+        return CALLBACKS
     return COMMANDS if point_to_point else EVENTS
 
 

@@ -107,6 +107,7 @@ class Broker:
             await channel.declare_exchange(names.EVENTS, topic, durable=True)
             await channel.declare_exchange(names.COMMANDS, direct, durable=True)
             await channel.declare_exchange(names.REQUESTS, direct, durable=True)
+            await channel.declare_exchange(names.CALLBACKS, direct, durable=True)
             await channel.declare_exchange(names.REPLIES, topic, durable=True)
             await channel.declare_exchange(
                 names.ANSWERED, aio_pika.ExchangeType.FANOUT, durable=True

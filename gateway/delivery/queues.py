@@ -51,7 +51,11 @@ async def begin_again(
 
 def exchange(subscription: Subscription) -> str:
     """The exchange that serves a subscription."""
-    return names.exchange(point_to_point=subscription.point_to_point, answers=subscription.answers)
+    return names.exchange(
+        point_to_point=subscription.point_to_point,
+        answers=subscription.answers,
+        calls_back=subscription.calls_back,
+    )
 
 
 def type_keys(subscription: Subscription) -> Sequence[str]:

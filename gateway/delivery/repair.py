@@ -126,7 +126,7 @@ class Reconciler:
                 await self._management.queues(),
                 {
                     name: await self._management.bindings(name)
-                    for name in (names.EVENTS, names.COMMANDS, names.REQUESTS)
+                    for name in (names.EVENTS, names.COMMANDS, names.REQUESTS, names.CALLBACKS)
                 },
             )
         except NusabusError:

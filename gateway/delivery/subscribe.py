@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway import amqp, deliveries, typepattern
+from gateway import amqp, deliveries
 from gateway.amqp import Broker, Management, NotOnBroker, names
 from gateway.contracts import Catalogue, Pattern
 from gateway.database import Database, Topic
@@ -249,8 +249,6 @@ def _require_deliverable(wish: Wish, pattern: Pattern) -> None:
             "nobody: filters are for publish-subscribe types",
             pointer="/terms/filters",
         )
-    if wish.delivery is Delivery.AMQP and any(map(typepattern.is_reply, wish.types)):
-        raise Invalid("replies come by pull, stream or webhook", pointer="/delivery")
     if wish.terms.max_age is not None and wish.delivery is Delivery.STREAM:
         raise Invalid(
             "a stream has no dead letters in which what is too old could stand: leave max_age "

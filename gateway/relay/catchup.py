@@ -17,10 +17,11 @@ from gateway.errors import Unavailable
 from gateway.journal import Entry, Lead, LeadLost, Position, Reader
 from gateway.relay.control import Control
 from gateway.relay.outgoing import outgoing, too_late
-from gateway.relay.routes import Route, exchange_of, pattern_of, private_key
+from gateway.relay.routes import Route, exchange_of, private_key, travels_to
 from gateway.relay.window import Ticket, Window
 from gateway.subscriptions import Progress, Subscription
 from gateway.subscriptions import progress as places
+from gateway.typepattern import request_type
 
 WINDOW = 500  # entries on their way at once: the present goes first
 WINDOW_BYTES = 8 << 20
@@ -128,13 +129,14 @@ class CatchUp:
     async def _learn_types(self, entries: list[Entry]) -> None:
         """An entry may have been accepted under a contract that is younger than our catalogue."""
         known = self._control.catalogue.contract
-        if any(known(entry.event.type) is None for entry in entries):
+        if any(known(request_type(entry.event.type)) is None for entry in entries):
             await self._control.refresh()
 
     def _is_for_it(self, entry: Entry) -> bool:
-        """A pattern of types is not meant to reach what travels another way; and filters choose."""
-        contract = self._control.catalogue.contract(entry.event.type)
-        if contract is None or contract.pattern is not pattern_of(self.subscription):
+        """A type may travel another way; and filters choose."""
+        type_ = entry.event.type
+        contract = self._control.catalogue.contract(request_type(type_))
+        if contract is None or not travels_to(self.subscription, type_, contract):
             return False
         return self.subscription.accepts(entry.event)
 
@@ -143,7 +145,7 @@ class CatchUp:
         window = Window(Position(self.position), entries=WINDOW, size=WINDOW_BYTES)
         key = private_key(self.subscription)
         for entry in entries:
-            contract = self._control.catalogue.contract(entry.event.type)
+            contract = self._control.catalogue.contract(request_type(entry.event.type))
             classification = contract.classification.value if contract else None
             ticket = Ticket(
                 window, Position(entry.sequence, entry.recorded), entry.event.ordering_key

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.amqp import names
-from gateway.contracts import Catalogue, Pattern
+from gateway.contracts import Catalogue, Contract, Pattern
 from gateway.event import Event
 from gateway.subscriptions import State, Subscription
-from gateway.typepattern import request_type
+from gateway.typepattern import is_reply, request_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,12 @@ class Routes:
             return route
 
     def _find(self, type: str) -> Route | None:
-        contract = self.catalogue.contract(type)
+        contract = self.catalogue.contract(request_type(type))
         if contract is None:
             return None
-        pattern = contract.pattern
         active = [s for s in self.subscriptions if s.state is State.ACTIVE and not s.served]
-        wanting = [s for s in active if pattern_of(s) is pattern and s.wants(type)]
-        joined = [s for s in self.joined if pattern_of(s) is pattern and s.wants(type)]
+        wanting = [s for s in active if travels_to(s, type, contract) and s.wants(type)]
+        joined = [s for s in self.joined if travels_to(s, type, contract) and s.wants(type)]
         bound = tuple(s for s in wanting if not s.choosy)
         named = {private_key(s): s for s in (*joined, *(s for s in wanting if s.choosy))}
         if not bound and not named:
@@ -93,14 +92,25 @@ class Routes:
         )
 
 
-def pattern_of(subscription: Subscription) -> Pattern:
-    """How what a subscription is to receive travels."""
-    return Pattern.of(point_to_point=subscription.point_to_point, answers=subscription.answers)
+def travels_to(subscription: Subscription, type: str, contract: Contract) -> bool:
+    """Whether what is said under a contract travels the way by which a subscription is reached.
+
+    A pattern of types is not meant to reach what travels another way.
+    """
+    if is_reply(type):
+        return subscription.calls_back
+    return contract.pattern is Pattern.of(
+        point_to_point=subscription.point_to_point, answers=subscription.answers
+    )
 
 
 def exchange_of(subscription: Subscription) -> str:
     """The exchange that serves a subscription."""
-    return names.exchange(point_to_point=subscription.point_to_point, answers=subscription.answers)
+    return names.exchange(
+        point_to_point=subscription.point_to_point,
+        answers=subscription.answers,
+        calls_back=subscription.calls_back,
+    )
 
 
 def private_key(subscription: Subscription) -> str:

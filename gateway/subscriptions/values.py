@@ -135,7 +135,7 @@ class Subscription:
         No binding can tell that. So its queue is bound to its private key alone, and the relay
         adds that key to each event that it is to get, for as long as it lives.
         """
-        return not self.served and bool(self.terms.filters)
+        return not self.served and bool(self.filters)
 
     def wants(self, type: str) -> bool:
         """Whether events of this type are to reach it."""

@@ -53,7 +53,7 @@ async def world(rabbitmq: RabbitMQ) -> AsyncIterator[World]:
     for queue in (OWN, OTHER, DOTLESS):
         await broker.delete_queue(queue)
         await broker.declare_queue(queue, ordered=False)
-        for exchange in (names.EVENTS, names.COMMANDS):
+        for exchange in (names.EVENTS, names.COMMANDS, names.CALLBACKS):
             await broker.bind(queue, exchange, names.private_key(queue, 1))
     async with (
         Management(rabbitmq.amqp_url, rabbitmq.management_url) as management,

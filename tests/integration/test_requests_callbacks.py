@@ -10,6 +10,7 @@ from tests.builders import FREE, QUESTIONS, a_name, a_question, a_reply
 from tests.bus import Actor, Bus, MakeBus
 from tests.problems import problem_of
 from tests.pulling import Puller, ids
+from tests.readers import depth
 from tests.responders import AmqpResponder
 from tests.waiting import eventually
 
@@ -81,38 +82,56 @@ def test_each_asker_gets_the_replies_to_its_own_requests(
     uji: Actor, lain: Actor, asing: Actor
 ) -> None:
     askers = {each.organisation: each for each in (lain, asing, uji)}
-    callbacks = {name: Puller(each, REPLY(MANY)) for name, each in askers.items()}
-    everything = Puller(uji, "id.go.uji.*")
+    pulled = {name: Puller(each, REPLY(MANY)) for name, each in askers.items()}
+    queued = {name: each.subscribe(REPLY(MANY)) for name, each in askers.items()}
+    patterns = (Puller(uji, "id.go.uji.*"), uji.subscribe("id.go.uji.*"))
+    expected = _interleaved(uji, [lain, asing], 20)
+    for name, requests in expected.items():
+        got = [each["event"] for each in _all_of(pulled[name])]
+        assert {each["requestid"]: each["data"]["hasil"] for each in got} == requests
+        assert {each["requestedby"] for each in got} == {name}
+        assert {each["dataclassification"] for each in got} == {"confidential"}
+        late = askers[name].subscribe(REPLY(MANY), start="beginning")
+        for subscribed in (queued[name], late):
+            found = [each.document for each in subscribed.take(len(got))]
+            assert sorted(found, key=_sequence) == sorted(got, key=_sequence)
+    sent = uji.published()
+    assert ids(patterns[0].receive()) == [sent]
+    assert [each.message_id for each in patterns[1].take(1)] == [sent]
+    for subscribed in (*queued.values(), patterns[1]):
+        assert depth(subscribed.url, subscribed.queue) == 0
+    assert pulled["uji"].receive(wait=0) == []
+
+
+def _interleaved(uji: Actor, askers: list[Actor], each: int) -> dict[str, dict[str, str]]:
+    """Ask in turns and have all answered: the events asked, by the id of the request."""
     subscribed = uji.subscribe(MANY)
-    expected: dict[str, dict[str, str]] = {name: {} for name in askers}
+    expected: dict[str, dict[str, str]] = {asker.organisation: {} for asker in askers}
     with AmqpResponder(
         subscribed.url, subscribed.queue, lambda q: a_reply(q, data={"hasil": q["id"]})
     ):
-        for number in range(20):
-            for name in ("lain", "asing"):
-                request = asked(askers[name], MANY, correlationid=f"{name}-{number}")
-                expected[name][request["id"]] = request["request"]["id"]
-        eventually(
-            lambda: all(lain.get(f"/v1/requests/{id}").json()["reply"] for id in expected["lain"])
-        )
-        got = {name: _all_of(callbacks[name], len(expected[name])) for name in expected}
-    for name, events in got.items():
-        assert {each["requestid"]: each["data"]["hasil"] for each in events} == expected[name]
-        assert {each["requestedby"] for each in events} <= {name}
-        assert all(each["correlationid"].startswith(name) for each in events)
-    assert {each["dataclassification"] for each in got["lain"]} == {"confidential"}
-    sent = uji.published()
-    assert ids(everything.receive()) == [sent]
+        for _ in range(each):
+            for asker in askers:
+                request = asked(asker, MANY)
+                expected[asker.organisation][request["id"]] = request["request"]["id"]
+        for asker in askers:
+            for id in expected[asker.organisation]:
+                path, patient = f"/v1/requests/{id}", {"prefer": "wait=20"}
+                assert asker.get(path, headers=patient).json()["state"] == "answered"
+    return expected
 
 
-def _all_of(puller: Puller, count: int) -> list[dict[str, Any]]:
-    """What comes until there is so much and nothing more follows."""
+def _sequence(event: dict[str, Any]) -> str:
+    return str(event["sequence"])
+
+
+def _all_of(puller: Puller) -> list[dict[str, Any]]:
+    """What there is, acknowledged."""
     found: list[dict[str, Any]] = []
-    while len(found) < count:
-        taken = puller.receive()
+    while taken := puller.receive(wait=0):
         puller.acknowledge(taken)
-        found += [each["event"] for each in taken]
-    return found + [each["event"] for each in puller.receive(wait=0)]
+        found += taken
+    return found
 
 
 def test_a_callback_as_a_stream(uji: Actor, lain: Actor, asing: Actor, single: Puller) -> None:

@@ -95,6 +95,7 @@ def places(bus: Bus, right: Subscribed, forger: Subscribed) -> list[tuple[str, s
         ("bus.requests", ASKED),
         ("bus.events", FREE),
         ("bus.commands", FREE),
+        ("bus.callbacks", f"to.{right.queue}.1"),
         ("bus.answered", ""),
         ("bus.dead", right.queue),
         ("", right.queue),

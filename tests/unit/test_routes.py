@@ -123,6 +123,21 @@ def test_requests_go_to_their_responder_alone() -> None:
     assert found.route(f"{QUESTION}.reply") is None
 
 
+def test_replies_go_to_the_callbacks_of_who_asked_by_their_private_keys() -> None:
+    reply = f"{QUESTION}.reply"
+    mine, others = (a_subscription(organisation=each, types=(reply,)) for each in ("lain", "asing"))
+    found = routes([mine, others, a_subscription(types=("id.go.*",))])
+    route = found.route(reply)
+    assert route is not None
+    assert (route.exchange, route.classification, route.bound) == (names.CALLBACKS, "public", ())
+    said = route.of(an_event(type=reply, attributes={"requestedby": "lain"}))
+    assert said is not None
+    assert said.bcc == ("to.sub.lain.semua.1",)
+    assert route.of(an_event(type=reply)) is None
+    assert route.of(an_event(type=reply, attributes={"requestedby": "lainnya"})) is None
+    assert found.route(QUESTION) is None
+
+
 def test_types_without_a_contract_are_told() -> None:
     assert routes().know([FREE, CITIZEN, f"{QUESTION}.reply"])
     assert not routes().know([FREE, "id.go.tak.ada.sama.v1"])
