@@ -1,6 +1,6 @@
 """The first reading of a file: everything is checked before the first event leaves."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal, localcontext
@@ -11,12 +11,13 @@ from adapters.legacy_cobol.records.framing import FramingError
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.figures import Control, Figure, Of, Place, number_of
 from adapters.legacy_cobol.transfer.journal import Reject
-from adapters.legacy_cobol.transfer.members import NoMember, numbers, template
-from adapters.legacy_cobol.transfer.publishing import no_subject
-from adapters.legacy_cobol.transfer.units import Document, Fault, Reader, Unit
+from adapters.legacy_cobol.transfer.members import NoMember, numbers
+from adapters.legacy_cobol.transfer.publishing import Subjects, no_subject
+from adapters.legacy_cobol.transfer.units import Document, Reader, Unit
 
 Progress = Callable[[int], None]
 Keep = Callable[[list[Reject]], None]
+Values = tuple[Decimal | None, ...]  # one for each sum
 EXACT = Context(prec=100)  # digits of a sum of numbers of 38
 REPORTED = 10_000  # rejects that are kept of a file once it is known to be refused
 
@@ -70,9 +71,7 @@ class Checker:
         self._controls = {each.record: each for each in feed.controls}
         self._summed = _summed(feed)
         self._read = numbers([figure.member for figure in self._summed])
-        self._subjects = {
-            name: template(each.subject) for name, each in feed.events.items() if each.subject
-        }
+        self._subjects = Subjects(feed)
         self._fields = {each.type.name: each.type for each in feed.layout.records}
 
     def check(self, file: Path, keep: Keep, progress: Progress = lambda _: None) -> Checked:
@@ -88,54 +87,49 @@ class Checker:
                 state.checked.broken = state.checked.broken or str(error)
             return self._judge(state)
 
-    def _piece(self, piece: Any, state: "_State") -> Iterator[Reject]:
+    def _piece(self, piece: Sequence[Unit], state: "_State") -> Iterator[Reject]:
         checked = state.checked
-        for unit in piece:
+        for unit, subject, values in zip(
+            piece, self._subjects.of(piece), self._values(piece), strict=True
+        ):
             state.ended(unit)
             if unit.kind in self._controls and not unit.faults:
                 state.control(self._controls[unit.kind], unit)
                 continue
             checked.records += len(unit.records)
-            fault = () if unit.faults else self._no_subject(unit)
+            fault = (no_subject(str(subject)),) if isinstance(subject, NoMember) else ()
             if unit.faults or fault or unit.kind in self._controls:
                 checked.rejected += len(unit.records)
                 if not self._hopeless(checked) or checked.rejected <= REPORTED:
                     yield from (Reject.of(part, *fault) for part in unit.records)
             else:
                 checked.events += 1
-            self._add(unit, state)
-
-    def _no_subject(self, unit: Unit) -> tuple[Fault, ...]:
-        subject_of = self._subjects.get(unit.kind or "")
-        try:
-            if subject_of is not None:
-                subject_of(unit.text)
-        except NoMember as error:
-            return (no_subject(str(error)),)
-        return ()
+            if self._summed:
+                self._add(unit, values, state)
 
     def _hopeless(self, checked: Checked) -> bool:
         bound = self._feed.threshold.records
         return bound is not None and checked.rejected > bound
 
-    def _add(self, unit: Unit, state: "_State") -> None:
-        if not self._summed:
-            return
-        bad = self._unreadable(unit)
-        for at, value in enumerate(self._values(unit)):
+    def _add(self, unit: Unit, values: Values, state: "_State") -> None:
+        bad = self._unreadable(unit) if unit.faults else ()
+        for at, value in enumerate(values):
             if value is None or self._summed[at].member in bad or None in bad:
                 state.unknown[at] += bool(unit.faults)
             else:
                 state.sums[at] += value
 
-    def _values(self, unit: Unit) -> list[Decimal | None]:
-        """Of the members that are summed up; a broken number may break the text of a bad record."""
+    def _values(self, piece: Sequence[Unit]) -> Iterable[Values]:
+        """Of the members that are summed up."""
+        good = iter(self._read([each.text for each in piece if not each.faults]))
+        return (self._broken(each) if each.faults else next(good) for each in piece)
+
+    def _broken(self, unit: Unit) -> Values:
+        """The same of a bad record: a broken number may break its text."""
         try:
-            return self._read(unit.text)
+            return self._read([unit.text])[0]
         except ValueError:
-            if not unit.faults:
-                raise
-            return [None] * len(self._summed)
+            return (None,) * len(self._summed)
 
     def _unreadable(self, unit: Unit) -> set[str | None]:
         """Members of a rejected record that have no value; None stands for all of them."""
@@ -247,12 +241,3 @@ def _same(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, str):
         return bool(value == wanted)
     return number_of(value) == number_of(wanted)
-
-
-def faults_by_code(rejects: Iterable[Reject]) -> Mapping[str, int]:
-    """How often each code occurs."""
-    found: dict[str, int] = {}
-    for reject in rejects:
-        for fault in reject.faults:
-            found[fault.code] = found.get(fault.code, 0) + 1
-    return found

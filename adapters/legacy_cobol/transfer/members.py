@@ -1,6 +1,7 @@
 """Single members of documents, fast: only what is asked for is read from the JSON."""
 
 import json
+import types
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import reduce
@@ -30,22 +31,24 @@ def follow(document: Any, path: Path) -> Any:
     return reduce(lambda it, name: it.get(name) if isinstance(it, dict) else None, path, document)
 
 
-def reader(names: Sequence[str], kind: Any) -> Callable[[bytes], list[Any]]:
-    """A function from the text of a document to these members; None where one is missing.
+def reader(names: Sequence[str], kind: Any) -> Callable[[Sequence[bytes]], list[tuple[Any, ...]]]:
+    """A function from the texts of documents to these members of each; None where one is missing.
 
-    Members of another kind than this come as JSON has them.
+    All texts are read in one step, which is several times as fast as one after the other. Members
+    of another kind than this come as JSON has them. Raises ValueError for a text that is no JSON.
     """
     paths = [path_of(name) for name in names]
-    decode: Callable[[bytes], Any] = msgspec.json.Decoder(_struct(paths, kind)).decode
+    several = types.GenericAlias(list, (_struct(paths, kind),))
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(several).decode
     getters = [attrgetter(_attribute(paths, path)) for path in paths]
 
-    def read(text: bytes) -> list[Any]:
+    def read(texts: Sequence[bytes]) -> list[tuple[Any, ...]]:
         try:
-            found = decode(text)
-            return [get(found) for get in getters]
+            found = decode(b"[%b]" % b",".join(texts))
+            return list(zip(*([get(each) for each in found] for get in getters), strict=True))
         except (msgspec.ValidationError, AttributeError):  # another kind; nothing above it
-            document = _slow(text.decode())
-            return [follow(document, path) for path in paths]
+            documents = [_slow(text.decode()) for text in texts]
+            return [tuple(follow(each, path) for path in paths) for each in documents]
 
     return read
 
@@ -74,36 +77,46 @@ def _attribute(paths: Sequence[Path], path: Path) -> str:
     return f"{name}.{_attribute(below, path[1:])}"
 
 
-def template(text: str) -> Callable[[bytes], str]:
-    """A function from a document to the text with its members in the braces.
+def template(text: str) -> Callable[[Sequence[bytes]], list[str | NoMember]]:
+    """A function from documents to the text with the members of each in the braces.
 
-    It raises NoMember for a member that is missing, null or empty.
+    A NoMember stands where a member is missing, null or empty.
     """
     parts = list(Formatter().parse(text))
     names = [name for _, name, _, _ in parts if name]
     if not names:
-        return lambda _: text
+        return lambda documents: [text] * len(documents)
     read = reader(names, str | int | None)
     form = "".join(
         literal.replace("%", "%%") + ("%s" if name else "") for literal, name, _, _ in parts
     )
 
-    def fill(document: bytes) -> str:
-        values = read(document)
-        for name, value in zip(names, values, strict=True):
-            if value is None or value == "" or isinstance(value, dict | list | bool):
-                raise NoMember(name)
-        return form % tuple(values)
+    def fill(documents: Sequence[bytes]) -> list[str | NoMember]:
+        return [
+            form % values if _USABLE.issuperset(map(type, values)) and "" not in values
+            else NoMember(next(n for n, v in zip(names, values, strict=True) if not _usable(v)))
+            for values in read(documents)
+        ]  # fmt: skip
 
     return fill
 
 
-def numbers(names: Sequence[str]) -> Callable[[bytes], list[Decimal | None]]:
-    """A function from a document to these members as numbers."""
+_USABLE = frozenset((str, int, Decimal))
+
+
+def _usable(value: Any) -> bool:
+    return type(value) in _USABLE and value != ""
+
+
+def numbers(names: Sequence[str]) -> Callable[[Sequence[bytes]], list[tuple[Decimal | None, ...]]]:
+    """A function from documents to these members of each as numbers."""
     if not names:
-        return lambda _: []
+        return lambda documents: [()] * len(documents)
     read = reader(names, Decimal | None)
-    return lambda document: [
-        value if type(value) is Decimal and value.is_finite() else number_of(value)
-        for value in read(document)
+    return lambda documents: [
+        tuple(
+            value if type(value) is Decimal and value.is_finite() else number_of(value)
+            for value in values
+        )
+        for values in read(documents)
     ]

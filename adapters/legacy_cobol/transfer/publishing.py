@@ -1,7 +1,6 @@
 """The second reading: good records become events, in batches, a few of them under way."""
 
 import asyncio
-import itertools
 import json
 import time
 from collections import deque
@@ -47,27 +46,36 @@ class _Done:
     behind: Position | None = None
 
 
+class Subjects:
+    """The subjects of events, as the feed declares them."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._templates = {name: template(each.subject) for name, each in feed.events.items()}
+
+    def of(self, units: Sequence[Unit]) -> list[str | NoMember]:
+        """One for each unit, "" for none; a NoMember where the record has no value for it."""
+        found: list[str | NoMember] = [""] * len(units)
+        for kind, fill in self._templates.items():
+            mine = [at for at, each in enumerate(units) if each.kind == kind and not each.faults]
+            for at, subject in zip(mine, fill([units[at].text for at in mine]), strict=True):
+                found[at] = subject
+        return found
+
+
 class Envelope:
     """Events of a file: the same record always gives the same event."""
 
     def __init__(self, feed: Feed, digest: str) -> None:
-        self._parts = {
-            name: (_head(each, digest), template(each.subject) if each.subject else None)
-            for name, each in feed.events.items()
-        }
+        self._heads = {name: _head(each, digest) for name, each in feed.events.items()}
         self._id = digest[:32].encode()  # 128 bits tell files apart
 
-    def event(self, unit: Unit) -> tuple[bytes, str]:
-        """The event of a record, and its subject. Raises NoMember."""
-        head, subject_of = self._parts[unit.kind or ""]
-        if subject_of is None:
-            return b'%b"id":"%b-%d","data":%b}' % (
-                head, self._id, unit.number, unit.text,
-            ), ""  # fmt: skip
-        subject = subject_of(unit.text)
-        return b'%b"subject":%b,"id":"%b-%d","data":%b}' % (
-            head, _encode(subject), self._id, unit.number, unit.text,
-        ), subject  # fmt: skip
+    def event(self, unit: Unit, subject: str) -> bytes:
+        """The event of a record."""
+        return b'%b%b"id":"%b-%d","data":%b}' % (
+            self._heads[unit.kind or ""],
+            b'"subject":%b,' % _encode(subject) if subject else b"",
+            self._id, unit.number, unit.text,
+        )  # fmt: skip
 
 
 def _head(published: Published, digest: str) -> bytes:
@@ -85,14 +93,13 @@ def _head(published: Published, digest: str) -> bytes:
 
 def batches(pieces: Iterable[Sequence[Unit]], feed: Feed, envelope: Envelope) -> Iterator[Batch]:
     """The events of records; rejected and control records only move on."""
-    batch = Batch()
-    for unit in itertools.chain.from_iterable(pieces):
-        if not unit.faults and unit.kind in feed.events:
-            try:
-                text, subject = envelope.event(unit)
-            except NoMember as error:
-                batch.rejects.append(Reject.of(unit, no_subject(str(error))))
-            else:
+    batch, subjects = Batch(), Subjects(feed)
+    for piece in pieces:
+        for unit, subject in zip(piece, subjects.of(piece), strict=True):
+            if isinstance(subject, NoMember):
+                batch.rejects.append(Reject.of(unit, no_subject(str(subject))))
+            elif not unit.faults and unit.kind in feed.events:
+                text = envelope.event(unit, subject)
                 if len(batch.texts) >= BATCH_EVENTS or batch.size + len(text) > BATCH_BYTES:
                     yield batch
                     batch = Batch()
@@ -100,7 +107,7 @@ def batches(pieces: Iterable[Sequence[Unit]], feed: Feed, envelope: Envelope) ->
                 batch.texts.append(text)
                 batch.subjects.add(subject)
                 batch.size += len(text) + 1
-        batch.last = unit
+            batch.last = unit
     if batch.last is not None:
         yield batch
 
