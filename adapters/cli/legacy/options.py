@@ -18,7 +18,6 @@ from adapters.legacy_cobol.mapping.section import LayoutError
 from adapters.legacy_cobol.records.framing import Framing, FramingError
 
 PANEL = "Layout"
-_RDW = ("header", "at", "size", "order", "counts_header", "adjustment")
 
 
 def _flag(name: str, key: str, kind: Any, help: str) -> tuple[str, str, Any, str]:
@@ -56,6 +55,7 @@ FLAGS = (
     _flag("--rdw-counts-itself/--rdw-counts-data", "rdw.counts_header", bool,
           "What the length counts."),
     _flag("--rdw-adjustment", "rdw.adjustment", int, "Added to the length."),
+    _flag("--spanned/--unspanned", "rdw.spanned", bool, "Records in segments: RECFM VS and VBS."),
     _flag("--blanks", "policy.blanks", str, "Fields of blanks: error, null, zero or keep."),
     _flag("--low-values", "policy.low_values", str, "Fields of X'00': the same."),
     _flag("--high-values", "policy.high_values", str, "Fields of X'FF': the same."),

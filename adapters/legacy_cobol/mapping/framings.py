@@ -54,14 +54,20 @@ def _fixed_blocked(section: Section, types: Types, _: Encoding) -> Body:
 
 def _prefixed(section: Section, _types: Types, _: Encoding) -> Prefixed:
     default = Prefixed()
-    return Prefixed(
+    body = Prefixed(
         section.integer("header", default.header),
         section.integer("at", default.at),
         section.integer("size", default.size),
         section.choice("order", default.order),
         section.flag("counts_header", default.counts_header),
         section.signed("adjustment", default.adjustment),
+        section.flag("spanned", default.spanned),
     )
+    if body.spanned and body != Prefixed(order=body.order, spanned=True):
+        raise section.error(
+            "spanned", "segments have IBM's descriptors", "Declare nothing but their byte order"
+        )
+    return body
 
 
 def _blocked(section: Section, types: Types, encoding: Encoding) -> Body:

@@ -9,13 +9,33 @@ from adapters.legacy_cobol.fields.columns import Rows
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """Records in a buffer, and how many bytes of it are done with, with all that belongs to them.
+
+    Spanned records are put together: `joined` has their bytes then, and `places` say where in the
+    buffer they begin. The buffer that begins at `used` holds `again` whole records of this one
+    first; it begins `inside` a record of this one where that may be.
+    """
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    used: int
+    step: int | None = None
+    joined: bytes | None = None
+    places: NDArray[np.int64] | None = None
+    again: int = 0
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Records of a file, in order. `number` is that of the first one, from 1 on.
 
     `starts` and `lengths` are the places of the records in `data`, without descriptor words and
     line ends; `offset` is the place of data[0] in the file. `step` is set where all records are
     `step` bytes long and stand next to each other. `skipped` records stand in `data` before the
-    first one: they were done in an earlier run.
+    first one: they were done in an earlier run. `places` are where in the piece of the file the
+    records begin, where that is not `starts`.
     """
 
     data: NDArray[np.uint8]
@@ -25,6 +45,12 @@ class Chunk:
     offset: int
     step: int | None = None
     skipped: int = 0
+    places: NDArray[np.int64] | None = None
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where in the file each record begins."""
+        return self.offset + (self.starts if self.places is None else self.places)
 
     def __len__(self) -> int:
         return len(self.starts)

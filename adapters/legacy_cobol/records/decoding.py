@@ -107,7 +107,7 @@ class Decoded:
         kinds = self.kinds() if self.faults else []
         chunk = self.chunk
         for at in sorted(self.faults):
-            offset = chunk.offset + int(chunk.starts[at])
+            offset = int(chunk.offsets[at])
             faults = tuple(self.faults[at])
             yield Reject(chunk.number + at, offset, chunk.raw(at), kinds[at], faults)
 

@@ -39,7 +39,8 @@ class Prefixed:
     """A descriptor before each record. The defaults are IBM's RDW (RECFM V).
 
     `size` bytes at `at` of the `header` say a length; the rest of the header is zero. That length
-    counts the header itself or not; `adjustment` is added to it.
+    counts the header itself or not; `adjustment` is added to it. `spanned` records (RECFM VS, VBS)
+    have IBM's segment descriptors, in which only the byte order may be another.
     """
 
     header: int = 4
@@ -48,6 +49,7 @@ class Prefixed:
     order: ByteOrder = ByteOrder.BIG
     counts_header: bool = True
     adjustment: int = 0
+    spanned: bool = False
 
     def length(self, descriptor: bytes) -> int:
         """Bytes of the record behind the descriptor; negative where it says nonsense."""
@@ -111,6 +113,7 @@ class Framing:
 
 
 RDW = Prefixed()
+SPANNED = Prefixed(spanned=True)
 RDW_LITTLE = Prefixed(order=ByteOrder.LITTLE)
 RDW_REVERSED = Prefixed(order=ByteOrder.LITTLE, at=2)  # the whole word turned around
 

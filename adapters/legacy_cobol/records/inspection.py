@@ -9,21 +9,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adapters.legacy_cobol.records.chunks import Split
 from adapters.legacy_cobol.records.framing import (
     GNUCOBOL,
     RDW,
     RDW_LITTLE,
     RDW_REVERSED,
+    SPANNED,
     Blocked,
     Body,
     Fixed,
     FramingError,
     Lines,
 )
-from adapters.legacy_cobol.records.splitting import Split, splitter
+from adapters.legacy_cobol.records.splitting import splitter
 
 SAMPLE = 1 << 20
 _LONGEST_GUESS = 4096
+_SPANNED = ", spanned"
 _FEW = 3  # records, below which a chain of descriptors proves nothing
 
 
@@ -82,19 +85,25 @@ def propose(sample: bytes, size: int, lengths: Sequence[int] = ()) -> list[Propo
 def _chains(sample: bytes, complete: bool, lengths: Sequence[int]) -> Iterator[Proposal]:
     named: list[tuple[str, Body]] = [
         ("BDW and RDW, big endian", Blocked()),
+        (f"BDW and RDW, big endian{_SPANNED}", Blocked(SPANNED)),
         ("RDW, big endian, counting itself", RDW),
+        (f"RDW, big endian, counting itself{_SPANNED}", SPANNED),
         ("RDW, little endian, counting itself", RDW_LITTLE),
         ("RDW, turned around, counting itself", RDW_REVERSED),
         *((f"GnuCOBOL variable format {at}", each) for at, each in enumerate(GNUCOBOL)),
     ]
+    held: set[str] = set()
     for name, body in named:
+        if name.removesuffix(_SPANNED) in held:
+            continue  # no record is in several segments
         try:
-            split = splitter(body)(sample, complete)
+            split = splitter(body)(sample, complete, False)
         except FramingError:
             continue
         count = len(split.starts)
         if count < (1 if complete else _FEW):
             continue
+        held.add(name)
         plausible = _plausible(split, lengths)
         to_the_end = "to the end of the file" if complete else f"over {split.used} bytes"
         evidence = f"a chain of {count} descriptors holds {to_the_end}; {_spread(split, lengths)}"
@@ -119,7 +128,7 @@ def _lines(sample: bytes, complete: bool, lengths: Sequence[int]) -> Iterator[Pr
     readable = min(1.0, 1.5 * max(letters.ascii, letters.ebcdic))
     for name, end, blank in (("0A", 0x0A, 0x20), ("15", 0x15, 0x40), ("25", 0x25, 0x40)):
         body = Lines(end=end, blank=blank)
-        split = splitter(body)(sample, complete)
+        split = splitter(body)(sample, complete, False)
         if len(split.starts) < _FEW:
             continue
         longest = int(split.lengths.max())

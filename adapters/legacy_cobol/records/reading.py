@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from adapters.legacy_cobol.records.chunks import Chunk
+from adapters.legacy_cobol.records.chunks import Chunk, Split
 from adapters.legacy_cobol.records.framing import Framing, FramingError
-from adapters.legacy_cobol.records.splitting import Split, splitter
+from adapters.legacy_cobol.records.splitting import splitter
 
 CHUNK = 4 << 20  # bytes read at once
 LONGEST = 64 << 20  # bytes that may be read without finding one record
@@ -40,6 +40,7 @@ def chunks(
     split = splitter(framing.body)
     end = _end(file, framing)
     number, offset, skip = _start(framing, start)
+    inside = offset > framing.head  # it may be: what is before was read in an earlier run
     rest = b""
     while offset + len(rest) < end:
         file.seek(offset + len(rest))
@@ -48,18 +49,18 @@ def chunks(
         if len(data) == len(rest):
             raise FramingError(offset, "the file became shorter while it was read", "Send it again")
         try:
-            found = split(data, final)
+            found = split(data, final, inside)
         except FramingError as error:
             raise FramingError(error.offset + offset, error.problem, error.remedy) from None
-        if not len(found.starts) and not found.used and len(data) > LONGEST:
+        if not found.used and len(data) > LONGEST:
             raise FramingError(
                 offset, f"no record ends within {LONGEST} bytes", "Check the framing"
             )
         if skip < len(found.starts):
             yield _chunk(data, found, number, offset, skip)
-        skip = max(0, skip - len(found.starts))
-        number += len(found.starts)
-        offset += found.used
+        skip = max(0, skip - len(found.starts)) + found.again
+        number += len(found.starts) - found.again
+        offset, inside = offset + found.used, found.inside
         rest = data[found.used :]
 
 
@@ -82,9 +83,11 @@ def _end(file: BinaryIO, framing: Framing) -> int:
 
 
 def _chunk(data: bytes, found: Split, number: int, offset: int, skip: int) -> Chunk:
+    bytes_ = data if found.joined is None else found.joined
+    places = None if found.places is None else found.places[skip:]
     return Chunk(
-        np.frombuffer(data, np.uint8), found.starts[skip:], found.lengths[skip:],
-        number + skip, offset, found.step, skip,
+        np.frombuffer(bytes_, np.uint8), found.starts[skip:], found.lengths[skip:],
+        number + skip, offset, found.step, skip, places,
     )  # fmt: skip
 
 
@@ -92,7 +95,7 @@ def chunk_of(data: bytes, framing: Framing) -> Chunk:
     """All records of some bytes as one chunk. Raises FramingError."""
     body = data[framing.head : len(data) - framing.tail]
     try:
-        found = splitter(framing.body)(body, True)
+        found = splitter(framing.body)(body, True, False)
     except FramingError as error:
         raise FramingError(error.offset + framing.head, error.problem, error.remedy) from None
     return _chunk(body, found, 1, framing.head, 0)

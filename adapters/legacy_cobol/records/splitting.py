@@ -2,16 +2,18 @@
 
 A splitter takes the bytes that are there and says which complete records they hold and how many
 bytes those take. The rest comes again with more bytes behind; when `final`, nothing more comes.
+Where records are spanned, the bytes may begin `inside` one that was found before.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder
+from adapters.legacy_cobol.records import spanning
+from adapters.legacy_cobol.records.chunks import Split
 from adapters.legacy_cobol.records.explaining import explain_rest
 from adapters.legacy_cobol.records.framing import (
     Blocked,
@@ -29,34 +31,30 @@ _EXTENDED = 1 << 31
 _USUAL = {(4, 0, 2): "HH", (4, 2, 2): "HH", (4, 0, 4): "I", (2, 0, 2): "H"}  # for struct
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Records in a buffer, and how many bytes they take with all that belongs to them."""
-
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    used: int
-    step: int | None = None
-
-
-Splitter = Callable[[bytes, bool], Split]
+Splitter = Callable[[bytes, bool, bool], Split]
 
 
 def splitter(body: Body) -> Splitter:
     """The splitter of a framing. FramingErrors count from the start of the buffer."""
     match body:
         case Fixed():
-            return lambda data, final: _fixed(body.length, data, final)
+            return lambda data, final, _: _fixed(body.length, data, final)
         case FixedBlocked():
-            return lambda data, final: _fixed_blocked(body, data, final)
+            return lambda data, final, _: _fixed_blocked(body, data, final)
+        case Prefixed(spanned=True):
+            return lambda data, final, _: spanning.split(body, data, final)
         case Prefixed():
-            return lambda data, final: _prefixed(body, data, final)
+            return lambda data, final, _: _prefixed(body, data, final)
+        case Blocked(records=Prefixed(spanned=True)):
+            return lambda data, final, inside: spanning.split_blocks(
+                body.records, data, _blocks(body, data, final), final, inside
+            )
         case Blocked():
-            return lambda data, final: _blocked(body, data, final)
+            return lambda data, final, _: _blocked(body, data, final)
         case Lines():
-            return lambda data, final: _lines(body, data, final)
+            return lambda data, final, _: _lines(body, data, final)
         case SelfDelimiting():
-            return lambda data, final: _measured(body, data, final)
+            return lambda data, final, _: _measured(body, data, final)
 
 
 def _fixed(length: int, data: bytes, final: bool) -> Split:
@@ -145,8 +143,8 @@ def _said(body: Prefixed, data: bytes, at: int) -> int:
         raise FramingError(
             at,
             f"the record descriptor {descriptor.hex()} has bits besides the length",
-            "Spanned records are not read; else the record before is longer than it says, or the "
-            "framing is another one",
+            "Records that are spanned are to be declared so; else the record before is longer than "
+            "it says, or the framing is another one",
         )
     return length
 
@@ -176,6 +174,18 @@ def _cut_off(body: Prefixed, data: bytes, at: int, end: int) -> FramingError:
 
 def _blocked(body: Blocked, data: bytes, final: bool) -> Split:
     found: list[Split] = []
+    used = 0
+    for start, end in _blocks(body, data, final):
+        found.append(_prefixed(body.records, data, True, start, end))
+        used = end
+    if not found:
+        return Split(np.zeros(0, np.int64), np.zeros(0, np.int64), used)
+    starts = np.concatenate([each.starts for each in found])
+    return Split(starts, np.concatenate([each.lengths for each in found]), used)
+
+
+def _blocks(body: Blocked, data: bytes, final: bool) -> Iterator[tuple[int, int]]:
+    """The first and the last place of the records in each whole block."""
     at = 0
     while at + 4 <= len(data):
         size = int.from_bytes(data[at : at + 4], body.order.value)
@@ -188,7 +198,7 @@ def _blocked(body: Blocked, data: bytes, final: bool) -> Split:
             )
         if at + size > len(data):
             break
-        found.append(_prefixed(body.records, data, True, at + 4, at + size))
+        yield at + 4, at + size
         at += size
     if final and at != len(data):
         raise FramingError(
@@ -196,10 +206,6 @@ def _blocked(body: Blocked, data: bytes, final: bool) -> Split:
             f"the last block is cut off: {len(data) - at} bytes are left",
             "Fetch the file again, or declare its trailer",
         )
-    if not found:
-        return Split(np.zeros(0, np.int64), np.zeros(0, np.int64), at)
-    starts = np.concatenate([each.starts for each in found])
-    return Split(starts, np.concatenate([each.lengths for each in found]), at)
 
 
 def _lines(body: Lines, data: bytes, final: bool) -> Split:

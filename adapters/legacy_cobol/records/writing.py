@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from adapters.legacy_cobol.records import spanning
 from adapters.legacy_cobol.records.framing import (
     Blocked,
     Body,
@@ -21,8 +22,13 @@ def framed(records: Iterable[bytes], body: Body) -> Iterator[bytes]:
             yield from (_exact(each, body.length, at) for at, each in enumerate(records, 1))
         case FixedBlocked():
             yield from _fixed_blocked(records, body)
+        case Prefixed(spanned=True):
+            for each in records:
+                yield from spanning.cut(each, body, spanning.LONGEST, spanning.LONGEST)
         case Prefixed():
             yield from (_described(each, body, at) for at, each in enumerate(records, 1))
+        case Blocked(records=Prefixed(spanned=True)):
+            yield from _spanned_blocks(records, body)
         case Blocked():
             yield from _blocked(records, body)
         case Lines():
@@ -75,6 +81,26 @@ def _blocked(records: Iterable[bytes], body: Blocked) -> Iterator[bytes]:
             )
         block.append(described)
         size += len(described)
+    if block:
+        yield _block(block, size, body)
+
+
+def _spanned_blocks(records: Iterable[bytes], body: Blocked) -> Iterator[bytes]:
+    """Full blocks: what does not fit goes on in the next one, as the access methods write it."""
+    block: list[bytes] = []
+    size, most = spanning.WORD, body.block - spanning.WORD
+    if most <= spanning.WORD:
+        raise _refused(1, f"blocks of {body.block} bytes hold no segment", "Declare larger ones")
+    for record in records:
+        if size + spanning.WORD >= body.block:  # no room for one byte
+            yield _block(block, size, body)
+            block, size = [], spanning.WORD
+        for segment in spanning.cut(record, body.records, body.block - size, most):
+            if size + len(segment) > body.block:
+                yield _block(block, size, body)
+                block, size = [], spanning.WORD
+            block.append(segment)
+            size += len(segment)
     if block:
         yield _block(block, size, body)
 

@@ -15,11 +15,12 @@ from adapters.legacy_cobol.mapping.declared import Layout
 from adapters.legacy_cobol.mapping.recordtypes import Role
 from adapters.legacy_cobol.records.chunks import Chunk
 from adapters.legacy_cobol.records.decoding import Decoded, Decoder
-from adapters.legacy_cobol.records.framing import Framing, Lines
+from adapters.legacy_cobol.records.framing import Framing, FramingError, Lines
 from adapters.legacy_cobol.records.reading import Position, chunks
 from adapters.legacy_cobol.records.segments import Assembly, Read
 
 Document = dict[str, Any]
+MOST_PARTS = 50_000  # records of one event: an event of the bus has 1 MiB at most
 PIECE = 1 << 20  # bytes read at once: a unit takes many times the room of its bytes
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -123,6 +124,8 @@ def _joined(units: Iterable[Unit], assembly: Assembly) -> Iterator[Sequence[Unit
     def reads() -> Iterator[Read]:
         for unit in units:
             waiting[unit.number] = unit
+            if len(waiting) > MOST_PARTS:
+                raise _endless(waiting[min(waiting)])
             yield Read(unit.number, unit.kind, None if unit.faults else unit.document())
 
     for each in assembly.join(reads()):
@@ -137,6 +140,14 @@ def _joined(units: Iterable[Unit], assembly: Assembly) -> Iterator[Sequence[Unit
                 first.number, first.offset, each.kind, text, first.raw, last.place, faults, parts
             ),
         )  # fmt: skip
+
+
+def _endless(root: Unit) -> FramingError:
+    return FramingError(
+        root.offset,
+        f"more than {MOST_PARTS:,} records belong to the event of record {root.number}",
+        "Check the selectors of its parent, or publish the parts on their own",
+    )
 
 
 def _marked(part: Unit, broken: set[int], root: int) -> Unit:
@@ -176,5 +187,6 @@ def units_of(decoded: Decoded, base: Position) -> list[Unit]:
 
 def _raws(chunk: Chunk) -> Iterator[tuple[int, bytes]]:
     data = chunk.data.tobytes()
-    for start, length in zip(chunk.starts.tolist(), chunk.lengths.tolist(), strict=True):
-        yield chunk.offset + start, data[start : start + length]
+    places = chunk.offsets.tolist(), chunk.starts.tolist(), chunk.lengths.tolist()
+    for offset, start, length in zip(*places, strict=True):
+        yield offset, data[start : start + length]

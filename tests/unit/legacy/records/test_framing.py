@@ -94,7 +94,7 @@ def test_an_extended_block_descriptor() -> None:
         (RDW, b"\0\x07\0\0abc\0", "byte 7: 1 bytes are left"),
         (RDW, b"\0\x03\0\0", "below zero"),
         (RDW, b"\0\0\0\0", "below zero"),
-        (RDW, b"\0\x05\1\0a", "Spanned"),
+        (RDW, b"\0\x05\1\0a", "spanned"),
         (Blocked(), b"\0\x09\0\0\0\x06\0\0e", "byte 4: the record is said to have 2 bytes"),
         (Blocked(), b"\0\x09\0\0\0\x05", "byte 0: the last block is cut off"),
         (Blocked(), b"\0\x03\0\0", "fewer than its own"),

@@ -9,6 +9,7 @@ from adapters.legacy_cobol.records.framing import (
     RDW,
     RDW_LITTLE,
     RDW_REVERSED,
+    SPANNED,
     Blocked,
     Body,
     Fixed,
@@ -29,7 +30,15 @@ def a_line(random: Random, length: int) -> bytes:
 
 @pytest.mark.parametrize(
     "body",
-    [RDW, RDW_LITTLE, RDW_REVERSED, *GNUCOBOL, Blocked(block=200), Lines(end=0x15, blank=0x40)],
+    [
+        RDW,
+        RDW_LITTLE,
+        RDW_REVERSED,
+        *GNUCOBOL,
+        Blocked(block=200),
+        Lines(end=0x15, blank=0x40),
+        Blocked(SPANNED, block=100),
+    ],
 )
 def test_variable_framings_are_proposed_first(body: Body) -> None:
     random = Random(5)
@@ -39,6 +48,7 @@ def test_variable_framings_are_proposed_first(body: Body) -> None:
     found = chunk_of(data, Framing(best.body))
     assert [found.raw(at) for at in range(len(found))] == records
     assert "50" in best.evidence
+    assert ("spanned" in best.name) == (body == Blocked(SPANNED, block=100))
 
 
 def test_fixed_with_and_without_a_copybook() -> None:
