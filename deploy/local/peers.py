@@ -1,39 +1,84 @@
 """Programs that we did not write, for the tests and the bench: found, or installed by apt.
 
-GnuCOBOL compiles the programs that are the other side of the legacy adapter, amqp-tools read the
-queues as a subscriber's own client would. The product itself needs neither.
+GnuCOBOL compiles the programs that are the other side of the legacy adapter, OpenSSH is the SFTP
+server and client of a ministry, amqp-tools read the queues as a subscriber's own client would. The
+product itself needs none of them.
 """
 
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from deploy.local.install import privileges
 
-PACKAGES = {"cobc": "gnucobol3", "amqp-consume": "amqp-tools"}  # by the command that is looked for
+# By the command that is looked for.
+PACKAGES = {"cobc": "gnucobol3", "amqp-consume": "amqp-tools", "sftp": "openssh-client"}
+UNPACKED = Path(__file__).resolve().parents[2] / ".run" / "peers"
 
 
 def ensure(command: str) -> bool:
     """Whether a command is here, after an attempt to install it where that is allowed."""
     if shutil.which(command):
         return True
-    prefix = privileges()
-    if prefix is None or not shutil.which("apt-get"):
-        return False
     package = PACKAGES[command]
     print(f"Installing {package}", flush=True)
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for step in (("update", "-q"), ("install", "-y", "-q", "--no-install-recommends", package)):
-        subprocess.run(
-            (*prefix, "apt-get", *step),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=quiet,
-            check=False,
-        )
+    _apt("update", "-q")
+    _apt("install", "-y", "-q", "--no-install-recommends", package)
     return shutil.which(command) is not None
 
 
+def sshd(folder: Path = UNPACKED) -> Path | None:
+    """OpenSSH's server: that of this machine, or the package's program unpacked into a folder.
+
+    Not installed, as the installed package listens on port 22 for everybody, now and at each boot.
+    """
+    found = shutil.which("sshd", path=os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin")))
+    program = folder / "openssh-server" / "usr" / "sbin" / "sshd"
+    if found is None and not program.exists():
+        print("Fetching openssh-server", flush=True)
+        _unpack("openssh-server", folder)
+    found = found or str(program)
+    works = Path(found).exists() and _succeeds((found, "-?"), wanted=1)  # what it says of itself
+    return Path(found) if works else None
+
+
+def _unpack(package: str, folder: Path) -> None:
+    """Fetch a package and unpack it, if dpkg and apt are here."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        fresh = Path(name)
+        fresh.chmod(0o755)  # the server may run as another user
+        if not _succeeds(("apt-get", "download", "-q", package), fresh):
+            _apt("update", "-q")
+            _succeeds(("apt-get", "download", "-q", package), fresh)
+        for each in fresh.glob("*.deb"):
+            if _succeeds(("dpkg-deb", "-x", str(each), "whole"), fresh):
+                (fresh / "whole").chmod(0o755)
+                shutil.rmtree(folder / package, ignore_errors=True)
+                (fresh / "whole").rename(folder / package)
+
+
+def _apt(*step: str) -> bool:
+    prefix = privileges()
+    if prefix is None or not shutil.which("apt-get"):
+        return False
+    return _succeeds((*prefix, "apt-get", *step))
+
+
+def _succeeds(command: tuple[str, ...], folder: Path | None = None, *, wanted: int = 0) -> bool:
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, env=quiet, check=False
+    )
+    return done.returncode == wanted
+
+
 if __name__ == "__main__":
+    skipped = "missing, its tests are skipped"
     for command, package in PACKAGES.items():
-        print(f"{package}: {'installed' if ensure(command) else 'missing, its tests are skipped'}")
+        print(f"{package}: {'installed' if ensure(command) else skipped}")
+    print(f"openssh-server: {sshd() or skipped}")

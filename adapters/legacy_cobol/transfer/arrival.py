@@ -1,6 +1,10 @@
 """Which files in incoming/ are whole, and what came with them."""
 
+import errno
+import fcntl
 import json
+import os
+import signal
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,8 +49,32 @@ def whole_files(feed: Feed) -> list[Path]:
         and each.name.isprintable()
         and len(each.name.encode()) <= LONGEST_NAME
         and not each.name.lower().endswith((*UNFINISHED, *_ALL_MARKERS))
-        and (suffix is None or f"{each.name}{suffix}" in names)
+        and (not is_being_written(each) if suffix is None else f"{each.name}{suffix}" in names)
     )
+
+
+def is_being_written(file: Path) -> bool:
+    """Whether somebody has the file open for writing, as far as the system tells.
+
+    A read lease is not to be had on such a file (Linux, fcntl(2)). Who does not own the file needs
+    the capability CAP_LEASE, and some file systems have no leases: False then.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        # Who opens it meanwhile gets it; the signal that tells so is one that is ignored.
+        fcntl.fcntl(opened, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(opened)
+    return False
 
 
 def marker_text(feed: Feed, file: Path) -> str:

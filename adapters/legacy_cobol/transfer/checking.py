@@ -210,7 +210,8 @@ class _State:
             )
         self._seen.add(control.record)
         self._over = self._over or (0 if begins else unit.number)
-        self.found.append((control, unit.document()))
+        if not self.checked.broken:  # a file of headers only would gather them all
+            self.found.append((control, unit.document()))
 
     def missing(self) -> str:
         """A sentence about a control record that should be there."""

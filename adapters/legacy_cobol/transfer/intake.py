@@ -86,6 +86,7 @@ class Intake:
 
     def _check(self, file: File) -> File:
         path = self._path(file)
+        before = _written(path)
         size, digest = _digest(path)
         file = self._change(file, size=size, digest=digest)
         refused = self._refuse_whole(file, size, digest)
@@ -104,6 +105,8 @@ class Intake:
         except ValueError as error:  # nothing has left yet, and the files behind it wait
             structlog.get_logger().error("legacy.file_unreadable", file=file.name, exc_info=error)
             return self._end(file, Outcome.QUARANTINE, f"it cannot be read: {error}")
+        if _written(path) != before:
+            return self._end(file, Outcome.QUARANTINE, "it was written to while it was checked")
         return self._decide(file, checked)
 
     def _refuse_whole(self, file: File, size: int, digest: str) -> File | None:
@@ -207,6 +210,12 @@ class Intake:
     def _change(self, file: File, **changes: Any) -> File:
         with self._journal.change():
             return self._journal.update(file.arrival, **changes)
+
+
+def _written(path: Path) -> tuple[int, int]:
+    """The size, and when it was last written."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _digest(path: Path) -> tuple[int, str]:

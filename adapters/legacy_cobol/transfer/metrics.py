@@ -1,33 +1,78 @@
 """Figures of a feed as a text file for Prometheus' node exporter (its textfile collector)."""
 
+import asyncio
 import time
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 
+import structlog
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
+from adapters.legacy_cobol.transfer.arrival import whole_files
+from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.journal import Journal
+from adapters.legacy_cobol.transfer.spool import Spool
 
 FILE = "metrics.prom"
+BEAT = 15.0  # seconds between two writes, whatever happens
+
+Counts = Mapping[str, float]
+_SEEN = "nusabus_legacy_seen_seconds", "When the watcher was last alive"
+_FILES = "nusabus_legacy_files", "Files by outcome, or by state", "outcome"
+_RECORDS = "nusabus_legacy_records", "Records by what became of them", "fate"
 
 
-def write_metrics(folder: Path, feed: str, journal: Journal) -> None:
-    """Replace the file: all counts since the journal began."""
+def incoming(feed: Feed, journal: Journal) -> None:
+    """Replace the file of an inbound feed: all counts since the journal began."""
+    registry = _registry(feed, journal.count(), journal.sums())
+    waiting = len(whole_files(feed))
+    _gauge(registry, feed, "nusabus_legacy_waiting_files", "Whole files in incoming/", waiting)
+    write_to_textfile(str(feed.folder / FILE), registry)
+
+
+def outgoing(feed: Feed, spool: Spool) -> None:
+    """Replace the file of an outbound feed."""
+    files, records, refused = spool.totals()
+    registry = _registry(feed, {"issued": files}, {"issued": records, "refused": refused})
+    waiting = spool.waiting()[0]
+    _gauge(registry, feed, "nusabus_legacy_waiting_records", "Records in no file yet", waiting)
+    write_to_textfile(str(feed.folder / FILE), registry)
+
+
+@asynccontextmanager
+async def reported(write: Callable[[], None]) -> AsyncIterator[Callable[[], None]]:
+    """Write every few seconds, when asked to, and at the end; a full disk stops nothing."""
+
+    def attempt() -> None:
+        try:
+            write()
+        except OSError as error:
+            structlog.get_logger().warning("legacy.metrics_not_written", reason=str(error))
+
+    async def beat() -> None:
+        while True:
+            attempt()
+            await asyncio.sleep(BEAT)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield attempt
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        attempt()
+
+
+def _registry(feed: Feed, files: Counts, records: Counts) -> CollectorRegistry:
     registry = CollectorRegistry()
-    files = Gauge(
-        "nusabus_legacy_files", "Files by outcome, or by state", ["feed", "outcome"],
-        registry=registry,
-    )  # fmt: skip
-    for outcome, count in journal.count().items():
-        files.labels(feed, outcome.lower()).set(count)
-    records = Gauge(
-        "nusabus_legacy_records", "Records by what became of them", ["feed", "fate"],
-        registry=registry,
-    )  # fmt: skip
-    for fate, count in journal.sums().items():
-        records.labels(feed, fate).set(count)
-    seen = Gauge(
-        "nusabus_legacy_seen_seconds", "When the watcher was last alive", ["feed"],
-        registry=registry,
-    )  # fmt: skip
-    seen.labels(feed).set(time.time())
-    write_to_textfile(str(folder / FILE), registry)
+    for (name, help, label), counts in ((_FILES, files), (_RECORDS, records)):
+        gauge = Gauge(name, help, ["feed", label], registry=registry)
+        for each, count in counts.items():
+            gauge.labels(feed.name, each.lower()).set(count)
+    _gauge(registry, feed, *_SEEN, time.time())
+    return registry
+
+
+def _gauge(registry: CollectorRegistry, feed: Feed, name: str, help: str, value: float) -> None:
+    Gauge(name, help, ["feed"], registry=registry).labels(feed.name).set(value)

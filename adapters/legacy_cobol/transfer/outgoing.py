@@ -14,6 +14,7 @@ import structlog
 from adapters.client import Nusabus, Problem
 from adapters.legacy_cobol.records.encoding import Encoder
 from adapters.legacy_cobol.records.segments import Assembly
+from adapters.legacy_cobol.transfer import metrics
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.folders import OUT_FOLDERS, REJECTS, locked, provide, write
 from adapters.legacy_cobol.transfer.issuing import Issuing
@@ -144,34 +145,37 @@ async def serve(feed: Feed, bus: Nusabus, stop: asyncio.Event, *, once: bool = F
     Raises FeedBusy. A kill at any moment loses and repeats nothing.
     """
     provide(feed.folder, OUT_FOLDERS)
-    log = structlog.get_logger()
     with locked(feed.folder):
         spool = Spool(feed.folder)
         try:
             outgoing = Outgoing(feed, spool, bus)
             outgoing.recover()
-            known = False
-            while not stop.is_set():
-                try:
-                    if not known:
-                        await outgoing.subscribe()
-                        known = True
-                    count = await outgoing.receive(wait=0.5 if once else WAIT)
-                except (Problem, httpx.TransportError) as error:
-                    log.warning("legacy.gateway_away", feed=feed.name, reason=str(error))
-                    with suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(stop.wait(), PAUSE)
-                    continue
-                issues = outgoing.rotate(datetime.now(UTC))
-                if once and not count:
-                    issues += outgoing.close_now(datetime.now(UTC))
-                    stop.set()
-                for each in issues:
-                    log.info(
-                        "legacy.file_issued", feed=feed.name, file=each.name, records=each.records
-                    )
+            async with metrics.reported(lambda: metrics.outgoing(feed, spool)):
+                await _serve(feed.name, outgoing, stop, once=once)
         finally:
             spool.close()
+
+
+async def _serve(feed: str, outgoing: Outgoing, stop: asyncio.Event, *, once: bool) -> None:
+    log = structlog.get_logger()
+    known = False
+    while not stop.is_set():
+        try:
+            if not known:
+                await outgoing.subscribe()
+                known = True
+            count = await outgoing.receive(wait=0.5 if once else WAIT)
+        except (Problem, httpx.TransportError) as error:
+            log.warning("legacy.gateway_away", feed=feed, reason=str(error))
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stop.wait(), PAUSE)
+            continue
+        issues = outgoing.rotate(datetime.now(UTC))
+        if once and not count:
+            issues += outgoing.close_now(datetime.now(UTC))
+            stop.set()
+        for each in issues:
+            log.info("legacy.file_issued", feed=feed, file=each.name, records=each.records)
 
 
 def _one_line(text: str) -> str:

@@ -162,6 +162,14 @@ class Spool(Store):
         """All files, the newest first."""
         return [_issue(row) for row in self._db.execute("SELECT * FROM files ORDER BY number DESC")]
 
+    def totals(self) -> tuple[int, int, int]:
+        """Files issued, records in them, events that fit no record."""
+        issued = self._db.execute(
+            "SELECT count(*), coalesce(sum(records), 0) FROM files WHERE state = ?", (Step.ISSUED,)
+        ).fetchone()
+        refused = self._db.execute("SELECT count(*) FROM refused").fetchone()
+        return int(issued[0]), int(issued[1]), int(refused[0])
+
     def unfinished(self) -> Issue | None:
         """The file that a kill left, if there is one."""
         row = self._db.execute(

@@ -7,12 +7,12 @@ from pathlib import Path
 import structlog
 from watchfiles import awatch
 
+from adapters.legacy_cobol.transfer import metrics
 from adapters.legacy_cobol.transfer.arrival import whole_files
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, locked, provide
 from adapters.legacy_cobol.transfer.intake import Intake, Progress
 from adapters.legacy_cobol.transfer.journal import File, Journal
-from adapters.legacy_cobol.transfer.metrics import write_metrics
 from adapters.legacy_cobol.transfer.sending import Sender
 
 RESCAN = 15.0  # seconds after which the folder is looked at again, whatever was noticed
@@ -38,27 +38,22 @@ async def watch(
         journal = Journal(feed.folder)
         try:
             intake = Intake(feed, journal, sender, progress)
-            for file in journal.unfinished():
-                taken.append(await intake.go_on(file))
-            write_metrics(feed.folder, feed.name, journal)
-            async for _ in _ticks(feed.folder / INCOMING, stop, once=once, polling=polling):
-                taken += await _take_all(feed, intake, journal, stop)
-                if not once:
-                    taken.clear()
+            async with metrics.reported(lambda: metrics.incoming(feed, journal)) as report:
+                for file in journal.unfinished():
+                    taken.append(await intake.go_on(file))
+                async for _ in _ticks(feed.folder / INCOMING, stop, once=once, polling=polling):
+                    async for file in _take_all(feed, intake, stop):
+                        report()
+                        if once:
+                            taken.append(file)
         finally:
-            write_metrics(feed.folder, feed.name, journal)
             journal.close()
     return taken
 
 
-async def _take_all(
-    feed: Feed, intake: Intake, journal: Journal, stop: asyncio.Event
-) -> list[File]:
-    taken = []
+async def _take_all(feed: Feed, intake: Intake, stop: asyncio.Event) -> AsyncIterator[File]:
     while not stop.is_set() and (files := whole_files(feed)):
-        taken.append(await intake.take(files[0]))
-        write_metrics(feed.folder, feed.name, journal)
-    return taken
+        yield await intake.take(files[0])
 
 
 async def _ticks(

@@ -50,6 +50,8 @@ async def test_events_become_a_file(tmp_path: Path) -> None:
     await work(feed, pull)
     assert issued(feed) == {f"ANS-{today()}-000001.DAT": a_file(payments(7), date=today())}
     assert not pull.waiting
+    told = (tmp_path / "metrics.prom").read_text()
+    assert 'nusabus_legacy_records{fate="issued",feed="answers"} 7.0' in told
 
 
 async def test_files_rotate_by_count_with_gapless_numbers(tmp_path: Path) -> None:

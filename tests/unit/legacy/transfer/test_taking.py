@@ -4,9 +4,12 @@ import asyncio
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from adapters.legacy_cobol.transfer import metrics, units
+from adapters.legacy_cobol.transfer.checking import Checked, Checker
 from adapters.legacy_cobol.transfer.folders import FeedBusy, locked
 from adapters.legacy_cobol.transfer.journal import Outcome
 from adapters.legacy_cobol.transfer.watching import watch
@@ -22,6 +25,7 @@ from tests.legacy_feeds import (
     payments,
 )
 from tests.unit.legacy.transfer.working import names, work
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,65 @@ async def test_what_is_not_taken(tmp_path: Path) -> None:
     assert await work(feed) == []
 
 
+async def test_what_its_sender_has_open_is_left_alone(tmp_path: Path) -> None:
+    feed, gateway = a_feed(tmp_path), FakeGateway()
+    content = a_file(payments(3))
+    with (feed.folder / "incoming" / "PAY.DAT").open("wb") as file:
+        file.write(content[:40])
+        file.flush()
+        assert await work(feed, gateway) == []
+        file.write(content[40:])
+    (found,) = await work(feed, gateway)
+    assert found.outcome is Outcome.ACCEPTED
+
+
+async def test_what_changes_while_it_is_checked_is_quarantined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = a_feed(tmp_path)
+    drop(feed, a_file(payments(3)))
+    check = Checker.check
+
+    def check_and_change(self: Checker, file: Path, *more: Any) -> Checked:
+        found = check(self, file, *more)
+        with file.open("ab") as late:
+            late.write(b"x")
+        return found
+
+    monkeypatch.setattr(Checker, "check", check_and_change)
+    (found,) = await work(feed)
+    assert (found.outcome, found.reason) == (
+        Outcome.QUARANTINE, "it was written to while it was checked",
+    )  # fmt: skip
+
+
+async def test_metrics_tell_of_a_file_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "BEAT", 0.01)
+    feed, gateway, stop = a_feed(tmp_path), FakeGateway(away=1_000_000), asyncio.Event()
+    drop(feed, a_file(payments(3)))
+    drop(feed, a_file(payments(3), serial=2), "PAZ.DAT")
+    task = asyncio.create_task(watch(feed, a_sender(gateway), stop))
+    wanted = {
+        'nusabus_legacy_files{feed="payments",outcome="publishing"} 1.0',
+        'nusabus_legacy_waiting_files{feed="payments"} 1.0',
+        'nusabus_legacy_records{fate="records",feed="payments"} 3.0',
+    }
+
+    def told() -> bool:
+        file = tmp_path / "metrics.prom"
+        return file.exists() and wanted <= set(file.read_text().splitlines())
+
+    await asyncio.to_thread(eventually, told)
+    gateway.away = 0
+    await asyncio.to_thread(eventually, lambda: len(names(feed, "acks")) == 2)
+    stop.set()
+    await task
+    text = (tmp_path / "metrics.prom").read_text()
+    assert 'nusabus_legacy_files{feed="payments",outcome="accepted"} 2.0' in text
+
+
 async def test_only_one_works_a_feed(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
     with locked(feed.folder), pytest.raises(FeedBusy):
@@ -71,12 +134,9 @@ async def test_only_one_works_a_feed(tmp_path: Path) -> None:
 async def test_a_watch_takes_what_comes_and_stops(tmp_path: Path) -> None:
     feed, gateway, stop = a_feed(tmp_path), FakeGateway(), asyncio.Event()
     task = asyncio.create_task(watch(feed, a_sender(gateway), stop))
-    await asyncio.sleep(0.2)
+    await asyncio.to_thread(eventually, (tmp_path / "metrics.prom").exists)
     drop(feed, a_file(payments(3)))
-    for _ in range(500):
-        await asyncio.sleep(0.01)
-        if names(feed, "acks"):
-            break
+    await asyncio.to_thread(eventually, lambda: names(feed, "acks"))
     stop.set()
     await task
     assert names(feed, "acks") == ["PAY.DAT.000001.ack"]
@@ -109,6 +169,16 @@ place = "begin"
 [[control]]
 record = "tail"
 """
+
+
+async def test_an_event_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "MOST_PARTS", 3)
+    feed = a_feed(tmp_path, feed=FEED.partition("[[control]]")[0] + CONTROLS, layout=SEGMENTS)
+    first, *others = payments(5)
+    drop(feed, a_file([first, *(b"P" + each[1:] for each in others)]))
+    (file,) = await work(feed)
+    assert file.outcome is Outcome.QUARANTINE
+    assert "byte 33: more than 3 records belong to the event of record 2" in file.reason
 
 
 async def test_parents_and_children_are_one_event(tmp_path: Path) -> None:
