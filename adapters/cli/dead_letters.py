@@ -1,6 +1,9 @@
 """`nusabus dead-letters`: what failed for good, and sending it again."""
 
 import asyncio
+import json
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,16 +11,25 @@ from rich.progress import Progress
 from rich.table import Table
 
 from adapters.cli import screen
-from adapters.cli.exits import Exit
+from adapters.cli.exits import Exit, Failure
 from adapters.cli.session import AsJson, ProfileName, over
-from adapters.client import Nusabus
+from adapters.client import DeadLetters
 
 app = typer.Typer(help="Deliveries that failed for good.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(min=1, help="As `list` shows it.")]
 OfSubscription = Annotated[str, typer.Option("--subscription", help="Of this one only.")]
 OfType = Annotated[str, typer.Option("--type", help="Of this event type only.")]
 OfFailure = Annotated[str, typer.Option("--failure", help="Such as rejected or returned.")]
-PATH = "/v1/dead-letters"
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        "-w",
+        metavar="NAME=VALUE",
+        help="event (its id), source, trace, organisation, died_from or died_before.",
+    ),
+]
+LIMIT = 4 << 20  # bytes; more than the gateway takes
 LOOK = 0.5  # seconds between two looks at a redrive
 
 
@@ -26,20 +38,26 @@ def list_command(
     subscription: OfSubscription = "",
     type: OfType = "",
     failure: OfFailure = "",
-    state: Annotated[str, typer.Option(help="dead, redriven or discarded.")] = "dead",
+    where: Where = None,
+    state: Annotated[str, typer.Option(help="dead, redriven, resent, discarded or all.")] = "dead",
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """List dead letters, the oldest first."""
-    asked = {"subscription": subscription, "type": type, "failure": failure, "state": state}
-    query = {name: value for name, value in asked.items() if value}
-    found = over(profile, lambda bus: bus.all(PATH, limit="200", **query))
+    """List dead letters, the oldest first: of your subscriptions, and of events you published."""
+    query = _asked(
+        subscription=subscription,
+        type=type,
+        failure=failure,
+        state="" if state == "all" else state,
+        **_pairs(where),
+    )
+    found = over(profile, lambda bus: DeadLetters(bus).find(limit="200", **query))
     if as_json:
         screen.print_json({"items": found})
         return
-    table = Table("number", "subscription", "type", "died", "failure", "why", box=None)
+    names = ("number", "organisation", "subscription", "type", "died", "state", "failure", "detail")
+    table = Table(*names[:-1], "why", box=None)
     for each in found:
-        names = ("number", "subscription", "type", "died", "failure", "detail")
         table.add_row(*(screen.safe(each[name]) for name in names))
     screen.out().print(table)
 
@@ -47,7 +65,7 @@ def list_command(
 @app.command()
 def show(number: Number, profile: ProfileName = "default") -> None:
     """Show a dead letter: each attempt, and the event with personal data masked."""
-    screen.print_json(over(profile, lambda bus: bus.call("GET", f"{PATH}/{number}")))
+    screen.print_json(over(profile, lambda bus: DeadLetters(bus).show(number)))
 
 
 @app.command()
@@ -56,20 +74,20 @@ def redrive(
     subscription: OfSubscription = "",
     type: OfType = "",
     failure: OfFailure = "",
+    where: Where = None,
     rate: Annotated[int, typer.Option(min=1, max=1000, help="Events a second.")] = 50,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     profile: ProfileName = "default",
 ) -> int:
     """Send one dead letter again, or all that match, with progress."""
     if number:
-        answer = over(profile, lambda bus: bus.call("POST", f"{PATH}/{number}/redrive"))
-        screen.out().print("sent again" if answer["changed"] else "it was not dead any more")
+        changed = over(profile, lambda bus: DeadLetters(bus).redrive(number))
+        screen.out().print("sent again" if changed else "it was not dead any more")
         return Exit.OK
-    asked = {"subscription": subscription, "type": type, "failure": failure}
-    wish = {name: value for name, value in asked.items() if value} | {"rate": rate}
+    wish = _asked(subscription=subscription, type=type, failure=failure, **_pairs(where))
     if not yes:
         typer.confirm("Send all dead letters that match again?", abort=True)
-    ended = over(profile, lambda bus: _redrive(bus, wish))
+    ended = over(profile, lambda bus: _redrive(DeadLetters(bus), rate, wish))
     screen.out().print(f"{ended['state']}: {ended['sent']} sent, {ended['failed']} stay dead")
     if ended["problem"]:
         screen.out().print(f"  {screen.safe(ended['problem'])}")
@@ -83,18 +101,70 @@ def discard(
     profile: ProfileName = "default",
 ) -> None:
     """Never send it again; who did it and why is kept."""
-    body = {"reason": reason}
-    answer = over(profile, lambda bus: bus.call("POST", f"{PATH}/{number}/discard", json=body))
-    screen.out().print("discarded" if answer["changed"] else "it was not dead any more")
+    changed = over(profile, lambda bus: DeadLetters(bus).discard(number, reason))
+    screen.out().print("discarded" if changed else "it was not dead any more")
 
 
-async def _redrive(bus: Nusabus, wish: dict[str, Any]) -> Any:
+@app.command()
+def resend(
+    number: Number,
+    data: Annotated[
+        str, typer.Option("--data", help="The corrected data in JSON, or - for standard input.")
+    ] = "",
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", "-a", help="name=value, or name= to take it away."),
+    ] = None,
+    as_json: AsJson = False,
+    profile: ProfileName = "default",
+) -> None:
+    """Correct it: publish a new event that names the old one, for all who receive its type.
+
+    The same again is stored once. Needs the right to publish the type.
+    """
+    attributes = {name: value or None for name, value in _pairs(attribute).items()}
+    text = _text(data) if data else None
+    receipt = over(profile, lambda bus: DeadLetters(bus).resend(number, text, attributes))
+    if as_json:
+        screen.print_json(receipt)
+        return
+    again = "  it was there already" if receipt["duplicate"] else ""
+    place = f"{receipt['shard']}/{receipt['sequence']}"
+    screen.out().print(f"stored    {place}  {screen.safe(receipt['id'])}{again}")
+
+
+async def _redrive(letters: DeadLetters, rate: int, wish: dict[str, str]) -> Any:
     """Start it and follow it to its end; Ctrl-C leaves it running."""
-    job = await bus.call("POST", "/v1/redrives", json=wish)
+    job = await letters.redrive_all(rate, **wish)
     with Progress(console=screen.out(), transient=True) as progress:
         task = progress.add_task("sending again", total=job["total"])
         while job["state"] == "running":
             await asyncio.sleep(LOOK)
-            job = await bus.call("GET", f"/v1/redrives/{job['id']}")
+            job = await letters.progress(job["id"])
             progress.update(task, completed=job["sent"] + job["failed"])
     return job
+
+
+def _asked(**search: str) -> dict[str, str]:
+    """What of it is asked for."""
+    return {name: value for name, value in search.items() if value}
+
+
+def _pairs(given: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for each in given or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise Failure(f"{each!r} says nothing: write name=value")
+        pairs[name] = value
+    return pairs
+
+
+def _text(file: str) -> bytes:
+    """The data as they are written, which must be JSON for the body to hold them."""
+    raw = sys.stdin.buffer.read(LIMIT + 1) if file == "-" else Path(file).read_bytes()
+    try:
+        json.loads(raw[: LIMIT + 1])
+    except ValueError as error:
+        raise Failure(f"{file} is no JSON: {error}") from None
+    return raw

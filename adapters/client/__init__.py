@@ -5,6 +5,7 @@ It speaks the public HTTP API and nothing else; what arrives is read from Rabbit
 
 from adapters.client.administration import Administration
 from adapters.client.contracts import Contracts
+from adapters.client.dead_letters import DeadLetters
 from adapters.client.nusabus import Nusabus, OutcomeUnknown
 from adapters.client.problem import Problem
 from adapters.client.repeat import Repeat
@@ -13,6 +14,7 @@ from adapters.client.values import Receipt, Subscription, Violation
 __all__ = [
     "Administration",
     "Contracts",
+    "DeadLetters",
     "Nusabus",
     "OutcomeUnknown",
     "Problem",

@@ -153,18 +153,25 @@ class Nusabus:
     async def _publish(self, events: object, content_type: str, **query: str) -> Any:
         body = json.dumps(events, ensure_ascii=False, allow_nan=False).encode()
         headers = {"Content-Type": content_type}
+        return await self.settled(
+            "/v1/events", content=body, headers=headers, params=query, event=events
+        )
+
+    async def settled(self, path: str, *, event: object, **request: Any) -> Any:
+        """POST what may be repeated, until its outcome is known; the JSON of the answer.
+
+        Raises OutcomeUnknown with the event where repeating did not settle it.
+        """
         failed = 0
         while True:
             try:
-                return await self.call(
-                    "POST", "/v1/events", content=body, headers=headers, params=query
-                )
+                return await self.call("POST", path, **request)
             except (Problem, httpx.TransportError) as error:
                 failed += 1
                 pause = self._repeat.pause(failed, error)
                 if pause is None:
                     if is_unknown(error):
-                        raise OutcomeUnknown(events, error) from error
+                        raise OutcomeUnknown(event, error) from error
                     raise
             await asyncio.sleep(pause)
 

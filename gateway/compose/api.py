@@ -7,7 +7,7 @@ from gateway import governance, identity
 from gateway.compose.common import Common, calm_collector, common, stopping
 from gateway.compose.requesting import Requesting, requesting
 from gateway.compose.server import serve
-from gateway.compose.serving import serve_subscriptions
+from gateway.compose.serving import Serving, serve_subscriptions
 from gateway.errors import Unavailable
 from gateway.http.app import make_app
 from gateway.http.parts import ApiParts
@@ -45,7 +45,8 @@ async def api(settings: Settings) -> None:
             parts.directories, parts.catalogues, writer, backlog_limit=settings.backlog_limit
         )
         requests = requesting(parts, intake, writer, refusals)
-        app = make_app(_api_parts(parts, refusals, intake, governing, requests, stop))
+        serving = serve_subscriptions(parts, intake, writer, refusals, stop)
+        app = make_app(_api_parts(parts, refusals, intake, governing, requests, serving))
         calm_collector()
         writer.start()
         refusals.start()
@@ -67,9 +68,8 @@ def _api_parts(
     intake: Intake,
     governing: governance.Dependencies,
     requests: Requesting,
-    stop: Stop,
+    serving: Serving,
 ) -> ApiParts:
-    serving = serve_subscriptions(parts, stop)
     return ApiParts(
         settings=parts.settings,
         database=parts.database,
@@ -88,6 +88,7 @@ def _api_parts(
         answering=requests.answering,
         letters=serving.letters,
         redriving=serving.redriving,
+        resending=serving.resending,
         redrives=serving.redrives,
         ledger=serving.ledger,
         directories=parts.directories,

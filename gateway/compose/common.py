@@ -91,7 +91,8 @@ def calm_collector() -> None:
 
 def redriving(parts: Common, letters: DeadLetters) -> Redriving:
     amqp_url = parts.settings.amqp_url.get_secret_value()
-    return Redriving(parts.database, parts.reader, letters, parts.catalogues, amqp_url)
+    snapshots = (parts.directories, parts.catalogues)
+    return Redriving(parts.database, parts.reader, letters, *snapshots, amqp_url)
 
 
 @asynccontextmanager

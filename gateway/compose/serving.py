@@ -9,10 +9,16 @@ from gateway.delivery import (
     Ledger,
     Pull,
     Redriving,
+    Resending,
     Streaming,
     Subscribing,
 )
+from gateway.delivery.resending import Judge
 from gateway.delivery.webhook import Endpoints
+from gateway.event import Event
+from gateway.identity import Client
+from gateway.intake import Intake
+from gateway.journal import Candidate, Refusals, Writer
 from gateway.stop import Stop
 
 
@@ -26,11 +32,14 @@ class Serving:
     streaming: Streaming
     letters: DeadLetters
     redriving: Redriving
+    resending: Resending
     redrives: Redrives
     ledger: Ledger
 
 
-def serve_subscriptions(parts: Common, stop: Stop) -> Serving:
+def serve_subscriptions(
+    parts: Common, intake: Intake, writer: Writer, refusals: Refusals, stop: Stop
+) -> Serving:
     """The parts, each made once."""
     timeout = parts.settings.append_timeout
     deliveries = Deliveries(parts.database.pool, timeout=timeout)
@@ -54,6 +63,17 @@ def serve_subscriptions(parts: Common, stop: Stop) -> Serving:
         Streaming(parts.reader, deliveries, finder, *snapshots, stop),
         letters,
         redriving(parts, letters),
+        Resending(letters, parts.reader, writer, refusals, _judge(intake)),
         Redrives(parts.database.pool, timeout=timeout),
         Ledger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
     )
+
+
+def _judge(intake: Intake) -> Judge:
+    """A corrected event comes in as any other does."""
+
+    def judge(event: Event, by: Client) -> Candidate:
+        intake.require_capacity()
+        return intake.judge(event, by)
+
+    return judge

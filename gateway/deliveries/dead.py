@@ -1,6 +1,7 @@
 """Dead letters in the database: kept, found, opened again, discarded."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 from gateway.deliveries import dead_sql as sql
@@ -9,6 +10,7 @@ from gateway.deliveries.values import (
     Attempt,
     Burial,
     DeadLetter,
+    Ending,
     Failure,
     Key,
     Spot,
@@ -40,18 +42,7 @@ class DeadLetters(Transactions):
 
     async def page(self, wanted: Wanted, *, after: int, limit: int) -> list[DeadLetter]:
         """Dead letters in the order in which they died."""
-        rows = await self.fetch(
-            sql.DEAD_PAGE,
-            after,
-            wanted.organisation,
-            wanted.subscription,
-            wanted.type,
-            wanted.failure.value if wanted.failure else None,
-            wanted.state,
-            wanted.died_from,
-            wanted.died_before,
-            limit,
-        )
+        rows = await self.fetch(sql.DEAD_PAGE, after, *astuple(wanted), limit)
         return [_letter(row) for row in rows]
 
     async def find(self, number: int) -> DeadLetter | None:
@@ -71,18 +62,28 @@ class DeadLetters(Transactions):
         """Let served subscriptions have them again; returns those that were still dead."""
         return {row[0] for row in await self.fetch(sql.REOPEN, list(numbers), by)}
 
-    async def redriven(self, numbers: Sequence[int], *, by: str) -> set[int]:
-        """Note that they were sent again; returns those that were still dead."""
-        rows = await self.fetch(sql.CHANGE, list(numbers), "redriven", by, None)
-        return {row[0] for row in rows}
+    async def redriven(self, letters: Sequence[DeadLetter], *, by: str) -> set[int]:
+        """Note that they were sent again; returns those that were still dead.
+
+        One that has changed since it was read stays as it is: it may have died again.
+        """
+        numbers, changed = [each.number for each in letters], [each.changed for each in letters]
+        return {row[0] for row in await self.fetch(sql.REDRIVEN, numbers, changed, by)}
 
     async def discard(self, numbers: Sequence[int], *, by: str, reason: str) -> set[int]:
         """End them for good; returns those that were still dead."""
         async with self.transaction() as connection:
             rows = await connection.fetch(sql.CHANGE, list(numbers), "discarded", by, reason)
             discarded = [row[0] for row in rows]
-            await connection.execute(sql.DISCARD_SETTLED, discarded)
+            await connection.execute(sql.DEAD_SETTLED, discarded, Ending.DISCARDED.value)
         return set(discarded)
+
+    async def resent(self, number: int, spot: Spot, *, by: str) -> None:
+        """Note the corrected event, which stands at a place; it ends what is dead still."""
+        async with self.transaction() as connection:
+            rows = await connection.fetch(sql.RESENT, number, by, *spot)
+            if rows and rows[0][0] == Ending.RESENT:
+                await connection.execute(sql.DEAD_SETTLED, [number], Ending.RESENT.value)
 
     async def forget(self, days: int) -> None:
         """Forget settlements and attempts that are older, except of what is still dead."""
@@ -100,15 +101,13 @@ class DeadLetters(Transactions):
 
 
 def _letter(row: Any) -> DeadLetter:
-    number, organisation, name, shard, sequence, recorded, type_, died, failure, *rest = row
+    facts = dict(row)
+    resent = Spot(facts.pop("resent_shard"), facts.pop("resent_sequence"))
     return DeadLetter(
-        number,
-        organisation,
-        name,
-        Spot(shard, sequence),
-        recorded,
-        type_,
-        died,
-        Failure(failure),
-        *rest,
+        subscription=facts.pop("name"),
+        spot=Spot(facts.pop("shard"), facts.pop("sequence")),
+        failure=Failure(facts.pop("failure")),
+        key=str(facts.pop("key")),
+        resent=None if resent.sequence is None else resent,
+        **facts,
     )

@@ -1,6 +1,7 @@
 """The statements about dead letters and redrives; the tables stand in `sql`."""
 
-# From RabbitMQ: what a subscription's queue gave up.
+# From RabbitMQ: what a subscription's queue gave up. One that is sent again may be given up before
+# its redrive is noted: it is dead still, and has changed, so that the note comes to nothing.
 BURY_ALL = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::timestamptz[],
@@ -13,7 +14,8 @@ WITH given AS (
 INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, failure, detail,
                           attempts)
 SELECT organisation, name, shard, sequence, recorded, type, failure, detail, attempts FROM given
-ON CONFLICT DO NOTHING
+ON CONFLICT (organisation, name, shard, sequence) WHERE state = 'dead'
+    DO UPDATE SET changed = clock_timestamp()
 """
 # What nobody asks for any more; the attempts of what is still dead are kept.
 FORGET_SETTLED = """
@@ -26,19 +28,20 @@ DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp() - make_interval(d
 """
 _DEAD = """
 SELECT number, organisation, name, shard, sequence, recorded, type, died, failure, detail, attempts,
-       state, changed, changed_by, note
+       state, changed, changed_by, note, publisher, source, event, trace, key, resent_shard,
+       resent_sequence
 FROM dead_letters
 """
-DEAD_PAGE = (
-    _DEAD
-    + """
-WHERE number > $1 AND ($2::text IS NULL OR organisation = $2) AND ($3::text IS NULL OR name = $3)
-  AND ($4::text IS NULL OR type = $4) AND ($5::text IS NULL OR failure = $5)
-  AND ($6::text IS NULL OR state = $6) AND ($7::timestamptz IS NULL OR died >= $7)
-  AND ($8::timestamptz IS NULL OR died < $8)
-ORDER BY number LIMIT $9
+# The parameters are the fields of Wanted, from $2 on.
+_WANTED = """
+($2::text IS NULL AND $3::text IS NULL OR organisation = $2 OR publisher = $3)
+  AND ($4::text IS NULL OR organisation = $4) AND ($5::text IS NULL OR name = $5)
+  AND ($6::text IS NULL OR type = $6) AND ($7::text IS NULL OR failure = $7)
+  AND ($8::text IS NULL OR state = $8) AND ($9::timestamptz IS NULL OR died >= $9)
+  AND ($10::timestamptz IS NULL OR died < $10) AND ($11::text IS NULL OR event = $11)
+  AND ($12::text IS NULL OR source = $12) AND ($13::text IS NULL OR trace = $13)
 """
-)
+DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {_WANTED} ORDER BY number LIMIT $14"
 DEAD_ONE = _DEAD + "WHERE number = $1"
 ATTEMPTS = """
 SELECT number, at, failure, detail FROM delivery_attempts
@@ -49,11 +52,26 @@ UPDATE dead_letters SET state = $2, changed = clock_timestamp(), changed_by = $3
 WHERE number = ANY ($1::bigint[]) AND state = 'dead'
 RETURNING number
 """
+REDRIVEN = """
+UPDATE dead_letters d SET state = 'redriven', changed = clock_timestamp(), changed_by = $3
+FROM unnest($1::bigint[], $2::timestamptz[]) AS u(number, changed)
+WHERE d.number = u.number AND d.changed = u.changed AND d.state = 'dead'
+RETURNING d.number
+"""
+# Only where the subscription is there still, and stays until this is committed.
 REOPEN = """
-WITH again AS (
-    UPDATE dead_letters SET state = 'redriven', changed = clock_timestamp(), changed_by = $2
-    WHERE number = ANY ($1::bigint[]) AND state = 'dead'
-    RETURNING number, organisation, name, shard, sequence, recorded, type, ordering
+WITH going_on AS (
+    SELECT organisation, name FROM subscriptions
+    WHERE (organisation, name) IN (
+        SELECT organisation, name FROM dead_letters WHERE number = ANY ($1::bigint[]))
+    FOR KEY SHARE
+), again AS (
+    UPDATE dead_letters d SET state = 'redriven', changed = clock_timestamp(), changed_by = $2
+    FROM going_on g
+    WHERE d.number = ANY ($1::bigint[]) AND d.state = 'dead'
+      AND d.organisation = g.organisation AND d.name = g.name
+    RETURNING d.number, d.organisation, d.name, d.shard, d.sequence, d.recorded, d.type,
+              d.ordering
 ), opened AS (
     INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due,
                                redriven)
@@ -64,9 +82,19 @@ WITH again AS (
 )
 SELECT number FROM again
 """
-DISCARD_SETTLED = """
+# The link is kept in any case, but only what is dead still is ended by it.
+RESENT = """
+UPDATE dead_letters
+SET resent_shard = $3, resent_sequence = $4,
+    state = CASE state WHEN 'dead' THEN 'resent' ELSE state END,
+    changed = CASE state WHEN 'dead' THEN clock_timestamp() ELSE changed END,
+    changed_by = CASE state WHEN 'dead' THEN $2 ELSE changed_by END
+WHERE number = $1 AND resent_sequence IS NULL
+RETURNING state
+"""
+DEAD_SETTLED = """
 INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
-SELECT organisation, name, shard, sequence, sequence, ARRAY[sequence], 'discarded'
+SELECT organisation, name, shard, sequence, sequence, ARRAY[sequence], $2
 FROM dead_letters WHERE number = ANY ($1::bigint[])
 """
 OF_EVENT = """
@@ -90,15 +118,9 @@ LEFT JOIN LATERAL (
 ) e ON true
 """
 
-_MATCHING = """
-($2::text IS NULL OR organisation = $2) AND ($3::text IS NULL OR name = $3)
-  AND ($4::text IS NULL OR type = $4) AND ($5::text IS NULL OR failure = $5) AND state = 'dead'
-  AND ($6::timestamptz IS NULL OR died >= $6) AND ($7::timestamptz IS NULL OR died < $7)
-"""
 START_REDRIVE = f"""
 INSERT INTO redrives (id, organisation, wanted, rate, created_by, upto, total)
-SELECT $1, $2, $8, $9, $10, coalesce(max(number), 0), count(*) FROM dead_letters
-WHERE {_MATCHING}
+SELECT $1, $2, $14, $15, $16, coalesce(max(number), 0), count(*) FROM dead_letters WHERE {_WANTED}
 """  # noqa: S608 - put together from constants
 _REDRIVE = """
 SELECT id, organisation, wanted, rate, state, reached, upto, total, sent, failed, problem, created,

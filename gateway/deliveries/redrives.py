@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -57,12 +57,7 @@ class Redrives(Transactions):
         await self.fetch(
             sql.START_REDRIVE,
             id_,
-            wanted.organisation,
-            wanted.subscription,
-            wanted.type,
-            wanted.failure.value if wanted.failure else None,
-            wanted.died_from,
-            wanted.died_before,
+            *astuple(replace(wanted, state="dead")),
             _encode(wanted).decode(),
             rate,
             by,

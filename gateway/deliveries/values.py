@@ -1,6 +1,6 @@
 """What becomes of an event on its way to one subscription that the gateway serves itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,6 +16,7 @@ class Ending(StrEnum):
     DISCARDED = "discarded"
     EXPIRED = "expired"
     SKIPPED = "skipped"  # somebody sought past it
+    RESENT = "resent"  # corrected: another event stands for it
 
 
 class Failure(StrEnum):
@@ -105,7 +106,12 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A delivery that failed for good, until it is sent again or discarded."""
+    """A delivery that failed for good, until it is sent again, corrected or discarded.
+
+    `publisher` is the organisation that sent the event, `source` and `event` name it, `trace` is
+    its trace id; each None where it is not known. `key` is known to nobody outside: ids of what
+    follows from it are made of it. `resent` is where the corrected event stands.
+    """
 
     number: int
     organisation: str
@@ -121,6 +127,12 @@ class DeadLetter:
     changed: datetime
     changed_by: str | None
     note: str | None
+    publisher: str | None
+    source: str | None
+    event: str | None
+    trace: str | None
+    key: str = field(repr=False)
+    resent: Spot | None
 
 
 class Frontier(NamedTuple):
@@ -144,15 +156,24 @@ class Burial(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which dead letters are asked for; None is any."""
+    """Which dead letters are asked for; None is any.
+
+    Those that `organisation` did not get, and those of events that `publisher` sent; with both
+    None everybody's. The rest must all hold; `receiver` is the organisation of the subscription.
+    """
 
     organisation: str | None = None
+    publisher: str | None = None
+    receiver: str | None = None
     subscription: str | None = None
     type: str | None = None
     failure: Failure | None = None
     state: str | None = None
     died_from: datetime | None = None
     died_before: datetime | None = None
+    event: str | None = None
+    source: str | None = None
+    trace: str | None = None
 
 
 class Standing(NamedTuple):

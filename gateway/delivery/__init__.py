@@ -5,6 +5,7 @@ from gateway.delivery.ledger import Delivered, Lag, Ledger, Stage
 from gateway.delivery.pull import Pull, Received, Settlement
 from gateway.delivery.redriving import Redriver, Redriving
 from gateway.delivery.repair import Reconciler
+from gateway.delivery.resending import Resending, Resent
 from gateway.delivery.rights import may_receive
 from gateway.delivery.served import Finder
 from gateway.delivery.stream import Streamed, Streaming
@@ -22,6 +23,8 @@ __all__ = [
     "Reconciler",
     "Redriver",
     "Redriving",
+    "Resending",
+    "Resent",
     "Settlement",
     "Stage",
     "Streamed",

@@ -27,6 +27,7 @@ class Stage(StrEnum):
     DISCARDED = "discarded"
     EXPIRED = "expired"  # too old, and a dead letter; or a request whose deadline passed
     SKIPPED = "skipped"  # somebody sought past it
+    RESENT = "resent"  # it was corrected: another event stands for it
     FILTERED = "filtered"  # a filter of the subscription leaves it out
 
 
@@ -144,8 +145,8 @@ def _stage_of_dead(standing: Standing) -> tuple[Stage | None, datetime | None]:
     if standing.dead == "dead":
         expired = standing.failure == Failure.EXPIRED
         return (Stage.EXPIRED if expired else Stage.DEAD), standing.changed
-    if standing.dead == "discarded":
-        return Stage.DISCARDED, standing.changed
+    if standing.dead in (Stage.DISCARDED, Stage.RESENT):
+        return Stage(standing.dead), standing.changed
     return None, None
 
 

@@ -10,7 +10,9 @@ from gateway.contracts import Catalogue
 from gateway.database import Database
 from gateway.deliveries import DeadLetter, DeadLetters, Redrive, Redrives
 from gateway.delivery.queues import exchange
+from gateway.delivery.rights import may_receive
 from gateway.errors import Conflict, NusabusError
+from gateway.identity import Directory
 from gateway.journal import Entry, Reader, sequence_text
 from gateway.snapshot import Snapshot
 from gateway.stop import Stop
@@ -32,31 +34,27 @@ class Redriving:
         database: Database,
         reader: Reader,
         letters: DeadLetters,
+        directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
         amqp_url: str,
     ) -> None:
         self._database = database
         self._reader = reader
         self._letters = letters
+        self._directory = directory
         self._catalogue = catalogue
         self._url = amqp_url
 
     async def redrive(self, letters: Sequence[DeadLetter], *, by: str) -> set[int]:
         """Send them again; returns the numbers of those that are on their way.
 
-        All belong to one subscription. Raises Conflict where it has ended, BrokerUnavailable
-        where they could not be handed to its queue: they stay dead then.
+        All belong to one subscription and are of one type. Raises Conflict where it has ended or
+        may not have them any more, BrokerUnavailable where they could not be handed to its queue:
+        they stay dead then.
         """
-        first = letters[0]
-        async with self._database.session() as session:
-            subscription = await register.find(session, first.organisation, first.subscription)
-        if subscription is None:
-            raise Conflict(f"the subscription {first.subscription} has ended: discard it instead")
-        if subscription.answers:
-            raise Conflict("a request is not sent again: who asked has had an answer or repeats it")
-        numbers = [letter.number for letter in letters]
+        subscription = await self._subscription(letters[0])
         if subscription.served:
-            return await self._letters.reopen(numbers, by=by)
+            return await self._letters.reopen([letter.number for letter in letters], by=by)
         entries = {
             (entry.shard, entry.sequence): entry
             for entry in await self._reader.at([letter.spot for letter in letters])
@@ -69,7 +67,25 @@ class Redriving:
         confirmed = await send_all(
             self._url, outgoing, confirm_timeout=CONFIRM_SECONDS, name="nusabus-redrive"
         )
-        return await self._letters.redriven([n for n in numbers if n in confirmed], by=by)
+        sent = [letter for letter in letters if letter.number in confirmed]
+        return await self._letters.redriven(sent, by=by)
+
+    async def _subscription(self, letter: DeadLetter) -> Subscription:
+        """Where it is to go. Raises Conflict where it may not go there."""
+        name, type = letter.subscription, letter.type
+        async with self._database.session() as session:
+            subscription = await register.find(session, letter.organisation, name)
+        if subscription is None:
+            raise Conflict(f"the subscription {name} has ended: discard it instead")
+        if subscription.answers:
+            raise Conflict("a request is not sent again: who asked has had an answer or repeats it")
+        if not subscription.wants(type):
+            raise Conflict(
+                f"the subscription {name} is another one now, without {type}: discard it"
+            )
+        if not may_receive(letter.organisation, type, self._directory.value, self._catalogue.value):
+            raise Conflict(f"the right to receive {type} was withdrawn: ask its owner for a grant")
+        return subscription
 
     def _outgoing(self, subscription: Subscription, entry: Entry, number: int) -> Outgoing:
         event = entry.event
@@ -142,9 +158,9 @@ class Redriver:
 
     async def _send(self, piece: Sequence[DeadLetter], redrive: Redrive) -> tuple[int, str | None]:
         """How many were sent, and what went wrong last."""
-        of: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
+        of: dict[tuple[str, str, str], list[DeadLetter]] = defaultdict(list)
         for letter in piece:
-            of[letter.organisation, letter.subscription].append(letter)
+            of[letter.organisation, letter.subscription, letter.type].append(letter)
         sent, problem = 0, None
         for letters in of.values():
             try:

@@ -27,8 +27,10 @@ from gateway.http import (
     problems,
     publish_openapi,
     pull,
+    redrives,
     refusals,
     requests,
+    resending,
     signing_keys,
     stream,
     subscriptions,
@@ -55,6 +57,8 @@ ROUTES = (
     stream,
     requests,
     dead_letters,
+    resending,
+    redrives,
     deliveries,
     refusals,
     organisations,
@@ -101,7 +105,7 @@ class Application(FastAPI):
 
     def _limit(self, path: str) -> int:
         """How many bytes a body may have."""
-        if path.startswith(requests.router.prefix):
+        if path.startswith((requests.router.prefix, resending.router.prefix)):
             return self.event_limit
         return CONTRACT_LIMIT if path.startswith(contracts.router.prefix) else BODY_LIMIT
 

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from gateway.contracts import Catalogue
 from gateway.database import Database, Topic
 from gateway.deliveries import DeadLetters, Redrives
-from gateway.delivery import Ledger, Pull, Redriving, Streaming, Subscribing
+from gateway.delivery import Ledger, Pull, Redriving, Resending, Streaming, Subscribing
 from gateway.delivery.webhook import Endpoints
 from gateway.governance import Governing, Lifecycle
 from gateway.identity import Directory, Logins, Tokens
@@ -40,6 +40,7 @@ class ApiParts:
     answering: Answering
     letters: DeadLetters
     redriving: Redriving
+    resending: Resending
     redrives: Redrives
     ledger: Ledger
     directories: Snapshot[Directory]

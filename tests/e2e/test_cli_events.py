@@ -108,3 +108,29 @@ def test_dead_letters_are_shown_and_sent_again(nusabus: Command, uji: Actor) -> 
     code, out, _ = nusabus("dead-letters", "redrive", "--subscription", puller.name, "--yes")
     assert (code, out.splitlines()[-1]) == (Exit.OK, "finished: 3 sent, 0 stay dead")
     assert len(puller.receive()) == 4
+
+
+def test_a_dead_letter_is_corrected(nusabus: Command, uji: Actor, tmp_path: Path) -> None:
+    puller = Puller(uji, FREE)
+    sent = uji.published(extra="lama")
+    puller.call("reject", tokens=tokens(puller.receive(1)), reason="rusak")
+    letter = json.loads(nusabus("dead-letters", "list", "-w", f"event={sent}", "--json")[1])[
+        "items"
+    ][0]
+    file = tmp_path / "data.json"
+    file.write_text('{"jumlah": 1.10}')
+    told = ("dead-letters", "resend", letter["number"], "--data", file, "-a", "subject=baru")
+    assert nusabus(*told, "-a", "extra=")[1].startswith("stored")
+    assert "it was there already" in nusabus(*told, "-a", "extra=")[1]
+    (got,) = puller.receive(1)
+    assert (got["event"]["subject"], "extra" in got["event"]) == ("baru", False)
+    assert got["event"]["data"] == {"jumlah": 1.1}
+    listed = ("dead-letters", "list", "--subscription", puller.name)
+    assert "resent" not in nusabus(*listed)[1]
+    assert "resent" in nusabus(*listed, "--state", "all")[1]
+    receipt = json.loads(nusabus(*told, "-a", "extra=", "--json")[1])
+    assert (receipt["duplicate"], receipt["number"]) == (True, letter["number"])
+    code, _, err = nusabus("dead-letters", "resend", letter["number"], "-a", "extra")
+    assert (code, "name=value" in err) == (Exit.ERROR, True)
+    code, _, err = nusabus("dead-letters", "resend", letter["number"], "--data", "-", stdin=b"{")
+    assert (code, "no JSON" in err) == (Exit.ERROR, True)

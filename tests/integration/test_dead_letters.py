@@ -1,13 +1,12 @@
 """Dead letters on a running bus: from a queue and from pull, inspected, sent again, discarded."""
 
-import asyncio
-from typing import Any
+import uuid
 
-import aio_pika
 import pytest
 
-from tests.builders import CITIZEN, FREE, a_document
-from tests.bus import Actor, Bus, Subscribed
+from tests.builders import CITIZEN, FREE, a_document, a_name
+from tests.bus import Actor, Bus
+from tests.dead import a_dead_letter, dead, reject
 from tests.pulling import Puller, ids, tokens
 from tests.waiting import eventually
 
@@ -15,33 +14,6 @@ from tests.waiting import eventually
 @pytest.fixture
 def uji(bus: Bus) -> Actor:
     return bus.actor("uji")
-
-
-def dead(actor: Actor, name: str, **query: Any) -> list[dict[str, Any]]:
-    answer = actor.get("/v1/dead-letters", params={"subscription": name, **query})
-    assert answer.status_code == 200, answer.text
-    return list(answer.json()["items"])
-
-
-def a_dead_letter(actor: Actor, puller: Puller, **event: Any) -> dict[str, Any]:
-    """Reject one event of a pull subscription."""
-    actor.published(**event)
-    puller.call("reject", tokens=tokens(puller.receive(1)), reason="tidak dikenal")
-    return dead(actor, puller.name, state="dead")[-1]
-
-
-def reject(subscribed: Subscribed) -> None:
-    """Take one message and refuse it."""
-    asyncio.run(_reject(subscribed))
-
-
-async def _reject(subscribed: Subscribed) -> None:
-    async with await aio_pika.connect(subscribed.url) as connection:
-        channel = await connection.channel()
-        await channel.set_qos(prefetch_count=1)
-        queue = await channel.get_queue(subscribed.queue, ensure=False)
-        async with queue.iterator(timeout=20) as messages:
-            await (await anext(messages)).reject(requeue=False)
 
 
 def test_what_an_amqp_subscriber_rejects_is_kept_and_sent_again(uji: Actor) -> None:
@@ -70,6 +42,54 @@ def test_what_dies_again_is_a_new_dead_letter(uji: Actor) -> None:
     reject(subscribed)
     (second,) = eventually(lambda: dead(uji, subscribed.name, state="dead"))
     assert second["number"] > first["number"]
+
+
+def test_the_trace_and_the_event_lead_to_it(uji: Actor) -> None:
+    puller = Puller(uji, FREE)
+    trace = uuid.uuid4().hex
+    parent = f"00-{trace}-00f067aa0ba902b7-01"
+    time = "2026-05-01T08:00:00.123456789Z"
+    letter = a_dead_letter(uji, puller, traceparent=parent, time=time, data={"n": 1.10})
+    a_dead_letter(uji, puller)
+    shown = uji.get(f"/v1/dead-letters/{letter['number']}")
+    assert (shown.json()["event"]["traceparent"], shown.json()["event"]["time"]) == (parent, time)
+    assert '"data":{"n":1.1}' in shown.text
+    assert (letter["trace"], letter["publisher"], letter["source"]) == (trace, "uji", "/uji")
+    for query in (
+        {"trace": trace},
+        {"event": letter["event_id"]},
+        {"event": letter["event_id"], "source": "/uji", "organisation": "uji"},
+    ):
+        assert [each["number"] for each in dead(uji, puller.name, **query)] == [letter["number"]]
+    assert dead(uji, puller.name, organisation="lain") == []
+    assert uji.get("/v1/dead-letters", params={"trace": "x"}).status_code == 422
+
+
+def test_a_lost_right_keeps_it_dead(bus: Bus, uji: Actor) -> None:
+    lain = bus.actor("lain")
+    grant = bus.grant("lain", "subscribe", CITIZEN)
+    name = a_name()
+    eventually(lambda: lain.put_subscription(name, CITIZEN, delivery="pull").status_code == 201)
+    puller = Puller(lain, CITIZEN, name=name)
+    uji.published(type=CITIZEN, data={"nik": "3" * 16, "nama": "Siti"})
+    puller.call("reject", tokens=tokens(puller.receive()))
+    number = dead(lain, puller.name)[0]["number"]
+    bus.admin.delete(grant)
+    path = f"/v1/dead-letters/{number}/redrive"
+    eventually(lambda: "withdrawn" in lain.post(path).json().get("detail", ""))
+    assert dead(lain, puller.name)[0]["state"] == "dead"
+
+
+def test_an_operators_auditor_looks_but_does_not_decide(bus: Bus, uji: Actor) -> None:
+    number = a_dead_letter(uji, Puller(uji, FREE))["number"]
+    both = bus.actor("nusabus", "auditor", "subscriber")
+    assert both.get(f"/v1/dead-letters/{number}").status_code == 200
+    body = {"reason": "x"}
+    assert both.post(f"/v1/dead-letters/{number}/discard", json=body).status_code == 403
+    assert both.post("/v1/redrives", json={}).json()["total"] == 0
+    theirs = uji.post("/v1/redrives", json={"type": "id.go.tidak.ada.sama.v1"}).json()["id"]
+    assert both.get(f"/v1/redrives/{theirs}").status_code == 200
+    assert both.post(f"/v1/redrives/{theirs}/cancel").status_code == 403
 
 
 def test_personal_data_are_masked(bus: Bus, uji: Actor) -> None:
@@ -132,7 +152,7 @@ def test_dead_letters_are_ones_own(bus: Bus, uji: Actor) -> None:
     puller = Puller(uji, FREE)
     number = a_dead_letter(uji, puller)["number"]
     lain = bus.actor("lain")
-    assert lain.get("/v1/dead-letters").json()["items"] == []
+    assert dead(lain, puller.name) == []
     for method, path, body in (
         ("GET", f"/v1/dead-letters/{number}", None),
         ("POST", f"/v1/dead-letters/{number}/redrive", None),

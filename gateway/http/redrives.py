@@ -1,0 +1,107 @@
+"""`/v1/redrives`: sending many dead letters again, as jobs."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import AwareDatetime, BaseModel, Field
+
+from gateway.deliveries import Failure, Redrive, RedriveState, Wanted
+from gateway.errors import Conflict, Forbidden, NotFound
+from gateway.http.dead_letters import Name, Trace, Worker
+from gateway.http.deps import require_role
+from gateway.http.fields import Body
+from gateway.http.paging import Listing, PageHere
+from gateway.http.parts import ApiParts, ApiPartsHere
+from gateway.identity import Client, Role
+from gateway.telemetry import log
+
+router = APIRouter(prefix="/v1", tags=["dead letters"])
+Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, Role.ADMIN))]
+
+
+class NewRedrive(Body):
+    """Which dead letters to send again; what is not said is any. `rate` is events a second."""
+
+    organisation: Name | None = Field(None, description="for the operator: whose")
+    subscription: Name | None = None
+    type: Name | None = None
+    failure: Failure | None = None
+    died_from: AwareDatetime | None = None
+    died_before: AwareDatetime | None = None
+    event: Name | None = Field(None, description="an event's id")
+    source: Name | None = None
+    trace: Trace | None = None
+    rate: int = Field(50, ge=1, le=1000)
+
+
+class RedriveBody(BaseModel):
+    """A redrive of many and how far it has come; what failed stays dead."""
+
+    id: str
+    state: RedriveState
+    rate: int
+    total: int
+    sent: int
+    failed: int
+    problem: str | None
+    created: datetime
+    created_by: str
+
+
+@router.post("/redrives", status_code=202)
+async def start(body: NewRedrive, by: Worker, parts: ApiPartsHere) -> RedriveBody:
+    """Send many again, at a rate; what dies after this moment is left out."""
+    asked = body.model_dump(exclude={"organisation", "rate"})
+    wanted = Wanted(_own(by), receiver=body.organisation, **asked)
+    made = await parts.redrives.start(wanted, rate=body.rate, by=by.id)
+    log().info("redrive.started", redrive=made.id, by=by.id, total=made.total)
+    return _redrive(made)
+
+
+@router.get("/redrives")
+async def list_redrives(by: Viewer, parts: ApiPartsHere, page: PageHere) -> Listing[RedriveBody]:
+    """The redrives of many."""
+    found = await parts.redrives.page(_seen(by), after=page.after, limit=page.limit + 1)
+    items, following = page.cut(found, lambda redrive: redrive.id)
+    return Listing(items=[_redrive(each) for each in items], next=following)
+
+
+@router.get("/redrives/{id}")
+async def show(id: str, by: Viewer, parts: ApiPartsHere) -> RedriveBody:
+    """How far a redrive has come."""
+    return _redrive(await _found(id, by, parts))
+
+
+@router.post("/redrives/{id}/cancel")
+async def cancel(id: str, by: Worker, parts: ApiPartsHere) -> RedriveBody:
+    """Send no more. Raises 409 where it has finished."""
+    found = await _found(id, by, parts)
+    if _own(by) not in (None, found.organisation):
+        raise Forbidden("only an administrator of the operator may end this redrive")
+    if found.state is RedriveState.FINISHED:
+        raise Conflict("it has finished already")
+    await parts.redrives.cancel(id)
+    log().info("redrive.cancelled", redrive=id, by=by.id)
+    return _redrive(await _found(id, by, parts))
+
+
+async def _found(id: str, by: Client, parts: ApiParts) -> Redrive:
+    found = await parts.redrives.find(id) if id.isascii() and len(id) < 64 else None
+    if found is None or _seen(by) not in (None, found.organisation):
+        raise NotFound("there is no such redrive that you may see")
+    return found
+
+
+def _seen(by: Client) -> str | None:
+    """Whose redrives the caller may see; None is everybody's."""
+    return None if by.operator and by.has(Role.AUDITOR, Role.ADMIN) else by.organisation
+
+
+def _own(by: Client) -> str | None:
+    """Whose dead letters the caller may send again; None is everybody's."""
+    return None if by.operator and by.has(Role.ADMIN) else by.organisation
+
+
+def _redrive(redrive: Redrive) -> RedriveBody:
+    return RedriveBody(**{name: getattr(redrive, name) for name in RedriveBody.model_fields})

@@ -1,0 +1,101 @@
+"""`POST /v1/dead-letters/{number}/resend`: correct what failed for good."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
+
+from gateway import jsontext
+from gateway.errors import Forbidden
+from gateway.event import Event
+from gateway.http.contracts_exact import RawBody
+from gateway.http.dead_letters import Number, letter_of
+from gateway.http.deps import Caller
+from gateway.http.fields import Body
+from gateway.http.parts import ApiPartsHere
+from gateway.http.publish import ACCEPTED
+from gateway.identity import Client, Role
+from gateway.intake import Correction, corrected
+from gateway.telemetry import log
+
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+
+
+class Resend(Body):
+    """What is new. Data and attributes that are not given stay as they were."""
+
+    data: Annotated[Any, Field(description="the corrected data, whole")] = None
+    attributes: Annotated[
+        dict[str, StrictStr | StrictBool | StrictInt | None],
+        Field(
+            default_factory=dict,
+            description="CloudEvents attributes; null takes one away",
+            max_length=48,
+        ),
+    ]
+
+
+class ResentBody(BaseModel):
+    """The receipt of the corrected event. `duplicate`: it was stored by an earlier call."""
+
+    number: int
+    id: str
+    source: str
+    type: str
+    shard: int
+    sequence: int
+    recordedtime: datetime
+    digest: str
+    duplicate: bool
+
+
+async def corrector(by: Caller) -> Client:
+    """A dependency: the caller, who publishes. Raises Forbidden with what else can be done."""
+    if not by.has(Role.PUBLISHER):
+        raise Forbidden(
+            "to correct is to publish, which needs the role publisher and the right to publish the "
+            "type: ask the organisation that published the event (`publisher` of the dead letter)"
+        )
+    return by
+
+
+@router.post("/{number}/resend", status_code=201, responses={200: {"model": ResentBody}})
+async def resend(
+    number: Number,
+    body: Resend,
+    by: Annotated[Client, Depends(corrector)],
+    parts: ApiPartsHere,
+    raw: RawBody,
+    response: Response,
+) -> ResentBody:
+    """Publish the corrected event, for all who receive its type; the dead letter is then resent.
+
+    It gets an id of its own, `causationid` with the id of the old event, and `corrects` with the
+    old one's `sequence`. The same again is stored once (200); another correction is refused.
+    """
+    letter = await letter_of(number, by, parts)
+    data = jsontext.members(raw, nested="data").get("data")
+    correction = Correction(None if data is None else bytes(data), body.attributes)
+    found = await parts.resending.resend(letter, partial(_corrected, correction), by)
+    place = found.place
+    ACCEPTED.inc()
+    log().info("dead_letter.resent", number=number, by=by.id, duplicate=place.duplicate)
+    response.status_code = 200 if place.duplicate else 201
+    response.headers["location"] = f"/v1/events/{place.shard}/{place.sequence}"
+    return ResentBody(
+        number=number,
+        id=found.event.id,
+        source=found.event.source,
+        type=found.event.type,
+        shard=place.shard,
+        sequence=place.sequence,
+        recordedtime=place.recorded,
+        digest=place.digest.hex(),
+        duplicate=place.duplicate,
+    )
+
+
+def _corrected(correction: Correction, event: Event, id: str, sequence: str) -> Event:
+    return corrected(event, correction, id=id, sequence=sequence)
