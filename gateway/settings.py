@@ -62,6 +62,9 @@ class Settings(BaseModel):
     ledger_days: int = Field(
         90, ge=1, description="days for which settled deliveries and failed attempts are kept"
     )
+    dead_letter_alert_hours: float = Field(
+        24.0, gt=0, description="after which a dead letter that nobody looked at is told of"
+    )
     webhook_networks: str | None = Field(
         None, description="private networks that webhooks may reach, such as 10.20.0.0/16,fd12::/48"
     )

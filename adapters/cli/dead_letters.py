@@ -26,7 +26,7 @@ Where = Annotated[
         "--where",
         "-w",
         metavar="NAME=VALUE",
-        help="event (its id), source, trace, organisation, died_from or died_before.",
+        help="event (its id), source, trace, organisation, died_from, died_before, unattended.",
     ),
 ]
 LIMIT = 4 << 20  # bytes; more than the gateway takes

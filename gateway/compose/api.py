@@ -56,6 +56,7 @@ async def api(settings: Settings) -> None:
                 requests.start(tasks, stop)
                 tasks.create_task(_watch_backlog(intake, parts.reader, stop))
                 tasks.create_task(hints.run(stop))
+                tasks.create_task(serving.attention.run(stop))
                 tasks.create_task(serve(app, settings, stop))
         finally:
             await writer.close()

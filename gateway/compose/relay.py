@@ -4,6 +4,8 @@ import asyncio
 import os
 import secrets
 import socket
+from collections.abc import Callable
+from functools import partial
 
 import asyncpg
 
@@ -12,6 +14,7 @@ from gateway.amqp import DeadQueue
 from gateway.compose.common import Common, calm_collector, common, redriving, stopping
 from gateway.deliveries import DeadLetters, Redrives
 from gateway.delivery import (
+    Alerting,
     Burying,
     Reconciler,
     Redriver,
@@ -24,7 +27,8 @@ from gateway.snapshot import follow, refresh
 from gateway.stop import Stop
 from gateway.telemetry import log
 
-UPKEEP = 3600.0  # seconds between two looks at partitions and keys
+HOUR = 3600.0
+UPKEEP = HOUR  # seconds between two looks at partitions and keys
 
 
 async def relay(settings: Settings) -> None:
@@ -44,6 +48,7 @@ async def relay(settings: Settings) -> None:
             control=Control(parts.database, parts.catalogues, parts.subscriptions),
             amqp_url=settings.amqp_url.get_secret_value(),
         )
+        responsible = partial(worker.leads_shard, 0)
         reconciler = Reconciler(
             parts.database,
             parts.reader,
@@ -51,11 +56,10 @@ async def relay(settings: Settings) -> None:
             parts.management,
             parts.directories,
             parts.catalogues,
-            responsible=lambda: worker.leads_shard(0),
+            responsible=responsible,
             drain_margin=settings.drain_margin,
         )
         letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
-        redriver = _redriver(parts, letters, worker)
         dead = DeadQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
         calm_collector()
         async with asyncio.TaskGroup() as tasks:
@@ -63,18 +67,22 @@ async def relay(settings: Settings) -> None:
             tasks.create_task(hints.run(stop))
             tasks.create_task(worker.run(stop))
             tasks.create_task(reconciler.run(stop))
-            tasks.create_task(redriver.run(stop))
+            for each in _of_letters(parts, letters, responsible):
+                tasks.create_task(each.run(stop))
             tasks.create_task(dead.run(Burying(letters).keep, stop))
             tasks.create_task(upkeep(parts, letters, stop))
 
 
-def _redriver(parts: Common, letters: DeadLetters, worker: Relay) -> Redriver:
-    redrives = Redrives(parts.database.pool, timeout=parts.settings.append_timeout)
-    return Redriver(
-        redriving(parts, letters),
-        letters,
-        redrives,
-        responsible=lambda: worker.leads_shard(0),
+def _of_letters(
+    parts: Common, letters: DeadLetters, responsible: Callable[[], bool]
+) -> tuple[Redriver, Alerting]:
+    """What goes on about dead letters, in one process at a time."""
+    settings = parts.settings
+    redrives = Redrives(parts.database.pool, timeout=settings.append_timeout)
+    after = settings.dead_letter_alert_hours * HOUR
+    return (
+        Redriver(redriving(parts, letters), letters, redrives, responsible=responsible),
+        Alerting(letters, after=after, responsible=responsible),
     )
 
 

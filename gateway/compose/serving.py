@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway.compose.common import Common, redriving
 from gateway.deliveries import DeadLetters, Deliveries, Redrives
 from gateway.delivery import (
+    Attention,
     Finder,
     Ledger,
     Pull,
@@ -31,6 +32,7 @@ class Serving:
     pull: Pull
     streaming: Streaming
     letters: DeadLetters
+    attention: Attention
     redriving: Redriving
     resending: Resending
     redrives: Redrives
@@ -62,6 +64,7 @@ def serve_subscriptions(
         Pull(parts.reader, deliveries, finder, *snapshots),
         Streaming(parts.reader, deliveries, finder, *snapshots, stop),
         letters,
+        Attention(letters),
         redriving(parts, letters),
         Resending(letters, parts.reader, writer, refusals, _judge(intake)),
         Redrives(parts.database.pool, timeout=timeout),

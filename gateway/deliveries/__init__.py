@@ -28,6 +28,7 @@ from gateway.deliveries.values import (
     Patience,
     Spot,
     Standing,
+    Unattended,
     Wanted,
 )
 
@@ -61,6 +62,7 @@ __all__ = [
     "Spot",
     "Standing",
     "Superseded",
+    "Unattended",
     "Wanted",
     "begin",
 ]

@@ -1,6 +1,6 @@
 """Dead letters in the database: kept, found, opened again, discarded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.deliveries.values import (
     Key,
     Spot,
     Standing,
+    Unattended,
     Wanted,
 )
 
@@ -49,6 +50,22 @@ class DeadLetters(Transactions):
         """One of them, or None."""
         rows = await self.fetch(sql.DEAD_ONE, number)
         return _letter(rows[0]) if rows else None
+
+    async def see(self, letter: DeadLetter, *, by: str) -> DeadLetter:
+        """Note who looked at it first; as it stands now."""
+        if letter.seen is None:
+            await self.fetch(sql.SEE, letter.number, by)
+        return await self.find(letter.number) or letter
+
+    async def unattended(self) -> list[Unattended]:
+        """What nobody has looked at, by subscription."""
+        return [Unattended(*row) for row in await self.fetch(sql.UNATTENDED)]
+
+    async def alert(self, after: float, *, tell: Callable[[Unattended], None]) -> None:
+        """Tell, once, of what nobody has looked at for `after` seconds; twice after a crash."""
+        async with self.transaction() as connection:
+            for row in await connection.fetch(sql.ALERT, after):
+                tell(Unattended(*row))
 
     async def attempts(self, letter: DeadLetter) -> list[Attempt]:
         """What was tried, the first first."""

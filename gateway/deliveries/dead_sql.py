@@ -29,7 +29,7 @@ DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp() - make_interval(d
 _DEAD = """
 SELECT number, organisation, name, shard, sequence, recorded, type, died, failure, detail, attempts,
        state, changed, changed_by, note, publisher, source, event, trace, key, resent_shard,
-       resent_sequence
+       resent_sequence, seen, seen_by
 FROM dead_letters
 """
 # The parameters are the fields of Wanted, from $2 on.
@@ -40,12 +40,31 @@ _WANTED = """
   AND ($8::text IS NULL OR state = $8) AND ($9::timestamptz IS NULL OR died >= $9)
   AND ($10::timestamptz IS NULL OR died < $10) AND ($11::text IS NULL OR event = $11)
   AND ($12::text IS NULL OR source = $12) AND ($13::text IS NULL OR trace = $13)
+  AND (NOT $14::boolean OR state = 'dead' AND seen IS NULL)
 """
-DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {_WANTED} ORDER BY number LIMIT $14"
+DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {_WANTED} ORDER BY number LIMIT $15"
 DEAD_ONE = _DEAD + "WHERE number = $1"
 ATTEMPTS = """
 SELECT number, at, failure, detail FROM delivery_attempts
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4 ORDER BY at LIMIT 200
+"""
+SEE = """
+UPDATE dead_letters SET seen = clock_timestamp(), seen_by = $2
+WHERE number = $1 AND seen IS NULL
+RETURNING seen
+"""
+UNATTENDED = """
+SELECT organisation, name, count(*), min(died) FROM dead_letters
+WHERE state = 'dead' AND seen IS NULL GROUP BY organisation, name
+"""
+ALERT = """
+WITH told AS (
+    UPDATE dead_letters SET alerted = true
+    WHERE state = 'dead' AND seen IS NULL AND NOT alerted
+      AND died <= clock_timestamp() - make_interval(secs => $1)
+    RETURNING organisation, name, died
+)
+SELECT organisation, name, count(*), min(died) FROM told GROUP BY organisation, name
 """
 CHANGE = """
 UPDATE dead_letters SET state = $2, changed = clock_timestamp(), changed_by = $3, note = $4
@@ -120,7 +139,7 @@ LEFT JOIN LATERAL (
 
 START_REDRIVE = f"""
 INSERT INTO redrives (id, organisation, wanted, rate, created_by, upto, total)
-SELECT $1, $2, $14, $15, $16, coalesce(max(number), 0), count(*) FROM dead_letters WHERE {_WANTED}
+SELECT $1, $2, $15, $16, $17, coalesce(max(number), 0), count(*) FROM dead_letters WHERE {_WANTED}
 """  # noqa: S608 - put together from constants
 _REDRIVE = """
 SELECT id, organisation, wanted, rate, state, reached, upto, total, sent, failed, problem, created,

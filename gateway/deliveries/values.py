@@ -110,7 +110,8 @@ class DeadLetter:
 
     `publisher` is the organisation that sent the event, `source` and `event` name it, `trace` is
     its trace id; each None where it is not known. `key` is known to nobody outside: ids of what
-    follows from it are made of it. `resent` is where the corrected event stands.
+    follows from it are made of it. `resent` is where the corrected event stands; `seen` when and by
+    whom it was looked at first.
     """
 
     number: int
@@ -133,6 +134,18 @@ class DeadLetter:
     trace: str | None
     key: str = field(repr=False)
     resent: Spot | None
+    seen: datetime | None
+    seen_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unattended:
+    """How many dead letters of a subscription nobody has looked at, and since when."""
+
+    organisation: str
+    subscription: str
+    count: int
+    oldest: datetime
 
 
 class Frontier(NamedTuple):
@@ -174,6 +187,7 @@ class Wanted:
     event: str | None = None
     source: str | None = None
     trace: str | None = None
+    unattended: bool = False
 
 
 class Standing(NamedTuple):

@@ -1,5 +1,6 @@
 """Verb: deliver to subscribers, and repair what delivery needs."""
 
+from gateway.delivery.attention import Alerting, Attention
 from gateway.delivery.burying import Burying
 from gateway.delivery.ledger import Delivered, Lag, Ledger, Stage
 from gateway.delivery.pull import Pull, Received, Settlement
@@ -12,6 +13,8 @@ from gateway.delivery.stream import Streamed, Streaming
 from gateway.delivery.subscribe import Granted, Subscribing, Wish
 
 __all__ = [
+    "Alerting",
+    "Attention",
     "Burying",
     "Delivered",
     "Finder",

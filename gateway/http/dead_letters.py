@@ -66,6 +66,8 @@ class LetterBody(BaseModel):
     event_id: str | None
     trace: str | None = Field(description="the trace id in the event's traceparent")
     resent: PlaceBody | None = Field(description="where the corrected event stands")
+    seen: datetime | None = Field(description="when it was inspected first")
+    seen_by: str | None
 
 
 class AttemptBody(BaseModel):
@@ -111,6 +113,7 @@ class Search:
     event: Annotated[Name | None, Query(description="an event's id")] = None
     source: Annotated[Name | None, Query()] = None
     trace: Annotated[Trace | None, Query()] = None
+    unattended: Annotated[bool, Query(description="dead, and inspected by nobody")] = False
 
 
 def wanted(by: Caller, search: Annotated[Search, Depends()]) -> Wanted:
@@ -134,8 +137,11 @@ async def list_all(
 
 @router.get("/dead-letters/{number}", response_model=InspectedBody)
 async def inspect(number: Number, by: Caller, parts: ApiPartsHere) -> Response:
-    """One dead letter: each attempt, and the event with personal data masked."""
-    letter = await letter_of(number, by, parts)
+    """One dead letter: each attempt, and the event with personal data masked.
+
+    Who looks at it first is kept, and with that it waits for nobody any more.
+    """
+    letter = await parts.letters.see(await letter_of(number, by, parts), by=by.id)
     history = await parts.letters.attempts(letter)
     entry = await parts.reader.entry(*letter.spot)
     shown = InspectedBody(
