@@ -7,6 +7,9 @@ from typing import Any
 import msgspec
 
 _PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:", "")
+TEST = "id.go.nusabus.langganan.diuji.v1"
+"""The type of what `POST .../test` sends: it means nothing, and stands in no journal."""
+
 _CORE = ("specversion", "id", "source", "type", "subject", "data", "data_base64")
 
 

@@ -17,29 +17,23 @@ from dataclasses import dataclass, field
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
-from aiormq.exceptions import AMQPError
-from pamqp.exceptions import PAMQPException
+from aio_pika.abc import AbstractIncomingMessage
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consumers.events import Event, NotAnEvent, event_of
+from consumers.broker import OUTAGES, first, when_gone
+from consumers.events import TEST, Event, NotAnEvent, event_of
 from consumers.inbox import Inbox
 from consumers.outcomes import Done, Outcome, Reject, Retry
+from consumers.reporting import Reporter
+
+Address = str | Callable[[], Awaitable[str]]
+"""The AMQP URL with the password in it; or what finds it out, asked again for each connection."""
 
 Handler = Callable[[Event, AsyncSession], Awaitable[Outcome]]
 """Handles one event in the transaction given; what it does elsewhere it must be able to repeat."""
 
-OUTAGES: tuple[type[BaseException], ...] = (
-    OSError,
-    EOFError,
-    TimeoutError,
-    RuntimeError,  # aiormq's "closed" and "invalid state"
-    AMQPError,
-    PAMQPException,
-    StopAsyncIteration,
-)
 _AWAY: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
@@ -84,18 +78,21 @@ class Consumer:
     """Reads one queue and handles its events by type.
 
     `handlers` are by event type, or `*` for every other; an event without one is rejected. At most
-    `prefetch` messages are in hands at once.
+    `prefetch` messages are in hands at once. The `reporter` tells the bus what was settled.
     """
 
-    amqp_url: str = field(repr=False)
+    amqp_url: Address = field(repr=False)
     queue: str
     inbox: Inbox
     handlers: Mapping[str, Handler]
     prefetch: int = 50
     patience: Patience = Patience()
+    reporter: Reporter | None = None
     counts: Counts = field(default_factory=Counts)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _ending: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _broken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _working: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _chains: dict[str, asyncio.Task[None]] = field(default_factory=dict, init=False)
 
     def stop(self) -> None:
@@ -103,7 +100,18 @@ class Consumer:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Consume until stopped, over one connection after another."""
+        """Consume until stopped, over one connection after another; then report what is left."""
+        reporting = asyncio.create_task(self.reporter.run()) if self.reporter else None
+        try:
+            await self._consume_all()
+        finally:
+            if self.reporter and reporting:
+                self.reporter.finish()
+                _, late = await asyncio.wait({reporting}, timeout=self.patience.stop)
+                for task in late:
+                    task.cancel()
+
+    async def _consume_all(self) -> None:
         while not self._stopping.is_set():
             try:
                 await self._consume()
@@ -118,17 +126,18 @@ class Consumer:
     async def _consume(self) -> None:
         """One connection: until it, its channel or the queue is gone, or until stopped."""
         async with asyncio.timeout(CONNECT):
+            url = self.amqp_url if isinstance(self.amqp_url, str) else await self.amqp_url()
             connection = await aio_pika.connect(
-                self.amqp_url, heartbeat=HEARTBEAT, client_properties={"product": "nusabus"}
+                url, heartbeat=HEARTBEAT, client_properties={"product": "nusabus"}
             )
         try:
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=self.prefetch)
-            gone = await _when_gone(channel)
+            gone = await when_gone(channel)
             queue = await channel.get_queue(self.queue, ensure=False)
-            self._ending = asyncio.Event()
+            self._ending, self._broken = asyncio.Event(), asyncio.Event()
             tag = await queue.consume(self._take)
-            await _first(gone, self._stopping)
+            await first(gone, self._broken, self._stopping)
             self._ending.set()
             if not gone.is_set():
                 await queue.cancel(tag)
@@ -140,12 +149,11 @@ class Consumer:
 
     async def _finish(self) -> None:
         """Let what is being handled come to its end; what waits behind it goes back."""
-        working = set(self._chains.values())
-        if working:
-            await asyncio.wait(working, timeout=self.patience.stop)
-        for task in set(self._chains.values()):
+        if self._working:
+            await asyncio.wait(self._working, timeout=self.patience.stop)
+        for task in set(self._working):
             task.cancel()
-        await asyncio.gather(*self._chains.values(), return_exceptions=True)
+        await asyncio.gather(*self._working, return_exceptions=True)
         self._chains.clear()
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
@@ -159,11 +167,19 @@ class Consumer:
         key = event.ordering_key
         task = asyncio.create_task(self._work(message, event, self._chains.get(key)))
         self._chains[key] = task
-        task.add_done_callback(lambda done: self._end_chain(key, done))
+        self._working.add(task)
+        task.add_done_callback(lambda done: self._end_work(key, done))
 
-    def _end_chain(self, key: str, task: asyncio.Task[None]) -> None:
+    def _end_work(self, key: str, task: asyncio.Task[None]) -> None:
+        self._working.discard(task)
         if self._chains.get(key) is task:
             del self._chains[key]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("consumer.work_broke", queue=self.queue, exc_info=error)
+        if (task.cancelled() or error) and not self._ending.is_set():
+            # It settled nothing, and holds up its key and a place in the window until then.
+            self._broken.set()
 
     async def _work(
         self, message: AbstractIncomingMessage, event: Event, before: asyncio.Task[None] | None
@@ -175,11 +191,17 @@ class Consumer:
         if self._ending.is_set() and before is not None:
             raise asyncio.CancelledError
         outcome = await self._handle(event)
-        await self._settle(message, outcome)
+        settled = await self._settle(message, outcome)
+        if settled and isinstance(outcome, Done) and self.reporter:
+            self.reporter.settled(event.attributes.get("sequence"))
 
     async def _handle(self, event: Event) -> Done | Reject:
         """Try until it is done, or rejected. An outage of the database is no attempt."""
-        handler = self.handlers.get(event.type) or self.handlers.get("*")
+        handler = self.handlers.get(event.type)
+        if handler is None and event.type == TEST:
+            _log.info("consumer.tried", queue=self.queue, id=event.id)
+            return Done()
+        handler = handler or self.handlers.get("*")
         if handler is None:
             return Reject(f"nobody here handles {event.type}")
         attempt, outages = 1, 0
@@ -237,34 +259,20 @@ class Consumer:
         if self._ending.is_set():
             raise asyncio.CancelledError
 
-    async def _settle(self, message: AbstractIncomingMessage, outcome: Done | Reject) -> None:
-        with suppress(*OUTAGES):  # then it comes again, and the inbox knows it
+    async def _settle(self, message: AbstractIncomingMessage, outcome: Done | Reject) -> bool:
+        """False where the broker is away: then it comes again, and the inbox knows it."""
+        try:
             if isinstance(outcome, Done):
                 await message.ack()
-                return
-            self.counts.rejected += 1
-            _log.error("consumer.rejected", queue=self.queue, reason=outcome.reason)
-            await message.reject(requeue=False)
+            else:
+                self.counts.rejected += 1
+                _log.error("consumer.rejected", queue=self.queue, reason=outcome.reason)
+                await message.reject(requeue=False)
+        except OUTAGES:
+            return False
+        return True
 
 
 class _RollBack(Exception):
     def __init__(self, outcome: Retry | Reject) -> None:
         self.outcome = outcome
-
-
-async def _when_gone(channel: AbstractChannel) -> asyncio.Event:
-    """Set when the broker ends the channel, or the consumer on it."""
-    gone = asyncio.Event()
-    underlay = await channel.get_underlay_channel()
-    underlay.closing.add_done_callback(lambda _: gone.set())
-    underlay.on_consumer_cancel_callbacks.add(lambda _: gone.set())
-    return gone
-
-
-async def _first(*events: asyncio.Event) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waits:
-            each.cancel()

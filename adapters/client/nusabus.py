@@ -119,6 +119,16 @@ class Nusabus:
         held: int = (await self.call("DELETE", f"/v1/subscriptions/{name}"))["held"]
         return held
 
+    async def acknowledged(self, name: str, sequences: Sequence[str]) -> list[str]:
+        """Report what the consumer of an AMQP subscription has settled, up to 1,000 at once.
+
+        `sequences` are the attributes of that name. For each comes `noted`, or `unknown` where
+        the subscription is to get no such event. Reporting again does no harm.
+        """
+        path = f"/v1/subscriptions/{name}/acknowledged"
+        answer = await self.call("POST", path, json={"sequences": list(sequences)})
+        return list(answer["results"])
+
     async def call(self, method: str, path: str, **request: Any) -> Any:
         """One call of the API, as any client of httpx would make it; the JSON of its answer."""
         response = await self.request(method, path, **request)

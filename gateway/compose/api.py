@@ -92,6 +92,7 @@ def _api_parts(
         resending=serving.resending,
         redrives=serving.redrives,
         ledger=serving.ledger,
+        reporting=serving.reporting,
         directories=parts.directories,
         catalogues=parts.catalogues,
     )

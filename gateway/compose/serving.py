@@ -10,6 +10,7 @@ from gateway.delivery import (
     Ledger,
     Pull,
     Redriving,
+    Reporting,
     Resending,
     Streaming,
     Subscribing,
@@ -37,6 +38,7 @@ class Serving:
     resending: Resending
     redrives: Redrives
     ledger: Ledger
+    reporting: Reporting
 
 
 def serve_subscriptions(
@@ -69,6 +71,7 @@ def serve_subscriptions(
         Resending(letters, parts.reader, writer, refusals, _judge(intake)),
         Redrives(parts.database.pool, timeout=timeout),
         Ledger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
+        Reporting(parts.reader, deliveries),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.deliveries import limits_sql as limits
+from gateway.deliveries import reported_sql as reported
 from gateway.deliveries import sql
 from gateway.deliveries.fresh import Buried, bury, columns
 from gateway.deliveries.pacing import allowance, spend
@@ -137,6 +138,18 @@ class Deliveries(Transactions):
     async def renew(self, key: Key, claims: Iterable[Claim], *, seconds: float) -> set[Spot]:
         """Let locks end later: `seconds` from now."""
         return await self._settle(sql.RENEW, key, claims, seconds)
+
+    async def report(self, key: Key, spots: Iterable[Spot]) -> None:
+        """Note that a consumer has settled what came to it by its queue, once."""
+        given = list(spots)
+        async with self.transaction() as connection:
+            await connection.execute(limits.TAKE_TURN, *key)
+            await connection.execute(
+                reported.REPORT,
+                *key,
+                [spot.shard for spot in given],
+                [spot.sequence for spot in given],
+            )
 
     async def _settle(
         self, statement: str, key: Key, claims: Iterable[Claim], *arguments: object

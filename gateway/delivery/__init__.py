@@ -6,6 +6,7 @@ from gateway.delivery.ledger import Delivered, Lag, Ledger, Stage
 from gateway.delivery.pull import Pull, Received, Settlement
 from gateway.delivery.redriving import Redriver, Redriving
 from gateway.delivery.repair import Reconciler
+from gateway.delivery.reporting import Reported, Reporting
 from gateway.delivery.resending import Resending, Resent
 from gateway.delivery.rights import may_receive
 from gateway.delivery.served import Finder
@@ -26,6 +27,8 @@ __all__ = [
     "Reconciler",
     "Redriver",
     "Redriving",
+    "Reported",
+    "Reporting",
     "Resending",
     "Resent",
     "Settlement",

@@ -8,7 +8,15 @@ from fastapi import Depends, Request
 from gateway.contracts import Catalogue
 from gateway.database import Database, Topic
 from gateway.deliveries import DeadLetters, Redrives
-from gateway.delivery import Ledger, Pull, Redriving, Resending, Streaming, Subscribing
+from gateway.delivery import (
+    Ledger,
+    Pull,
+    Redriving,
+    Reporting,
+    Resending,
+    Streaming,
+    Subscribing,
+)
 from gateway.delivery.webhook import Endpoints
 from gateway.governance import Governing, Lifecycle
 from gateway.identity import Directory, Logins, Tokens
@@ -43,6 +51,7 @@ class ApiParts:
     resending: Resending
     redrives: Redrives
     ledger: Ledger
+    reporting: Reporting
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
 

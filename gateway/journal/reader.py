@@ -53,6 +53,17 @@ class Reader:
             found += [_entry(shard, row) for row in rows]
         return found
 
+    async def places_of(
+        self, types: str, places: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        """Those of the places at which an entry stands whose type matches the expression."""
+        found = []
+        for shard in {shard for shard, _ in places}:
+            wanted = [sequence for each, sequence in places if each == shard]
+            rows = await self._fetch(sql.PLACES_OF, shard, wanted, types)
+            found += [(shard, row[0]) for row in rows]
+        return found
+
     async def find(self, identity: bytes) -> Entry | None:
         """The entry that holds an identity, see `Event.identity`, or None."""
         rows = await self._fetch(sql.IDENTITY, identity)

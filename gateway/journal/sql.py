@@ -156,6 +156,10 @@ READ_TYPES = (
 )
 ENTRY_AT = _ENTRY + "WHERE shard = $1 AND sequence = $2"
 ENTRIES_AT = _ENTRY + "WHERE shard = $1 AND sequence = ANY ($2::bigint[])"
+PLACES_OF = (
+    "SELECT sequence FROM journal_entry WHERE shard = $1 AND sequence = ANY ($2::bigint[]) "
+    "AND type ~ $3"
+)
 ENTRY_AT_TIME = ENTRY_AT + " AND recorded = $3"
 HOLDING = """
 SELECT e.shard, e.sequence, e.recorded, e.source, e.id, e.type, e.subject, e.attributes, e.data,

@@ -36,6 +36,7 @@ ACCESS: dict[str, tuple[str, ...]] = {
     "POST /v1/subscriptions/{name}/test": (S,),
     "POST /v1/subscriptions/{name}/receive": (S,),
     "POST /v1/subscriptions/{name}/acknowledge": (S,),
+    "POST /v1/subscriptions/{name}/acknowledged": (S,),
     "POST /v1/subscriptions/{name}/release": (S,),
     "POST /v1/subscriptions/{name}/reject": (S,),
     "POST /v1/subscriptions/{name}/renew": (S,),

@@ -5,98 +5,29 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
-import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.client import Nusabus
 from consumers.events import Event
 from consumers.inbox import Inbox
 from consumers.outcomes import DONE, Outcome, Reject, Retry
-from consumers.runtime import Consumer, Handler, Patience
-from deploy.local.postgres import Postgres
+from consumers.reporting import Reporter
 from deploy.local.rabbitmq import RabbitMQ
-from tests.builders import FREE
-from tests.bus import Actor, Bus, Subscribed
-from tests.servers import fresh_database
+from tests.builders import FREE, a_document
+from tests.bus import Actor
+from tests.integration.consumers.running import (
+    Running,
+    effects,
+    publish,
+    record,
+    subscribe,
+    until,
+)
+from tests.integration.test_ledger import stages
 from tests.waiting import eventually
-
-QUICK = Patience(attempts=3, first_delay=0.05, reconnect=0.2)
-EFFECTS = "CREATE TABLE effects (id text PRIMARY KEY, subject text, at serial)"
-
-
-@pytest.fixture
-def uji(bus: Bus) -> Actor:
-    return bus.actor("uji")
-
-
-@pytest.fixture
-async def database(postgres: Postgres) -> str:
-    """A database with a table for effects: a second effect of one event is an error."""
-    url = await asyncio.to_thread(fresh_database, postgres)
-    connection = await asyncpg.connect(url)
-    await connection.execute(EFFECTS)
-    await connection.close()
-    return url
-
-
-@pytest.fixture
-async def inbox(database: str) -> AsyncIterator[Inbox]:
-    made = await Inbox.open(database, "uji")
-    yield made
-    await made.close()
-
-
-async def effects(url: str) -> list[tuple[Any, ...]]:
-    connection = await asyncpg.connect(url)
-    try:
-        rows = await connection.fetch("SELECT id, subject FROM effects ORDER BY at")
-        return [tuple(row) for row in rows]
-    finally:
-        await connection.close()
-
-
-async def record(event: Event, session: AsyncSession) -> Outcome:
-    await session.execute(
-        text("INSERT INTO effects (id, subject) VALUES (:id, :subject)"),
-        {"id": event.id, "subject": event.subject},
-    )
-    return DONE
-
-
-class Running:
-    """A consumer at work in this process."""
-
-    def __init__(self, subscribed: Subscribed, inbox: Inbox, handler: Handler) -> None:
-        self.consumer = Consumer(
-            subscribed.url, subscribed.queue, inbox, {FREE: handler}, patience=QUICK
-        )
-
-    async def __aenter__(self) -> Consumer:
-        self._task = asyncio.create_task(self.consumer.run())
-        return self.consumer
-
-    async def __aexit__(self, *_: object) -> None:
-        self.consumer.stop()
-        await asyncio.wait_for(self._task, 40)
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(40):
-        while not condition():  # noqa: ASYNC110 - nothing tells it
-            await asyncio.sleep(0.02)
-
-
-async def subscribe(uji: Actor) -> Subscribed:
-    return await asyncio.to_thread(uji.subscribe, FREE)
-
-
-async def publish(uji: Actor, count: int, **changes: Any) -> list[str]:
-    return await asyncio.to_thread(lambda: [uji.published(**changes) for _ in range(count)])
 
 
 async def test_each_event_has_one_effect(uji: Actor, inbox: Inbox, database: str) -> None:
@@ -232,3 +163,17 @@ async def test_an_inbox_forgets_what_is_old(inbox: Inbox) -> None:
     assert await inbox.forget(timedelta(0)) == 1
     async with inbox.once(event) as third:
         assert third is not None
+
+
+async def test_what_was_settled_is_reported(uji: Actor, inbox: Inbox, database: str) -> None:
+    subscribed = await subscribe(uji)
+    url = str(uji.bus.http.base_url)
+    async with Nusabus(url, uji.id, uji.secret) as bus:
+        reporter = Reporter(lambda them: bus.acknowledged(subscribed.name, them), every=3600)
+        async with Running(subscribed, inbox, record, reporter=reporter) as consumer:
+            receipt = (await asyncio.to_thread(uji.publish, a_document())).json()
+            await publish(uji, 4)
+            await until(lambda: consumer.counts.handled == 5)
+    assert reporter.reported == 5  # at the end
+    found = await asyncio.to_thread(stages, uji, receipt)
+    assert found[subscribed.name] == ("acknowledged", True)

@@ -1,0 +1,43 @@
+"""`/v1/subscriptions/{name}/acknowledged`: what a consumer of a queue has settled."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from gateway.deliveries import Spot
+from gateway.delivery import Reported
+from gateway.http.fields import Body
+from gateway.http.parts import ApiPartsHere
+from gateway.http.subscriptions import Name, Subscriber
+
+router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
+Sequence = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{16}$", examples=["00-0000000000000042"])]
+
+
+class Report(Body):
+    """Events that were worked off, by their attribute `sequence`."""
+
+    sequences: Annotated[list[Sequence], Field(min_length=1, max_length=1000)]
+
+
+class Noted(BaseModel):
+    """What became of each sequence, in the order of the report."""
+
+    results: list[Reported] = Field(
+        description="noted, now or before; unknown where no event stands there that this "
+        "subscription is to get"
+    )
+
+
+@router.post("/{name}/acknowledged")
+async def acknowledged(name: Name, body: Report, by: Subscriber, parts: ApiPartsHere) -> Noted:
+    """Say what an AMQP consumer has settled, so that the ledger can tell; may be repeated."""
+    subscription = await parts.subscribing.existing(by.organisation, name)
+    spots = [_spot(sequence) for sequence in body.sequences]
+    return Noted(results=await parts.reporting.acknowledged(subscription, spots))
+
+
+def _spot(sequence: str) -> Spot:
+    shard, _, number = sequence.partition("-")
+    return Spot(int(shard), int(number))

@@ -1,0 +1,166 @@
+"""What ends a consumer's connection or its queue, and that nothing is lost or done by half."""
+
+import asyncio
+from dataclasses import replace
+
+import aio_pika
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consumers.events import Event
+from consumers.inbox import Inbox
+from consumers.outcomes import DONE, Outcome
+from deploy.local.rabbitmq import RabbitMQ
+from tests.bus import Actor, Bus
+from tests.integration.consumers.running import (
+    QUICK,
+    Running,
+    effects,
+    publish,
+    record,
+    subscribe,
+    until,
+)
+from tests.readers import depth
+from tests.waiting import eventually
+
+
+async def test_a_broker_that_is_killed_is_come_back_to(
+    uji: Actor, inbox: Inbox, database: str, rabbitmq: RabbitMQ
+) -> None:
+    subscribed = await subscribe(uji)
+    async with Running(subscribed, inbox, record) as consumer:
+        sent = await publish(uji, 5)
+        await until(lambda: consumer.counts.handled == 5)
+        await asyncio.to_thread(rabbitmq.kill)
+        try:
+            await until(lambda: consumer.counts.reconnected >= 2)
+            sent += await publish(uji, 5)
+        finally:
+            await asyncio.to_thread(rabbitmq.start)
+        await until(lambda: consumer.counts.handled == 10, 90)
+    assert sorted(id for id, _ in await effects(database)) == sorted(sent)
+
+
+async def test_new_credentials_are_taken_when_it_has_to_connect_again(
+    uji: Actor, inbox: Inbox, database: str, rabbitmq: RabbitMQ
+) -> None:
+    subscribed = await subscribe(uji)
+    known = {"url": subscribed.url}
+
+    async def address() -> str:
+        return known["url"]
+
+    async with Running(subscribed, inbox, record, amqp_url=address) as consumer:
+        await publish(uji, 3)
+        await until(lambda: consumer.counts.handled == 3)
+        renewed = await asyncio.to_thread(
+            uji.post, f"/v1/subscriptions/{subscribed.name}/credentials"
+        )
+        await publish(uji, 3)  # the connection that is open goes on with the old password
+        await until(lambda: consumer.counts.handled == 6)
+        assert consumer.counts.reconnected == 0
+        await asyncio.to_thread(
+            rabbitmq.ctl, "close_all_user_connections", subscribed.queue, "a test"
+        )
+        await until(lambda: consumer.counts.reconnected >= 2)  # refused, and it tries again
+        await publish(uji, 3)
+        known["url"] = renewed.json()["amqp_url"]
+        await until(lambda: consumer.counts.handled == 9)
+    assert len(await effects(database)) == 9
+
+
+async def test_a_queue_that_is_deleted_is_read_again_when_it_is_repaired(
+    bus: Bus, uji: Actor, inbox: Inbox, database: str
+) -> None:
+    subscribed = await subscribe(uji)
+    async with Running(subscribed, inbox, record) as consumer:
+        sent = await publish(uji, 3)
+        await until(lambda: consumer.counts.handled == 3)
+        async with await aio_pika.connect(bus.amqp_url) as connection:
+            await (await connection.channel()).queue_delete(subscribed.queue)
+        sent += await publish(uji, 3)
+        await until(lambda: consumer.counts.handled == 6)
+    assert sorted(id for id, _ in await effects(database)) == sorted(sent)
+
+
+async def test_a_subscription_that_ends_closes_the_connection_of_its_consumer(
+    uji: Actor, inbox: Inbox, rabbitmq: RabbitMQ
+) -> None:
+    subscribed = await subscribe(uji)
+    async with Running(subscribed, inbox, record) as consumer:
+        await publish(uji, 1)
+        await until(lambda: consumer.counts.handled == 1)
+        await asyncio.to_thread(subscribed.end)
+        await until(lambda: consumer.counts.reconnected >= 1)
+        listed = await asyncio.to_thread(rabbitmq.ctl, "list_connections", "user")
+        assert subscribed.queue not in listed.split()
+
+
+async def test_a_stop_ends_a_handler_that_hangs_and_all_comes_again(
+    bus: Bus, uji: Actor, inbox: Inbox, database: str
+) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(event: Event, session: AsyncSession) -> Outcome:
+        await record(event, session)
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return DONE
+
+    subscribed = await subscribe(uji)
+    sent = await publish(uji, 3, subject="a")
+    async with Running(subscribed, inbox, hang, patience=replace(QUICK, stop=0.3)):
+        await began.wait()
+    assert ended.is_set()
+    assert await effects(database) == []
+    await asyncio.to_thread(eventually, lambda: depth(bus.amqp_url, subscribed.queue) == len(sent))
+    async with Running(subscribed, inbox, record) as second:
+        await until(lambda: second.counts.handled == 3)
+    assert [id for id, _ in await effects(database)] == sent
+
+
+async def test_work_that_breaks_off_holds_up_nothing(
+    uji: Actor, inbox: Inbox, database: str
+) -> None:
+    broken: set[str] = set()
+
+    async def once(event: Event, session: AsyncSession) -> Outcome:
+        if not broken:
+            broken.add(event.id)
+            raise asyncio.CancelledError  # as what it awaited may have been
+        return await record(event, session)
+
+    subscribed = await subscribe(uji)
+    async with Running(subscribed, inbox, once) as consumer:
+        sent = await publish(uji, 3, subject="a")
+        await until(lambda: consumer.counts.handled == 3)
+    assert [id for id, _ in await effects(database)] == sent
+
+
+async def test_no_more_than_the_prefetch_is_in_hands(
+    uji: Actor, inbox: Inbox, database: str
+) -> None:
+    go_on, at_work = asyncio.Event(), [0]
+
+    async def wait(event: Event, session: AsyncSession) -> Outcome:
+        at_work[0] += 1
+        await go_on.wait()
+        return await record(event, session)
+
+    subscribed = await subscribe(uji)
+    sent = [(await publish(uji, 1, subject=f"s{number}"))[0] for number in range(8)]
+    async with Running(subscribed, inbox, wait, prefetch=3) as consumer:
+        await until(lambda: at_work[0] == 3)
+        shown = await asyncio.to_thread(_waiting, uji.bus, subscribed.queue)
+        assert shown == 5
+        assert at_work[0] == 3
+        go_on.set()
+        await until(lambda: consumer.counts.handled == 8)
+    assert sorted(id for id, _ in await effects(database)) == sorted(sent)
+
+
+def _waiting(bus: Bus, queue: str) -> int:
+    return eventually(lambda: depth(bus.amqp_url, queue))
