@@ -8,11 +8,11 @@ import httpx
 import typer
 from typer import rich_utils
 
-from adapters.cli import dead_letters, events, screen, subscriptions
+from adapters.cli import dead_letters, events, requests, screen, subscriptions
 from adapters.cli.contracts import app as contracts
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.legacy import app as legacy
-from adapters.client import Problem
+from adapters.client import OutcomeUnknown, Problem
 
 app = typer.Typer(
     name="nusabus",
@@ -26,7 +26,7 @@ app = typer.Typer(
 app.add_typer(contracts, name="contracts")
 app.add_typer(legacy, name="legacy")
 app.add_typer(events.app)
-app.add_typer(events.requests, name="requests")
+app.add_typer(requests.app, name="requests")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(dead_letters.app, name="dead-letters")
 
@@ -62,7 +62,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         rich_utils.rich_format_error(cast(Any, error))
         return Exit.ERROR
-    except (Problem, Failure, httpx.TransportError, OSError) as error:
+    except (Problem, OutcomeUnknown, Failure, httpx.TransportError, OSError) as error:
         screen.fail(error, as_json="--json" in given)
         return Exit.ERROR
     except (typer.Abort, KeyboardInterrupt):

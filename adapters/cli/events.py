@@ -1,55 +1,46 @@
-"""`nusabus publish`, `nusabus tail` and `nusabus requests ask`: events from the command line."""
+"""`nusabus publish` and `nusabus tail`: events from the command line."""
 
 import asyncio
-import json
 import sys
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
 
-from adapters.cli import screen
-from adapters.cli.exits import Exit, Failure
+from adapters.cli import given, screen
+from adapters.cli.exits import Exit
 from adapters.cli.session import AsJson, ProfileName, over
 from adapters.client import Nusabus, Problem
 
 app = typer.Typer()
-requests = typer.Typer(help="Requests and their replies.", no_args_is_help=True)
-File = Annotated[str, typer.Argument(metavar="[FILE]", help="JSON data, or - for standard input.")]
-TypeOption = Annotated[str, typer.Option("--type", "-t", help="The event type.")]
-SourceOption = Annotated[str, typer.Option("--source", "-s", help="Who says it, a URI reference.")]
-SubjectOption = Annotated[str, typer.Option("--subject", help="What it is about.")]
-IdOption = Annotated[str, typer.Option("--id", help="By default a random one.")]
-WHOLE = "--whole"
-LIMIT = 4 << 20  # bytes that the gateway takes in one batch
 STREAM_SILENCE = 60.0  # seconds; the gateway gives a sign of life four times as often
 
 
 @app.command()
 def publish(
-    file: File = "-",
-    type: TypeOption = "",
-    source: SourceOption = "",
-    subject: SubjectOption = "",
-    id: IdOption = "",
+    file: given.File = "-",
+    type: given.Type = "",
+    source: given.Source = "",
+    subject: given.Subject = "",
+    id: given.Id = "",
     whole: Annotated[
         bool,
-        typer.Option(WHOLE, help="The file holds a whole CloudEvent in JSON, or an array of them."),
+        typer.Option(
+            given.WHOLE, help="The file holds a whole CloudEvent in JSON, or an array of them."
+        ),
     ] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
     """Publish data as one event, or whole events. Publishing the same again does no harm."""
-    given = _read(file)
+    content = given.read(file)
     if whole:
-        events = given if isinstance(given, list) else [given]
+        events = content if isinstance(content, list) else [content]
     else:
-        events = [_event(given, type, source, subject, id)]
+        events = [given.event(content, type, source, subject, id)]
     results = over(profile, lambda bus: bus.publish_batch(events))
     refused = sum(isinstance(each, Problem) for each in results)
     if as_json:
@@ -73,35 +64,6 @@ def tail(
     """
     with suppress(BrokenPipeError):
         over(profile, lambda bus: _tail(bus, subscription, last, count))
-
-
-@requests.command()
-def ask(
-    file: File = "-",
-    type: TypeOption = "",
-    source: SourceOption = "",
-    subject: SubjectOption = "",
-    id: IdOption = "",
-    wait: Annotated[int, typer.Option(min=0, max=20, help="Seconds to wait for it.")] = 10,
-    as_json: AsJson = False,
-    profile: ProfileName = "default",
-) -> int:
-    """Ask a question and print the data of the reply. Exit code 2: no reply yet."""
-    event = _event(_read(file), type, source, subject, id)
-    answer = over(profile, lambda bus: _ask(bus, event, wait))
-    reply = answer.get("reply")
-    screen.print_json(answer if as_json or reply is None else reply.get("data"))
-    return Exit.OK if reply is not None else Exit.CHANGES
-
-
-async def _ask(bus: Nusabus, event: dict[str, Any], wait: int) -> dict[str, Any]:
-    headers = {"content-type": "application/cloudevents+json", "prefer": f"wait={wait}"}
-    content = json.dumps(event, ensure_ascii=False).encode()
-    answer = await bus.request(
-        "POST", "/v1/requests", content=content, headers=headers, timeout=wait + 15
-    )
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 async def _tail(bus: Nusabus, subscription: str, last: str, count: int) -> None:
@@ -133,30 +95,6 @@ async def _events(bus: Nusabus, subscription: str, last: str) -> AsyncIterator[t
                 if place:
                     yield place, " ".join(data)
                 place, data = "", []
-
-
-def _read(file: str) -> Any:
-    raw = sys.stdin.buffer.read(LIMIT + 1) if file == "-" else Path(file).read_bytes()
-    if len(raw) > LIMIT:
-        raise Failure(f"{file} has more than {LIMIT} bytes: publish it in pieces")
-    try:
-        return json.loads(raw)
-    except ValueError as error:
-        raise Failure(f"{file} is no JSON: {error}") from None
-
-
-def _event(data: Any, type: str, source: str, subject: str, id: str) -> dict[str, Any]:
-    if not type or not source:
-        raise Failure(f"say --type and --source, or {WHOLE} where the file holds the whole event")
-    event = {
-        "specversion": "1.0",
-        "id": id or str(uuid.uuid4()),
-        "source": source,
-        "type": type,
-        "datacontenttype": "application/json",
-        "data": data,
-    }
-    return event | ({"subject": subject} if subject else {})
 
 
 def _described(result: Any) -> Any:

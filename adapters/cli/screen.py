@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from adapters.cli.exits import Failure
-from adapters.client import Problem
+from adapters.client import OutcomeUnknown, Problem
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -47,6 +47,8 @@ def fail(error: Exception, *, as_json: bool = False) -> None:
 def _described(error: Exception) -> dict[str, Any]:
     if isinstance(error, Problem):
         return dict(error.document) or {"status": error.status, "title": error.title}
+    if isinstance(error, OutcomeUnknown):
+        return {"title": "Outcome unknown", "detail": str(error), "ids": error.ids}
     return {"title": type(error).__name__, "detail": str(error)}
 
 
@@ -63,6 +65,9 @@ def _told(error: Exception) -> list[str]:
             for each in error.violations
         ]
         return lines
+    if isinstance(error, OutcomeUnknown):
+        ids = "".join(f"\n  id: {safe(each)}" for each in error.ids)
+        return [f"[red]Outcome unknown:[/] {safe(str(error))}{ids}"]
     if isinstance(error, httpx.TransportError):
         return [f"[red]The gateway cannot be reached:[/] {safe(str(error) or repr(error))}"]
     if isinstance(error, Failure | OSError):

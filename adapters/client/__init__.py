@@ -9,10 +9,12 @@ from adapters.client.dead_letters import DeadLetters
 from adapters.client.nusabus import Nusabus, OutcomeUnknown
 from adapters.client.problem import Problem
 from adapters.client.repeat import Repeat
-from adapters.client.values import Receipt, Subscription, Violation
+from adapters.client.requests import Requests
+from adapters.client.values import Asked, Receipt, Subscription, Violation
 
 __all__ = [
     "Administration",
+    "Asked",
     "Contracts",
     "DeadLetters",
     "Nusabus",
@@ -20,6 +22,7 @@ __all__ = [
     "Problem",
     "Receipt",
     "Repeat",
+    "Requests",
     "Subscription",
     "Violation",
 ]

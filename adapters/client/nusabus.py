@@ -16,26 +16,33 @@ from adapters.client.tokens import ClientCredentials
 from adapters.client.values import Receipt, Subscription
 
 TIMEOUT = 15.0  # seconds; the gateway itself gives up after 10
+EVENTS = "/v1/events"
 EVENT = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
 
 class OutcomeUnknown(Exception):
-    """All attempts failed without an answer that settles it. Publish again later, the same event.
+    """All attempts failed without an answer that settles it. Send it again later, the same event.
 
-    `event` is what was sent, with its id; the cause is the last failure.
+    `event` is what was sent, with its id, one or a list; the cause is the last failure.
     """
 
-    def __init__(self, event: object, cause: Exception) -> None:
-        super().__init__(f"nobody knows whether it was stored; publish it again, same id: {cause}")
+    def __init__(self, event: Any, cause: Exception) -> None:
+        super().__init__(f"nobody knows whether it was stored; send it again, same id: {cause}")
         self.event = event
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the events that were sent."""
+        sent = self.event if isinstance(self.event, list) else [self.event]
+        return [str(each["id"]) for each in sent if isinstance(each, Mapping)]
 
 
 class Nusabus:
     """A connection to the gateway as one client. Use it as `async with Nusabus(...) as bus:`.
 
     Methods raise Problem for what the gateway refused, httpx.TransportError when it cannot be
-    reached, and those that publish OutcomeUnknown when repeating did not settle it.
+    reached, and those that send events OutcomeUnknown when repeating did not settle it.
     """
 
     def __init__(
@@ -69,7 +76,7 @@ class Nusabus:
         Without `id` it gets a random one. Unknown outcomes are repeated with the same id, which
         stores it once.
         """
-        return Receipt.of(await self._publish(_complete(event), EVENT))
+        return Receipt.of(await self.send(EVENTS, complete(event), EVENT))
 
     async def publish_batch(
         self, events: Sequence[Mapping[str, Any]], *, atomic: bool = False
@@ -78,8 +85,9 @@ class Nusabus:
 
         `atomic` stores all of them or none.
         """
-        complete = [_complete(event) for event in events]
-        answer = await self._publish(complete, BATCH, atomic="true" if atomic else "false")
+        whole = [complete(event) for event in events]
+        query = {"atomic": "true" if atomic else "false"}
+        answer = await self.send(EVENTS, whole, BATCH, params=query)
         return [
             Receipt.of(each["receipt"]) if "receipt" in each else Problem.of(each["problem"])
             for each in answer["results"]
@@ -160,33 +168,40 @@ class Nusabus:
                 return found
             query["cursor"] = piece["next"]
 
-    async def _publish(self, events: object, content_type: str, **query: str) -> Any:
-        body = json.dumps(events, ensure_ascii=False, allow_nan=False).encode()
-        headers = {"Content-Type": content_type}
-        return await self.settled(
-            "/v1/events", content=body, headers=headers, params=query, event=events
-        )
+    async def repeated(self, method: str, path: str, **request: Any) -> Any:
+        """One call that does no harm when repeated, until its outcome is known."""
+        failed = 0
+        while True:
+            try:
+                return await self.call(method, path, **request)
+            except (Problem, httpx.TransportError) as error:
+                failed += 1
+                pause = self._repeat.pause(failed, error)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
 
     async def settled(self, path: str, *, event: object, **request: Any) -> Any:
         """POST what may be repeated, until its outcome is known; the JSON of the answer.
 
         Raises OutcomeUnknown with the event where repeating did not settle it.
         """
-        failed = 0
-        while True:
-            try:
-                return await self.call("POST", path, **request)
-            except (Problem, httpx.TransportError) as error:
-                failed += 1
-                pause = self._repeat.pause(failed, error)
-                if pause is None:
-                    if is_unknown(error):
-                        raise OutcomeUnknown(event, error) from error
-                    raise
-            await asyncio.sleep(pause)
+        try:
+            return await self.repeated("POST", path, **request)
+        except (Problem, httpx.TransportError) as error:
+            if is_unknown(error):
+                raise OutcomeUnknown(event, error) from error
+            raise
+
+    async def send(self, path: str, events: object, content_type: str, **request: Any) -> Any:
+        """POST events, which are stored once however often they come. Raises OutcomeUnknown."""
+        body = json.dumps(events, ensure_ascii=False, allow_nan=False).encode()
+        headers = {**request.pop("headers", {}), "Content-Type": content_type}
+        return await self.settled(path, content=body, headers=headers, event=events, **request)
 
 
-def _complete(event: Mapping[str, Any]) -> dict[str, Any]:
+def complete(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event with what every one has, the id random where it has none."""
     return {"specversion": "1.0", "id": str(uuid.uuid4()), **event}
 
 

@@ -8,6 +8,7 @@ import httpx
 from adapters.client.problem import Problem
 
 AGAIN = frozenset({429, 500, 502, 503, 504})  # not done, or nobody knows
+KNOWN = frozenset({"no-responder", "no-reply"})  # what the gateway is sure of all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +35,5 @@ class Repeat:
 def is_unknown(error: Exception) -> bool:
     """Whether the call may or may not have been carried out, so that it has to be repeated."""
     if isinstance(error, Problem):
-        return error.status in AGAIN
+        return error.status in AGAIN and error.code not in KNOWN
     return isinstance(error, httpx.TransportError)

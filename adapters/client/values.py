@@ -52,6 +52,23 @@ class Subscription(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked(Answer):
+    """A request as it stands: waiting, answered, answered-late or expired.
+
+    `reply` is the event that answers it. `refused_replies` tells of those that were none, once it
+    has expired.
+    """
+
+    id: str
+    type: str
+    state: str
+    expires: str
+    request: Mapping[str, Any]
+    reply: Mapping[str, Any] | None
+    refused_replies: list[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Violation(Answer):
     """One way in which data break their contract."""
 
