@@ -1,8 +1,6 @@
 """COBOL files to JSON beside coboljsonifier, and to columns beside GnuCOBOL, in the same run.
 
-One record of 66 bytes: text, an unsigned and a signed DISPLAY number, COMP-3 and COMP. Every way
-reads the file itself. The three ways take turns; ratios are of neighbours. (COMP has a sign because
-coboljsonifier takes an unsigned one for an edited number.)
+Every way reads the file itself. The three ways take turns; ratios are of neighbours.
 """
 
 import json
@@ -16,40 +14,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
-from adapters.legacy_cobol.copybook.kinds import Encoding, ZonedSigns
-from adapters.legacy_cobol.copybook.reading import Options, read_copybook
-from adapters.legacy_cobol.copybook.source import Form
+from adapters.legacy_cobol.copybook.kinds import Encoding
 from adapters.legacy_cobol.fields.columns import Numbers
 from adapters.legacy_cobol.records.decoding import Decoded, Decoder
 from adapters.legacy_cobol.records.encoding import Encoder
 from adapters.legacy_cobol.records.framing import RDW, Body, Fixed, Framing
 from adapters.legacy_cobol.records.reading import chunks
-from adapters.legacy_cobol.records.types import RecordType, Selector
+from adapters.legacy_cobol.records.types import RecordType
+from bench import legacy_files as files
 from bench.failure import BenchFailure
 from bench.results import Results, Value
 from bench.say import say
 from deploy.local.peers import ensure
 
-COPYBOOK = """
-       01 PENDUDUK.
-          05 NIK          PIC X(16).
-          05 NAMA         PIC X(20).
-          05 TGL-LAHIR    PIC 9(8).
-          05 SALDO        PIC S9(5)V99.
-          05 JUMLAH       PIC S9(7)V99 COMP-3.
-          05 URUT         PIC S9(9) COMP.
-          05 KETERANGAN   PIC X(6).
-"""
-ODO = """
-       01 KELUARGA.
-          05 NIK          PIC X(16).
-          05 ANGGOTA      PIC 9(2).
-          05 ANAK OCCURS 0 TO 10 DEPENDING ON ANGGOTA.
-             10 NAMA      PIC X(12).
-             10 JUMLAH    PIC S9(7)V99 COMP-3.
-"""
 PROGRAM = """
 IDENTIFICATION DIVISION.
 PROGRAM-ID. SUMMING.
@@ -82,8 +59,6 @@ PROCEDURE DIVISION.
     MOVE T-URUT TO SHOWN. DISPLAY SHOWN.
     STOP RUN.
 """
-EBCDIC = Encoding()
-ASCII = Encoding(code_page="ascii", zoned_signs=ZonedSigns.ASCII_LETTERS)
 SUMMED = ("saldo", "jumlah", "urut")
 ROUNDS = 3
 OURS, THEIRS, ODO_RECORDS = 500_000, 10_000, 100_000
@@ -108,36 +83,11 @@ def legacy(results: Results) -> None:
     """Measure the part `legacy`. Raises BenchFailure where the ways disagree."""
     with tempfile.TemporaryDirectory(prefix="nusabus-bench-") as name:
         folder = Path(name)
-        (folder / "ebcdic.dat").write_bytes(_file("cp037", 0xF0, OURS))
-        (folder / "ascii.dat").write_bytes(_file("ascii", 0x30, OURS))
+        (folder / "ebcdic.dat").write_bytes(files.residents("cp037", 0xF0, OURS))
+        (folder / "ascii.dat").write_bytes(files.residents("ascii", 0x30, OURS))
         _against_peer(folder, results)
         _against_cobol(folder, results)
         _alone(folder, results)
-
-
-def _file(page: str, zone: int, count: int) -> bytes:
-    random = np.random.default_rng(11)
-    layout = [
-        ("nik", "u1", 16), ("nama", "u1", 20), ("tgl", "u1", 8), ("saldo", "u1", 7),
-        ("jumlah", "u1", 5), ("urut", ">u4"), ("ket", "u1", 6),
-    ]  # fmt: skip
-    found = np.zeros(count, layout)
-    names = [f"{each:20}".encode(page) for each in ("SITI NURHALIZA", "BUDI SANTOSO", "AGUS")]
-    table = np.frombuffer(b"".join(names), np.uint8).reshape(-1, 20)
-    found["nama"] = table[random.integers(0, len(names), count)]
-    for field, width in (("nik", 16), ("tgl", 8), ("saldo", 7)):
-        found[field] = random.integers(0, 10, (count, width)) + zone
-    pairs = random.integers(0, 10, (count, 5, 2), np.uint8)
-    found["jumlah"] = pairs[:, :, 0] << 4 | pairs[:, :, 1]
-    found["jumlah"][:, 4] = pairs[:, 4, 0] << 4 | np.where(pairs[:, 4, 1] < 5, 0xC, 0xD)
-    found["urut"] = np.arange(count)
-    found["ket"] = np.frombuffer("LUNAS ".encode(page), np.uint8)
-    return found.tobytes()
-
-
-def _kind() -> RecordType:
-    (record,) = read_copybook(COPYBOOK, options=Options(form=Form.FREE)).records
-    return RecordType("penduduk", record)
 
 
 def _decoded(file: Path, types: list[RecordType], encoding: Encoding, body: Body) -> Any:
@@ -149,7 +99,7 @@ def _decoded(file: Path, types: list[RecordType], encoding: Encoding, body: Body
 
 def _to_json(folder: Path) -> list[bytes | None]:
     found: list[bytes | None] = []
-    for decoded in _decoded(folder / "ebcdic.dat", [_kind()], EBCDIC, Fixed(66)):
+    for decoded in _decoded(folder / "ebcdic.dat", [files.resident()], files.EBCDIC, Fixed(66)):
         found += decoded.json()
     return found
 
@@ -158,7 +108,7 @@ def _peer_to_json(folder: Path) -> list[str]:
     peer = "coboljsonifier"
     ebcdic = import_module(f"{peer}.config.parser_type_enum").ParseType.BINARY_EBCDIC
     book = folder / "penduduk.cob"
-    book.write_text(COPYBOOK)
+    book.write_text(files.COPYBOOK)
     extractor = import_module(f"{peer}.copybookextractor").CopybookExtractor(str(book))
     parser = import_module(f"{peer}.parser").Parser(extractor.dict_book_structure, ebcdic).build()
     found = []
@@ -187,7 +137,7 @@ def _against_peer(folder: Path, results: Results) -> None:
 
 def _sums(folder: Path) -> list[int]:
     totals = [0, 0, 0]
-    for decoded in _decoded(folder / "ascii.dat", [_kind()], ASCII, Fixed(66)):
+    for decoded in _decoded(folder / "ascii.dat", [files.resident()], files.ASCII, Fixed(66)):
         if decoded.faults:
             raise BenchFailure(f"good records were rejected: {next(decoded.rejects())}")
         for at, column in _columns(decoded):
@@ -210,7 +160,7 @@ def _against_cobol(folder: Path, results: Results) -> None:
         say("no GnuCOBOL here: legacy_columns_vs_gnucobol is left out")
         return
     source = folder / "summing.cob"
-    source.write_text(PROGRAM.format(copybook=COPYBOOK))
+    source.write_text(PROGRAM.format(copybook=files.COPYBOOK))
     program = folder / "summing"
     command = ["cobc", "-x", "-w", "-free", "-O2", "-o", str(program), str(source)]
     subprocess.run(command, check=True, cwd=folder, capture_output=True)
@@ -236,17 +186,15 @@ def _against_cobol(folder: Path, results: Results) -> None:
 def _alone(folder: Path, results: Results) -> None:
     """What has no peer: counters, mixed record types, and the way back."""
     odo, mixed = folder / "odo.dat", folder / "mixed.dat"
-    odo.write_bytes(_odo_file())
-    mixed.write_bytes(_mixed_file())
-    (family,) = read_copybook(ODO, options=Options(form=Form.FREE)).records
-    family_type, types = RecordType("keluarga", family), _mixed_types()
+    odo.write_bytes(files.families(ODO_RECORDS))
+    mixed.write_bytes(files.mixed(ODO_RECORDS))
     documents = [json.loads(each or b"") for each in _to_json(folder)[:THEIRS]]
-    encoder = Encoder([_kind()], EBCDIC)
+    encoder = Encoder([files.resident()], files.EBCDIC)
     for key, detail, way in (
         ("legacy_odo_per_s", "RDW records with 0 to 10 elements, to JSON",
-         _Way("odo", ODO_RECORDS, lambda: _all_json(odo, [family_type]))),
+         _Way("odo", ODO_RECORDS, lambda: _all_json(odo, [files.family()]))),
         ("legacy_mixed_per_s", "RDW records of three types in turn, to JSON",
-         _Way("mixed", ODO_RECORDS, lambda: _all_json(mixed, types))),
+         _Way("mixed", ODO_RECORDS, lambda: _all_json(mixed, files.mixed_types()))),
         ("legacy_encode_per_s", "JSON documents in memory to 66-byte records",
          _Way("encode", THEIRS, lambda: encoder.encode(documents, "penduduk"))),
     ):  # fmt: skip
@@ -256,42 +204,11 @@ def _alone(folder: Path, results: Results) -> None:
 
 def _all_json(file: Path, types: list[RecordType]) -> int:
     found = 0
-    for decoded in _decoded(file, types, EBCDIC, RDW):
+    for decoded in _decoded(file, types, files.EBCDIC, RDW):
         if decoded.faults:
             raise BenchFailure(f"good records were rejected: {next(decoded.rejects())}")
         found += len(decoded.json())
     return found
-
-
-def _odo_file() -> bytes:
-    child = "ANAK KE SATU".encode("cp037") + bytes.fromhex("123456789c")
-    records = []
-    for number in range(ODO_RECORDS):
-        count = number * 7 % 11
-        data = f"{number:016}{count:02}".encode("cp037") + child * count
-        records.append(RDW.descriptor(len(data)) + data)
-    return b"".join(records)
-
-
-def _mixed_types() -> list[RecordType]:
-    text = "".join(
-        f"01 {name}. 05 JENIS PIC X. 05 ISI PIC X({size}). 05 NILAI PIC S9(7)V99 COMP-3. "
-        for name, size in (("SATU", 20), ("DUA", 40), ("TIGA", 60))
-    )
-    book = read_copybook(text, options=Options(form=Form.FREE))
-    return [
-        RecordType(each.name.lower(), each, (Selector.equals(each, "JENIS", str(number)),))
-        for number, each in enumerate(book.records, 1)
-    ]
-
-
-def _mixed_file() -> bytes:
-    records = []
-    for number in range(ODO_RECORDS):
-        kind = number % 3 + 1
-        data = f"{kind}{number:<{20 * kind}}".encode("cp037") + bytes.fromhex("123456789d")
-        records.append(RDW.descriptor(len(data)) + data)
-    return b"".join(records)
 
 
 def _turns(*ways: _Way) -> dict[str, list[float]]:
