@@ -33,7 +33,23 @@ COPYBOOK = """
    05 HASH-TOTAL PIC 9(6).
    05 FILLER PIC X(4).
 """
-LAYOUT = """
+
+
+def a_record(
+    name: str, record: str, kind: str, role: str = "event", field: str = "REC-TYPE"
+) -> str:
+    """A record type of a layout, told by a letter in one of its fields."""
+    return f"""
+[[records]]
+name = "{name}"
+record = "{record}"
+role = "{role}"
+when = [{{ field = "{field}", values = ["{kind}"] }}]
+"""
+
+
+LAYOUT = (
+    """
 copybook = "pay.cpy"
 form = "free"
 [encoding]
@@ -41,21 +57,11 @@ code_page = "ascii"
 zoned_signs = "ascii-letters"
 [framing]
 kind = "fixed"
-[[records]]
-name = "head"
-record = "HEAD-REC"
-role = "control"
-when = [{ field = "REC-TYPE", values = ["H"] }]
-[[records]]
-name = "pay"
-record = "PAY-REC"
-when = [{ field = "REC-TYPE", values = ["D"] }]
-[[records]]
-name = "tail"
-record = "TAIL-REC"
-role = "control"
-when = [{ field = "REC-TYPE", values = ["T"] }]
 """
+    + a_record("head", "HEAD-REC", "H", "control")
+    + a_record("pay", "PAY-REC", "D")
+    + a_record("tail", "TAIL-REC", "T", "control")
+)
 FEED = f"""
 name = "payments"
 [[events]]

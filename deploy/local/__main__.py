@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -27,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end after the demo's table")
     once: bool = parser.parse_args().once
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     given = {name: value for name, value in os.environ.items() if name.startswith("NUSABUS_")}
     stack = Stack(RUN, given)
     try:

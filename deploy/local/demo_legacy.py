@@ -2,7 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from adapters.client import Nusabus
 from adapters.legacy_cobol.transfer.dropping import drop
 from adapters.legacy_cobol.transfer.feed import Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import FeedBusy
-from adapters.legacy_cobol.transfer.journal import File, Journal
+from adapters.legacy_cobol.transfer.journal import File, Journal, Reject
 from adapters.legacy_cobol.transfer.outgoing import serve
 from adapters.legacy_cobol.transfer.sending import Sender
+from adapters.legacy_cobol.transfer.spool import Issue, Spool
 from adapters.legacy_cobol.transfer.watching import watch
 from deploy.local.credentials import Credentials
 from deploy.local.demo_accounts import SCHEMAS, Accounts, open_accounts
@@ -29,6 +31,14 @@ RECEIVER = "bps"
 Make = Callable[[int, date], Batch]
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A file that came, and its records that became no events."""
+
+    file: File
+    rejects: list[Reject]
+
+
 async def run(url: str, operator: Credentials, folder: Path, console: Console) -> bool:
     """Play the batch files in `folder`/feeds, print what came of them; whether all went well.
 
@@ -39,28 +49,35 @@ async def run(url: str, operator: Credentials, folder: Path, console: Console) -
     async with open_accounts(url, operator, env) as accounts:
         await accounts.admin.grant(RECEIVER, "subscribe", SETORAN)
         try:
-            files, issued = await perform(accounts, feeds)
+            sent, issued = await perform(accounts, feeds)
         except FeedBusy as error:
             console.print(f"The batch files were left out: {error}", style="bold red")
             return False
-    console.print(table(files, issued))
-    console.print(f"The feeds are in {feeds}: acks/, rejects/ with reports, done/.", markup=False)
-    return all(each.outcome and each.outcome.is_taken for each in files) and bool(issued)
+    console.print(table(sent, issued))
+    for line in reasons(sent):
+        console.print(line, markup=False)
+    console.print(
+        f"The feeds are in {feeds}: acks/, rejects/ with reports, done/ and outgoing/.",
+        markup=False,
+    )
+    outcomes = [each.file.outcome for each in sent]
+    return all(outcome and outcome.is_taken for outcome in outcomes) and bool(issued)
 
 
-async def perform(accounts: Accounts, feeds: Path) -> tuple[list[File], list[Path]]:
+async def perform(accounts: Accounts, feeds: Path) -> tuple[list[Sent], list[Issue]]:
     """Send both files in; what goes back out."""
     answers = furnish(feeds / "bps-setoran", SETORAN, "feed-out.toml")
     receiver = accounts.buses[RECEIVER]
     wish = {"types": [SETORAN], "delivery": "pull", "ordered": True}
     await receiver.call("PUT", f"/v1/subscriptions/{answers.subscription}", json=wish)
-    files = [
+    sent = [
         await _send(accounts.buses["dukcapil"], feeds / "dukcapil-malam", PENDUDUK, civil_registry),
         await _send(accounts.buses["pajak"], feeds / "pajak-setoran", SETORAN, tax_payments),
     ]
-    before = _outgoing(answers)
+    before = len(_issued(answers))
     await serve(answers, receiver, asyncio.Event(), once=True)
-    return files, sorted(_outgoing(answers) - before)
+    issued = _issued(answers)
+    return sent, issued[: len(issued) - before]
 
 
 def furnish(folder: Path, type: str, feed: str = "feed.toml") -> Feed:
@@ -73,20 +90,29 @@ def furnish(folder: Path, type: str, feed: str = "feed.toml") -> Feed:
     return read_feed(folder)
 
 
-def table(files: list[File], issued: list[Path]) -> Table:
+def table(sent: list[Sent], issued: list[Issue]) -> Table:
     """What became of the files."""
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("batch file", "outcome", "records", "published", "rejected"):
         found.add_column(name, justify="left" if name in ("batch file", "outcome") else "right")
-    for each in files:
-        counts = (each.records, each.published, each.rejected)
-        found.add_row(each.name, str(each.outcome), *map(str, counts))
-    for path in issued:
-        found.add_row(path.name, "issued", "", "", "")
+    for file in (each.file for each in sent):
+        counts = (file.records, file.published, file.rejected)
+        found.add_row(file.name, str(file.outcome), *map(str, counts))
+    for issue in issued:
+        found.add_row(issue.name, "issued", str(issue.records), "", "")
     return found
 
 
-async def _send(bus: Nusabus, folder: Path, type: str, make: Make) -> File:
+def reasons(sent: list[Sent]) -> Iterator[str]:
+    """Why records were rejected, without what stands in them."""
+    for each in sent:
+        for reject in each.rejects:
+            fault = reject.faults[0]
+            yield f"{each.file.name}, record {reject.number}: {fault.field} {fault.code}"
+            yield f"    {fault.advice}"
+
+
+async def _send(bus: Nusabus, folder: Path, type: str, make: Make) -> Sent:
     feed = furnish(folder, type)
     batch = make(_next_serial(folder), date.today())  # noqa: DTZ011  (as a ministry's clock says)
     file = folder / batch.name
@@ -94,7 +120,12 @@ async def _send(bus: Nusabus, folder: Path, type: str, make: Make) -> File:
     drop(feed, file)
     file.unlink()
     files = await watch(feed, Sender(bus), asyncio.Event(), once=True)
-    return next(each for each in reversed(files) if each.name == batch.name)
+    found = next(each for each in reversed(files) if each.name == batch.name)
+    journal = Journal(folder)
+    try:
+        return Sent(found, list(journal.rejects(found.arrival)))
+    finally:
+        journal.close()
 
 
 def _next_serial(folder: Path) -> int:
@@ -106,6 +137,10 @@ def _next_serial(folder: Path) -> int:
         journal.close()
 
 
-def _outgoing(feed: Feed) -> set[Path]:
-    folder = feed.folder / "outgoing"
-    return set(folder.iterdir()) if folder.is_dir() else set()
+def _issued(feed: Feed) -> list[Issue]:
+    """Its files, the newest first."""
+    spool = Spool(feed.folder)
+    try:
+        return spool.files()
+    finally:
+        spool.close()

@@ -21,8 +21,8 @@ from deploy.local.gateway import ROOT
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.bus import Bus
+from tests.e2e.buses import catalogued
 from tests.readers import depth
-from tests.servers import fresh_database, fresh_virtual_host, furnish
 
 NIK = re.compile(r"\d{16}")
 
@@ -32,11 +32,7 @@ def bus(
     postgres: Postgres, rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bus]:
     """A whole Nusabus with the contracts of schemas/."""
-    database_url = fresh_database(postgres)
-    admin = asyncio.run(furnish(database_url, ROOT / "schemas"))
-    amqp_url = fresh_virtual_host(rabbitmq)
-    folder = tmp_path_factory.mktemp("demo") / "gateway"
-    with Bus(folder, database_url, amqp_url, rabbitmq.management_url, admin) as bus:
+    with catalogued(postgres, rabbitmq, tmp_path_factory.mktemp("demo") / "gateway") as bus:
         for command in ("api", "api", "relay"):
             bus.start(command)
         bus.wait_ready()

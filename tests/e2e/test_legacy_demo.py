@@ -14,11 +14,10 @@ from adapters.cli.app import run
 from deploy.local import demo_legacy
 from deploy.local.credentials import Credentials
 from deploy.local.demo_accounts import SCHEMAS
-from deploy.local.gateway import ROOT
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.bus import Bus
-from tests.servers import fresh_database, fresh_virtual_host, furnish
+from tests.e2e.buses import catalogued
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +25,8 @@ def bus(
     postgres: Postgres, rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bus]:
     """A Nusabus with the contracts of schemas/."""
-    database_url = fresh_database(postgres)
-    admin = asyncio.run(furnish(database_url, ROOT / "schemas"))
-    amqp_url = fresh_virtual_host(rabbitmq)
     folder = tmp_path_factory.mktemp("legacy-demo") / "gateway"
-    with Bus(folder, database_url, amqp_url, rabbitmq.management_url, admin) as bus:
+    with catalogued(postgres, rabbitmq, folder) as bus:
         yield bus.run("api", "relay")
 
 
@@ -54,6 +50,8 @@ def test_the_demo_of_the_feeds(bus: Bus, tmp_path: Path) -> None:
     printed = play(bus, tmp_path / "run")
     feeds = tmp_path / "run" / "feeds"
     assert "PARTIAL" in printed
+    assert "record 18: NIK invalid-digit" in printed
+    assert "contract-violation" in printed
     assert faults(feeds / "dukcapil-malam") == [
         ("NIK", "invalid-digit"), ("RETRIBUSI", "invalid-sign"),
     ]  # fmt: skip

@@ -19,6 +19,7 @@ from adapters.legacy_cobol.transfer.feed import Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, provide
 from adapters.legacy_cobol.transfer.sending import ONCE, Sender
 from adapters.legacy_cobol.transfer.watching import watch
+from tests.legacy_feeds import a_record
 
 LENGTH = 1000  # bytes of a record
 EVERY_BAD = 10_007  # one record of so many is rejected
@@ -40,25 +41,14 @@ COPYBOOK = """
    05 TOTAL PIC S9(16)V99 SIGN LEADING SEPARATE.
    05 FILLER PIC X(968).
 """
-LAYOUT = """
+LAYOUT = f"""
 copybook = "lebar.cpy"
 form = "free"
-encoding = { code_page = "ascii", zoned_signs = "ascii-letters" }
-framing = { kind = "fixed" }
-[[records]]
-name = "kepala"
-record = "KEPALA"
-role = "control"
-when = [{ field = "JENIS", values = ["H"] }]
-[[records]]
-name = "isi"
-record = "ISI"
-when = [{ field = "JENIS", values = ["D"] }]
-[[records]]
-name = "ekor"
-record = "EKOR"
-role = "control"
-when = [{ field = "JENIS", values = ["T"] }]
+encoding = {{ code_page = "ascii", zoned_signs = "ascii-letters" }}
+framing = {{ kind = "fixed" }}
+{a_record("kepala", "KEPALA", "H", "control", "JENIS")}
+{a_record("isi", "ISI", "D", "event", "JENIS")}
+{a_record("ekor", "EKOR", "T", "control", "JENIS")}
 """
 FEED = """
 name = "lebar"

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from adapters.legacy_cobol.mapping.declared import Layout, layout_of
+from tests.legacy_feeds import a_record
 
 COPYBOOK = """
 01 HEAD-REC.
@@ -32,26 +33,16 @@ COPYBOOK = """
    05 PHONE OCCURS 0 TO 3 DEPENDING ON PHONES-COUNT.
       10 NUMBER-TEXT PIC X(5).
 """
-LAYOUT = """
+LAYOUT = f"""
 copybook = "citizen.cpy"
 form = "free"
-
-[encoding]
-code_page = "cp037"
-
-[framing]
-kind = "rdw"
-
-[[records]]
-name = "head"
-record = "HEAD-REC"
-role = "control"
-when = [{ field = "REC-TYPE", values = ["H"] }]
-
+encoding = {{ code_page = "cp037" }}
+framing = {{ kind = "rdw" }}
+{a_record("head", "HEAD-REC", "H", "control")}
 [[records]]
 name = "citizen"
 record = "CITIZEN-REC"
-when = [{ condition = "IS-CITIZEN" }]
+when = [{{ condition = "IS-CITIZEN" }}]
 
 [records.fields.NIK]
 form = "code"
@@ -65,10 +56,10 @@ blanks = "null"
 form = "string"
 
 [records.variants.ADDRESS-TEXT]
-when = [{ field = "KIND", values = ["T"] }]
+when = [{{ field = "KIND", values = ["T"] }}]
 
 [records.variants.ADDRESS-PARTS]
-when = [{ field = "KIND", values = ["P", "Q"] }]
+when = [{{ field = "KIND", values = ["P", "Q"] }}]
 """
 
 
