@@ -3,11 +3,12 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Generic, TypeVar
 
 import typer
 
@@ -24,6 +25,7 @@ from adapters.legacy_cobol.transfer.journal import Reject
 from adapters.legacy_cobol.transfer.rejecting import paragraph, report_lines
 from adapters.legacy_cobol.transfer.units import Reader, Unit
 
+T = TypeVar("T")
 app = typer.Typer()
 DataFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Instead of the screen.")]
@@ -31,7 +33,23 @@ Rejects = Annotated[
     Path | None, typer.Option("--rejects", help="Write rejected records here, as they came.")
 ]
 SHOWN = 20  # rejects told on the screen
+LISTED = 10_000  # rejects in --json
 TOGETHER = 1000  # documents encoded at once
+
+
+@dataclass(slots=True)
+class _Bad(Generic[T]):
+    """What was refused: the first few, and how many, as a file may hold nothing else."""
+
+    most: int = SHOWN
+    count: int = 0
+    first: list[T] = field(default_factory=list)
+
+    def add(self, each: T) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.first) < self.most:
+            self.first.append(each)
 
 
 @app.command()
@@ -54,7 +72,7 @@ def decode(
     standard error; the exit code is 2 where there are any.
     """
     several = typed or originals or len(layout.records) > 1
-    bad: list[Reject] = []
+    bad: _Bad[Reject] = _Bad()
     with ExitStack() as stack:
         out = _output(stack, output)
         kept = stack.enter_context(rejects.open("wb")) if rejects else None
@@ -66,7 +84,7 @@ def decode(
             else:
                 out.write(unit.text + b"\n")
     _tell(bad)
-    return Exit.CHANGES if bad else Exit.OK
+    return Exit.CHANGES if bad.count else Exit.OK
 
 
 @app.command()
@@ -85,24 +103,31 @@ def encode(
     framing = framing_of(layout)
     events = [each.type.name for each in layout.records]
     record = record or (events[0] if len(events) == 1 else "")
-    faults: list[str] = []
-    fresh = output.with_name(f".{output.name}.part")
+    faults: _Bad[str] = _Bad()
     with ExitStack() as stack:
         lines: BinaryIO = sys.stdin.buffer if str(file) == "-" else file.open("rb")
         stack.enter_context(lines)
-        out = stack.enter_context(fresh.open("wb"))
+        out = stack.enter_context(_whole(output))
         try:
-            for piece in framed(_records(layout, lines, record, faults), framing.body):
-                out.write(piece)
+            out.writelines(framed(_records(layout, lines, record, faults), framing.body))
         except FramingError as error:
-            fresh.unlink()
             raise Failure(str(error)) from None
-    fresh.replace(output)
-    for each in faults[:SHOWN]:
+    for each in faults.first:
         screen.err().print(each, markup=False)
-    if len(faults) > SHOWN:
-        screen.err().print(f"and {len(faults) - SHOWN} more")
-    return Exit.CHANGES if faults else Exit.OK
+    _tell_more(faults)
+    return Exit.CHANGES if faults.count else Exit.OK
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[BinaryIO]:
+    """A file to be written; it appears when all of it is."""
+    fresh = file.with_name(f".{file.name}.part")
+    try:
+        with fresh.open("wb") as out:
+            yield out
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @app.command()
@@ -111,7 +136,7 @@ def validate(
     layout: Layout, file: DataFile, rejects: Rejects = None, as_json: AsJson = False
 ) -> int:
     """Read a file through and tell every bad record. The exit code is 2 where there are any."""
-    bad: list[Reject] = []
+    bad: _Bad[Reject] = _Bad(LISTED if as_json else SHOWN)
     kinds: dict[str, int] = {}
     with ExitStack() as stack:
         kept = stack.enter_context(rejects.open("wb")) if rejects else None
@@ -121,14 +146,14 @@ def validate(
             if unit.faults:
                 _reject(unit, layout, kept, bad)
     if as_json:
-        found = [json.loads(line) for line in report_lines(bad)]
-        screen.print_json({"records": kinds, "rejected": len(bad), "rejects": found})
-        return Exit.CHANGES if bad else Exit.OK
+        found = [json.loads(line) for line in report_lines(bad.first)]
+        screen.print_json({"records": kinds, "rejected": bad.count, "rejects": found})
+        return Exit.CHANGES if bad.count else Exit.OK
     for kind, count in kinds.items():
         screen.out().print(f"{count:>12,} {kind}", markup=False)
-    screen.out().print(f"{len(bad):>12,} rejected")
+    screen.out().print(f"{bad.count:>12,} rejected")
     _tell(bad)
-    return Exit.CHANGES if bad else Exit.OK
+    return Exit.CHANGES if bad.count else Exit.OK
 
 
 def _units(layout: Layout, file: Path, stack: ExitStack, *, quiet: bool) -> Iterator[Unit]:
@@ -154,22 +179,26 @@ def _typed(unit: Unit, *, originals: bool) -> bytes:
     return b'{"record":%b,"data":%b%b}\n' % (json.dumps(unit.kind).encode(), unit.text, raw)
 
 
-def _reject(unit: Unit, layout: Layout, kept: BinaryIO | None, bad: list[Reject]) -> None:
+def _reject(unit: Unit, layout: Layout, kept: BinaryIO | None, bad: _Bad[Reject]) -> None:
     for part in unit.records:
-        bad.append(Reject.of(part))
+        bad.add(Reject.of(part))
         if kept is not None:
             kept.writelines(framed([part.raw], framing_of(layout).body))
 
 
-def _tell(bad: list[Reject]) -> None:
-    for each in bad[:SHOWN]:
+def _tell(bad: _Bad[Reject]) -> None:
+    for each in bad.first:
         screen.err().print(b"".join(paragraph(each)).decode().strip("\n"), markup=False)
-    if len(bad) > SHOWN:
-        screen.err().print(f"and {len(bad) - SHOWN} more rejected records")
+    _tell_more(bad)
+
+
+def _tell_more(bad: _Bad[Any]) -> None:
+    if bad.count > SHOWN:
+        screen.err().print(f"and {bad.count - SHOWN:,} more")
 
 
 def _records(
-    layout: Layout, lines: Iterable[bytes], record: str, faults: list[str]
+    layout: Layout, lines: Iterable[bytes], record: str, faults: _Bad[str]
 ) -> Iterator[bytes]:
     encoder = Encoder([each.type for each in layout.records], layout.encoding)
     numbered = enumerate(lines, 1)
@@ -186,7 +215,7 @@ def _records(
         numbers = [number for number, line in some if line.strip()]
         for at, (number, found) in enumerate(zip(numbers, encoded.records, strict=True)):
             if found is None:
-                faults.append(f"line {number}: " + "; ".join(map(str, encoded.faults[at])))
+                faults.add(f"line {number}: " + "; ".join(map(str, encoded.faults[at])))
             else:
                 yield found
 
@@ -200,6 +229,18 @@ def _asked(number: int, line: bytes, record: str) -> tuple[str, dict[str, Any], 
     if not isinstance(found, dict):
         raise Failure(f"line {number}: no object")
     if {"record", "data"} <= set(found) <= {"record", "data", "original"}:
-        original = found.get("original")
-        return found["record"], found["data"], bytes.fromhex(original) if original else None
+        original = _original(number, found.get("original"))
+        if not isinstance(found["record"], str) or not isinstance(found["data"], dict):
+            raise Failure(f'line {number}: write {{"record": "NAME", "data": {{...}}}}')
+        return found["record"], found["data"], original
     return record, found, None
+
+
+def _original(number: int, text: Any) -> bytes | None:
+    """The bytes that a record had before it was decoded."""
+    if text is None:
+        return None
+    try:
+        return bytes.fromhex(text)
+    except (TypeError, ValueError):
+        raise Failure(f"line {number}: the original is no hex") from None

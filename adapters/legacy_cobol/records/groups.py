@@ -42,6 +42,9 @@ class Alternative:
         return frozenset(names_of(self.members))
 
 
+Chosen = tuple[Alternative, NDArray[np.intp], list[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Shared bytes: every row has the members of one alternative. It has no name of its own."""
@@ -50,8 +53,8 @@ class Choice:
     offset: int
     alternatives: tuple[Alternative, ...]
 
-    def read(self, scope: Scope) -> list[tuple[NDArray[np.intp], list[Any]]]:
-        """For each alternative the rows that chose it, and its values there."""
+    def read(self, scope: Scope) -> list[Chosen]:
+        """For each alternative that rows chose: which, those rows, and its values there."""
         open_rows = np.ones(len(scope.rows), bool)
         found = []
         for each in self.alternatives:
@@ -60,27 +63,28 @@ class Choice:
                 here &= test.holds(scope)
             open_rows &= ~here
             chosen = np.flatnonzero(here)
-            inner = scope.subset(chosen)
-            found.append((chosen, [node.read(inner) for _, node in each.members]))
+            if len(chosen):
+                inner = scope.subset(chosen)
+                found.append((each, chosen, [node.read(inner) for _, node in each.members]))
         for row in np.flatnonzero(open_rows).tolist():
             scope.note(row, self.label, Code.NO_VARIANT, self.offset)
         return found
 
-    def pieces(self, values: list[Any], count: int) -> list[Piece]:
+    def pieces(self, values: list[Chosen], count: int) -> list[Piece]:
         """The members of each row's alternative, without braces."""
         texts = []
-        for each, (chosen, inner) in zip(self.alternatives, values, strict=True):
+        for each, chosen, inner in values:
             pieces = member_pieces(each.members, inner, len(chosen))
             texts.append((chosen, lay_out(pieces, len(chosen))))
-        out = np.zeros((count, max(text.shape[1] for _, text in texts)), np.uint8)
+        out = np.zeros((count, max((text.shape[1] for _, text in texts), default=0)), np.uint8)
         for chosen, text in texts:
             out[chosen, : text.shape[1]] = text
         return [out]
 
-    def python(self, values: list[Any], count: int) -> list[Any]:
+    def python(self, values: list[Chosen], count: int) -> list[Any]:
         """The pairs of each row's alternative."""
         out: list[Pairs] = [[] for _ in range(count)]
-        for each, (chosen, inner) in zip(self.alternatives, values, strict=True):
+        for each, chosen, inner in values:
             pairs = member_pairs(each.members, inner, len(chosen))
             for row, pair in zip(chosen.tolist(), pairs, strict=True):
                 out[row] = list(pair)
@@ -101,6 +105,8 @@ class Choice:
                 scope.note(row, self.label, code, self.offset, detail=detail)
         for at, each in enumerate(self.alternatives):
             chosen = np.flatnonzero(taken == at)
+            if not len(chosen):
+                continue
             inner = scope.subset(chosen)
             documents = [values[row] for row in chosen.tolist()]
             for name, node in each.members:

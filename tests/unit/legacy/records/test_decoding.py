@@ -3,12 +3,15 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from adapters.legacy_cobol.copybook.kinds import ByteOrder
 from adapters.legacy_cobol.fields.codes import Code
 from adapters.legacy_cobol.fields.policy import Form, On, Policy
 from adapters.legacy_cobol.records.decoding import BLOCK
+from adapters.legacy_cobol.records.encoding import Encoder
 from adapters.legacy_cobol.records.types import Path, RecordType, Selector
 from tests.unit.legacy.records.files import ASCII, EBCDIC, a_type, decode, decode_fixed, record
 
@@ -232,6 +235,38 @@ def test_no_variant_is_a_reject() -> None:
     decoded = decode_fixed(RecordType("r", found, variants=variants), b"1x273x")
     assert decoded.documents() == [{"s": 1, "a": "x"}, {"s": 2, "b": 7}, None]
     assert next(decoded.rejects()).faults[0].code is Code.NO_VARIANT
+
+
+@pytest.mark.parametrize("chosen", ["1", "2", "3", "9"])
+def test_alternatives_that_no_record_takes(chosen: str) -> None:
+    """Of every kind of column, and with a table, whichever of them are empty."""
+    found = record(
+        "01 R. 05 S PIC X. 05 A PIC X(8). 05 B REDEFINES A PIC N(4). "
+        "05 C REDEFINES A. 10 D COMP-1. 10 E PIC X(2) OCCURS 2."
+    )
+    variants: dict[Path, tuple[Selector, ...]] = {
+        ("R", name): (Selector.equals(found, "S", value),)
+        for name, value in (("A", "1"), ("B", "2"), ("C", "3"))
+    }
+    kind = RecordType("r", found, variants=variants)
+    shared: dict[str, dict[str, Any]] = {
+        "1": {"a": "text"}, "2": {"b": "AB"}, "3": {"c": {"d": 1.5, "e": ["x", "y"]}},
+    }  # fmt: skip
+    data = {
+        "1": b"text    ", "2": "AB  ".encode("utf-16-be"), "3": b"\0\0\xc0\x3fx y ",
+        "9": b"text    ",
+    }  # fmt: skip
+    encoding = replace(ASCII, native_order=ByteOrder.LITTLE)
+    decoded = decode_fixed(kind, chosen.encode() + data[chosen], encoding)
+    if chosen == "9":
+        assert next(decoded.rejects()).faults[0].code is Code.NO_VARIANT
+        assert decoded.json() == [None]
+        return
+    document = {"s": chosen, **shared[chosen]}
+    assert decoded.documents() == [document]
+    assert json.loads(decoded.json()[0] or b"") == document
+    encoded = Encoder([kind], encoding).encode([document], "r")
+    assert encoded.records == [chosen.encode() + data[chosen]]
 
 
 def test_a_selector_without_a_fixed_place_is_refused() -> None:

@@ -87,6 +87,36 @@ def test_a_file_comes_back_byte_by_byte(folder: Folder) -> None:
     assert (folder.path / "AGAIN.DAT").read_bytes() == (folder.path / "PAY.DAT").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"record": "pay", "data": {}, "original": "zz"}', "line 1: the original is no hex"),
+        ('{"record": "pay", "data": {}, "original": 1}', "line 1: the original is no hex"),
+        ('{"record": 1, "data": {}}', "line 1: write"),
+        ('{"record": "pay", "data": []}', "line 1: write"),
+        ('{"record": "pax", "data": {}}', "no record type 'pax'"),
+        ("[]", "line 1: no object"),
+        ("{", "line 1: no JSON"),
+    ],
+)
+def test_what_is_no_document_leaves_no_file(folder: Folder, line: str, told: str) -> None:
+    (folder.path / "bad.ndjson").write_text(f"{line}\n")
+    done = folder.lay("encode", "bad.ndjson", "-o", "BAD.DAT")
+    assert done.code == Exit.ERROR
+    assert told in done.err
+    assert not list(folder.path.glob("*BAD.DAT*"))
+
+
+def test_many_bad_records_are_counted(folder: Folder) -> None:
+    (folder.path / "BAD.DAT").write_bytes(b"D" * 33 * 30)
+    done = folder.lay("decode", "BAD.DAT", "-o", "out.ndjson")
+    assert done.code == Exit.CHANGES
+    assert done.err.count("Record ") == 20
+    assert "and 10 more" in done.err
+    done = folder.lay("validate", "BAD.DAT", "--json")
+    assert (done.json["rejected"], len(done.json["rejects"])) == (30, 30)
+
+
 def test_everything_by_flags(folder: Folder) -> None:
     (folder.path / "one.cpy").write_text("01 R. 05 NIK PIC 9(4). 05 V PIC S9(3) COMP-3.\n")
     raw = "0042".encode("cp500") + bytes.fromhex("123d")
