@@ -7,9 +7,10 @@ from gateway.amqp.ledger import Outcome
 from gateway.amqp.management import Management, QueueState, hash_password
 from gateway.amqp.message import Outgoing
 from gateway.amqp.replies import Replies, ReplyMessage
-from gateway.amqp.topology import Broker, NotOnBroker
+from gateway.amqp.topology import LONGEST_AGE, Broker, NotOnBroker
 
 __all__ = [
+    "LONGEST_AGE",
     "Broker",
     "DeadMessage",
     "DeadQueue",

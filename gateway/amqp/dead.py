@@ -26,7 +26,10 @@ AGAIN = 2.0  # seconds until the next try after an outage
 
 @dataclass(frozen=True, slots=True)
 class DeadMessage:
-    """A message that a queue gave up. `reason` is RabbitMQ's word, `times` how often it came."""
+    """A message that a queue gave up. `reason` is RabbitMQ's word.
+
+    `times` is how often it came to a reader.
+    """
 
     queue: str
     event: Event
@@ -112,4 +115,6 @@ def _dead(message: AbstractIncomingMessage) -> DeadMessage | None:
     returned = headers.get("x-delivery-count")
     times = returned if isinstance(returned, int) else 0
     reason = str(death.get("reason", headers.get("x-first-death-reason", "rejected")))
-    return DeadMessage(message.routing_key or "", event, reason, times + 1)
+    if reason != "expired":  # else it died in the queue, in nobody's hands
+        times += 1
+    return DeadMessage(message.routing_key or "", event, reason, times)

@@ -50,11 +50,17 @@ class Depth:
     consumers: int
 
 
-def queue_arguments(queue: str, *, ordered: bool) -> Arguments:
+LONGEST_AGE = (2**32 - 1) // 1000
+"""Seconds that RabbitMQ can keep a message with an end."""
+
+
+def queue_arguments(queue: str, *, ordered: bool, max_age: float | None = None) -> Arguments:
     """How a subscription's queue is declared; a reconciler compares what it finds with this.
 
-    At-least-once dead-lettering needs `reject-publish`. There is no length limit: one full queue
-    would nack the publish for all.
+    A message that is older than `max_age` seconds becomes a dead letter when it stands first;
+    counted from its arrival, unless it has an end of its own before that. At-least-once
+    dead-lettering needs `reject-publish`. There is no length limit: one full queue would nack the
+    publish for all.
     """
     arguments: Arguments = {
         "x-queue-type": "quorum",
@@ -66,6 +72,8 @@ def queue_arguments(queue: str, *, ordered: bool) -> Arguments:
     }
     if ordered:
         arguments["x-single-active-consumer"] = True
+    if max_age is not None:
+        arguments["x-message-ttl"] = int(max_age * 1000)
     return arguments
 
 
@@ -122,12 +130,16 @@ class Broker:
             )
             await replies.bind(names.REPLIES, "#")
 
-    async def declare_queue(self, queue: str, *, ordered: bool) -> None:
+    async def declare_queue(
+        self, queue: str, *, ordered: bool, max_age: float | None = None
+    ) -> None:
         """A subscription's queue: durable, quorum, one consumer at a time where `ordered`.
+
+        See `queue_arguments` for `max_age`.
 
         Raises DiffersOnBroker where it exists with other arguments.
         """
-        arguments = queue_arguments(queue, ordered=ordered)
+        arguments = queue_arguments(queue, ordered=ordered, max_age=max_age)
         async with self._channel(f"declaring queue {queue}") as channel:
             await channel.declare_queue(queue, durable=True, arguments=dict(arguments))
 

@@ -10,6 +10,7 @@ WITH given AS (
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT organisation, name, shard, sequence, attempts, failure, detail FROM given
+    WHERE attempts > 0
 )
 INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, failure, detail,
                           attempts)

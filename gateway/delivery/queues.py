@@ -13,7 +13,9 @@ from gateway.subscriptions import State, Subscription, progress
 async def provide(subscription: Subscription, broker: Broker, management: Management) -> None:
     """Make sure of the queue, its private binding and the user that reads it."""
     queue = names.queue(*subscription.key)
-    await broker.declare_queue(queue, ordered=subscription.ordered)
+    await broker.declare_queue(
+        queue, ordered=subscription.ordered, max_age=subscription.terms.max_age
+    )
     private = names.private_key(queue, subscription.generation)
     await broker.bind(queue, exchange(subscription), private)
     await management.provide_user(

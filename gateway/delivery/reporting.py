@@ -42,7 +42,7 @@ class Reporting:
 
     async def _real(self, subscription: Subscription, spots: Iterable[Spot]) -> set[Spot]:
         """Those at which an event stands that it is to get."""
-        if subscription.terms.filters:
+        if subscription.filters:
             entries = await self._reader.at(list(set(spots)))
             return {
                 Spot(entry.shard, entry.sequence)

@@ -211,6 +211,11 @@ class Subscribing:
                 f"a subscription {wish.name} exists with other types, order, start or delivery: "
                 "delete it first, or choose another name"
             )
+        if not existing.served and wish.terms.max_age != existing.terms.max_age:
+            raise Conflict(
+                f"the queue of {wish.name} was made for another max_age, which RabbitMQ cannot "
+                "change: make a second subscription beside it, or delete this one first"
+            )
         if wish.terms != existing.terms:
             replace(existing, terms=wish.terms).accepts  # noqa: B018 - as above
             await self._change_terms(existing, wish.terms)
@@ -253,6 +258,12 @@ def _require_deliverable(wish: Wish, pattern: Pattern) -> None:
         raise Invalid(
             "a stream has no dead letters in which what is too old could stand: leave max_age "
             "out, or choose pull, webhook or amqp",
+            pointer="/terms/max_age",
+        )
+    if wish.delivery is Delivery.AMQP and (wish.terms.max_age or 0) > amqp.LONGEST_AGE:
+        raise Invalid(
+            f"over AMQP max_age may be {amqp.LONGEST_AGE} seconds at most: leave it out, or choose "
+            "pull or webhook",
             pointer="/terms/max_age",
         )
 

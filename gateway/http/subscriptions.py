@@ -35,7 +35,7 @@ Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, R
 Type = Annotated[str, Field(min_length=1, max_length=255)]
 
 
-class FilterTerms(Body):
+class AmqpTerms(Body):
     """What an AMQP subscriber may choose."""
 
     filters: list[dict[str, Any]] = Field(
@@ -44,10 +44,17 @@ class FilterTerms(Body):
         description="CloudEvents subscription filters, of which all must hold",
         examples=[[{"prefix": {"subject": "31"}}]],
     )
+    max_age: float | None = Field(
+        None,
+        ge=1,
+        le=366 * 86_400,
+        description="seconds after which an event is not handed out any more but becomes a dead "
+        "letter; not for streams, which have none. Over AMQP at most 49 days, and for good",
+    )
 
 
-class TermsBody(FilterTerms):
-    """What a subscriber may choose. Over AMQP that is `filters`; the gateway serves the rest."""
+class TermsBody(AmqpTerms):
+    """What a subscriber may choose. Over AMQP that is little; the gateway serves the rest."""
 
     attempts: int = Field(10, ge=1, le=100, description="attempts until a dead letter")
     lock_seconds: float = Field(60, ge=1, le=43_200, description="time to work on one event")
@@ -60,20 +67,13 @@ class TermsBody(FilterTerms):
         description="events a second at most, over all receivers of a pull subscription and for "
         "each reader of a stream; by default any number, and 100 calls of a webhook",
     )
-    max_age: float | None = Field(
-        None,
-        ge=1,
-        le=366 * 86_400,
-        description="seconds after which an event is not handed out any more but becomes a dead "
-        "letter; not for streams, which have none",
-    )
 
     def require_amqp(self) -> None:
         """Raises Invalid where something is chosen that a reader of a queue decides itself."""
-        for name in sorted(self.model_fields_set - FilterTerms.model_fields.keys()):
+        for name in sorted(self.model_fields_set - AmqpTerms.model_fields.keys()):
             raise Invalid(
                 f"{name} is for deliveries that the gateway serves (pull, stream, webhook): terms "
-                f"of delivery over AMQP are {', '.join(FilterTerms.model_fields)}",
+                f"of delivery over AMQP are {', '.join(AmqpTerms.model_fields)}",
                 pointer=f"/terms/{name}",
             )
 
@@ -112,7 +112,8 @@ class NewSubscription(Body):
     )
     terms: TermsBody | None = Field(
         None,
-        description="over AMQP: filters, for publish-subscribe types; every other way: all of them",
+        description="over AMQP: filters, for publish-subscribe types, and max_age; every other "
+        "way: all of them",
     )
 
 
@@ -130,7 +131,7 @@ class SubscriptionBody(BaseModel):
     delivery: Delivery
     paused: bool
     paused_because: str | None = Field(None, description="where it was not asked for")
-    terms: TermsBody | FilterTerms | None = None
+    terms: TermsBody | AmqpTerms | None = None
     webhook: WebhookBody | None = None
     secret: str | None = Field(
         None,
@@ -263,11 +264,11 @@ def _body(granted: Granted, settings: Settings) -> SubscriptionBody:
     )
 
 
-def _terms(subscription: Subscription) -> TermsBody | FilterTerms:
+def _terms(subscription: Subscription) -> TermsBody | AmqpTerms:
     chosen = msgspec.to_builtins(subscription.terms)
     if subscription.served:
         return TermsBody(**chosen)
-    return FilterTerms(**{n: chosen[n] for n in FilterTerms.model_fields.keys() & chosen.keys()})
+    return AmqpTerms(**{n: chosen[n] for n in AmqpTerms.model_fields.keys() & chosen.keys()})
 
 
 def _webhook(granted: Granted) -> WebhookBody | None:

@@ -13,10 +13,11 @@ from collections.abc import Callable
 
 from gateway.amqp import Lane
 from gateway.database import Database
+from gateway.deliveries import TOO_OLD, Burial, DeadLetters, Failure, Spot
 from gateway.errors import Unavailable
 from gateway.journal import Entry, Lead, LeadLost, Position, Reader
 from gateway.relay.control import Control
-from gateway.relay.outgoing import outgoing, too_late
+from gateway.relay.outgoing import outgoing, too_late, too_old, within_age
 from gateway.relay.routes import Route, exchange_of, private_key, travels_to
 from gateway.relay.window import Ticket, Window
 from gateway.subscriptions import Progress, Subscription
@@ -29,6 +30,7 @@ SPAN = 20_000  # numbers looked through by one query, so that rare types do not 
 NEAR = 500  # numbers behind the pump at which it may be asked to wait
 COMPLETE = 5.0  # seconds that a shard waits for one that has nearly caught up
 RETRY = 0.5
+TIMEOUT = 10.0  # seconds for a connection to the database
 
 
 class CatchUp:
@@ -54,6 +56,7 @@ class CatchUp:
         self._reader = reader
         self._database = database
         self._control = control
+        self._letters = DeadLetters(database.pool, timeout=TIMEOUT)
         self._arrived = arrived
         self._exchange = exchange_of(subscription)
         self._task: asyncio.Task[None] | None = None
@@ -119,7 +122,8 @@ class CatchUp:
                 limit=WINDOW,
             )
             await self._learn_types(entries)
-            await self._deliver([entry for entry in entries if self._is_for_it(entry)])
+            wanted = [entry for entry in entries if self._is_for_it(entry)]
+            await self._deliver(await self._young(wanted))
             last = entries[-1].sequence if len(entries) == WINDOW else until
             place = Position(last, entries[-1].recorded) if entries else Position(until)
             if last == until:
@@ -140,6 +144,19 @@ class CatchUp:
             return False
         return self.subscription.accepts(entry.event)
 
+    async def _young(self, entries: list[Entry]) -> list[Entry]:
+        """Those that are not too old for it; the others become dead letters."""
+        limit = self.subscription.terms.max_age
+        old = [entry for entry in entries if too_old(entry.recorded, limit)]
+        if old:
+            await self._letters.bury([self._burial(entry) for entry in old])
+        return [entry for entry in entries if entry not in old] if old else entries
+
+    def _burial(self, entry: Entry) -> Burial:
+        spot = Spot(entry.shard, entry.sequence)
+        type_, key = entry.event.type, self.subscription.key
+        return Burial(key, spot, entry.recorded, type_, Failure.EXPIRED, TOO_OLD, 0)
+
     async def _deliver(self, entries: list[Entry]) -> None:
         """Send in order per key and wait until everything is in the queue."""
         window = Window(Position(self.position), entries=WINDOW, size=WINDOW_BYTES)
@@ -153,7 +170,8 @@ class CatchUp:
             route = Route(self._exchange, classification, (), (self.subscription,))
             if too_late(entry, route):
                 continue
-            ticket.message = outgoing(entry, route, ticket, key)
+            message = outgoing(entry, route, ticket, key)
+            ticket.message = within_age(message, entry.recorded, self.subscription.terms.max_age)
             window.add(ticket)
         window.changed.set()
         while len(window):

@@ -15,6 +15,22 @@ def too_late(entry: Entry, route: Route) -> bool:
     return route.exchange == names.REQUESTS and expired(entry.event, entry.recorded)
 
 
+def too_old(recorded: datetime, max_age: float | None) -> bool:
+    """Whether it was recorded more than `max_age` seconds ago."""
+    return max_age is not None and recorded < datetime.now(UTC) - timedelta(seconds=max_age)
+
+
+def within_age(message: Outgoing, recorded: datetime, max_age: float | None) -> Outgoing:
+    """The message with what is left of its age as its end, where that comes first."""
+    if max_age is None:
+        return message
+    left = recorded + timedelta(seconds=max_age) - datetime.now(UTC)
+    end = max(1, left // timedelta(milliseconds=1))
+    if message.expiration:
+        end = min(end, int(message.expiration))
+    return message._replace(expiration=str(end))
+
+
 def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Outgoing:
     """The message that carries an entry."""
     event, expiration, correlation = entry.event, "", ""
