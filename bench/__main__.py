@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from bench.compatibility import check
 from bench.contest import aim_at_nothing, compete
 from bench.contracts import govern
+from bench.delivery import deliver
 from bench.drain import drain
 from bench.failure import BenchFailure
 from bench.journal import fill
@@ -41,6 +42,7 @@ PARTS = {
     "contracts": "10,000 contracts against 20: registering, memory, intake, a change",
     "legacy": "COBOL files to JSON and to columns, beside coboljsonifier and GnuCOBOL",
     "transfer": "a COBOL file of 1,000,000 records into RabbitMQ, all the way",
+    "delivery": "from publish to hands by each way of receiving, and how much at most",
     "requests": "requests and replies: latency at 200/s, and how many at most",
     "profile": "where the gateway's processes spend their time (only when named)",
 }
@@ -51,6 +53,7 @@ ALIKE: Mapping[str, Callable[[World, Scale, Results], Awaitable[None]]] = {
     "memory": remember,
     "journal": fill,
     "contracts": govern,
+    "delivery": deliver,
     "requests": exchange,
     "transfer": transfer,
 }

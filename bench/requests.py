@@ -1,21 +1,16 @@
 """Requests and their replies: the seeds' NIK validation, with a responder over AMQP."""
 
-import asyncio
-import time
 from typing import Any
-
-import httpx
 
 from bench.asking import PHASES, TYPE, Ask, as_question
 from bench.children import Service, answer_of
-from bench.failure import BenchFailure
 from bench.responding import QUEUE, URL
 from bench.results import Results, Value
 from bench.say import say
 from bench.scale import Scale
-from bench.site import READY, Site
+from bench.site import Site
+from bench.subscriber import Subscriber
 from bench.world import World
-from deploy.local.ports import LOOPBACK
 
 SUBSCRIPTION = "bench-responder"
 RATE = 200.0  # requests a second at which the latency counts
@@ -83,21 +78,8 @@ def _line(quantiles: dict[str, float]) -> str:
 
 async def _responder(world: World, site: Site, apis: int) -> Service:
     """Subscribe to the requests, and begin to answer."""
-    path = f"/v1/subscriptions/{SUBSCRIPTION}"
-    async with httpx.AsyncClient(
-        base_url=f"http://{LOOPBACK}:{site.port(apis)}",
-        headers={"Authorization": f"Bearer {world.token}"},
-        timeout=30,
-    ) as http:
-        answer = await http.put(path, json={"types": [TYPE]})
-        if answer.status_code != httpx.codes.CREATED:
-            raise BenchFailure(f"{path}: {answer.status_code} {answer.text}")
-        deadline = time.monotonic() + READY
-        while (await http.get(path)).json()["state"] != "active":
-            if time.monotonic() > deadline:
-                raise BenchFailure(f"{SUBSCRIPTION} was not active within {READY:.0f} s")
-            await asyncio.sleep(0.1)
-    made = answer.json()
+    async with Subscriber(site.port(apis), world.token) as subscriber:
+        made = await subscriber.subscribe(SUBSCRIPTION, TYPE)
     own = {URL: made["amqp_url"], QUEUE: made["queue"]}
     service = Service("responder", "-m", "bench.responding", folder=world.folder, own=own)
     await service.start()

@@ -23,6 +23,7 @@ class Scale:
     contracts: int = 10_000
     contract_changes: int = 10
     legacy_records: int = 1_000_000  # of a file that goes into RabbitMQ
+    pulled_backlog: int = 10_000  # events
 
 
 FULL = Scale()
@@ -40,4 +41,5 @@ QUICK = Scale(
     contracts=500,
     contract_changes=4,
     legacy_records=50_000,
+    pulled_backlog=2_000,
 )

@@ -11,16 +11,18 @@ import httpx
 import psutil
 
 from bench.children import Service, run
-from bench.costs import Meter
+from bench.costs import Meter, Pids
 from bench.events import ORGANISATION, TYPE
 from bench.failure import BenchFailure
 from bench.load import Load
+from bench.subscriber import Subscriber, client_of, token_of
 from bench.world import PREPARED, World
 from deploy.local.ports import LOOPBACK, free_port
 
 READY = 60.0  # seconds
 SETTLE = 120.0  # seconds in which the relay must catch up
 SUBSCRIPTION = "bench"
+WEBHOOKS = {"NUSABUS_WEBHOOK_NETWORKS": f"{LOOPBACK}/32", "NUSABUS_WEBHOOK_HTTP": "true"}
 BACKLOG = """
 SELECT sum(s.last)::bigint, sum(l.cursor)::bigint
 FROM journal_shard s JOIN journal_lead l USING (shard)
@@ -38,12 +40,16 @@ class Site:
         *,
         runner: str = "gateway",
         own: Mapping[str, str] | None = None,
+        deliver: bool = False,
     ) -> None:
-        """`runner` is the module that runs the gateway; `own` adds to its environment."""
+        """`runner` is the module that runs the gateway; `own` adds to its environment.
+
+        With `deliver` there is a process for webhooks, whose endpoints may be on this machine.
+        """
         self.database = database
         self._world = world
         self._runner = runner
-        self._own = own or {}
+        self._own = {**(WEBHOOKS if deliver else {}), **(own or {})}
         self._ports: dict[int, int] = {}
         self._apis: dict[int, list[Service]] = {}
         for count in apis:
@@ -52,6 +58,7 @@ class Site:
                 self._service(f"api-{count}-{number}", "api", port) for number in range(count)
             ]
         self.relay = self._service("relay", "relay", 0)
+        self.deliver = self._service("deliver", "deliver", 0) if deliver else None
         self._watch: asyncpg.Connection | None = None
 
     async def __aenter__(self) -> Self:
@@ -80,7 +87,7 @@ class Site:
         return self._ports[apis]
 
     def processes(self) -> list[Service]:
-        """All api processes and the relay."""
+        """All its processes."""
         return list(self._services())
 
     def apis(self) -> list[Service]:
@@ -106,14 +113,15 @@ class Site:
 
     def meter(self) -> Meter:
         """Counts what each part of it spends."""
-        return Meter(
-            {
-                "service": lambda: [each.pid for each in self.apis()],
-                "postgres": self._world.postgres_pids,
-                "relay": lambda: [self.relay.pid],
-                "broker": self._world.broker_pids,
-            }
-        ).start()
+        groups: dict[str, Pids] = {
+            "service": lambda: [each.pid for each in self.apis()],
+            "postgres": self._world.postgres_pids,
+            "relay": lambda: [self.relay.pid],
+            "broker": self._world.broker_pids,
+        }
+        if (deliver := self.deliver) is not None:
+            groups["deliver"] = lambda: [deliver.pid]
+        return Meter(groups).start()
 
     async def places(self) -> tuple[int, int]:
         """How many entries are stored, and how many relayed."""
@@ -141,6 +149,8 @@ class Site:
     def _services(self) -> Iterable[Service]:
         yield from self.apis()
         yield self.relay
+        if self.deliver is not None:
+            yield self.deliver
 
     def _service(self, name: str, command: str, port: int) -> Service:
         own = {**self._world.settings(self.database, port), **self._own}
@@ -166,55 +176,12 @@ def _listens(service: Service) -> bool:
 
 async def prepare(world: World) -> None:
     """Make the client and the subscription in the prepared database."""
-    made = await run("-m", "gateway", "bootstrap", "--json", own=world.settings(PREPARED, 0))
+    admin = await run("-m", "gateway", "bootstrap", "--json", own=world.settings(PREPARED, 0))
     async with Site(world, PREPARED, (1,)) as site:
         url = f"http://{LOOPBACK}:{site.port(1)}"
         async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-            operator = world.operator = await _token(http, **json.loads(made))
-            wanted = {
-                "organisation": ORGANISATION,
-                "title": "bench",
-                "roles": ["publisher", "subscriber"],
-            }
-            client = (await _post(http, "/v1/clients", operator, wanted))["id"]
-            secret = (await _post(http, f"/v1/clients/{client}/secrets", operator))["secret"]
-            world.token = await _token(http, client, secret)
-            await _subscribe(http, world)
-
-
-async def _subscribe(http: httpx.AsyncClient, world: World) -> None:
-    path, headers = f"/v1/subscriptions/{SUBSCRIPTION}", _bearer(world.token)
-    answer = await http.put(path, headers=headers, json={"types": [TYPE]})
-    if answer.status_code != httpx.codes.CREATED:
-        raise BenchFailure(f"{path}: {answer.status_code} {answer.text}")
-    world.queue = answer.json()["queue"]
-    deadline = time.monotonic() + READY
-    while (await http.get(path, headers=headers)).json()["state"] != "active":
-        if time.monotonic() > deadline:
-            raise BenchFailure(f"the subscription was not active within {READY:.0f} s")
-        await asyncio.sleep(0.1)
-
-
-async def _token(http: httpx.AsyncClient, client_id: str, client_secret: str) -> str:
-    answer = await http.post(
-        "/oauth/token",
-        auth=(client_id, client_secret),
-        data={"grant_type": "client_credentials"},
-    )
-    if answer.status_code != httpx.codes.OK:
-        raise BenchFailure(f"/oauth/token: {answer.status_code} {answer.text}")
-    return str(answer.json()["access_token"])
-
-
-async def _post(
-    http: httpx.AsyncClient, path: str, token: str, body: object = None
-) -> dict[str, str]:
-    answer = await http.post(path, headers=_bearer(token), json=body)
-    if answer.status_code != httpx.codes.CREATED:
-        raise BenchFailure(f"{path}: {answer.status_code} {answer.text}")
-    made: dict[str, str] = answer.json()
-    return made
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+            operator = world.operator = await token_of(http, **json.loads(admin))
+            world.token = await client_of(http, operator, ORGANISATION)
+        async with Subscriber(site.port(1), world.token) as subscriber:
+            made = await subscriber.subscribe(SUBSCRIPTION, TYPE)
+            world.queue = made["queue"]
