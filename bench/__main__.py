@@ -25,6 +25,7 @@ from bench.results import FILE, Results
 from bench.say import console, say
 from bench.scale import FULL, QUICK, Scale
 from bench.site import prepare
+from bench.subscriptions import subscribe
 from bench.world import World
 from deploy.local.install import NotInstalled
 from deploy.local.processes import ServerError
@@ -43,6 +44,7 @@ PARTS = {
     "legacy": "COBOL files to JSON and to columns, beside coboljsonifier and GnuCOBOL",
     "transfer": "a COBOL file of 1,000,000 records into RabbitMQ, all the way",
     "delivery": "from publish to hands by each way of receiving, and how much at most",
+    "subscriptions": "1,000 subscriptions beside 10: making, publishing, idling, memory",
     "requests": "requests and replies: latency at 200/s, and how many at most",
     "profile": "where the gateway's processes spend their time (only when named)",
 }
@@ -54,6 +56,7 @@ ALIKE: Mapping[str, Callable[[World, Scale, Results], Awaitable[None]]] = {
     "journal": fill,
     "contracts": govern,
     "delivery": deliver,
+    "subscriptions": subscribe,
     "requests": exchange,
     "transfer": transfer,
 }

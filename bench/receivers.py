@@ -17,6 +17,8 @@ from deploy.local.ports import LOOPBACK, free_port, listening
 
 ARRIVAL = 60.0  # seconds in which everything must have come
 SERVED = ("webhook", "pull", "stream")
+CONCURRENCY = 64  # the most that an endpoint may ask for, as is its rate
+FAST: Mapping[str, float] = {"concurrency": CONCURRENCY, "rate": 1000.0}
 Came = dict[str, list[tuple[str, float]]]  # id and time, by subscription
 
 
@@ -79,18 +81,23 @@ class Receivers:
         *types: str,
         behaviour: str = "take",
         readers: int = 1,
+        by: Subscriber | None = None,
+        endpoint: Mapping[str, float] = FAST,
         **more: Any,
     ) -> None:
-        """Make a subscription and receive from it; what does not `take` settles nothing."""
+        """Make a subscription and receive from it; what does not `take` settles nothing.
+
+        `by` is whose it is, where it is none of our own; `endpoint` is for webhooks.
+        """
+        by = by or self._subscriber
         if way in SERVED:
             more["delivery"] = way
         if way == "webhook":
-            endpoint = {"url": self.url(name, behaviour), **more.pop("endpoint", {})}
-            more["terms"] = {**more.get("terms", {}), "endpoint": endpoint}
-        made = await self._subscriber.subscribe(name, *types, **more)
+            more["terms"] = {"endpoint": {"url": self.url(name, behaviour), **endpoint}}
+        made = await by.subscribe(name, *types, **more)
         if way != "webhook":
             for _ in range(readers):
-                await self._follow(name, way, made, settles=behaviour == "take")
+                await self._follow(name, way, made, by.token, settles=behaviour == "take")
 
     async def close(self, name: str, way: str) -> None:
         """End the receiver and the subscription."""
@@ -135,8 +142,10 @@ class Receivers:
         came = await self.gather(dict.fromkeys(names, published.events))
         return {name: published.latencies(came[name], name) for name in names}
 
-    async def _follow(self, name: str, way: str, made: Mapping[str, Any], settles: bool) -> None:
-        where: dict[str, Any] = {"port": self._subscriber.port, "token": self._subscriber.token}
+    async def _follow(
+        self, name: str, way: str, made: Mapping[str, Any], token: str, *, settles: bool
+    ) -> None:
+        where: dict[str, Any] = {"port": self._subscriber.port, "token": token}
         if way == "amqp":
             where = {"url": made["amqp_url"], "queue": made["queue"]}
         await self._post("follow", {"name": name, "way": way, "settles": settles, **where})

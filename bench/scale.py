@@ -24,6 +24,7 @@ class Scale:
     contract_changes: int = 10
     legacy_records: int = 1_000_000  # of a file that goes into RabbitMQ
     pulled_backlog: int = 10_000  # events
+    subscriptions: int = 1_000
 
 
 FULL = Scale()
@@ -42,4 +43,5 @@ QUICK = Scale(
     contract_changes=4,
     legacy_records=50_000,
     pulled_backlog=2_000,
+    subscriptions=100,
 )

@@ -66,6 +66,14 @@ async def client_of(http: httpx.AsyncClient, operator: str, organisation: str) -
     return await token_of(http, id, secret)
 
 
+async def grant(
+    http: httpx.AsyncClient, operator: str, organisation: str, action: str, type: str
+) -> None:
+    """Let an organisation act on the types under a pattern."""
+    path = f"/v1/organisations/{organisation}/grants"
+    await _post(http, path, operator, {"action": action, "type": type})
+
+
 async def token_of(http: httpx.AsyncClient, client_id: str, client_secret: str) -> str:
     """A token."""
     answer = await http.post(
