@@ -13,7 +13,7 @@ from gateway.http.app import make_app
 from gateway.http.parts import ApiParts
 from gateway.identity import Logins, Tokens
 from gateway.intake import Intake
-from gateway.journal import HintSender, Reader, Refusals, Writer
+from gateway.journal import Hints, HintSender, Reader, Refusals, Writer
 from gateway.settings import Settings
 from gateway.snapshot import POLL, follow, refresh
 from gateway.stop import Stop
@@ -45,7 +45,8 @@ async def api(settings: Settings) -> None:
             parts.directories, parts.catalogues, writer, backlog_limit=settings.backlog_limit
         )
         requests = requesting(parts, intake, writer, refusals)
-        serving = serve_subscriptions(parts, intake, writer, refusals, stop)
+        heard = Hints(parts.connect)
+        serving = serve_subscriptions(parts, intake, (writer, refusals), heard, stop)
         app = make_app(_api_parts(parts, refusals, intake, governing, requests, serving))
         calm_collector()
         writer.start()
@@ -57,6 +58,8 @@ async def api(settings: Settings) -> None:
                 tasks.create_task(_watch_backlog(intake, parts.reader, stop))
                 tasks.create_task(hints.run(stop))
                 tasks.create_task(serving.attention.run(stop))
+                tasks.create_task(heard.run(stop))
+                tasks.create_task(serving.news.run(stop))
                 tasks.create_task(serve(app, settings, stop))
         finally:
             await writer.close()

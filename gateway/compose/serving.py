@@ -8,6 +8,7 @@ from gateway.delivery import (
     Attention,
     Finder,
     Ledger,
+    News,
     Pull,
     Redriving,
     Reporting,
@@ -20,7 +21,7 @@ from gateway.delivery.webhook import Endpoints
 from gateway.event import Event
 from gateway.identity import Client
 from gateway.intake import Intake
-from gateway.journal import Candidate, Refusals, Writer
+from gateway.journal import Candidate, Hints, Refusals, Writer
 from gateway.stop import Stop
 
 
@@ -30,6 +31,7 @@ class Serving:
 
     subscribing: Subscribing
     endpoints: Endpoints
+    news: News
     pull: Pull
     streaming: Streaming
     letters: DeadLetters
@@ -42,13 +44,14 @@ class Serving:
 
 
 def serve_subscriptions(
-    parts: Common, intake: Intake, writer: Writer, refusals: Refusals, stop: Stop
+    parts: Common, intake: Intake, journal: tuple[Writer, Refusals], hints: Hints, stop: Stop
 ) -> Serving:
     """The parts, each made once."""
     timeout = parts.settings.append_timeout
     deliveries = Deliveries(parts.database.pool, timeout=timeout)
     letters = DeadLetters(parts.database.pool, timeout=timeout)
     finder = Finder(parts.database, parts.reader, deliveries, parts.catalogues)
+    news = News(parts.reader, deliveries, hints)
     endpoints = Endpoints(parts.database, parts.settings)
     snapshots = (parts.directories, parts.catalogues)
     subscribing = Subscribing(
@@ -63,12 +66,13 @@ def serve_subscriptions(
     return Serving(
         subscribing,
         endpoints,
-        Pull(parts.reader, deliveries, finder, *snapshots),
-        Streaming(parts.reader, deliveries, finder, *snapshots, stop),
+        news,
+        Pull(parts.reader, deliveries, finder, news, *snapshots),
+        Streaming(parts.reader, deliveries, finder, news, *snapshots, stop),
         letters,
         Attention(letters),
         redriving(parts, letters),
-        Resending(letters, parts.reader, writer, refusals, _judge(intake)),
+        Resending(letters, parts.reader, *journal, _judge(intake)),
         Redrives(parts.database.pool, timeout=timeout),
         Ledger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
         Reporting(parts.reader, deliveries),

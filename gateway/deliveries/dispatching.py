@@ -66,7 +66,7 @@ DUE = """
 SELECT u.organisation, u.name FROM unnest($1::text[], $2::text[]) AS u(organisation, name)
 WHERE EXISTS (
     SELECT FROM delivery_open o
-    WHERE o.organisation = u.organisation AND o.name = u.name AND o.due <= clock_timestamp())
+    WHERE o.organisation = u.organisation AND o.name = u.name AND o.due <= statement_timestamp())
 """
 
 

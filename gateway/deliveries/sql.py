@@ -107,6 +107,11 @@ VALUES (:organisation, :name, :shard, :start, :start)
 FRONTIERS = """
 SELECT shard, frontier, recorded FROM delivery_frontiers WHERE organisation = $1 AND name = $2
 """
+SUMMED = """
+SELECT organisation, name, sum(frontier) FROM delivery_frontiers
+JOIN unnest($1::text[], $2::text[]) AS u(organisation, name) USING (organisation, name)
+GROUP BY organisation, name
+"""
 OPEN = "SELECT count(*) FROM delivery_open WHERE organisation = $1 AND name = $2"
 
 SETTLED = """
@@ -157,7 +162,7 @@ LOCK = """
 WITH due AS (
     SELECT o.shard, o.sequence, o.lock IS NOT NULL AS lapsed
     FROM delivery_open o
-    WHERE o.organisation = $1 AND o.name = $2 AND o.due <= clock_timestamp()
+    WHERE o.organisation = $1 AND o.name = $2 AND o.due <= statement_timestamp()
       AND (o.ordering = '' OR NOT EXISTS (
           SELECT FROM delivery_open p
           WHERE p.organisation = $1 AND p.name = $2 AND p.ordering = o.ordering
@@ -177,12 +182,24 @@ FROM due d
 WHERE o.organisation = $1 AND o.name = $2 AND o.shard = d.shard AND o.sequence = d.sequence
 RETURNING o.shard, o.sequence, o.recorded, o.attempts, o.due, coalesce(o.redriven, o.recorded)
 """
+# Which of these subscriptions have something to hand out, by the rules of LOCK. The time is that of
+# the statement: the index is no help against one that moves meanwhile.
+DUE = """
+SELECT u.organisation, u.name FROM unnest($1::text[], $2::text[]) AS u(organisation, name)
+WHERE EXISTS (
+    SELECT FROM delivery_open o
+    WHERE o.organisation = u.organisation AND o.name = u.name AND o.due <= statement_timestamp()
+      AND (o.ordering = '' OR NOT EXISTS (
+          SELECT FROM delivery_open p
+          WHERE p.organisation = u.organisation AND p.name = u.name AND p.ordering = o.ordering
+            AND p.shard = o.shard AND p.sequence < o.sequence)))
+"""
 # What was handed out as often as the terms allow, and was given back or let go.
 BURY = """
 WITH gone AS (
     DELETE FROM delivery_open
     WHERE organisation = $1 AND name = $2 AND attempts >= $3
-      AND (lock IS NULL OR due <= clock_timestamp())
+      AND (lock IS NULL OR due <= statement_timestamp())
     RETURNING shard, sequence, recorded, type, ordering, attempts, lock IS NOT NULL AS lapsed
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)

@@ -40,16 +40,30 @@ async def begin(session: AsyncSession, key: Key, starts: Mapping[int, int]) -> N
 
 
 class Deliveries(Transactions):
-    """The deliveries of every subscription that the gateway serves itself."""
+    """The deliveries of every subscription that the gateway serves itself.
+
+    Opening and locking do not wait for the disk. What a crash of the server takes back of that is
+    found and handed out once more; what was settled is always on the disk, and all before it.
+    """
 
     async def frontiers(self, key: Key) -> dict[int, Frontier]:
         """Up to where the journal was looked through for it, shard by shard."""
         rows = await self.fetch(sql.FRONTIERS, *key)
         return {shard: Frontier(sequence, recorded) for shard, sequence, recorded in rows}
 
+    async def summed_frontiers(self, keys: Sequence[Key]) -> dict[Key, int]:
+        """The frontiers of each of these subscriptions, added up over the shards."""
+        rows = await self.fetch(sql.SUMMED, [key[0] for key in keys], [key[1] for key in keys])
+        return {(organisation, name): int(total) for organisation, name, total in rows}
+
     async def count_open(self, key: Key) -> int:
         """How many deliveries are open: waiting, or locked."""
         return int((await self.fetch(sql.OPEN, *key))[0][0])
+
+    async def due(self, keys: Sequence[Key]) -> set[Key]:
+        """Which of these subscriptions have a delivery that may be handed out now."""
+        rows = await self.fetch(sql.DUE, [key[0] for key in keys], [key[1] for key in keys])
+        return {(organisation, name) for organisation, name in rows}
 
     async def settled(self, key: Key) -> dict[int, int]:
         """Per shard, up to where everything is settled."""
@@ -72,7 +86,7 @@ class Deliveries(Transactions):
         False, and nothing is done, where another has advanced meanwhile, or more than `in_flight`
         would be open: processes that find at once would else each fill it up.
         """
-        async with self.transaction() as connection:
+        async with self.transaction(flush=False) as connection:
             if fresh:
                 await connection.execute(limits.TAKE_TURN, *key)
                 rows = await connection.fetch(limits.OPEN_UP_TO, *key, in_flight)
@@ -103,7 +117,7 @@ class Deliveries(Transactions):
 
         What was handed out too often, or is too old, becomes a dead letter instead.
         """
-        async with self.transaction() as connection:
+        async with self.transaction(flush=False) as connection:
             await connection.execute(sql.BURY, *key, patience.attempts)
             if patience.max_age is not None:
                 await connection.execute(limits.BURY_OLD, *key, patience.max_age, TOO_OLD)

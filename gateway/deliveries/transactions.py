@@ -20,19 +20,27 @@ class Transactions:
         self._timeout = timeout
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        """The rows of one statement, in a transaction of its own."""
-        async with self.transaction() as connection:
+        """The rows of one statement, a transaction by itself. Raises DatabaseUnavailable."""
+        async with self._connection() as connection:
             rows: Sequence[Any] = await connection.fetch(statement, *arguments)
             return rows
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """A transaction; committed at the end. Raises DatabaseUnavailable."""
+    async def transaction(self, *, flush: bool = True) -> AsyncIterator[Connection]:
+        """A transaction; committed at the end. Raises DatabaseUnavailable.
+
+        Without `flush` the commit does not wait for the disk: a server that crashes within the
+        next moments may have lost it, as a whole, with all that came after it.
+        """
+        async with self._connection() as connection, connection.transaction():
+            if not flush:
+                await connection.execute("SET LOCAL synchronous_commit TO off")
+            yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
         try:
-            async with (
-                self._pool.acquire(timeout=self._timeout) as connection,
-                connection.transaction(),
-            ):
+            async with self._pool.acquire(timeout=self._timeout) as connection:
                 yield connection
         except OUTAGES as error:
             raise DatabaseUnavailable(_AWAY) from error

@@ -3,6 +3,7 @@
 from gateway.delivery.attention import Alerting, Attention
 from gateway.delivery.burying import Burying
 from gateway.delivery.ledger import Delivered, Lag, Ledger, Stage
+from gateway.delivery.news import News
 from gateway.delivery.pull import Pull, Received, Settlement
 from gateway.delivery.redriving import Redriver, Redriving
 from gateway.delivery.repair import Reconciler
@@ -22,6 +23,7 @@ __all__ = [
     "Granted",
     "Lag",
     "Ledger",
+    "News",
     "Pull",
     "Received",
     "Reconciler",

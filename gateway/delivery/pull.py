@@ -18,6 +18,7 @@ from typing import NamedTuple
 from gateway.contracts import Catalogue
 from gateway.correlation import expired
 from gateway.deliveries import Claim, Deliveries, Failure, Locked, Patience, Spot
+from gateway.delivery.news import News
 from gateway.delivery.rights import require_right
 from gateway.delivery.served import Finder
 from gateway.errors import Conflict
@@ -26,7 +27,7 @@ from gateway.journal import Entry, Reader
 from gateway.snapshot import Snapshot
 from gateway.subscriptions import Delivery, Subscription
 
-LOOK = 0.1  # seconds between two looks for something new while a receiver waits
+LOOK = 0.1  # seconds until the next look where there may be more, but not for us at this moment
 _token = Struct(">HQ16s")
 
 
@@ -54,6 +55,13 @@ class Handed(NamedTuple):
     retry_after: float | None
 
 
+class _Look(NamedTuple):
+    """What a look got; `sure` where nothing more comes without news."""
+
+    handed: Handed
+    sure: bool
+
+
 class Pull:
     """Hands out events of pull subscriptions and settles them."""
 
@@ -62,12 +70,14 @@ class Pull:
         reader: Reader,
         deliveries: Deliveries,
         finder: Finder,
+        news: News,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
     ) -> None:
         self._reader = reader
         self._deliveries = deliveries
         self._finder = finder
+        self._news = news
         self._directory = directory
         self._catalogue = catalogue
 
@@ -83,12 +93,16 @@ class Pull:
         if subscription.paused:
             raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
         deadline = time.monotonic() + wait
-        while True:
-            handed = await self._receive(subscription, limit)
-            left = deadline - time.monotonic()
-            if handed.received or left <= 0:
-                return handed
-            await asyncio.sleep(min(max(LOOK, handed.retry_after or 0.0), left))
+        with self._news.of(subscription) as waiter:
+            while True:
+                handed, sure = await self._receive(subscription, limit)
+                left = deadline - time.monotonic()
+                if handed.received or left <= 0 or self._news.ended:
+                    return handed
+                if handed.retry_after:  # whatever there is
+                    await asyncio.sleep(min(max(LOOK, handed.retry_after), left))
+                else:
+                    await waiter.wait(left if sure else min(LOOK, left))
 
     async def acknowledge(
         self, subscription: Subscription, tokens: Sequence[str]
@@ -135,15 +149,15 @@ class Pull:
             lambda key, claims: self._deliveries.renew(key, claims, seconds=seconds),
         )
 
-    async def _receive(self, subscription: Subscription, limit: int) -> Handed:
+    async def _receive(self, subscription: Subscription, limit: int) -> _Look:
         terms, key = subscription.terms, subscription.key
         patience = Patience(terms.attempts, terms.lock_seconds, terms.rate, terms.max_age)
         locked, left, wait = await self._deliveries.lock(key, limit=limit, patience=patience)
-        found: list[Entry] = []
+        found, sure = list[Entry](), False
         if left > 0:
             room = terms.in_flight - await self._deliveries.count_open(key)
             if room > 0:
-                found = await self._finder.find(subscription, limit=min(left, room))
+                found, sure = await self._finder.find(subscription, limit=min(left, room))
             if found:
                 more, _, wait = await self._deliveries.lock(key, limit=left, patience=patience)
                 locked += more
@@ -153,7 +167,7 @@ class Pull:
         ]
         if subscription.answers:
             received = await self._in_time(subscription, received)
-        return Handed(received, None if received else wait or None)
+        return _Look(Handed(received, None if received else wait or None), sure)
 
     async def _in_time(
         self, subscription: Subscription, received: Sequence[Received]
@@ -183,6 +197,7 @@ class Pull:
         self._require(subscription)
         claims = [_claim(token) for token in tokens]
         settled = await settle(subscription.key, [claim for claim in claims if claim])
+        self._news.tell(subscription.key)
         return [
             Settlement.SETTLED if claim and claim.spot in settled else Settlement.GONE
             for claim in claims

@@ -18,6 +18,13 @@ OLD = 500  # entries that are looked at together while they are too old
 PATIENT = 5_000  # of them for which one call looks on
 
 
+class Found(NamedTuple):
+    """What was opened, and whether nothing more was there to be found."""
+
+    entries: list[Entry]
+    caught_up: bool
+
+
 class Finder:
     """Moves the frontier of a subscription up the journal."""
 
@@ -33,7 +40,7 @@ class Finder:
         self._deliveries = deliveries
         self._catalogue = catalogue
 
-    async def find(self, subscription: Subscription, *, limit: int) -> list[Entry]:
+    async def find(self, subscription: Subscription, *, limit: int) -> Found:
         """Open up to `limit` further deliveries; returns their entries.
 
         What is too old becomes a dead letter. Where another process advances the same
@@ -41,7 +48,7 @@ class Finder:
         """
         heads = await self._reader.heads()
         found: list[Entry] = []
-        buried = 0
+        buried, caught_up = 0, True
         for shard, frontier in (await self._deliveries.frontiers(subscription.key)).items():
             piece = limit - len(found)
             while len(found) < limit and frontier.sequence < heads[shard].sequence:
@@ -56,9 +63,10 @@ class Finder:
                 frontier = part.after
                 buried += len(part.old)
                 if buried >= PATIENT:
-                    return found
+                    return Found(found, False)
                 piece = OLD if part.old else limit - len(found)
-        return found
+            caught_up &= frontier.sequence >= heads[shard].sequence
+        return Found(found, caught_up)
 
     async def _advance(
         self, subscription: Subscription, shard: int, before: Frontier, part: "_Part"

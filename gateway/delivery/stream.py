@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.contracts import Catalogue
 from gateway.deliveries import Deliveries, Frontier
+from gateway.delivery.news import News
 from gateway.delivery.pace import Pace
 from gateway.delivery.rights import require_right
 from gateway.delivery.served import SPAN, Finder
@@ -20,7 +21,6 @@ from gateway.snapshot import Snapshot
 from gateway.stop import Stop
 from gateway.subscriptions import Delivery, Subscription
 
-LOOK = 0.2  # seconds between two looks for something new
 PIECE = 100  # entries of one shard at a time
 SILENCE = 15.0  # seconds without an event after which a sign of life is due
 
@@ -43,9 +43,14 @@ class _Silence:
         """It hears something now."""
         self._spoke = time.monotonic()
 
+    @property
+    def left(self) -> float:
+        """Seconds until a sign of life is due."""
+        return SILENCE - (time.monotonic() - self._spoke)
+
     def is_long(self) -> bool:
         """Whether a sign of life is due; it counts as given then."""
-        due = time.monotonic() - self._spoke >= SILENCE
+        due = self.left <= 0
         if due:
             self.broken()
         return due
@@ -59,6 +64,7 @@ class Streaming:
         reader: Reader,
         deliveries: Deliveries,
         finder: Finder,
+        news: News,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
         stop: Stop,
@@ -66,6 +72,7 @@ class Streaming:
         self._reader = reader
         self._deliveries = deliveries
         self._finder = finder
+        self._news = news
         self._directory = directory
         self._catalogue = catalogue
         self._stop = stop
@@ -94,30 +101,31 @@ class Streaming:
         """
         silence = _Silence()
         pace = Pace(subscription.terms.rate) if subscription.terms.rate else None
-        while not self._stop:
-            found = False
-            heads = await self._reader.heads()
-            for shard, place in list(places.items()):
-                if place.sequence >= heads[shard].sequence:
-                    continue
-                until = min(heads[shard].sequence, place.sequence + SPAN)
-                entries, after = await self._finder.look(
-                    subscription, shard, place, until=until, limit=PIECE
-                )
-                found |= bool(entries) or after.sequence < heads[shard].sequence
-                for entry in entries:
-                    async for sign in self._allowed(pace, silence):
-                        yield sign
-                    if self._stop:
-                        return
-                    places[shard] = Frontier(entry.sequence, entry.recorded)
-                    silence.broken()
-                    yield Streamed(entry, _text(places))
-                places[shard] = after
-            if silence.is_long():
-                yield Streamed()
-            if not found:
-                await self._stop.sleep(LOOK)
+        with self._news.of(subscription) as waiter:
+            while not self._stop:
+                found = False
+                heads = await self._reader.heads()
+                for shard, place in list(places.items()):
+                    if place.sequence >= heads[shard].sequence:
+                        continue
+                    until = min(heads[shard].sequence, place.sequence + SPAN)
+                    entries, after = await self._finder.look(
+                        subscription, shard, place, until=until, limit=PIECE
+                    )
+                    found |= bool(entries) or after.sequence < heads[shard].sequence
+                    for entry in entries:
+                        async for sign in self._allowed(pace, silence):
+                            yield sign
+                        if self._stop:
+                            return
+                        places[shard] = Frontier(entry.sequence, entry.recorded)
+                        silence.broken()
+                        yield Streamed(entry, _text(places))
+                    places[shard] = after
+                if silence.is_long():
+                    yield Streamed()
+                if not found:
+                    await waiter.wait(silence.left)
 
     async def _allowed(self, pace: Pace | None, silence: "_Silence") -> AsyncIterator[Streamed]:
         """Ends when one more event may go; signs of life until then."""

@@ -1,6 +1,6 @@
 """Reading the journal: in order from a place, or one entry by its place or its identity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.journal.entry import Entry, Place, Position
 
 _attributes = msgspec.json.Decoder(dict[str, AttributeValue]).decode
 LATELY = 20_000  # entries of a shard
+SPAN = 2_000  # numbers of a shard that are looked through for their types
 _AWAY = "the journal does not answer: try again"
 
 
@@ -38,6 +39,25 @@ class Reader:
             sql.READ_TYPES, shard, place.sequence, place.recorded, until, types, limit
         )
         return [_entry(shard, row) for row in rows]
+
+    async def types_between(
+        self, low: Mapping[int, Position], high: Mapping[int, Position]
+    ) -> frozenset[str] | None:
+        """The types of what came between two heads; None where that is too much to look through."""
+        moved = [shard for shard, head in high.items() if head != low.get(shard)]
+        if any(
+            shard not in low or high[shard].sequence - low[shard].sequence > SPAN for shard in moved
+        ):
+            return None
+        rows = await self._fetch(
+            sql.TYPES_BETWEEN,
+            moved,
+            [low[shard].sequence for shard in moved],
+            [low[shard].recorded for shard in moved],
+            [high[shard].sequence for shard in moved],
+            SPAN,
+        )
+        return frozenset(row[0] for row in rows)
 
     async def entry(self, shard: int, sequence: int) -> Entry | None:
         """The entry at a place, or None."""

@@ -154,6 +154,18 @@ READ_TYPES = (
     + "WHERE shard = $1 AND sequence > $2 AND recorded >= $3 AND sequence <= $4 AND type ~ $5 "
     "ORDER BY sequence LIMIT $6"
 )
+# The limit is never met; it keeps the planner from any other way than by the index of each shard.
+TYPES_BETWEEN = """
+SELECT DISTINCT e.type
+FROM unnest($1::smallint[], $2::bigint[], $3::timestamptz[], $4::bigint[])
+     AS u(shard, low, recorded, high)
+CROSS JOIN LATERAL (
+    SELECT type FROM journal_entry e
+    WHERE e.shard = u.shard AND e.sequence > u.low AND e.recorded >= u.recorded
+      AND e.sequence <= u.high
+    ORDER BY e.sequence LIMIT $5
+) e
+"""
 ENTRY_AT = _ENTRY + "WHERE shard = $1 AND sequence = $2"
 ENTRIES_AT = _ENTRY + "WHERE shard = $1 AND sequence = ANY ($2::bigint[])"
 PLACES_OF = (

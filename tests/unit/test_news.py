@@ -1,0 +1,165 @@
+"""Who waits for something new is woken by what concerns it, and many cost no more than one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway.delivery import News, news
+from gateway.errors import Unavailable
+from gateway.journal import Position
+from gateway.stop import Stop
+from gateway.subscriptions import Delivery, State, Subscription
+from tests.builders import FREE, a_name
+
+OTHER = "id.go.uji.lain.dicatat.v1"
+THEN = datetime(2026, 5, 4, tzinfo=UTC)
+QUESTIONS = ("heads", "due", "frontiers")
+ENOUGH = 20.0  # seconds until what must come has not come
+
+
+@dataclass
+class Server:
+    """A journal and its deliveries as the news read them, with the questions counted."""
+
+    last: int = 0
+    types: frozenset[str] | None = frozenset()
+    due_now: set[tuple[str, str]] = field(default_factory=set)
+    frontiers: dict[tuple[str, str], int] = field(default_factory=dict)
+    away: bool = False
+    asked: Counter[str] = field(default_factory=Counter)
+
+    async def heads(self) -> Mapping[int, Position]:
+        self.asked["heads"] += 1
+        if self.away:
+            raise Unavailable("away")
+        return {0: Position(self.last, THEN)}
+
+    async def types_between(self, low: Any, high: Any) -> frozenset[str] | None:
+        return self.types if low else None
+
+    async def due(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        self.asked["due"] += 1
+        return self.due_now & set(keys)
+
+    async def summed_frontiers(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        self.asked["frontiers"] += 1
+        return {key: self.frontiers.get(key, 0) for key in keys}
+
+    async def wait(self, seconds: float) -> bool:
+        await asyncio.sleep(min(seconds, 0.01))
+        return True
+
+    async def looked(self) -> None:
+        """Until every question has been asked and answered once more."""
+        before = self.asked.copy()
+        async with asyncio.timeout(ENOUGH):
+            while any(self.asked[each] < before[each] + 2 for each in QUESTIONS):
+                await self.wait(1)
+
+
+def a_subscription(*types: str) -> Subscription:
+    return Subscription(
+        "uji", a_name(), types or (FREE,), False, False, "now", State.ACTIVE, 1, "", THEN, "x",
+        delivery=Delivery.PULL,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def running(server: Server) -> AsyncIterator[News]:
+    told, stop = News(server, server, server), Stop()  # type: ignore[arg-type]  # it answers as all
+    task = asyncio.create_task(told.run(stop))
+    yield told
+    stop.set()
+    await task
+
+
+async def woken(wait: Callable[[float], Awaitable[None]]) -> None:
+    """Fails where it slept to the end."""
+    async with asyncio.timeout(ENOUGH):
+        await wait(ENOUGH * 10)
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DUE", "SOUGHT", "IDLE"):
+        monkeypatch.setattr(news, name, 0.01)
+
+
+async def test_what_comes_wakes_those_who_want_it_and_no_others() -> None:
+    server = Server()
+    async with running(server) as told:
+        with told.of(a_subscription()) as wants, told.of(a_subscription(OTHER)) as other:
+            await server.looked()
+            await asyncio.gather(woken(wants.wait), woken(other.wait))  # seen for the first time
+            server.last, server.types = 1, frozenset({FREE})
+            await woken(wants.wait)
+            assert not other.is_woken
+            server.last, server.types = 2, None
+            await woken(other.wait)
+
+
+async def test_what_is_due_again_wakes() -> None:
+    server, subscription = Server(), a_subscription()
+    async with running(server) as told:
+        with told.of(subscription) as waiter:
+            server.due_now = {subscription.key}
+            for _ in range(5):
+                await woken(waiter.wait)
+
+
+async def test_who_is_sent_back_in_the_journal_is_woken() -> None:
+    server, subscription = Server(), a_subscription()
+    server.frontiers[subscription.key] = 9
+    async with running(server) as told:
+        with told.of(subscription) as waiter:
+            await server.looked()
+            await woken(waiter.wait)
+            server.frontiers[subscription.key] = 3
+            await woken(waiter.wait)
+
+
+async def test_what_was_told_before_the_waiting_began_counts() -> None:
+    told, subscription = News(Server(), Server(), Server()), a_subscription()  # type: ignore[arg-type]  # it answers as all
+    with told.of(subscription) as waiter:
+        told.tell(subscription.key)
+        told.tell(("uji", "another"))
+        await woken(waiter.wait)
+        assert not waiter.is_woken
+
+
+async def test_many_cost_no_more_than_one_and_nobody_costs_nothing() -> None:
+    server = Server()
+    async with running(server) as told:
+        with ExitStack() as stack:
+            waiters = [stack.enter_context(told.of(a_subscription())) for _ in range(500)]
+            await asyncio.gather(*(woken(each.wait) for each in waiters))
+            assert server.asked.total() < len(waiters)
+        await server.wait(1)
+        before = server.asked.total()
+        for _ in range(20):
+            await server.wait(1)
+        assert server.asked.total() == before
+
+
+async def test_an_outage_ends_nothing() -> None:
+    server = Server(away=True)
+    async with running(server) as told:
+        with told.of(a_subscription()) as waiter:
+            await woken(waiter.wait)  # by the first sight of its frontier
+            server.away = False
+            await woken(waiter.wait)
+
+
+async def test_the_end_wakes_everybody() -> None:
+    with ExitStack() as stack:
+        async with running(Server()) as told:
+            waiter = stack.enter_context(told.of(a_subscription()))
+            await woken(waiter.wait)
+        assert told.ended
+        assert waiter.is_woken
