@@ -135,7 +135,7 @@ def test_filters_change_without_loss_while_events_come(uji: Actor) -> None:
             shown = uji.put_subscription(
                 subscribed.name, FREE, ordered=True, terms={"filters": filters}
             ).json()
-            assert shown["terms"] == {"filters": filters}
+            assert shown["terms"] == {"filters": filters, "max_age": None}
             assert shown["state"] == "catching-up"
             more(40)
             subscribed.wait("active")
