@@ -21,21 +21,18 @@ def too_old(recorded: datetime, max_age: float | None) -> bool:
 
 
 def within_age(message: Outgoing, recorded: datetime, max_age: float | None) -> Outgoing:
-    """The message with what is left of its age as its end, where that comes first."""
+    """The message with what is left of its age as its end."""
     if max_age is None:
         return message
     left = recorded + timedelta(seconds=max_age) - datetime.now(UTC)
-    end = max(1, left // timedelta(milliseconds=1))
-    if message.expiration:
-        end = min(end, int(message.expiration))
-    return message._replace(expiration=str(end))
+    return message._replace(expiration=str(max(1, left // timedelta(milliseconds=1))))
 
 
 def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Outgoing:
-    """The message that carries an entry."""
-    event, expiration, correlation = entry.event, "", ""
+    """The message that carries an entry; its ticket says until when it may be sent."""
+    event, correlation = entry.event, ""
     if route.exchange == names.REQUESTS:
-        expiration, correlation = _milliseconds_left(entry), event.identity.hex()
+        ticket.until, correlation = deadline(event, entry.recorded), event.identity.hex()
         event = handed_out(event, entry.recorded)
     sequence = sequence_text(entry.shard, entry.sequence)
     recorded = rfc3339(entry.recorded)
@@ -48,11 +45,5 @@ def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Ou
         event.id,
         message.headers(event, sequence, recorded, route.classification),
         ticket,
-        expiration,
-        correlation,
+        correlation_id=correlation,
     )
-
-
-def _milliseconds_left(entry: Entry) -> str:
-    left = deadline(entry.event, entry.recorded) - datetime.now(UTC)
-    return str(max(1, left // timedelta(milliseconds=1)))

@@ -8,6 +8,7 @@ refuses and that is sent again could otherwise arrive behind its successor.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from gateway.amqp import Outcome, Outgoing
 from gateway.errors import BrokerUnavailable
@@ -19,15 +20,28 @@ ATTEMPTS = 16  # refused as often as this, for about a minute, a message needs a
 
 
 class Ticket:
-    """One entry's way through the window; the token of its message."""
+    """One entry's way through the window; the token of its message.
 
-    __slots__ = ("attempts", "key", "message", "position", "settled", "under_way", "window")
+    `until` is when it must be sent, if it is a request: its deadline.
+    """
+
+    __slots__ = (
+        "attempts",
+        "key",
+        "message",
+        "position",
+        "settled",
+        "under_way",
+        "until",
+        "window",
+    )
 
     def __init__(self, window: "Window", position: Position, key: str) -> None:
         self.window = window
         self.position = position
         self.key = key
         self.message: Outgoing | None = None
+        self.until: datetime | None = None
         self.attempts = 0
         self.under_way = False  # sent, and the broker has not answered for good
         self.settled = False
@@ -92,13 +106,20 @@ class Window:
         """
         if self._refused_for_long:
             raise BrokerUnavailable("a queue has refused for long: a new channel tries again")
-        ready, self._ready = self._ready, []
-        self.sent += len(ready)
+        now = datetime.now(UTC)
         messages = []
-        for ticket in ready:
-            if ticket.message is not None:
-                ticket.under_way = True
-                messages.append(ticket.message)
+        while self._ready:
+            ready, self._ready = self._ready, []
+            for ticket in ready:
+                if ticket.message is None:
+                    continue
+                message = _in_time(ticket.message, ticket.until, now)
+                if message is None:
+                    self._done(ticket)  # what it held up is ready now
+                else:
+                    ticket.under_way = True
+                    messages.append(message)
+        self.sent += len(messages)
         return messages
 
     def settle(self, ticket: Ticket, outcome: Outcome) -> None:
@@ -172,6 +193,20 @@ class Window:
         if not chain:
             self._chains[ticket.key] = None
         return following
+
+
+def _in_time(message: Outgoing, until: datetime | None, now: datetime) -> Outgoing | None:
+    """The message, which lives in a queue as long as is left; None after the deadline.
+
+    It may have waited here for others of its key, or for a queue that refused it; and it may have
+    an end that comes first.
+    """
+    if until is None:
+        return message
+    left = (until - now) // timedelta(milliseconds=1)
+    if message.expiration:
+        left = min(left, int(message.expiration))
+    return message._replace(expiration=str(left)) if left > 0 else None
 
 
 _FREE: deque[Ticket] = deque()

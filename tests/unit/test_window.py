@@ -1,5 +1,7 @@
 """The relay's window: the cursor, one message per key on its way, refusals and returns."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +56,25 @@ def test_one_of_a_key_is_on_its_way() -> None:
     assert window.take() == []
     confirm(window, a1)
     assert tickets(window.take()) == [a2]
+
+
+def test_a_request_is_sent_with_the_time_that_is_left_and_never_after_its_deadline() -> None:
+    window = a_window()
+    in_time, late, behind = (add(window, 100 + n, key) for n, key in ((1, "a"), (2, "b"), (3, "b")))
+    in_time.until = datetime.now(UTC) + timedelta(seconds=60)
+    late.until = datetime.now(UTC) - timedelta(milliseconds=1)
+    sent = window.take()
+    assert tickets(sent) == [in_time, behind]
+    assert 0 < int(sent[0].expiration) <= 60_000
+    assert sent[1].expiration == ""
+    in_time.message = an_outgoing(in_time, expiration="7")
+    window.resend(in_time)
+    assert window.take()[0].expiration == "7"
+    in_time.until = datetime.now(UTC)
+    window.resend(in_time)
+    assert window.take() == []
+    confirm(window, behind)
+    assert (window.cursor, len(window), window.sent) == (Position(103), 0, 3)
 
 
 def test_what_nobody_gets_moves_the_cursor_in_its_turn() -> None:
