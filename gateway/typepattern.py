@@ -30,6 +30,11 @@ def is_event_type(text: str) -> bool:
     return len(text) <= _LIMIT and _TYPE.fullmatch(text) is not None
 
 
+def may_be_asked(type: str) -> bool:
+    """Whether replies to requests of this type can have a type of their own."""
+    return len(reply_type(type)) <= _LIMIT
+
+
 @lru_cache(maxsize=4096)
 def parse(pattern: str) -> tuple[str, ...]:
     """The six places of a pattern, each a word or `*`. Raises Invalid when it is none."""

@@ -45,6 +45,11 @@ def admit_contract(contract: Contract) -> None:
             f"{contract.type}: a type reads id.go.<organisation>.<entity>.<fact>.v<major>",
             pointer="/type",
         )
+    if contract.pattern is Pattern.REQUEST_REPLY and not typepattern.may_be_asked(contract.type):
+        raise Invalid(
+            f"{contract.type}: too long by the .reply that the type of its replies ends in",
+            pointer="/type",
+        )
     if contract.type.split(".")[2] != contract.owner:
         raise Invalid(
             f"{contract.type}: the third word must be its owner, {contract.owner}", pointer="/owner"

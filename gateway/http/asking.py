@@ -186,7 +186,7 @@ def _no_reply(found: Asked) -> errors.NoReply:
     why = (
         "what came as the reply was refused: tell the responder"
         if found.refused
-        else "the responder was asked and has not answered"
+        else "nobody has answered"
     )
     return errors.NoReply(
         f"no reply came until {rfc3339(found.expires)}; {why}",

@@ -1,13 +1,15 @@
 """Callbacks: the replies to what an organisation has asked come to a subscription of its own."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.builders import FREE, QUESTIONS, a_name, a_question, a_reply
+from tests.builders import FREE, QUESTION, QUESTIONS, a_name, a_question, a_reply
 from tests.bus import Actor, Bus, MakeBus
+from tests.dead import dead, reject
 from tests.problems import problem_of
 from tests.pulling import Puller, ids
 from tests.readers import depth
@@ -147,6 +149,35 @@ def test_a_callback_as_a_stream(uji: Actor, lain: Actor, asing: Actor, single: P
     assert mine["id"] in first
 
 
+def test_a_rejected_callback_is_a_dead_letter_of_its_asker(
+    uji: Actor, lain: Actor, asing: Actor, single: Puller
+) -> None:
+    callback = lain.subscribe(REPLY(SINGLE))
+    mine = asked(lain, SINGLE)
+    answered(single, uji)
+    reject(callback)
+    (letter,) = eventually(lambda: dead(lain, callback.name))
+    path = f"/v1/dead-letters/{letter['number']}"
+    inspected = lain.get(path).json()
+    assert (inspected["event"]["requestid"], inspected["data"]) == (mine["id"], {"hasil": "COCOK"})
+    problem_of(asing.get(path), 404, "not-found")
+    assert lain.post(f"{path}/redrive").json() == {"changed": True}
+    assert [each.document["requestid"] for each in callback.take(1)] == [mine["id"]]
+
+
+def test_a_responder_that_reads_a_stream(uji: Actor) -> None:
+    name = a_name()
+    assert uji.put_subscription(name, QUESTION, delivery="stream").status_code == 201
+    request = asked(uji, QUESTION)
+    path = f"/v1/subscriptions/{name}/stream"
+    with uji.bus.http.stream("GET", path, headers=uji.headers, timeout=20) as answer:
+        line = next(line for line in answer.iter_lines() if line.startswith("data: "))
+    question = json.loads(line.removeprefix("data: "))
+    assert question["requestid"] == request["id"]
+    assert uji.answer(question["requestid"], a_reply(question)).status_code == 201
+    assert uji.get(f"/v1/requests/{request['id']}").json()["state"] == "answered"
+
+
 def test_a_forged_asker_is_refused(uji: Actor, lain: Actor, asing: Actor) -> None:
     stolen, right = Puller(asing, REPLY(FORGED)), Puller(lain, REPLY(FORGED))
     subscribed = uji.subscribe(FORGED)
@@ -200,6 +231,8 @@ def test_the_ledger_of_a_pair_is_for_asker_and_responder(
         assert {organisation for organisation, _ in stages} == {"lain"}
         (of_request,) = deliveries(seer, request["request"]).json()["items"]
         assert (of_request["subscription"], of_request["stage"]) == (single.name, "acknowledged")
+    impact = bus.admin.get(f"/v1/contracts/{SINGLE}/impact").json()["subscriptions"]
+    assert {"organisation": "lain", "name": callback.name} in impact
     entry = f"/v1/events/{place['shard']}/{place['sequence']}"
     for stranger in (asing, bus.actor("asing", "auditor")):
         problem_of(deliveries(stranger, place), 404, "not-found")

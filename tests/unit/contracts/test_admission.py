@@ -33,6 +33,10 @@ def test_a_question_needs_a_reply() -> None:
     [
         (a_contract(type="id.go.uji.bebas"), "a type reads"),
         (a_contract(owner="lain"), "third word"),
+        (
+            a_contract(type=f"id.go.uji.{'x' * 231}.diajukan.v1", pattern=Pattern.REQUEST_REPLY),
+            "too long by the .reply",
+        ),
         (a_contract(ordering=Ordering("source", "")), "ordering must name"),
     ],
 )
