@@ -18,10 +18,12 @@ def dead(actor: Actor, name: str, **query: Any) -> list[dict[str, Any]]:
     return list(answer.json()["items"])
 
 
-def a_dead_letter(actor: Actor, puller: Puller, **event: Any) -> dict[str, Any]:
+def a_dead_letter(
+    actor: Actor, puller: Puller, reason: str = "tidak dikenal", **event: Any
+) -> dict[str, Any]:
     """Reject one event of a pull subscription."""
     actor.published(**event)
-    puller.call("reject", tokens=tokens(puller.receive(1)), reason="tidak dikenal")
+    puller.call("reject", tokens=tokens(puller.receive(1)), reason=reason)
     return dead(actor, puller.name, state="dead")[-1]
 
 

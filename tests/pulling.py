@@ -11,14 +11,14 @@ class Puller:
     """A subscription that is pulled."""
 
     def __init__(self, actor: Actor, *types: str, name: str = "", **more: Any) -> None:
-        self._actor = actor
+        self.actor = actor
         self.name = name or a_name()
         answer = actor.put_subscription(self.name, *types, delivery="pull", **more)
         assert answer.status_code in (200, 201), answer.text
         self.made = answer.json()
 
     def call(self, what: str, **body: Any) -> Any:
-        answer = self._actor.post(f"/v1/subscriptions/{self.name}/{what}", json=body)
+        answer = self.actor.post(f"/v1/subscriptions/{self.name}/{what}", json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

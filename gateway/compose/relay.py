@@ -4,7 +4,8 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 import asyncpg
@@ -16,11 +17,15 @@ from gateway.deliveries import DeadLetters, Redrives
 from gateway.delivery import (
     Alerting,
     Burying,
+    NonDelivery,
     Reconciler,
     Redriver,
 )
 from gateway.errors import Unavailable
-from gateway.journal import Hints, Leads, make_partitions
+from gateway.event import Event
+from gateway.identity import OPERATOR
+from gateway.intake import judged
+from gateway.journal import Candidate, Hints, Leads, Writer, make_partitions
 from gateway.relay import Control, Relay
 from gateway.settings import Settings
 from gateway.snapshot import follow, refresh
@@ -34,7 +39,7 @@ UPKEEP = HOUR  # seconds between two looks at partitions and keys
 async def relay(settings: Settings) -> None:
     """Relay the journal and keep the broker in order until SIGTERM or SIGINT."""
     name = settings.relay_name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    async with common(settings, "relay") as parts, stopping() as stop:
+    async with common(settings, "relay") as parts, _writing(parts) as writer, stopping() as stop:
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
         await refresh(parts.database, *snapshots)
         hints = Hints(parts.connect)
@@ -49,16 +54,6 @@ async def relay(settings: Settings) -> None:
             amqp_url=settings.amqp_url.get_secret_value(),
         )
         responsible = partial(worker.leads_shard, 0)
-        reconciler = Reconciler(
-            parts.database,
-            parts.reader,
-            parts.broker,
-            parts.management,
-            parts.directories,
-            parts.catalogues,
-            responsible=responsible,
-            drain_margin=settings.drain_margin,
-        )
         letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
         dead = DeadQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
         calm_collector()
@@ -66,23 +61,54 @@ async def relay(settings: Settings) -> None:
             tasks.create_task(follow(parts.database, *snapshots, stop=stop))
             tasks.create_task(hints.run(stop))
             tasks.create_task(worker.run(stop))
-            tasks.create_task(reconciler.run(stop))
-            for each in _of_letters(parts, letters, responsible):
+            tasks.create_task(_reconciler(parts, responsible).run(stop))
+            for each in _of_letters(parts, letters, writer, responsible):
                 tasks.create_task(each.run(stop))
             tasks.create_task(dead.run(Burying(letters).keep, stop))
             tasks.create_task(upkeep(parts, letters, stop))
 
 
+@asynccontextmanager
+async def _writing(parts: Common) -> AsyncIterator[Writer]:
+    """For the few events that the gateway says itself."""
+    shards = len(await parts.reader.heads())
+    timeout = parts.settings.append_timeout
+    writer = Writer(parts.connect, shards=shards, writers=1, timeout=timeout)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        await writer.close()
+
+
+def _reconciler(parts: Common, responsible: Callable[[], bool]) -> Reconciler:
+    return Reconciler(
+        parts.database,
+        parts.reader,
+        parts.broker,
+        parts.management,
+        parts.directories,
+        parts.catalogues,
+        responsible=responsible,
+        drain_margin=parts.settings.drain_margin,
+    )
+
+
 def _of_letters(
-    parts: Common, letters: DeadLetters, responsible: Callable[[], bool]
-) -> tuple[Redriver, Alerting]:
+    parts: Common, letters: DeadLetters, writer: Writer, responsible: Callable[[], bool]
+) -> tuple[Redriver, Alerting, NonDelivery]:
     """What goes on about dead letters, in one process at a time."""
     settings = parts.settings
     redrives = Redrives(parts.database.pool, timeout=settings.append_timeout)
     after = settings.dead_letter_alert_hours * HOUR
+
+    def judge(event: Event) -> Candidate:
+        return judged(event, OPERATOR, parts.catalogues.value)
+
     return (
         Redriver(redriving(parts, letters), letters, redrives, responsible=responsible),
         Alerting(letters, after=after, responsible=responsible),
+        NonDelivery(letters, parts.catalogues, writer, judge, responsible=responsible),
     )
 
 

@@ -96,6 +96,11 @@ def _contract(file: Path) -> Contract:
             pattern=Pattern(_text(file, found, "pattern")),
             classification=Classification(_text(file, found, "classification")),
             ordering=Ordering(_text(file, ordering, "key"), _text(file, ordering, "description")),
+            non_delivery_report=(
+                None
+                if found.get("non_delivery_report") is None
+                else _text(file, found, "non_delivery_report")
+            ),
         )
     except ValueError as error:
         raise Invalid(f"{file}: {error}") from None

@@ -264,6 +264,7 @@ def _facts(contract: Contract) -> dict[str, Any]:
         "classification": contract.classification.value,
         "ordering_key": contract.ordering.key,
         "ordering_description": contract.ordering.description,
+        "non_delivery_report": contract.non_delivery_report,
     }
 
 

@@ -81,6 +81,12 @@ async def page(
     return [_registered(row, states) for row in found]
 
 
+async def reporting(session: AsyncSession, type: str) -> bool:
+    """Whether a contract has its reports of non-delivery written by this type."""
+    query = select(exists().where(col(ContractRow.non_delivery_report) == type))
+    return bool((await session.execute(query)).scalar_one())
+
+
 async def versions(
     session: AsyncSession, type: str, *, after: int = 0, limit: int = 10_000
 ) -> list[StoredVersion]:
@@ -205,6 +211,7 @@ def contract_of(row: ContractRow) -> Contract:
         Pattern(row.pattern),
         Classification(row.classification),
         Ordering(row.ordering_key, row.ordering_description),
+        row.non_delivery_report,
     )
 
 

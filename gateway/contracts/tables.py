@@ -30,6 +30,7 @@ class ContractRow(SQLModel, table=True):
     classification: str
     ordering_key: str
     ordering_description: str
+    non_delivery_report: str | None = None
     created: datetime = _time()
     revision: int = 1
     changed: int = 0

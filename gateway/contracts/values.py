@@ -52,7 +52,7 @@ class Ordering:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """An event type with its owner and the rules that never change during its life."""
+    """An event type with its owner and what holds for all of its versions."""
 
     type: str
     owner: str
@@ -61,6 +61,8 @@ class Contract:
     pattern: Pattern
     classification: Classification
     ordering: Ordering
+    non_delivery_report: str | None = None
+    """The type, of the same owner, by which it is told of each delivery that died; if it wishes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from gateway.deliveries.dispatching import (
 )
 from gateway.deliveries.fresh import Buried
 from gateway.deliveries.leases import Lease, LeaseLost, Leases
+from gateway.deliveries.nondelivery import report, report_samples
 from gateway.deliveries.redrives import Redrive, Redrives, RedriveState
 from gateway.deliveries.store import Deliveries, begin
 from gateway.deliveries.values import (
@@ -28,6 +29,7 @@ from gateway.deliveries.values import (
     Patience,
     Spot,
     Standing,
+    Told,
     Unattended,
     Wanted,
 )
@@ -62,7 +64,10 @@ __all__ = [
     "Spot",
     "Standing",
     "Superseded",
+    "Told",
     "Unattended",
     "Wanted",
     "begin",
+    "report",
+    "report_samples",
 ]

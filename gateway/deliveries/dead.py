@@ -15,6 +15,7 @@ from gateway.deliveries.values import (
     Key,
     Spot,
     Standing,
+    Told,
     Unattended,
     Wanted,
 )
@@ -66,6 +67,20 @@ class DeadLetters(Transactions):
         async with self.transaction() as connection:
             for row in await connection.fetch(sql.ALERT, after):
                 tell(Unattended(*row))
+
+    async def unreported(self, limit: int) -> list[DeadLetter]:
+        """Those of which it is open whether somebody is to be told, the oldest first."""
+        return [_letter(row) for row in await self.fetch(sql.UNREPORTED, limit)]
+
+    async def reported(self, decided: Sequence[Told]) -> None:
+        """Note who was told; what is decided already stays."""
+        await self.fetch(
+            sql.REPORTED,
+            [each.number for each in decided],
+            [each.report for each in decided],
+            [each.spot.shard if each.spot else None for each in decided],
+            [each.spot.sequence if each.spot else None for each in decided],
+        )
 
     async def attempts(self, letter: DeadLetter) -> list[Attempt]:
         """What was tried, the first first."""
@@ -119,12 +134,16 @@ class DeadLetters(Transactions):
 
 def _letter(row: Any) -> DeadLetter:
     facts = dict(row)
-    resent = Spot(facts.pop("resent_shard"), facts.pop("resent_sequence"))
     return DeadLetter(
         subscription=facts.pop("name"),
         spot=Spot(facts.pop("shard"), facts.pop("sequence")),
         failure=Failure(facts.pop("failure")),
         key=str(facts.pop("key")),
-        resent=None if resent.sequence is None else resent,
+        resent=_spot(facts.pop("resent_shard"), facts.pop("resent_sequence")),
+        reported=_spot(facts.pop("report_shard"), facts.pop("report_sequence")),
         **facts,
     )
+
+
+def _spot(shard: int | None, sequence: int | None) -> Spot | None:
+    return None if shard is None or sequence is None else Spot(shard, sequence)

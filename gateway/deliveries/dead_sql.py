@@ -30,7 +30,7 @@ DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp() - make_interval(d
 _DEAD = """
 SELECT number, organisation, name, shard, sequence, recorded, type, died, failure, detail, attempts,
        state, changed, changed_by, note, publisher, source, event, trace, key, resent_shard,
-       resent_sequence, seen, seen_by
+       resent_sequence, seen, seen_by, report_shard, report_sequence
 FROM dead_letters
 """
 # The parameters are the fields of Wanted, from $2 on.
@@ -66,6 +66,18 @@ WITH told AS (
     RETURNING organisation, name, died
 )
 SELECT organisation, name, count(*), min(died) FROM told GROUP BY organisation, name
+"""
+# A moment after they died, so that who reads the contracts has read the newest.
+UNREPORTED = f"""
+{_DEAD} WHERE report = 'open' AND died < clock_timestamp() - interval '1 second'
+ORDER BY number LIMIT $1
+"""
+REPORTED = """
+UPDATE dead_letters d
+SET report = u.report, report_shard = u.shard, report_sequence = u.sequence
+FROM unnest($1::bigint[], $2::text[], $3::smallint[], $4::bigint[])
+     AS u(number, report, shard, sequence)
+WHERE d.number = u.number AND d.report = 'open'
 """
 CHANGE = """
 UPDATE dead_letters SET state = $2, changed = clock_timestamp(), changed_by = $3, note = $4

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 Key = tuple[str, str]  # organisation and name of a subscription
 
@@ -111,7 +111,7 @@ class DeadLetter:
     `publisher` is the organisation that sent the event, `source` and `event` name it, `trace` is
     its trace id; each None where it is not known. `key` is known to nobody outside: ids of what
     follows from it are made of it. `resent` is where the corrected event stands; `seen` when and by
-    whom it was looked at first.
+    whom it was looked at first; `reported` where the report to the owner of its type stands.
     """
 
     number: int
@@ -136,6 +136,15 @@ class DeadLetter:
     resent: Spot | None
     seen: datetime | None
     seen_by: str | None
+    reported: Spot | None
+
+
+class Told(NamedTuple):
+    """What became of the report of a dead letter: none, refused, or sent to a place."""
+
+    number: int
+    report: Literal["none", "sent", "refused"]
+    spot: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from gateway.delivery.attention import Alerting, Attention
 from gateway.delivery.burying import Burying
 from gateway.delivery.ledger import Delivered, Lag, Ledger, Stage
 from gateway.delivery.news import News
+from gateway.delivery.nondelivery import NonDelivery
 from gateway.delivery.pull import Pull, Received, Settlement
 from gateway.delivery.redriving import Redriver, Redriving
 from gateway.delivery.repair import Reconciler
@@ -24,6 +25,7 @@ __all__ = [
     "Lag",
     "Ledger",
     "News",
+    "NonDelivery",
     "Pull",
     "Received",
     "Reconciler",

@@ -23,6 +23,7 @@ from gateway.database import Topic
 from gateway.errors import Conflict, Incompatible, Invalid, NotFound
 from gateway.governance.impact import Impact
 from gateway.governance.judging import Judged
+from gateway.governance.nondelivery import require_kept, require_report
 from gateway.governance.planning import Dependencies, NewSchema, Plan, Planning
 from gateway.governance.rights import (
     Revision,
@@ -99,6 +100,7 @@ class Governing:
             again = await self._same(session, new, plan)  # from somebody else, meanwhile
             if again is not None:
                 return again
+            await require_report(session, contract)
             await registry.put_contract(session, contract, by=author_of(by))
             if new.rule is not None:
                 await registry.put_rule(session, contract.type, new.rule, by=author_of(by))
@@ -120,6 +122,7 @@ class Governing:
             facts = {name: value for name, value in changes.items() if name != "rule"}
             contract = replace(registered.contract, **facts)
             admit_contract(contract)
+            await require_report(session, contract)
             await registry.put_contract(session, contract, by=author_of(by))
             if "rule" in changes:
                 await registry.put_rule(session, type, changes["rule"], by=author_of(by))
@@ -146,6 +149,7 @@ class Governing:
             async with self._use.database.change(Topic.CONTRACTS) as session:
                 now = await shelves.find(session, type)
                 if now is not None and now.revision == registered.revision:
+                    await require_kept(session, plan.versioned)
                     now, version = await self._store(session, plan, state, judged, by)
                     return Outcome(now, version, True, advice, judged, impact)
         raise Conflict("others change this contract all the time: try again")

@@ -12,6 +12,7 @@ from gateway.contracts.compiling import Library
 from gateway.database import Database
 from gateway.errors import Incompatible
 from gateway.governance.judging import Bundled, Judged, bundled, in_force, judge
+from gateway.governance.nondelivery import require_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Checked:
         """Register all of them; returns how many are new or changed.
 
         Run inside `Database.change(Topic.CONTRACTS)`. Raises Conflict for what a number or a type
-        stands for already.
+        stands for already, and Invalid where reports of non-delivery could not be written.
         """
         changed = [
             await registry.register(
@@ -46,6 +47,8 @@ class Checked:
             )
             for each in self._judged
         ]
+        for each in self._judged:  # once all are there, as one may name another
+            await require_report(session, each.submission.contract)
         return sum(changed)
 
 

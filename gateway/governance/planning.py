@@ -13,9 +13,11 @@ from gateway.contracts import (
     InvalidExample,
     Proving,
     Registered,
+    State,
     StoredVersion,
     Submission,
     Version,
+    Versioned,
     rules,
     shelves,
 )
@@ -97,6 +99,13 @@ class Plan:
     def version(self) -> Version:
         """The new version."""
         return self.submission.versions[0]
+
+    @property
+    def versioned(self) -> Versioned:
+        """The new version as intake will know it, once it is active."""
+        text = bundles_of(self.version, self.library).text or self.version.text
+        type, number = self.submission.contract.type, self.version.number
+        return Versioned(type, number, State.ACTIVE, None, text, self.closed)
 
     @property
     def closed(self) -> bool:

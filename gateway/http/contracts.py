@@ -74,6 +74,7 @@ async def create(body: NewContractBody, by: Admin, parts: ApiPartsHere, raw: Raw
         given.pattern,
         given.classification,
         given.ordering.ordering,
+        given.non_delivery_report,
     )
     rule = given.compatibility.rule if given.compatibility else None
     new = NewContract(contract, rule, new_schema(NewContractBody, raw))

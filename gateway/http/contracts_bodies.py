@@ -12,6 +12,10 @@ from gateway.governance import NewSchema, Notice
 from gateway.http.fields import Body, Description, Title
 
 Type = Annotated[str, Field(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]
+Report = Annotated[
+    Type | None,
+    Field(description="a type of the same owner by which it is told of each delivery that died"),
+]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _EXAMPLES = 100
 
@@ -117,6 +121,7 @@ class NewContractBody(NewVersionBody):
     compatibility: Annotated[
         RuleBody | None, Field(description="its own; by default its owner's")
     ] = None
+    non_delivery_report: Report = None
 
 
 class ChangeBody(Body):
@@ -129,6 +134,7 @@ class ChangeBody(Body):
     compatibility: Annotated[
         RuleBody | None, Field(description="null: the default of its owner")
     ] = None
+    non_delivery_report: Report = None
 
     def changes(self) -> dict[str, Any]:
         """The fields of the contract, and its rule."""
@@ -138,6 +144,8 @@ class ChangeBody(Body):
         if self.ordering is not None:
             found["ordering"] = self.ordering.ordering
         found = {name: value for name, value in found.items() if value is not None}
+        if "non_delivery_report" in given:
+            found["non_delivery_report"] = self.non_delivery_report
         return found | (rule if "compatibility" in given else {})
 
 
@@ -185,6 +193,7 @@ class ContractBody(BaseModel):
     compatibility: Annotated[
         RuleBody | None, Field(description="its own; null: the default of its owner")
     ]
+    non_delivery_report: Report
     state: State
     active_version: Annotated[
         int | None, Field(description="the one that judges where a publisher names none")
@@ -208,6 +217,7 @@ class ContractBody(BaseModel):
                 key=contract.ordering.key, description=contract.ordering.description
             ),
             compatibility=RuleBody(mode=rule.mode, policy=rule.policy) if rule else None,
+            non_delivery_report=contract.non_delivery_report,
             state=registered.state,
             active_version=registered.newest,
             versions=[

@@ -68,6 +68,7 @@ class LetterBody(BaseModel):
     resent: PlaceBody | None = Field(description="where the corrected event stands")
     seen: datetime | None = Field(description="when it was inspected first")
     seen_by: str | None
+    reported: PlaceBody | None = Field(description="where the report to the type's owner stands")
 
 
 class AttemptBody(BaseModel):
@@ -168,7 +169,8 @@ async def redrive(number: Number, by: Worker, parts: ApiPartsHere) -> Changed:
 async def discard(number: Number, body: Discard, by: Worker, parts: ApiPartsHere) -> Changed:
     """Never send it again; who did it and why is kept."""
     letter = await _own(number, by, parts)
-    changed = await parts.letters.discard([letter.number], by=by.id, reason=body.reason)
+    reason = mask(body.reason)
+    changed = await parts.letters.discard([letter.number], by=by.id, reason=reason)
     log().info("dead_letter.discarded", number=number, by=by.id, changed=bool(changed))
     return Changed(changed=bool(changed))
 
@@ -214,7 +216,7 @@ def _body(letter: DeadLetter) -> LetterBody:
     del facts["key"]
     shard, sequence = facts.pop("spot")
     return LetterBody(
-        **facts | {"resent": _place(letter.resent)},
+        **facts | {"resent": _place(letter.resent), "reported": _place(letter.reported)},
         shard=shard,
         sequence=sequence,
         recordedtime=facts.pop("recorded"),

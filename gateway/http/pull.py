@@ -11,6 +11,7 @@ from gateway.http.delivered import delivered
 from gateway.http.fields import Body
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
+from gateway.masking import mask
 from gateway.times import rfc3339
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["pull"])
@@ -105,7 +106,7 @@ async def release(name: Name, body: Release, by: Subscriber, parts: ApiPartsHere
     """Give events back, to be handed out again later."""
     subscription = await parts.subscribing.existing(by.organisation, name)
     results = await parts.pull.release(
-        subscription, body.tokens, delay=body.delay, reason=body.reason
+        subscription, body.tokens, delay=body.delay, reason=mask(body.reason)
     )
     return Settled(results=results)
 
@@ -114,7 +115,9 @@ async def release(name: Name, body: Release, by: Subscriber, parts: ApiPartsHere
 async def reject(name: Name, body: Reject, by: Subscriber, parts: ApiPartsHere) -> Settled:
     """Make dead letters of events."""
     subscription = await parts.subscribing.existing(by.organisation, name)
-    return Settled(results=await parts.pull.reject(subscription, body.tokens, reason=body.reason))
+    return Settled(
+        results=await parts.pull.reject(subscription, body.tokens, reason=mask(body.reason))
+    )
 
 
 @router.post("/{name}/renew")

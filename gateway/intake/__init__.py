@@ -2,7 +2,7 @@
 
 from gateway.intake.cloudevents import Batch, Limits, parse_request
 from gateway.intake.correcting import Correction, corrected
-from gateway.intake.publish import Intake, Receipt, require_valid
+from gateway.intake.publish import Intake, Receipt, judged, require_valid
 
 __all__ = [
     "Batch",
@@ -11,6 +11,7 @@ __all__ = [
     "Limits",
     "Receipt",
     "corrected",
+    "judged",
     "parse_request",
     "require_valid",
 ]

@@ -123,9 +123,7 @@ class Intake:
         return contract
 
     def _judged(self, event: Event, sender: Client) -> Candidate:
-        judge = judge_of(event, self._catalogue.value)
-        require_valid(event, judge)
-        return Candidate(event, sender.id, judge.version)
+        return judged(event, sender.id, self._catalogue.value)
 
     def deprecation(self, event: Event) -> Deprecation | None:
         """That the version which judged an accepted event should no longer be used, if so."""
@@ -150,6 +148,13 @@ class Intake:
             return self.judge(event, sender)
         except Refused as error:
             return error
+
+
+def judged(event: Event, client: str, catalogue: Catalogue) -> Candidate:
+    """What may be stored. Raises Invalid, Malformed or ContractViolation."""
+    judge = judge_of(event, catalogue)
+    require_valid(event, judge)
+    return Candidate(event, client, judge.version)
 
 
 def require_valid(event: Event, judge: Judge) -> None:

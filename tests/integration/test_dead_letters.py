@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.builders import CITIZEN, FREE, a_document, a_name
+from tests.builders import CITIZEN, FREE, NIK, a_document, a_name
 from tests.bus import Actor, Bus
 from tests.dead import a_dead_letter, dead, reject
 from tests.pulling import Puller, ids, tokens
@@ -95,9 +95,15 @@ def test_an_operators_auditor_looks_but_does_not_decide(bus: Bus, uji: Actor) ->
 def test_personal_data_are_masked(bus: Bus, uji: Actor) -> None:
     puller = Puller(uji, CITIZEN)
     letter = a_dead_letter(
-        uji, puller, type=CITIZEN, subject="3" * 16, data={"nik": "3" * 16, "nama": "Siti"}
+        uji,
+        puller,
+        f"{'3' * 16} tidak dikenal",
+        type=CITIZEN,
+        subject="3" * 16,
+        data={"nik": "3" * 16, "nama": "Siti"},
     )
     shown = uji.get(f"/v1/dead-letters/{letter['number']}")
+    assert shown.json()["detail"] == shown.json()["history"][0]["detail"] == "… tidak dikenal"
     assert shown.json()["data"] == {"nik": "…", "nama": "…"}
     assert "3" * 16 not in shown.text
     assert "3" * 16 not in bus.logs()
@@ -108,9 +114,9 @@ def test_discarding_needs_a_reason_and_ends_it(uji: Actor) -> None:
     number = a_dead_letter(uji, puller)["number"]
     path = f"/v1/dead-letters/{number}/discard"
     assert uji.post(path, json={}).status_code == 422
-    assert uji.post(path, json={"reason": "uji coba"}).json() == {"changed": True}
+    assert uji.post(path, json={"reason": f"uji {NIK}"}).json() == {"changed": True}
     shown = uji.get(f"/v1/dead-letters/{number}").json()
-    assert (shown["state"], shown["note"]) == ("discarded", "uji coba")
+    assert (shown["state"], shown["note"]) == ("discarded", "uji …")
     assert shown["changed_by"]
     assert uji.post(f"/v1/dead-letters/{number}/redrive").json() == {"changed": False}
     assert puller.receive(wait=0.5) == []

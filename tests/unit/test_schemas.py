@@ -15,6 +15,8 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
+from gateway.deliveries import report_samples
+
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 CONTRACTS = sorted(path.parent for path in SCHEMAS.glob("*/*/contract.json"))
 VERSIONS = sorted(SCHEMAS.glob("*/*/versions/*.json"))
@@ -25,7 +27,8 @@ PUBLISHED = (
     "dukcapil.ktp.dicetak kemendagri.kk.diupdate kemendikbud.nisn.diverifikasi "
     "kemensos.bansos.disalurkan lkpp.pemenang.dipilih lkpp.penawaran.diajukan lkpp.tender.dibuat "
     "oss.izin.dimohonkan oss.izin.disetujui oss.izin.dikirim pajak.pajak.diperbarui "
-    "setneg.undangundang.berubah dukcapil.penduduk.dimutakhirkan pajak.setoran.diterima"
+    "setneg.undangundang.berubah dukcapil.penduduk.dimutakhirkan pajak.setoran.diterima "
+    "setneg.pengiriman.terhenti"
 )
 PATTERNS = {f"id.go.{name}.v1": "publish-subscribe" for name in PUBLISHED.split()} | {
     "id.go.dinas.laporan.bulanan.v1": "point-to-point",
@@ -117,7 +120,8 @@ def test_files_are_written_alike_and_their_names_hold_no_national_id(path: Path)
 @pytest.mark.parametrize("folder", CONTRACTS, ids=lambda path: path.name)
 def test_a_contract_is_complete(folder: Path) -> None:
     contract = read(folder / "contract.json")
-    assert " ".join(contract) == "type owner title description pattern classification ordering"
+    facts = ["type", "owner", "title", "description", "pattern", "classification", "ordering"]
+    assert list(contract) in (facts, [*facts, "non_delivery_report"])
     assert contract["type"] == folder.name
     assert contract["owner"] == folder.parent.name == folder.name.split(".")[2]
     assert contract["classification"] in {"public", "internal", "confidential", "secret"}
@@ -179,3 +183,11 @@ def test_both_validators_judge_every_example_as_its_folder_says(path: Path) -> N
 def test_invalid_examples_break_different_rules(folder: Path) -> None:
     broken = [read(path) for path in folder.glob("examples/invalid/*.json")]
     assert len({(one["pointer"], one["keyword"]) for one in broken}) >= 4
+
+
+def test_a_report_type_accepts_every_report() -> None:
+    wanted = {read(folder / "contract.json").get("non_delivery_report") for folder in CONTRACTS}
+    for type in wanted - {None}:
+        schema = read(SCHEMAS / type.split(".")[2] / type / "versions" / "1.json")
+        for sample in report_samples():
+            assert violations(schema, sample) == (Counter(), Counter())

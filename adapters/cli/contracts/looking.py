@@ -162,6 +162,8 @@ def _show_contract(body: Any, *, as_json: bool) -> None:
     rule = body["compatibility"]
     told = f"{rule['mode']}, {rule['policy']}" if rule else "as its owner's default says"
     out.print(f"  compatibility: {told}")
+    if body["non_delivery_report"]:
+        out.print(f"  reports of non-delivery: {body['non_delivery_report']}")
     for each in body["versions"]:
         mark = (
             " [green]<- judges new events[/]" if each["version"] == body["active_version"] else ""

@@ -12,7 +12,10 @@ from adapters.cli.contracts.folder import Contract, Version, parsed
 from adapters.cli.contracts.judge import judge_of
 from adapters.client import Nusabus, Problem
 
-FACTS = ("title", "description", "classification", "ordering", "compatibility")
+FACTS = (
+    *("title", "description", "classification", "ordering"),
+    *("compatibility", "non_delivery_report"),
+)
 """What may be changed of a contract."""
 _ABOUT = ("type", "owner", "title", "description", "pattern", "classification", "ordering")
 _Documents = Mapping[str, Any]
@@ -92,8 +95,9 @@ class Registry:
             raise
         body = _exact(answer)
         about = {name: body[name] for name in _ABOUT}
-        if body["compatibility"]:
-            about["compatibility"] = body["compatibility"]
+        about |= {
+            name: body[name] for name in ("compatibility", "non_delivery_report") if body[name]
+        }
         found = {each.number: each async for each in self._versions(type)}
         examples = found[max(found)].examples if found else {}
         contract = Contract(about, {n: each.version for n, each in found.items()}, examples)
