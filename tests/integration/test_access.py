@@ -11,7 +11,7 @@ VALUES = {
     "name": "tidak-ada",
     "shard": "0",
     "sequence": "999999",
-    "number": "1",
+    "number": "999999",
     "version": "1",
     "id": "0" * 32,
     "secret": "x",
