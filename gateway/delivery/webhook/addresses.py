@@ -22,7 +22,8 @@ Network = IPv4Network | IPv6Network
 
 SECURE_PORTS, PLAIN_PORTS = frozenset({443, 8443}), frozenset({80, 8080})
 
-# Not even where an operator's network covers them: metadata of clouds, and what is no address.
+# Not even where an operator's network covers them: link-local, where clouds keep their metadata,
+# their other places for those, and what is no address of a host or hides one.
 _NEVER = tuple(
     map(
         ip_network,
@@ -30,18 +31,20 @@ _NEVER = tuple(
             "0.0.0.0/8",
             "100.100.100.200/32",
             "168.63.129.16/32",
-            "169.254.169.254/32",
-            "169.254.170.2/32",
+            "169.254.0.0/16",
             "192.0.0.192/32",
             "224.0.0.0/4",
             "255.255.255.255/32",
             "::/128",
             "::ffff:0:0/96",  # mapped
+            "::ffff:0:0:0/96",  # translated
             "64:ff9b::/96",  # NAT64
             "64:ff9b:1::/48",
             "2001::/32",  # Teredo
             "2002::/16",  # 6to4
-            "fd00:ec2::254/128",
+            "fd00:ec2::/32",
+            "fd20:ce::254/128",
+            "fe80::/10",
             "ff00::/8",
         ),
     )
@@ -53,7 +56,6 @@ _NOT_PUBLIC_4 = tuple(
             "10.0.0.0/8",
             "100.64.0.0/10",
             "127.0.0.0/8",
-            "169.254.0.0/16",
             "172.16.0.0/12",
             "192.0.0.0/24",
             "192.0.2.0/24",

@@ -1,5 +1,6 @@
 """Connecting: every address is judged, and only a judged one is connected to."""
 
+import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any
@@ -14,7 +15,7 @@ from gateway.delivery.webhook.dialling import GuardedBackend
 class Dialled:
     """A backend that remembers where it was to connect, after a name service with these answers."""
 
-    def __init__(self, *answers: Iterable[str] | OSError, reach: Reach | None = None) -> None:
+    def __init__(self, *answers: Iterable[str] | Exception, reach: Reach | None = None) -> None:
         self.answers = list(answers)
         self.connected: list[str] = []
         self.refusing: set[str] = set()
@@ -23,7 +24,7 @@ class Dialled:
 
     async def resolve(self, host: str) -> list[Address]:
         answer = self.answers.pop(0)
-        if isinstance(answer, OSError):
+        if isinstance(answer, Exception):
             raise answer
         return [ip_address(each) for each in answer]
 
@@ -63,8 +64,22 @@ async def test_a_name_that_changes_is_judged_anew_for_each_connection() -> None:
     assert dialled.connected == ["8.8.8.8"]
 
 
-@pytest.mark.parametrize("failure", [OSError("no such name"), TimeoutError()])
-async def test_a_name_service_that_fails_connects_nowhere(failure: OSError) -> None:
+async def test_a_look_up_that_says_something_else_later_is_not_asked_again() -> None:
+    dialled = Dialled(["8.8.8.8"], ["127.0.0.1"])
+    await dialled.guarded.connect_tcp("ganti.example", 443)
+    assert (dialled.connected, len(dialled.answers)) == (["8.8.8.8"], 1)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError("no such name"),
+        socket.gaierror(socket.EAI_AGAIN, "try again"),
+        TimeoutError(),
+        UnicodeError("label too long"),
+    ],
+)
+async def test_a_name_service_that_fails_connects_nowhere(failure: Exception) -> None:
     dialled = Dialled(failure)
     with pytest.raises(httpcore.ConnectError, match="cannot be resolved"):
         await dialled.guarded.connect_tcp("contoh.example", 443)
@@ -79,6 +94,15 @@ async def test_a_name_without_addresses_connects_nowhere() -> None:
 async def test_never_a_unix_socket() -> None:
     with pytest.raises(Prohibited):
         await Dialled().guarded.connect_unix_socket("/run/docker.sock")
+
+
+async def test_an_approved_network_excuses_no_other_address() -> None:
+    reach = Reach(networks_of("10.1.0.0/16"))
+    for other in ("10.2.0.1", "169.254.169.254", "127.0.0.1", "::ffff:10.1.2.3"):
+        dialled = Dialled(["10.1.2.3", other], reach=reach)
+        with pytest.raises(Prohibited):
+            await dialled.guarded.connect_tcp("dalam.example", 443)
+        assert dialled.connected == []
 
 
 async def test_approved_networks_are_reached() -> None:
