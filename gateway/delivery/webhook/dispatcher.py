@@ -154,7 +154,8 @@ class Dispatcher:
         return time.monotonic() - self._written_at
 
     async def _write(self) -> None:
-        await self._keeper.write()
+        if await self._keeper.write():
+            self._due = True  # what waited behind those of its ordering key
         self._written_at = time.monotonic()
 
     @property

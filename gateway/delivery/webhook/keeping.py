@@ -131,17 +131,21 @@ class Keeper:
         """It waits, untried, until what is open of its ordering key is settled."""
         self._open(Opened(job.fresh, 0, 0.0, Failure.REFUSED, ""), job)
 
-    async def write(self) -> None:
-        """Write everything. Raises LeaseLost or Superseded; Unavailable where it is to be repeated.
+    async def write(self) -> bool:
+        """Write everything; returns whether deliveries that were open have come to an end.
+
+        Raises LeaseLost or Superseded; Unavailable where it is to be repeated.
 
         What is taken here was settled before the first await, so the frontier and the rows of
         what it passes are written together.
         """
         if self.unwritten or self.looked_on:
             await self._write_fresh()
-        if self._acknowledged or self._returned or self._rejected or self._expired:
+        ended = bool(self._acknowledged or self._rejected or self._expired)
+        if ended or self._returned:
             await self._write_claims()
             await self.look_at_open()
+        return ended
 
     async def _write_fresh(self) -> None:
         opened, buried = tuple(self._opened), tuple(self._buried)
