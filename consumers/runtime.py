@@ -41,6 +41,8 @@ _AWAY: tuple[type[BaseException], ...] = (
     OperationalError,
     InterfaceError,
 )
+# SQLSTATE (PostgreSQL, appendix A): no connection, no room for one, ended or starting.
+_AWAY_STATES = ("08", "53", "57P")
 CONNECT = 10.0  # seconds
 HEARTBEAT = 15  # seconds
 _log = structlog.get_logger()
@@ -244,7 +246,7 @@ class Consumer:
         except _AWAY:
             raise
         except Exception as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated:
+            if isinstance(error, DBAPIError) and _tells_of_an_outage(error):
                 raise ConnectionError(str(error.orig)) from error
             _log.exception("consumer.handler_failed", queue=self.queue, type=event.type)
             return Retry(type(error).__name__)
@@ -271,6 +273,11 @@ class Consumer:
         except OUTAGES:
             return False
         return True
+
+
+def _tells_of_an_outage(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or str(state).startswith(_AWAY_STATES)
 
 
 class _RollBack(Exception):

@@ -14,7 +14,7 @@ from consumers.runtime import Consumer, Handler, Patience
 from tests.builders import FREE
 from tests.bus import Actor, Subscribed
 
-QUICK = Patience(attempts=3, first_delay=0.05, reconnect=0.2)
+QUICK = Patience(attempts=3, first_delay=0.05, longest_delay=0.2, reconnect=0.2)
 
 
 async def effects(url: str) -> list[tuple[Any, ...]]:

@@ -8,6 +8,8 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.client import Nusabus
@@ -19,6 +21,7 @@ from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import FREE, a_document
 from tests.bus import Actor
 from tests.integration.consumers.running import (
+    QUICK,
     Running,
     effects,
     publish,
@@ -56,6 +59,28 @@ async def test_one_key_is_handled_in_order_though_attempts_fail(
         await until(lambda: consumer.counts.handled == 10)
         assert consumer.counts.retried == 10
     assert [id for id, _ in await effects(database)] == sent
+
+
+@pytest.mark.parametrize("state", ["57P03", "53300"])
+async def test_a_database_that_starts_or_is_full_costs_no_attempt(
+    uji: Actor, inbox: Inbox, database: str, state: str
+) -> None:
+    tries = 0
+
+    async def late(event: Event, session: AsyncSession) -> Outcome:
+        nonlocal tries
+        tries += 1
+        if tries <= 2 * QUICK.attempts:
+            raising = f"DO $$BEGIN RAISE EXCEPTION 'away' USING ERRCODE = '{state}'; END$$"
+            await session.execute(text(raising))
+        return await record(event, session)
+
+    subscribed = await subscribe(uji)
+    async with Running(subscribed, inbox, late) as consumer:
+        (sent,) = await publish(uji, 1, subject="a")
+        await until(lambda: consumer.counts.handled == 1)
+        assert (consumer.counts.retried, consumer.counts.rejected) == (0, 0)
+    assert await effects(database) == [(sent, "a")]
 
 
 async def test_what_cannot_be_handled_becomes_a_dead_letter(
