@@ -8,3 +8,8 @@ from functools import lru_cache
 def rfc3339(time: datetime) -> str:
     """A time as RFC 3339 in UTC, with microseconds where there are any."""
     return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)

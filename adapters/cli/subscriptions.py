@@ -82,6 +82,15 @@ def renew(name: Name, profile: ProfileName = "default") -> None:
     screen.print_json(over(profile, lambda bus: bus.call("POST", f"{PATH}/{name}/credentials")))
 
 
+@app.command("test")
+def try_out(name: Name, profile: ProfileName = "default") -> None:
+    """Send a test event to it, and to nobody else."""
+    tried = over(profile, lambda bus: bus.call("POST", f"{PATH}/{name}/test"))
+    screen.print_json(tried)
+    if not tried["delivered"]:
+        raise Failure(f"the test event did not arrive: {tried['detail']}")
+
+
 @app.command()
 def pause(name: Name, profile: ProfileName = "default") -> None:
     """Hand out nothing more until `resume`."""

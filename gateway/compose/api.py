@@ -96,6 +96,7 @@ def _api_parts(
         redrives=serving.redrives,
         ledger=serving.ledger,
         reporting=serving.reporting,
+        trying=serving.trying,
         directories=parts.directories,
         catalogues=parts.catalogues,
     )

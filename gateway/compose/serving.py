@@ -15,6 +15,7 @@ from gateway.delivery import (
     Resending,
     Streaming,
     Subscribing,
+    Trying,
 )
 from gateway.delivery.resending import Judge
 from gateway.delivery.webhook import Endpoints
@@ -41,6 +42,7 @@ class Serving:
     redrives: Redrives
     ledger: Ledger
     reporting: Reporting
+    trying: Trying
 
 
 def serve_subscriptions(
@@ -76,6 +78,7 @@ def serve_subscriptions(
         Redrives(parts.database.pool, timeout=timeout),
         Ledger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
         Reporting(parts.reader, deliveries),
+        Trying(endpoints, deliveries, *snapshots, parts.settings.amqp_url.get_secret_value()),
     )
 
 

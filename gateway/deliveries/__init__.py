@@ -15,6 +15,7 @@ from gateway.deliveries.redrives import Redrive, Redrives, RedriveState
 from gateway.deliveries.store import Deliveries, begin
 from gateway.deliveries.values import (
     TOO_OLD,
+    TRIALS,
     Attempt,
     Burial,
     Claim,
@@ -36,6 +37,7 @@ from gateway.deliveries.values import (
 
 __all__ = [
     "TOO_OLD",
+    "TRIALS",
     "Attempt",
     "Burial",
     "Buried",

@@ -64,3 +64,12 @@ FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::tex
      AS u(shard, sequence, recorded, type, ordering, failure, detail, attempts)
 ON CONFLICT DO NOTHING
 """
+
+# A test event is an open delivery of no shard.
+OPEN_TRIAL = """
+INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due)
+SELECT $1, $2, $3, $4, clock_timestamp(), $5, '', clock_timestamp()
+WHERE (SELECT count(*) FROM delivery_open
+       WHERE organisation = $1 AND name = $2 AND shard = $3) < $6
+RETURNING sequence
+"""

@@ -18,6 +18,7 @@ from gateway.deliveries.pacing import allowance, spend
 from gateway.deliveries.transactions import Connection, Transactions
 from gateway.deliveries.values import (
     TOO_OLD,
+    TRIALS,
     Claim,
     Failure,
     Fresh,
@@ -28,6 +29,9 @@ from gateway.deliveries.values import (
     Patience,
     Spot,
 )
+from gateway.errors import Overloaded
+
+TRIALS_AT_ONCE = 10
 
 
 async def begin(session: AsyncSession, key: Key, starts: Mapping[int, int]) -> None:
@@ -152,6 +156,12 @@ class Deliveries(Transactions):
     async def renew(self, key: Key, claims: Iterable[Claim], *, seconds: float) -> set[Spot]:
         """Let locks end later: `seconds` from now."""
         return await self._settle(sql.RENEW, key, claims, seconds)
+
+    async def open_trial(self, key: Key, number: int, type: str) -> None:
+        """Open a test event. Raises Overloaded where many of them were not taken yet."""
+        opened = await self.fetch(limits.OPEN_TRIAL, *key, TRIALS, number, type, TRIALS_AT_ONCE)
+        if not opened:
+            raise Overloaded(f"{TRIALS_AT_ONCE} test events wait there already: take them first")
 
     async def report(self, key: Key, spots: Iterable[Spot]) -> None:
         """Note that a consumer has settled what came to it by its queue, once."""

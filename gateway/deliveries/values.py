@@ -31,6 +31,7 @@ class Failure(StrEnum):
     EXPIRED = "expired"  # nobody took it in time
 
 
+TRIALS = -1  # instead of a shard: a test event, which stands in no journal and never dies
 TOO_OLD = "older than the subscription's max_age"
 
 

@@ -14,6 +14,8 @@ from gateway.delivery.rights import may_receive
 from gateway.delivery.served import Finder
 from gateway.delivery.stream import Streamed, Streaming
 from gateway.delivery.subscribe import Granted, Subscribing, Wish
+from gateway.delivery.trial import Trial, a_number, trial_entry
+from gateway.delivery.trying import Trying
 
 __all__ = [
     "Alerting",
@@ -40,6 +42,10 @@ __all__ = [
     "Streamed",
     "Streaming",
     "Subscribing",
+    "Trial",
+    "Trying",
     "Wish",
+    "a_number",
     "may_receive",
+    "trial_entry",
 ]

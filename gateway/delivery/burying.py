@@ -5,6 +5,7 @@ from datetime import datetime
 
 from gateway.amqp import DeadMessage, names
 from gateway.deliveries import Burial, DeadLetters, Failure, Spot
+from gateway.delivery.trial import TEST
 from gateway.telemetry import log
 
 _FAILURES = {
@@ -29,6 +30,8 @@ class Burying:
 
 
 def _burial(message: DeadMessage) -> Burial | None:
+    if message.event.type == TEST:
+        return None
     key = names.owner(message.queue)
     place = _place(str(message.event.attributes.get("sequence", "")))
     if key is None or place is None:

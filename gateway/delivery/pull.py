@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 from gateway.contracts import Catalogue
 from gateway.correlation import expired
-from gateway.deliveries import Claim, Deliveries, Failure, Locked, Patience, Spot
+from gateway.deliveries import TRIALS, Claim, Deliveries, Failure, Key, Locked, Patience, Spot
 from gateway.delivery.news import News
 from gateway.delivery.rights import require_right
 from gateway.delivery.served import Finder
+from gateway.delivery.trial import trial_entry
 from gateway.errors import Conflict
 from gateway.identity import Directory
 from gateway.journal import Entry, Reader
@@ -28,7 +29,7 @@ from gateway.snapshot import Snapshot
 from gateway.subscriptions import Delivery, Subscription
 
 LOOK = 0.1  # seconds until the next look where there may be more, but not for us at this moment
-_token = Struct(">HQ16s")
+_token = Struct(">hQ16s")
 
 
 class Settlement(StrEnum):
@@ -161,7 +162,7 @@ class Pull:
             if found:
                 more, _, wait = await self._deliveries.lock(key, limit=left, patience=patience)
                 locked += more
-        entries = await self._entries(locked, found)
+        entries = await self._entries(key, locked, found)
         received = [
             Received(entries[each.spot], each.attempt, each.until, _text(each)) for each in locked
         ]
@@ -180,9 +181,12 @@ class Pull:
         return [each for each in received if each not in late]
 
     async def _entries(
-        self, locked: Iterable[Locked], found: Iterable[Entry]
+        self, key: Key, locked: Iterable[Locked], found: Iterable[Entry]
     ) -> Mapping[Spot, Entry]:
         entries = {Spot(entry.shard, entry.sequence): entry for entry in found}
+        for each in locked:
+            if each.spot.shard == TRIALS:
+                entries[each.spot] = trial_entry(key, each.spot.sequence, each.recorded)
         missing = [each.spot for each in locked if each.spot not in entries]
         for entry in await self._reader.at(missing):
             entries[Spot(entry.shard, entry.sequence)] = entry

@@ -36,6 +36,7 @@ from gateway.http import (
     stream,
     subscriptions,
     tokens,
+    trying,
     webhooks,
 )
 from gateway.http.asking import Ask
@@ -55,6 +56,7 @@ ROUTES = (
     subscriptions,
     pull,
     webhooks,
+    trying,
     stream,
     reports,
     requests,

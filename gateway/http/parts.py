@@ -16,6 +16,7 @@ from gateway.delivery import (
     Resending,
     Streaming,
     Subscribing,
+    Trying,
 )
 from gateway.delivery.webhook import Endpoints
 from gateway.governance import Governing, Lifecycle
@@ -52,6 +53,7 @@ class ApiParts:
     redrives: Redrives
     ledger: Ledger
     reporting: Reporting
+    trying: Trying
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
 

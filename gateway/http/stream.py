@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.delivery import Streamed
+from gateway.delivery import Streamed, a_number, trial_entry
 from gateway.errors import NusabusError, Unavailable
 from gateway.http.delivered import delivered
 from gateway.http.deps import authenticate
@@ -17,6 +17,7 @@ from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.subscriptions import Subscription
 from gateway.telemetry import log
+from gateway.times import now
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["stream"])
 READERS = 500  # at one process
@@ -38,6 +39,8 @@ class EventStream(Response):
         subscription: Subscription,
         events: AsyncIterator[Streamed],
         authorization: str | None,
+        *,
+        test: bool,
     ) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
@@ -45,6 +48,7 @@ class EventStream(Response):
         self._subscription = subscription
         self._events = events
         self._authorization = authorization
+        self._test = test
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until one side ends it."""
@@ -64,6 +68,9 @@ class EventStream(Response):
     async def _write(self, send: Send) -> None:
         try:
             await self._send(send, b": welcome\nretry: 1000\n\n")
+            if self._test:
+                entry = trial_entry(self._subscription.key, a_number(), now())
+                await self._send(send, self._frame(Streamed(entry)))
             async for each in self._events:
                 await self._send(send, self._frame(each))
                 if each.entry is None:
@@ -89,10 +96,10 @@ class EventStream(Response):
     def _frame(self, streamed: Streamed) -> bytes:
         if streamed.entry is None:
             return b": alive\n\n"
-        return b"id: %b\ndata: %b\n\n" % (
-            streamed.place.encode(),
-            delivered(streamed.entry, self._parts).replace(b"\r", b"").replace(b"\n", b"\ndata: "),
-        )
+        data = delivered(streamed.entry, self._parts)
+        place = b"id: %b\n" % streamed.place.encode() if streamed.place else b""
+        lines = data.replace(b"\r", b"").replace(b"\n", b"\ndata: ")
+        return b"%bdata: %b\n\n" % (place, lines)
 
 
 @router.get("/{name}/stream", response_class=Response)
@@ -102,6 +109,7 @@ async def stream(
     parts: ApiPartsHere,
     request: Request,
     last_event_id: Annotated[str | None, Header(max_length=1500)] = None,
+    test: Annotated[bool, Query(description="begin with a test event, which has no id")] = False,
 ) -> EventStream:
     """Follow a subscription whose delivery is `stream`, each event as CloudEvents JSON.
 
@@ -113,7 +121,8 @@ async def stream(
     subscription = await parts.subscribing.existing(by.organisation, name)
     places = await parts.streaming.begin(subscription, last_event_id)
     events = parts.streaming.follow(subscription, places)
-    return EventStream(parts, subscription, events, request.headers.get("authorization"))
+    authorization = request.headers.get("authorization")
+    return EventStream(parts, subscription, events, authorization, test=test)
 
 
 async def _left(receive: Receive) -> None:

@@ -1,4 +1,4 @@
-"""`/v1/subscriptions/{name}/secrets` and `/test`: what the owner of a webhook does with it."""
+"""`/v1/subscriptions/{name}/secrets`: what verifies the deliveries of a webhook."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -26,15 +26,6 @@ class Secret(BaseModel):
     secret: str
 
 
-class Tried(BaseModel):
-    """How a trial went."""
-
-    delivered: bool
-    detail: str = Field(description="the status of the answer, or why there was none")
-    seconds: float
-    webhook_id: str = Field(description="the header webhook-id of the trial")
-
-
 @router.post("/{name}/secrets", status_code=201)
 async def rotate(
     name: Name, by: Subscriber, parts: ApiPartsHere, body: Rotation | None = None
@@ -45,23 +36,3 @@ async def rotate(
     secret = await parts.endpoints.rotate(subscription, overlap=overlap)
     log().info("webhook.rotated", organisation=by.organisation, subscription=name, by=by.id)
     return Secret(secret=secret)
-
-
-@router.post("/{name}/test")
-async def test(name: Name, by: Subscriber, parts: ApiPartsHere) -> Tried:
-    """Send an event that means nothing to the endpoint, signed as every other."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
-    trial = await parts.endpoints.attempt(subscription)
-    log().info(
-        "webhook.tried",
-        organisation=by.organisation,
-        subscription=name,
-        by=by.id,
-        delivered=trial.delivered,
-    )
-    return Tried(
-        delivered=trial.delivered,
-        detail=trial.detail,
-        seconds=trial.seconds,
-        webhook_id=trial.webhook_id,
-    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import select, tuple_
@@ -205,8 +204,3 @@ def _places(subscription: Subscription):  # type: ignore[no-untyped-def]  # Sele
         col(PlaceRow.organisation) == subscription.organisation,
         col(PlaceRow.name) == subscription.name,
     )
-
-
-def now() -> datetime:
-    """The present, in UTC."""
-    return datetime.now(UTC)

@@ -1,17 +1,16 @@
 """What the owner of a webhook does with it: offer it, renew its secret, try it."""
 
 import asyncio
-import json
 import ssl
 import time
-import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.amqp import message
 from gateway.database import Database, Topic
+from gateway.delivery.trial import Trial, a_number, trial_event
 from gateway.delivery.webhook import handshake, target
 from gateway.delivery.webhook.addresses import Reach
 from gateway.delivery.webhook.assignment import Assignment, origin
@@ -19,24 +18,12 @@ from gateway.delivery.webhook.dialling import trust
 from gateway.delivery.webhook.sending import Caller, Delivered
 from gateway.delivery.webhook.signatures import webhook_id
 from gateway.errors import Conflict, Invalid, NotFound, Overloaded
-from gateway.event import Event
 from gateway.journal import sequence_text
 from gateway.settings import Settings
 from gateway.subscriptions import Delivery, Endpoint, Subscription, Terms, register, webhooks
 from gateway.times import rfc3339
 
 AT_ONCE = 8  # trials of a process
-TEST = "id.go.nusabus.langganan.diuji.v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """How a trial went; `webhook_id` is what the endpoint should have seen."""
-
-    delivered: bool
-    detail: str
-    seconds: float
-    webhook_id: str
 
 
 class Endpoints:
@@ -109,8 +96,9 @@ class Endpoints:
                 await caller.close()
 
     async def _attempt(self, work: Assignment, caller: Caller) -> Trial:
-        event = _test_event(work.subscription)
-        trial = Trial(False, "", 0.0, webhook_id(event))
+        event = trial_event(work.subscription.key, a_number())
+        name = webhook_id(event)
+        trial = Trial(False, "", 0.0, event.id, name)
         if not work.agreed:
             answer = await handshake.ask(caller, rate=work.wanted_rate)
             if isinstance(answer, handshake.Withheld):
@@ -121,14 +109,12 @@ class Endpoints:
                     await webhooks.set_agreed(session, key, url, answer.rate)
         body = message.body(event, sequence_text(0, 0), rfc3339(datetime.now(UTC)), "public")
         began = time.monotonic()
-        outcome = await caller.deliver(
-            trial.webhook_id, body, work.sign(), content_type=message.CONTENT_TYPE
-        )
-        return Trial(
-            isinstance(outcome, Delivered),
-            outcome.detail,
-            round(time.monotonic() - began, 3),
-            trial.webhook_id,
+        outcome = await caller.deliver(name, body, work.sign(), content_type=message.CONTENT_TYPE)
+        return replace(
+            trial,
+            delivered=isinstance(outcome, Delivered),
+            detail=outcome.detail,
+            seconds=round(time.monotonic() - began, 3),
         )
 
     async def _add_key(
@@ -152,13 +138,3 @@ def _endpoint(subscription: Subscription) -> Endpoint:
     if subscription.terms.endpoint is None:
         raise Conflict(f"{subscription.name} is delivered by {subscription.delivery}, no webhook")
     return subscription.terms.endpoint
-
-
-def _test_event(subscription: Subscription) -> Event:
-    return Event(
-        uuid.uuid4().hex,
-        f"/nusabus/subscriptions/{'/'.join(subscription.key)}",
-        TEST,
-        attributes={"datacontenttype": "application/json"},
-        data=json.dumps({"subscription": subscription.name}).encode(),
-    )

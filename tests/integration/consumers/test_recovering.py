@@ -164,3 +164,16 @@ async def test_no_more_than_the_prefetch_is_in_hands(
 
 def _waiting(bus: Bus, queue: str) -> int:
     return eventually(lambda: depth(bus.amqp_url, queue))
+
+
+async def test_a_test_event_is_settled_without_a_handler(
+    bus: Bus, uji: Actor, inbox: Inbox, database: str
+) -> None:
+    subscribed = await subscribe(uji)
+    await asyncio.to_thread(uji.post, f"/v1/subscriptions/{subscribed.name}/test")
+    async with Running(subscribed, inbox, record) as consumer:
+        await publish(uji, 1)
+        await until(lambda: consumer.counts.handled == 1)
+    assert consumer.counts.rejected == 0
+    assert len(await effects(database)) == 1
+    assert await asyncio.to_thread(depth, bus.amqp_url, subscribed.queue) == 0

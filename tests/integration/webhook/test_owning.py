@@ -75,10 +75,9 @@ def test_a_trial_asks_first_and_then_sends_signed(hooks: Bus, uji: Actor, inbox:
     assert (again["delivered"], again["detail"]) == (False, "500 Internal Server Error")
 
 
-def test_a_trial_and_a_secret_of_what_is_no_webhook(uji: Actor) -> None:
+def test_a_secret_of_what_is_no_webhook(uji: Actor) -> None:
     name = a_name()
     assert uji.put_subscription(name, FREE, delivery="pull").status_code == 201
-    assert uji.post(f"/v1/subscriptions/{name}/test").status_code == 409
     assert uji.post(f"/v1/subscriptions/{name}/secrets").status_code == 409
 
 
