@@ -84,7 +84,8 @@ def furnish(folder: Path, type: str, feed: str = "feed.toml") -> Feed:
     """A feed's folder, with layout and copybook as they stand beside the contract."""
     folder.mkdir(parents=True, exist_ok=True)
     contract = SCHEMAS / type.split(".")[2] / type
-    for file in (contract / "layout.toml", *contract.glob("*.cpy")):
+    version = contract / "versions" / "1"
+    for file in (version / "layout.toml", *version.glob("*.cpy")):
         shutil.copy(file, folder / file.name)
     shutil.copy(contract / feed, folder / "feed.toml")
     return read_feed(folder)

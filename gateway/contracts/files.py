@@ -109,7 +109,10 @@ def _contract(file: Path) -> Contract:
 def _versions(folder: Path) -> Iterator[Version]:
     numbers = sorted(int(file.stem) for file in folder.glob("*.json") if file.stem.isdecimal())
     if numbers != list(range(1, len(numbers) + 1)) or not numbers:
-        raise Invalid(f"{folder}: holds versions {numbers}, they must count 1, 2, 3, ...")
+        raise Invalid(
+            f"{folder}: holds versions {numbers} as .json, they must count 1, 2, 3, ... "
+            "(`nusabus legacy schema` derives that of a copybook)"
+        )
     for number in numbers:
         reply = folder / f"{number}.reply.json"
         yield Version(

@@ -72,7 +72,8 @@ def test_the_schemas_are_those_of_the_copybooks(
     type: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = SCHEMAS / type.split(".")[2] / type
-    files: list[Any] = ["--layout", folder / "layout.toml"]
-    files += ["--annotations", folder / "annotations.toml"]
+    version = folder / "versions" / "1"
+    files: list[Any] = ["--layout", version / "layout.toml"]
+    files += ["--annotations", version / "annotations.toml"]
     assert run(["legacy", "schema", *map(str, files)]) == 0
     assert capsys.readouterr().out == (folder / "versions" / "1.json").read_text()

@@ -3,6 +3,7 @@
 <organisation>/organisation.json
 <organisation>/<event type>/contract.json
                            /versions/<n>.json, <n>.reply.json
+                           /versions/<n>/layout.toml, its copybook, annotations.toml
                            /examples/valid/*.json, invalid/*.json
                            /examples/reply/valid/*.json, invalid/*.json
 """
@@ -19,6 +20,10 @@ import msgspec
 
 from adapters.cli.contracts.judge import judge_of
 from adapters.cli.exits import Failure
+from adapters.cli.legacy.annotating import schema_of
+from adapters.legacy_cobol.copybook.errors import CopybookError
+from adapters.legacy_cobol.mapping.declared import read_layout
+from adapters.legacy_cobol.mapping.section import LayoutError
 
 Files = Mapping[str, bytes]  # by path below the contract's folder
 _REPLY = "examples/reply"
@@ -111,7 +116,7 @@ def _contract(file: Path) -> Contract:
         raise Failure(f"{file}: the folders must be named <owner>/<type> as the contract says")
     versions = dict(_versions(folder / "versions"))
     if not versions:
-        raise Failure(f"{folder}: holds no versions/1.json")
+        raise Failure(f"{folder}: holds no versions/1.json, and no versions/1/layout.toml")
     examples = {
         kind: {unquote(f.stem): _document(f) for f in sorted((folder / kind).glob("*.json"))}
         for kind in KINDS
@@ -120,10 +125,34 @@ def _contract(file: Path) -> Contract:
 
 
 def _versions(folder: Path) -> Iterator[tuple[int, Version]]:
-    for number in sorted(int(f.stem) for f in folder.glob("*.json") if f.stem.isdecimal()):
-        file, reply = folder / f"{number}.json", folder / f"{number}.reply.json"
-        _object(file)
-        yield number, Version(file.read_bytes(), reply.read_bytes() if reply.exists() else None)
+    written = {int(each.stem) for each in folder.glob("*.json") if each.stem.isdecimal()}
+    layouts = [each.parent for each in folder.glob("*/layout.toml")]
+    derived = {int(each.name): each for each in layouts if each.name.isdecimal()}
+    for number in sorted(written | derived.keys()):
+        reply = folder / f"{number}.reply.json"
+        text = _derived(derived[number]) if number in derived else b""
+        version = Version(text, reply.read_bytes() if reply.exists() else None)
+        if number in written:
+            file = folder / f"{number}.json"
+            _object(file)
+            said = Version(file.read_bytes(), version.reply)
+            if text and not said.same_as(version):
+                raise Failure(
+                    f"{file}: the copybook in {number}/ says something else: delete the file, "
+                    "as the schema is derived, or make the copybook a version of its own"
+                )
+            version = said
+        yield number, version
+
+
+def _derived(folder: Path) -> bytes:
+    """The schema of the copybook in a folder."""
+    file, annotations = folder / "layout.toml", folder / "annotations.toml"
+    try:
+        layout = read_layout(file)
+    except (LayoutError, CopybookError, OSError) as error:
+        raise Failure(str(error)) from None
+    return pretty(schema_of(layout, annotations if annotations.exists() else None))
 
 
 def written(contract: Contract) -> dict[str, bytes]:

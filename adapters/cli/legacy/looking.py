@@ -7,7 +7,7 @@ import typer
 
 from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.legacy.annotating import annotated
+from adapters.cli.legacy.annotating import schema_of
 from adapters.cli.legacy.options import with_layout
 from adapters.cli.session import AsJson
 from adapters.legacy_cobol.copybook.dialects import DIALECTS
@@ -18,7 +18,6 @@ from adapters.legacy_cobol.copybook.source import Form
 from adapters.legacy_cobol.copybook.table import layout_table
 from adapters.legacy_cobol.mapping.declared import Layout
 from adapters.legacy_cobol.records.inspection import SAMPLE, characters_of, propose
-from adapters.legacy_cobol.schema.derive import derive
 
 app = typer.Typer()
 DataFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
@@ -93,13 +92,10 @@ def schema(
         Path | None,
         typer.Option(help="TOML with id, descriptions, x-pii and tighter bounds.", exists=True),
     ] = None,
+    record: Annotated[str, typer.Option(help="Of this record type; else of any.")] = "",
 ) -> None:
     """Print the JSON Schema of the events that a layout gives."""
-    try:
-        found = derive(layout)
-    except ValueError as error:
-        raise Failure(str(error)) from None
-    screen.print_json(found if annotations is None else annotated(found, annotations))
+    screen.print_json(schema_of(layout, annotations, record))
 
 
 def _copybook(file: Path, form: Form, dialect: str) -> Copybook:

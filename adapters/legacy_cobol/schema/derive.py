@@ -18,12 +18,16 @@ from adapters.legacy_cobol.schema.values import Schema, value_schema
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def derive(layout: Layout) -> Schema:
-    """The schema of the events of a feed: of its one record type, or of one of several.
+def derive(layout: Layout, record: str = "") -> Schema:
+    """The schema of the events of a feed: of one record type, or of any where `record` is "".
 
     Raises ValueError where no record becomes an event, or a policy does not suit its field.
     """
-    found = [_Deriving(layout, each).whole() for each in layout.events]
+    wanted = [each for each in layout.events if record in ("", each.type.name)]
+    found = [_Deriving(layout, each).whole() for each in wanted]
+    if not found and record:
+        names = ", ".join(each.type.name for each in layout.events)
+        raise ValueError(f"{record!r} becomes no event: {names} do")
     if not found:
         raise ValueError("no record of the layout becomes an event: all are control records")
     if len(found) == 1:
