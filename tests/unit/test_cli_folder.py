@@ -13,7 +13,7 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
 def test_our_contracts_are_written_as_they_were_read() -> None:
     contracts = folder.read(SCHEMAS)
-    assert len(contracts) == 21
+    assert len(contracts) == len(list(SCHEMAS.glob("*/*/contract.json"))) > 20
     written = {
         f"{contract.owner}/{contract.type}/{name}": text
         for contract in contracts
