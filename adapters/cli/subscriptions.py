@@ -58,7 +58,9 @@ def show(name: Name, profile: ProfileName = "default") -> None:
 @app.command()
 def create(
     name: Name,
-    types: Annotated[list[str], typer.Argument(help="Event types, or patterns of them.")],
+    types: Annotated[
+        list[str], typer.Argument(help="Event types, patterns of them, or TYPE.reply.")
+    ],
     delivery: Annotated[Delivery, typer.Option(help="How events are to come.")] = Delivery.AMQP,
     ordered: Annotated[bool, typer.Option("--ordered", help="Keep the order of each key.")] = False,
     start: Annotated[str, typer.Option(help="now, beginning, waiting or a time.")] = "",

@@ -35,8 +35,8 @@ class Lane:
     """A publishing channel with a connection of its own."""
 
     def __init__(self, settle: Settle, confirm_timeout: float) -> None:
-        self.blocked = False
-        """The broker has stopped reading (an alarm): what is sent waits, nothing is lost."""
+        self._free = asyncio.Event()
+        self._free.set()
         self._settle = settle
         self._ledger = Ledger()
         self._loop = asyncio.get_running_loop()
@@ -85,6 +85,15 @@ class Lane:
     def in_flight(self) -> int:
         """Messages written and not settled yet."""
         return len(self._ledger)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the broker does not read (an alarm): what is sent waits, nothing is lost."""
+        return not self._free.is_set()
+
+    async def free(self) -> None:
+        """Wait until the broker reads, or the lane is dead. What has an end is best sent then."""
+        await self._free.wait()
 
     async def send(self, messages: Sequence[Outgoing]) -> None:
         """Write messages in order, all at once; return when the connection can take more.
@@ -138,7 +147,10 @@ class Lane:
             self._die(f"the sender could not settle: {describe(error)}", error)
 
     def _block(self, state: bool) -> None:
-        self.blocked = state
+        if state:
+            self._free.clear()
+        else:
+            self._free.set()
 
     def _count_seconds(self) -> None:
         """Advance the clock of the confirm timeout, and give up on a confirm that is overdue.
@@ -168,6 +180,7 @@ class Lane:
     def _die(self, reason: str, error: BaseException | None = None) -> None:
         if self._tick is not None:
             self._tick.cancel()
+        self._free.set()
         if not self._gone.done():
             gone = BrokerUnavailable(f"the lane to RabbitMQ ended: {reason}")
             gone.__cause__ = error

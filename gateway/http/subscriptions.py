@@ -95,7 +95,13 @@ class NewSubscription(Body):
 
     types: Annotated[
         list[Type],
-        Field(min_length=1, max_length=100, examples=[["id.go.kemendagri.kk.diupdate.v1"]]),
+        Field(
+            min_length=1,
+            max_length=100,
+            description="event types and patterns of them; or types of replies, each that of a "
+            "request and `.reply`: the replies to what one's own organisation asks",
+            examples=[["id.go.kemendagri.kk.diupdate.v1"]],
+        ),
     ]
     ordered: bool = Field(
         False, description="one consumer at a time, so that order per key holds to the end"

@@ -182,4 +182,5 @@ class CatchUp:
             window.returned = []
             if not self._lead:
                 raise LeadLost(self._lead.shard)
+            await self._lane.free()
             await self._lane.send(window.take())

@@ -146,6 +146,7 @@ class Pump:
         window = self.window
         while True:
             await window.changed.wait()
+            await self._lane.free()
             window.changed.clear()
             messages = window.take()
             if messages and self.lead:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from tests.pulling import Puller, ids
 from tests.responders import AmqpResponder
 from tests.waiting import eventually
 
-AMQP, KILLED, PULL, DEAD = QUESTIONS[:4]
+AMQP, KILLED, PULL, DEAD, HELD = QUESTIONS[:5]
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +144,22 @@ def test_a_puller_that_dies_loses_its_lock_and_the_other_gives_the_one_reply(
     problem_of(second, 409, "already-answered")
     assert ids(callback.receive()) == [first["id"]]
     assert callback.receive(wait=0) == []
+
+
+def test_what_an_alarm_of_the_broker_holds_back_is_not_handed_out_after_its_deadline(
+    lain: Actor, uji: Actor, rabbitmq: RabbitMQ
+) -> None:
+    subscribed = uji.subscribe(HELD)
+    rabbitmq.set_memory_alarm(True)
+    try:
+        lain.ask(first := a_question(HELD))
+        eventually(lambda: "blocked" in rabbitmq.ctl("list_connections", "state").split())
+        until = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+        late = lain.ask(a_question(HELD, expirytime=until), wait=20)
+        problem_of(late, 504, "no-reply")
+    finally:
+        rabbitmq.set_memory_alarm(False)
+    lain.ask(last := a_question(HELD))
+    with AmqpResponder(subscribed.url, subscribed.queue) as responder:
+        eventually(lambda: last["id"] in [each["id"] for each in responder.asked])
+    assert [each["id"] for each in responder.asked] == [first["id"], last["id"]]

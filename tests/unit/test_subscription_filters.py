@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import Invalid
 from gateway.event import Event
-from gateway.subscriptions import compile_filters
+from gateway.subscriptions import Terms, compile_filters
+from tests.builders import QUESTION, a_subscription, an_event
 
 EVENT = Event("7", "/dukcapil/jakarta", "id.go.dukcapil.ktp.dibuat.v1", "31.74", {"urgent": True})
 
@@ -77,3 +78,17 @@ def test_nesting_has_a_limit() -> None:
 def test_anything_else_is_refused_and_never_breaks(given: Any) -> None:
     with suppress(Invalid):
         assert compile_filters([given])(EVENT) in (True, False)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [(), ({"any": [{"prefix": {"requestedby": "a"}}, {"suffix": {"requestedby": "n"}}]},)],
+)
+def test_a_callback_takes_the_replies_to_its_own_organisation_whatever_it_filters(
+    filters: tuple[Any, ...],
+) -> None:
+    callback = a_subscription(types=(f"{QUESTION}.reply",), terms=Terms(filters=filters))
+    assert callback.accepts(an_event(attributes={"requestedby": "lain"}))
+    for other in ({}, {"requestedby": "asing"}, {"requestedby": "lainn"}, {"requestedby": "LAIN"}):
+        assert not callback.accepts(an_event(attributes=other))
+    assert a_subscription(terms=Terms(filters=())).accepts(an_event())
