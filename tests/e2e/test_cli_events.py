@@ -62,6 +62,13 @@ def test_follow_a_stream(nusabus: Command, uji: Actor) -> None:
     assert "it held 0" in nusabus("subscriptions", "delete", name, "--yes")[1]
 
 
+def test_try_a_subscription(nusabus: Command, uji: Actor) -> None:
+    puller = Puller(uji, FREE)
+    code, out, _ = nusabus("subscriptions", "test", puller.name)
+    assert (code, json.loads(out)["delivered"]) == (Exit.OK, True)
+    assert [each["event"]["id"] for each in puller.receive()] == [json.loads(out)["id"]]
+
+
 def test_dead_letters_are_shown_and_sent_again(nusabus: Command, uji: Actor) -> None:
     puller = Puller(uji, FREE)
     sent = [uji.published() for _ in range(5)]

@@ -1,11 +1,13 @@
 """The ledger: every way in which a delivery ends, with its time."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.builders import FREE, QUESTIONS, a_document, a_question
 from tests.bus import Actor, Bus
+from tests.clocks import aged
 from tests.pulling import Puller, tokens
 
 
@@ -68,4 +70,14 @@ def test_a_pattern_of_types_is_not_said_to_wait_for_requests(uji: Actor) -> None
     found = stages(uji, asked)
     assert found[responder.name] == ("waiting", False)
     assert everything.name not in found
+    uji.delete(f"/v1/subscriptions/{responder.name}").raise_for_status()
+
+
+def test_a_request_whose_deadline_passed_is_not_called_acknowledged(bus: Bus, uji: Actor) -> None:
+    responder = Puller(uji, QUESTIONS[3])
+    late = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    asked = uji.ask(a_question(QUESTIONS[3], expirytime=late)).json()["request"]
+    aged(bus, asked, 2.2)
+    assert responder.receive(wait=0) == []
+    assert stages(uji, asked)[responder.name] == ("expired", True)
     uji.delete(f"/v1/subscriptions/{responder.name}").raise_for_status()

@@ -9,9 +9,9 @@ import pytest
 
 from tests.builders import FREE, a_document, a_name
 from tests.bus import Actor, Bus
+from tests.clocks import aged
 from tests.integration.test_stream import reading, take
 from tests.pulling import Puller, ids, tokens
-from tests.waiting import eventually
 
 AGE = 5.0  # seconds
 
@@ -19,12 +19,6 @@ AGE = 5.0  # seconds
 @pytest.fixture
 def uji(bus: Bus) -> Actor:
     return bus.actor("uji")
-
-
-def aged(bus: Bus, receipt: dict[str, Any], seconds: float = 1.2) -> None:
-    """Until an event is as old as that, by the clock of the database."""
-    statement = "SELECT clock_timestamp() > $1::text::timestamptz + make_interval(secs => $2)"
-    eventually(lambda: bus.query(statement, receipt["recordedtime"], seconds) == [(True,)])
 
 
 def stage(actor: Actor, receipt: dict[str, Any], name: str) -> dict[str, Any]:

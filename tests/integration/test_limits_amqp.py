@@ -8,8 +8,9 @@ import pytest
 
 from tests.builders import FREE, a_document, a_name
 from tests.bus import Actor, Bus
+from tests.clocks import aged
 from tests.integration.test_ledger import stages
-from tests.integration.test_limits import aged, dead
+from tests.integration.test_limits import dead
 from tests.waiting import eventually
 
 

@@ -4,7 +4,8 @@ import threading
 
 from tests.builders import FREE, a_document
 from tests.bus import Actor, Bus
-from tests.integration.test_limits import aged, dead, stage
+from tests.clocks import aged
+from tests.integration.test_limits import dead, stage
 from tests.integration.webhook.conftest import MakeInbox, hooked
 from tests.integration.webhook.inbox import Call, Reply
 from tests.waiting import eventually
