@@ -59,6 +59,12 @@ class Settings(BaseModel):
     drain_margin: float = Field(
         30.0, ge=0, description="seconds that the broker's queue statistics may be out of date"
     )
+    queue_depth: int = Field(
+        100_000,
+        ge=100,
+        description="ready messages at which a queue counts as deep: what follows stays in the "
+        "journal until its reader has brought it below half of that",
+    )
     ledger_days: int = Field(
         90, ge=1, description="days for which settled deliveries and failed attempts are kept"
     )

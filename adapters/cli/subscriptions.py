@@ -35,6 +35,7 @@ def list_command(as_json: AsJson = False, profile: ProfileName = "default") -> N
     table = Table("organisation", "name", "delivery", "state", "types", box=None)
     for each in found:
         state = "paused" if each["paused"] else each["state"]
+        state = f"{state}, queue too deep" if each.get("diverted") else state
         types = "\n".join(each["types"])
         table.add_row(
             *(screen.safe(each[name]) for name in ("organisation", "name", "delivery")),

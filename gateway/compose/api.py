@@ -99,6 +99,7 @@ def _api_parts(
         trying=serving.trying,
         directories=parts.directories,
         catalogues=parts.catalogues,
+        subscriptions=parts.subscriptions,
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import asyncpg
 
 from gateway import identity
-from gateway.amqp import DeadQueue
+from gateway.amqp import Broker, DeadQueue
 from gateway.compose.common import Common, calm_collector, common, redriving, stopping
 from gateway.deliveries import DeadLetters, Redrives
 from gateway.delivery import (
@@ -26,7 +26,7 @@ from gateway.event import Event
 from gateway.identity import OPERATOR
 from gateway.intake import judged
 from gateway.journal import Candidate, Hints, Leads, Writer, make_partitions
-from gateway.relay import Control, Relay
+from gateway.relay import Control, Relay, Rooms
 from gateway.settings import Settings
 from gateway.snapshot import follow, refresh
 from gateway.stop import Stop
@@ -39,7 +39,12 @@ UPKEEP = HOUR  # seconds between two looks at partitions and keys
 async def relay(settings: Settings) -> None:
     """Relay the journal and keep the broker in order until SIGTERM or SIGINT."""
     name = settings.relay_name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    async with common(settings, "relay") as parts, _writing(parts) as writer, stopping() as stop:
+    async with (
+        common(settings, "relay") as parts,
+        _writing(parts) as writer,
+        _rooms(parts, name) as rooms,
+        stopping() as stop,
+    ):
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
         await refresh(parts.database, *snapshots)
         hints = Hints(parts.connect)
@@ -51,7 +56,7 @@ async def relay(settings: Settings) -> None:
             leads=Leads(parts.database.pool, name=name, lease=settings.lease_seconds),
             hints=hints,
             control=Control(parts.database, parts.catalogues, parts.subscriptions),
-            amqp_url=settings.amqp_url.get_secret_value(),
+            rooms=rooms,
         )
         responsible = partial(worker.leads_shard, 0)
         letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
@@ -90,8 +95,20 @@ def _reconciler(parts: Common, responsible: Callable[[], bool]) -> Reconciler:
         parts.directories,
         parts.catalogues,
         responsible=responsible,
-        drain_margin=parts.settings.drain_margin,
+        settings=parts.settings,
     )
+
+
+@asynccontextmanager
+async def _rooms(parts: Common, name: str) -> AsyncIterator[Rooms]:
+    """On a connection of its own: the reconciler's work is not to wait for what is asked here."""
+    amqp_url = parts.settings.amqp_url.get_secret_value()
+    broker = Broker(amqp_url, name=f"nusabus-depths-{name}")
+    shards = len(await parts.reader.heads())
+    try:
+        yield Rooms(broker, low=parts.settings.queue_depth // 2, shards=shards)
+    finally:
+        await broker.close()
 
 
 def _of_letters(

@@ -11,7 +11,7 @@ from gateway.deliveries import DeadLetters, Deliveries, Ending, Failure, Spot, S
 from gateway.delivery.rights import travels_to
 from gateway.journal import Entry, Reader
 from gateway.snapshot import Snapshot
-from gateway.subscriptions import Delivery, Mark, State, Subscription, progress, register
+from gateway.subscriptions import Delivery, Mark, Subscription, progress, register
 
 
 class Stage(StrEnum):
@@ -176,7 +176,7 @@ def _stage_of_queued(
         return Stage.ACKNOWLEDGED, told
     if redriven is not None:  # what the queue had held before says nothing of it
         return Stage.QUEUED, redriven
-    served = subscription.state is State.ACTIVE or mark.joined
+    served = subscription.bound or mark.joined
     if entry.sequence > mark.position and not (served and relayed):
         return Stage.WAITING, None
     if not subscription.accepts(entry.event):

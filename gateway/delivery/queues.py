@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway import typepattern
 from gateway.amqp import Broker, Management, NotOnBroker, names
-from gateway.subscriptions import State, Subscription, progress
+from gateway.database import Database, Topic
+from gateway.subscriptions import State, Subscription, progress, register
 
 
 async def provide(subscription: Subscription, broker: Broker, management: Management) -> None:
@@ -16,8 +17,7 @@ async def provide(subscription: Subscription, broker: Broker, management: Manage
     await broker.declare_queue(
         queue, ordered=subscription.ordered, max_age=subscription.terms.max_age
     )
-    private = names.private_key(queue, subscription.generation)
-    await broker.bind(queue, exchange(subscription), private)
+    await broker.bind(queue, exchange(subscription), private_key(subscription))
     await management.provide_user(
         names.user(queue), subscription.password_hash, queue=queue, replies=subscription.answers
     )
@@ -42,13 +42,34 @@ async def begin_again(
         return False
     following = replace(subscription, generation=subscription.generation + 1)
     queue = names.queue(*subscription.key)
-    private = names.private_key(queue, following.generation)
     try:
-        await broker.bind(queue, exchange(subscription), private)
+        await broker.bind(queue, exchange(subscription), private_key(following))
     except NotOnBroker:
         cause = progress.Cause.QUEUE_LOST
     await provide(following, broker, management)
     return await progress.begin_again(session, subscription, cause=cause)
+
+
+async def begin_again_now(
+    database: Database,
+    subscription: Subscription,
+    broker: Broker,
+    management: Management,
+    *,
+    cause: progress.Cause,
+) -> bool:
+    """The same as a change of its own; False as well where it has begun again meanwhile."""
+    async with database.change(Topic.SUBSCRIPTIONS) as session:
+        # With the password as it is now: it may have been renewed since somebody looked.
+        present = await register.find(session, *subscription.key)
+        if present is None or present.generation != subscription.generation:
+            return False
+        return await begin_again(session, present, broker, management, cause=cause)
+
+
+def private_key(subscription: Subscription) -> str:
+    """The routing key that reaches its queue alone."""
+    return names.private_key(names.queue(*subscription.key), subscription.generation)
 
 
 def exchange(subscription: Subscription) -> str:

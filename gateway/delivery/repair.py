@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from gateway.amqp import Broker, Management, NotOnBroker, QueueState, names
 from gateway.contracts import Catalogue
 from gateway.database import Database, Topic
-from gateway.delivery.queues import begin_again, exchange, type_keys
+from gateway.delivery.deep import Deep
+from gateway.delivery.queues import begin_again_now, exchange, private_key, type_keys
 from gateway.delivery.rights import may_receive
 from gateway.errors import NusabusError
 from gateway.identity import Directory
 from gateway.journal import Reader
+from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 from gateway.stop import Stop
 from gateway.subscriptions import Key, Places, State, Subscription, progress, register
@@ -61,7 +63,7 @@ class Reconciler:
         catalogue: Snapshot[Catalogue],
         *,
         responsible: Callable[[], bool],
-        drain_margin: float,
+        settings: Settings,
     ) -> None:
         self._database = database
         self._reader = reader
@@ -70,7 +72,8 @@ class Reconciler:
         self._directory = directory
         self._catalogue = catalogue
         self._responsible = responsible
-        self._drain_margin = drain_margin
+        self._drain_margin = settings.drain_margin
+        self._deep = Deep(database, reader, broker, management, settings.queue_depth)
         self._cursors: deque[tuple[float, Places]] = deque()
         self._active_since: dict[tuple[Key, int], float] = {}
         self._orphans: dict[str, float] = {}
@@ -111,8 +114,10 @@ class Reconciler:
         marks = []
         for subscription in subscriptions:
             if await self._mend(subscription, seen):
-                drained = self._drained(subscription, seen, now)
-                marks.append((subscription, cursors, drained))
+                queue = seen.queues[names.queue(*subscription.key)]
+                if not await self._deep.divert(subscription, queue, cursors):
+                    drained = self._drained(subscription, seen, now)
+                    marks.append((subscription, cursors, drained))
         self._cursors.append((now, cursors))
         while len(self._cursors) > 1 and self._cursors[1][0] <= now - self._drain_margin:
             self._cursors.popleft()
@@ -134,7 +139,7 @@ class Reconciler:
             raise
 
     async def _mend(self, subscription: Subscription, seen: _Seen) -> bool:
-        """Put right what is wrong with one subscription; True if it is active and sound."""
+        """Put right what is wrong with one subscription; True if what is sent to it arrives."""
         queue = names.queue(*subscription.key)
         state, keys = seen.queues.get(queue), seen.keys(subscription)
         if await self._keep_right(subscription, keys):
@@ -145,42 +150,42 @@ class Reconciler:
         if state is None:
             await self._begin_again(subscription, "queue is gone", Cause.QUEUE_LOST)
             return False
-        private = names.private_key(queue, subscription.generation)
+        private = private_key(subscription)
         if private not in keys:
             await self._begin_again(subscription, "private binding is gone", Cause.WAY_LOST)
             return False
         wanted = set(type_keys(subscription))
-        if subscription.state is State.ACTIVE:
-            if not wanted <= keys:
-                await self._begin_again(subscription, "binding is gone", Cause.WAY_LOST)
-                return False
-            await self._unbind(subscription, keys - wanted - {private})
-            return True
-        await self._activate_when_joined(subscription, keys - {private}, wanted)
-        return False
+        if not subscription.bound:
+            return await self._activate_when_joined(subscription, keys - {private}, wanted)
+        if not wanted <= keys:
+            await self._begin_again(subscription, "binding is gone", Cause.WAY_LOST)
+            return False
+        await self._unbind(subscription, keys - wanted - {private})
+        return True
 
     async def _activate_when_joined(
         self, subscription: Subscription, present: set[str], wanted: set[str]
-    ) -> None:
-        """Let the exchange serve it once every lead adds its queue to what it sends."""
+    ) -> bool:
+        """Let the exchange serve it once every lead adds its queue to what it sends.
+
+        True if there is still time until then.
+        """
         async with self._database.session() as session:
-            joined = await progress.joined_everywhere(session, subscription)
-        if not joined:
+            _, everywhere = await progress.joined(session, subscription)
+        if not everywhere:
             await self._unbind(subscription, present)  # events would arrive before older ones
-            return
+            return True
         for key in wanted:
             await self._broker.bind(names.queue(*subscription.key), exchange(subscription), key)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await progress.activate(session, subscription)
         log().info("subscription.active", **_named(subscription))
+        return False
 
     async def _begin_again(self, subscription: Subscription, why: str, cause: Cause) -> None:
-        async with self._database.change(Topic.SUBSCRIPTIONS) as session:
-            # With the password as it is now: it may have been renewed since the look began.
-            present = await register.find(session, *subscription.key)
-            if present is None or present.generation != subscription.generation:
-                return
-            begun = await begin_again(session, present, self._broker, self._management, cause=cause)
+        begun = await begin_again_now(
+            self._database, subscription, self._broker, self._management, cause=cause
+        )
         if begun:
             log().warning("subscription.repaired", why=why, **_named(subscription))
 
@@ -211,6 +216,8 @@ class Reconciler:
 
         The statistics may be old: an empty queue says something of the time before the margin.
         """
+        if not subscription.bound:
+            return {}
         since = self._active_since.setdefault((subscription.key, subscription.generation), now)
         empty = seen.queues[names.queue(*subscription.key)].messages == 0
         if not empty or not self._cursors:

@@ -26,6 +26,7 @@ from gateway.journal import Reader, Refusals
 from gateway.requests import Answering, Asking
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot, refresh
+from gateway.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ApiParts:
     trying: Trying
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
+    subscriptions: Snapshot[Subscriptions]
 
     @property
     def directory(self) -> Directory:

@@ -134,6 +134,11 @@ class SubscriptionBody(BaseModel):
     starts: dict[int, int] | None = None
     state: State
     repairs: int = Field(description="how often it had to catch up after something was missing")
+    diverted: datetime | None = Field(
+        None,
+        description="since when its queue has been too deep, so that what follows waits in the "
+        "journal until the reader has made room",
+    )
     delivery: Delivery
     paused: bool
     paused_because: str | None = Field(None, description="where it was not asked for")
@@ -258,6 +263,7 @@ def _body(granted: Granted, settings: Settings) -> SubscriptionBody:
         starts=dict(granted.starts) or None,
         state=subscription.state,
         repairs=subscription.repairs,
+        diverted=subscription.diverted,
         delivery=subscription.delivery,
         paused=subscription.paused,
         paused_because=subscription.paused_because,

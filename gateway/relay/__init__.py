@@ -2,5 +2,6 @@
 
 from gateway.relay.control import Control
 from gateway.relay.loop import Relay
+from gateway.relay.rooms import Rooms
 
-__all__ = ["Control", "Relay"]
+__all__ = ["Control", "Relay", "Rooms"]

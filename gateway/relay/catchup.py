@@ -5,19 +5,22 @@
 
 It runs beside the pump until it is close behind. Then the pump stops reading for a moment, lets it
 complete, and from there on adds the queue to the routes of everything that it reads (see
-Pump._join_arrived). So there is neither a gap nor a change of order at the seam.
+Joining.join_arrived). So there is neither a gap nor a change of order at the seam.
+
+A queue that its reader does not empty is filled up to a low mark only, see Rooms. What it has no
+room for stays in the journal, however long that takes.
 """
 
 import asyncio
 from collections.abc import Callable
 
-from gateway.amqp import Lane
-from gateway.database import Database
+from gateway.amqp import names
 from gateway.deliveries import TOO_OLD, Burial, DeadLetters, Failure, Spot
 from gateway.errors import Unavailable
-from gateway.journal import Entry, Lead, LeadLost, Position, Reader
-from gateway.relay.control import Control
+from gateway.journal import Entry, Lead, LeadLost, Position
+from gateway.relay.means import Means
 from gateway.relay.outgoing import outgoing, too_late, too_old, within_age
+from gateway.relay.rooms import PAUSE
 from gateway.relay.routes import Route, exchange_of, private_key, travels_to
 from gateway.relay.window import Ticket, Window
 from gateway.subscriptions import Progress, Subscription
@@ -41,26 +44,27 @@ class CatchUp:
         subscription: Subscription,
         lead: Lead,
         position: int,
+        means: Means,
         *,
-        lane: Lane,
-        reader: Reader,
-        database: Database,
-        control: Control,
         arrived: Callable[[], None],
     ) -> None:
         self.subscription = subscription
-        self.position = position
+        self._place = Position(position)
         self.near = False
         self._lead = lead
-        self._lane = lane
-        self._reader = reader
-        self._database = database
-        self._control = control
-        self._letters = DeadLetters(database.pool, timeout=TIMEOUT)
+        self._means = means
+        self._letters = DeadLetters(means.database.pool, timeout=TIMEOUT)
+        self._noted = position
         self._arrived = arrived
+        self._queue = names.queue(*subscription.key)
         self._exchange = exchange_of(subscription)
         self._task: asyncio.Task[None] | None = None
         self._go_on: Callable[[], None]
+
+    @property
+    def position(self) -> int:
+        """Up to where everything was sent and confirmed."""
+        return self._place.sequence
 
     def start(self, tasks: asyncio.TaskGroup, head: Callable[[], int]) -> None:
         """Begin; `head` is how far the pump has read."""
@@ -76,70 +80,85 @@ class CatchUp:
     async def _run(self, head: Callable[[], int]) -> None:
         while self._lead:
             try:
-                until = head()
-                if until > self.position:
-                    await self._advance(min(until, self.position + SPAN))
+                room = await self._means.rooms.of(self._queue)
+                behind = head() - self.position
+                if room > 0 and 0 <= behind <= min(NEAR, room):
                     await self._note()
-                self.near = 0 <= head() - self.position <= NEAR
-                if self.near:
+                    self.near = True
                     self._arrived()
                     return
-                if head() < self.position:
-                    await asyncio.sleep(RETRY)
+                await self._go_on_a_little(room, behind)
             except Unavailable:
                 await asyncio.sleep(RETRY)
+
+    async def _go_on_a_little(self, room: int, behind: int) -> None:
+        """Send what there is room for; nothing is held in memory while it waits for more."""
+        if room == 0:
+            await self._note()
+            await asyncio.sleep(PAUSE)
+        elif behind < 0:
+            await asyncio.sleep(RETRY)
+        else:
+            await self._step(self.position + min(behind, SPAN), min(WINDOW, room))
+            if self.position >= self._noted + SPAN:
+                await self._note()
 
     async def complete(self, until: int) -> bool:
         """Go the rest of the way. False if `until` lies before what the subscription wants.
 
         False as well if it takes long, and the catching up goes on: a whole shard waits for this,
-        and the queue may be full, without a leader, or gone with its subscription.
+        and the queue may be without a leader, or gone with its subscription. There was room a
+        moment ago, and not much is left: nobody asks for it again.
         """
         if self.position < until:
             try:
                 async with asyncio.timeout(COMPLETE):
-                    await self._advance(until)
+                    while self.position < until:
+                        await self._step(until, WINDOW)
             except TimeoutError:
                 self._go_on()
         return self.position == until
 
     async def _note(self) -> None:
-        async with self._database.session() as session:
+        if self.position == self._noted:
+            return
+        async with self._means.database.session() as session:
             await self._lead.fence(session)
             await places.move(
                 session, self.subscription, self._lead.shard, Progress(self.position, False)
             )
+        self._noted = self.position
 
-    async def _advance(self, until: int) -> None:
-        """Send everything up to `until` and wait for the confirms."""
-        place = Position(self.position)
-        while place.sequence < until:
-            entries = await self._reader.matching(
-                self._lead.shard,
-                place,
-                until=until,
-                types=self.subscription.type_expression,
-                limit=WINDOW,
-            )
-            await self._learn_types(entries)
-            wanted = [entry for entry in entries if self._is_for_it(entry)]
-            await self._deliver(await self._young(wanted))
-            last = entries[-1].sequence if len(entries) == WINDOW else until
-            place = Position(last, entries[-1].recorded) if entries else Position(until)
-            if last == until:
-                place = Position(until)
-            self.position = place.sequence
+    async def _step(self, until: int, limit: int) -> None:
+        """Send the next entries that it is to get up to `until`, at most so many of its types.
+
+        Every one of them is confirmed when this returns.
+        """
+        entries = await self._means.reader.matching(
+            self._lead.shard,
+            self._place,
+            until=until,
+            types=self.subscription.type_expression,
+            limit=limit,
+        )
+        await self._learn_types(entries)
+        wanted = [entry for entry in entries if self._is_for_it(entry)]
+        await self._deliver(await self._young(wanted))
+        if len(entries) == limit and entries[-1].sequence < until:
+            self._place = Position(entries[-1].sequence, entries[-1].recorded)
+        else:
+            self._place = Position(until)
 
     async def _learn_types(self, entries: list[Entry]) -> None:
         """An entry may have been accepted under a contract that is younger than our catalogue."""
-        known = self._control.catalogue.contract
+        known = self._means.control.catalogue.contract
         if any(known(request_type(entry.event.type)) is None for entry in entries):
-            await self._control.refresh()
+            await self._means.control.refresh()
 
     def _is_for_it(self, entry: Entry) -> bool:
         """A type may travel another way; and filters choose."""
         type_ = entry.event.type
-        contract = self._control.catalogue.contract(request_type(type_))
+        contract = self._means.control.catalogue.contract(request_type(type_))
         if contract is None or not travels_to(self.subscription, type_, contract):
             return False
         return self.subscription.accepts(entry.event)
@@ -159,10 +178,10 @@ class CatchUp:
 
     async def _deliver(self, entries: list[Entry]) -> None:
         """Send in order per key and wait until everything is in the queue."""
-        window = Window(Position(self.position), entries=WINDOW, size=WINDOW_BYTES)
+        window = Window(self._place, entries=WINDOW, size=WINDOW_BYTES)
         key = private_key(self.subscription)
         for entry in entries:
-            contract = self._control.catalogue.contract(request_type(entry.event.type))
+            contract = self._means.control.catalogue.contract(request_type(entry.event.type))
             classification = contract.classification.value if contract else None
             ticket = Ticket(
                 window, Position(entry.sequence, entry.recorded), entry.event.ordering_key
@@ -182,5 +201,5 @@ class CatchUp:
             window.returned = []
             if not self._lead:
                 raise LeadLost(self._lead.shard)
-            await self._lane.free()
-            await self._lane.send(window.take())
+            await self._means.lane.free()
+            await self._means.lane.send(window.take())

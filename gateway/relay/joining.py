@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from gateway.amqp import Lane
-from gateway.database import Database
-from gateway.journal import Lead, Reader
+from gateway.journal import Lead
 from gateway.relay.catchup import CatchUp
-from gateway.relay.control import Control
+from gateway.relay.means import Means
 from gateway.subscriptions import Key, Progress, State, Subscription
 from gateway.subscriptions import progress as places
 from gateway.telemetry import log
@@ -19,11 +17,8 @@ class Joining:
     def __init__(
         self,
         lead: Lead,
-        lane: Lane,
+        means: Means,
         *,
-        reader: Reader,
-        database: Database,
-        control: Control,
         read: Callable[[], int],
         arrived: Callable[[], None],
         joined: Callable[[], None],
@@ -33,10 +28,7 @@ class Joining:
         `joined` is told of each who gets everything from here on, before anything more is read.
         """
         self._lead = lead
-        self._lane = lane
-        self._reader = reader
-        self._database = database
-        self._control = control
+        self._means = means
         self._read = read
         self._arrived = arrived
         self._tell_joined = joined
@@ -60,8 +52,12 @@ class Joining:
 
     async def follow(self, tasks: asyncio.TaskGroup) -> bool:
         """Begin and end catching up; False where what we know of the subscriptions is too old."""
-        subscriptions = self._control.subscriptions.all
-        catching = {(s.key, s.generation): s for s in subscriptions if s.state is State.CATCHING_UP}
+        subscriptions = self._means.control.subscriptions.all
+        catching = {
+            (s.key, s.generation): s
+            for s in subscriptions
+            if s.state in (State.CATCHING_UP, State.DIVERTING)
+        }
         for known in set(self._catching) - set(catching):
             self._catching.pop(known).cancel()
         self._joined = {
@@ -76,10 +72,14 @@ class Joining:
 
     async def _begin(self, subscription: Subscription, tasks: asyncio.TaskGroup) -> bool:
         """Let it catch up; False where it has moved on meanwhile."""
-        async with self._database.session() as session:
+        async with self._means.database.session() as session:
             progress = await places.progress(session, subscription, self._lead.shard)
         if progress is None:
             return False
+        if subscription.state is State.DIVERTING and not progress.joined:
+            progress = Progress(progress.position, True)
+            if not await self._move(subscription, progress):
+                return False
         if progress.joined:
             self._joined[subscription.key] = subscription
             return True
@@ -87,10 +87,7 @@ class Joining:
             subscription,
             self._lead,
             progress.position,
-            lane=self._lane,
-            reader=self._reader,
-            database=self._database,
-            control=self._control,
+            self._means,
             arrived=self._arrived,
         )
         self._catching[subscription.key, subscription.generation] = catch_up
@@ -109,14 +106,8 @@ class Joining:
             if not await catch_up.complete(self._read()):
                 continue
             subscription = catch_up.subscription
-            async with self._database.session() as session:
-                await self._lead.fence(session)
-                joined = await places.move(
-                    session,
-                    subscription,
-                    self._lead.shard,
-                    Progress(max(catch_up.position, self._read()), True),
-                )
+            position = max(catch_up.position, self._read())
+            joined = await self._move(subscription, Progress(position, True))
             self._catching.pop(name).cancel()
             if joined:
                 self._joined[subscription.key] = subscription
@@ -128,3 +119,8 @@ class Joining:
                     organisation=subscription.organisation,
                     subscription=subscription.name,
                 )
+
+    async def _move(self, subscription: Subscription, to: Progress) -> bool:
+        async with self._means.database.session() as session:
+            await self._lead.fence(session)
+            return await places.move(session, subscription, self._lead.shard, to)

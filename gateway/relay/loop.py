@@ -10,7 +10,9 @@ from gateway.database import Database
 from gateway.errors import BrokerUnavailable, Unavailable
 from gateway.journal import Hints, Lead, Leads, Reader
 from gateway.relay.control import Control
+from gateway.relay.means import Means
 from gateway.relay.pump import Pump
+from gateway.relay.rooms import Rooms
 from gateway.relay.window import settle
 from gateway.settings import Settings
 from gateway.stop import Stop
@@ -36,7 +38,7 @@ class Relay:
         leads: Leads,
         hints: Hints,
         control: Control,
-        amqp_url: str,
+        rooms: Rooms,
     ) -> None:
         self._settings = settings
         self._name = name
@@ -45,7 +47,8 @@ class Relay:
         self._leads = leads
         self._hints = hints
         self._control = control
-        self._url = amqp_url
+        self._rooms = rooms
+        self._url = settings.amqp_url.get_secret_value()
         self._held: dict[int, Lead] = {}
         self._pumps: dict[int, Pump] = {}
         self._kept = 0.0
@@ -191,10 +194,7 @@ class Relay:
     async def _pump(self, lead: Lead, lane: Lane) -> None:
         pump = self._pumps[lead.shard] = Pump(
             lead,
-            lane,
-            reader=self._reader,
-            database=self._database,
-            control=self._control,
+            Means(lane, self._reader, self._database, self._control, self._rooms),
             window=self._settings.relay_window,
         )
         try:

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from gateway.amqp import Lane, Outgoing
-from gateway.database import Database, Topic
+from gateway.amqp import Outgoing
+from gateway.database import Topic
 from gateway.errors import Unavailable
-from gateway.journal import Entry, Lead, LeadLost, Position, Reader
-from gateway.relay.control import Control
+from gateway.journal import Entry, Lead, LeadLost, Position
 from gateway.relay.joining import Joining
+from gateway.relay.means import Means
 from gateway.relay.outgoing import outgoing, too_late
 from gateway.relay.routes import Routes
 from gateway.relay.window import Ticket, Window
@@ -26,11 +26,8 @@ class Pump:
     def __init__(
         self,
         lead: Lead,
-        lane: Lane,
+        means: Means,
         *,
-        reader: Reader,
-        database: Database,
-        control: Control,
         window: int,
     ) -> None:
         self.lead = lead
@@ -39,16 +36,10 @@ class Pump:
         self.ended = asyncio.Event()
         self._read = lead.reached
         self._head = lead.reached.sequence
-        self._lane = lane
-        self._reader = reader
-        self._database = database
-        self._control = control
+        self._means = means
         self._joining = Joining(
             lead,
-            lane,
-            reader=reader,
-            database=database,
-            control=control,
+            means,
             read=lambda: self._read.sequence,
             arrived=self.heads.set,
             joined=self._make_routes,
@@ -118,10 +109,12 @@ class Pump:
         self.heads.clear()
         if self._read.sequence >= self._head:
             return False
-        entries = await self._reader.after(self.lead.shard, self._read, limit=room)
+        entries = await self._means.reader.after(self.lead.shard, self._read, limit=room)
         if not self._routes.know({entry.event.type for entry in entries}):
-            await self._control.refresh()  # accepted under a contract that is younger than ours
-            if self._control.versions() != self._seen:
+            await (
+                self._means.control.refresh()
+            )  # accepted under a contract that is younger than ours
+            if self._means.control.versions() != self._seen:
                 return True
         for entry in entries:
             self._take_in(entry)
@@ -146,18 +139,18 @@ class Pump:
         window = self.window
         while True:
             await window.changed.wait()
-            await self._lane.free()
+            await self._means.lane.free()
             window.changed.clear()
             messages = window.take()
             if messages and self.lead:
-                await self._lane.send(messages)
+                await self._means.lane.send(messages)
             elif messages:
                 raise LeadLost(self.lead.shard)
 
     async def _wait(self) -> None:
         """Until the shard grows, the control plane changes or a catch-up arrives."""
         if not self.window.returned:
-            await _either(self.heads, self._control.poll)
+            await _either(self.heads, self._means.control.poll)
 
     async def _apply_changes(self, tasks: asyncio.TaskGroup) -> None:
         """Follow the control plane: routes, and who is catching up.
@@ -165,17 +158,19 @@ class Pump:
         Nothing is read by routes that are known to be older than what is written: who became
         active meanwhile would miss it.
         """
-        while (now := self._control.versions()) != self._seen:
+        while (now := self._means.control.versions()) != self._seen:
             if not await self._joining.follow(tasks):
-                await self._control.refresh()
-                if self._control.versions() != now:
+                await self._means.control.refresh()
+                if self._means.control.versions() != now:
                     continue
             self._seen = now
             self._make_routes()
 
     def _make_routes(self) -> None:
         self._routes = Routes(
-            self._control.catalogue, self._control.subscriptions.all, self._joining.joined
+            self._means.control.catalogue,
+            self._means.control.subscriptions.all,
+            self._joining.joined,
         )
         self.window.reroute(self._renewed)
 
@@ -199,11 +194,11 @@ class Pump:
             audience = route.audience(ticket.message.bcc) if route else ()
             missed.update({s.key: s for s in audience})
         try:
-            async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+            async with self._means.database.change(Topic.SUBSCRIPTIONS) as session:
                 await self.lead.fence(session)
                 for subscription in missed.values():
                     await places.begin_again(session, subscription, cause=places.Cause.QUEUE_LOST)
-            await self._control.refresh()
+            await self._means.control.refresh()
         except BaseException:
             self.window.returned += returned
             raise

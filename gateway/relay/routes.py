@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from gateway.amqp import names
 from gateway.contracts import Catalogue, Contract, Pattern
 from gateway.event import Event
-from gateway.subscriptions import State, Subscription
+from gateway.subscriptions import Subscription
 from gateway.typepattern import is_reply, request_type
 
 
@@ -75,8 +75,11 @@ class Routes:
         contract = self.catalogue.contract(request_type(type))
         if contract is None:
             return None
-        active = [s for s in self.subscriptions if s.state is State.ACTIVE and not s.served]
-        wanting = [s for s in active if travels_to(s, type, contract) and s.wants(type)]
+        wanting = [
+            s
+            for s in self.subscriptions
+            if s.bound and travels_to(s, type, contract) and s.wants(type)
+        ]
         joined = [s for s in self.joined if travels_to(s, type, contract) and s.wants(type)]
         bound = tuple(s for s in wanting if not s.choosy)
         named = {private_key(s): s for s in (*joined, *(s for s in wanting if s.choosy))}

@@ -10,38 +10,44 @@ from enum import Enum
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.subscriptions.values import Key, Mark, Places, Progress, Subscription
+from gateway.subscriptions.values import Key, Mark, Places, Progress, State, Subscription
 
 _SAME = "s.organisation = :organisation AND s.name = :name AND s.generation = :generation"
 _PLACE = "p.organisation = s.organisation AND p.name = s.name"
+_LEADS_ACT = "s.state IN ('catching-up', 'diverting')"
 
 _READ = f"""
 SELECT p.position, p.joined FROM subscription_places p JOIN subscriptions s ON {_PLACE}
-WHERE {_SAME} AND s.state = 'catching-up' AND p.shard = :shard
+WHERE {_SAME} AND {_LEADS_ACT} AND p.shard = :shard
 """  # noqa: S608 - put together from the constants above
 _MOVE = f"""
-UPDATE subscription_places p SET position = :position, joined = :joined
-FROM subscriptions s WHERE {_PLACE} AND {_SAME} AND s.state = 'catching-up' AND p.shard = :shard
+UPDATE subscription_places p SET position = :position, joined = :joined,
+       routed = CASE WHEN :joined THEN greatest(p.routed, :position) ELSE p.routed END
+FROM subscriptions s WHERE {_PLACE} AND {_SAME} AND {_LEADS_ACT} AND p.shard = :shard
 """  # noqa: S608
 _JOINED = f"""
-SELECT bool_and(p.joined) FROM subscription_places p JOIN subscriptions s ON {_PLACE}
-WHERE {_SAME} AND s.state = 'catching-up'
+SELECT count(*) FILTER (WHERE p.joined), count(*)
+FROM subscription_places p JOIN subscriptions s ON {_PLACE}
+WHERE {_SAME} AND {_LEADS_ACT}
 """  # noqa: S608
 _ACTIVATE = f"""
-UPDATE subscriptions s SET state = 'active' WHERE {_SAME} AND s.state = 'catching-up'
+UPDATE subscriptions s SET state = 'active', diverted = NULL
+WHERE {_SAME} AND s.state = 'catching-up'
 """  # noqa: S608
 _ACTIVATE_PLACES = f"""
 UPDATE subscription_places p SET routed = greatest(p.routed, p.position)
 FROM subscriptions s WHERE {_PLACE} AND {_SAME} AND s.state = 'active'
 """  # noqa: S608
 _BEGIN_AGAIN = f"""
-UPDATE subscriptions s SET state = 'catching-up', generation = s.generation + 1,
-       repairs = s.repairs + :repairs
+UPDATE subscriptions s SET state = :state, generation = s.generation + 1,
+       repairs = s.repairs + :repairs,
+       diverted = CASE WHEN :deep THEN coalesce(s.diverted, now()) ELSE s.diverted END
 WHERE {_SAME} AND s.state <> 'suspended'
 """  # noqa: S608
 _REWIND = """
 UPDATE subscription_places SET joined = false,
-       position = CASE WHEN :emptied THEN drained WHEN :was_active THEN routed ELSE position END
+       position = CASE WHEN :emptied THEN drained WHEN joined OR :was_bound THEN routed
+                       ELSE position END
 WHERE organisation = :organisation AND name = :name
 """
 _MARK = """
@@ -51,8 +57,9 @@ FROM unnest(CAST(:organisations AS text[]), CAST(:names AS text[]), CAST(:genera
             CAST(:shards AS smallint[]), CAST(:routed AS bigint[]), CAST(:drained AS bigint[]))
      AS u(organisation, name, generation, shard, routed, drained)
 JOIN subscriptions s ON s.organisation = u.organisation AND s.name = u.name
-     AND s.generation = u.generation AND s.state = 'active'
-WHERE p.organisation = u.organisation AND p.name = u.name AND p.shard = u.shard
+     AND s.generation = u.generation AND s.state <> 'suspended'
+WHERE (s.state IN ('active', 'diverting') OR p.joined)
+  AND p.organisation = u.organisation AND p.name = u.name AND p.shard = u.shard
   AND (p.routed < u.routed OR p.drained < u.drained)
 """
 _MARKS = """
@@ -82,9 +89,13 @@ async def move(session: AsyncSession, subscription: Subscription, shard: int, to
     return bool(result.rowcount)  # type: ignore[attr-defined]  # a cursor result, as it was an UPDATE
 
 
-async def joined_everywhere(session: AsyncSession, subscription: Subscription) -> bool:
-    """Whether every shard adds its queue to what it sends."""
-    return bool((await session.execute(text(_JOINED), _same(subscription))).scalar())
+async def joined(session: AsyncSession, subscription: Subscription) -> tuple[bool, bool]:
+    """Whether some shard, and whether every shard adds its queue to what it sends.
+
+    Neither, where another generation has begun.
+    """
+    some, all_ = (await session.execute(text(_JOINED), _same(subscription))).one()
+    return some > 0, some == all_ > 0
 
 
 async def activate(session: AsyncSession, subscription: Subscription) -> None:
@@ -103,6 +114,8 @@ class Cause(Enum):
     QUEUE_LOST = "queue lost"
     WAY_LOST = "way lost"
     CHANGED = "changed"  # by the subscriber: nothing was amiss
+    DEEP = "deep"  # the queue is: what follows stays in the journal until there is room for it
+    DIVERTING = "diverting"  # the same in two steps: the leads join before the bindings go
 
 
 async def begin_again(session: AsyncSession, subscription: Subscription, *, cause: Cause) -> bool:
@@ -110,8 +123,12 @@ async def begin_again(session: AsyncSession, subscription: Subscription, *, caus
 
     Nothing begins for a suspended subscription either. A loss is counted in `repairs`.
     """
-    repairs = int(cause is not Cause.CHANGED)
-    result = await session.execute(text(_BEGIN_AGAIN), {**_same(subscription), "repairs": repairs})
+    facts = {
+        "state": (State.DIVERTING if cause is Cause.DIVERTING else State.CATCHING_UP).value,
+        "repairs": int(cause in (Cause.QUEUE_LOST, Cause.WAY_LOST)),
+        "deep": cause in (Cause.DEEP, Cause.DIVERTING),
+    }
+    result = await session.execute(text(_BEGIN_AGAIN), {**_same(subscription), **facts})
     if not result.rowcount:  # type: ignore[attr-defined]  # a cursor result, as it was an UPDATE
         return False
     await session.execute(
@@ -120,7 +137,7 @@ async def begin_again(session: AsyncSession, subscription: Subscription, *, caus
             "organisation": subscription.organisation,
             "name": subscription.name,
             "emptied": cause is Cause.QUEUE_LOST,
-            "was_active": subscription.state == "active",
+            "was_bound": subscription.bound,
         },
     )
     return True
@@ -142,7 +159,10 @@ async def mark(
     session: AsyncSession,
     marks: Iterable[tuple[Subscription, Places, Places]],
 ) -> None:
-    """Note for active subscriptions how far delivery is known to have worked: (routed, drained)."""
+    """Note how far delivery is known to have worked: (routed, drained).
+
+    That is of active subscriptions, and of those catching up in the shards that they have joined.
+    """
     rows = [
         (s.organisation, s.name, s.generation, shard, routed[shard], drained.get(shard, 0))
         for s, routed, drained in marks
@@ -169,7 +189,7 @@ __all__ = [
     "Key",
     "activate",
     "begin_again",
-    "joined_everywhere",
+    "joined",
     "mark",
     "move",
     "progress",

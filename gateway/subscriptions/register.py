@@ -182,8 +182,8 @@ async def suspend(session: AsyncSession, subscription: Subscription, *, suspende
     row.state = (State.SUSPENDED if suspended else State.CATCHING_UP).value
     row.generation += 1
     for place in (await session.execute(_places(subscription))).scalars():
-        place.joined = False
-        if subscription.state is State.ACTIVE:
+        was_joined, place.joined = place.joined, False
+        if subscription.bound or was_joined:
             place.position = place.routed
 
 

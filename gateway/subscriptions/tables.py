@@ -34,13 +34,17 @@ class SubscriptionRow(SQLModel, table=True):
     paused: bool = False
     answers: bool = False
     paused_because: str | None = None
+    diverted: datetime | None = Field(
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=True)
+    )
 
 
 class PlaceRow(SQLModel, table=True):
     """How a subscription stands in one shard.
 
     `start`: the promise holds above it. `position`, `joined`: see values.Progress. `routed`:
-    everything up to here is known to have reached the queue; `drained`: and to have left it.
+    everything up to here is known to have reached the queue; `drained`: and to have left it. While
+    it is catching up `routed` says something only of a shard that it has joined.
     """
 
     __tablename__ = "subscription_places"
@@ -113,4 +117,5 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         row.paused,
         row.answers,
         row.paused_because,
+        row.diverted,
     )

@@ -19,11 +19,14 @@ class State(StrEnum):
     """Where a subscription stands.
 
     While it is catching up, the journal is sent into its queue alone; once every shard has
-    arrived at the present, its queue is bound to the types and the exchange takes over.
+    arrived at the present, its queue is bound to the types and the exchange takes over. Where the
+    queue becomes too deep it goes the other way: while it is diverting it is still bound, and every
+    shard adds its private key too, so that the bindings can go.
     """
 
     CATCHING_UP = "catching-up"
     ACTIVE = "active"
+    DIVERTING = "diverting"
     SUSPENDED = "suspended"
 
 
@@ -106,11 +109,18 @@ class Subscription:
     answers: bool = False
     """Whether it receives requests, to answer them; it is point-to-point then."""
     paused_because: str | None = None
+    diverted: datetime | None = None
+    """Since when it catches up because its queue was too deep to get more."""
 
     @property
     def served(self) -> bool:
         """Whether the gateway delivers to it from the journal, without a queue."""
         return self.delivery is not Delivery.AMQP
+
+    @property
+    def bound(self) -> bool:
+        """Whether the exchange is to serve it, where no filter forbids that."""
+        return not self.served and self.state in (State.ACTIVE, State.DIVERTING)
 
     @property
     def calls_back(self) -> bool:

@@ -3,9 +3,7 @@
 import asyncio
 import os
 import signal
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import aio_pika
 import httpx
@@ -13,13 +11,12 @@ import pytest
 
 from deploy.local.gateway import GatewayProcess
 from deploy.local.rabbitmq import RabbitMQ
-from tests.builders import FREE, TASKS, a_document, an_id
+from tests.builders import FREE, TASKS
 from tests.bus import Actor, Bus, MakeBus
+from tests.publishing import Stream
 from tests.readers import depth
 from tests.servers import SHARDS
 from tests.waiting import eventually
-
-KEYS = 7
 
 
 @pytest.fixture(scope="module")
@@ -49,55 +46,6 @@ def shares(bus: Bus) -> dict[str, int]:
         "SELECT holder, count(*) FROM journal_lead WHERE expires > clock_timestamp() GROUP BY 1"
     )
     return {row[0]: row[1] for row in rows}
-
-
-class Stream:
-    """A publisher that does not stop until told, and what it was promised."""
-
-    def __init__(self, by: Actor, type: str = FREE) -> None:
-        self._type = type
-        self.source = f"/uji/{an_id()}"
-        self.sent: list[dict[str, Any]] = []
-        self._by, self._done = by, threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Stream":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._done.is_set():
-            batch = [
-                a_document(
-                    type=self._type,
-                    source=self.source,
-                    subject=f"key {(len(self.sent) + n) % KEYS}",
-                )
-                for n in range(20)
-            ]
-            answer = self._by.publish_batch(batch)
-            assert answer.json()["accepted"] == 20, answer.text
-            self.sent += batch
-
-    def more(self, events: int) -> None:
-        """Wait until this many more were accepted."""
-        wanted = len(self.sent) + events
-        eventually(lambda: len(self.sent) >= wanted)
-
-    def require_delivery(self, found: list[Any]) -> None:
-        """All came, and the first delivery of each in the order of its key."""
-        first = dict.fromkeys(
-            each.document["id"] for each in found if each.document["source"] == self.source
-        )
-        assert set(first) == {event["id"] for event in self.sent}
-        for key in range(KEYS):
-            in_order = [e["id"] for e in self.sent if e["subject"] == f"key {key}"]
-            mine = set(in_order)
-            assert [each for each in first if each in mine] == in_order
 
 
 @pytest.mark.parametrize("how", ["kill", "stop", "term"])

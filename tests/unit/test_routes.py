@@ -89,6 +89,14 @@ def test_who_is_choosy_stands_beside_the_bound_and_the_joined() -> None:
     )
 
 
+def test_while_it_is_diverting_both_ways_lead_into_the_queue() -> None:
+    both = a_subscription(state=State.DIVERTING, generation=3)
+    key = "to.sub.lain.semua.3"
+    assert routes([both], [both]).route(FREE) == Route(
+        names.EVENTS, "public", (key,), (both,), {key: both}
+    )
+
+
 def test_earlier_routes_lose_who_is_to_get_it_no_more() -> None:
     old, new = choosy("satu", "1"), choosy("satu", "1", generation=2)
     stays = routes([old]).route(FREE)
