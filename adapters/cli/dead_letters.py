@@ -29,6 +29,7 @@ Where = Annotated[
         help="event (its id), source, trace, organisation, died_from, died_before, unattended.",
     ),
 ]
+FOUND_BY = {"event", "source", "trace", "organisation", "died_from", "died_before", "unattended"}
 LIMIT = 4 << 20  # bytes; more than the gateway takes
 LOOK = 0.5  # seconds between two looks at a redrive
 
@@ -49,7 +50,7 @@ def list_command(
         type=type,
         failure=failure,
         state="" if state == "all" else state,
-        **_pairs(where),
+        **_search(where),
     )
     found = over(profile, lambda bus: DeadLetters(bus).find(limit="200", **query))
     if as_json:
@@ -84,7 +85,7 @@ def redrive(
         changed = over(profile, lambda bus: DeadLetters(bus).redrive(number))
         screen.out().print("sent again" if changed else "it was not dead any more")
         return Exit.OK
-    wish = _asked(subscription=subscription, type=type, failure=failure, **_pairs(where))
+    wish = _asked(subscription=subscription, type=type, failure=failure, **_search(where))
     if not yes:
         typer.confirm("Send all dead letters that match again?", abort=True)
     ended = over(profile, lambda bus: _redrive(DeadLetters(bus), rate, wish))
@@ -148,6 +149,15 @@ async def _redrive(letters: DeadLetters, rate: int, wish: dict[str, str]) -> Any
 def _asked(**search: str) -> dict[str, str]:
     """What of it is asked for."""
     return {name: value for name, value in search.items() if value}
+
+
+def _search(given: list[str] | None) -> dict[str, str]:
+    found = _pairs(given)
+    for name in found.keys() - FOUND_BY:
+        raise Failure(
+            f"dead letters are not found by {name!r}, but by {', '.join(sorted(FOUND_BY))}"
+        )
+    return found
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

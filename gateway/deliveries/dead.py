@@ -20,6 +20,8 @@ from gateway.deliveries.values import (
     Wanted,
 )
 
+ALERTS = 5000  # dead letters; their rows are written
+
 
 class DeadLetters(Transactions):
     """The dead letters of every subscription, however it is delivered.
@@ -63,9 +65,12 @@ class DeadLetters(Transactions):
         return [Unattended(*row) for row in await self.fetch(sql.UNATTENDED)]
 
     async def alert(self, after: float, *, tell: Callable[[Unattended], None]) -> None:
-        """Tell, once, of what nobody has looked at for `after` seconds; twice after a crash."""
+        """Tell, once, of what nobody has looked at for `after` seconds; twice after a crash.
+
+        At most ALERTS at a time.
+        """
         async with self.transaction() as connection:
-            for row in await connection.fetch(sql.ALERT, after):
+            for row in await connection.fetch(sql.ALERT, after, ALERTS):
                 tell(Unattended(*row))
 
     async def unreported(self, limit: int) -> list[DeadLetter]:

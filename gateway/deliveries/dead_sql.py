@@ -61,8 +61,11 @@ WHERE state = 'dead' AND seen IS NULL GROUP BY organisation, name
 ALERT = """
 WITH told AS (
     UPDATE dead_letters SET alerted = true
-    WHERE state = 'dead' AND seen IS NULL AND NOT alerted
-      AND died <= clock_timestamp() - make_interval(secs => $1)
+    WHERE number IN (
+        SELECT number FROM dead_letters
+        WHERE state = 'dead' AND seen IS NULL AND NOT alerted
+          AND died <= clock_timestamp() - make_interval(secs => $1)
+        ORDER BY died LIMIT $2)
     RETURNING organisation, name, died
 )
 SELECT organisation, name, count(*), min(died) FROM told GROUP BY organisation, name

@@ -108,6 +108,8 @@ def test_a_dead_letter_is_corrected(nusabus: Command, uji: Actor, tmp_path: Path
     assert "resent" in nusabus(*listed, "--state", "all")[1]
     receipt = json.loads(nusabus(*told, "-a", "extra=", "--json")[1])
     assert (receipt["duplicate"], receipt["number"]) == (True, letter["number"])
+    code, _, err = nusabus(*listed, "-w", "salah=1")
+    assert (code, "not found by 'salah'" in err) == (Exit.ERROR, True)
     code, _, err = nusabus("dead-letters", "resend", letter["number"], "-a", "extra")
     assert (code, "name=value" in err) == (Exit.ERROR, True)
     code, _, err = nusabus("dead-letters", "resend", letter["number"], "--data", "-", stdin=b"{")

@@ -22,6 +22,7 @@ def test_what_an_amqp_subscriber_rejects_is_kept_and_sent_again(uji: Actor) -> N
     reject(subscribed)
     (letter,) = eventually(lambda: dead(uji, subscribed.name))
     assert (letter["failure"], letter["attempts"], letter["state"]) == ("rejected", 1, "dead")
+    assert (letter["event_id"], letter["publisher"]) == (sent, "uji")
     inspected = uji.get(f"/v1/dead-letters/{letter['number']}").json()
     assert inspected["event"]["id"] == sent
     assert [each["failure"] for each in inspected["history"]] == ["rejected"]

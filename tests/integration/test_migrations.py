@@ -86,3 +86,30 @@ def test_the_rate_of_an_endpoint_becomes_one_of_the_terms(postgres: Postgres) ->
         Terms(attempts=3, endpoint=Endpoint("https://a.example/"), rate=2.5),
         Terms(),
     ]
+
+
+def test_what_died_before_learns_of_its_event(postgres: Postgres) -> None:
+    url = fresh_database(postgres)
+    asyncio.run(migrate(url))
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    attributes = f'{{"traceparent":"00-{trace}-00f067aa0ba902b7-01"}}'
+    entry = (
+        "INSERT INTO journal_entry VALUES (0, 1, '2026-05-04Z', '/uji', 'e1', 't', null, $1, '{}', "
+        "false, '', 'a', 1)"
+    )
+    letter = (
+        "INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, failure, "
+        "detail, attempts) VALUES ('lain', 's', 0, $1::bigint, '2026-05-04Z', 't', 'rejected', '', "
+        "1)"
+    )
+    query(url, "INSERT INTO organisations VALUES ('uji', 'Uji', '', false, now())")
+    query(url, "INSERT INTO clients VALUES ('a', 'uji', 'A', '{}', 'active', now())")
+    query(url, "ALTER TABLE dead_letters DISABLE TRIGGER dead_letters_learn")
+    query(url, entry, attributes)
+    query(url, letter, 1)
+    query(url, letter, 2)
+    query(url, import_module("gateway.migrations.versions.0017_dead_letters").LEARNT)
+    facts = "SELECT publisher, source, event, trace FROM dead_letters ORDER BY sequence"
+    known, gone = (tuple(row) for row in query(url, facts))
+    assert known == ("uji", "/uji", "e1", trace)
+    assert gone == (None, None, None, None)
