@@ -128,9 +128,8 @@ class Consumer:
     async def _consume(self) -> None:
         """One connection: until it, its channel or the queue is gone, or until stopped."""
         async with asyncio.timeout(CONNECT):
-            url = self.amqp_url if isinstance(self.amqp_url, str) else await self.amqp_url()
             connection = await aio_pika.connect(
-                url, heartbeat=HEARTBEAT, client_properties={"product": "nusabus"}
+                await self._address(), heartbeat=HEARTBEAT, client_properties={"product": "nusabus"}
             )
         try:
             channel = await connection.channel()
@@ -148,6 +147,16 @@ class Consumer:
             with suppress(*OUTAGES):
                 async with asyncio.timeout(CONNECT):
                     await connection.close()
+
+    async def _address(self) -> str:
+        """Where to connect. Who is asked for it may be away as the broker may."""
+        if isinstance(self.amqp_url, str):
+            return self.amqp_url
+        try:
+            return await self.amqp_url()
+        except Exception as error:
+            what = f"the AMQP URL could not be found out: {type(error).__name__}"
+            raise ConnectionError(what) from error
 
     async def _finish(self) -> None:
         """Let what is being handled come to its end; what waits behind it goes back."""

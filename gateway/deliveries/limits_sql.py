@@ -36,14 +36,21 @@ SELECT count(*) FROM (
 """
 
 # What was open for too long, or was recorded too long ago. What somebody sent again counts from
-# that moment. What a receiver holds stays until its lock ends.
+# that moment. What a receiver holds stays until its lock ends, and what somebody else settles in
+# this moment is left to them.
 BURY_OLD = """
 WITH gone AS (
-    DELETE FROM delivery_open
-    WHERE organisation = $1 AND name = $2
-      AND coalesce(redriven, recorded) < clock_timestamp() - make_interval(secs => $3)
-      AND (lock IS NULL OR due <= clock_timestamp())
-    RETURNING shard, sequence, recorded, type, ordering, attempts, lock IS NOT NULL AS lapsed
+    DELETE FROM delivery_open o USING (
+        SELECT shard, sequence FROM delivery_open
+        WHERE organisation = $1 AND name = $2
+          AND coalesce(redriven, recorded) < clock_timestamp() - make_interval(secs => $3)
+          AND (lock IS NULL OR due <= clock_timestamp())
+        FOR UPDATE SKIP LOCKED
+    ) old
+    WHERE o.organisation = $1 AND o.name = $2 AND o.shard = old.shard
+      AND o.sequence = old.sequence
+    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering, o.attempts,
+              o.lock IS NOT NULL AS lapsed
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT $1, $2, shard, sequence, attempts, 'lock-expired', 'nothing was said in time'
