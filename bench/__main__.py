@@ -15,6 +15,7 @@ from bench.contracts import govern
 from bench.delivery import deliver
 from bench.drain import drain
 from bench.failure import BenchFailure
+from bench.isolation import isolate
 from bench.journal import fill
 from bench.legacy import legacy
 from bench.legacy_transfer import transfer
@@ -44,6 +45,7 @@ PARTS = {
     "legacy": "COBOL files to JSON and to columns, beside coboljsonifier and GnuCOBOL",
     "transfer": "a COBOL file of 1,000,000 records into RabbitMQ, all the way",
     "delivery": "from publish to hands by each way of receiving, and how much at most",
+    "isolation": "50 healthy subscriptions alone, and beside four that are stuck",
     "subscriptions": "1,000 subscriptions beside 10: making, publishing, idling, memory",
     "requests": "requests and replies: latency at 200/s, and how many at most",
     "profile": "where the gateway's processes spend their time (only when named)",
@@ -56,6 +58,7 @@ ALIKE: Mapping[str, Callable[[World, Scale, Results], Awaitable[None]]] = {
     "journal": fill,
     "contracts": govern,
     "delivery": deliver,
+    "isolation": isolate,
     "subscriptions": subscribe,
     "requests": exchange,
     "transfer": transfer,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from bench.children import fire
 from bench.events import TYPE
 from bench.paced import quantiles
-from bench.receivers import CONCURRENCY, Receivers
+from bench.receivers import CONCURRENCY, RATE, Receivers
 from bench.results import Results, Value
 from bench.say import say
 from bench.scale import Scale
@@ -83,7 +83,7 @@ async def _most(receivers: Receivers, site: Site, scale: Scale) -> list[Value]:
             "webhook_one_rate",
             one,
             "deliveries/s",
-            f"one endpoint, its rate at most 1,000/s; {webhooks}",
+            f"one endpoint, its rate at most {RATE:,.0f}/s; {webhooks}",
         ),
         Value("webhook_many_rate", many, "deliveries/s", f"{ENDPOINTS} endpoints; {webhooks}"),
         Value("pull_rate", pulled, "events/s", acknowledged),

@@ -17,8 +17,8 @@ from deploy.local.ports import LOOPBACK, free_port, listening
 
 ARRIVAL = 60.0  # seconds in which everything must have come
 SERVED = ("webhook", "pull", "stream")
-CONCURRENCY = 64  # the most that an endpoint may ask for, as is its rate
-FAST: Mapping[str, float] = {"concurrency": CONCURRENCY, "rate": 1000.0}
+CONCURRENCY, RATE = 64, 1000.0  # the most that a webhook may ask for
+FAST: Mapping[str, float] = {"concurrency": CONCURRENCY}
 Came = dict[str, list[tuple[str, float]]]  # id and time, by subscription
 
 
@@ -93,7 +93,8 @@ class Receivers:
         if way in SERVED:
             more["delivery"] = way
         if way == "webhook":
-            more["terms"] = {"endpoint": {"url": self.url(name, behaviour), **endpoint}}
+            where = {"url": self.url(name, behaviour), **endpoint}
+            more["terms"] = {"rate": RATE, "endpoint": where}
         made = await by.subscribe(name, *types, **more)
         if way != "webhook":
             for _ in range(readers):
