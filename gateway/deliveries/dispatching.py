@@ -142,8 +142,11 @@ class Dispatching(Transactions):
         opened: Sequence[Opened],
         buried: Sequence[Buried],
     ) -> None:
-        """Write it all at once. Raises LeaseLost or Superseded, and then nothing is written."""
-        async with self.transaction() as connection:
+        """Write it all at once. Raises LeaseLost or Superseded, and then nothing is written.
+
+        What a crash of the server takes back of that is delivered once more.
+        """
+        async with self.transaction(flush=False) as connection:
             await lease.fence(connection)
             for each in settled:
                 await _settle(connection, lease.key, each)

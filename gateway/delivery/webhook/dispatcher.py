@@ -1,7 +1,6 @@
 """Delivers to one endpoint what its subscription wants, for as long as the lease holds."""
 
 import asyncio
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,8 +34,6 @@ from gateway.times import rfc3339
 from gateway.typepattern import request_type
 
 WINDOW = 4  # deliveries in memory for each that may be under way
-KEEP = 0.1  # seconds between two writes: what is repeated after a crash
-GLANCE = 10.0  # seconds between two writes of a frontier that only looked
 IDLE = 2.0  # seconds between two looks at the lease when nothing happens
 AGAIN = 0.5  # seconds until the next try when the database is away
 MARGIN = 10.0  # seconds by which the lock of a retry outlasts its call
@@ -80,7 +77,6 @@ class Dispatcher:
         self._due = True
         self._wake = asyncio.Event()
         self._finishing = False
-        self._written_at = 0.0
         self.gone: str | None = None
         """What the endpoint said when it wanted no further events."""
         self.trouble: str | None = None
@@ -123,12 +119,8 @@ class Dispatcher:
             await self._keeper.write()
 
     async def _step(self, calls: asyncio.TaskGroup) -> None:
-        if (
-            self._keeper.full
-            or (self._keeper.unwritten and self._since_written >= KEEP)
-            or (self._keeper.looked_on and self._since_written >= GLANCE)
-        ):
-            await self._write()
+        if self._keeper.wait == 0 and await self._keeper.write():
+            self._due = True  # what waited behind those of its ordering key
         if self._due:
             await self._collect_due()
         await self._read()
@@ -136,11 +128,8 @@ class Dispatcher:
 
     async def _rest(self) -> None:
         """Until something happens, or it is time."""
-        pause = IDLE
-        if self._keeper.unwritten:
-            pause = max(KEEP - self._since_written, 0.001)
-        elif self._keeper.looked_on:
-            pause = max(GLANCE - self._since_written, 0.001)
+        wait = self._keeper.wait
+        pause = IDLE if wait is None else max(wait, 0.001)
         if self._lanes or self._due:
             held_up = max(self._breaker.wait, self._pace.wait)
             pause = min(pause, held_up or IDLE)
@@ -148,15 +137,6 @@ class Dispatcher:
             async with asyncio.timeout(pause):
                 await self._wake.wait()
         self._wake.clear()
-
-    @property
-    def _since_written(self) -> float:
-        return time.monotonic() - self._written_at
-
-    async def _write(self) -> None:
-        if await self._keeper.write():
-            self._due = True  # what waited behind those of its ordering key
-        self._written_at = time.monotonic()
 
     @property
     def _free(self) -> int:

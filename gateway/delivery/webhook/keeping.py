@@ -1,5 +1,7 @@
 """What became of the deliveries of one dispatcher, until it is written."""
 
+import time
+
 from gateway.deliveries import (
     TOO_OLD,
     Buried,
@@ -16,6 +18,9 @@ from gateway.deliveries import (
 from gateway.delivery.webhook.lanes import Job, Track
 from gateway.delivery.webhook.sending import Rejected, TryAgain
 
+PRESSING = 0.1  # seconds until what did not simply go well is written
+KEEP = 0.5  # seconds between two writes else: what is repeated after a crash
+GLANCE = 10.0  # seconds between two writes of a frontier that only looked
 FULL = 1000  # dead letters that were not written yet
 
 
@@ -37,6 +42,7 @@ class Keeper:
         self._returned: list[Returned] = []
         self._expired: list[Claim] = []
         self._rejected: list[tuple[Claim, Failure, str]] = []
+        self._written_at = 0.0
         self.tracks: dict[int, Track] = {}
         self.blocked: set[str] = set()
         """Ordering keys of which a delivery is open: what comes after it has to wait."""
@@ -58,8 +64,22 @@ class Keeper:
         self.open = sum(orders.values()) + len(unwritten)
 
     @property
-    def unwritten(self) -> bool:
-        """Whether anything was settled that is not written."""
+    def wait(self) -> float | None:
+        """Seconds until it is time to write; None where there is nothing."""
+        if self.full:
+            return 0.0
+        if self._pressing:
+            pause = PRESSING
+        elif any(track.unwritten for track in self.tracks.values()):
+            pause = KEEP
+        elif self._looked_on:
+            pause = GLANCE
+        else:
+            return None
+        return max(0.0, self._written_at + pause - time.monotonic())
+
+    @property
+    def _pressing(self) -> bool:
         return bool(
             self._opened
             or self._buried
@@ -67,7 +87,6 @@ class Keeper:
             or self._returned
             or self._rejected
             or self._expired
-            or any(track.unwritten for track in self.tracks.values())
         )
 
     @property
@@ -81,8 +100,7 @@ class Keeper:
         return sum(track.going_on for track in self.tracks.values())
 
     @property
-    def looked_on(self) -> bool:
-        """Whether a frontier could move."""
+    def _looked_on(self) -> bool:
         return any(track.looked != track.written for track in self.tracks.values())
 
     def knows(self, spot: Spot) -> bool:
@@ -139,12 +157,13 @@ class Keeper:
         What is taken here was settled before the first await, so the frontier and the rows of
         what it passes are written together.
         """
-        if self.unwritten or self.looked_on:
+        if self._opened or self._buried or self._looked_on:
             await self._write_fresh()
         ended = bool(self._acknowledged or self._rejected or self._expired)
         if ended or self._returned:
             await self._write_claims()
             await self.look_at_open()
+        self._written_at = time.monotonic()
         return ended
 
     async def _write_fresh(self) -> None:
