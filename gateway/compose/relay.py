@@ -92,8 +92,7 @@ def _reconciler(parts: Common, responsible: Callable[[], bool]) -> Reconciler:
         parts.reader,
         parts.broker,
         parts.management,
-        parts.directories,
-        parts.catalogues,
+        (parts.directories, parts.catalogues, parts.subscriptions),
         responsible=responsible,
         settings=parts.settings,
     )

@@ -9,7 +9,7 @@ From there the journal is sent again: nothing is lost, and what repeats has its 
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.amqp import Broker, Management, NotOnBroker, QueueState, names
@@ -22,13 +22,22 @@ from gateway.errors import NusabusError
 from gateway.identity import Directory
 from gateway.journal import Reader
 from gateway.settings import Settings
-from gateway.snapshot import Snapshot
+from gateway.snapshot import Snapshot, refresh
 from gateway.stop import Stop
-from gateway.subscriptions import Key, Places, State, Subscription, progress, register
+from gateway.subscriptions import (
+    Key,
+    Places,
+    State,
+    Subscription,
+    Subscriptions,
+    progress,
+    register,
+)
 from gateway.subscriptions.progress import Cause
 from gateway.telemetry import log
 
 LOOK = 1.0  # seconds between two looks at the broker
+SHARE = 4  # times as long as a look takes is the pause after it at least
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
 # RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
 # the queue comes back without a leader and never confirms anything again. A sound queue counts its
@@ -38,16 +47,14 @@ UNSOUND_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class _Seen:
-    """The broker at one moment."""
+    """The broker at one moment: `bindings` has the routing keys by exchange and queue."""
 
     queues: Mapping[str, QueueState]
-    bindings: Mapping[str, frozenset[tuple[str, str]]]
+    bindings: Mapping[str, Mapping[str, set[str]]]
 
     def keys(self, subscription: Subscription) -> set[str]:
         """The routing keys that reach its queue."""
-        queue = names.queue(*subscription.key)
-        bound = self.bindings[exchange(subscription)]
-        return {key for name, key in bound if name == queue}
+        return self.bindings[exchange(subscription)].get(names.queue(*subscription.key), set())
 
 
 class Reconciler:
@@ -59,8 +66,7 @@ class Reconciler:
         reader: Reader,
         broker: Broker,
         management: Management,
-        directory: Snapshot[Directory],
-        catalogue: Snapshot[Catalogue],
+        control: tuple[Snapshot[Directory], Snapshot[Catalogue], Snapshot[Subscriptions]],
         *,
         responsible: Callable[[], bool],
         settings: Settings,
@@ -69,8 +75,7 @@ class Reconciler:
         self._reader = reader
         self._broker = broker
         self._management = management
-        self._directory = directory
-        self._catalogue = catalogue
+        self._directory, self._catalogue, self._subscriptions = control
         self._responsible = responsible
         self._drain_margin = settings.drain_margin
         self._deep = Deep(database, reader, broker, management, settings.queue_depth)
@@ -80,13 +85,14 @@ class Reconciler:
         self._unsound: dict[str, float] = {}
 
     async def run(self, stop: Stop) -> None:
-        """Look and mend until stopped."""
-        failing = ""
-        while await stop.sleep(LOOK):
+        """Look and mend until stopped; a look that takes long is taken less often."""
+        failing, took = "", 0.0
+        while await stop.sleep(max(LOOK, SHARE * took)):
             if not self._responsible():
                 self._cursors.clear()
                 self._active_since.clear()
                 continue
+            began = time.monotonic()
             try:
                 await self.look()
                 failing = ""
@@ -94,6 +100,7 @@ class Reconciler:
                 if str(error) != failing:
                     log().warning("repair.waits", reason=str(error))
                 failing = str(error)
+            took = time.monotonic() - began
 
     async def look(self) -> None:
         """One look at everything. Raises what the database or the broker raise."""
@@ -106,9 +113,8 @@ class Reconciler:
     async def _look(self) -> None:
         now = time.monotonic()
         cursors = await self._reader.cursors()
-        async with self._database.session() as session:
-            everyone = (await register.load(session)).all
-        subscriptions = tuple(each for each in everyone if not each.served)
+        await refresh(self._database, self._subscriptions)
+        subscriptions = tuple(s for s in self._subscriptions.value.all if not s.served)
         seen = await self._see()
         await self._delete_unsound(seen, now)
         marks = []
@@ -130,7 +136,7 @@ class Reconciler:
             return _Seen(
                 await self._management.queues(),
                 {
-                    name: await self._management.bindings(name)
+                    name: _by_queue(await self._management.bindings(name))
                     for name in (names.EVENTS, names.COMMANDS, names.REQUESTS, names.CALLBACKS)
                 },
             )
@@ -251,6 +257,13 @@ class Reconciler:
                 await self._management.close_connections(names.user(name))
                 held = await self._broker.delete_queue(name)
                 log().warning("subscription.orphan_deleted", queue=name, held=held)
+
+
+def _by_queue(bindings: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for queue, key in bindings:
+        found.setdefault(queue, set()).add(key)
+    return found
 
 
 def _named(subscription: Subscription) -> dict[str, str | int]:

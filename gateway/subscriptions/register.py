@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -64,11 +64,14 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
     Run inside `Database.change(Topic.SUBSCRIPTIONS)`. Raises Conflict when a point-to-point type
     has a subscription already, or the organisation has too many.
     """
-    others = (await session.execute(select(SubscriptionRow))).scalars().all()
-    if sum(row.organisation == new.organisation for row in others) >= LIMIT:
+    own = select(func.count()).where(col(SubscriptionRow.organisation) == new.organisation)
+    if (await session.execute(own)).scalar_one() >= LIMIT:
         raise Conflict(f"an organisation may have {LIMIT} subscriptions: delete one first")
     if new.point_to_point:
-        taken = {type_ for row in others if row.point_to_point for type_ in row.types}
+        others = select(col(SubscriptionRow.types)).where(
+            col(SubscriptionRow.point_to_point), col(SubscriptionRow.types).op("&&")(new.types)
+        )
+        taken = {type_ for types in (await session.scalars(others)) for type_ in types}
         for type_ in taken.intersection(new.types):
             raise Conflict(
                 f"{type_} is point-to-point and has its one subscription already: let more "
