@@ -1,12 +1,17 @@
 """The statements about dead letters and redrives; the tables stand in `sql`."""
 
-# From RabbitMQ: what a subscription's queue gave up. One that is sent again may be given up before
-# its redrive is noted: it is dead still, and has changed, so that the note comes to nothing.
+# From RabbitMQ: what a subscription's queue gave up. What its consumer reported as settled does not
+# die of its age when it came again after a repair.
 BURY_ALL = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::timestamptz[],
                          $6::text[], $7::text[], $8::text[], $9::integer[])
          AS u(organisation, name, shard, sequence, recorded, type, failure, detail, attempts)
+    WHERE failure <> 'expired' OR NOT EXISTS (
+        SELECT FROM delivery_settled s
+        WHERE s.organisation = u.organisation AND s.name = u.name AND s.shard = u.shard
+          AND s.highest >= u.sequence AND s.lowest <= u.sequence
+          AND u.sequence = ANY (s.sequences) AND s.ending = 'acknowledged')
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT organisation, name, shard, sequence, attempts, failure, detail FROM given

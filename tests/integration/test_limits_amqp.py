@@ -88,3 +88,15 @@ def test_the_age_of_a_queue_is_for_good(uji: Actor) -> None:
         assert answer.status_code == 409
         assert "max_age" in answer.json()["detail"]
     assert uji.put_subscription(subscribed.name, FREE, terms={"max_age": 60}).status_code == 200
+
+
+def test_what_was_reported_as_settled_does_not_die_of_its_age(uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE, terms={"max_age": 3})
+    settled, other = (uji.publish(a_document(subject="a")).json() for _ in range(2))
+    sequence = f"{settled['shard']:02}-{settled['sequence']:016}"
+    report = {"sequences": [sequence]}
+    answer = uji.post(f"/v1/subscriptions/{subscribed.name}/acknowledged", json=report)
+    assert answer.json() == {"results": ["noted"]}
+    (letter,) = eventually(lambda: dead(uji, subscribed.name))  # of one shard: the other came first
+    assert letter["sequence"] == other["sequence"]
+    assert stages(uji, settled)[subscribed.name] == ("acknowledged", True)
