@@ -1,7 +1,8 @@
 """The api process."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from gateway import governance, identity
 from gateway.compose.common import Common, calm_collector, common, stopping
@@ -31,27 +32,15 @@ async def api(settings: Settings) -> None:
         await identity.upkeep(parts.database, settings)
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
         await refresh(parts.database, *snapshots)
-        hints = HintSender(parts.connect)
-        shards = len(await parts.reader.heads())
-        writer = Writer(
-            parts.connect,
-            shards=shards,
-            writers=settings.journal_writers,
-            timeout=settings.append_timeout,
-            appended=hints.send,
-        )
-        refusals = Refusals(parts.connect, parts.database.pool, timeout=settings.append_timeout)
-        intake = Intake(
-            parts.directories, parts.catalogues, writer, backlog_limit=settings.backlog_limit
-        )
-        requests = requesting(parts, intake, writer, refusals)
-        heard = Hints(parts.connect)
-        serving = serve_subscriptions(parts, intake, (writer, refusals), heard, stop)
-        app = make_app(_api_parts(parts, refusals, intake, governing, requests, serving))
-        calm_collector()
-        writer.start()
-        refusals.start()
-        try:
+        hints, heard = HintSender(parts.connect), Hints(parts.connect)
+        async with _stores(parts, hints) as (writer, refusals):
+            intake = Intake(
+                parts.directories, parts.catalogues, writer, backlog_limit=settings.backlog_limit
+            )
+            requests = requesting(parts, intake, writer, refusals)
+            serving = serve_subscriptions(parts, intake, (writer, refusals), heard, stop)
+            app = make_app(_api_parts(parts, refusals, intake, governing, requests, serving))
+            calm_collector()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(follow(parts.database, *snapshots, stop=stop))
                 requests.start(tasks, stop)
@@ -61,9 +50,27 @@ async def api(settings: Settings) -> None:
                 tasks.create_task(heard.run(stop))
                 tasks.create_task(serving.news.run(stop))
                 tasks.create_task(serve(app, settings, stop))
-        finally:
-            await writer.close()
-            await refusals.close()
+
+
+@asynccontextmanager
+async def _stores(parts: Common, hints: HintSender) -> AsyncIterator[tuple[Writer, Refusals]]:
+    """What events and refusals are stored by; at the end what is not confirmed is unknown."""
+    settings = parts.settings
+    writer = Writer(
+        parts.connect,
+        shards=len(await parts.reader.heads()),
+        writers=settings.journal_writers,
+        timeout=settings.append_timeout,
+        appended=hints.send,
+    )
+    refusals = Refusals(parts.connect, parts.database.pool, timeout=settings.append_timeout)
+    writer.start()
+    refusals.start()
+    try:
+        yield writer, refusals
+    finally:
+        await writer.close()
+        await refusals.close()
 
 
 def _api_parts(
