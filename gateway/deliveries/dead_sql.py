@@ -19,7 +19,10 @@ WITH given AS (
 )
 INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, failure, detail,
                           attempts)
-SELECT organisation, name, shard, sequence, recorded, type, failure, detail, attempts FROM given
+SELECT DISTINCT ON (organisation, name, shard, sequence)
+       organisation, name, shard, sequence, recorded, type, failure, detail, attempts
+FROM given  -- may hold one twice, as a queue may
+ORDER BY organisation, name, shard, sequence, attempts DESC
 ON CONFLICT (organisation, name, shard, sequence) WHERE state = 'dead'
     DO UPDATE SET changed = clock_timestamp()
 """
