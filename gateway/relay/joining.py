@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 from gateway.journal import Lead
 from gateway.relay.catchup import CatchUp
 from gateway.relay.means import Means
+from gateway.relay.routes import private_key
 from gateway.subscriptions import Key, Progress, State, Subscription
 from gateway.subscriptions import progress as places
 from gateway.telemetry import log
+
+JOINED_BYTES = 32 << 10  # beside the keys of those with filters, in a frame of 128 KiB
 
 
 class Joining:
@@ -101,7 +104,7 @@ class Joining:
         routes; and that they joined is durable before anything is sent on those routes.
         """
         for name, catch_up in list(self._catching.items()):
-            if not catch_up.near:
+            if not catch_up.near or not self._has_room_for(catch_up.subscription):
                 continue
             if not await catch_up.complete(self._read()):
                 continue
@@ -119,6 +122,14 @@ class Joining:
                     organisation=subscription.organisation,
                     subscription=subscription.name,
                 )
+
+    def _has_room_for(self, subscription: Subscription) -> bool:
+        """Whether the keys of all who have joined, and its own, fit a message's header.
+
+        Who has to wait is taken in when others have become active.
+        """
+        keys = [private_key(each) for each in (subscription, *self._joined.values())]
+        return sum(map(len, keys)) <= JOINED_BYTES
 
     async def _move(self, subscription: Subscription, to: Progress) -> bool:
         async with self._means.database.session() as session:

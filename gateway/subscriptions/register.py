@@ -1,7 +1,7 @@
 """Subscriptions in the database: made, listed, ended."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy import func, select, tuple_
@@ -19,6 +19,10 @@ from gateway.subscriptions.tables import (
 from gateway.subscriptions.values import Places, State, Subscription, Terms
 
 LIMIT = 100  # of one organisation; a quorum queue costs the broker about 1 MB and a log
+# Of the names of all queues with filters. All of them may want one event: their keys stand in its
+# header then, and a header must fit one frame of 128 KiB.
+CHOOSY_BYTES = 64 << 10
+_KEY = 25  # bytes of a private key beside the names of organisation and subscription
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
     """Store a new subscription that is to receive what lies above `starts`.
 
     Run inside `Database.change(Topic.SUBSCRIPTIONS)`. Raises Conflict when a point-to-point type
-    has a subscription already, or the organisation has too many.
+    has a subscription already, the organisation has too many, or all have too many with filters.
     """
     own = select(func.count()).where(col(SubscriptionRow.organisation) == new.organisation)
     if (await session.execute(own)).scalar_one() >= LIMIT:
@@ -77,6 +81,7 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
                 f"{type_} is point-to-point and has its one subscription already: let more "
                 "workers read that queue instead"
             )
+    await _require_room(session, new)
     session.add(_row(new))
     await session.flush()
     session.add_all(
@@ -91,6 +96,20 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
         )
         for shard, start in starts.items()
     )
+
+
+async def _require_room(session: AsyncSession, new: Subscription) -> None:
+    """Raises Conflict where one more subscription with filters does not fit."""
+    if not new.choosy:
+        return
+    with_queue = select(SubscriptionRow).where(col(SubscriptionRow.delivery) == new.delivery.value)
+    others = await session.scalars(with_queue)
+    choosy = [new, *(each for each in map(subscription_of, others) if each.choosy)]
+    if sum(len(each.organisation) + len(each.name) + _KEY for each in choosy) > CHOOSY_BYTES:
+        raise Conflict(
+            "the bus has as many queues with filters as it can serve: choose pull, stream or "
+            "webhook, or leave the filters out"
+        )
 
 
 def _row(new: Subscription) -> SubscriptionRow:
@@ -155,10 +174,16 @@ async def set_password_hash(
 
 
 async def set_terms(session: AsyncSession, subscription: Subscription, terms: Terms) -> None:
-    """Change what the subscriber has chosen; in force for what is handed out from now on."""
+    """Change what the subscriber has chosen; in force for what is handed out from now on.
+
+    Raises Conflict as `add` does.
+    """
     row = await session.get(SubscriptionRow, subscription.key)
     if row is None:
         raise NotFound(f"there is no subscription {subscription.name}")
+    changed = replace(subscription, terms=terms)
+    if changed.choosy and not subscription.choosy:
+        await _require_room(session, changed)
     row.terms = msgspec.json.encode(terms).decode()
 
 
