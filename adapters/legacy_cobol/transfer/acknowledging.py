@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapters.legacy_cobol.copybook.kinds import Encoding
+from adapters.legacy_cobol.copybook.kinds import Text
 from adapters.legacy_cobol.copybook.layout import Copybook
 from adapters.legacy_cobol.copybook.reading import read_copybook_file
+from adapters.legacy_cobol.fields.codepages import characters
 from adapters.legacy_cobol.fields.policy import Form, On, Policy
 from adapters.legacy_cobol.records.encoding import Encoder
 from adapters.legacy_cobol.records.framing import Body, Fixed, Lines
@@ -27,6 +28,14 @@ _LARGEST = Decimal(10) ** 27
 def copybook() -> Copybook:
     """The layout of acknowledgements."""
     return read_copybook_file(COPYBOOK)
+
+
+@cache
+def _widths() -> dict[str, int]:
+    """Bytes of the texts in them, by member."""
+    items = [item for record in copybook().records for item in record.items()]
+    texts = [each for each in items if isinstance(each.kind, Text)]
+    return {each.name.lower().replace("-", "_"): each.length for each in texts if each.name}
 
 
 def types() -> list[RecordType]:
@@ -56,7 +65,7 @@ def acknowledgement(feed: Feed, file: File) -> Iterator[bytes]:
 def _about(file: File) -> dict[str, Any]:
     return {
         "rec_type": "AK",
-        "file_name": file.name[:64],
+        "file_name": file.name,
         "arrival": str(file.arrival),
         "status_code": str(file.outcome),
         "file_size": str(file.size or 0),
@@ -66,7 +75,7 @@ def _about(file: File) -> dict[str, Any]:
         "records_rejected": str(file.rejected),
         "received_at": file.received,
         "finished_at": file.finished or "",
-        "reason": file.reason[:161],
+        "reason": file.reason,
     }
 
 
@@ -74,9 +83,9 @@ def _total(file: File) -> Any:
     def document(total: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "rec_type": "TT",
-            "file_name": file.name[:64],
+            "file_name": file.name,
             "arrival": str(file.arrival),
-            "total_name": total["name"][:64],
+            "total_name": total["name"],
             "stated_by_sender": _number(total["stated"]),
             "found_by_bus": _number(total["found"]),
             "agrees": "N" if not total["agrees"] else ("U" if total["unknown"] else "Y"),
@@ -94,14 +103,20 @@ def _number(value: str | None) -> str:
 
 
 def _fit(documents: list[Mapping[str, Any]], feed: Feed) -> list[dict[str, Any]]:
-    """Text with a question mark for what the code page has not."""
+    """Text with a question mark for what the code page has not, as long as its field."""
+    page = feed.layout.encoding.code_page
     return [
-        {name: _known(value, feed.layout.encoding) for name, value in each.items()}
+        {name: _known(value, page, _widths().get(name, len(value))) for name, value in each.items()}
         for each in documents
     ]
 
 
-def _known(text: str, encoding: Encoding) -> str:
+def _known(text: str, page: str, width: int) -> str:
     printable = "".join(each if each.isprintable() else "?" for each in text)
-    page = encoding.code_page
-    return printable.encode(page, "replace").decode(page)
+    alphabet = characters(page)
+    if alphabet is not None:
+        return "".join(each if each in alphabet else "?" for each in printable)[:width]
+    known = printable.encode(page, "replace").decode(page)
+    while len(known.encode(page)) > width:
+        known = known[:-1]
+    return known
