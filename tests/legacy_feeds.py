@@ -210,6 +210,7 @@ class FakePull(httpx.AsyncBaseTransport):
         self.rejected: dict[str, str] = {}
         self.lost = lost
         self.step: Callable[[], None] = lambda: None
+        self.refusal = 0  # the status of every answer
 
     def _event(self, at: int, data: dict[str, Any]) -> dict[str, Any]:
         return {"id": f"e{at}", "source": "/uji", "type": TYPE, "data": data}
@@ -218,6 +219,8 @@ class FakePull(httpx.AsyncBaseTransport):
         if request.url.path == "/oauth/token":
             return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
         self.step()
+        if self.refusal:
+            return httpx.Response(self.refusal, json={"status": self.refusal, "title": "No"})
         body = json.loads(await request.aread())
         what = request.url.path.rpartition("/")[2]
         if what == "receive":

@@ -12,6 +12,7 @@ import httpx
 import structlog
 
 from adapters.client import Nusabus, Problem
+from adapters.client.repeat import AGAIN
 from adapters.legacy_cobol.records.encoding import Encoder
 from adapters.legacy_cobol.records.segments import Assembly
 from adapters.legacy_cobol.transfer import metrics
@@ -142,7 +143,8 @@ class Outgoing:
 async def serve(feed: Feed, bus: Nusabus, stop: asyncio.Event, *, once: bool = False) -> None:
     """Work an outbound feed until `stop`; with `once` until nothing comes, and close the file.
 
-    Raises FeedBusy. A kill at any moment loses and repeats nothing.
+    Raises FeedBusy; with `once` also the Problem that no waiting ends. A kill at any moment loses
+    and repeats nothing.
     """
     provide(feed.folder, OUT_FOLDERS)
     with locked(feed.folder):
@@ -166,6 +168,8 @@ async def _serve(feed: str, outgoing: Outgoing, stop: asyncio.Event, *, once: bo
                 known = True
             count = await outgoing.receive(wait=0.5 if once else WAIT)
         except (Problem, httpx.TransportError) as error:
+            if once and isinstance(error, Problem) and error.status not in AGAIN:
+                raise  # somebody has to change something: nobody waits for it
             log.warning("legacy.gateway_away", feed=feed, reason=str(error))
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), PAUSE)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from adapters.client import Problem
 from adapters.legacy_cobol.transfer import outgoing
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.issuing import Issuing
@@ -52,6 +53,16 @@ async def test_events_become_a_file(tmp_path: Path) -> None:
     assert not pull.waiting
     told = (tmp_path / "metrics.prom").read_text()
     assert 'nusabus_legacy_records{fate="issued",feed="answers"} 7.0' in told
+
+
+async def test_once_does_not_wait_for_what_somebody_has_to_change(tmp_path: Path) -> None:
+    feed, pull = a_feed(tmp_path, feed=OUT), a_pull(1)
+    pull.refusal = 409
+    with pytest.raises(Problem, match="409"):
+        await work(feed, pull)
+    pull.refusal = 0
+    await work(feed, pull)
+    assert len(issued(feed)) == 1
 
 
 async def test_files_rotate_by_count_with_gapless_numbers(tmp_path: Path) -> None:
