@@ -95,7 +95,9 @@ class Receivers:
         if way == "webhook":
             where = {"url": self.url(name, behaviour), **endpoint}
             more["terms"] = {"rate": RATE, "endpoint": where}
-        made = await by.subscribe(name, *types, **more)
+        made = await by.make(name, *types, **more)
+        if way == "amqp":  # the others are active at once
+            await by.active(name)
         if way != "webhook":
             for _ in range(readers):
                 await self._follow(name, way, made, by.token, settles=behaviour == "take")

@@ -1,4 +1,8 @@
-"""Requests and their replies: the seeds' NIK validation, with a responder over AMQP."""
+"""Requests and their replies: the seeds' NIK validation, with a responder over AMQP.
+
+A responder that pulls or is called gets its requests as every event comes by that way, which the
+part `delivery` measures, and answers by a POST, which costs what publishing costs.
+"""
 
 from typing import Any
 

@@ -8,7 +8,7 @@ class Scale:
     """Counts and times of one bench. Rounds alternate between what is compared."""
 
     rounds: int = 3
-    seconds: float = 8.0  # of one closed-loop run
+    seconds: float = 6.0  # of one run
     warm_up: float = 1.5
     connections: int = 64
     batch: int = 100  # events in a request
