@@ -37,7 +37,7 @@ from gateway.subscriptions.progress import Cause
 from gateway.telemetry import log
 
 LOOK = 1.0  # seconds between two looks at the broker
-SHARE = 4  # times as long as a look takes is the pause after it at least
+SHARE = 4  # times as long as it takes to see the broker is the pause after it at least
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
 # RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
 # the queue comes back without a leader and never confirms anything again. A sound queue counts its
@@ -83,16 +83,16 @@ class Reconciler:
         self._active_since: dict[tuple[Key, int], float] = {}
         self._orphans: dict[str, float] = {}
         self._unsound: dict[str, float] = {}
+        self._seeing = 0.0
 
     async def run(self, stop: Stop) -> None:
-        """Look and mend until stopped; a look that takes long is taken less often."""
-        failing, took = "", 0.0
-        while await stop.sleep(max(LOOK, SHARE * took)):
+        """Look and mend until stopped; where the broker takes long to tell, it is asked less."""
+        failing = ""
+        while await stop.sleep(max(LOOK, SHARE * self._seeing)):
             if not self._responsible():
                 self._cursors.clear()
                 self._active_since.clear()
                 continue
-            began = time.monotonic()
             try:
                 await self.look()
                 failing = ""
@@ -100,7 +100,6 @@ class Reconciler:
                 if str(error) != failing:
                     log().warning("repair.waits", reason=str(error))
                 failing = str(error)
-            took = time.monotonic() - began
 
     async def look(self) -> None:
         """One look at everything. Raises what the database or the broker raise."""
@@ -116,6 +115,7 @@ class Reconciler:
         await refresh(self._database, self._subscriptions)
         subscriptions = tuple(s for s in self._subscriptions.value.all if not s.served)
         seen = await self._see()
+        self._seeing = time.monotonic() - now
         await self._delete_unsound(seen, now)
         marks = []
         for subscription in subscriptions:
