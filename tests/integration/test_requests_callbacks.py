@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.waiting import eventually
 
 MANY, SINGLE, FORGED, LATE, RIGHTS, OLD = QUESTIONS
 REPLY = "{}.reply".format
+SEQUENCE = itemgetter("sequence")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def test_each_asker_gets_the_replies_to_its_own_requests(
         late = askers[name].subscribe(REPLY(MANY), start="beginning")
         for subscribed in (queued[name], late):
             found = [each.document for each in subscribed.take(len(got))]
-            assert sorted(found, key=_sequence) == sorted(got, key=_sequence)
+            assert sorted(found, key=SEQUENCE) == sorted(got, key=SEQUENCE)
     sent = uji.published()
     assert ids(patterns[0].receive()) == [sent]
     assert [each.message_id for each in patterns[1].take(1)] == [sent]
@@ -121,10 +123,6 @@ def _interleaved(uji: Actor, askers: list[Actor], each: int) -> dict[str, dict[s
                 path, patient = f"/v1/requests/{id}", {"prefer": "wait=20"}
                 assert asker.get(path, headers=patient).json()["state"] == "answered"
     return expected
-
-
-def _sequence(event: dict[str, Any]) -> str:
-    return str(event["sequence"])
 
 
 def _all_of(puller: Puller) -> list[dict[str, Any]]:
@@ -258,16 +256,30 @@ def test_which_replies_nobody_else_may_have(
     problem_of(asing.put_subscription(a_name(), *types, delivery="pull"), status, code)
 
 
+def test_neither_auditors_nor_the_operator_subscribe_to_replies(bus: Bus) -> None:
+    for actor in (bus.actor("nusabus"), bus.actor("nusabus", "auditor", "subscriber")):
+        answer = actor.put_subscription(a_name(), REPLY(MANY), delivery="pull")
+        problem_of(answer, 403, "forbidden")
+    for organisation in ("lain", "uji", "nusabus"):
+        auditor = bus.actor(organisation, "auditor")
+        answer = auditor.put_subscription(a_name(), REPLY(MANY), delivery="pull")
+        problem_of(answer, 403, "forbidden")
+
+
 def test_the_right_to_ask_ends_and_so_do_the_callbacks(bus: Bus, uji: Actor, asing: Actor) -> None:
     grant = bus.grant("asing", "publish", RIGHTS)
     callback, responder = Puller(asing, REPLY(RIGHTS)), Puller(uji, RIGHTS)
+    queued = asing.subscribe(REPLY(RIGHTS))
     asked(asing, RIGHTS)
     bus.admin.delete(grant).raise_for_status()
+    queued.wait("suspended")
     answered(responder, uji)
-    path, body = f"/v1/subscriptions/{callback.name}/receive", {"wait": 0}
-    eventually(lambda: asing.post(path, json=body).status_code == 403)
+    receive = f"/v1/subscriptions/{callback.name}/receive"
+    eventually(lambda: asing.post(receive, json={"wait": 0}).status_code == 403)
+    assert depth(queued.url, queued.queue) == 0
     bus.grant("asing", "publish", RIGHTS)
-    eventually(lambda: asing.post(path, json=body).status_code == 200)
+    queued.wait("active")
+    assert [each["event"] for each in callback.receive()] == [queued.take(1)[0].document]
 
 
 def test_replies_of_a_time_before_callbacks_are_polled(bus: Bus, uji: Actor, lain: Actor) -> None:
