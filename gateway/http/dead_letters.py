@@ -11,9 +11,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 from gateway import jsontext
 from gateway.contracts import without_personal_data
 from gateway.contracts.compiling import BUNDLE_DEPTH
+from gateway.correlation import REQUEST_ID
 from gateway.deliveries import DeadLetter, Failure, Spot, Wanted
 from gateway.errors import Forbidden, NotFound
-from gateway.event import AttributeValue, attribute_text
+from gateway.event import attribute_text
 from gateway.http.deps import Caller, require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere, number_of
@@ -230,14 +231,11 @@ def _place(spot: Spot | None) -> PlaceBody | None:
 
 def _attributes(entry: Entry) -> dict[str, Any]:
     event = entry.event
-    found = {name: _shown(name, value) for name, value in event.attributes.items()}
+    plain = _UNMASKED | ({REQUEST_ID} if is_reply(event.type) else set())  # there it is a hash
+    texts = {name: attribute_text(value) for name, value in event.attributes.items()}
+    found = {name: text if name in plain else mask(text) for name, text in texts.items()}
     found |= {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
     return found | ({"subject": mask(event.subject)} if event.subject is not None else {})
-
-
-def _shown(name: str, value: AttributeValue) -> str:
-    text = attribute_text(value)
-    return text if name in _UNMASKED else mask(text)
 
 
 def _masked(entry: Entry, parts: ApiParts) -> Any:

@@ -151,7 +151,7 @@ def test_a_rejected_callback_is_a_dead_letter_of_its_asker(
     uji: Actor, lain: Actor, asing: Actor, single: Puller
 ) -> None:
     callback = lain.subscribe(REPLY(SINGLE))
-    mine = asked(lain, SINGLE)
+    mine = asked(lain, SINGLE, id="angka-1")  # its requestid looks as if a national id were in it
     answered(single, uji)
     reject(callback)
     (letter,) = eventually(lambda: dead(lain, callback.name))
