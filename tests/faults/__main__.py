@@ -31,9 +31,9 @@ console = Console(highlight=False)
 def main() -> None:
     """Run, show what happened, and tell the verdict by the exit code."""
     given = _arguments()
-    faults = given.fault or (BUGS[given.bug].faults if given.bug else tuple(FAULTS))
-    relays = BUGS[given.bug].relays if given.bug else 2
-    shape = Shape(relays=relays, bug=given.bug)
+    faults = given.fault or (BUGS[given.bug].faults if given.bug is not None else tuple(FAULTS))
+    bug = BUGS.get(given.bug)
+    shape = Shape(1, bug.relays, bug.delivers, given.bug) if bug else Shape()
     scenario = Scenario(given.seed, faults, given.minutes * 60, shape)
     folder = Path(tempfile.mkdtemp(prefix="nusabus-faults-"))
     console.print(f"seed {scenario.seed}, {len(faults)} faults a round, logs in {folder}/logs")

@@ -21,3 +21,52 @@ BEGIN
 END $$;
 CREATE TRIGGER faults_note_lead AFTER UPDATE ON journal_lead
     FOR EACH ROW EXECUTE FUNCTION faults_note_lead();
+
+-- The same of webhooks: who took a lease last, and who moves the frontiers under it.
+CREATE TABLE faults_lease_takes (
+    organisation text NOT NULL,
+    name text NOT NULL,
+    epoch bigint NOT NULL,
+    writer text NOT NULL DEFAULT session_user
+);
+CREATE FUNCTION faults_note_lease() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO faults_lease_takes (organisation, name, epoch)
+    VALUES (new.organisation, new.name, new.epoch);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER faults_note_lease AFTER INSERT ON delivery_leases
+    FOR EACH ROW EXECUTE FUNCTION faults_note_lease();
+CREATE TRIGGER faults_note_next_lease AFTER UPDATE ON delivery_leases
+    FOR EACH ROW WHEN (old.epoch <> new.epoch) EXECUTE FUNCTION faults_note_lease();
+
+CREATE TABLE faults_frontier_moves (
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    writer text NOT NULL DEFAULT session_user,
+    organisation text NOT NULL,
+    name text NOT NULL,
+    shard smallint NOT NULL,
+    before bigint NOT NULL,
+    after bigint NOT NULL,
+    epoch bigint
+);
+CREATE FUNCTION faults_note_frontier() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO faults_frontier_moves (organisation, name, shard, before, after, epoch)
+    VALUES (new.organisation, new.name, new.shard, old.frontier, new.frontier,
+            (SELECT epoch FROM delivery_leases l
+             WHERE l.organisation = new.organisation AND l.name = new.name));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER faults_note_frontier AFTER UPDATE ON delivery_frontiers
+    FOR EACH ROW EXECUTE FUNCTION faults_note_frontier();
+
+-- The effects of a consumer, and what it refuses: one event in so many, 0 for none.
+CREATE TABLE effects (
+    serial bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscription text NOT NULL,
+    source text NOT NULL,
+    id text NOT NULL
+);
+CREATE TABLE consumer_habit (rejects integer NOT NULL);
+INSERT INTO consumer_habit VALUES (25);

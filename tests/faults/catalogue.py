@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
-from tests.faults import harm_processes, harm_servers, harm_topology
+from tests.faults import harm_processes, harm_receivers, harm_servers, harm_topology
 from tests.faults.harm import Harm
 from tests.faults.stage import Stage
 from tests.faults.world import World
@@ -34,6 +34,14 @@ FAULTS: Mapping[str, Fault] = {
         harm_topology.delete_exchange,
         harm_topology.fill_queue,
         harm_topology.add_contract,
+        harm_receivers.kill_deliver,
+        harm_receivers.freeze_deliver,
+        harm_receivers.cut_endpoint,
+        harm_receivers.fail_endpoint,
+        harm_receivers.forget_secret,
+        harm_receivers.kill_consumer,
+        harm_receivers.rotate_credentials,
+        harm_receivers.withdraw_key,
     )
 }
 

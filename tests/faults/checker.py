@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 
+from tests.faults import checker_receiving as receiving
+from tests.faults.checker_receiving import Breaches, taken
 from tests.faults.ledger import Answer, Attempt, Delivery, Identity, Kind
 from tests.faults.observed import Observed, Row, wants
 
@@ -20,8 +22,6 @@ EXPECTED = {
 }
 UNKNOWN = {0, 503}  # no answer at all, or the one that says so
 WITHHELD = 424  # a good event of a batch that is all or nothing and holds a bad one
-
-Breaches = Iterator[str]
 
 
 def judge(seen: Observed) -> dict[str, list[str]]:
@@ -110,12 +110,10 @@ def publish_order(seen: Observed) -> Breaches:
 
 def delivered(seen: Observed) -> Breaches:
     """Every entry that a subscription is to get arrived there, or is one of its dead letters."""
-    got: dict[str, set[Identity]] = defaultdict(set)
-    for delivery in seen.ledger.deliveries:
-        got[delivery.subscription].add(delivery.identity)
+    got = taken(seen)
     for interest in seen.ledger.interests:
-        dead = {(d.source, d.id) for d in seen.dead if d.queue == interest.queue}
-        arrived = got[interest.name] | dead
+        kept = (d for d in seen.dead if d.queue == interest.queue and d.state != "redriven")
+        arrived = got[interest.name] | {letter.identity for letter in kept}
         for row in seen.rows:
             if wants(interest, row) and row.identity not in arrived:
                 yield f"{interest.name} never got {row.identity} at {row.place}"
@@ -140,7 +138,7 @@ def unexpected(seen: Observed) -> Breaches:
 def order(seen: Observed) -> Breaches:
     """An ordered subscription gets the events of a key in the order of the journal.
 
-    Repeats are left out, as a receiver does that knows identities.
+    Repeats are left out, as a receiver does that knows identities, and attempts that it failed.
     """
     rows = {row.identity: row for row in seen.rows}
     ordered = {interest.name for interest in seen.ledger.interests if interest.ordered}
@@ -159,7 +157,7 @@ def order(seen: Observed) -> Breaches:
 def dead_letters(seen: Observed) -> Breaches:
     """What a subscriber rejected stands in the dead letters."""
     queues = {interest.name: interest.queue for interest in seen.ledger.interests}
-    dead = {(d.queue, (d.source, d.id)) for d in seen.dead}
+    dead = {(letter.queue, letter.identity) for letter in seen.dead}
     rejected = {(queues[d.subscription], d.identity) for d in seen.ledger.deliveries if d.rejected}
     for queue, identity in sorted(rejected - dead):
         yield f"{identity} was rejected by the reader of {queue} and is no dead letter"
@@ -182,8 +180,8 @@ def leads(seen: Observed) -> Breaches:
 
 def drained(seen: Observed) -> Breaches:
     """In the end nothing is on its way any more."""
-    if not seen.settled:
-        yield "the gateway did not come to rest in time"
+    if seen.restless:
+        yield f"the gateway did not come to rest in time: {seen.restless}"
     if seen.backlog:
         yield f"{seen.backlog} entries were never relayed"
     for queue, messages in seen.held.items():
@@ -225,6 +223,8 @@ def enough(seen: Observed) -> Breaches:
         "rejections": (sum(d.rejected for d in seen.ledger.deliveries), least.rejected),
     }
     for interest in seen.ledger.interests:
+        if interest.delivery == "consumer":
+            continue
         counts[f"deliveries to {interest.name}"] = (
             seen.ledger.delivered[interest.name],
             least.delivered,
@@ -238,7 +238,9 @@ RULES: Mapping[str, Callable[[Observed], Breaches]] = {
     rule.__name__.replace("_", "-"): rule
     for rule in (
         stored, duplicates, invented, answers, gapless, once, publish_order, delivered, unexpected,
-        order, dead_letters, leads, drained, faults, processes, enough,
+        order, dead_letters, leads, drained, faults, processes, enough, receiving.effects,
+        receiving.signatures, receiving.leases, receiving.tokens, receiving.redriven,
+        receiving.agreed, receiving.enough_received,
     )
 }  # fmt: skip
 
@@ -279,6 +281,8 @@ def _by_key(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
 def _first_deliveries(deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
     known: set[tuple[str, Identity]] = set()
     for delivery in deliveries:
+        if not (delivery.taken or delivery.rejected):
+            continue
         if (delivery.subscription, delivery.identity) not in known:
             known.add((delivery.subscription, delivery.identity))
             yield delivery

@@ -24,7 +24,9 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
 
 
 def command(program: str, bug: str | None) -> Sequence[str]:
-    """How to start a process of the gateway, with a seeded bug or as it is."""
+    """How to start a process of the gateway, or a consumer; with a seeded bug or as it is."""
+    if bug is None and program == "consumer":
+        return (sys.executable, "-m", "tests.faults.consuming")
     if bug is None:
         return (sys.executable, "-m", "gateway", program)
     return (sys.executable, "-m", "tests.faults.seeded", bug, "--", program)

@@ -32,6 +32,8 @@ class Door:
         self._login = (credentials.client_id, credentials.client_secret)
         self._token = ""
         self._token_until = 0.0
+        self.refused = 0
+        """How often its token was none any more."""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -66,7 +68,7 @@ class Door:
                 response = await self._http.request(
                     method, path, json=body, headers=await self._authorization(), timeout=15
                 )
-                if response.status_code not in UNKNOWN:
+                if response.status_code not in UNKNOWN and not self._must_log_in(response):
                     return response
             await asyncio.sleep(RETRY)
 
@@ -75,6 +77,7 @@ class Door:
         """An answer that is read as it comes; raises httpx.HTTPError after a long silence."""
         headers = {**await self._authorization(), **({"last-event-id": last} if last else {})}
         async with self._http.stream("GET", path, headers=headers, timeout=20) as answer:
+            self._must_log_in(answer)
             yield answer
 
     async def _send_one(self, headers: Any, body: bytes) -> Reply:
@@ -85,12 +88,25 @@ class Door:
         return _reply(response.status_code, receipt)
 
     async def _post(self, path: str, headers: Any, body: bytes) -> httpx.Response | None:
-        """One attempt; None where no answer came."""
-        authorization = await self._authorization()
-        try:
-            return await self._http.post(path, headers={**headers, **authorization}, content=body)
-        except httpx.HTTPError:
-            return None
+        """One attempt; None where no answer came. Logs in again where the token has ended."""
+        while True:
+            authorization = await self._authorization()
+            try:
+                answer = await self._http.post(
+                    path, headers={**headers, **authorization}, content=body
+                )
+            except httpx.HTTPError:
+                return None
+            if not self._must_log_in(answer):
+                return answer
+
+    def _must_log_in(self, answer: httpx.Response) -> bool:
+        """Whether the token is refused: the next request comes with another one."""
+        if answer.status_code != httpx.codes.UNAUTHORIZED:
+            return False
+        self.refused += 1
+        self._token_until = 0.0
+        return True
 
     async def _authorization(self) -> dict[str, str]:
         while time.monotonic() > self._token_until:

@@ -4,10 +4,12 @@ It lives in the harness's own process, which no fault touches. Nothing in here d
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from gateway.event import Event
 
 Identity = tuple[str, str]  # source and id
 
@@ -79,6 +81,26 @@ class Delivery:
     redelivered: bool
     rejected: bool
     time: float
+    taken: bool = True
+    """Whether the receiver did its work, whatever it said then."""
+
+    @classmethod
+    def of(
+        cls, subscription: str, event: Event, *, again: bool, rejected: bool = False, taken: bool
+    ) -> "Delivery":
+        """One that arrived now."""
+        return cls(
+            subscription,
+            event.source,
+            event.id,
+            event.type,
+            event.digest,
+            str(event.attributes.get("sequence")),
+            again,
+            rejected,
+            time.monotonic(),
+            taken,
+        )
 
     @property
     def identity(self) -> Identity:
@@ -95,6 +117,32 @@ class Interest:
     types: Sequence[str]
     ordered: bool
     starts: Mapping[int, int]
+    delivery: str = "amqp"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The token of a pull that had ended was used once more, and what the gateway said."""
+
+    subscription: str
+    identity: Identity
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """A dead letter that was sent again at `time`; `again` says what a second time changed."""
+
+    queue: str
+    source: str
+    id: str
+    time: float
+    again: bool | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What names the event for ever."""
+        return self.source, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +166,14 @@ class Ledger:
     shots: list[Shot] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     """What nobody planned: a process that ended by itself, a failure that reached a log."""
+    moods: Counter[str] = field(default_factory=Counter)
+    """How often webhook endpoints did what."""
+    forged: list[str] = field(default_factory=list)
+    """Deliveries to endpoints that no secret of theirs verifies."""
+    strays: list[str] = field(default_factory=list)
+    """Calls of what an endpoint redirected to."""
+    replays: list[Replay] = field(default_factory=list)
+    redriven: list[Redriven] = field(default_factory=list)
     accepted: int = 0
     delivered: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     last_delivery: float = field(default_factory=time.monotonic)

@@ -50,12 +50,65 @@ class LeadWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontierMove:
+    """One move of a webhook's frontier, seen by a trigger of ours.
+
+    `writer` is the database role of the process that made it, `holder` that of the one that had
+    taken the lease last.
+    """
+
+    subscription: str
+    shard: int
+    at: datetime
+    writer: str
+    holder: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A dead letter that the gateway keeps."""
 
     queue: str
     source: str
     id: str
+    state: str = "dead"
+
+    @property
+    def identity(self) -> Identity:
+        """What names the event for ever."""
+        return self.source, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a consumer wrote when it handled an event, in the order of `serial`."""
+
+    subscription: str
+    serial: int
+    source: str
+    id: str
+
+    @property
+    def identity(self) -> Identity:
+        """What names the event for ever."""
+        return self.source, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far an entry has come with a subscription, in the words of the gateway."""
+
+    shard: int
+    sequence: int
+    queue: str
+    stage: str
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Shard and sequence."""
+        return self.shard, self.sequence
 
 
 @dataclass(frozen=True)
@@ -70,6 +123,12 @@ class Least:
     delivered: int = 0
     """To each subscription."""
     rejected: int = 0
+    redriven: int = 0
+    replays: int = 0
+    moods: int = 0
+    """Of each kind that endpoints have."""
+    told: int = 0
+    """Of each way of delivery."""
 
 
 @dataclass
@@ -79,11 +138,17 @@ class Observed:
     ledger: Ledger
     rows: Sequence[Row] = ()
     leads: Sequence[LeadWrite] = ()
+    moves: Sequence[FrontierMove] = ()
     dead: Sequence[DeadLetter] = ()
+    effects: Sequence[Effect] = ()
+    told: Sequence[Told] = ()
+    asked: Sequence[tuple[int, int]] = ()
+    """The places of which the gateway was asked to tell."""
     held: Mapping[str, int] = field(default_factory=dict)
     """Messages left in each subscription's queue after its consumers had gone."""
     backlog: int = 0
-    settled: bool = True
+    restless: str = ""
+    """What did not come to rest."""
     planned: Sequence[str] = ()
     least: Least = field(default_factory=Least)
 

@@ -14,10 +14,11 @@ import httpx
 import msgspec
 
 from gateway.amqp.message import CONTENT_TYPE, event_of
+from gateway.event import Event
 from tests.faults.door import Door
-from tests.faults.ledger import Delivery, Interest, Ledger
+from tests.faults.ledger import Delivery, Identity, Interest, Ledger, Replay
 
-LOCK = 3  # seconds
+LOCK = 2  # seconds
 FORGETS = 40  # one event in so many is worked on, and its token forgotten
 REJECTS = 50
 RELEASES = 30
@@ -52,6 +53,9 @@ class Receiver(Protocol):
     async def stop(self) -> None:
         """Receive nothing more."""
 
+    def repair(self) -> None:
+        """Reject nothing from now on."""
+
 
 class _Looping:
     """What both have: a loop, a ledger, the time of the last event and of the last answer."""
@@ -63,6 +67,7 @@ class _Looping:
         self._random = Random(f"{seed} {interest.name}")
         self._path = f"/v1/subscriptions/{interest.name}"
         self._began = 0.0
+        self._rejects = True
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -82,28 +87,28 @@ class _Looping:
             with suppress(asyncio.CancelledError):
                 await self._task
 
+    def repair(self) -> None:
+        """Reject nothing from now on."""
+        self._rejects = False
+
     async def _run(self) -> None:
         raise NotImplementedError
 
-    def _note(self, raw: bytes, *, again: bool, rejected: bool) -> None:
-        event = event_of(raw, {}, CONTENT_TYPE)
+    def _note(self, event: Event, *, again: bool, rejected: bool = False, taken: bool) -> None:
         self._ledger.delivery(
-            Delivery(
-                self.interest.name,
-                event.source,
-                event.id,
-                event.type,
-                event.digest,
-                str(event.attributes.get("sequence")),
-                again,
-                rejected,
-                time.monotonic(),
-            )
+            Delivery.of(self.interest.name, event, again=again, rejected=rejected, taken=taken)
         )
 
 
 class Puller(_Looping):
-    """Pulls, and settles what it got: most it acknowledges."""
+    """Pulls, and settles what it got: most it acknowledges.
+
+    What it has forgotten comes again under another token, and then it tries the old one first.
+    """
+
+    def __init__(self, interest: Interest, door: Door, ledger: Ledger, seed: int) -> None:
+        super().__init__(interest, door, ledger, seed)
+        self._forgotten: dict[Identity, str] = {}
 
     async def _run(self) -> None:
         while True:
@@ -117,19 +122,28 @@ class Puller(_Looping):
                 await self._settle("acknowledge", acknowledge)
 
     async def _work(self, handed: _Handed, acknowledge: list[str]) -> None:
-        raw = bytes(handed.event)
-        rejected = crc32(_id(raw)) % REJECTS == 0
-        self._note(raw, again=handed.attempt > 1, rejected=rejected)
-        if rejected:
+        event, again = event_of(bytes(handed.event), {}, CONTENT_TYPE), handed.attempt > 1
+        old = self._forgotten.pop((event.source, event.id), None)
+        if old is not None:
+            (said,) = await self._settle("acknowledge", [old])
+            self._ledger.replays.append(Replay(self.interest.name, (event.source, event.id), said))
+        if self._rejects and crc32(event.id.encode()) % REJECTS == 0:
+            self._note(event, again=again, rejected=True, taken=False)
             await self._settle("reject", [handed.token])
-        elif handed.attempt == 1 and self._random.randrange(RELEASES) == 0:
+        elif not again and self._random.randrange(RELEASES) == 0:
+            self._note(event, again=again, taken=False)
             await self._settle("release", [handed.token])
-        elif handed.attempt > 1 or self._random.randrange(FORGETS):
-            acknowledge.append(handed.token)
+        else:
+            self._note(event, again=again, taken=True)
+            if again or self._random.randrange(FORGETS):
+                acknowledge.append(handed.token)
+            else:
+                self._forgotten[event.source, event.id] = handed.token
 
-    async def _settle(self, how: str, tokens: list[str]) -> None:
+    async def _settle(self, how: str, tokens: list[str]) -> list[str]:
         answer = await self._door.call("POST", f"{self._path}/{how}", {"tokens": tokens})
         assert answer.status_code == httpx.codes.OK, answer.text
+        return list(answer.json()["results"])
 
 
 class Follower(_Looping):
@@ -158,15 +172,12 @@ class Follower(_Looping):
                 elif line.startswith("data: "):
                     data.append(line[6:].encode())
                 elif place and data:
-                    self._note(b"\n".join(data), again=False, rejected=False)
+                    event = event_of(b"\n".join(data), {}, CONTENT_TYPE)
+                    self._note(event, again=False, taken=True)
                     self._last, place, data = place, "", []
                     count -= 1
                     if count == 0:
                         return
-
-
-def _id(raw: bytes) -> bytes:
-    return event_of(raw, {}, CONTENT_TYPE).id.encode()
 
 
 RECEIVERS: dict[str, Any] = {"pull": Puller, "stream": Follower}

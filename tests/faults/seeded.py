@@ -1,4 +1,4 @@
-"""The gateway with a bug: `python -m tests.faults.seeded BUG -- api|relay`.
+"""The gateway with a bug: `python -m tests.faults.seeded BUG -- api|relay|deliver|consumer`.
 
 The checker must find each of these, or it proves nothing. A bug is put into a child process by
 replacing a piece of the gateway; the production code has no place for it.
@@ -14,6 +14,9 @@ from typing import Any
 
 from gateway.journal import lead, sql, writer
 from gateway.relay import catchup, pump, window
+from tests.faults import consuming
+from tests.faults import seeded_receiving as receiving
+from tests.faults.seeded_receiving import loosened, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +28,11 @@ class Bug:
     rule: str
     sign: str
     relays: int = 1
+    delivers: int = 1
 
     def found(self, breaches: Mapping[str, Sequence[str]]) -> bool:
         """Whether these breaches tell of it."""
         return any(self.sign in breach for breach in breaches.get(self.rule, ()))
-
-
-def replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-    """Put `make(what is there)` in its place. Fails where there is nothing of this name."""
-    setattr(owner, name, make(getattr(owner, name)))
 
 
 def ack_before_commit() -> None:
@@ -113,10 +112,13 @@ def mandatory_off() -> None:
 
 def epoch_check_off() -> None:
     """A lease never runs out for its holder, and a lead that was replaced writes all the same."""
-    replace(sql, "ADVANCE", lambda text: _loosened(text, "l.epoch = u.epoch"))
-    replace(sql, "FENCE", lambda text: _loosened(text, "epoch = :epoch"))
+    replace(sql, "ADVANCE", lambda text: loosened(text, "l.epoch = u.epoch"))
+    replace(sql, "FENCE", lambda text: loosened(text, "epoch = :epoch"))
     replace(lead.Lead, "__bool__", lambda _: lambda self: self.expires > 0)
 
+
+TOGETHER = "+"
+"""Joins the names of bugs that are put in at once."""
 
 BUGS: Mapping[str, Bug] = {
     "ack-before-commit": Bug(
@@ -127,13 +129,18 @@ BUGS: Mapping[str, Bug] = {
     "key-gate-off": Bug(key_gate_off, ("fill-queue",), "order", "before"),
     "mandatory-off": Bug(mandatory_off, ("delete-queue",), "faults", "none came back"),
     "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "leads", "led in epoch", 2),
+    "frontier-before-answer": Bug(
+        receiving.frontier_before_answer, ("kill-deliver",), "agreed", "never took"
+    ),
+    "lease-check-off": Bug(
+        receiving.lease_check_off, ("freeze-deliver",), "leases", "had the lease", delivers=2
+    ),
+    "lock-check-off": Bug(receiving.lock_check_off, ("fail-endpoint",), "tokens", "an old token"),
+    "inbox-off": Bug(receiving.inbox_off, ("kill-consumer",), "effects", "effects of"),
+    "redrive-to-all": Bug(
+        receiving.redrive_to_all, ("fail-endpoint",), "redriven", "when others were redriven"
+    ),
 }
-
-
-def _loosened(text: str, equality: str) -> str:
-    """A statement that an older epoch gets through as well."""
-    assert equality in text, f"{equality!r} is not in {text!r}"
-    return text.replace(equality, equality.replace("=", ">="))
 
 
 def _with_second(row: tuple[Any, ...], change: Callable[[Any], Any]) -> tuple[Any, ...]:
@@ -145,10 +152,14 @@ def _sequence(position: Any) -> int:
 
 
 def main() -> None:
-    """Install a bug, then be the gateway."""
+    """Install bugs, then be the gateway."""
     bug, separator, *rest = sys.argv[1:]
     assert separator == "--"
-    BUGS[bug].install()
+    for each in bug.split(TOGETHER):
+        BUGS[each].install()
+    if rest == ["consumer"]:
+        consuming.main()
+        return
     from gateway.__main__ import app
 
     app(rest, prog_name="gateway")

@@ -22,14 +22,17 @@ from deploy.local.rabbitmq import RabbitMQ
 from tests.faults.children import Child, carry_out, command
 from tests.faults.door import Door
 from tests.faults.events import SCHEMAS
+from tests.integration.webhook.authority import Authority
 
 TEMPLATE = "nusabus"
+OPERATOR = "operator"
 SECRET_KEY = "a secret key that is only for the fault harness"
 ORGANISATIONS = (
     "kemendikbud", "kemendagri", "lkpp", "kemensos", "bmkg", "bps", "dukcapil", "bnpb",
 )  # fmt: skip
 GRANTS = (("dukcapil", "id.go.kemendikbud.*"), ("dukcapil", "id.go.kemendagri.*"))
 RELAYS = ("relay-1", "relay-2")
+DELIVERS = ("deliver-1", "deliver-2")
 AUDIT = Path(__file__).with_name("audit.sql")
 
 
@@ -40,11 +43,13 @@ class Servers:
         self.postgres = Postgres(folder / "postgres", settings={"shared_buffers": "64MB"})
         self.rabbitmq = RabbitMQ(folder / "rabbitmq", name="faults")
         self.credentials: dict[str, Credentials] = {}
+        self.authority: Authority
         self._folder = folder
 
     async def start(self) -> None:
         """Return once both answer and the first database is made."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self.authority = Authority(self._folder)
         await asyncio.gather(asyncio.to_thread(self.rabbitmq.start), self._start_postgres())
 
     async def erase(self) -> None:
@@ -72,7 +77,7 @@ class Servers:
 
     async def _start_postgres(self) -> None:
         await asyncio.to_thread(self.postgres.start)
-        for role in RELAYS:
+        for role in (*RELAYS, *DELIVERS):
             # What a role of this kind makes belongs to the owner of the database all the same.
             await self._execute(
                 "postgres",
@@ -85,7 +90,8 @@ class Servers:
         await self._execute(TEMPLATE, AUDIT.read_text(), owner=True)
         made = await carry_out("bootstrap", "--json", folder=self._folder, own=own)
         async with self._api(own) as url:
-            await self._hire(url, Credentials(**json.loads(made)))
+            self.credentials[OPERATOR] = Credentials(**json.loads(made))
+            await self._hire(url)
 
     def environment(self, database: str) -> dict[str, str]:
         """What every process of the gateway is told."""
@@ -96,6 +102,10 @@ class Servers:
             "NUSABUS_DRAIN_MARGIN": "12",
             "NUSABUS_APPEND_TIMEOUT": "5",
             "NUSABUS_CONFIRM_TIMEOUT": "30",
+            "NUSABUS_WEBHOOK_NETWORKS": f"{LOOPBACK}/32",
+            "NUSABUS_WEBHOOK_HTTP": "true",
+            "NUSABUS_WEBHOOK_RETRIES": "0.2,0.4,0.8",
+            "NUSABUS_WEBHOOK_CA_FILE": str(self.authority.file),
         }
 
     @asynccontextmanager
@@ -111,9 +121,9 @@ class Servers:
         finally:
             await child.stop()
 
-    async def _hire(self, url: str, operator: Credentials) -> None:
+    async def _hire(self, url: str) -> None:
         """A client for every organisation that takes part, and what was granted."""
-        async with contextlib.aclosing(Door(url, operator)) as admin:
+        async with contextlib.aclosing(Door(url, self.credentials[OPERATOR])) as admin:
             roles: Sequence[str] = ("publisher", "subscriber")
             for organisation in ORGANISATIONS:
                 body = {"organisation": organisation, "title": "Faults", "roles": roles}

@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 
+from deploy.local.ports import LOOPBACK
 from tests.faults.door import Door
+from tests.faults.endpoints import TIMEOUT, Endpoint
 from tests.faults.ledger import Interest
 from tests.faults.publishers import Lane, Mode, Stream
 from tests.faults.receivers import LOCK, RECEIVERS, Receiver
@@ -30,10 +32,10 @@ STREAMS = (
     Stream("kemendikbud", Mode.STRUCTURED, (NISN,), foreign=KK, lanes=3),
     Stream("kemendagri", Mode.BINARY, (KK,), foreign=NISN, lanes=2),
     Stream("kemensos", Mode.STRUCTURED, (BANSOS,), foreign=KK, partitioned=True),
-    Stream("kemensos", Mode.BATCH, (PENGADUAN,), foreign=GEMPA, lanes=1, pause=0.4),
+    Stream("kemensos", Mode.BATCH, (PENGADUAN,), foreign=GEMPA, lanes=1, pause=0.6),
     Stream("bmkg", Mode.BINARY, (GEMPA,), foreign=NISN),
-    Stream("lkpp", Mode.BATCH, LKPP, foreign=BANSOS, pause=0.4),
-    Stream("bps", Mode.ATOMIC, (STATISTIK,), foreign=GEMPA, lanes=1, pause=0.5),
+    Stream("lkpp", Mode.BATCH, LKPP, foreign=BANSOS, pause=0.6),
+    Stream("bps", Mode.ATOMIC, (STATISTIK,), foreign=GEMPA, lanes=1, pause=1.0),
 )
 
 
@@ -64,6 +66,9 @@ WISHES = (
     Wish("tarik-bebas", "bnpb", (GEMPA,), False, "now", delivery="pull"),
     Wish("ikut", "dukcapil", (NISN, KK), True, "beginning", delivery="stream"),
     Wish("tarik-lambat", "bps", ("id.go.bps.*",), True, "beginning", late=True, delivery="pull"),
+    Wish("kait", "dukcapil", (KK,), True, "beginning", delivery="webhook"),
+    Wish("kait-bebas", "bnpb", (GEMPA,), False, "beginning", delivery="webhook"),
+    Wish("layanan", "dukcapil", (NISN, KK), True, "beginning", delivery="consumer"),
     Wish("sekarang", "dukcapil", ("id.go.kemendagri.*",), True, "now", late=True),
 )
 
@@ -82,6 +87,7 @@ class Stage:
         self._publishing: list[asyncio.Task[None]] = []
         self.subscribers: dict[str, Subscriber] = {}
         self.receivers: dict[str, Receiver] = {}
+        self.endpoints: dict[str, Endpoint] = {}
         self._seed = seed
 
     def publish(self) -> None:
@@ -109,10 +115,20 @@ class Stage:
         await asyncio.gather(*(each.stop() for each in self.subscribers.values()))
         await asyncio.gather(*(each.stop() for each in self.receivers.values()))
 
+    def repair(self) -> None:
+        """Let everybody take everything from now on, as after a mended program."""
+        for subscriber in self.subscribers.values():
+            subscriber.repair()
+        for receiver in self.receivers.values():
+            receiver.repair()
+
     async def _make(self, wish: Wish) -> None:
         door, path = self._world.door(wish.organisation), f"/v1/subscriptions/{wish.name}"
         body = {"types": list(wish.types), "ordered": wish.ordered, "start": wish.start}
-        if wish.delivery != "amqp":
+        if wish.delivery == "webhook":
+            await self._make_endpoint(wish, door, path, body)
+            return
+        if wish.delivery not in ("amqp", "consumer"):
             await self._make_served(wish, door, path, body)
             return
         answer = await door.call("PUT", path, body)
@@ -121,20 +137,49 @@ class Stage:
         if made["amqp_url"] is None:  # the answer with the password was lost
             made = (await door.call("POST", f"{path}/credentials")).json()
         starts = {int(shard): sequence for shard, sequence in made["starts"].items()}
-        interest = Interest(wish.name, made["queue"], wish.types, wish.ordered, starts)
+        interest = Interest(
+            wish.name, made["queue"], wish.types, wish.ordered, starts, wish.delivery
+        )
         self._world.ledger.interests.append(interest)
+        if wish.delivery == "consumer":
+            await self._world.consume(wish.name, made["queue"], made["amqp_url"])
+            return
         subscriber = Subscriber(interest, made["amqp_url"], wish.habit, self._world.ledger)
         self.subscribers[wish.name] = subscriber
         subscriber.start()
 
     async def _make_served(self, wish: Wish, door: Door, path: str, body: dict[str, Any]) -> None:
         body |= {"delivery": wish.delivery, "terms": {"lock_seconds": LOCK, "attempts": 100}}
-        answer = await door.call("PUT", path, body)
-        assert answer.status_code in (httpx.codes.OK, httpx.codes.CREATED), answer.text
-        starts = {int(shard): sequence for shard, sequence in answer.json()["starts"].items()}
-        queue = f"sub.{wish.organisation}.{wish.name}"  # as dead letters name it
-        interest = Interest(wish.name, queue, wish.types, wish.ordered, starts)
+        interest = _served(wish, await _put(door, path, body))
         self._world.ledger.interests.append(interest)
         receiver = RECEIVERS[wish.delivery](interest, door, self._world.ledger, self._seed)
         self.receivers[wish.name] = receiver
         receiver.start()
+
+    async def _make_endpoint(self, wish: Wish, door: Door, path: str, body: dict[str, Any]) -> None:
+        """One by https, where order is asked for, and one by http."""
+        tls = self._world.servers.authority.serve(LOOPBACK) if wish.ordered else None
+        endpoint = Endpoint(wish.name, self._world.ledger, self._seed, tls)
+        await endpoint.open()
+        self.endpoints[wish.name] = self.receivers[wish.name] = endpoint
+        where = {"url": endpoint.url, "timeout": TIMEOUT}
+        body |= {"delivery": "webhook", "terms": {"endpoint": where, "attempts": 100}}
+        made = await _put(door, path, body)
+        endpoint.interest = _served(wish, made)
+        self._world.ledger.interests.append(endpoint.interest)
+        if made["secret"] is None:  # the answer with it was lost
+            made = (await door.call("POST", f"{path}/secrets", {"overlap_seconds": 0})).json()
+        endpoint.learn(made["secret"])
+
+
+async def _put(door: Door, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = await door.call("PUT", path, body)
+    assert answer.status_code in (httpx.codes.OK, httpx.codes.CREATED), answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def _served(wish: Wish, made: dict[str, Any]) -> Interest:
+    starts = {int(shard): sequence for shard, sequence in made["starts"].items()}
+    queue = f"sub.{wish.organisation}.{wish.name}"  # as dead letters name it
+    return Interest(wish.name, queue, wish.types, wish.ordered, starts, wish.delivery)

@@ -4,15 +4,15 @@ They reconnect by themselves after whatever happened to the connection, the brok
 """
 
 import asyncio
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
-from aiormq.exceptions import AMQPError
+from aiormq.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
 
 from gateway.amqp.message import event_of
 from tests.faults.ledger import Delivery, Interest, Ledger
@@ -40,10 +40,13 @@ class Subscriber:
     def __init__(self, interest: Interest, url: str, habit: Habit, ledger: Ledger) -> None:
         self.interest = interest
         self.unacknowledged = 0
-        self._url = url
+        self.url = url
+        self.refused = 0
+        """How often its password was none any more."""
         self._habit = habit
         self._ledger = ledger
         self._stopped = False
+        self._mended = False
         self._reading = asyncio.Event()
         self._reading.set()
         self._pausing = asyncio.Event()
@@ -80,15 +83,19 @@ class Subscriber:
         else:
             self._acknowledging.set()
 
+    def repair(self) -> None:
+        """Reject nothing from now on."""
+        self._mended = True
+
     async def _run(self) -> None:
         while True:
             await self._reading.wait()
             if self._stopped:
                 return
-            with suppress(*OUTAGES):
+            with suppress(*OUTAGES), self._counting_refusals():
                 async with asyncio.timeout(CONNECT):
                     connection = await aio_pika.connect(
-                        self._url, client_properties={"connection_name": self.interest.name}
+                        self.url, client_properties={"connection_name": self.interest.name}
                     )
                 try:
                     await self._consume(connection)
@@ -97,6 +104,14 @@ class Subscriber:
                         await connection.close()
             if not self._pausing.is_set():
                 await asyncio.sleep(AGAIN)
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except (AuthenticationError, ProbableAuthenticationError):
+            self.refused += 1
+            raise
 
     async def _consume(self, connection: Any) -> None:
         """Read until the connection, the channel or the queue is gone, or until paused."""
@@ -121,16 +136,12 @@ class Subscriber:
         event = event_of(message.body, headers, message.content_type)
         rejected = self._rejects(event.id)
         self._ledger.delivery(
-            Delivery(
+            Delivery.of(
                 self.interest.name,
-                event.source,
-                event.id,
-                event.type,
-                event.digest,
-                str(event.attributes.get("sequence")),
-                bool(message.redelivered),
-                rejected,
-                time.monotonic(),
+                event,
+                again=bool(message.redelivered),
+                rejected=rejected,
+                taken=not rejected,
             )
         )
         self.unacknowledged += 1
@@ -142,4 +153,5 @@ class Subscriber:
             self.unacknowledged -= 1
 
     def _rejects(self, id: str) -> bool:
-        return self._habit.rejects > 0 and crc32(id.encode()) % self._habit.rejects == 0
+        share = 0 if self._mended else self._habit.rejects
+        return share > 0 and crc32(id.encode()) % share == 0

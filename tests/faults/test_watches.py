@@ -9,7 +9,7 @@ import pytest
 from tests.faults.catalogue import FAULTS, a_round
 from tests.faults.proxy import Cut
 from tests.faults.seeded import BUGS
-from tests.faults.watches import APPEND, AppendWatch, Knife, RelayWatch
+from tests.faults.watches import APPEND, GREETING, AppendWatch, ConsumerWatch, Knife, RelayWatch
 
 STARTUP = struct.pack(">II", 8, 196608)
 PARSE = b"stmt_1\0SELECT * FROM " + APPEND + b"$1)\0\0\0"
@@ -97,6 +97,19 @@ def test_what_the_broker_says_is_counted(size: int) -> None:
     knife.arm("ack")
     with pytest.raises(Cut):
         watch.down(method(60, 80))
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_a_consumer_is_cut_before_its_acknowledgement_passes(size: int) -> None:
+    knife = Knife()
+    watch = ConsumerWatch(knife)
+    feed(watch.up, GREETING + method(10, 11) + method(60, 80), size)  # not armed
+    knife.arm("ack")
+    watch.down(method(60, 80))
+    assert knife.cuts == 0
+    with pytest.raises(Cut):
+        feed(watch.up, method(60, 80), size)
+    assert knife.cuts == 1
 
 
 def test_a_seed_decides_the_order_of_a_round() -> None:

@@ -1,6 +1,7 @@
 """What the proxies read along: appends and their commits, and what the broker says to the relay."""
 
 from collections import Counter
+from collections.abc import Iterator
 from struct import Struct
 
 from tests.faults.proxy import Cut
@@ -11,6 +12,7 @@ _method = Struct(">HH").unpack_from
 
 APPEND = b"journal_append("
 SSL_REQUEST = 80877103
+GREETING = b"AMQP\0\0\x09\x01"
 
 # AMQP 0-9-1: class and method numbers.
 METHODS = {
@@ -96,21 +98,50 @@ class RelayWatch:
     def __init__(self, knife: Knife, said: Counter[str]) -> None:
         self._knife = knife
         self._said = said
-        self._down = b""
+        self._frames = _Frames()
 
     def up(self, data: bytes) -> None:
         """Publishes pass."""
 
     def down(self, data: bytes) -> None:
         """Count what the broker says."""
-        self._down += data
-        while len(self._down) >= 8:
-            kind, _, size = _frame(self._down)
-            if len(self._down) < size + 8:
+        for name in self._frames.methods(data):
+            self._said[name] += 1
+            self._knife.at(name)
+
+
+class ConsumerWatch:
+    """A consumer's connection to the broker: what it acknowledges."""
+
+    def __init__(self, knife: Knife) -> None:
+        self._knife = knife
+        self._frames = _Frames(skip=len(GREETING))
+
+    def up(self, data: bytes) -> None:
+        """Find acknowledgements."""
+        for name in self._frames.methods(data):
+            self._knife.at(name)
+
+    def down(self, data: bytes) -> None:
+        """Messages pass."""
+
+
+class _Frames:
+    """One direction of an AMQP connection, in pieces; `skip` bytes come before the first frame."""
+
+    def __init__(self, skip: int = 0) -> None:
+        self._data = b""
+        self._skip = skip
+
+    def methods(self, data: bytes) -> Iterator[str]:
+        """The methods that are complete with these bytes, of those that have a name here."""
+        self._data += data
+        while len(self._data) >= self._skip + 8:
+            self._data, self._skip = self._data[self._skip :], 0
+            kind, _, size = _frame(self._data)
+            if len(self._data) < size + 8:
                 return
-            if kind == 1:
-                name = METHODS.get(_method(self._down, 7))
-                if name is not None:
-                    self._said[name] += 1
-                    self._knife.at(name)
-            self._down = self._down[size + 8 :]
+            number = _method(self._data, 7) if kind == 1 else None
+            self._data = self._data[size + 8 :]
+            if number in METHODS:
+                yield METHODS[number]

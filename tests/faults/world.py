@@ -1,7 +1,7 @@
 """One gateway to be maltreated: its own database and virtual host, processes, and proxies.
 
 publishers -> api, api -> [proxy] -> PostgreSQL <- relay, relay -> [proxy] -> RabbitMQ
-RabbitMQ -> [proxy] -> subscribers
+RabbitMQ -> [proxy] -> subscribers, deliver -> [proxy] -> endpoints, RabbitMQ -> [proxy] -> consumer
 """
 
 import asyncio
@@ -23,11 +23,13 @@ from tests.faults.children import Child, command
 from tests.faults.door import Door
 from tests.faults.ledger import Ledger
 from tests.faults.proxy import Proxy
-from tests.faults.servers import RELAYS, Servers
-from tests.faults.watches import AppendWatch, Knife, RelayWatch
+from tests.faults.servers import DELIVERS, RELAYS, Servers
+from tests.faults.watches import AppendWatch, ConsumerWatch, Knife, RelayWatch
 
 POLL = 0.05
-PATIENCE = 45.0  # seconds for anything that must happen in the end
+PATIENCE = (
+    90.0  # seconds for anything that must happen in the end, on a machine that has more to do
+)
 UNFORESEEN = ("Traceback", "exc_type", "never retrieved")  # in a log: what nobody caught
 
 
@@ -41,6 +43,7 @@ class Shape:
 
     apis: int = 2
     relays: int = 2
+    delivers: int = 2
     bug: str | None = None
 
 
@@ -53,6 +56,7 @@ class World:
         self.append_knife = Knife()
         self.broker_knife = Knife()
         self.broker_said: Counter[str] = Counter()
+        self.consumer_knife = Knife()
         self._name = name
         self._folder = folder
         self._port = free_port()
@@ -64,8 +68,12 @@ class World:
             rabbitmq.port, lambda: RelayWatch(self.broker_knife, self.broker_said)
         )
         self.to_subscribers = Proxy(rabbitmq.port)
+        self._to_consumers = Proxy(rabbitmq.port, lambda: ConsumerWatch(self.consumer_knife))
+        self._bug = shape.bug
         self.apis = [self._api(n, shape.bug) for n in range(1, shape.apis + 1)]
         self.relays = [self._relay(role, shape.bug) for role in RELAYS[: shape.relays]]
+        self.delivers = [self._deliver(role, shape.bug) for role in DELIVERS[: shape.delivers]]
+        self.consumers: list[Child] = []
         self._watching: asyncio.Task[None] | None = None
         self._doors: dict[str, Door] = {}
 
@@ -74,7 +82,7 @@ class World:
         self._folder.mkdir(parents=True, exist_ok=True)
         await self.admin.make_vhost()
         await self.servers.make_database(self._name)
-        for proxy in (self._to_database, self._to_broker, self.to_subscribers):
+        for proxy in self._proxies:
             await proxy.open()
         for child in self.children:
             await child.start()
@@ -90,7 +98,7 @@ class World:
             self._search_log(child)
         for door in self._doors.values():
             await door.aclose()
-        for proxy in (self._to_database, self._to_broker, self.to_subscribers):
+        for proxy in self._proxies:
             await proxy.close()
         await self.servers.drop_database(self._name)
         await self.admin.delete_vhost()
@@ -99,7 +107,25 @@ class World:
     @property
     def children(self) -> list[Child]:
         """Every process of the gateway."""
-        return [*self.apis, *self.relays]
+        return [*self.apis, *self.relays, *self.delivers, *self.consumers]
+
+    @property
+    def _proxies(self) -> list[Proxy]:
+        return [self._to_database, self._to_broker, self.to_subscribers, self._to_consumers]
+
+    async def consume(self, name: str, queue: str, url: str) -> None:
+        """Let a service on the consumer runtime read a queue; its effects are in our database."""
+        netloc = urlsplit(url).netloc.rpartition("@")[0]
+        address = f"{netloc}@{LOOPBACK}:{self._to_consumers.port}"
+        own = {
+            "AMQP_URL": urlunsplit(urlsplit(url)._replace(netloc=address)),
+            "QUEUE": queue,
+            "SUBSCRIPTION": name,
+            "DATABASE_URL": self.servers.database_url(self._name),
+        }
+        child = Child(name, command("consumer", self._bug), self._folder, own)
+        await child.start()
+        self.consumers.append(child)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -109,6 +135,11 @@ class World:
             "NUSABUS_AMQP_URL": self.admin.amqp_url,
             "NUSABUS_MANAGEMENT_URL": self.servers.rabbitmq.management_url,
         }
+
+    @property
+    def refused_tokens(self) -> int:
+        """How often a token of somebody was none any more."""
+        return sum(door.refused for door in self._doors.values())
 
     def door(self, organisation: str) -> Door:
         """The way in for one organisation."""
@@ -167,7 +198,8 @@ class World:
             return False
         relays = await self.value("SELECT count(*) FROM journal_relay")
         vacant = await self.value("SELECT count(*) FROM journal_lead WHERE holder IS NULL")
-        return relays == len(self.relays) and not vacant
+        delivers = await self.value("SELECT count(*) FROM delivery_dispatchers")
+        return relays == len(self.relays) and delivers == len(self.delivers) and not vacant
 
     async def _watch(self) -> None:
         """Start again, and note, what ends without being told."""
@@ -211,3 +243,8 @@ class World:
             "NUSABUS_RELAY_NAME": role,
         }
         return Child(role, command("relay", bug), self._folder, own)
+
+    def _deliver(self, role: str, bug: str | None) -> Child:
+        url = self.servers.database_url(self._name, role=role)
+        own = {**self.environment, "NUSABUS_DATABASE_URL": url}
+        return Child(role, command("deliver", bug), self._folder, own)

@@ -1,0 +1,194 @@
+"""Webhook endpoints as an organisation would run them, with all that goes wrong with such.
+
+Each delivery is verified by a package that is not ours, then the endpoint's mood decides: it does
+the work and answers, or it fails before the work, or it does the work and never says so.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from random import Random
+from zlib import crc32
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from deploy.local.ports import LOOPBACK
+from gateway.amqp.message import event_of
+from gateway.event import Event
+from tests.faults.hooks import Call, HookServer, Reply
+from tests.faults.ledger import Delivery, Interest, Ledger
+from tests.faults.proxy import Proxy
+
+TIMEOUT = 1  # seconds that the gateway gives an answer
+REJECTS = 40  # one event in so many is given up for good, the same one each time
+GRANTED = Reply(200, {"webhook-allowed-origin": "*"})
+
+
+class Mood(StrEnum):
+    """What an endpoint does with a delivery that verifies."""
+
+    TAKE = "take"
+    FAIL = "fail"  # 500, before the work
+    DIE = "die"  # hangs up after the work
+    HANG = "hang"  # says nothing after the work
+    REDIRECT = "redirect"  # elsewhere, before the work
+    REJECT = "reject"  # 422
+
+
+ALWAYS: Sequence[tuple[Mood, float]] = (
+    (Mood.FAIL, 0.03),
+    (Mood.DIE, 0.03),
+    (Mood.HANG, 0.01),
+    (Mood.REDIRECT, 0.01),
+)
+HALF_OF_THE_TIME: Sequence[tuple[Mood, float]] = ((Mood.FAIL, 0.5),)
+
+
+class Endpoint:
+    """One subscription's endpoint, behind a proxy that can cut its connections.
+
+    A secret that it has lost makes it answer 401 to everything.
+    """
+
+    def __init__(self, name: str, ledger: Ledger, seed: int, tls: ssl.SSLContext | None) -> None:
+        self.interest = Interest(name, "", (), False, {})
+        self.under_way = 0
+        self.rejects = True
+        self.moods = ALWAYS
+        self._secrets: list[str] = []
+        self._lost = True
+        self._ledger = ledger
+        self._random = Random(f"{seed} {name}")
+        self._known: set[str] = set()
+        self._going_on = asyncio.Event()
+        self._going_on.set()
+        self._scheme = "https" if tls else "http"
+        self._server = HookServer(self._respond, tls)
+        self._elsewhere = HookServer(self._stray, tls)
+        self._elsewhere_url = ""
+        self._proxy: Proxy | None = None
+        self.url = ""
+
+    async def open(self) -> None:
+        """Begin to serve at `url`; to everything it answers 401 until it has a secret."""
+        self._proxy = Proxy(await self._server.open())
+        await self._proxy.open()
+        self.url = f"{self._scheme}://{LOOPBACK}:{self._proxy.port}/{self.interest.name}"
+        self._elsewhere_url = f"{self._scheme}://{LOOPBACK}:{await self._elsewhere.open()}/"
+
+    def start(self) -> None:
+        """It serves already."""
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        if self._proxy is not None:
+            await self._proxy.close()
+        await self._server.close()
+        await self._elsewhere.close()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return self.under_way == 0
+
+    def learn(self, secret: str) -> None:
+        """This secret verifies from now on."""
+        self._secrets.append(secret)
+        self._lost = False
+
+    def forget(self) -> None:
+        """Lose the secret."""
+        self._lost = True
+
+    def repair(self) -> None:
+        """Take everything from now on."""
+        self.rejects = False
+        self.moods = ()
+
+    async def sever(self) -> int:
+        """Cut every connection; returns how many there were."""
+        return await self._proxy.sever() if self._proxy is not None else 0
+
+    @asynccontextmanager
+    async def stuck(self) -> AsyncIterator[None]:
+        """Within, nothing is answered and no work done."""
+        self._going_on.clear()
+        try:
+            yield
+        finally:
+            self._going_on.set()
+
+    async def _respond(self, call: Call) -> Reply | None:
+        if call.method == "OPTIONS":
+            return GRANTED
+        self.under_way += 1
+        try:
+            await self._going_on.wait()
+            if not self._verified(call):
+                self._ledger.moods["locked-out"] += 1
+                return Reply(401)
+            return await self._take(event_of(call.body, {}, call.headers["content-type"]))
+        finally:
+            self.under_way -= 1
+
+    def _verified(self, call: Call) -> bool:
+        """By the latest secret. What none that it ever had verifies is kept as a breach."""
+        good = [_verifies(secret, call) for secret in self._secrets]
+        if self._secrets and not any(good):
+            self._ledger.forged.append(f"{self.interest.name}: {call.headers.get('webhook-id')}")
+        return bool(good) and good[-1] and not self._lost
+
+    async def _take(self, event: Event) -> Reply | None:
+        mood = self._mood(event)
+        self._ledger.moods[mood] += 1
+        self._note(event, mood)
+        match mood:
+            case Mood.FAIL:
+                return Reply(500)
+            case Mood.REDIRECT:
+                return Reply(302, {"location": self._elsewhere_url})
+            case Mood.REJECT:
+                return Reply(422)
+            case Mood.DIE:
+                return None
+            case Mood.HANG:
+                await asyncio.sleep(3 * TIMEOUT)
+                return None
+            case Mood.TAKE:
+                return Reply(204)
+
+    def _mood(self, event: Event) -> Mood:
+        if self.rejects and crc32(event.id.encode()) % REJECTS == 0:
+            return Mood.REJECT
+        lot = self._random.random()
+        for mood, share in self.moods:
+            if lot < share:
+                return mood
+            lot -= share
+        return Mood.TAKE
+
+    def _note(self, event: Event, mood: Mood) -> None:
+        self._ledger.delivery(
+            Delivery.of(
+                self.interest.name,
+                event,
+                again=event.id in self._known,
+                rejected=mood is Mood.REJECT,
+                taken=mood in (Mood.TAKE, Mood.DIE, Mood.HANG),
+            )
+        )
+        self._known.add(event.id)
+
+    async def _stray(self, call: Call) -> Reply | None:
+        self._ledger.strays.append(f"{self.interest.name}: a redirect was followed")
+        return Reply(204)
+
+
+def _verifies(secret: str, call: Call) -> bool:
+    try:
+        Webhook(secret).verify(call.body, dict(call.headers))
+    except WebhookVerificationError:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""Bugs in what serves receivers, for `seeded`."""
+
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consumers.inbox import Inbox
+from gateway.deliveries import leases, sql
+from gateway.delivery import redriving
+from gateway.delivery.webhook import dispatcher
+
+
+def replace(owner: Any, name: str, make: Any) -> None:
+    """Put `make(what is there)` in its place. Fails where there is nothing of this name."""
+    setattr(owner, name, make(getattr(owner, name)))
+
+
+def frontier_before_answer() -> None:
+    """A webhook's frontier passes a delivery when its call begins."""
+
+    def make(call: Any) -> Any:
+        @wraps(call)
+        async def early(self: Any, job: Any) -> None:
+            if job.claim is None:
+                self._keeper.delivered(job)
+                self._wake.set()
+            await call(self, job)
+
+        return early
+
+    replace(dispatcher.Dispatcher, "_call", make)
+
+
+def lease_check_off() -> None:
+    """A dispatcher's lease never runs out for it, and it writes when another has it."""
+    replace(leases, "FENCE", lambda text: loosened(text, "epoch = $3"))
+    replace(leases.Lease, "__bool__", lambda _: lambda self: True)
+
+
+def lock_check_off() -> None:
+    """Any token of an event settles it, however old."""
+    replace(sql, "ACKNOWLEDGE", lambda text: without(text, "AND o.lock = u.lock"))
+
+
+def inbox_off() -> None:
+    """The consumer's inbox knows nothing."""
+
+    @asynccontextmanager
+    async def always(self: Any, event: Any) -> Any:
+        async with AsyncSession(self._engine) as session, session.begin():
+            yield session
+
+    replace(Inbox, "once", lambda _: always)
+
+
+def redrive_to_all() -> None:
+    """A dead letter of a queue is sent as if it were new, to everybody who wants its type."""
+
+    def make(outgoing: Any) -> Any:
+        @wraps(outgoing)
+        def public(self: Any, subscription: Any, entry: Any, number: int) -> Any:
+            made = outgoing(self, subscription, entry, number)
+            return made._replace(routing_key=entry.event.type)
+
+        return public
+
+    replace(redriving.Redriving, "_outgoing", make)
+
+
+def loosened(text: str, equality: str) -> str:
+    """A statement that an older epoch gets through as well."""
+    assert equality in text, f"{equality!r} is not in {text!r}"
+    return text.replace(equality, equality.replace("=", ">="))
+
+
+def without(text: str, condition: str) -> str:
+    """A statement that does not ask this."""
+    assert condition in text, f"{condition!r} is not in {text!r}"
+    return text.replace(condition, "")
