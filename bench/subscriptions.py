@@ -32,7 +32,8 @@ FEW, MATCHING = 10, 2
 TYPES = 20  # of which nothing is published
 AT_ONCE = 8  # subscriptions that are being made
 CALM, IDLE = 4.0, 5.0  # seconds until all is at rest, and of idling that are measured
-PATIENCE = 300.0
+LONG = 45.0  # seconds of making, after which fewer have to do
+PATIENCE = 120.0
 MIB = 1 << 20
 ORGANISATIONS = sorted(each.name for each in SCHEMAS.iterdir() if each.is_dir())
 NOT_READY = {
@@ -60,29 +61,29 @@ class Crowd:
     ) -> None:
         self._world, self._site, self._kind = world, site, kind
         self._owners, self._receivers = owners, own
-        self._made = 0
+        self.made = 0
 
     async def grow(self, to: int) -> float:
-        """Make more, until there are so many and all receive; seconds."""
+        """Make more, until there are so many or it takes LONG, and all receive; seconds."""
         began = time.monotonic()
-        numbers = iter(range(self._made, to))
+        numbers = iter(range(self.made, to))
 
         async def work() -> None:
-            for number in numbers:
+            while time.monotonic() < began + LONG and (number := next(numbers, None)) is not None:
                 await self._make(number)
+                self.made += 1
 
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
-        self._made = to
         made = time.monotonic() - began
         connection = await self._world.connect(self._site.database)
 
         async def ready() -> bool:
             return int(await connection.fetchval(NOT_READY[self._kind])) == 0
 
-        await until(ready, seconds=PATIENCE, failure=f"{to} subscriptions were not ready")
+        await until(ready, seconds=PATIENCE, failure="the subscriptions were not ready")
         await connection.close()
         seconds = time.monotonic() - began
-        say(f"{to:,} {self._kind}: made after {made:.1f} s, all ready after {seconds:.1f} s")
+        say(f"{self.made:,} {self._kind}: made after {made:.1f} s, all ready after {seconds:.1f} s")
         return seconds
 
     async def cost(self, seconds: float) -> Cost:
@@ -126,7 +127,7 @@ async def subscribe(world: World, scale: Scale, results: Results) -> None:
             few = await crowd.cost(scale.seconds / 2)
             seconds = await crowd.grow(scale.subscriptions)
             many = await crowd.cost(scale.seconds / 2)
-        results.values += _values(kind, scale.subscriptions, seconds, few, many)
+        results.values += _values(kind, crowd.made, seconds, few, many)
 
 
 @asynccontextmanager
@@ -176,6 +177,7 @@ def _values(kind: str, count: int, seconds: float, few: Cost, many: Cost) -> lis
     beside = f"{what}, {MATCHING} of which get an event"
     key = f"subscriptions_{kind}"
     found = [
+        Value(f"{key}_count", count, "subscriptions", f"made within {LONG:.0f} s"),
         Value(f"{key}_make_s", seconds, "s", f"from {FEW} to {what}, until all receive"),
         Value(
             f"{key}_publish_vs_few",
