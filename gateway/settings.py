@@ -32,6 +32,11 @@ class Settings(BaseModel):
         description="32 characters or more; keys hashes of client secrets, seals signing keys",
         min_length=32,
     )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="what opens /metrics, as a bearer token; without one nobody",
+        min_length=16,
+    )
     url: str = Field("http://127.0.0.1:8080", description="the public base URL of this gateway")
     trusted_proxies: str | None = Field(
         None, description="addresses of load balancers whose X-Forwarded-For is believed"

@@ -13,7 +13,7 @@ from deploy.local.gateway import GatewayProcess, carry_out
 from deploy.local.ports import LOOPBACK, free_port
 from tests.builders import a_document, a_name
 from tests.readers import Received, receive
-from tests.servers import SECRET_KEY, query
+from tests.servers import METRICS_TOKEN, SECRET_KEY, query
 from tests.waiting import eventually
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
@@ -41,6 +41,7 @@ class Bus:
             "NUSABUS_AMQP_URL": amqp_url,
             "NUSABUS_MANAGEMENT_URL": management_url,
             "NUSABUS_SECRET_KEY": SECRET_KEY,
+            "NUSABUS_METRICS_TOKEN": METRICS_TOKEN,
             "NUSABUS_PORT": str(self.port),
             "NUSABUS_LEASE_SECONDS": "2",
             **settings,
@@ -57,6 +58,11 @@ class Bus:
         for process in self.processes:
             process.kill()
         self.http.close()
+
+    def metrics(self) -> str:
+        """What Prometheus reads of an api process."""
+        headers = {"authorization": f"Bearer {METRICS_TOKEN}"}
+        return httpx.get(f"{self.http.base_url}/metrics", headers=headers).text
 
     def start(self, command: str, **settings: str) -> GatewayProcess:
         """One more process, `api` or `relay`."""

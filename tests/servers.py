@@ -18,6 +18,7 @@ from gateway.migrations.run import migrate
 from gateway.settings import Settings
 
 SECRET_KEY = "a secret key that is only for tests."
+METRICS_TOKEN = "a token that is only for tests."
 SHARDS = 4
 
 _numbers = itertools.count(1)

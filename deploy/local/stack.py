@@ -66,6 +66,8 @@ class Stack:
         self._own = {"NUSABUS_URL": self.url, **self._given, "NUSABUS_PORT": str(self.port)}
         if not self._given.keys() & {"NUSABUS_SECRET_KEY", "NUSABUS_SECRET_KEY_FILE"}:
             self._own["NUSABUS_SECRET_KEY_FILE"] = str(_secret_key(self.run / "secret.key"))
+        if not self._given.keys() & {"NUSABUS_METRICS_TOKEN", "NUSABUS_METRICS_TOKEN_FILE"}:
+            self._own["NUSABUS_METRICS_TOKEN_FILE"] = str(_secret_key(self.run / "metrics.token"))
 
     async def start(self, step: Step) -> Credentials:
         """Bring everything up; the operator's credentials. Raises ServerError.

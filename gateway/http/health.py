@@ -1,11 +1,15 @@
 """`/health` and `/metrics`: for the platform and its operators."""
 
+import hmac
 from collections import Counter
 from collections.abc import Iterable
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
+from gateway.errors import NotAuthenticated
+from gateway.http.deps import bearer
 from gateway.http.parts import ApiPartsHere
 from gateway.subscriptions import State, Subscription
 from gateway.telemetry import METRICS
@@ -18,6 +22,20 @@ SUBSCRIPTIONS = Gauge(
     ["state"],
     registry=METRICS,
 )
+_BEARER = HTTPBearer(auto_error=False, scheme_name="Metrics", description="the metrics token")
+
+
+def require_scraper(parts: ApiPartsHere, request: Request) -> None:
+    """A dependency: whoever holds the operator's token for metrics. Raises NotAuthenticated.
+
+    A token of its own, because an access token could not be had while PostgreSQL is away.
+    """
+    token = parts.settings.metrics_token
+    if token is None:
+        raise NotAuthenticated("the operator has not set NUSABUS_METRICS_TOKEN")
+    said = bearer(request.headers.get("authorization"))
+    if not hmac.compare_digest(said.encode(), token.get_secret_value().encode()):
+        raise NotAuthenticated("send the metrics token as Authorization: Bearer")
 
 
 @router.get("/health/live")
@@ -36,7 +54,7 @@ async def ready(parts: ApiPartsHere) -> dict[str, str | int]:
     return {"status": "ready", "backlog": parts.intake.backlog}
 
 
-@router.get("/metrics")
+@router.get("/metrics", dependencies=[Depends(require_scraper), Depends(_BEARER)])
 async def metrics(parts: ApiPartsHere) -> Response:
     """This process's metrics, for Prometheus."""
     BACKLOG.set(parts.intake.backlog)

@@ -14,7 +14,7 @@ ACCESS: dict[str, tuple[str, ...]] = {
     "GET /.well-known/jwks.json": (ANYONE,),
     "GET /health/live": (ANYONE,),
     "GET /health/ready": (ANYONE,),
-    "GET /metrics": (ANYONE,),
+    "GET /metrics": (),  # the operator's platform alone, by a token of its own
     "POST /v1/events": (P,),
     "GET /v1/events": EVERY,
     "GET /v1/events/{shard}/{sequence}": EVERY,

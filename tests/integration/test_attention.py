@@ -49,12 +49,12 @@ def test_metrics_tell_until_somebody_looks(bus: Bus) -> None:
     number = a_dead_letter(uji, puller)["number"]
     assert [each["number"] for each in dead(uji, puller.name, unattended=True)] == [number]
     line = f'unattended{{organisation="uji",subscription="{puller.name}"}} 1.0'
-    assert eventually(lambda: line in bus.http.get("/metrics").text)
+    assert eventually(lambda: line in bus.metrics())
     seen = auditor.get(f"/v1/dead-letters/{number}").json()
     again = uji.get(f"/v1/dead-letters/{number}").json()
     assert (again["seen_by"], again["seen"]) == (auditor.id, seen["seen"])
     assert dead(uji, puller.name, unattended=True) == []
-    assert eventually(lambda: line not in bus.http.get("/metrics").text)
+    assert eventually(lambda: line not in bus.metrics())
 
 
 def test_ending_it_is_looking_at_it(uji: Actor) -> None:

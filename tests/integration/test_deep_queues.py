@@ -118,7 +118,7 @@ def test_a_deep_queue_gets_no_more_and_nothing_is_lost(bus: Bus, uji: Actor) -> 
         assert held(subscribed) <= full
     lag = uji.get(f"/v1/subscriptions/{subscribed.name}/lag").json()
     assert lag["events"] >= 2000
-    assert 'nusabus_subscriptions{state="diverted"} 1.0' in bus.http.get("/metrics").text
+    assert 'nusabus_subscriptions{state="diverted"} 1.0' in bus.metrics()
     receipt = uji.publish(a_document()).json()
     path = f"/v1/events/{receipt['shard']}/{receipt['sequence']}/deliveries"
 

@@ -22,7 +22,7 @@ def test_live_and_ready(bus: Bus) -> None:
 
 def test_metrics_count_what_happens(bus: Bus) -> None:
     def number(name: str) -> float:
-        lines = bus.http.get("/metrics").text.splitlines()
+        lines = bus.metrics().splitlines()
         found = [line for line in lines if line.startswith(f"{name} ")]
         return float(found[0].rpartition(" ")[2]) if found else 0.0
 
@@ -35,7 +35,7 @@ def test_metrics_count_what_happens(bus: Bus) -> None:
     uji.publish(a_document())
     uji.publish_batch([a_document(), a_document(), a_document(type="id.go.tak.ada.sama.v1")])
     assert (number(accepted), number(refused)) == (before[0] + 3, before[1] + 1)
-    assert "nusabus_backlog_entries" in bus.http.get("/metrics").text
+    assert "nusabus_backlog_entries" in bus.metrics()
 
 
 def test_the_openapi_document(bus: Bus) -> None:
@@ -127,3 +127,11 @@ def test_a_broken_body_is_never_a_defect(bus: Bus, body: bytes) -> None:
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert "http.defect" not in bus.logs()
+
+
+def test_metrics_are_for_who_has_their_token(bus: Bus) -> None:
+    assert "nusabus_backlog_entries" in bus.metrics()
+    for headers in ({}, {"authorization": "Bearer a token that is only for testz."}):
+        assert is_problem(bus.http.get("/metrics", headers=headers), 401)
+    admin = bus.admin.headers
+    assert is_problem(bus.http.get("/metrics", headers=admin), 401)

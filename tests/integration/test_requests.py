@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.builders import NIK, QUESTION, QUESTIONS, a_document, a_name, a_question, a_reply
@@ -293,8 +292,8 @@ def test_metrics_count(lain: Actor, over_amqp: Subscribed, bus: Bus) -> None:
     seen: set[str] = set()
 
     def all_seen() -> bool:  # each of the two processes counts for itself
-        text = httpx.get(f"{bus.http.base_url}/metrics").text
-        seen.update(re.sub(r" [1-9][0-9]*\.0$", " 1", line) for line in text.splitlines())
+        lines = bus.metrics().splitlines()
+        seen.update(re.sub(r" [1-9][0-9]*\.0$", " 1", line) for line in lines)
         return wanted <= seen
 
     assert eventually(all_seen)
