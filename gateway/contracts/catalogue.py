@@ -14,6 +14,7 @@ from gateway.contracts.judge import Judge
 from gateway.contracts.shelves import contract_of, deprecation_of
 from gateway.contracts.tables import ContractRow, VersionRow
 from gateway.contracts.values import Contract, Deprecation, State
+from gateway.typepattern import request_type
 
 _VERSIONS: Any = select(
     *(
@@ -86,6 +87,11 @@ class Catalogue:
     def contract(self, type: str) -> Contract | None:
         """The contract of a type."""
         return self.contracts.get(type)
+
+    def classification(self, type: str) -> str | None:
+        """That of a type, or of the requests that a type of replies answers."""
+        contract = self.contract(request_type(type))
+        return contract.classification.value if contract else None
 
     def judge(self, type: str) -> Judge:
         """Who judges new events of a known type. Raises KeyError when no version is active."""

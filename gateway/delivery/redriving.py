@@ -13,13 +13,11 @@ from gateway.delivery.queues import exchange
 from gateway.delivery.rights import may_receive
 from gateway.errors import Conflict, NusabusError
 from gateway.identity import Directory
-from gateway.journal import Entry, Reader, sequence_text
+from gateway.journal import Entry, Reader
 from gateway.snapshot import Snapshot
 from gateway.stop import Stop
 from gateway.subscriptions import Subscription, register
 from gateway.telemetry import log
-from gateway.times import rfc3339
-from gateway.typepattern import request_type
 
 LOOK = 0.5  # seconds between two looks for redrives
 PIECE = 200
@@ -89,12 +87,7 @@ class Redriving:
 
     def _outgoing(self, subscription: Subscription, entry: Entry, number: int) -> Outgoing:
         event = entry.event
-        contract = self._catalogue.value.contract(request_type(event.type))
-        facts = (
-            sequence_text(entry.shard, entry.sequence),
-            rfc3339(entry.recorded),
-            contract.classification.value if contract else None,
-        )
+        facts = (*entry.marks, self._catalogue.value.classification(event.type))
         queue = names.queue(*subscription.key)
         return Outgoing(
             exchange(subscription),

@@ -11,10 +11,10 @@ from gateway.delivery.trial import Trial, a_number, trial_entry, trial_event
 from gateway.delivery.webhook import Endpoints
 from gateway.errors import Conflict
 from gateway.identity import Directory
-from gateway.journal import Entry, sequence_text
+from gateway.journal import Entry
 from gateway.snapshot import Snapshot
 from gateway.subscriptions import Delivery, Subscription
-from gateway.times import now, rfc3339
+from gateway.times import now
 
 CONFIRM_SECONDS = 10.0
 
@@ -84,7 +84,7 @@ class Trying:
 
 def _outgoing(subscription: Subscription, entry: Entry) -> Outgoing:
     queue = names.queue(*subscription.key)
-    facts = (sequence_text(entry.shard, entry.sequence), rfc3339(entry.recorded), "public")
+    facts = (*entry.marks, "public")
     return Outgoing(
         exchange(subscription),
         names.private_key(queue, subscription.generation),

@@ -21,10 +21,9 @@ from gateway.http.publish_openapi import answer as an_answer
 from gateway.http.publish_openapi import problem as a_problem
 from gateway.identity import Role
 from gateway.intake import Batch, Limits, parse_request
-from gateway.journal import Entry, Refusal, sequence_text
+from gateway.journal import Entry, Refusal
 from gateway.requests import LONGEST_WAIT, Asked, State
 from gateway.times import rfc3339
-from gateway.typepattern import request_type
 
 PATH = "/v1/requests"
 _encode = msgspec.json.Encoder().encode
@@ -173,13 +172,7 @@ def _refused(found: Asked) -> list[dict[str, str]]:
 
 def _event(entry: Entry, parts: ApiParts, *, data: bool) -> bytes:
     event = entry.event if data else msgspec.structs.replace(entry.event, data=None)
-    contract = parts.catalogue.contract(request_type(event.type))
-    return message.body(
-        event,
-        sequence_text(entry.shard, entry.sequence),
-        rfc3339(entry.recorded),
-        contract.classification.value if contract else None,
-    )
+    return message.body(event, *entry.marks, parts.catalogue.classification(event.type))
 
 
 def _no_reply(found: Asked) -> errors.NoReply:

@@ -15,9 +15,9 @@ from gateway.event import REQUESTED_BY, identity_of
 from gateway.http.deps import Caller
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client, Role
-from gateway.journal import Entry, sequence_text
+from gateway.journal import Entry
 from gateway.times import rfc3339
-from gateway.typepattern import is_reply, request_type
+from gateway.typepattern import is_reply
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 JSON = "application/json"
@@ -85,13 +85,7 @@ def _event(entry: Entry, by: Client, parts: ApiParts) -> bytes:
         if _may_read(entry, by, parts)
         else msgspec.structs.replace(entry.event, data=None)
     )
-    contract = parts.catalogue.contract(request_type(event.type))
-    return message.body(
-        event,
-        sequence_text(entry.shard, entry.sequence),
-        rfc3339(entry.recorded),
-        contract.classification.value if contract else None,
-    )
+    return message.body(event, *entry.marks, parts.catalogue.classification(event.type))
 
 
 def may_see(entry: Entry, by: Client, parts: ApiParts) -> bool:

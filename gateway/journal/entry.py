@@ -5,6 +5,12 @@ from datetime import UTC, datetime
 import msgspec
 
 from gateway.event import Event
+from gateway.times import rfc3339
+
+
+def sequence_text(shard: int, sequence: int) -> str:
+    """A place as the CloudEvents extension `sequence`: the order of texts is that of the shard."""
+    return f"{shard:02}-{sequence:016}"
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +45,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     client: str
     contract_version: int
 
+    @property
+    def marks(self) -> tuple[str, str]:
+        """What its place adds to the event for whoever gets it: `sequence` and `recordedtime`."""
+        return sequence_text(self.shard, self.sequence), rfc3339(self.recorded)
+
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -52,8 +63,3 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
     sequence: int
     recorded: datetime = BEGINNING
-
-
-def sequence_text(shard: int, sequence: int) -> str:
-    """A place as the CloudEvents extension `sequence`: the order of texts is that of the shard."""
-    return f"{shard:02}-{sequence:016}"

@@ -181,8 +181,7 @@ class CatchUp:
         window = Window(self._place, entries=WINDOW, size=WINDOW_BYTES)
         key = private_key(self.subscription)
         for entry in entries:
-            contract = self._means.control.catalogue.contract(request_type(entry.event.type))
-            classification = contract.classification.value if contract else None
+            classification = self._means.control.catalogue.classification(entry.event.type)
             ticket = Ticket(
                 window, Position(entry.sequence, entry.recorded), entry.event.ordering_key
             )

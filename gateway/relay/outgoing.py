@@ -4,10 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.amqp import Outgoing, message, names
 from gateway.correlation import deadline, expired, handed_out
-from gateway.journal import Entry, sequence_text
+from gateway.journal import Entry
 from gateway.relay.routes import Route
 from gateway.relay.window import Ticket
-from gateway.times import rfc3339
 
 
 def too_late(entry: Entry, route: Route) -> bool:
@@ -34,16 +33,15 @@ def outgoing(entry: Entry, route: Route, ticket: Ticket, routing_key: str) -> Ou
     if route.exchange == names.REQUESTS:
         ticket.until, correlation = deadline(event, entry.recorded), event.identity.hex()
         event = handed_out(event, entry.recorded)
-    sequence = sequence_text(entry.shard, entry.sequence)
-    recorded = rfc3339(entry.recorded)
+    facts = (*entry.marks, route.classification)
     return Outgoing(
         route.exchange,
         routing_key,
         True,
         route.bcc,
-        message.body(event, sequence, recorded, route.classification),
+        message.body(event, *facts),
         event.id,
-        message.headers(event, sequence, recorded, route.classification),
+        message.headers(event, *facts),
         ticket,
         correlation_id=correlation,
     )

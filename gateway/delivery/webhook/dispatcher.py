@@ -27,11 +27,9 @@ from gateway.delivery.webhook.sending import Caller, Delivered, Gone, Outcome, R
 from gateway.delivery.webhook.signatures import webhook_id
 from gateway.delivery.webhook.tail import Tail
 from gateway.errors import Unavailable
-from gateway.journal import Entry, Reader, sequence_text
+from gateway.journal import Entry, Reader
 from gateway.snapshot import Snapshot
 from gateway.telemetry import log
-from gateway.times import rfc3339
-from gateway.typepattern import request_type
 
 WINDOW = 4  # deliveries in memory for each that may be under way
 IDLE = 2.0  # seconds between two looks at the lease when nothing happens
@@ -235,13 +233,8 @@ class Dispatcher:
             return
         if self._subscription.answers:
             event = handed_out(event, job.entry.recorded)
-        contract = self._sources.catalogue.value.contract(request_type(event.type))
-        body = message.body(
-            event,
-            sequence_text(*job.spot),
-            rfc3339(job.entry.recorded),
-            contract.classification.value if contract else None,
-        )
+        classification = self._sources.catalogue.value.classification(event.type)
+        body = message.body(event, *job.entry.marks, classification)
         outcome = await self._caller.deliver(
             webhook_id(event), body, self._sign(), content_type=message.CONTENT_TYPE
         )
