@@ -231,31 +231,31 @@ WITH gone AS (
                                       AS u(shard, sequence, lock)
     WHERE o.organisation = $1 AND o.name = $2 AND o.shard = u.shard AND o.sequence = u.sequence
       AND o.lock = u.lock
-    RETURNING o.shard, o.sequence
+    RETURNING o.shard, o.sequence, o.lock
 ), noted AS (
     INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
     SELECT $1, $2, shard, min(sequence), max(sequence), array_agg(sequence ORDER BY sequence),
            'acknowledged'
     FROM gone GROUP BY shard
 )
-SELECT shard, sequence FROM gone
+SELECT shard, sequence, lock FROM gone
 """
 EXPIRE = ACKNOWLEDGE.replace("'acknowledged'", "'expired'")
 RELEASE = f"""
 WITH back AS (
     UPDATE delivery_open o SET lock = NULL, due = clock_timestamp() + make_interval(secs => $6)
     {_CLAIMED}
-    RETURNING o.shard, o.sequence, o.attempts
+    RETURNING o.shard, o.sequence, o.attempts, u.lock
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT $1, $2, shard, sequence, attempts, $7, $8 FROM back
 )
-SELECT shard, sequence FROM back
+SELECT shard, sequence, lock FROM back
 """  # noqa: S608
 RENEW = f"""
 UPDATE delivery_open o SET due = clock_timestamp() + make_interval(secs => $6)
 {_CLAIMED}
-RETURNING o.shard, o.sequence
+RETURNING o.shard, o.sequence, o.lock
 """  # noqa: S608
 REJECT = """
 WITH gone AS (
@@ -263,7 +263,7 @@ WITH gone AS (
                                       AS u(shard, sequence, lock)
     WHERE o.organisation = $1 AND o.name = $2 AND o.shard = u.shard AND o.sequence = u.sequence
       AND o.lock = u.lock
-    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering, o.attempts
+    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering, o.attempts, o.lock
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT $1, $2, shard, sequence, attempts, $6, $7 FROM gone
@@ -274,5 +274,5 @@ WITH gone AS (
     WHERE shard >= 0
     ON CONFLICT DO NOTHING
 )
-SELECT shard, sequence FROM gone
+SELECT shard, sequence, lock FROM gone
 """

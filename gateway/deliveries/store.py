@@ -133,27 +133,27 @@ class Deliveries(Transactions):
             left = await spend(connection, key, left, len(locked))
             return Handout(locked, min(limit - len(locked), left.whole), left.wait)
 
-    async def acknowledge(self, key: Key, claims: Iterable[Claim]) -> set[Spot]:
+    async def acknowledge(self, key: Key, claims: Iterable[Claim]) -> set[Claim]:
         """Settle what was handed out and worked off. Returns those whose lock was still ours."""
         return await self._settle(sql.ACKNOWLEDGE, key, claims)
 
-    async def expire(self, key: Key, claims: Iterable[Claim]) -> set[Spot]:
+    async def expire(self, key: Key, claims: Iterable[Claim]) -> set[Claim]:
         """Settle what came to nobody in time."""
         return await self._settle(sql.EXPIRE, key, claims)
 
     async def release(
         self, key: Key, claims: Iterable[Claim], *, delay: float, failure: Failure, detail: str
-    ) -> set[Spot]:
+    ) -> set[Claim]:
         """Give deliveries back, to be handed out again after `delay` seconds."""
         return await self._settle(sql.RELEASE, key, claims, delay, failure.value, detail)
 
     async def reject(
         self, key: Key, claims: Iterable[Claim], *, failure: Failure, detail: str
-    ) -> set[Spot]:
+    ) -> set[Claim]:
         """Make deliveries dead letters at once."""
         return await self._settle(sql.REJECT, key, claims, failure.value, detail)
 
-    async def renew(self, key: Key, claims: Iterable[Claim], *, seconds: float) -> set[Spot]:
+    async def renew(self, key: Key, claims: Iterable[Claim], *, seconds: float) -> set[Claim]:
         """Let locks end later: `seconds` from now."""
         return await self._settle(sql.RENEW, key, claims, seconds)
 
@@ -177,7 +177,7 @@ class Deliveries(Transactions):
 
     async def _settle(
         self, statement: str, key: Key, claims: Iterable[Claim], *arguments: object
-    ) -> set[Spot]:
+    ) -> set[Claim]:
         given = list(claims)
         rows = await self.fetch(
             statement,
@@ -187,7 +187,7 @@ class Deliveries(Transactions):
             [claim.lock for claim in given],
             *arguments,
         )
-        return {Spot(shard, sequence) for shard, sequence in rows}
+        return {Claim(Spot(shard, sequence), lock) for shard, sequence, lock in rows}
 
 
 async def _lock(connection: Connection, key: Key, limit: int, patience: Patience) -> list[Locked]:

@@ -196,16 +196,13 @@ class Pull:
         self,
         subscription: Subscription,
         tokens: Sequence[str],
-        settle: Callable[[tuple[str, str], list[Claim]], Awaitable[set[Spot]]],
+        settle: Callable[[tuple[str, str], list[Claim]], Awaitable[set[Claim]]],
     ) -> list[Settlement]:
         self._require(subscription)
         claims = [_claim(token) for token in tokens]
         settled = await settle(subscription.key, [claim for claim in claims if claim])
         self._news.tell(subscription.key)
-        return [
-            Settlement.SETTLED if claim and claim.spot in settled else Settlement.GONE
-            for claim in claims
-        ]
+        return [Settlement.SETTLED if claim in settled else Settlement.GONE for claim in claims]
 
     def _require(self, subscription: Subscription) -> None:
         if subscription.delivery is not Delivery.PULL:

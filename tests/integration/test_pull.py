@@ -43,8 +43,8 @@ def test_a_lock_that_ends_hands_out_again_and_its_token_is_void(uji: Actor) -> N
     second = puller.receive(wait=10)
     assert ids(first) == ids(second)
     assert second[0]["attempt"] == 2
-    assert puller.acknowledge(first) == ["gone"]
-    assert puller.acknowledge(second) == ["settled"]
+    assert puller.acknowledge([*first, *second]) == ["gone", "settled"]
+    assert puller.acknowledge(second) == ["gone"]
 
 
 def test_what_is_released_comes_again_and_what_is_renewed_stays(uji: Actor) -> None:

@@ -10,6 +10,7 @@ from tests.builders import FREE, a_name
 from tests.bus import Actor, Bus, MakeBus
 from tests.integration.webhook.authority import Authority
 from tests.integration.webhook.inbox import Behave, Inbox, Reply
+from tests.waiting import eventually
 
 PERMISSIVE = {
     "NUSABUS_WEBHOOK_NETWORKS": f"{LOOPBACK}/32",
@@ -56,6 +57,22 @@ def make_inbox() -> Iterator[MakeInbox]:
 def inbox(make_inbox: MakeInbox) -> Inbox:
     """An endpoint that takes everything."""
     return make_inbox()
+
+
+def passed_over(publish: Callable[[], str], inbox: Inbox, witness: Inbox) -> str:
+    """Publish until an event comes to the witness and not to the inbox; that event's id.
+
+    The witness gets another event after it, so that both had their time.
+    """
+
+    def passed() -> str | None:
+        id = publish()
+        witness.wait_for(id, publish())
+        return None if id in inbox.ids() else id
+
+    found = eventually(passed)
+    assert found is not None
+    return found
 
 
 def hooked(actor: Actor, url: str, *types: str, terms: Any = None, **more: Any) -> dict[str, Any]:
