@@ -42,6 +42,7 @@ FAULTS: Mapping[str, Fault] = {
         harm_receivers.kill_consumer,
         harm_receivers.rotate_credentials,
         harm_receivers.withdraw_key,
+        harm_receivers.deep_queue,
     )
 }
 

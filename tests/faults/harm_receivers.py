@@ -15,6 +15,7 @@ from tests.faults.world import World
 
 FROZEN = 5.0  # seconds, above the lease
 WRITTEN = 0.4  # seconds, above the time between two writes and below the limit of a call
+CAUGHT_UP = 90.0  # seconds
 SOME = 10  # answers of a kind that must be seen
 _HOLDER = """
 SELECT holder FROM delivery_leases WHERE name = $1 AND expires > clock_timestamp()
@@ -161,6 +162,34 @@ async def withdraw_key(world: World, stage: Stage, harm: Harm) -> str:
         f"{world.refused_tokens - before} requests were refused, of receivers "
         f"{receiving.refused - received_before}, and repeated with a new token"
     )
+
+
+async def deep_queue(world: World, stage: Stage, harm: Harm) -> str:
+    """A subscriber stops reading until the journal keeps what its queue does not take; it returns.
+
+    Of an ordered subscription with several types, which is the hard case.
+    """
+    subscriber = stage.subscribers["urut"]
+    name, queue = subscriber.interest.name, subscriber.interest.queue
+    subscriber.pause()
+    try:
+        await world.until(partial(_diverted, world, name), "its queue took everything")
+        held = await world.admin.ready(queue) or 0
+    finally:
+        subscriber.resume()
+    await world.until(partial(_active, world, name), "it did not catch up", CAUGHT_UP)
+    return f"diverted with {held} messages in {queue}, and caught up again"
+
+
+async def _diverted(world: World, name: str) -> bool:
+    return bool(
+        await world.value("SELECT diverted IS NOT NULL FROM subscriptions WHERE name = $1", name)
+    )
+
+
+async def _active(world: World, name: str) -> bool:
+    state = await world.value("SELECT state FROM subscriptions WHERE name = $1", name)
+    return bool(state == "active")
 
 
 async def _rotated(world: World) -> bool:

@@ -33,6 +33,7 @@ ORGANISATIONS = (
 GRANTS = (("dukcapil", "id.go.kemendikbud.*"), ("dukcapil", "id.go.kemendagri.*"))
 RELAYS = ("relay-1", "relay-2")
 DELIVERS = ("deliver-1", "deliver-2")
+DEEP = 300  # messages in a queue that nobody reads until the journal keeps the rest
 AUDIT = Path(__file__).with_name("audit.sql")
 
 
@@ -102,6 +103,7 @@ class Servers:
             "NUSABUS_DRAIN_MARGIN": "12",
             "NUSABUS_APPEND_TIMEOUT": "5",
             "NUSABUS_CONFIRM_TIMEOUT": "30",
+            "NUSABUS_QUEUE_DEPTH": str(DEEP),
             "NUSABUS_WEBHOOK_NETWORKS": f"{LOOPBACK}/32",
             "NUSABUS_WEBHOOK_HTTP": "true",
             "NUSABUS_WEBHOOK_RETRIES": "0.2,0.4,0.8",
