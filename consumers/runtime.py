@@ -168,7 +168,13 @@ class Consumer:
         self._chains.clear()
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
-        """Queue a message behind those of its key."""
+        """Queue a message behind those of its key.
+
+        What still comes when the end has begun goes back to the queue with the connection: it may
+        stand behind one of its key that does.
+        """
+        if self._broken.is_set() or self._ending.is_set():
+            return
         try:
             event = event_of(message.body, message.headers, message.content_type)
         except NotAnEvent as error:
@@ -198,7 +204,8 @@ class Consumer:
         if before is not None:
             await asyncio.wait({before})
             if before.cancelled() or before.exception() is not None:
-                return  # it went back to the queue, and so must what comes after it
+                # It goes back to the queue, and so must all that comes after it.
+                raise asyncio.CancelledError
         if self._ending.is_set() and before is not None:
             raise asyncio.CancelledError
         outcome = await self._handle(event)

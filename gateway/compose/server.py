@@ -13,6 +13,9 @@ from gateway.stop import Stop
 from gateway.telemetry import log
 
 GRACE = 10  # seconds in which requests under way may finish
+# Longer than the 60 seconds after which load balancers let go of what is idle: whoever closes
+# first must not be the one to whom the other is just sending.
+KEEP_ALIVE = 75
 
 
 async def serve(app: FastAPI, settings: Settings, stop: Stop) -> None:
@@ -29,6 +32,7 @@ async def serve(app: FastAPI, settings: Settings, stop: Stop) -> None:
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP_ALIVE,
         server_header=False,
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies or "",

@@ -38,6 +38,7 @@ from gateway.telemetry import log
 
 LOOK = 1.0  # seconds between two looks at the broker
 SHARE = 4  # times as long as it takes to see the broker is the pause after it at least
+LONGEST = 5.0  # seconds of that pause: its statistics are as old as that anyway
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
 # RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
 # the queue comes back without a leader and never confirms anything again. A sound queue counts its
@@ -88,7 +89,7 @@ class Reconciler:
     async def run(self, stop: Stop) -> None:
         """Look and mend until stopped; where the broker takes long to tell, it is asked less."""
         failing = ""
-        while await stop.sleep(max(LOOK, SHARE * self._seeing)):
+        while await stop.sleep(max(LOOK, min(SHARE * self._seeing, LONGEST))):
             if not self._responsible():
                 self._cursors.clear()
                 self._active_since.clear()

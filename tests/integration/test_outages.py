@@ -34,6 +34,7 @@ def is_unavailable(answer: httpx.Response, code: str) -> bool:
 
 def test_a_full_backlog_is_refused_until_the_relay_has_caught_up(bus: Bus, uji: Actor) -> None:
     relay = bus.processes[1]
+    eventually(lambda: bus.http.get("/health/ready").json().get("backlog") == 0)
     relay.kill()
     subscribed = uji.put_subscription(a_name(), FREE)  # the broker is there, only nobody relays
     assert subscribed.status_code == 201
