@@ -60,6 +60,13 @@ class Bus:
             process.kill()
         self.http.close()
 
+    def end_queues(self) -> None:
+        """End every subscription over AMQP: each event would go to all of them from now on."""
+        for organisation, name in self.query(
+            "SELECT organisation, name FROM subscriptions WHERE delivery = 'amqp'"
+        ):
+            self.actor(organisation).delete(f"/v1/subscriptions/{name}").raise_for_status()
+
     def metrics(self) -> str:
         """What Prometheus reads of an api process."""
         headers = {"authorization": f"Bearer {METRICS_TOKEN}"}

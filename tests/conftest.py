@@ -54,7 +54,14 @@ def make_bus(
 
 
 @pytest.fixture(scope="session")
-def bus(make_bus: MakeBus) -> Iterator[Bus]:
+def shared_bus(make_bus: MakeBus) -> Iterator[Bus]:
     """An api and a relay, for tests that break nothing."""
     with make_bus() as bus:
         yield bus.run("api", "relay")
+
+
+@pytest.fixture(scope="module")
+def bus(shared_bus: Bus) -> Iterator[Bus]:
+    """The shared bus; the queues that a module leaves behind get nothing more."""
+    yield shared_bus
+    shared_bus.end_queues()
