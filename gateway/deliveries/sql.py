@@ -231,7 +231,7 @@ WITH gone AS (
                                       AS u(shard, sequence, lock)
     WHERE o.organisation = $1 AND o.name = $2 AND o.shard = u.shard AND o.sequence = u.sequence
       AND o.lock = u.lock
-    RETURNING o.shard, o.sequence, o.lock
+    RETURNING o.shard, o.sequence, u.lock
 ), noted AS (
     INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
     SELECT $1, $2, shard, min(sequence), max(sequence), array_agg(sequence ORDER BY sequence),
@@ -255,7 +255,7 @@ SELECT shard, sequence, lock FROM back
 RENEW = f"""
 UPDATE delivery_open o SET due = clock_timestamp() + make_interval(secs => $6)
 {_CLAIMED}
-RETURNING o.shard, o.sequence, o.lock
+RETURNING o.shard, o.sequence, u.lock
 """  # noqa: S608
 REJECT = """
 WITH gone AS (
@@ -263,7 +263,7 @@ WITH gone AS (
                                       AS u(shard, sequence, lock)
     WHERE o.organisation = $1 AND o.name = $2 AND o.shard = u.shard AND o.sequence = u.sequence
       AND o.lock = u.lock
-    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering, o.attempts, o.lock
+    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering, o.attempts, u.lock
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT $1, $2, shard, sequence, attempts, $6, $7 FROM gone

@@ -36,10 +36,11 @@ async def delete_queue(world: World, stage: Stage, harm: Harm) -> str:
     """
     subscriber = stage.subscribers["gempa"]
     queue, held, before = subscriber.interest.queue, 0, await _returned(world)
-    subscriber.pause()
     try:
         for tries in range(1, TRIES + 1):
+            subscriber.resume()  # a queue that is full to its depth does not become active
             await world.until(partial(_active, world, "gempa"), "it did not become active")
+            subscriber.pause()
             await world.until(partial(_holds, world, queue), "no event reached the queue")
             held += await world.admin.delete_queue(queue)
             if await _seen_to_return(world, before):
