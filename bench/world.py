@@ -75,6 +75,8 @@ class World:
             "NUSABUS_SECRET_KEY": self._secret_key,
             "NUSABUS_PORT": str(port),
             "NUSABUS_TOKEN_SECONDS": "3600",  # longer than the bench
+            # Nobody reads most of the queues here, and all that is published has to reach them.
+            "NUSABUS_QUEUE_DEPTH": "1000000000",
         }
 
     async def clone(self, name: str) -> None:
