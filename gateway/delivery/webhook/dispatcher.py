@@ -242,6 +242,9 @@ class Dispatcher:
         self._done(job)
 
     def _done(self, job: Job) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a call is a task
+        self._under_way.discard(task)  # before the wake-up, so that its place is seen to be free
         self._following.let_go(job.entry)
         self._lanes.done(job)
         self._wake.set()
