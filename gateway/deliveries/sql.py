@@ -130,7 +130,9 @@ RETURNING shard
 # before, a row of its own tells.
 SEEK = """
 WITH gone AS (
-    DELETE FROM delivery_open WHERE organisation = $1 AND name = $2 RETURNING shard, sequence
+    DELETE FROM delivery_open
+    WHERE organisation = $1 AND name = $2 AND (shard < 0 OR shard = ANY ($3::smallint[]))
+    RETURNING shard, sequence
 ), skipped AS (
     INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
     SELECT $1, $2, shard, lowest, u.frontier, '{}', 'skipped'

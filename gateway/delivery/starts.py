@@ -24,6 +24,26 @@ async def places_of(start: str, reader: Reader) -> Places | None:
     return {shard: place.sequence for shard, place in places.items()}
 
 
+async def places_sought(to: str | datetime, reader: Reader) -> Places:
+    """Above which sequences to go on; for the `sequence` of an event, in its shard alone.
+
+    Raises Invalid where the journal has no such place.
+    """
+    if isinstance(to, str) and to not in (START_NOW, START_BEGINNING):
+        return await _places_before(to, reader)
+    places = await places_of(start_text(to, point_to_point=False), reader)
+    assert places is not None  # noqa: S101 - only `waiting` has none
+    return places
+
+
+async def _places_before(sequence: str, reader: Reader) -> Places:
+    shard, number = map(int, sequence.split("-"))
+    head = (await reader.heads()).get(shard)
+    if head is None or not 1 <= number <= head.sequence + 1:
+        raise Invalid(f"the journal has no place {sequence}", pointer="/to")
+    return {shard: number - 1}
+
+
 async def worked_off(session: AsyncSession, new: Subscription, reader: Reader) -> Places:
     """Above what was worked off of its types before.
 

@@ -13,7 +13,7 @@ from gateway.database import Database, Topic
 from gateway.deliveries import Deliveries
 from gateway.delivery.queues import begin_again, provide
 from gateway.delivery.rights import pattern_of_types
-from gateway.delivery.starts import places_of, start_text, worked_off
+from gateway.delivery.starts import places_of, places_sought, start_text, worked_off
 from gateway.delivery.webhook import Endpoints
 from gateway.errors import Conflict, Invalid, NotFound
 from gateway.identity import Client, Directory
@@ -178,15 +178,15 @@ class Subscribing:
         return await self.show(client.organisation, name)
 
     async def seek(self, client: Client, name: str, to: str | datetime) -> Granted:
-        """Go on from the beginning, from now or from a time: what is open is dropped.
+        """Go on from the beginning, from now, a time or an event: what is open is dropped.
 
-        Raises Conflict for delivery over AMQP, whose queue holds what it holds.
+        With the `sequence` of an event, in its shard alone. Raises Conflict for delivery over
+        AMQP, whose queue holds what it holds.
         """
         subscription = await self.existing(client.organisation, name)
         if not subscription.served:
             raise Conflict("what is in an AMQP queue stays there: make a subscription that begins")
-        places = await places_of(start_text(to, point_to_point=False), self._reader)
-        assert places is not None  # noqa: S101 - only `waiting` has none
+        places = await places_sought(to, self._reader)
         await self._deliveries.seek(subscription.key, places)
         log().info("subscription.sought", to=str(to), subscription=name, by=client.id)
         return await self.show(client.organisation, name)

@@ -13,3 +13,6 @@ class Body(BaseModel):
     """A request body: what it does not know, it refuses."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+Sequence = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{16}$", examples=["00-0000000000000042"])]

@@ -7,12 +7,11 @@ from pydantic import BaseModel, Field
 
 from gateway.deliveries import Spot
 from gateway.delivery import Reported
-from gateway.http.fields import Body
+from gateway.http.fields import Body, Sequence
 from gateway.http.parts import ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
-Sequence = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{16}$", examples=["00-0000000000000042"])]
 
 
 class Report(Body):

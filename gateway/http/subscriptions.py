@@ -12,7 +12,7 @@ from gateway.delivery import Granted, Wish
 from gateway.errors import Invalid
 from gateway.http.deps import require_role
 from gateway.http.endpoints import EndpointBody, WebhookBody
-from gateway.http.fields import Body
+from gateway.http.fields import Body, Sequence
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiPartsHere
 from gateway.identity import Client, Role
@@ -222,7 +222,7 @@ async def pause(name: Name, by: Subscriber, parts: ApiPartsHere) -> Subscription
 class Seek(Body):
     """From where to go on."""
 
-    to: Literal["now", "beginning"] | AwareDatetime
+    to: Literal["now", "beginning"] | AwareDatetime | Sequence  # of an event: in its shard alone
 
 
 @router.post("/{name}/seek")

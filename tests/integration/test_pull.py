@@ -185,6 +185,13 @@ def test_going_on_from_another_place(uji: Actor) -> None:
     puller.call("seek", to="now")
     assert puller.receive(wait=0) == []
     later = uji.published()
-    assert ids(puller.receive()) == [later]
+    held = puller.receive()
+    assert ids(held) == [later]
+    assert puller.call("seek", to=held[0]["event"]["sequence"])["name"] == puller.name
+    assert puller.acknowledge(held) == ["gone"]
+    assert later in ids(puller.receive())
+    path = f"/v1/subscriptions/{puller.name}/seek"
+    for nowhere in ("63-0000000000000001", "00-0000009999999999", "00-1"):
+        assert uji.post(path, json={"to": nowhere}).status_code == 422
     amqp = uji.subscribe(FREE)
     assert uji.post(f"/v1/subscriptions/{amqp.name}/seek", json={"to": "now"}).status_code == 409
