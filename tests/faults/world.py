@@ -27,9 +27,7 @@ from tests.faults.servers import DELIVERS, RELAYS, Servers
 from tests.faults.watches import AppendWatch, ConsumerWatch, Knife, RelayWatch
 
 POLL = 0.05
-PATIENCE = (
-    90.0  # seconds for anything that must happen in the end, on a machine that has more to do
-)
+PATIENCE = 45.0  # seconds for anything that must happen in the end
 UNFORESEEN = ("Traceback", "exc_type", "never retrieved")  # in a log: what nobody caught
 
 
