@@ -15,8 +15,8 @@ from itertools import islice
 
 from bench.events import ORGANISATION, SCHEMAS, TYPE
 from gateway import contracts
+from gateway.base.database import Database, Topic
 from gateway.contracts import Submission, Version
-from gateway.database import Database, Topic
 
 TOGETHER = 200  # contracts in one transaction
 

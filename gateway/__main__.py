@@ -1,6 +1,6 @@
 """`python -m gateway`: the processes of the gateway, and what an operator runs beside them.
 
-The only reader of the environment; see gateway/settings.py for the variables.
+The only reader of the environment; see gateway/base/settings.py for the variables.
 """
 
 import asyncio
@@ -16,12 +16,14 @@ import asyncpg
 import typer
 import uvloop
 
-from gateway import compose, contracts, governance, identity, journal, telemetry
-from gateway.amqp import Broker
-from gateway.database import Database, Topic
-from gateway.errors import NusabusError
+from gateway import contracts, identity, journal, processes
+from gateway.base import telemetry
+from gateway.base.database import Database, Topic
+from gateway.base.errors import NusabusError
+from gateway.base.settings import BadSettings, Settings
+from gateway.broker import Broker
+from gateway.contracts import governance
 from gateway.migrations.run import migrate as run_migrations
-from gateway.settings import BadSettings, Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -30,21 +32,21 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 def api() -> None:
     """Serve HTTP. Any number of these may share one port."""
     settings = _start("api")
-    _run(compose.api(settings))
+    _run(processes.api(settings))
 
 
 @app.command()
 def relay() -> None:
     """Move the journal to RabbitMQ. Several of these share the shards."""
     settings = _start("relay")
-    _run(compose.relay(settings))
+    _run(processes.relay(settings))
 
 
 @app.command()
 def deliver() -> None:
     """Deliver to webhooks. Several of these share them."""
     settings = _start("deliver")
-    _run(compose.deliver(settings))
+    _run(processes.deliver(settings))
 
 
 @app.command()
@@ -126,7 +128,7 @@ async def _bootstrap(settings: Settings, reset: bool) -> tuple[str, str]:
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Database]:
     database = await Database.open(
-        settings.database_url.get_secret_value(), connections=1, timeout=compose.CONNECT
+        settings.database_url.get_secret_value(), connections=1, timeout=processes.CONNECT
     )
     try:
         yield database

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway import jsontext
+from gateway.base import strict_json
 from gateway.contracts import Pattern, submissions
 from gateway.contracts.asyncapi import Offer, Site
 
@@ -25,8 +25,8 @@ def offers_of(folder: Path) -> list[Offer]:
             contract=each.contract,
             version=each.versions[-1].number,
             dataschema=f"{SITE.url}/v1/contracts/{each.contract.type}/versions/1/schema",
-            schema=jsontext.parse(each.versions[-1].text),
-            reply=jsontext.parse(each.versions[-1].reply) if each.versions[-1].reply else None,
+            schema=strict_json.parse(each.versions[-1].text),
+            reply=strict_json.parse(each.versions[-1].reply) if each.versions[-1].reply else None,
             example=next(iter(each.valid.values())),
             may_publish=True,
             may_receive=True,

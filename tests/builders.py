@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from gateway.amqp import Outgoing
+from gateway.base.event import Event
+from gateway.broker import Outgoing
 from gateway.contracts import Classification, Contract, Pattern, Submission
 from gateway.contracts.soundness import DIALECT
 from gateway.contracts.values import InvalidExample, Ordering, Version
-from gateway.event import Event
 from gateway.journal import Candidate
 from gateway.subscriptions import State, Subscription
 

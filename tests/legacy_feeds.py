@@ -123,7 +123,7 @@ def drop(feed: Feed, content: bytes, name: str = "PAY.DAT") -> Path:
     return target
 
 
-Judge = Callable[[dict[str, Any]], dict[str, Any] | None]
+Validator = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 class FakeGateway(httpx.AsyncBaseTransport):
@@ -132,7 +132,7 @@ class FakeGateway(httpx.AsyncBaseTransport):
     `away` answers so many requests with 503 first; `lost` stores and then breaks the connection.
     """
 
-    def __init__(self, judge: Judge = lambda _: None, *, away: int = 0, lost: int = 0) -> None:
+    def __init__(self, judge: Validator = lambda _: None, *, away: int = 0, lost: int = 0) -> None:
         self.events: dict[str, dict[str, Any]] = {}
         self.requests = 0
         self._came = asyncio.Event()

@@ -13,9 +13,9 @@ import httpx
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import USER, RabbitMQ
 from gateway import contracts, identity, journal
-from gateway.database import Database, Topic
+from gateway.base.database import Database, Topic
+from gateway.base.settings import Settings
 from gateway.migrations.run import migrate
-from gateway.settings import Settings
 
 SECRET_KEY = "a secret key that is only for tests."
 METRICS_TOKEN = "a token that is only for tests."

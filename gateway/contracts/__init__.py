@@ -1,18 +1,20 @@
 """Noun: contracts, what may be said on the bus and how it is judged."""
 
-from gateway.contracts import history, registry, rules, shelves
+from gateway.contracts import history, queries, registry, rules
 from gateway.contracts.admission import admit, admit_contract
 from gateway.contracts.bundle import schema_id, schema_url, schema_urn
 from gateway.contracts.catalogue import Catalogue, CatalogueLoader, Versioned
 from gateway.contracts.compiling import Library
 from gateway.contracts.files import owners, submissions
 from gateway.contracts.folder import library_of
-from gateway.contracts.judge import Judge
+from gateway.contracts.non_delivery import Failure
 from gateway.contracts.personal import without_personal_data
 from gateway.contracts.proving import Proving
+from gateway.contracts.queries import Search, Sight
 from gateway.contracts.registry import register
-from gateway.contracts.shelves import Search, Sight
+from gateway.contracts.validation import Validator
 from gateway.contracts.values import (
+    LONGEST_LIFETIME,
     Author,
     Classification,
     Contract,
@@ -29,14 +31,15 @@ from gateway.contracts.values import (
 )
 
 __all__ = [
+    "LONGEST_LIFETIME",
     "Author",
     "Catalogue",
     "CatalogueLoader",
     "Classification",
     "Contract",
     "Deprecation",
+    "Failure",
     "InvalidExample",
-    "Judge",
     "Library",
     "Ordering",
     "Pattern",
@@ -48,6 +51,7 @@ __all__ = [
     "State",
     "StoredVersion",
     "Submission",
+    "Validator",
     "Version",
     "Versioned",
     "admit",
@@ -55,13 +59,13 @@ __all__ = [
     "history",
     "library_of",
     "owners",
+    "queries",
     "register",
     "registry",
     "rules",
     "schema_id",
     "schema_url",
     "schema_urn",
-    "shelves",
     "submissions",
     "without_personal_data",
 ]

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from gateway import typepattern
+from gateway.base import type_pattern
+from gateway.base.errors import Invalid
 from gateway.contracts.compiling import Compiled, Library, compiled, parsed
 from gateway.contracts.examples import require_agreement, require_closed
 from gateway.contracts.values import Contract, Pattern, Submission, Version
-from gateway.errors import Invalid
 
 ORDERING_KEYS = ("subject", "partitionkey", "id")
 NOTHING = Library()
@@ -40,12 +40,12 @@ def admit(submission: Submission, library: Library = NOTHING, closed: bool = Fal
 
 def admit_contract(contract: Contract) -> None:
     """Check what a contract says of itself. Raises Invalid."""
-    if not typepattern.is_event_type(contract.type):
+    if not type_pattern.is_event_type(contract.type):
         raise Invalid(
             f"{contract.type}: a type reads id.go.<organisation>.<entity>.<fact>.v<major>",
             pointer="/type",
         )
-    if contract.pattern is Pattern.REQUEST_REPLY and not typepattern.may_be_asked(contract.type):
+    if contract.pattern is Pattern.REQUEST_REPLY and not type_pattern.may_be_asked(contract.type):
         raise Invalid(
             f"{contract.type}: too long by the .reply that the type of its replies ends in",
             pointer="/type",

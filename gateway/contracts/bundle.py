@@ -14,10 +14,10 @@ from urllib.parse import unquote
 
 import msgspec
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.errors import Invalid
 from gateway.contracts.keywords import Step, at, children, escaped, pointer, rebuilt
 from gateway.contracts.soundness import DEFINITIONS, SCHEMA_DEPTH
-from gateway.errors import Invalid
 
 SchemaId = tuple[str, int]  # type and version
 Shelf = Mapping[SchemaId, bytes]  # the texts of registered schemas
@@ -61,7 +61,7 @@ def referred(text: bytes, base_url: str = "") -> set[SchemaId]:
         for step, below in children(schema):
             visit(below, (*steps, *step))
 
-    document = jsontext.parse(text, depth=SCHEMA_DEPTH)
+    document = strict_json.parse(text, depth=SCHEMA_DEPTH)
     visit(document, ())
     return found
 
@@ -73,7 +73,7 @@ def bundled(text: bytes, shelf: Shelf = EMPTY, base_url: str = "") -> bytes | No
     """
     if not referred(text, base_url):
         return None
-    return _Bundle(jsontext.parse(text, depth=SCHEMA_DEPTH), shelf, base_url).text()
+    return _Bundle(strict_json.parse(text, depth=SCHEMA_DEPTH), shelf, base_url).text()
 
 
 class _Bundle:
@@ -139,7 +139,7 @@ class _Bundle:
                 f"the schema refers to {schema_urn(type_, version)}, and there is no such version "
                 "that you may use: register it first, or correct the id"
             )
-        document = jsontext.parse(text, depth=SCHEMA_DEPTH)
+        document = strict_json.parse(text, depth=SCHEMA_DEPTH)
         if document["$schema"].rstrip("#") != str(self._root["$schema"]).rstrip("#"):
             raise Invalid(
                 f"{schema_urn(type_, version)} is written in another dialect, {document['$schema']}"

@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.type_pattern import request_type
 from gateway.contracts.compatibility import closed
-from gateway.contracts.judge import Judge
-from gateway.contracts.shelves import contract_of, deprecation_of
+from gateway.contracts.queries import contract_of, deprecation_of
 from gateway.contracts.tables import ContractRow, VersionRow
+from gateway.contracts.validation import Validator
 from gateway.contracts.values import Contract, Deprecation, State
-from gateway.typepattern import request_type
 
 _VERSIONS: Any = select(
     *(
@@ -38,19 +38,19 @@ class Versioned:
     deprecation: Deprecation | None
     text: bytes = field(repr=False)
     closed: bool
-    compiled: Judge | None = field(default=None, repr=False)
+    compiled: Validator | None = field(default=None, repr=False)
     reply: bytes | None = field(default=None, repr=False)
-    compiled_reply: Judge | None = field(default=None, repr=False)
+    compiled_reply: Validator | None = field(default=None, repr=False)
 
     @property
-    def judge(self) -> Judge:
+    def judge(self) -> Validator:
         """Who judges by it."""
         if self.compiled is None:
             self.compiled = self._compile(self.text)
         return self.compiled
 
     @property
-    def reply_judge(self) -> Judge:
+    def reply_judge(self) -> Validator:
         """Who judges replies to what it judged; only for request-reply."""
         if self.compiled_reply is None:
             if self.reply is None:
@@ -58,11 +58,11 @@ class Versioned:
             self.compiled_reply = self._compile(self.reply)
         return self.compiled_reply
 
-    def _compile(self, text: bytes) -> Judge:
-        schema = jsontext.parse(text)
+    def _compile(self, text: bytes) -> Validator:
+        schema = strict_json.parse(text)
         if self.closed:
-            return Judge(self.type, self.number, closed(schema))
-        return Judge(self.type, self.number, schema, text)
+            return Validator(self.type, self.number, closed(schema))
+        return Validator(self.type, self.number, schema, text)
 
     @property
     def usable(self) -> bool:
@@ -93,7 +93,7 @@ class Catalogue:
         contract = self.contract(request_type(type))
         return contract.classification.value if contract else None
 
-    def judge(self, type: str) -> Judge:
+    def judge(self, type: str) -> Validator:
         """Who judges new events of a known type. Raises KeyError when no version is active."""
         return self.standing[type].judge
 

@@ -15,13 +15,13 @@ from jsonschema import (
     Draft202012Validator,
     validators,
 )
-from jsonschema.protocols import Validator
+from jsonschema.protocols import Validator as ReferenceValidator
 from referencing import Registry
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.errors import Invalid, Malformed
 from gateway.contracts.bundle import Shelf, bundled
 from gateway.contracts.effort import require_bounded
-from gateway.contracts.judge import Judge, pointer
 from gateway.contracts.soundness import (
     DEFINITIONS,
     DIALECT,
@@ -29,7 +29,7 @@ from gateway.contracts.soundness import (
     SCHEMA_LIMIT,
     require_sound,
 )
-from gateway.errors import Invalid, Malformed
+from gateway.contracts.validation import Validator, pointer
 
 BUNDLE_DEPTH = SCHEMA_DEPTH + 4  # the schemas that it refers to stand two levels down
 
@@ -50,8 +50,8 @@ class Library:
 class Compiled:
     """A schema in the validator of intake and in the reference, with all that it refers to."""
 
-    judge: Judge
-    reference: Validator
+    judge: Validator
+    reference: ReferenceValidator
     whole: Mapping[str, Any]
 
 
@@ -62,14 +62,14 @@ def _is_integer(_: object, value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, Decimal) and value == value.to_integral())
 
 
-def _exact(validator: Any) -> type[Validator]:
+def _exact(validator: Any) -> type[ReferenceValidator]:
     checker = validator.TYPE_CHECKER.redefine("integer", _is_integer)
-    extended: type[Validator] = _extend(validator, type_checker=checker)
+    extended: type[ReferenceValidator] = _extend(validator, type_checker=checker)
     return extended
 
 
 _extend: Any = validators.extend  # untyped in the library's stubs
-_VALIDATORS: Mapping[str, type[Validator]] = {
+_VALIDATORS: Mapping[str, type[ReferenceValidator]] = {
     DIALECT: _exact(Draft202012Validator),
     "https://json-schema.org/draft/2019-09/schema": _exact(Draft201909Validator),
     "http://json-schema.org/draft-07/schema": _exact(Draft7Validator),
@@ -84,12 +84,12 @@ def compiled(type: str, version: int, text: bytes, library: Library) -> Compiled
     try:
         require_sound(schema)
         bundle = library.bundled(text)
-        whole = schema if bundle is None else jsontext.parse(bundle, depth=BUNDLE_DEPTH)
+        whole = schema if bundle is None else strict_json.parse(bundle, depth=BUNDLE_DEPTH)
         validator = _VALIDATORS[whole["$schema"].rstrip("#")]
         validator.check_schema(json.loads(text))  # the meta-schemas know no Decimal
         require_bounded(whole)
         reference = validator(whole, registry=Registry(), format_checker=validator.FORMAT_CHECKER)
-        return Compiled(Judge(type, version, whole, bundle or text), reference, whole)
+        return Compiled(Validator(type, version, whole, bundle or text), reference, whole)
     except Invalid as error:
         raise Invalid(f"{where}: {error}", pointer=error.pointer) from None
     except jsonschema.SchemaError as error:
@@ -107,7 +107,7 @@ def parsed(where: str, text: bytes) -> dict[str, Any]:
     if len(text) > SCHEMA_LIMIT:
         raise Invalid(f"{where}: a schema may have {SCHEMA_LIMIT} bytes, this one has {len(text)}")
     try:
-        schema = jsontext.parse(text, depth=SCHEMA_DEPTH)
+        schema = strict_json.parse(text, depth=SCHEMA_DEPTH)
     except Malformed as error:
         raise Invalid(f"{where}: {error}", pointer=error.pointer) from None
     known = isinstance(schema, dict) and str(schema.get("$schema")).rstrip("#") in DEFINITIONS

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway import jsontext
+from gateway.base import strict_json
 from gateway.contracts.tables import ExampleRow
 from gateway.contracts.values import Submission, Version
 
@@ -22,7 +22,7 @@ def digest_of(version: Version) -> bytes:
 
 
 def _canonical(text: bytes) -> bytes:
-    return _canonicalise(jsontext.parse(text))
+    return _canonicalise(strict_json.parse(text))
 
 
 def examples_document(submission: Submission) -> Mapping[str, Any]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from gateway.base.errors import Invalid
 from gateway.contracts.keywords import Step, children, pointer
 from gateway.contracts.soundness import within
-from gateway.errors import Invalid
 
 WAYS = 20_000  # in which one place of a document may be looked at
 LEVELS = 64  # the nesting of a document, see jsontext.DEPTH

@@ -6,12 +6,12 @@ from typing import Any
 import jsonschema_rs
 from referencing.exceptions import Unresolvable
 
+from gateway.base.errors import Invalid
 from gateway.contracts.compatibility import closed as closed_form
 from gateway.contracts.compatibility.dialects import Unreadable
 from gateway.contracts.compiling import Compiled, reason
-from gateway.contracts.judge import Judge
+from gateway.contracts.validation import Validator
 from gateway.contracts.values import InvalidExample
-from gateway.errors import Invalid
 
 
 def require_agreement(
@@ -40,7 +40,7 @@ def require_closed(compiled: Compiled, valid: Mapping[str, Any]) -> None:
     """Raises Invalid unless what the policy optional-friendly asks of publishers is kept."""
     type = compiled.judge.type
     try:
-        judge = Judge(type, compiled.judge.version, closed_form(compiled.whole))
+        judge = Validator(type, compiled.judge.version, closed_form(compiled.whole))
     except (Unreadable, jsonschema_rs.ValidationError) as error:
         raise Invalid(
             f"{type}: the schema has no closed form, which the policy optional-friendly needs: "
@@ -70,7 +70,7 @@ def _decided(compiled: Compiled, name: str, data: Any) -> bool:
     return verdict
 
 
-def _require_reason(judge: Judge, example: InvalidExample) -> None:
+def _require_reason(judge: Validator, example: InvalidExample) -> None:
     if not example.keyword:
         return
     violations, _ = judge.explain(example.data)
@@ -81,6 +81,6 @@ def _require_reason(judge: Judge, example: InvalidExample) -> None:
         )
 
 
-def _told(judge: Judge, data: Any) -> str:
+def _told(judge: Validator, data: Any) -> str:
     violations, _ = judge.explain(data)
     return ", ".join(f"{v.keyword} at {v.pointer or '(root)'}" for v in violations)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.errors import Invalid, Malformed
 from gateway.contracts.compatibility import Mode, Policy, Rule
 from gateway.contracts.values import (
     Classification,
@@ -23,7 +24,6 @@ from gateway.contracts.values import (
     Submission,
     Version,
 )
-from gateway.errors import Invalid, Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _invalid(folder: Path) -> Iterator[InvalidExample]:
 
 def _parse(file: Path) -> Any:
     try:
-        return jsontext.parse(file.read_bytes())
+        return strict_json.parse(file.read_bytes())
     except Malformed as error:
         raise Invalid(f"{file}: {error}") from None
 

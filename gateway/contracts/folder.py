@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.contracts import shelves
+from gateway.contracts import queries
 from gateway.contracts.admission import require_readable
 from gateway.contracts.compiling import Library
-from gateway.contracts.shelves import Sight
+from gateway.contracts.queries import Sight
 from gateway.contracts.values import Submission
 
 
@@ -23,7 +23,7 @@ async def library_of(
     for (type, number), text in beside.items():
         require_readable(f"{type} version {number}", text)
     texts = [text for each in submissions for v in each.versions for text in (v.text, v.reply)]
-    return await shelves.library(
+    return await queries.library(
         session,
         [text for text in texts if text is not None],
         Sight(everything=True),

@@ -7,8 +7,8 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.contracts import shelves
-from gateway.contracts.shelves import Search, Sight
+from gateway.contracts import queries
+from gateway.contracts.queries import Search, Sight
 from gateway.contracts.tables import VersionRow
 from gateway.contracts.values import Contract, Registered, State
 
@@ -29,7 +29,7 @@ async def offered(
     session: AsyncSession, sight: Sight, *, owner: str | None = None, limit: int
 ) -> list[Offered]:
     """The contracts in use that somebody may see, by type; `limit` of the registered at most."""
-    found = await shelves.page(session, sight, Search(owner=owner), after=None, limit=limit)
+    found = await queries.page(session, sight, Search(owner=owner), after=None, limit=limit)
     return await of(session, found)
 
 

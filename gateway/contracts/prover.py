@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 import msgspec
 
+from gateway.base.errors import Invalid
 from gateway.contracts.admission import admit
 from gateway.contracts.compatibility import wire
-from gateway.errors import Invalid
 
 
 class Fault(msgspec.Struct):

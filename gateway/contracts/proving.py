@@ -9,12 +9,12 @@ import pickle
 
 import msgspec
 
+from gateway.base.errors import Invalid, Overloaded
 from gateway.contracts.admission import NOTHING
 from gateway.contracts.compatibility.child import Child
 from gateway.contracts.compiling import Library
 from gateway.contracts.prover import Fault
 from gateway.contracts.values import Submission
-from gateway.errors import Invalid, Overloaded
 
 START_LIMIT = 10.0  # seconds until the process must be ready
 MEMORY = 1 << 30  # bytes

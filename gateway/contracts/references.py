@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
+from gateway.base.errors import Invalid
 from gateway.contracts.keywords import Step, children, pointer, rebuilt
-from gateway.errors import Invalid
 
 _BASE = "https://nusabus.go.id/schemas/"
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")

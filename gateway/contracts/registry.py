@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from gateway.base.errors import Conflict, NotFound
 from gateway.contracts import history
 from gateway.contracts.admission import NOTHING, bundles_of
 from gateway.contracts.compatibility import Rule
@@ -22,7 +23,6 @@ from gateway.contracts.compiling import Library
 from gateway.contracts.content import digest_of, example_rows, examples_document
 from gateway.contracts.tables import CHANGED, ContractRow, ExampleRow, VersionRow
 from gateway.contracts.values import Author, Contract, State, Submission, Version
-from gateway.errors import Conflict, NotFound
 
 OPERATOR = Author("files", "nusabus")  # the operator's command that loads a folder
 _encode = msgspec.json.Encoder(decimal_format="number").encode

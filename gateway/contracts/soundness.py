@@ -5,8 +5,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gateway.base.errors import Invalid
 from gateway.contracts.keywords import LISTED, Step, children, pointer
-from gateway.errors import Invalid
 
 SCHEMA_LIMIT = 256 << 10  # bytes of one schema
 SCHEMA_DEPTH = 32

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from gateway.contracts.compatibility import Rule
+
+LONGEST_LIFETIME = timedelta(hours=24)
+"""How far in the future the deadline of a request may be."""
 
 
 class Pattern(StrEnum):

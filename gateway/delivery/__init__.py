@@ -1,36 +1,30 @@
 """Verb: deliver to subscribers, and repair what delivery needs."""
 
-from gateway.delivery.attention import Alerting, Attention
-from gateway.delivery.burying import Burying
-from gateway.delivery.ledger import Delivered, Lag, Ledger, Stage
-from gateway.delivery.news import News
-from gateway.delivery.nondelivery import NonDelivery
+from gateway.delivery.consumer_reports import Reported, Reporting
+from gateway.delivery.dead_letters.alerts import Attention, DeadLetterAlerts
+from gateway.delivery.dead_letters.consumer import DeadLetterConsumer
+from gateway.delivery.dead_letters.non_delivery_reports import NonDeliveryReporter
+from gateway.delivery.dead_letters.redrive import Redriver, Redriving
+from gateway.delivery.dead_letters.resend import Resending, Resent
+from gateway.delivery.journal_scanner import JournalScanner
+from gateway.delivery.ledger import Delivered, DeliveryLedger, Lag, Stage
 from gateway.delivery.pull import Pull, Received, Settlement
-from gateway.delivery.redriving import Redriver, Redriving
-from gateway.delivery.repair import Reconciler
-from gateway.delivery.reporting import Reported, Reporting
-from gateway.delivery.resending import Resending, Resent
-from gateway.delivery.rights import may_receive
-from gateway.delivery.served import Finder
 from gateway.delivery.stream import Streamed, Streaming
-from gateway.delivery.subscribe import Granted, Subscribing, Wish
-from gateway.delivery.trial import Trial, a_number, trial_entry
-from gateway.delivery.trying import Trying
+from gateway.delivery.test_delivery import Trying
+from gateway.delivery.test_event import Trial, a_number, trial_entry
+from gateway.delivery.wakeups import Wakeups
 
 __all__ = [
-    "Alerting",
     "Attention",
-    "Burying",
+    "DeadLetterAlerts",
+    "DeadLetterConsumer",
     "Delivered",
-    "Finder",
-    "Granted",
+    "DeliveryLedger",
+    "JournalScanner",
     "Lag",
-    "Ledger",
-    "News",
-    "NonDelivery",
+    "NonDeliveryReporter",
     "Pull",
     "Received",
-    "Reconciler",
     "Redriver",
     "Redriving",
     "Reported",
@@ -41,11 +35,9 @@ __all__ = [
     "Stage",
     "Streamed",
     "Streaming",
-    "Subscribing",
     "Trial",
     "Trying",
-    "Wish",
+    "Wakeups",
     "a_number",
-    "may_receive",
     "trial_entry",
 ]

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from gateway.contracts import Catalogue
-from gateway.correlation import deadline, expired
-from gateway.database import Database
-from gateway.deliveries import DeadLetters, Deliveries, Ending, Failure, Spot, Standing
-from gateway.delivery.rights import travels_to
-from gateway.journal import Entry, Reader
-from gateway.snapshot import Snapshot
-from gateway.subscriptions import Delivery, Mark, Subscription, progress, register
+from gateway.base.database import Database
+from gateway.base.snapshot import Snapshot
+from gateway.contracts import Catalogue, Failure
+from gateway.delivery.store import DeadLetters, Deliveries, Ending, Standing
+from gateway.journal import Entry, Position, Reader
+from gateway.request_reply import deadline, expired
+from gateway.subscriptions import Delivery, Mark, Subscription, backfill_progress, register
+from gateway.subscriptions.permissions import travels_to
 
 
 class Stage(StrEnum):
@@ -61,7 +61,7 @@ class Lag:
     seconds: float
 
 
-class Ledger:
+class DeliveryLedger:
     """Answers who got what, from the marks that are kept anyway."""
 
     def __init__(
@@ -80,10 +80,10 @@ class Ledger:
 
     async def of(self, entry: Entry, organisation: str | None) -> list[Delivered]:
         """Where an entry stands for every subscription that wants it, or for those of one."""
-        spot = Spot(entry.shard, entry.sequence)
+        spot = Position(entry.shard, entry.sequence)
         async with self._database.session() as session:
             everyone = (await register.load(session)).all
-            marks = await progress.marks(session, entry.shard)
+            marks = await backfill_progress.marks(session, entry.shard)
         wanting = [
             each
             for each in everyone
@@ -108,7 +108,7 @@ class Ledger:
             reached = await self._deliveries.settled(subscription.key)
         else:
             async with self._database.session() as session:
-                reached = await progress.drained(session, subscription)
+                reached = await backfill_progress.drained(session, subscription)
         now = datetime.now(UTC)
         lags = []
         for shard, head in heads.items():

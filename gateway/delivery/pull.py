@@ -15,18 +15,18 @@ from struct import Struct
 from struct import error as NotAToken
 from typing import NamedTuple
 
-from gateway.contracts import Catalogue
-from gateway.correlation import expired
-from gateway.deliveries import TRIALS, Claim, Deliveries, Failure, Key, Locked, Patience, Spot
-from gateway.delivery.news import News
-from gateway.delivery.rights import require_right
-from gateway.delivery.served import Finder
-from gateway.delivery.trial import trial_entry
-from gateway.errors import Conflict
+from gateway.base.errors import Conflict
+from gateway.base.snapshot import Snapshot
+from gateway.contracts import Catalogue, Failure
+from gateway.delivery.journal_scanner import JournalScanner
+from gateway.delivery.store import TRIALS, Claim, Deliveries, Key, Locked, Patience
+from gateway.delivery.test_event import trial_entry
+from gateway.delivery.wakeups import Wakeups
 from gateway.identity import Directory
-from gateway.journal import Entry, Reader
-from gateway.snapshot import Snapshot
+from gateway.journal import Entry, Position, Reader
+from gateway.request_reply import expired
 from gateway.subscriptions import Delivery, Subscription
+from gateway.subscriptions.permissions import require_right
 
 LOOK = 0.1  # seconds until the next look where there may be more, but not for us at this moment
 _token = Struct(">hQ16s")
@@ -70,8 +70,8 @@ class Pull:
         self,
         reader: Reader,
         deliveries: Deliveries,
-        finder: Finder,
-        news: News,
+        finder: JournalScanner,
+        news: Wakeups,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
     ) -> None:
@@ -182,14 +182,14 @@ class Pull:
 
     async def _entries(
         self, key: Key, locked: Iterable[Locked], found: Iterable[Entry]
-    ) -> Mapping[Spot, Entry]:
-        entries = {Spot(entry.shard, entry.sequence): entry for entry in found}
+    ) -> Mapping[Position, Entry]:
+        entries = {Position(entry.shard, entry.sequence): entry for entry in found}
         for each in locked:
             if each.spot.shard == TRIALS:
                 entries[each.spot] = trial_entry(key, each.spot.sequence, each.recorded)
         missing = [each.spot for each in locked if each.spot not in entries]
         for entry in await self._reader.at(missing):
-            entries[Spot(entry.shard, entry.sequence)] = entry
+            entries[Position(entry.shard, entry.sequence)] = entry
         return entries
 
     async def _settle(
@@ -223,4 +223,6 @@ def _claim(token: str) -> Claim | None:
         shard, sequence, lock = _token.unpack(raw)
     except (NotBase64, NotAToken, UnicodeEncodeError):
         return None
-    return Claim(Spot(shard, sequence), lock) if sequence < 1 << 63 and shard < 1 << 15 else None
+    return (
+        Claim(Position(shard, sequence), lock) if sequence < 1 << 63 and shard < 1 << 15 else None
+    )

@@ -8,18 +8,18 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+from gateway.base.errors import Conflict, Invalid
+from gateway.base.snapshot import Snapshot
+from gateway.base.stop import Stop
 from gateway.contracts import Catalogue
-from gateway.deliveries import Deliveries, Frontier
-from gateway.delivery.news import News
-from gateway.delivery.pace import Pace
-from gateway.delivery.rights import require_right
-from gateway.delivery.served import SPAN, Finder
-from gateway.errors import Conflict, Invalid
+from gateway.delivery.journal_scanner import SPAN, JournalScanner
+from gateway.delivery.rate import Pace
+from gateway.delivery.store import Deliveries
+from gateway.delivery.wakeups import Wakeups
 from gateway.identity import Directory
-from gateway.journal import BEGINNING, Entry, Reader
-from gateway.snapshot import Snapshot
-from gateway.stop import Stop
+from gateway.journal import BEGINNING, Cursor, Entry, Reader
 from gateway.subscriptions import Delivery, Subscription
+from gateway.subscriptions.permissions import require_right
 
 PIECE = 100  # entries of one shard at a time
 SILENCE = 15.0  # seconds without an event after which a sign of life is due
@@ -63,8 +63,8 @@ class Streaming:
         self,
         reader: Reader,
         deliveries: Deliveries,
-        finder: Finder,
-        news: News,
+        finder: JournalScanner,
+        news: Wakeups,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
         stop: Stop,
@@ -77,7 +77,7 @@ class Streaming:
         self._catalogue = catalogue
         self._stop = stop
 
-    async def begin(self, subscription: Subscription, last: str | None) -> dict[int, Frontier]:
+    async def begin(self, subscription: Subscription, last: str | None) -> dict[int, Cursor]:
         """Where to go on: behind `last`, else behind what was known to have arrived.
 
         That everything up to `last` has arrived is kept. Raises Invalid for what is no place,
@@ -90,10 +90,10 @@ class Streaming:
         heads = await self._reader.heads()
         given = _places(last, {shard: head.sequence for shard, head in heads.items()})
         await self._deliveries.arrived(subscription.key, given)
-        return {shard: Frontier(sequence, BEGINNING) for shard, sequence in given.items()}
+        return {shard: Cursor(sequence, BEGINNING) for shard, sequence in given.items()}
 
     async def follow(
-        self, subscription: Subscription, places: dict[int, Frontier]
+        self, subscription: Subscription, places: dict[int, Cursor]
     ) -> AsyncIterator[Streamed]:
         """Events behind the places, as they come and its rate allows, until the process stops.
 
@@ -118,7 +118,7 @@ class Streaming:
                             yield sign
                         if self._stop:
                             return
-                        places[shard] = Frontier(entry.sequence, entry.recorded)
+                        places[shard] = Cursor(entry.sequence, entry.recorded)
                         silence.broken()
                         yield Streamed(entry, _text(places))
                     places[shard] = after
@@ -146,7 +146,7 @@ class Streaming:
         require_right(subscription, self._directory.value, self._catalogue.value)
 
 
-def _text(places: Mapping[int, Frontier]) -> str:
+def _text(places: Mapping[int, Cursor]) -> str:
     return ".".join(str(places[shard].sequence) for shard in sorted(places))
 
 

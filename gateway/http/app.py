@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from gateway import __version__
-from gateway.errors import NusabusError
+from gateway.base.errors import NusabusError
 from gateway.http import (
     asking,
     asyncapi,
@@ -45,7 +45,7 @@ from gateway.http.body import read, replayed
 from gateway.http.contracts_exact import require_exact
 from gateway.http.parts import ApiParts
 from gateway.http.publish import Publish
-from gateway.intake import Limits
+from gateway.publishing import Limits
 
 PUBLISH = "/v1/events"
 BODILESS = {"GET", "HEAD", "OPTIONS"}

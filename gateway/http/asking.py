@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope
 
-from gateway import errors
-from gateway.amqp import message
-from gateway.event import Event
+from gateway.base import errors
+from gateway.base.event import Event
+from gateway.base.times import rfc3339
+from gateway.broker import message
 from gateway.http.bare import CONTENT, Answer, Bare, Headers, authorization, problem
 from gateway.http.body import read
 from gateway.http.deps import authenticate
@@ -20,10 +21,9 @@ from gateway.http.parts import ApiParts
 from gateway.http.publish_openapi import answer as an_answer
 from gateway.http.publish_openapi import problem as a_problem
 from gateway.identity import Role
-from gateway.intake import Batch, Limits, parse_request
 from gateway.journal import Entry, Refusal
-from gateway.requests import LONGEST_WAIT, Asked, State
-from gateway.times import rfc3339
+from gateway.publishing import Batch, Limits, parse_request
+from gateway.request_reply import LONGEST_WAIT, Asked, State
 
 PATH = "/v1/requests"
 _encode = msgspec.json.Encoder().encode

@@ -9,19 +9,20 @@ import msgspec
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from gateway import __version__, jsontext
-from gateway.amqp import names
+from gateway import __version__
+from gateway.base import strict_json
+from gateway.base.errors import TooLarge
+from gateway.base.settings import Settings
+from gateway.broker import names
 from gateway.contracts import Pattern, offered, schema_url
 from gateway.contracts.asyncapi import Offer, Site, document
+from gateway.contracts.governance import sight_of, visible
 from gateway.contracts.offered import Offered
-from gateway.delivery import may_receive
-from gateway.errors import TooLarge
-from gateway.governance import sight_of, visible
 from gateway.http import contracts_answers as answers
 from gateway.http.deps import Caller
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client, Role
-from gateway.settings import Settings
+from gateway.subscriptions.permissions import may_receive
 
 router = APIRouter(tags=["contracts"], responses=answers.PROBLEMS)
 MEDIA_TYPE = "application/json"
@@ -73,13 +74,13 @@ def _body(found: Sequence[Offered], by: Client, parts: ApiParts) -> bytes:
 
 def _offer(found: Offered, by: Client, parts: ApiParts) -> Offer:
     contract, type = found.contract, found.contract.type
-    examples = jsontext.parse(found.examples)["valid"] if found.examples else []
+    examples = strict_json.parse(found.examples)["valid"] if found.examples else []
     return Offer(
         contract=contract,
         version=found.number,
         dataschema=schema_url(parts.settings.url, type, found.number),
-        schema=jsontext.parse(found.schema),
-        reply=None if found.reply is None else jsontext.parse(found.reply),
+        schema=strict_json.parse(found.schema),
+        reply=None if found.reply is None else strict_json.parse(found.reply),
         example=examples[0]["data"] if examples else None,
         state=found.state.value,
         may_publish=parts.directory.may_publish(by, type, contract.owner),

@@ -11,11 +11,11 @@ import msgspec
 from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 
-from gateway import errors
+from gateway.base import errors
+from gateway.base.telemetry import METRICS, log
 from gateway.http import problems
 from gateway.http.parts import ApiParts
-from gateway.intake import Limits
-from gateway.telemetry import METRICS, log
+from gateway.publishing import Limits
 
 REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)
 CONTENT = (b"content-type", b"application/json")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from starlette.types import Message, Receive
 
-from gateway.errors import Malformed, TooLarge, TooSlow
+from gateway.base.errors import Malformed, TooLarge, TooSlow
 
 SECONDS = 60
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from gateway import identity
+from gateway.base.telemetry import log
 from gateway.http.deps import Admin, PartsHere, Reader, took_effect
 from gateway.http.fields import Body, Title
 from gateway.http.paging import Listing, PageHere
-from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
 

@@ -10,10 +10,10 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.errors import Invalid, NotFound, Overloaded
 from gateway.contracts import StoredVersion, schema_url
 from gateway.contracts.code import example_event, pydantic_model, typescript_type
-from gateway.errors import Invalid, NotFound, Overloaded
 from gateway.http import contracts_answers as answers
 from gateway.http.contracts import Type
 from gateway.http.contracts_exact import unchanged
@@ -133,7 +133,7 @@ async def as_example(
 ) -> Response:
     """A complete event around the first valid example."""
     registered, version = await stored_version(type, number, by, parts)
-    examples = jsontext.parse(version.examples)["valid"] if version.examples else []
+    examples = strict_json.parse(version.examples)["valid"] if version.examples else []
     if not examples:
         raise NotFound(f"version {number} of {type} has no examples")
     url = schema_url(parts.settings.url, type, number)
@@ -148,7 +148,7 @@ def _schema(version: StoredVersion, part: Part) -> Any:
     text = version.bundle if part is Part.DATA else version.reply_bundle
     if text is None:
         raise NotFound(f"{version.type} is no request-reply contract, so there is no reply")
-    return jsontext.parse(text)
+    return strict_json.parse(text)
 
 
 def _kept(request: Request, version: StoredVersion, response: Response) -> Response:

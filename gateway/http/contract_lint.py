@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 
-from gateway import jsontext
+from gateway.base import strict_json
 from gateway.contracts import Classification, Contract, Ordering, Pattern, rules
 from gateway.contracts.lint import lint, national
 from gateway.http import contracts_answers as answers
@@ -87,7 +87,7 @@ _DOCUMENTED: dict[str, Any] = {
 @router.post("/lint", openapi_extra=_DOCUMENTED)
 async def lint_draft(request: Request, by: Caller, parts: ApiPartsHere) -> LintAnswer:
     """Advice about a contract, by the national profile and what its owner raised in it."""
-    question = _question(jsontext.parse(await request.body(), depth=DEPTH))
+    question = _question(strict_json.parse(await request.body(), depth=DEPTH))
     contract = question.contract.value()
     async with parts.database.session() as session:
         raised = (await rules.defaults(session, contract.owner)).lint

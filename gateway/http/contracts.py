@@ -7,6 +7,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
+from gateway.base.telemetry import log
 from gateway.contracts import (
     Classification,
     Contract,
@@ -15,9 +16,15 @@ from gateway.contracts import (
     Search,
     State,
     history,
-    shelves,
+    queries,
 )
-from gateway.governance import NewContract, require_governor, require_reader, sight_of, visible
+from gateway.contracts.governance import (
+    NewContract,
+    require_governor,
+    require_reader,
+    sight_of,
+    visible,
+)
 from gateway.http import contracts_answers as answers
 from gateway.http.contracts_bodies import (
     ChangeBody,
@@ -29,7 +36,6 @@ from gateway.http.contracts_exact import IfMatch, RawBody, etag, exact, new_sche
 from gateway.http.deps import Admin, Caller, Reader
 from gateway.http.paging import Listing, PageHere, number_of
 from gateway.http.parts import ApiPartsHere
-from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"], responses=answers.PROBLEMS)
 Type = Annotated[str, Path(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]
@@ -98,7 +104,7 @@ async def list_all(
     """The contracts that the caller may see, by type; `text` asks for all of its words."""
     search = Search(text, owner, pattern, classification, state)
     async with parts.database.session() as session:
-        found = await shelves.page(
+        found = await queries.page(
             session,
             sight_of(by, parts.directory),
             search,

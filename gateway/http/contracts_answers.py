@@ -9,14 +9,14 @@ import msgspec
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from gateway.base.database import Topic
+from gateway.base.errors import Unavailable
+from gateway.base.times import rfc3339
 from gateway.contracts import Registered, State, StoredVersion, schema_url, schema_urn
-from gateway.database import Topic
-from gateway.errors import Unavailable
-from gateway.governance import Answer, Outcome, Retirement
+from gateway.contracts.governance import Answer, RegistrationResult, Retirement
 from gateway.http.contracts_bodies import ContractBody, FindingBody
 from gateway.http.contracts_exact import etag
 from gateway.http.parts import ApiParts
-from gateway.times import rfc3339
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _JSON = "application/json"
@@ -141,7 +141,7 @@ def contract(registered: Registered) -> Response:
     return Response(body, headers={"etag": etag(registered.revision)}, media_type=_JSON)
 
 
-def registered(outcome: Outcome, base_url: str) -> Response:
+def registered(outcome: RegistrationResult, base_url: str) -> Response:
     """What became of a new contract or version."""
     stored = outcome.version
     body = {
@@ -230,5 +230,5 @@ def _body(registered: Registered) -> dict[str, Any]:
     return ContractBody.of(registered).model_dump(mode="json")
 
 
-def _advice(said: Outcome | Answer) -> list[dict[str, Any]]:
+def _advice(said: RegistrationResult | Answer) -> list[dict[str, Any]]:
     return [FindingBody.of(each).model_dump() for each in said.advice]

@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from gateway.contracts import Classification, InvalidExample, Ordering, Pattern, Registered, State
 from gateway.contracts.compatibility import Mode, Policy, Rule
+from gateway.contracts.governance import NewSchema, Notice
 from gateway.contracts.lint import Finding
-from gateway.governance import NewSchema, Notice
 from gateway.http.fields import Body, Description, Title
 
 Type = Annotated[str, Field(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]

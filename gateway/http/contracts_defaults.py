@@ -3,17 +3,17 @@
 from fastapi import APIRouter, Request, Response
 
 from gateway import identity
+from gateway.base.database import Topic
+from gateway.base.errors import NotFound, PreconditionFailed
+from gateway.base.telemetry import log
 from gateway.contracts import rules
+from gateway.contracts.governance import require_governor
 from gateway.contracts.lint import national
-from gateway.database import Topic
-from gateway.errors import NotFound, PreconditionFailed
-from gateway.governance import require_governor
 from gateway.http import contracts_answers as answers
 from gateway.http.contracts_bodies import DefaultsBody, RuleBody
 from gateway.http.contracts_exact import IfMatch, etag, unchanged
 from gateway.http.deps import Admin, Caller
 from gateway.http.parts import ApiPartsHere
-from gateway.telemetry import log
 
 router = APIRouter(
     prefix="/v1/organisations/{name}/contract-defaults",

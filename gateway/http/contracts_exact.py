@@ -8,19 +8,19 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
-from gateway import jsontext
-from gateway.errors import PreconditionFailed, PreconditionRequired
-from gateway.governance import NewSchema, Revision
+from gateway.base import strict_json
+from gateway.base.errors import PreconditionFailed, PreconditionRequired
+from gateway.contracts.governance import NewSchema, Revision
 from gateway.http.contracts_bodies import NewVersionBody
 
-_DEPTH = jsontext.DEPTH + 6  # an example's data stand some levels down in the body
+_DEPTH = strict_json.DEPTH + 6  # an example's data stand some levels down in the body
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 B = TypeVar("B", bound=BaseModel)
 
 
 def require_exact(body: bytes) -> None:
     """Raises Malformed for what is no strict JSON: the framework would read it as it likes."""
-    jsontext.parse(body, depth=_DEPTH)
+    strict_json.parse(body, depth=_DEPTH)
 
 
 async def raw(request: Request) -> bytes:
@@ -34,7 +34,7 @@ RawBody = Annotated[bytes, Depends(raw)]
 def exact(model: type[B], body: bytes) -> B:
     """The body once more, with every number as it was written."""
     try:
-        return model.model_validate(jsontext.parse(body, depth=_DEPTH))
+        return model.model_validate(strict_json.parse(body, depth=_DEPTH))
     except ValidationError as error:
         raise RequestValidationError(
             [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]

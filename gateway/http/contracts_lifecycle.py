@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from gateway.base.telemetry import log
 from gateway.contracts import Registered
 from gateway.http import contracts_answers as answers
 from gateway.http.contracts import Type
@@ -13,7 +14,6 @@ from gateway.http.contracts_versions import Number
 from gateway.http.deps import Admin
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client
-from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1/contracts/{type}", tags=["contracts"], responses=answers.PROBLEMS)
 DryRun = Annotated[bool, Query(description="only say whom it hits; needs no If-Match")]

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from gateway.contracts import Classification, Registered, StoredVersion, shelves
-from gateway.errors import NotFound
-from gateway.governance import sight_of, visible
+from gateway.base.errors import NotFound
+from gateway.base.telemetry import log
+from gateway.contracts import Classification, Registered, StoredVersion, queries
+from gateway.contracts.governance import sight_of, visible
 from gateway.http import contracts_answers as answers
 from gateway.http.contracts import Type
 from gateway.http.contracts_bodies import NewVersionBody
@@ -15,7 +16,6 @@ from gateway.http.deps import Admin, Caller
 from gateway.http.paging import PageHere, number_of
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client
-from gateway.telemetry import log
 
 router = APIRouter(
     prefix="/v1/contracts/{type}/versions", tags=["contracts"], responses=answers.PROBLEMS
@@ -67,7 +67,7 @@ async def list_all(type: Type, by: Caller, parts: ApiPartsHere, page: PageHere) 
     """The versions of a contract, the oldest first."""
     async with parts.database.session() as session:
         registered = await visible(session, type, sight_of(by, parts.directory))
-        found = await shelves.versions(session, type, after=number_of(page), limit=page.limit + 1)
+        found = await queries.versions(session, type, after=number_of(page), limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.version.number))
     return answers.versions(items, following, parts.settings.url, registered.revision)
 
@@ -120,7 +120,7 @@ async def stored_version(
     """A version with its contract. Raises NotFound, also for what is not for these eyes."""
     async with parts.database.session() as session:
         registered = await visible(session, type, sight_of(by, parts.directory))
-        stored = await shelves.version(session, type, number)
+        stored = await queries.version(session, type, number)
     if stored is None:
         raise NotFound(f"{type} has no version {number}")
     return registered, stored

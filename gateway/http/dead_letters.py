@@ -8,22 +8,22 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from gateway import jsontext
-from gateway.contracts import without_personal_data
+from gateway.base import strict_json
+from gateway.base.errors import Forbidden, NotFound
+from gateway.base.event import attribute_text
+from gateway.base.masking import mask
+from gateway.base.telemetry import log
+from gateway.base.type_pattern import is_reply, request_type
+from gateway.contracts import Failure, without_personal_data
 from gateway.contracts.compiling import BUNDLE_DEPTH
-from gateway.correlation import REQUEST_ID
-from gateway.deliveries import DeadLetter, Failure, Spot, Wanted
-from gateway.errors import Forbidden, NotFound
-from gateway.event import attribute_text
+from gateway.delivery.store import DeadLetter, Wanted
 from gateway.http.deps import Caller, require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere, number_of
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client, Role
-from gateway.journal import Entry
-from gateway.masking import mask
-from gateway.telemetry import log
-from gateway.typepattern import is_reply, request_type
+from gateway.journal import Entry, Position
+from gateway.request_reply import REQUEST_ID
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 Worker = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.ADMIN))]
@@ -225,7 +225,7 @@ def _body(letter: DeadLetter) -> LetterBody:
     )
 
 
-def _place(spot: Spot | None) -> PlaceBody | None:
+def _place(spot: Position | None) -> PlaceBody | None:
     return None if spot is None else PlaceBody(**spot._asdict())
 
 
@@ -244,4 +244,6 @@ def _masked(entry: Entry, parts: ApiParts) -> Any:
     if version is None or data is None or entry.event.binary or len(data) > MASKED_LIMIT:
         return None
     text = (version.reply or b"{}") if is_reply(type_) else version.text
-    return without_personal_data(jsontext.parse(text, depth=BUNDLE_DEPTH), jsontext.parse(data))
+    return without_personal_data(
+        strict_json.parse(text, depth=BUNDLE_DEPTH), strict_json.parse(data)
+    )

@@ -1,10 +1,10 @@
 """An event as receivers get it, whichever way."""
 
-from gateway.amqp import message
+from gateway.broker import message
 from gateway.contracts import Pattern
-from gateway.correlation import handed_out
 from gateway.http.parts import ApiParts
 from gateway.journal import Entry
+from gateway.request_reply import handed_out
 
 
 def delivered(entry: Entry, parts: ApiParts) -> bytes:

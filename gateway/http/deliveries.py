@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
+from gateway.base.errors import NotFound
 from gateway.delivery import Stage
-from gateway.errors import NotFound
 from gateway.http.deps import Caller
 from gateway.http.events import may_see
 from gateway.http.parts import ApiPartsHere

@@ -7,10 +7,10 @@ from typing import Annotated, Protocol, cast
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
-from gateway.database import Database, Topic
-from gateway.errors import Unavailable
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Unavailable
+from gateway.base.settings import Settings
 from gateway.identity import Client, Directory, Logins, Role, Tokens, not_authenticated
-from gateway.settings import Settings
 
 _BEARER = HTTPBearer(auto_error=False, description="a token from POST /oauth/token")
 

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from gateway import errors
-from gateway.amqp import message
-from gateway.delivery import may_receive
-from gateway.event import REQUESTED_BY, identity_of
+from gateway.base import errors
+from gateway.base.event import REQUESTED_BY, identity_of
+from gateway.base.times import rfc3339
+from gateway.base.type_pattern import is_reply
+from gateway.broker import message
 from gateway.http.deps import Caller
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client, Role
 from gateway.journal import Entry
-from gateway.times import rfc3339
-from gateway.typepattern import is_reply
+from gateway.subscriptions.permissions import may_receive
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 JSON = "application/json"

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from gateway import identity
+from gateway.base.telemetry import log
 from gateway.http.deps import Admin, Caller, PartsHere, took_effect
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere
-from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1/organisations/{name}/grants", tags=["grants"])
 

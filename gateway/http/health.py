@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
-from gateway.errors import NotAuthenticated
+from gateway.base.errors import NotAuthenticated
+from gateway.base.telemetry import METRICS
 from gateway.http.deps import bearer
 from gateway.http.parts import ApiPartsHere
 from gateway.subscriptions import State, Subscription
-from gateway.telemetry import METRICS
 
 router = APIRouter(tags=["health"])
 BACKLOG = Gauge("nusabus_backlog_entries", "Entries not relayed yet", registry=METRICS)

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
-from gateway.errors import Invalid
+from gateway.base.errors import Invalid
 
 LIMIT = 200
 DEFAULT = 50

@@ -5,28 +5,28 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
+from gateway.base.database import Database, Topic
+from gateway.base.settings import Settings
+from gateway.base.snapshot import Snapshot, refresh
 from gateway.contracts import Catalogue
-from gateway.database import Database, Topic
-from gateway.deliveries import DeadLetters, Redrives
+from gateway.contracts.governance import Governing, Lifecycle
 from gateway.delivery import (
-    Ledger,
+    DeliveryLedger,
     Pull,
     Redriving,
     Reporting,
     Resending,
     Streaming,
-    Subscribing,
     Trying,
 )
+from gateway.delivery.store import DeadLetters, Redrives
 from gateway.delivery.webhook import Endpoints
-from gateway.governance import Governing, Lifecycle
 from gateway.identity import Directory, Logins, Tokens
-from gateway.intake import Intake
 from gateway.journal import Reader, Refusals
-from gateway.requests import Answering, Asking
-from gateway.settings import Settings
-from gateway.snapshot import Snapshot, refresh
+from gateway.publishing import Intake
+from gateway.request_reply import Answering, Requester
 from gateway.subscriptions import Subscriptions
+from gateway.subscriptions.subscribe import Subscribing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class ApiParts:
     lifecycle: Lifecycle
     pull: Pull
     streaming: Streaming
-    asking: Asking
+    asking: Requester
     answering: Answering
     letters: DeadLetters
     redriving: Redriving
     resending: Resending
     redrives: Redrives
-    ledger: Ledger
+    ledger: DeliveryLedger
     reporting: Reporting
     trying: Trying
     directories: Snapshot[Directory]

@@ -10,9 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gateway import errors
-from gateway.masking import mask
-from gateway.telemetry import log
+from gateway.base import errors
+from gateway.base.masking import mask
+from gateway.base.telemetry import log
 
 TYPE = "https://nusabus.go.id/problems/"
 MEDIA_TYPE = "application/problem+json"

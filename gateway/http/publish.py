@@ -13,18 +13,18 @@ import msgspec
 from prometheus_client import Counter
 from starlette.types import Receive, Scope
 
-from gateway import errors
-from gateway.event import Event
+from gateway.base import errors
+from gateway.base.event import Event
+from gateway.base.telemetry import METRICS
+from gateway.base.times import rfc3339
 from gateway.http import contracts_notice as notice
 from gateway.http import problems
 from gateway.http.bare import CONTENT, REFUSED, Answer, Bare, authorization
 from gateway.http.body import read
 from gateway.http.deps import authenticate
 from gateway.identity import Client, Role
-from gateway.intake import Batch, Receipt, parse_request
 from gateway.journal import Refusal
-from gateway.telemetry import METRICS
-from gateway.times import rfc3339
+from gateway.publishing import Batch, Receipt, parse_request
 
 ACCEPTED = Counter("nusabus_events_accepted", "Events answered with a receipt", registry=METRICS)
 _encode = msgspec.json.Encoder().encode

@@ -6,13 +6,13 @@ import msgspec
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from gateway.base.masking import mask
+from gateway.base.times import rfc3339
 from gateway.delivery import Received, Settlement
 from gateway.http.delivered import delivered
 from gateway.http.fields import Body
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
-from gateway.masking import mask
-from gateway.times import rfc3339
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["pull"])
 Token = Annotated[str, Field(min_length=1, max_length=64)]

@@ -6,15 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field
 
-from gateway.deliveries import Failure, Redrive, RedriveState, Wanted
-from gateway.errors import Conflict, Forbidden, NotFound
+from gateway.base.errors import Conflict, Forbidden, NotFound
+from gateway.base.telemetry import log
+from gateway.contracts import Failure
+from gateway.delivery.store import Redrive, RedriveState, Wanted
 from gateway.http.dead_letters import Name, Trace, Worker
 from gateway.http.deps import require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client, Role
-from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, Role.ADMIN))]

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from gateway.errors import Invalid, Violation
+from gateway.base.errors import Invalid, Violation
 from gateway.http.deps import require_role
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiPartsHere

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from gateway.deliveries import Spot
 from gateway.delivery import Reported
 from gateway.http.fields import Body, Sequence
 from gateway.http.parts import ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
+from gateway.journal import Position
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 
@@ -37,6 +37,6 @@ async def acknowledged(name: Name, body: Report, by: Subscriber, parts: ApiParts
     return Noted(results=await parts.reporting.acknowledged(subscription, spots))
 
 
-def _spot(sequence: str) -> Spot:
+def _spot(sequence: str) -> Position:
     shard, _, number = sequence.partition("-")
-    return Spot(int(shard), int(number))
+    return Position(int(shard), int(number))

@@ -1,4 +1,4 @@
-"""`/v1/requests`: look at a request, answer it. Asking stands in `asking`."""
+"""`/v1/requests`: look at a request, answer it. Requester stands in `asking`."""
 
 from typing import Annotated, Any
 
@@ -6,13 +6,13 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from gateway import errors
-from gateway.event import Event
+from gateway.base import errors
+from gateway.base.event import Event
 from gateway.http.asking import EVENT, place, shown, single, wait_of
 from gateway.http.deps import Caller, require_role
 from gateway.http.parts import ApiPartsHere
 from gateway.identity import Client, Role
-from gateway.requests import Responder, State
+from gateway.request_reply import Responder, State
 
 router = APIRouter(prefix="/v1/requests", tags=["requests"])
 JSON = "application/json"

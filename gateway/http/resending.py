@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 
-from gateway import jsontext
-from gateway.errors import Forbidden
-from gateway.event import Event
+from gateway.base import strict_json
+from gateway.base.errors import Forbidden
+from gateway.base.event import Event
+from gateway.base.telemetry import log
 from gateway.http.contracts_exact import RawBody
 from gateway.http.dead_letters import Number, letter_of
 from gateway.http.deps import Caller
@@ -17,8 +18,7 @@ from gateway.http.fields import Body
 from gateway.http.parts import ApiPartsHere
 from gateway.http.publish import ACCEPTED
 from gateway.identity import Client, Role
-from gateway.intake import Correction, corrected
-from gateway.telemetry import log
+from gateway.publishing import Correction, corrected
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 
@@ -76,7 +76,7 @@ async def resend(
     old one's `sequence`. The same again is stored once (200); another correction is refused.
     """
     letter = await letter_of(number, by, parts)
-    data = jsontext.members(raw, nested="data").get("data")
+    data = strict_json.members(raw, nested="data").get("data")
     correction = Correction(None if data is None else bytes(data), body.attributes)
     found = await parts.resending.resend(letter, partial(_corrected, correction), by)
     place = found.place

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from gateway import identity
+from gateway.base.telemetry import log
 from gateway.http.deps import Admin, PartsHere, Reader, took_effect
 from gateway.http.paging import Listing
-from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1/signing-keys", tags=["signing keys"])
 

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.base.errors import NusabusError, Unavailable
+from gateway.base.telemetry import log
+from gateway.base.times import now
 from gateway.delivery import Streamed, a_number, trial_entry
-from gateway.errors import NusabusError, Unavailable
 from gateway.http.delivered import delivered
 from gateway.http.deps import authenticate
 from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.subscriptions import Subscription
-from gateway.telemetry import log
-from gateway.times import now
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["stream"])
 READERS = 500  # at one process

@@ -8,15 +8,15 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from gateway.delivery import Granted, Wish
-from gateway.errors import Invalid
+from gateway.base.errors import Invalid
+from gateway.base.settings import Settings
+from gateway.base.telemetry import log
 from gateway.http.deps import require_role
 from gateway.http.endpoints import EndpointBody, WebhookBody
 from gateway.http.fields import Body, Sequence
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiPartsHere
 from gateway.identity import Client, Role
-from gateway.settings import Settings
 from gateway.subscriptions import (
     DEFAULT_TERMS,
     NAME,
@@ -26,7 +26,7 @@ from gateway.subscriptions import (
     Terms,
     register,
 )
-from gateway.telemetry import log
+from gateway.subscriptions.subscribe import SubscriptionRequest, SubscriptionView
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 Name = Annotated[str, Path(pattern=NAME, examples=["nisn-dan-kk"])]
@@ -169,7 +169,7 @@ async def put(
     """Make a subscription, or find the same one again. Its AMQP URL is shown once."""
     if body.terms and body.delivery is Delivery.AMQP:
         body.terms.require_amqp()
-    wish = Wish(
+    wish = SubscriptionRequest(
         name,
         tuple(dict.fromkeys(body.types)),
         body.ordered,
@@ -195,7 +195,8 @@ async def list_all(by: Viewer, parts: ApiPartsHere, page: PageHere) -> Listing[S
         )
     items, following = page.cut(found, lambda s: "/".join(s.key))
     return Listing(
-        items=[_body(Granted(s, {}, None, False), parts.settings) for s in items], next=following
+        items=[_body(SubscriptionView(s, {}, None, False), parts.settings) for s in items],
+        next=following,
     )
 
 
@@ -252,7 +253,7 @@ def _organisation(by: Client) -> str | None:
     return None if everything else by.organisation
 
 
-def _body(granted: Granted, settings: Settings) -> SubscriptionBody:
+def _body(granted: SubscriptionView, settings: Settings) -> SubscriptionBody:
     subscription: Subscription = granted.subscription
     return SubscriptionBody(
         organisation=subscription.organisation,
@@ -283,14 +284,14 @@ def _terms(subscription: Subscription) -> TermsBody | AmqpTerms:
     return AmqpTerms(**{n: chosen[n] for n in AmqpTerms.model_fields.keys() & chosen.keys()})
 
 
-def _webhook(granted: Granted) -> WebhookBody | None:
+def _webhook(granted: SubscriptionView) -> WebhookBody | None:
     endpoint = granted.subscription.terms.endpoint
     if granted.webhook is None or endpoint is None:
         return None
     return WebhookBody.of(granted.webhook, endpoint.url)
 
 
-def _amqp_url(granted: Granted, settings: Settings) -> str | None:
+def _amqp_url(granted: SubscriptionView, settings: Settings) -> str | None:
     """Where and as whom to read the queue (RabbitMQ URI specification)."""
     if granted.password is None:
         return None

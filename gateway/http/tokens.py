@@ -13,10 +13,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 
-from gateway.errors import NotAuthenticated
+from gateway.base.errors import NotAuthenticated
+from gateway.base.telemetry import log
 from gateway.http.deps import PartsHere
 from gateway.identity import TooManyAttempts
-from gateway.telemetry import log
 
 router = APIRouter(tags=["tokens"])
 

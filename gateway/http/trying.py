@@ -5,9 +5,9 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from gateway.base.telemetry import log
 from gateway.http.parts import ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
-from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 

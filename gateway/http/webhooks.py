@@ -3,10 +3,10 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from gateway.base.telemetry import log
 from gateway.http.fields import Body
 from gateway.http.parts import ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
-from gateway.telemetry import log
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["webhooks"])
 DAY = 86_400.0

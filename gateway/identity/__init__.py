@@ -3,6 +3,7 @@
 The hot path reads a `Directory` and asks `Tokens`; everything else reads and writes the tables.
 """
 
+from gateway.base.sealing import WrongSecretKey
 from gateway.identity.bootstrap import bootstrap
 from gateway.identity.clients import change_client, create_client, find_client, list_clients
 from gateway.identity.credentials import (
@@ -40,7 +41,6 @@ from gateway.identity.values import (
     Organisation,
     Role,
 )
-from gateway.sealing import WrongSecretKey
 
 __all__ = [
     "OPERATOR",

@@ -7,12 +7,12 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.database import Database, Topic
-from gateway.errors import Conflict
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict
+from gateway.base.settings import Settings
 from gateway.identity.credentials import store_secret
 from gateway.identity.tables import ClientRow, OrganisationRow, SecretRow
 from gateway.identity.values import OPERATOR, ClientState, Role
-from gateway.settings import Settings
 
 ADMIN = f"{OPERATOR}-admin"
 

@@ -10,8 +10,8 @@ from secrets import choice
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.database import Database, Topic
-from gateway.errors import Conflict, Forbidden, Invalid, NotFound
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.identity.tables import CLIENTS, ClientRow, OrganisationRow, client_of
 from gateway.identity.values import Client, ClientState, Role, is_key
 

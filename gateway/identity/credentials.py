@@ -18,14 +18,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.database import Database, Topic
-from gateway.errors import Conflict, NotAuthenticated, NotFound, Refused
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict, NotAuthenticated, NotFound, Refused
+from gateway.base.sealing import purpose_key
+from gateway.base.settings import Settings
 from gateway.identity.clients import reachable
 from gateway.identity.tables import CLIENTS, ClientRow, SecretRow, client_of
 from gateway.identity.throttle import Throttle
 from gateway.identity.values import Client, ClientState, Role
-from gateway.sealing import purpose_key
-from gateway.settings import Settings
 
 SECRETS = 2  # at most, per client
 PREFIX = "nbs_"  # so that a leaked secret is recognised as one

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway import typepattern
+from gateway.base import type_pattern
 from gateway.identity.signing import SigningKey, load_signing_keys
 from gateway.identity.tables import (
     CLIENTS,
@@ -59,7 +59,7 @@ class Directory:
         """
         granted = self._granted.get((organisation, Action.SUBSCRIBE), ())
         return any(
-            typepattern.covers(pattern, types) for pattern in (namespace(organisation), *granted)
+            type_pattern.covers(pattern, types) for pattern in (namespace(organisation), *granted)
         )
 
     @property
@@ -82,7 +82,7 @@ class Directory:
     @cached_property
     def _publishable(self) -> Mapping[str, re.Pattern[str]]:
         return {
-            organisation: re.compile(typepattern.expression(patterns))
+            organisation: re.compile(type_pattern.expression(patterns))
             for (organisation, action), patterns in self._granted.items()
             if action is Action.PUBLISH
         }

@@ -6,9 +6,9 @@ from secrets import token_hex
 from sqlalchemy import select
 from sqlmodel import col
 
-from gateway import typepattern
-from gateway.database import Database, Topic
-from gateway.errors import Conflict, Forbidden, NotFound
+from gateway.base import type_pattern
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict, Forbidden, NotFound
 from gateway.identity.tables import GrantRow, OrganisationRow, grant_of
 from gateway.identity.values import Action, Client, Grant, Role, is_key, namespace
 
@@ -22,7 +22,7 @@ async def create_grant(
     organisation, Conflict when the very same grant exists.
     """
     by.require(Role.ADMIN)
-    typepattern.parse(type)
+    type_pattern.parse(type)
     if not _may_give(by, type):
         raise Forbidden(f"you may grant access to types under {namespace(by.organisation)} only")
     async with database.change(Topic.IDENTITY) as session:
@@ -81,4 +81,4 @@ async def remove_grant(database: Database, *, by: Client, organisation: str, id:
 
 
 def _may_give(by: Client, type: str) -> bool:
-    return by.operator or typepattern.covers(namespace(by.organisation), type)
+    return by.operator or type_pattern.covers(namespace(by.organisation), type)

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.database import Database, Topic
-from gateway.errors import Conflict, NotFound
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict, NotFound
 from gateway.identity.tables import OrganisationRow, organisation_of
 from gateway.identity.values import Client, Organisation, Role, is_key
 

@@ -18,12 +18,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.database import Database, Topic
-from gateway.errors import Conflict, NotFound
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict, NotFound
+from gateway.base.sealing import seal, unseal
+from gateway.base.settings import Settings
 from gateway.identity.tables import SigningKeyRow
 from gateway.identity.values import Client, Role, is_key
-from gateway.sealing import seal, unseal
-from gateway.settings import Settings
 
 ALGORITHM = "ES256"
 ROTATE_AFTER = timedelta(days=90)

@@ -16,11 +16,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, GuestProtocol
 
-from gateway.errors import NotAuthenticated, Unavailable
+from gateway.base.errors import NotAuthenticated, Unavailable
+from gateway.base.settings import Settings
 from gateway.identity.directory import Directory
 from gateway.identity.signing import ALGORITHM, KeyState
 from gateway.identity.values import Client
-from gateway.settings import Settings
 
 SKEW = 5  # seconds that the clocks of our own machines may differ
 LIMIT = 2048  # bytes; ours have about 450

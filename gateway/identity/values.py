@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.errors import Forbidden
+from gateway.base.errors import Forbidden
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,80}")
 ORGANISATION_NAME = r"^[a-z][a-z0-9-]{1,30}$"

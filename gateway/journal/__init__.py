@@ -1,23 +1,32 @@
 """Noun: the journal, an append-only log of events in shards."""
 
-from gateway.journal.entry import BEGINNING, Candidate, Entry, Place, Position, sequence_text
-from gateway.journal.hint import Hints, HintSender
-from gateway.journal.lead import Lead, LeadLost, Leads
+from gateway.journal.entry import (
+    BEGINNING,
+    Appended,
+    Candidate,
+    Cursor,
+    Entry,
+    Position,
+    sequence_text,
+)
+from gateway.journal.hints import Hints, HintSender
+from gateway.journal.partitions import make_partitions, make_shards
 from gateway.journal.reader import Reader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
-from gateway.journal.upkeep import make_partitions, make_shards
+from gateway.journal.shard_leases import Lead, LeadLost, Leads
 from gateway.journal.writer import Writer
 
 __all__ = [
     "BEGINNING",
+    "Appended",
     "Candidate",
+    "Cursor",
     "Entry",
     "HintSender",
     "Hints",
     "Lead",
     "LeadLost",
     "Leads",
-    "Place",
     "Position",
     "Reader",
     "RecordedRefusal",

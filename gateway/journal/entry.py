@@ -1,11 +1,12 @@
 """What stands in the journal, as values. Structs, as they are made for every event."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
-from gateway.event import Event
-from gateway.times import rfc3339
+from gateway.base.event import Event
+from gateway.base.times import rfc3339
 
 
 def sequence_text(shard: int, sequence: int) -> str:
@@ -13,7 +14,14 @@ def sequence_text(shard: int, sequence: int) -> str:
     return f"{shard:02}-{sequence:016}"
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class Position(NamedTuple):
+    """Where an entry is in the journal: a gapless number in a shard. Ordered within a shard."""
+
+    shard: int
+    sequence: int
+
+
+class Appended(msgspec.Struct, frozen=True, gc=False):
     """Where an event stands: a gapless number in a shard, and when it was recorded (UTC).
 
     `digest` is that of the event stored there; `duplicate` says that it stood there already.
@@ -54,7 +62,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-class Position(msgspec.Struct, frozen=True, gc=False):
+class Cursor(msgspec.Struct, frozen=True, gc=False):
     """A place to read on from: everything up to `sequence` is done with.
 
     `recorded` is a time that no later entry of the shard lies before; knowing it spares the older

@@ -7,11 +7,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from gateway.database import OUTAGES
-from gateway.errors import JournalUnavailable
-from gateway.event import AttributeValue, Event
+from gateway.base.database import OUTAGES
+from gateway.base.errors import JournalUnavailable
+from gateway.base.event import AttributeValue, Event
 from gateway.journal import sql
-from gateway.journal.entry import Entry, Place, Position
+from gateway.journal.entry import Appended, Cursor, Entry
 
 _attributes = msgspec.json.Decoder(dict[str, AttributeValue]).decode
 LATELY = 20_000  # entries of a shard
@@ -26,13 +26,13 @@ class Reader:
         self._pool = pool
         self._timeout = timeout
 
-    async def after(self, shard: int, place: Position, *, limit: int) -> list[Entry]:
+    async def after(self, shard: int, place: Cursor, *, limit: int) -> list[Entry]:
         """The next entries of a shard in order, at most `limit`."""
         rows = await self._fetch(sql.READ, shard, place.sequence, place.recorded, limit)
         return [_entry(shard, row) for row in rows]
 
     async def matching(
-        self, shard: int, place: Position, *, until: int, types: str, limit: int
+        self, shard: int, place: Cursor, *, until: int, types: str, limit: int
     ) -> list[Entry]:
         """The next entries up to `until` whose type matches the regular expression `types`."""
         rows = await self._fetch(
@@ -41,7 +41,7 @@ class Reader:
         return [_entry(shard, row) for row in rows]
 
     async def types_between(
-        self, low: Mapping[int, Position], high: Mapping[int, Position]
+        self, low: Mapping[int, Cursor], high: Mapping[int, Cursor]
     ) -> frozenset[str] | None:
         """The types of what came between two heads; None where that is too much to look through."""
         moved = [shard for shard, head in high.items() if head != low.get(shard)]
@@ -101,24 +101,23 @@ class Reader:
         rows = await self._fetch(sql.HOLDING, list(identities))
         return {identity: _entry(shard, row) for shard, *row, identity in rows}
 
-    async def known(self, identity: bytes) -> Place | None:
+    async def known(self, identity: bytes) -> Appended | None:
         """Where an identity stands already, or None."""
         rows = await self._fetch(sql.IDENTITY, identity)
         if not rows:
             return None
         shard, sequence, recorded, digest = rows[0]
-        return Place(shard, sequence, recorded, digest, True)
+        return Appended(shard, sequence, recorded, digest, True)
 
     async def senders(self, type: str) -> dict[str, datetime]:
         """Which clients published a type lately (in the last entries of each shard), and when."""
         rows = await self._fetch(sql.SENDERS, type, LATELY)
         return {client: recorded for client, recorded in rows}
 
-    async def heads(self) -> dict[int, Position]:
+    async def heads(self) -> dict[int, Cursor]:
         """The last place of every shard."""
         return {
-            shard: Position(last, recorded)
-            for shard, last, recorded in await self._fetch(sql.HEADS)
+            shard: Cursor(last, recorded) for shard, last, recorded in await self._fetch(sql.HEADS)
         }
 
     async def relayed(self, shard: int) -> int:
@@ -139,7 +138,7 @@ class Reader:
         if (await self._fetch(sql.READ_ONLY))[0][0]:
             raise JournalUnavailable("the journal cannot be written now: try again")
 
-    async def before(self, time: datetime) -> dict[int, Position]:
+    async def before(self, time: datetime) -> dict[int, Cursor]:
         """Per shard the last place recorded before `time`.
 
         Found by bisection, as times and numbers of a shard grow together: a few dozen look-ups
@@ -155,7 +154,7 @@ class Reader:
                     low = middle
                 else:
                     high = middle - 1
-            places[shard] = Position(low)
+            places[shard] = Cursor(low)
         return places
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:

@@ -9,11 +9,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from gateway.database import OUTAGES
-from gateway.errors import ContractViolation, JournalUnavailable, Refused, Violation
-from gateway.event import Event
+from gateway.base.database import OUTAGES
+from gateway.base.errors import ContractViolation, JournalUnavailable, Refused, Violation
+from gateway.base.event import Event
+from gateway.base.masking import mask
 from gateway.journal import sql
-from gateway.masking import mask
 
 WAITING = 10_000  # refusals that may wait to be written; each is at most a few kilobytes
 _NOT_KEPT = "the refusal could not be recorded: try again"

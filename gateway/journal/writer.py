@@ -11,10 +11,10 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from gateway.database import OUTAGES
-from gateway.errors import IdentifierReused, JournalUnavailable
+from gateway.base.database import OUTAGES
+from gateway.base.errors import IdentifierReused, JournalUnavailable
 from gateway.journal import sql
-from gateway.journal.entry import Candidate, Place
+from gateway.journal.entry import Appended, Candidate
 
 GROUP = 500  # events after which a commit takes no further request: 15 ms of work, measured
 RETRIES = 3
@@ -29,7 +29,7 @@ _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
 class _Request:
     candidates: Sequence[Candidate]
     atomic: bool
-    places: asyncio.Future[list[Place]]
+    places: asyncio.Future[list[Appended]]
     since: float
 
 
@@ -73,7 +73,9 @@ class Writer:
         _fail(list(self._queue), JournalUnavailable(_UNKNOWN))
         self._queue.clear()
 
-    async def append(self, candidates: Sequence[Candidate], *, atomic: bool = False) -> list[Place]:
+    async def append(
+        self, candidates: Sequence[Candidate], *, atomic: bool = False
+    ) -> list[Appended]:
         """Store each event once and return their places, in the order given.
 
         Once this returns the events are durable. An event that was stored before keeps its place
@@ -179,7 +181,7 @@ async def _commit(connection: asyncpg.Connection, group: list[_Request], shards:
         start = end
 
 
-def _require_same(candidates: Sequence[Candidate], places: Sequence[Place]) -> None:
+def _require_same(candidates: Sequence[Candidate], places: Sequence[Appended]) -> None:
     for candidate, place in zip(candidates, places, strict=True):
         if candidate.event.digest != place.digest:
             raise IdentifierReused(candidate.event.source, candidate.event.id)
@@ -187,7 +189,7 @@ def _require_same(candidates: Sequence[Candidate], places: Sequence[Place]) -> N
 
 async def _append(
     connection: asyncpg.Connection, candidates: Sequence[Candidate], shards: int
-) -> list[Place]:
+) -> list[Appended]:
     """One statement, one commit. An identity given twice is stored by its first occurrence."""
     first: dict[bytes, int] = {}
     for index, candidate in enumerate(candidates):
@@ -205,8 +207,8 @@ async def _append(
     return places
 
 
-def _again(place: Place) -> Place:
-    return Place(place.shard, place.sequence, place.recorded, place.digest, True)
+def _again(place: Appended) -> Appended:
+    return Appended(place.shard, place.sequence, place.recorded, place.digest, True)
 
 
 def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes | None]:
@@ -222,15 +224,15 @@ def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes
     )
 
 
-def _places(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Place]:
+def _places(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Appended]:
     """Join what the append function says with its input, see sql.APPEND_FUNCTION."""
     base: dict[int, tuple[int, datetime]] = {}
-    known: dict[int, Place] = {}
+    known: dict[int, Appended] = {}
     for ord_, shard, sequence, recorded, digest in answers:
         if ord_ == 0:
             base[shard] = (sequence, recorded)
         else:
-            known[ord_ - 1] = Place(shard, sequence, recorded, digest, True)
+            known[ord_ - 1] = Appended(shard, sequence, recorded, digest, True)
     places = []
     for index, row in enumerate(rows):
         place = known.get(index)
@@ -238,6 +240,6 @@ def _places(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Pla
             sequence, recorded = base[row[0]]
             sequence += 1
             base[row[0]] = (sequence, recorded)
-            place = Place(row[0], sequence, recorded, row[1][16:48], False)
+            place = Appended(row[0], sequence, recorded, row[1][16:48], False)
         places.append(place)
     return places

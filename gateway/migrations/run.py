@@ -7,7 +7,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.database import sqlalchemy_url
+from gateway.base.database import sqlalchemy_url
 
 _LOCK = 0x6E757361  # any number that nobody else takes as an advisory lock
 

@@ -1,8 +1,8 @@
 """What the relay follows of the control plane."""
 
+from gateway.base.database import Database
+from gateway.base.snapshot import POLL, Snapshot, refresh
 from gateway.contracts import Catalogue
-from gateway.database import Database
-from gateway.snapshot import POLL, Snapshot, refresh
 from gateway.subscriptions import Subscriptions
 
 

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
+from gateway.base.telemetry import log
 from gateway.journal import Lead
-from gateway.relay.catchup import CatchUp
-from gateway.relay.means import Means
-from gateway.relay.routes import private_key
-from gateway.subscriptions import Key, Progress, State, Subscription
-from gateway.subscriptions import progress as places
-from gateway.telemetry import log
+from gateway.relay.backfill import Backfill
+from gateway.relay.context import RelayContext
+from gateway.relay.routing import private_key
+from gateway.subscriptions import BackfillProgress, Key, State, Subscription, backfill_progress
 
 JOINED_BYTES = 32 << 10  # beside the keys of those with filters, in a frame of 128 KiB
 
@@ -20,7 +19,7 @@ class Joining:
     def __init__(
         self,
         lead: Lead,
-        means: Means,
+        means: RelayContext,
         *,
         read: Callable[[], int],
         arrived: Callable[[], None],
@@ -36,7 +35,7 @@ class Joining:
         self._arrived = arrived
         self._tell_joined = joined
         self._joined: dict[Key, Subscription] = {}
-        self._catching: dict[tuple[Key, int], CatchUp] = {}
+        self._catching: dict[tuple[Key, int], Backfill] = {}
 
     @property
     def joined(self) -> list[Subscription]:
@@ -76,17 +75,17 @@ class Joining:
     async def _begin(self, subscription: Subscription, tasks: asyncio.TaskGroup) -> bool:
         """Let it catch up; False where it has moved on meanwhile."""
         async with self._means.database.session() as session:
-            progress = await places.progress(session, subscription, self._lead.shard)
+            progress = await backfill_progress.progress(session, subscription, self._lead.shard)
         if progress is None:
             return False
         if subscription.state is State.DIVERTING and not progress.joined:
-            progress = Progress(progress.position, True)
+            progress = BackfillProgress(progress.position, True)
             if not await self._move(subscription, progress):
                 return False
         if progress.joined:
             self._joined[subscription.key] = subscription
             return True
-        catch_up = CatchUp(
+        catch_up = Backfill(
             subscription,
             self._lead,
             progress.position,
@@ -110,7 +109,7 @@ class Joining:
                 continue
             subscription = catch_up.subscription
             position = max(catch_up.position, self._read())
-            joined = await self._move(subscription, Progress(position, True))
+            joined = await self._move(subscription, BackfillProgress(position, True))
             self._catching.pop(name).cancel()
             if joined:
                 self._joined[subscription.key] = subscription
@@ -131,7 +130,7 @@ class Joining:
         keys = [private_key(each) for each in (subscription, *self._joined.values())]
         return sum(map(len, keys)) <= JOINED_BYTES
 
-    async def _move(self, subscription: Subscription, to: Progress) -> bool:
+    async def _move(self, subscription: Subscription, to: BackfillProgress) -> bool:
         async with self._means.database.session() as session:
             await self._lead.fence(session)
-            return await places.move(session, subscription, self._lead.shard, to)
+            return await backfill_progress.move(session, subscription, self._lead.shard, to)

@@ -1,17 +1,17 @@
 """Noun: subscriptions, who wants which events and how far they have come."""
 
-from gateway.subscriptions import progress, register, webhooks
+from gateway.subscriptions import backfill_progress, register, webhooks
 from gateway.subscriptions.filters import Filter, compile_filters
 from gateway.subscriptions.register import Subscriptions, load
 from gateway.subscriptions.values import (
     DEFAULT_TERMS,
     NAME,
+    BackfillProgress,
     Delivery,
     Endpoint,
     Key,
     Mark,
-    Places,
-    Progress,
+    ShardSequences,
     Signature,
     State,
     Subscription,
@@ -21,21 +21,21 @@ from gateway.subscriptions.values import (
 __all__ = [
     "DEFAULT_TERMS",
     "NAME",
+    "BackfillProgress",
     "Delivery",
     "Endpoint",
     "Filter",
     "Key",
     "Mark",
-    "Places",
-    "Progress",
+    "ShardSequences",
     "Signature",
     "State",
     "Subscription",
     "Subscriptions",
     "Terms",
+    "backfill_progress",
     "compile_filters",
     "load",
-    "progress",
     "register",
     "webhooks",
 ]

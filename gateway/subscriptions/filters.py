@@ -8,8 +8,8 @@ matches nothing.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from gateway.errors import Invalid
-from gateway.event import Event, attribute_text
+from gateway.base.errors import Invalid
+from gateway.base.event import Event, attribute_text
 
 Filter = Mapping[str, Any]
 Test = Callable[[Mapping[str, str]], bool]

@@ -1,6 +1,6 @@
 """Subscriptions in the database: made, listed, ended."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -9,14 +9,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.errors import Conflict, NotFound
+from gateway.base.errors import Conflict, NotFound
 from gateway.subscriptions.tables import (
     PlaceRow,
     ServedRow,
     SubscriptionRow,
     subscription_of,
 )
-from gateway.subscriptions.values import Places, State, Subscription, Terms
+from gateway.subscriptions.values import Key, ShardSequences, State, Subscription, Terms
 
 LIMIT = 100  # of one organisation; a quorum queue costs the broker about 1 MB and a log
 # Of the names of all queues with filters. All of them may want one event: their keys stand in its
@@ -36,6 +36,12 @@ async def load(session: AsyncSession) -> Subscriptions:
     """The subscriptions as the database has them now."""
     rows = (await session.execute(select(SubscriptionRow))).scalars()
     return Subscriptions(tuple(subscription_of(row) for row in rows))
+
+
+async def receiving(session: AsyncSession, types: Collection[str]) -> list[Key]:
+    """The subscriptions that receive one of these event types, in the order of their keys."""
+    known = await load(session)
+    return sorted(each.key for each in known.all if any(map(each.wants, types)))
 
 
 async def find(session: AsyncSession, organisation: str, name: str) -> Subscription | None:
@@ -62,7 +68,7 @@ async def page(
     return [subscription_of(row) for row in rows]
 
 
-async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
+async def add(session: AsyncSession, new: Subscription, starts: ShardSequences) -> None:
     """Store a new subscription that is to receive what lies above `starts`.
 
     Run inside `Database.change(Topic.SUBSCRIPTIONS)`. Raises Conflict when a point-to-point type
@@ -100,12 +106,12 @@ async def add(session: AsyncSession, new: Subscription, starts: Places) -> None:
 
 async def _require_room(session: AsyncSession, new: Subscription) -> None:
     """Raises Conflict where one more subscription with filters does not fit."""
-    if not new.choosy:
+    if not new.filtered:
         return
     with_queue = select(SubscriptionRow).where(col(SubscriptionRow.delivery) == new.delivery.value)
     others = await session.scalars(with_queue)
-    choosy = [new, *(each for each in map(subscription_of, others) if each.choosy)]
-    if sum(len(each.organisation) + len(each.name) + _KEY for each in choosy) > CHOOSY_BYTES:
+    filtered = [new, *(each for each in map(subscription_of, others) if each.filtered)]
+    if sum(len(each.organisation) + len(each.name) + _KEY for each in filtered) > CHOOSY_BYTES:
         raise Conflict(
             "the bus has as many queues with filters as it can serve: choose pull, stream or "
             "webhook, or leave the filters out"
@@ -131,7 +137,9 @@ def _row(new: Subscription) -> SubscriptionRow:
     )
 
 
-async def served(session: AsyncSession, types: Iterable[str], shards: Iterable[int]) -> Places:
+async def served(
+    session: AsyncSession, types: Iterable[str], shards: Iterable[int]
+) -> ShardSequences:
     """Up to where all of these point-to-point types were worked off before; 0 where never."""
     wanted = set(types)
     rows = await session.execute(select(ServedRow).where(col(ServedRow.type).in_(wanted)))
@@ -139,14 +147,14 @@ async def served(session: AsyncSession, types: Iterable[str], shards: Iterable[i
     return {shard: min(found.get((type_, shard), 0) for type_ in wanted) for shard in shards}
 
 
-async def starts(session: AsyncSession, subscription: Subscription) -> Places:
+async def starts(session: AsyncSession, subscription: Subscription) -> ShardSequences:
     """Above which sequence of each shard the promise holds for it."""
     rows = await session.execute(_places(subscription))
     return {row.shard: row.start for row in rows.scalars()}
 
 
 async def remove(
-    session: AsyncSession, subscription: Subscription, *, drained_to: Places | None
+    session: AsyncSession, subscription: Subscription, *, drained_to: ShardSequences | None
 ) -> None:
     """End a subscription. Run inside `Database.change(Topic.SUBSCRIPTIONS)`.
 
@@ -182,7 +190,7 @@ async def set_terms(session: AsyncSession, subscription: Subscription, terms: Te
     if row is None:
         raise NotFound(f"there is no subscription {subscription.name}")
     changed = replace(subscription, terms=terms)
-    if changed.choosy and not subscription.choosy:
+    if changed.filtered and not subscription.filtered:
         await _require_room(session, changed)
     row.terms = msgspec.json.encode(terms).decode()
 
@@ -215,7 +223,7 @@ async def suspend(session: AsyncSession, subscription: Subscription, *, suspende
             place.position = place.routed
 
 
-async def _keep_served(session: AsyncSession, types: Sequence[str], ended: Places) -> None:
+async def _keep_served(session: AsyncSession, types: Sequence[str], ended: ShardSequences) -> None:
     for type_ in types:
         for shard, sequence in ended.items():
             await session.execute(

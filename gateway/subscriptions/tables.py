@@ -42,7 +42,7 @@ class SubscriptionRow(SQLModel, table=True):
 class PlaceRow(SQLModel, table=True):
     """How a subscription stands in one shard.
 
-    `start`: the promise holds above it. `position`, `joined`: see values.Progress. `routed`:
+    `start`: the promise holds above it. `position`, `joined`: see BackfillProgress. `routed`:
     everything up to here is known to have reached the queue; `drained`: and to have left it. While
     it is catching up `routed` says something only of a shard that it has joined.
     """

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import msgspec
 
-from gateway import typepattern
-from gateway.event import REQUESTED_BY, Event
+from gateway.base import type_pattern
+from gateway.base.event import REQUESTED_BY, Event
 from gateway.subscriptions.filters import Filter, compile_filters
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -125,7 +125,7 @@ class Subscription:
     @property
     def calls_back(self) -> bool:
         """Whether it receives replies: those to its own organisation's requests, and no others."""
-        return any(typepattern.is_reply(each) for each in self.types)
+        return any(type_pattern.is_reply(each) for each in self.types)
 
     @property
     def filters(self) -> tuple[Filter, ...]:
@@ -139,7 +139,7 @@ class Subscription:
         return self.organisation, self.name
 
     @property
-    def choosy(self) -> bool:
+    def filtered(self) -> bool:
         """Whether it has a queue but is to get only what it `accepts` of its types.
 
         No binding can tell that. So its queue is bound to its private key alone, and the relay
@@ -149,7 +149,7 @@ class Subscription:
 
     def wants(self, type: str) -> bool:
         """Whether events of this type are to reach it."""
-        return any(typepattern.matches(pattern, type) for pattern in self.types)
+        return any(type_pattern.matches(pattern, type) for pattern in self.types)
 
     @cached_property
     def accepts(self) -> Callable[[Event], bool]:
@@ -159,11 +159,11 @@ class Subscription:
     @property
     def type_expression(self) -> str:
         """A POSIX regular expression that all its types match, and no others."""
-        return typepattern.expression(self.types)
+        return type_pattern.expression(self.types)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BackfillProgress:
     """How far a subscription has caught up in one shard.
 
     Everything up to `position` went into its queue; `joined` says that the lead of the shard adds
@@ -186,4 +186,4 @@ class Mark:
     drained: int
 
 
-Places = Mapping[int, int]  # a sequence for each shard
+ShardSequences = Mapping[int, int]  # a sequence for each shard

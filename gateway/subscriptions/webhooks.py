@@ -12,7 +12,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.sealing import seal, unseal
+from gateway.base.sealing import seal, unseal
 from gateway.subscriptions.tables import WebhookKeyRow, WebhookRow
 from gateway.subscriptions.values import Key, Signature
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from deploy.local.credentials import Credentials
-from gateway.event import Event
+from gateway.base.event import Event
 from tests.faults import events
 from tests.faults.ledger import Answer, Reply
 

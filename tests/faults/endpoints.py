@@ -15,8 +15,8 @@ from zlib import crc32
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from deploy.local.ports import LOOPBACK
-from gateway.amqp.message import event_of
-from gateway.event import Event
+from gateway.base.event import Event
+from gateway.broker.message import event_of
 from tests.faults.hooks import Call, HookServer, Reply
 from tests.faults.ledger import Delivery, Interest, Ledger
 from tests.faults.proxy import Proxy

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from gateway.event import Event
+from gateway.base.event import Event
 from tests.faults.ledger import Kind
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"

@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 from msgspec.structs import replace
 
-from gateway.event import Event
+from gateway.base.event import Event
 from tests.faults.children import carry_out
 from tests.faults.events import SCHEMAS, new_event
 from tests.faults.harm import Harm, NoEvidence

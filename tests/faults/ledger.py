@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.event import Event
+from gateway.base.event import Event
 
 Identity = tuple[str, str]  # source and id
 

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from random import Random
 from uuid import UUID
 
-from gateway.event import Event
+from gateway.base.event import Event
 from tests.faults.door import Door
 from tests.faults.events import Draft, another_content, broken_content, new_event
 from tests.faults.ledger import Answer, Attempt, Kind, Ledger, Reply
@@ -50,7 +50,7 @@ class Stream:
     pause: float = 0.1
 
 
-class Lane:
+class PublishLane:
     """One sequential publisher with keys of its own."""
 
     def __init__(self, stream: Stream, number: int, door: Door, ledger: Ledger, seed: int) -> None:

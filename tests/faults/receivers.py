@@ -13,8 +13,8 @@ from zlib import crc32
 import httpx
 import msgspec
 
-from gateway.amqp.message import CONTENT_TYPE, event_of
-from gateway.event import Event
+from gateway.base.event import Event
+from gateway.broker.message import CONTENT_TYPE, event_of
 from tests.faults.door import Door
 from tests.faults.ledger import Delivery, Identity, Interest, Ledger, Replay
 

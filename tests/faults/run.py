@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.event import Event
+from gateway.base.event import Event
 from tests.faults.catalogue import FAULTS, a_round, choices
 from tests.faults.checker import judge
 from tests.faults.harm import Harm, NoEvidence

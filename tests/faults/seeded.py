@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from gateway.journal import lead, sql, writer
-from gateway.relay import catchup, pump, window
+from gateway.journal import shard_leases, sql, writer
+from gateway.relay import backfill, in_flight, shard_relay
 from tests.faults import consuming
 from tests.faults import seeded_receiving as receiving
 from tests.faults.seeded_receiving import loosened, replace
@@ -82,8 +82,8 @@ def cursor_before_confirm() -> None:
 
         return forward_only
 
-    replace(window.Window, "take", make_take)
-    replace(window.Window, "_done", make_done)
+    replace(in_flight.InFlightWindow, "take", make_take)
+    replace(in_flight.InFlightWindow, "_done", make_done)
 
 
 def key_gate_off() -> None:
@@ -97,12 +97,12 @@ def key_gate_off() -> None:
 
         return alone
 
-    replace(window.Window, "add", make)
+    replace(in_flight.InFlightWindow, "add", make)
 
 
 def mandatory_off() -> None:
     """A message that no queue wants is confirmed and gone, and nobody hears of it."""
-    for module in (pump, catchup):
+    for module in (shard_relay, backfill):
         replace(
             module,
             "outgoing",
@@ -114,7 +114,7 @@ def epoch_check_off() -> None:
     """A lease never runs out for its holder, and a lead that was replaced writes all the same."""
     replace(sql, "ADVANCE", lambda text: loosened(text, "l.epoch = u.epoch"))
     replace(sql, "FENCE", lambda text: loosened(text, "epoch = :epoch"))
-    replace(lead.Lead, "__bool__", lambda _: lambda self: self.expires > 0)
+    replace(shard_leases.Lead, "__bool__", lambda _: lambda self: self.expires > 0)
 
 
 TOGETHER = "+"

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.inbox import Inbox
-from gateway.deliveries import leases, sql
-from gateway.delivery import redriving
+from gateway.delivery.dead_letters import redrive
+from gateway.delivery.store import leases, sql
 from gateway.delivery.webhook import dispatcher
 
 
@@ -66,7 +66,7 @@ def redrive_to_all() -> None:
 
         return public
 
-    replace(redriving.Redriving, "_outgoing", make)
+    replace(redrive.Redriving, "_outgoing", make)
 
 
 def loosened(text: str, equality: str) -> str:

@@ -11,7 +11,7 @@ from deploy.local.ports import LOOPBACK
 from tests.faults.door import Door
 from tests.faults.endpoints import TIMEOUT, Endpoint
 from tests.faults.ledger import Interest
-from tests.faults.publishers import Lane, Mode, Stream
+from tests.faults.publishers import Mode, PublishLane, Stream
 from tests.faults.receivers import LOCK, RECEIVERS, Receiver
 from tests.faults.subscribers import Habit, Subscriber
 from tests.faults.world import World
@@ -40,7 +40,7 @@ STREAMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SubscriptionPlan:
     """A subscription to be made. A late one is made in the middle of the run."""
 
     name: str
@@ -53,23 +53,33 @@ class Wish:
     delivery: str = "amqp"
 
 
-WISHES = (
-    Wish("urut", "dukcapil", (NISN, "id.go.kemendagri.*"), True, "beginning", Habit(consumers=2)),
-    Wish("paralel", "dukcapil", (NISN, KK), False, "beginning", Habit(consumers=2, rejects=25)),
-    Wish("gempa", "bnpb", (GEMPA,), True, "beginning"),
-    Wish("bansos", "kemensos", (BANSOS,), True, "now"),
-    Wish("lelang", "lkpp", ("id.go.lkpp.*",), True, "now"),
-    Wish("pengaduan", "kemensos", (PENGADUAN,), True, "waiting", Habit(prefetch=5), late=True),
-    Wish("dari-awal", "bps", ("id.go.bps.*",), True, "beginning", late=True),
-    Wish("terlambat", "dukcapil", (NISN, KK), True, "beginning", late=True),
-    Wish("tarik", "dukcapil", (NISN, "id.go.kemendagri.*"), True, "beginning", delivery="pull"),
-    Wish("tarik-bebas", "bnpb", (GEMPA,), False, "now", delivery="pull"),
-    Wish("ikut", "dukcapil", (NISN, KK), True, "beginning", delivery="stream"),
-    Wish("tarik-lambat", "bps", ("id.go.bps.*",), True, "beginning", late=True, delivery="pull"),
-    Wish("kait", "dukcapil", (KK,), True, "beginning", delivery="webhook"),
-    Wish("kait-bebas", "bnpb", (GEMPA,), False, "beginning", delivery="webhook"),
-    Wish("layanan", "dukcapil", (NISN, KK), True, "beginning", delivery="consumer"),
-    Wish("sekarang", "dukcapil", ("id.go.kemendagri.*",), True, "now", late=True),
+SUBSCRIPTION_PLANS = (
+    SubscriptionPlan(
+        "urut", "dukcapil", (NISN, "id.go.kemendagri.*"), True, "beginning", Habit(consumers=2)
+    ),
+    SubscriptionPlan(
+        "paralel", "dukcapil", (NISN, KK), False, "beginning", Habit(consumers=2, rejects=25)
+    ),
+    SubscriptionPlan("gempa", "bnpb", (GEMPA,), True, "beginning"),
+    SubscriptionPlan("bansos", "kemensos", (BANSOS,), True, "now"),
+    SubscriptionPlan("lelang", "lkpp", ("id.go.lkpp.*",), True, "now"),
+    SubscriptionPlan(
+        "pengaduan", "kemensos", (PENGADUAN,), True, "waiting", Habit(prefetch=5), late=True
+    ),
+    SubscriptionPlan("dari-awal", "bps", ("id.go.bps.*",), True, "beginning", late=True),
+    SubscriptionPlan("terlambat", "dukcapil", (NISN, KK), True, "beginning", late=True),
+    SubscriptionPlan(
+        "tarik", "dukcapil", (NISN, "id.go.kemendagri.*"), True, "beginning", delivery="pull"
+    ),
+    SubscriptionPlan("tarik-bebas", "bnpb", (GEMPA,), False, "now", delivery="pull"),
+    SubscriptionPlan("ikut", "dukcapil", (NISN, KK), True, "beginning", delivery="stream"),
+    SubscriptionPlan(
+        "tarik-lambat", "bps", ("id.go.bps.*",), True, "beginning", late=True, delivery="pull"
+    ),
+    SubscriptionPlan("kait", "dukcapil", (KK,), True, "beginning", delivery="webhook"),
+    SubscriptionPlan("kait-bebas", "bnpb", (GEMPA,), False, "beginning", delivery="webhook"),
+    SubscriptionPlan("layanan", "dukcapil", (NISN, KK), True, "beginning", delivery="consumer"),
+    SubscriptionPlan("sekarang", "dukcapil", ("id.go.kemendagri.*",), True, "now", late=True),
 )
 
 
@@ -80,7 +90,9 @@ class Stage:
         self._world = world
         self._stop = asyncio.Event()
         self._lanes = [
-            Lane(stream, 10 * index + number, world.door(stream.organisation), world.ledger, seed)
+            PublishLane(
+                stream, 10 * index + number, world.door(stream.organisation), world.ledger, seed
+            )
             for index, stream in enumerate(STREAMS)
             for number in range(stream.lanes)
         ]
@@ -96,7 +108,9 @@ class Stage:
 
     async def subscribe(self, *, late: bool) -> None:
         """Make the subscriptions of the beginning, or those of later, and read them."""
-        await asyncio.gather(*(self._make(wish) for wish in WISHES if wish.late is late))
+        await asyncio.gather(
+            *(self._make(wish) for wish in SUBSCRIPTION_PLANS if wish.late is late)
+        )
 
     async def silence(self, seconds: float) -> bool:
         """Publish nothing more; False where a lane did not get its last answer in time."""
@@ -122,7 +136,7 @@ class Stage:
         for receiver in self.receivers.values():
             receiver.repair()
 
-    async def _make(self, wish: Wish) -> None:
+    async def _make(self, wish: SubscriptionPlan) -> None:
         door, path = self._world.door(wish.organisation), f"/v1/subscriptions/{wish.name}"
         body = {"types": list(wish.types), "ordered": wish.ordered, "start": wish.start}
         if wish.delivery == "webhook":
@@ -148,7 +162,9 @@ class Stage:
         self.subscribers[wish.name] = subscriber
         subscriber.start()
 
-    async def _make_served(self, wish: Wish, door: Door, path: str, body: dict[str, Any]) -> None:
+    async def _make_served(
+        self, wish: SubscriptionPlan, door: Door, path: str, body: dict[str, Any]
+    ) -> None:
         body |= {"delivery": wish.delivery, "terms": {"lock_seconds": LOCK, "attempts": 100}}
         interest = _served(wish, await _put(door, path, body))
         self._world.ledger.interests.append(interest)
@@ -156,7 +172,9 @@ class Stage:
         self.receivers[wish.name] = receiver
         receiver.start()
 
-    async def _make_endpoint(self, wish: Wish, door: Door, path: str, body: dict[str, Any]) -> None:
+    async def _make_endpoint(
+        self, wish: SubscriptionPlan, door: Door, path: str, body: dict[str, Any]
+    ) -> None:
         """One by https, where order is asked for, and one by http."""
         tls = self._world.servers.authority.serve(LOOPBACK) if wish.ordered else None
         endpoint = Endpoint(wish.name, self._world.ledger, self._seed, tls)
@@ -179,7 +197,7 @@ async def _put(door: Door, path: str, body: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _served(wish: Wish, made: dict[str, Any]) -> Interest:
+def _served(wish: SubscriptionPlan, made: dict[str, Any]) -> Interest:
     starts = {int(shard): sequence for shard, sequence in made["starts"].items()}
     queue = f"sub.{wish.organisation}.{wish.name}"  # as dead letters name it
     return Interest(wish.name, queue, wish.types, wish.ordered, starts, wish.delivery)

@@ -14,7 +14,7 @@ import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 from aiormq.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
 
-from gateway.amqp.message import event_of
+from gateway.broker.message import event_of
 from tests.faults.ledger import Delivery, Interest, Ledger
 
 CONNECT = 3.0

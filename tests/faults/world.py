@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from deploy.local.ports import LOOPBACK, free_port
-from gateway.database import OUTAGES
+from gateway.base.database import OUTAGES
 from tests.faults.broker_admin import BrokerAdmin
 from tests.faults.children import Child, command
 from tests.faults.door import Door

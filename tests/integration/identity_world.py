@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from gateway import identity
-from gateway.database import Database, Topic
+from gateway.base.database import Database, Topic
+from gateway.base.settings import Settings
+from gateway.base.snapshot import Snapshot, refresh
 from gateway.http import clients, grants, organisations, problems, signing_keys, tokens
 from gateway.identity import Directory, Logins, Tokens
-from gateway.settings import Settings
-from gateway.snapshot import Snapshot, refresh
 
 URL = "https://bus.example.go.id"
 

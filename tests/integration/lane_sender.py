@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gateway.amqp import message
-from gateway.amqp.lane import Lane
-from gateway.amqp.ledger import Settled
-from gateway.amqp.message import Outgoing
-from gateway.event import Event
+from gateway.base.event import Event
+from gateway.broker import message
+from gateway.broker.confirm_publisher import ConfirmPublisher
+from gateway.broker.message import Outgoing
+from gateway.broker.pending_confirms import Settled
 
 EXCHANGE, QUEUE, KEY = "test.lane", "test.lane.queue", "id.go.dukcapil.ktp.dibuat.v1"
 STAMP = ("0/1", "2026-05-04T03:02:01Z", "internal")
@@ -23,8 +23,8 @@ class Sender:
         self.settled: list[Settled] = []
 
     @asynccontextmanager
-    async def open(self, url: str, confirm_timeout: float = 60) -> AsyncIterator[Lane]:
-        lane = await Lane.open(
+    async def open(self, url: str, confirm_timeout: float = 60) -> AsyncIterator[ConfirmPublisher]:
+        lane = await ConfirmPublisher.open(
             url, settle=self.settled.extend, confirm_timeout=confirm_timeout, name="test"
         )
         try:

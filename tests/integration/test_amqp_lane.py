@@ -10,11 +10,11 @@ import aio_pika
 import pytest
 
 from deploy.local.rabbitmq import RabbitMQ
-from gateway.amqp import message
-from gateway.amqp.lane import Lane, Outcome
-from gateway.amqp.ledger import Settled
-from gateway.amqp.message import CONTENT_TYPE
-from gateway.errors import BrokerUnavailable
+from gateway.base.errors import BrokerUnavailable
+from gateway.broker import message
+from gateway.broker.confirm_publisher import ConfirmOutcome, ConfirmPublisher
+from gateway.broker.message import CONTENT_TYPE
+from gateway.broker.pending_confirms import Settled
 from tests.integration.lane_sender import BATCH, EXCHANGE, KEY, QUEUE, Sender, a_message, until
 
 
@@ -70,7 +70,7 @@ async def test_ten_thousand_are_confirmed_and_arrive_in_order(
             await lane.send([a_message(each) for each in range(start, start + BATCH)])
         settled = await sender.has(count)
         assert lane.in_flight == 0
-    assert settled == [(each, Outcome.CONFIRMED) for each in range(count)]
+    assert settled == [(each, ConfirmOutcome.CONFIRMED) for each in range(count)]
     found = await deliveries(channel, count)
     assert [each.message_id for each in found] == [str(each) for each in range(count)]
     event = message.event_of(found[7].body, found[7].headers, found[7].content_type)
@@ -95,7 +95,7 @@ async def test_further_keys_reach_more_queues_once_each_and_unseen(
             ]
         )
         settled = await sender.has(3)
-    assert dict(settled)["by none"] is Outcome.RETURNED
+    assert dict(settled)["by none"] is ConfirmOutcome.RETURNED
     found = await deliveries(channel, 2)
     assert [each.message_id for each in found] == ["matched twice", "by bcc alone"]
     assert not any("BCC" in each.headers for each in found)
@@ -106,13 +106,15 @@ async def test_what_comes_back_is_told_for_the_right_message(
     rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel
 ) -> None:
     """One id in flight many times, routable or not in turns, mandatory or not."""
-    expected: dict[int, Outcome] = {}
+    expected: dict[int, ConfirmOutcome] = {}
     batch = []
     for token in range(3000):
         lost, mandatory = token % 3 == 0, token % 2 == 0
         key = "nowhere" if lost else KEY
         batch.append(a_message(token, routing_key=key, mandatory=mandatory, message_id="same"))
-        expected[token] = Outcome.RETURNED if lost and mandatory else Outcome.CONFIRMED
+        expected[token] = (
+            ConfirmOutcome.RETURNED if lost and mandatory else ConfirmOutcome.CONFIRMED
+        )
     sender = Sender()
     async with sender.open(rabbitmq.amqp_url) as lane:
         await lane.send([each._replace(headers={"ce-id": "same"}) for each in batch])
@@ -137,11 +139,11 @@ async def test_a_full_queue_nacks(
             await lane.send([a_message(token, routing_key="id.go.full")])
             await sender.has(token + 1)
         outcomes = [outcome for _, outcome in sender.settled]
-        assert outcomes[0] is Outcome.CONFIRMED
-        assert outcomes[-1] is Outcome.NACKED
+        assert outcomes[0] is ConfirmOutcome.CONFIRMED
+        assert outcomes[-1] is ConfirmOutcome.NACKED
         await full.purge()
         await lane.send([a_message("room again", routing_key="id.go.full")])
-        await until(lambda: ("room again", Outcome.CONFIRMED) in sender.settled)
+        await until(lambda: ("room again", ConfirmOutcome.CONFIRMED) in sender.settled)
     await channel.queue_delete(full.name)
 
 
@@ -154,8 +156,8 @@ async def test_bodies_larger_than_a_frame_arrive_whole(
         await lane.send([a_message(n, body=body) for n, body in enumerate(bodies)])
         await lane.send([a_message("back", body=bodies[0], routing_key="nowhere")])
         settled = dict(await sender.has(len(bodies) + 1))
-    assert settled.pop("back") is Outcome.RETURNED
-    assert set(settled.values()) == {Outcome.CONFIRMED}
+    assert settled.pop("back") is ConfirmOutcome.RETURNED
+    assert set(settled.values()) == {ConfirmOutcome.CONFIRMED}
     found = await deliveries(channel, len(bodies))
     assert [each.body == body for each, body in zip(found, bodies, strict=True)] == [True] * 5
 
@@ -179,7 +181,7 @@ async def test_an_alarm_is_waited_out(
         await sending
         settled = await sender.has(2000)
         assert not lane.blocked
-    assert settled == [(each, Outcome.CONFIRMED) for each in range(2000)]
+    assert settled == [(each, ConfirmOutcome.CONFIRMED) for each in range(2000)]
 
 
 async def test_a_missing_exchange_ends_the_lane(rabbitmq: RabbitMQ) -> None:
@@ -199,7 +201,9 @@ async def test_a_sender_that_fails_to_settle_ends_the_lane(
     def settle(burst: Sequence[Settled]) -> None:
         raise ArithmeticError("cannot count")
 
-    lane = await Lane.open(rabbitmq.amqp_url, settle=settle, confirm_timeout=60, name="test")
+    lane = await ConfirmPublisher.open(
+        rabbitmq.amqp_url, settle=settle, confirm_timeout=60, name="test"
+    )
     await lane.send([a_message(1)])
     reason = await asyncio.wait_for(lane.closed(), 30)
     assert isinstance(reason.__cause__, ArithmeticError)
@@ -230,14 +234,14 @@ async def test_a_killed_broker_ends_the_lane(rabbitmq: RabbitMQ) -> None:
             await asyncio.to_thread(rabbitmq.start)
     async with sender.open(rabbitmq.amqp_url) as lane:
         await lane.send([plain._replace(token=2)])
-        assert await sender.has(2) == [(1, Outcome.CONFIRMED), (2, Outcome.CONFIRMED)]
+        assert await sender.has(2) == [(1, ConfirmOutcome.CONFIRMED), (2, ConfirmOutcome.CONFIRMED)]
 
 
 async def test_a_silent_broker_ends_the_lane_and_closing_is_quick(
     rabbitmq: RabbitMQ, channel: aio_pika.abc.AbstractChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped, not dead: once by the overdue confirm, once by the heartbeat, once by ourselves."""
-    monkeypatch.setattr("gateway.amqp.lane.CONNECT_SECONDS", 3.0)
+    monkeypatch.setattr("gateway.broker.confirm_publisher.CONNECT_SECONDS", 3.0)
     loop = asyncio.get_running_loop()
     sender = Sender()
     url = rabbitmq.amqp_url

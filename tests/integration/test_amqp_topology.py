@@ -8,16 +8,10 @@ import aio_pika
 import pytest
 
 from deploy.local.rabbitmq import RabbitMQ
-from gateway.amqp import names
-from gateway.amqp.management import Management
-from gateway.amqp.topology import (
-    Broker,
-    Depth,
-    DiffersOnBroker,
-    NotOnBroker,
-    queue_arguments,
-)
-from gateway.errors import BrokerUnavailable
+from gateway.base.errors import BrokerUnavailable
+from gateway.broker import names
+from gateway.broker.management import Management
+from gateway.broker.topology import Broker, Depth, DiffersOnBroker, NotOnBroker, queue_arguments
 
 QUEUE = names.queue("dukcapil", "topology")
 
@@ -205,7 +199,7 @@ async def test_many_queues_are_read_in_pages(
     broker: Broker, management: Management, channel: aio_pika.abc.AbstractChannel,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("gateway.amqp.management.PAGE", 3)
+    monkeypatch.setattr("gateway.broker.management.PAGE", 3)
     ours = {f"test.page.{number}" for number in range(10)}
     for name in ours:
         await channel.declare_queue(name, auto_delete=True)

@@ -13,11 +13,11 @@ from aio_pika.abc import AbstractChannel
 from aiormq.exceptions import ChannelAccessRefused
 
 from deploy.local.rabbitmq import RabbitMQ
-from gateway.amqp import names
-from gateway.amqp.endpoint import subscriber_url
-from gateway.amqp.management import Management
-from gateway.amqp.topology import Broker
-from gateway.errors import BrokerUnavailable
+from gateway.base.errors import BrokerUnavailable
+from gateway.broker import names
+from gateway.broker.address import subscriber_url
+from gateway.broker.management import Management
+from gateway.broker.topology import Broker
 
 OWN = names.queue("dukcapil", "users")
 OTHER = names.queue("dukcapil", "users-too")  # ours is a prefix of it

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.database import Database
-from gateway.deliveries import Burial, DeadLetters, Failure, Spot, Wanted
+from gateway.base.database import Database
+from gateway.contracts import Failure
+from gateway.delivery.store import Burial, DeadLetters, Wanted
+from gateway.journal import Position
 
 
 def a_burial(name: str) -> Burial:
-    spot, recorded = Spot(0, 1), datetime(2026, 5, 4, tzinfo=UTC)
+    spot, recorded = Position(0, 1), datetime(2026, 5, 4, tzinfo=UTC)
     return Burial(("uji", name), spot, recorded, "id.go.uji.a.b.v1", Failure.REJECTED, "x", 1)
 
 
@@ -23,11 +25,11 @@ async def letters(database_url: str) -> AsyncIterator[DeadLetters]:
 
 async def test_what_a_queue_gave_up_twice_is_one_dead_letter(letters: DeadLetters) -> None:
     burial = a_burial("dua-kali")
-    await letters.bury([burial, burial._replace(attempts=2), burial._replace(spot=Spot(0, 2))])
+    await letters.bury([burial, burial._replace(attempts=2), burial._replace(spot=Position(0, 2))])
     found = await letters.page(Wanted(subscription="dua-kali", state="dead"), after=0, limit=10)
     assert {(letter.spot, letter.attempts) for letter in found} == {
-        (Spot(0, 1), 2),
-        (Spot(0, 2), 1),
+        (Position(0, 1), 2),
+        (Position(0, 2), 1),
     }
     assert len(found) == 2
 

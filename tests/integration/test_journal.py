@@ -7,8 +7,8 @@ import socket
 import asyncpg
 import pytest
 
-from gateway.errors import IdentifierReused, JournalUnavailable
-from gateway.journal import Place, Position, Writer
+from gateway.base.errors import IdentifierReused, JournalUnavailable
+from gateway.journal import Appended, Cursor, Writer
 from tests.builders import a_candidate
 from tests.integration.journal_world import Journal
 from tests.servers import SHARDS
@@ -17,9 +17,9 @@ from tests.servers import SHARDS
 async def test_many_writers_leave_no_gap_and_keep_each_ones_order(journal: Journal) -> None:
     """Three processes, one with two connections, each key written in its order."""
 
-    async def work(writer: Writer, key: str) -> list[Place]:
+    async def work(writer: Writer, key: str) -> list[Appended]:
         chance = random.Random(key)
-        places: list[Place] = []
+        places: list[Appended] = []
         for _ in range(20):
             size = chance.choice((1, 1, 3, 40))
             places += await writer.append([a_candidate(subject=key) for _ in range(size)])
@@ -162,7 +162,7 @@ async def test_an_event_comes_out_as_it_went_in(journal: Journal) -> None:
         assert by_place.digest == candidate.event.digest == by_place.event.digest
         assert (by_place.client, by_place.contract_version) == (candidate.client, 1)
         known = await journal.reader.known(candidate.event.identity)
-        assert known == Place(place.shard, place.sequence, place.recorded, place.digest, True)
+        assert known == Appended(place.shard, place.sequence, place.recorded, place.digest, True)
 
 
 async def test_an_outcome_that_is_not_known_is_stored_once_by_the_repeat(
@@ -248,14 +248,14 @@ async def test_reading_on_from_a_place(journal: Journal) -> None:
             [a_candidate(subject="one key", type=f"id.go.uji.{'ab'[n % 2]}") for n in range(50)]
         )
     (shard,) = [shard for shard, head in (await journal.reader.heads()).items() if head.sequence]
-    first = await journal.reader.after(shard, Position(0), limit=20)
+    first = await journal.reader.after(shard, Cursor(0), limit=20)
     rest = await journal.reader.after(
-        shard, Position(first[-1].sequence, first[-1].recorded), limit=1000
+        shard, Cursor(first[-1].sequence, first[-1].recorded), limit=1000
     )
     assert [entry.sequence for entry in first + rest] == list(range(1, 51))
-    chosen = await journal.reader.matching(shard, Position(10), until=30, types=wanted, limit=5)
+    chosen = await journal.reader.matching(shard, Cursor(10), until=30, types=wanted, limit=5)
     assert [entry.sequence for entry in chosen] == [11, 13, 15, 17, 19]
-    chosen = await journal.reader.matching(shard, Position(25), until=30, types=wanted, limit=50)
+    chosen = await journal.reader.matching(shard, Cursor(25), until=30, types=wanted, limit=50)
     assert [entry.sequence for entry in chosen] == [27, 29]
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.database import Database
-from gateway.journal import Hints, HintSender, Lead, LeadLost, Leads, Position
-from gateway.stop import Stop
+from gateway.base.database import Database
+from gateway.base.stop import Stop
+from gateway.journal import Cursor, Hints, HintSender, Lead, LeadLost, Leads
 from tests.builders import a_candidate
 from tests.integration.journal_world import Journal
 from tests.servers import SHARDS
@@ -52,14 +52,14 @@ async def test_a_successor_goes_on_where_its_predecessor_was(journal: Journal) -
     one, two = relay(journal, "one"), relay(journal, "two")
     old = await taken(one)
     assert old.cursor == old.reached
-    old.reached = Position(7, NOW)
+    old.reached = Cursor(7, NOW)
     await one.advance([old])
-    assert old.cursor == Position(7, NOW)
+    assert old.cursor == Cursor(7, NOW)
     assert await journal.reader.relayed(0) == 7
     await expire(journal)
     new = await taken(two)
     assert new.epoch == old.epoch + 1
-    assert new.cursor == new.reached == Position(7, NOW)
+    assert new.cursor == new.reached == Cursor(7, NOW)
 
 
 async def test_who_was_replaced_moves_nothing(journal: Journal) -> None:
@@ -67,7 +67,7 @@ async def test_who_was_replaced_moves_nothing(journal: Journal) -> None:
     old, kept = await taken(one, 0), await taken(one, 1)
     await journal.pool.execute("UPDATE journal_lead SET expires = '-infinity' WHERE shard = 0")
     new = await taken(two, 0)
-    old.reached, old.returned, kept.reached = Position(99, NOW), 5, Position(3, NOW)
+    old.reached, old.returned, kept.reached = Cursor(99, NOW), 5, Cursor(3, NOW)
     await one.advance([old, kept])
     assert not old
     assert kept
@@ -75,7 +75,7 @@ async def test_who_was_replaced_moves_nothing(journal: Journal) -> None:
     assert (await journal.reader.cursors())[1] == 3
     await one.resign(old)
     assert 0 not in await one.vacant()
-    new.reached = Position(4, NOW)
+    new.reached = Cursor(4, NOW)
     await two.advance([new])
     assert await journal.reader.relayed(0) == 4
 
@@ -84,7 +84,7 @@ async def test_a_cursor_never_goes_back(journal: Journal) -> None:
     leads = relay(journal, "one")
     lead = await taken(leads)
     for sequence in (9, 5):
-        lead.reached = Position(sequence, NOW)
+        lead.reached = Cursor(sequence, NOW)
         await leads.advance([lead])
     assert await journal.reader.relayed(0) == 9
 
@@ -105,9 +105,9 @@ async def test_a_lead_that_is_not_prolonged_ends_by_its_own_clock(
     leads = relay(journal, "one")
     lead = await taken(leads)
     assert lead
-    monkeypatch.setattr("gateway.journal.lead.time.monotonic", lambda: lead.expires)
+    monkeypatch.setattr("gateway.journal.shard_leases.time.monotonic", lambda: lead.expires)
     assert not lead
-    lead.reached = Position(9, NOW)
+    lead.reached = Cursor(9, NOW)
     await leads.advance([lead])
     assert await journal.reader.relayed(0) == 0
 
@@ -184,7 +184,7 @@ async def test_the_backlog_is_what_is_not_relayed(journal: Journal) -> None:
         await writer.append([a_candidate() for _ in range(9)])
     assert await journal.reader.backlog() == 10
     lead = await taken(leads, place.shard)
-    lead.reached = Position(1, NOW)
+    lead.reached = Cursor(1, NOW)
     await leads.advance([lead])
     assert await journal.reader.backlog() == 9
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway.contracts import Failure
 from gateway.contracts.soundness import DIALECT
-from gateway.deliveries import Failure
 from tests.bus import Actor, Bus, MakeBus
 from tests.dead import dead, locked
 from tests.integration.contracts.registration import a_json_schema, a_type, act, add, register

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.journal import Position, make_partitions, make_shards
+from gateway.journal import Cursor, make_partitions, make_shards
 from gateway.journal import sql as statements
 from tests.builders import a_candidate
 from tests.integration.journal_world import Journal
@@ -83,7 +83,7 @@ async def test_a_clock_that_jumps_fills_the_default_partition(journal: Journal) 
     assert place.recorded.year == 2040
     assert await journal.pool.fetchval("SELECT count(*) FROM journal_entry_default") == 1
     assert await journal.reader.entry(place.shard, place.sequence) is not None
-    assert len(await journal.reader.after(place.shard, Position(0), limit=9)) == 2
+    assert len(await journal.reader.after(place.shard, Cursor(0), limit=9)) == 2
     assert await journal.require_gapless() == 2
 
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from gateway.database import Database, Topic
-from gateway.errors import Conflict
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict
 from gateway.identity import provide_organisation
 from gateway.subscriptions import Delivery, Terms, register
 from tests.builders import a_subscription

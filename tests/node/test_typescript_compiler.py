@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway import jsontext
+from gateway.base import strict_json
 from gateway.contracts import submissions
 from gateway.contracts.code import class_name, typescript_type
 from gateway.contracts.keywords import at
@@ -32,7 +32,7 @@ def test_examples_compile_as_the_contracts_judge_them(node: Node, tmp_path: Path
     for submission in submissions(SCHEMAS):
         type = submission.contract.type
         name = class_name(type)
-        source = typescript_type(type, 1, jsontext.parse(submission.versions[-1].text))
+        source = typescript_type(type, 1, strict_json.parse(submission.versions[-1].text))
         (tmp_path / f"{name}.ts").write_text(source)
         cases = [(good, f"valid-{each}", data) for each, data in submission.valid.items()]
         cases += [(bad, e.name, e.data) for e in submission.invalid if is_told(e)]

@@ -4,8 +4,8 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from gateway.event import AttributeValue, Event, attribute_text
-from gateway.intake.cloudevents import Batch, Limits, parse_request
+from gateway.base.event import AttributeValue, Event, attribute_text
+from gateway.publishing.cloudevents import Batch, Limits, parse_request
 
 LIMITS = Limits()
 NISN: dict[str, Any] = {

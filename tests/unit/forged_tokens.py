@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from joserfc import jwe, jws
 from joserfc.jwk import ECKey
 
+from gateway.base.settings import Settings
 from gateway.identity import Client, ClientState, KeyState, Role, SigningKey
 from gateway.identity.signing import new_signing_key
-from gateway.settings import Settings
 
 NOW = 1_800_000_000
 SETTINGS = Settings.parse(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.amqp.endpoint import (
+from gateway.broker.address import (
     credentials,
     management_url,
     subscriber_url,

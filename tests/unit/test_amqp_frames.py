@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pamqp import body, commands, frame, header
 
-from gateway.amqp.frames import FRAME_OVERHEAD, Marshaller
-from gateway.amqp.message import CONTENT_TYPE, Outgoing
+from gateway.broker.frames import FRAME_OVERHEAD, Marshaller
+from gateway.broker.message import CONTENT_TYPE, Outgoing
 
 FRAME_MAX = 4096
 short = st.text(st.characters(codec="utf-8", categories=("L", "N")), max_size=60)

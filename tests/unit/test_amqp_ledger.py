@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.amqp.ledger import Ledger, Outcome, Settled
-from gateway.amqp.message import Outgoing
+from gateway.broker.message import Outgoing
+from gateway.broker.pending_confirms import ConfirmOutcome, PendingConfirms, Settled
 
-CONFIRMED, NACKED, RETURNED = Outcome
+CONFIRMED, NACKED, RETURNED = ConfirmOutcome
 
 
 def a_message(token: object, **changes: object) -> Outgoing:
@@ -14,19 +14,21 @@ def a_message(token: object, **changes: object) -> Outgoing:
     return plain._replace(**changes)  # type: ignore[arg-type]  # a builder for tests
 
 
-def a_ledger(*messages: Outgoing) -> Ledger:
-    ledger = Ledger()
+def a_ledger(*messages: Outgoing) -> PendingConfirms:
+    ledger = PendingConfirms()
     ledger.add(messages)
     return ledger
 
 
-def settle(ledger: Ledger, tag: int, multiple: bool = False, acked: bool = True) -> list[Settled]:
+def settle(
+    ledger: PendingConfirms, tag: int, multiple: bool = False, acked: bool = True
+) -> list[Settled]:
     settled: list[Settled] = []
     ledger.settle(tag, multiple, acked, settled)
     return settled
 
 
-def came_back(ledger: Ledger, message: Outgoing) -> bool:
+def came_back(ledger: PendingConfirms, message: Outgoing) -> bool:
     return ledger.returned(
         message.exchange, message.routing_key, message.message_id, dict(message.headers)
     )

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.amqp import message
-from gateway.amqp.message import CONTENT_TYPE, HEADERS_LIMIT, event_of
-from gateway.errors import Malformed
-from gateway.event import Event, attribute_text
+from gateway.base.errors import Malformed
+from gateway.base.event import Event, attribute_text
+from gateway.broker import message
+from gateway.broker.message import CONTENT_TYPE, HEADERS_LIMIT, event_of
 
 STAMP = ("2/41", "2026-05-04T03:02:01.5Z", "confidential")
 STAMPED = {"sequence": STAMP[0], "recordedtime": STAMP[1], "dataclassification": STAMP[2]}

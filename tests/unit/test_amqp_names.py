@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import typepattern
-from gateway.amqp import names
-from gateway.errors import Invalid
+from gateway.base import type_pattern
+from gateway.base.errors import Invalid
+from gateway.broker import names
 
 WORDS = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,40}", fullmatch=True)
 
@@ -59,5 +59,5 @@ def test_what_cannot_be_a_queue_name_is_refused(organisation: str, subscription:
 
 @given(pattern=st.from_regex(r"id\.go(\.[a-z0-9]{1,6}){0,3}\.\*", fullmatch=True))
 def test_no_binding_matches_a_private_key(pattern: str) -> None:
-    binding = typepattern.to_topic_binding(pattern)
+    binding = type_pattern.to_topic_binding(pattern)
     assert not topic_matches(binding, names.private_key(names.queue("a", "b"), 1))

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiormq.exceptions import AMQPConnectionError, ChannelInvalidStateError, InvalidFrameError
 
-from gateway.amqp.outage import within
-from gateway.errors import BrokerUnavailable, Invalid
+from gateway.base.errors import BrokerUnavailable, Invalid
+from gateway.broker.outage import within
 
 
 @pytest.mark.parametrize(

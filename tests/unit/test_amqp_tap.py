@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from pamqp import body, commands, frame, header, heartbeat
 
-from gateway.amqp.ledger import Ledger, Outcome, Settled
-from gateway.amqp.message import Outgoing
-from gateway.amqp.tap import Listener, Tap
+from gateway.broker.message import Outgoing
+from gateway.broker.pending_confirms import ConfirmOutcome, PendingConfirms, Settled
+from gateway.broker.transport_tap import Listener, Tap
 
 CHANNEL = 3
 BEAT = frame.marshal(heartbeat.Heartbeat(), 0)
@@ -20,7 +20,7 @@ class Heard:
         self.bursts: list[list[Settled]] = []
         self.blocked: list[bool] = []
         self.faults: list[str] = []
-        ledger = Ledger()
+        ledger = PendingConfirms()
         ledger.add([a_message(number) for number in range(1, messages + 1)])
         self.tap = Tap(
             asyncio.get_running_loop(),
@@ -65,8 +65,8 @@ STREAM = (
     BEAT + ack(1) + came_back(2, b"0123456789") + ack(4, multiple=True) + nack(5) + BEAT + CLOSE
 )
 SETTLED = [
-    (1, Outcome.CONFIRMED), (2, Outcome.RETURNED), (3, Outcome.CONFIRMED),
-    (4, Outcome.CONFIRMED), (5, Outcome.NACKED),
+    (1, ConfirmOutcome.CONFIRMED), (2, ConfirmOutcome.RETURNED), (3, ConfirmOutcome.CONFIRMED),
+    (4, ConfirmOutcome.CONFIRMED), (5, ConfirmOutcome.NACKED),
 ]  # fmt: skip
 
 
@@ -111,7 +111,7 @@ async def test_a_return_of_what_was_not_sent_is_a_fault() -> None:
 async def test_what_is_no_frame_is_left_to_the_library(garbage: bytes) -> None:
     heard = Heard(2)
     assert heard.feed(ack(1), garbage, ack(2)) == garbage + ack(2)
-    assert heard.settled == [(1, Outcome.CONFIRMED)]
+    assert heard.settled == [(1, ConfirmOutcome.CONFIRMED)]
 
 
 async def test_the_library_learns_that_the_broker_lives(monkeypatch: pytest.MonkeyPatch) -> None:

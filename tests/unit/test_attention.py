@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from gateway.deliveries import Unattended
-from gateway.delivery import attention
-from gateway.telemetry import METRICS
+from gateway.base.telemetry import METRICS
+from gateway.delivery.dead_letters import alerts
+from gateway.delivery.store import Unattended
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 RULES = Path("deploy/k8s/alerts/dead-letters.yaml")
@@ -32,23 +32,23 @@ def shown() -> dict[str, float]:
 
 
 def test_what_was_looked_at_is_shown_no_more() -> None:
-    attention.show([unattended("a", 3, 60), unattended("b", 1, 5)], NOW)
+    alerts.show([unattended("a", 3, 60), unattended("b", 1, 5)], NOW)
     assert shown() == {"a": 3, "a!": 60, "b": 1, "b!": 5}
-    attention.show([unattended("b", 1, 7)], NOW)
+    alerts.show([unattended("b", 1, 7)], NOW)
     assert shown() == {"b": 1, "b!": 7}
-    attention.show([], NOW)
+    alerts.show([], NOW)
     assert shown() == {}
 
 
 def test_the_number_of_metrics_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "MOST", 2)
+    monkeypatch.setattr(alerts, "MOST", 2)
     found = [
         unattended(name, count, 10 * count)
         for name, count in zip("abcd", (4, 1, 2, 3), strict=True)
     ]
-    attention.show(found, NOW)
+    alerts.show(found, NOW)
     assert shown() == {"a": 4, "a!": 40, "d": 3, "d!": 30, "*": 3, "*!": 20}
-    attention.show([], NOW)
+    alerts.show([], NOW)
 
 
 def test_the_rules_watch_metrics_that_there_are() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive
 
-from gateway.errors import Malformed, TooLarge, TooSlow
+from gateway.base.errors import Malformed, TooLarge, TooSlow
 from gateway.http import body
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from gateway import jsontext
-from gateway.errors import Malformed, Refused, UnsupportedMediaType
-from gateway.event import Event
-from gateway.intake.cloudevents import parse_request
+from gateway.base import strict_json
+from gateway.base.errors import Malformed, Refused, UnsupportedMediaType
+from gateway.base.event import Event
+from gateway.publishing.cloudevents import parse_request
 from tests.unit.cloudevents_requests import (
     DATA,
     LIMITS,
@@ -81,7 +81,7 @@ def test_data_are_proven_where_they_are_read() -> None:
     for event in (binary(b"{'a'}"), structured(envelope(b'{"a":1,"a":2}'))):
         assert event.data is not None
         with pytest.raises(Malformed):
-            jsontext.parse(event.data)
+            strict_json.parse(event.data)
 
 
 @pytest.mark.parametrize(

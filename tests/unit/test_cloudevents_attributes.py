@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import Malformed
-from gateway.intake.attributes import COUNT, SIZE
-from gateway.intake.cloudevents import parse_request
+from gateway.base.errors import Malformed
+from gateway.publishing.attributes import COUNT, SIZE
+from gateway.publishing.cloudevents import parse_request
 from tests.unit.cloudevents_requests import LIMITS, NISN, binary, envelope, headers, structured
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -6,9 +6,9 @@ from hashlib import sha256
 
 import pytest
 
-from gateway.errors import Malformed, TooLarge
-from gateway.event import Event
-from gateway.intake.cloudevents import Limits, parse_request
+from gateway.base.errors import Malformed, TooLarge
+from gateway.base.event import Event
+from gateway.publishing.cloudevents import Limits, parse_request
 from tests.unit.cloudevents_requests import (
     DATA,
     LIMITS,

@@ -5,10 +5,10 @@ import zlib
 
 import pytest
 
-from gateway.errors import Malformed, Refused, TooLarge, UnsupportedMediaType
-from gateway.event import Event
-from gateway.intake.body import inflate
-from gateway.intake.cloudevents import parse_request
+from gateway.base.errors import Malformed, Refused, TooLarge, UnsupportedMediaType
+from gateway.base.event import Event
+from gateway.publishing.body import inflate
+from gateway.publishing.cloudevents import parse_request
 from tests.unit.cloudevents_requests import LIMITS, envelope
 
 TEXT = b"setiap kejadian " * 100

@@ -11,9 +11,9 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import jsontext
-from gateway.event import Event
-from gateway.intake.cloudevents import parse_request
+from gateway.base import strict_json
+from gateway.base.event import Event
+from gateway.publishing.cloudevents import parse_request
 from tests.unit.cloudevents_requests import DATA, LIMITS, NISN, envelope, headers
 
 FORMAT = JSONFormat()
@@ -45,7 +45,7 @@ def test_what_it_sends_arrives() -> None:
             "ext": "a b",
         }
         assert event.data is not None
-        assert jsontext.parse(event.data) == {"nisn": "0051234567"}
+        assert strict_json.parse(event.data) == {"nisn": "0051234567"}
 
 
 VALUES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=20)
@@ -63,7 +63,7 @@ def test_both_of_its_modes_are_one_event(
     assert one.digest == two.digest
     assert (one.subject, one.attributes["ext"]) == (subject, ext)
     assert one.data is not None
-    assert jsontext.parse(one.data) == data
+    assert strict_json.parse(one.data) == data
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", "text/plain"])

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import Refused
-from gateway.event import Event
-from gateway.intake.cloudevents import Batch, Limits, parse_request
+from gateway.base.errors import Refused
+from gateway.base.event import Event
+from gateway.publishing.cloudevents import Batch, Limits, parse_request
 from tests.unit.cloudevents_requests import LIMITS, batched, binary, envelope, structured
 
 CONTENT_TYPES = st.sampled_from(

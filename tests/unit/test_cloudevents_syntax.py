@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.intake import mediatype
-from gateway.intake.timestamp import is_timestamp
-from gateway.intake.tracing import is_traceparent, is_tracestate
-from gateway.intake.uri import is_absolute, is_reference
+from gateway.publishing import media_type
+from gateway.publishing.timestamp import is_timestamp
+from gateway.publishing.tracing import is_traceparent, is_tracestate
+from gateway.publishing.uri import is_absolute, is_reference
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,9 @@ def test_no_uris(text: str) -> None:
     ],
 )
 def test_media_types(text: str, essence: str, canonical: str) -> None:
-    media = mediatype.parse(text)
+    media = media_type.parse(text)
     assert (media.essence, media.canonical) == (essence, canonical)
-    assert mediatype.parse(canonical).canonical == canonical
+    assert media_type.parse(canonical).canonical == canonical
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_media_types(text: str, essence: str, canonical: str) -> None:
     ],
 )
 def test_no_media_types(text: str) -> None:
-    with pytest.raises(mediatype.NoMediaType):
-        mediatype.parse(text)
+    with pytest.raises(media_type.NoMediaType):
+        media_type.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_no_media_types(text: str) -> None:
     ],
 )
 def test_json_media_types(text: str, json: bool) -> None:
-    assert mediatype.parse(text).is_json is json
+    assert media_type.parse(text).is_json is json
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_json_media_types(text: str, json: bool) -> None:
     ],
 )
 def test_charsets(parameters: str, utf8: bool) -> None:
-    assert mediatype.parse("text/plain" + parameters).is_utf8 is utf8
+    assert media_type.parse("text/plain" + parameters).is_utf8 is utf8
 
 
 TRACE_ID, PARENT_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -14,11 +14,11 @@ import pytest
 from datamodel_code_generator.__main__ import main
 from pydantic import BaseModel, ValidationError
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.errors import Invalid
 from gateway.contracts import Submission, submissions
 from gateway.contracts.code import class_name, pydantic_model
 from gateway.contracts.code.python import OPTIONS, prepared
-from gateway.errors import Invalid
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 ALL = {submission.contract.type: submission for submission in submissions(SCHEMAS)}
@@ -42,7 +42,7 @@ def encoded(data: Any) -> bytes:
 
 
 def schema_of(submission: Submission) -> Any:
-    return jsontext.parse(submission.versions[-1].text)
+    return strict_json.parse(submission.versions[-1].text)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -94,7 +94,7 @@ async def test_what_ministries_write_is_text_in_the_model_and_never_code() -> No
 
 
 async def test_recursion_and_numbers_beyond_a_double() -> None:
-    schema = jsontext.parse(
+    schema = strict_json.parse(
         b'{"type": "object", "properties": {"anak": {"$ref": "#"}, '
         b'"n": {"type": "number", "maximum": 1.5, "multipleOf": 0.5}}}'
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from gateway.base.errors import Invalid
 from gateway.contracts.references import localised
-from gateway.errors import Invalid
 
 DRAFT7 = "http://json-schema.org/draft-07/schema#"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.event import attribute_text, identity_of
+from gateway.base.event import attribute_text, identity_of
 from tests.builders import an_event
 
 

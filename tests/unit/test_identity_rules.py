@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 
-from gateway.errors import Forbidden, NotAuthenticated
+from gateway.base.errors import Forbidden, NotAuthenticated
+from gateway.base.sealing import WrongSecretKey, purpose_key, seal, unseal
 from gateway.http.deps import bearer
 from gateway.identity import Action, Client, ClientState, Directory, Grant, Role
 from gateway.identity.throttle import Throttle
-from gateway.sealing import WrongSecretKey, purpose_key, seal, unseal
 
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)
 KTP = "id.go.dukcapil.ktp.dibuat.v1"

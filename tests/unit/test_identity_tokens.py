@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 
-from gateway.errors import NotAuthenticated, Unavailable
+from gateway.base.errors import NotAuthenticated, Unavailable
 from gateway.identity import Directory, KeyState, SigningKey, Tokens
 from tests.unit.forged_tokens import (
     ACTIVE,

@@ -6,9 +6,9 @@ import pytest
 
 from gateway.journal import Lead
 from gateway.relay import joining
+from gateway.relay.context import RelayContext
 from gateway.relay.joining import Joining
-from gateway.relay.means import Means
-from gateway.relay.routes import private_key
+from gateway.relay.routing import private_key
 from tests.builders import a_subscription
 
 
@@ -17,7 +17,7 @@ def test_who_does_not_fit_a_header_waits(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(joining, "JOINED_BYTES", 2 * len(private_key(one)))
     found = Joining(
         cast(Lead, None),
-        cast(Means, None),
+        cast(RelayContext, None),
         read=lambda: 0,
         arrived=lambda: None,
         joined=lambda: None,

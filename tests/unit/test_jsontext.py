@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import jsontext
-from gateway.errors import Malformed
+from gateway.base import strict_json
+from gateway.base.errors import Malformed
 
 READ: dict[bytes, Any] = {
     b"null": None,
@@ -71,7 +71,7 @@ REFUSED: list[tuple[bytes, str, str | None, int | None]] = [
 
 @pytest.mark.parametrize(("raw", "value"), READ.items())
 def test_reads_exactly(raw: bytes, value: Any) -> None:
-    read = jsontext.parse(raw)
+    read = strict_json.parse(raw)
     assert read == value
     assert repr(read) == repr(value)
 
@@ -81,36 +81,36 @@ def test_refuses_with_its_place(
     raw: bytes, says: str, pointer: str | None, byte: int | None
 ) -> None:
     with pytest.raises(Malformed, match=re.escape(says)) as caught:
-        jsontext.parse(raw)
+        strict_json.parse(raw)
     assert (caught.value.pointer, caught.value.byte) == (pointer, byte)
 
 
 def test_the_depth_of_the_limit_itself_is_read() -> None:
-    assert jsontext.parse(b"[" * 64 + b"]" * 64) is not None
-    assert jsontext.parse(b"[[1]]", depth=2) == [[1]]
+    assert strict_json.parse(b"[" * 64 + b"]" * 64) is not None
+    assert strict_json.parse(b"[[1]]", depth=2) == [[1]]
     with pytest.raises(Malformed):
-        jsontext.parse(b"[[[1]]]", depth=2)
+        strict_json.parse(b"[[[1]]]", depth=2)
 
 
 @pytest.mark.parametrize("levels", [600, 5_000])
 def test_a_limit_beyond_the_stack_still_refuses(levels: int) -> None:
     with pytest.raises(Malformed, match="too deep"):
-        jsontext.parse(b"[" * levels + b"1e999" + b"]" * levels, depth=10_000)
+        strict_json.parse(b"[" * levels + b"1e999" + b"]" * levels, depth=10_000)
     with pytest.raises(Malformed, match="too deep"):
-        jsontext.elements(b'["\\ud800",' + b"[" * 5_000 + b"]" * 5_000 + b"]", limit=9)
+        strict_json.elements(b'["\\ud800",' + b"[" * 5_000 + b"]" * 5_000 + b"]", limit=9)
 
 
 def test_a_pointer_is_cut_before_it_fills_the_answer() -> None:
     raw = b'{"%s":{"b":1,"b":2}}' % (b"k" * 100_000)
     with pytest.raises(Malformed) as caught:
-        jsontext.parse(raw)
+        strict_json.parse(raw)
     assert caught.value.pointer is not None
     assert len(caught.value.pointer) <= 512
 
 
 def test_the_validator_of_the_hot_path_takes_the_numbers_exactly() -> None:
     def valid(schema: dict[str, Any], raw: bytes) -> bool:
-        return jsonschema_rs.is_valid(schema, jsontext.parse(raw))
+        return jsonschema_rs.is_valid(schema, strict_json.parse(raw))
 
     assert valid({"multipleOf": 0.01}, b"19.99")
     assert valid({"type": "integer"}, b"1.0")
@@ -184,9 +184,9 @@ def test_agrees_with_a_plain_reader(tree: Any, data: st.DataObject) -> None:
         expected = _plain_reader(raw)
     except _Twice:
         with pytest.raises(Malformed, match="twice"):
-            jsontext.parse(raw)
+            strict_json.parse(raw)
     else:
-        assert repr(jsontext.parse(raw)) == repr(expected)
+        assert repr(strict_json.parse(raw)) == repr(expected)
 
 
 @given(st.binary(max_size=40) | st.text('[]{}",:\\u0d8c1e.- \n', max_size=20).map(str.encode))
@@ -195,9 +195,9 @@ def test_any_bytes_are_read_alike_or_refused(raw: bytes) -> None:
         expected = _plain_reader(raw)
     except ValueError:
         with pytest.raises(Malformed):
-            jsontext.parse(raw)
+            strict_json.parse(raw)
     else:
-        assert repr(jsontext.parse(raw)) == repr(expected)
+        assert repr(strict_json.parse(raw)) == repr(expected)
 
 
 def _depth_by_character(text: str) -> int:
@@ -222,10 +222,10 @@ def test_the_depth_is_the_one_counted_by_character(tree: Any, extra: int, noise:
     quoted = json.dumps(noise)
     text = f"[{quoted},".join([""] * (extra + 1)) + _spell(tree, str) + "]" * extra
     depth = _depth_by_character(text)
-    jsontext.require_strict(text.encode(), depth=depth)
+    strict_json.require_strict(text.encode(), depth=depth)
     if depth:
         with pytest.raises(Malformed, match="deeper"):
-            jsontext.require_strict(text.encode(), depth=depth - 1)
+            strict_json.require_strict(text.encode(), depth=depth - 1)
 
 
 HOSTILE = {
@@ -252,7 +252,7 @@ def test_depth_takes_a_fixed_number_of_passes(raw: bytes) -> None:
 
     sys.setprofile(count)
     try:
-        jsontext.require_strict(raw)
+        strict_json.require_strict(raw)
     except Malformed:
         pass
     finally:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from gateway import jsontext
-from gateway.errors import Malformed, TooLarge
+from gateway.base import strict_json
+from gateway.base.errors import Malformed, TooLarge
 
 # Splitting.
 
 
 def test_members_are_the_text_as_received() -> None:
     raw = b'{ "id" : "1" , "data" : {"b": 1.10, "a":[ ] } }'
-    found = jsontext.members(raw, nested="data")
+    found = strict_json.members(raw, nested="data")
     assert {name: bytes(text) for name, text in found.items()} == {
         "id": b'"1"',
         "data": b'{"b": 1.10, "a":[ ] }',
@@ -35,32 +35,32 @@ def test_members_are_the_text_as_received() -> None:
 )
 def test_members_refused(raw: bytes, says: str, pointer: str | None, byte: int | None) -> None:
     with pytest.raises(Malformed, match=says) as caught:
-        jsontext.members(raw, nested="data")
+        strict_json.members(raw, nested="data")
     assert (caught.value.pointer, caught.value.byte) == (pointer, byte)
 
 
 def test_members_with_doubtful_names_are_read_after_all() -> None:
-    assert len(jsontext.members(b'{"a":"\\":","x":{"b":1}}', nested="data")) == 2
+    assert len(strict_json.members(b'{"a":"\\":","x":{"b":1}}', nested="data")) == 2
 
 
 def test_elements_are_the_text_as_received() -> None:
-    found = jsontext.elements(b'[ 1 , {"a": 2 }\n,null]', limit=3)
+    found = strict_json.elements(b'[ 1 , {"a": 2 }\n,null]', limit=3)
     assert [bytes(text) for text in found] == [b"1", b'{"a": 2 }', b"null"]
-    assert jsontext.elements(b"[]", limit=3) == []
+    assert strict_json.elements(b"[]", limit=3) == []
 
 
 def test_a_fault_inside_one_element_is_left_to_its_reader() -> None:
     raw = b'[ {"a":"\\ud800]"} ,"\xc3\xa9,]",\n[2 ]\t] '
-    found = [bytes(text) for text in jsontext.elements(raw, limit=3)]
+    found = [bytes(text) for text in strict_json.elements(raw, limit=3)]
     assert found == [b'{"a":"\\ud800]"}', b'"\xc3\xa9,]"', b"[2 ]"]
     with pytest.raises(TooLarge):
-        jsontext.elements(raw, limit=2)
+        strict_json.elements(raw, limit=2)
 
 
 def test_elements_beyond_the_limit() -> None:
-    assert len(jsontext.elements(b"[1,2,3]", limit=3)) == 3
+    assert len(strict_json.elements(b"[1,2,3]", limit=3)) == 3
     with pytest.raises(TooLarge, match="more than 3"):
-        jsontext.elements(b"[1,2,3,4]", limit=3)
+        strict_json.elements(b"[1,2,3,4]", limit=3)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_elements_beyond_the_limit() -> None:
 )
 def test_elements_refused(raw: bytes, says: str) -> None:
     with pytest.raises(Malformed, match=says):
-        jsontext.elements(raw, limit=3)
+        strict_json.elements(raw, limit=3)

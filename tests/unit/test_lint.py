@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.errors import Invalid
 from gateway.contracts import Classification, Contract, Pattern, submissions
 from gateway.contracts.lint import Finding, Level, lint, national
 from gateway.contracts.values import Ordering
-from gateway.errors import Invalid
 from tests.builders import a_contract
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
@@ -224,8 +224,8 @@ def test_our_own_contracts() -> None:
         for version in submission.versions
         for each in lint(
             submission.contract,
-            jsontext.parse(version.text),
-            None if version.reply is None else jsontext.parse(version.reply),
+            strict_json.parse(version.text),
+            None if version.reply is None else strict_json.parse(version.reply),
         )
     }
     assert found == {

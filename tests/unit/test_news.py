@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from gateway.delivery import News, news
-from gateway.errors import Unavailable
-from gateway.journal import Position
-from gateway.stop import Stop
+from gateway.base.errors import Unavailable
+from gateway.base.stop import Stop
+from gateway.delivery import Wakeups, wakeups
+from gateway.journal import Cursor
 from gateway.subscriptions import Delivery, State, Subscription
 from tests.builders import FREE, a_name
 
@@ -34,11 +34,11 @@ class Server:
     away: bool = False
     asked: Counter[str] = field(default_factory=Counter)
 
-    async def heads(self) -> Mapping[int, Position]:
+    async def heads(self) -> Mapping[int, Cursor]:
         self.asked["heads"] += 1
         if self.away:
             raise Unavailable("away")
-        return {0: Position(self.last, THEN)}
+        return {0: Cursor(self.last, THEN)}
 
     async def types_between(self, low: Any, high: Any) -> frozenset[str] | None:
         return self.types if low else None
@@ -71,8 +71,8 @@ def a_subscription(*types: str) -> Subscription:
 
 
 @asynccontextmanager
-async def running(server: Server) -> AsyncIterator[News]:
-    told, stop = News(server, server, server), Stop()  # type: ignore[arg-type]  # it answers as all
+async def running(server: Server) -> AsyncIterator[Wakeups]:
+    told, stop = Wakeups(server, server, server), Stop()  # type: ignore[arg-type]  # it answers as all
     task = asyncio.create_task(told.run(stop))
     yield told
     stop.set()
@@ -88,7 +88,7 @@ async def woken(wait: Callable[[float], Awaitable[None]]) -> None:
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DUE", "SOUGHT", "IDLE"):
-        monkeypatch.setattr(news, name, 0.01)
+        monkeypatch.setattr(wakeups, name, 0.01)
 
 
 async def test_what_comes_wakes_those_who_want_it_and_no_others() -> None:
@@ -125,7 +125,7 @@ async def test_who_is_sent_back_in_the_journal_is_woken() -> None:
 
 
 async def test_what_was_told_before_the_waiting_began_counts() -> None:
-    told, subscription = News(Server(), Server(), Server()), a_subscription()  # type: ignore[arg-type]  # it answers as all
+    told, subscription = Wakeups(Server(), Server(), Server()), a_subscription()  # type: ignore[arg-type]  # it answers as all
     with told.of(subscription) as waiter:
         told.tell(subscription.key)
         told.tell(("uji", "another"))

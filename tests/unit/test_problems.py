@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
-from gateway import errors
+from gateway.base import errors
+from gateway.base.masking import mask
 from gateway.http import problems
-from gateway.masking import mask
 from tests.builders import NIK
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.amqp import Broker, NotOnBroker
-from gateway.amqp.topology import Depth
-from gateway.relay import rooms
-from gateway.relay.rooms import PAUSE, Rooms
+from gateway.broker import Broker, NotOnBroker
+from gateway.broker.topology import Depth
+from gateway.relay import queue_credit
+from gateway.relay.queue_credit import PAUSE, QueueCredit
 
 QUEUE = "sub.uji.satu"
 
@@ -36,7 +36,7 @@ class Clock:
 
 async def test_the_shards_share_what_is_free() -> None:
     broker = Asked(200)
-    found = Rooms(broker, low=1000, shards=4)
+    found = QueueCredit(broker, low=1000, shards=4)
     assert await found.of(QUEUE) == 200
     broker.ready = 870
     assert await found.of(QUEUE) == 32
@@ -45,7 +45,7 @@ async def test_the_shards_share_what_is_free() -> None:
 async def test_a_full_queue_is_left_alone_for_a_while() -> None:
     clock = Clock()
     broker = Asked(900)  # less than an eighth is free
-    found = Rooms(broker, low=1000, shards=4, clock=clock)
+    found = QueueCredit(broker, low=1000, shards=4, clock=clock)
     assert [await found.of(QUEUE) for _ in range(5)] == [0] * 5
     assert broker.times == 1
     broker.ready = 0
@@ -56,17 +56,17 @@ async def test_a_full_queue_is_left_alone_for_a_while() -> None:
 
 
 async def test_a_queue_that_is_gone_has_no_room() -> None:
-    assert await Rooms(Asked(None), low=1000, shards=4).of(QUEUE) == 0
+    assert await QueueCredit(Asked(None), low=1000, shards=4).of(QUEUE) == 0
 
 
 async def test_even_the_smallest_room_lets_one_through() -> None:
-    assert await Rooms(Asked(0), low=2, shards=4).of(QUEUE) == 1
+    assert await QueueCredit(Asked(0), low=2, shards=4).of(QUEUE) == 1
 
 
 async def test_who_was_full_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "REMEMBERED", 3)
+    monkeypatch.setattr(queue_credit, "REMEMBERED", 3)
     clock = Clock()
-    found = Rooms(Asked(1000), low=1000, shards=1, clock=clock)
+    found = QueueCredit(Asked(1000), low=1000, shards=1, clock=clock)
     for number in range(10):
         clock.now += PAUSE
         await found.of(f"{QUEUE}{number}")

@@ -3,9 +3,9 @@
 from types import MappingProxyType
 from typing import Any
 
-from gateway.amqp import names
+from gateway.broker import names
 from gateway.contracts import Catalogue, Classification, Contract, Pattern
-from gateway.relay.routes import Route, Routes
+from gateway.relay.routing import Route, Routes
 from gateway.subscriptions import Delivery, State, Subscription, Terms
 from tests.builders import (
     CITIZEN,
@@ -57,13 +57,13 @@ def test_who_has_joined_gets_it_beside_the_bound() -> None:
     assert found.audience([key]) == [bound, joined]
 
 
-def choosy(name: str, subject: str, **changes: Any) -> Subscription:
+def filtered(name: str, subject: str, **changes: Any) -> Subscription:
     terms = Terms(filters=({"exact": {"subject": subject}},))
     return a_subscription(name=name, terms=terms, **changes)
 
 
 def test_who_is_choosy_gets_what_it_accepts_by_its_own_key() -> None:
-    one, two = choosy("satu", "1"), choosy("dua", "2")
+    one, two = filtered("satu", "1"), filtered("dua", "2")
     route = routes([one, two]).route(FREE)
     assert route is not None
     assert route.bound == ()
@@ -77,14 +77,14 @@ def test_who_is_choosy_gets_what_it_accepts_by_its_own_key() -> None:
 def test_who_is_choosy_stands_beside_the_bound_and_the_joined() -> None:
     bound = a_subscription()
     joined = a_subscription(name="baru", state=State.CATCHING_UP)
-    late = choosy("susul", "1", state=State.CATCHING_UP)
+    late = filtered("susul", "1", state=State.CATCHING_UP)
     route = routes([bound, joined, late], [joined, late]).route(FREE)
     assert route is not None
     for event, keys in ((an_event(subject="1"), ["baru", "susul"]), (an_event(), ["baru"])):
         found = route.of(event)
         assert found is not None
         assert found.bcc == tuple(f"to.sub.lain.{name}.1" for name in keys)
-    assert routes([bound, choosy("lain", "1", delivery=Delivery.PULL)]).route(FREE) == Route(
+    assert routes([bound, filtered("lain", "1", delivery=Delivery.PULL)]).route(FREE) == Route(
         names.EVENTS, "public", (), (bound,)
     )
 
@@ -98,7 +98,7 @@ def test_while_it_is_diverting_both_ways_lead_into_the_queue() -> None:
 
 
 def test_earlier_routes_lose_who_is_to_get_it_no_more() -> None:
-    old, new = choosy("satu", "1"), choosy("satu", "1", generation=2)
+    old, new = filtered("satu", "1"), filtered("satu", "1", generation=2)
     stays = routes([old]).route(FREE)
     gone = routes([new]).route(FREE)
     beside = routes([new, a_subscription()]).route(FREE)

@@ -15,7 +15,7 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway.deliveries import report_samples
+from gateway.contracts.non_delivery import report_samples
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 CONTRACTS = sorted(path.parent for path in SCHEMAS.glob("*/*/contract.json"))

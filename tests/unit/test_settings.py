@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import BadSettings, Settings
+from gateway.base.settings import BadSettings, Settings
 
 GOOD = {
     "NUSABUS_DATABASE_URL": "postgresql://u:p@h/d",

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.stop import Stop
+from gateway.base.stop import Stop
 
 
 async def test_a_sleep_ends_at_once_on_stop() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import Invalid
-from gateway.event import Event
+from gateway.base.errors import Invalid
+from gateway.base.event import Event
 from gateway.subscriptions import Terms, compile_filters
 from tests.builders import QUESTION, a_subscription, an_event
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 FAILING = """
-from gateway import telemetry
+from gateway.base import telemetry
 
 def handle(nik):
     raise RuntimeError("a defect")

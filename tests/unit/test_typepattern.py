@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway import typepattern
-from gateway.errors import Invalid
+from gateway.base import type_pattern
+from gateway.base.errors import Invalid
 
 WORDS = st.sampled_from(["dukcapil", "ktp", "nik", "dibuat", "a-b", "0"])
 MAJORS = st.sampled_from(["v1", "v2", "v10"])
@@ -43,7 +43,7 @@ def amqp_matches(binding: str, key: str) -> bool:
     ],
 )
 def test_these_are_patterns(text: str) -> None:
-    assert len(typepattern.parse(text)) == 6
+    assert len(type_pattern.parse(text)) == 6
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_these_are_patterns(text: str) -> None:
 )
 def test_these_are_not(text: str) -> None:
     with pytest.raises(Invalid):
-        typepattern.parse(text)
-    assert not typepattern.is_event_type(text)
+        type_pattern.parse(text)
+    assert not type_pattern.is_event_type(text)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_these_are_not(text: str) -> None:
     ],
 )
 def test_matches(pattern: str, type: str, expected: bool) -> None:
-    assert typepattern.matches(pattern, type) is expected
+    assert type_pattern.matches(pattern, type) is expected
 
 
 @pytest.mark.parametrize(
@@ -112,35 +112,35 @@ def test_matches(pattern: str, type: str, expected: bool) -> None:
     ],
 )
 def test_covers(pattern: str, other: str, expected: bool) -> None:
-    assert typepattern.covers(pattern, other) is expected
+    assert type_pattern.covers(pattern, other) is expected
 
 
 @given(patterns(), patterns(), TYPES)
 def test_what_is_covered_is_matched(pattern: str, other: str, type: str) -> None:
-    if typepattern.covers(pattern, other) and typepattern.matches(other, type):
-        assert typepattern.matches(pattern, type)
+    if type_pattern.covers(pattern, other) and type_pattern.matches(other, type):
+        assert type_pattern.matches(pattern, type)
 
 
 @given(patterns(), patterns())
 def test_what_is_not_covered_has_a_type_to_show_for_it(pattern: str, other: str) -> None:
-    filled = ["unseen" if word == "*" else word for word in typepattern.parse(other)]
+    filled = ["unseen" if word == "*" else word for word in type_pattern.parse(other)]
     type = ".".join([*filled[:5], "v99" if filled[5] == "unseen" else filled[5]])
-    assert typepattern.matches(other, type)
-    assert typepattern.covers(pattern, other) == typepattern.matches(pattern, type)
+    assert type_pattern.matches(other, type)
+    assert type_pattern.covers(pattern, other) == type_pattern.matches(pattern, type)
 
 
 @given(patterns(), TYPES)
 @example("id.go.dukcapil.ktp.dibuat.*", "id.go.dukcapil.ktp.dibuat.v1")
 @example("id.go.*", "id.go.dukcapil.ktp.dibuat.v1")
 def test_rabbitmq_agrees(pattern: str, type: str) -> None:
-    binding = typepattern.to_topic_binding(pattern)
-    assert amqp_matches(binding, type) == typepattern.matches(pattern, type)
+    binding = type_pattern.to_topic_binding(pattern)
+    assert amqp_matches(binding, type) == type_pattern.matches(pattern, type)
 
 
 @given(st.lists(patterns(), max_size=3), TYPES)
 def test_one_expression_says_the_same(several: list[str], type: str) -> None:
-    found = re.search(typepattern.expression(several), type) is not None
-    assert found == any(typepattern.matches(pattern, type) for pattern in several)
+    found = re.search(type_pattern.expression(several), type) is not None
+    assert found == any(type_pattern.matches(pattern, type) for pattern in several)
 
 
 @pytest.mark.parametrize(
@@ -153,40 +153,40 @@ def test_one_expression_says_the_same(several: list[str], type: str) -> None:
     ],
 )
 def test_bindings(pattern: str, binding: str) -> None:
-    assert typepattern.to_topic_binding(pattern) == binding
+    assert type_pattern.to_topic_binding(pattern) == binding
 
 
 @given(TYPES)
 def test_every_type_is_a_pattern_of_itself(type: str) -> None:
-    assert typepattern.is_event_type(type)
-    assert typepattern.matches(type, type)
+    assert type_pattern.is_event_type(type)
+    assert type_pattern.matches(type, type)
 
 
 @given(st.text(max_size=40))
 def test_no_text_upsets_a_match(text: str) -> None:
-    typepattern.matches("id.go.dukcapil.*", text)
+    type_pattern.matches("id.go.dukcapil.*", text)
 
 
 QUESTION = "id.go.uji.tanya.diajukan.v1"
 
 
 def test_the_type_of_a_reply() -> None:
-    reply = typepattern.reply_type(QUESTION)
-    assert typepattern.is_reply(reply)
-    assert not typepattern.is_reply(QUESTION)
-    assert typepattern.request_type(reply) == typepattern.request_type(QUESTION) == QUESTION
+    reply = type_pattern.reply_type(QUESTION)
+    assert type_pattern.is_reply(reply)
+    assert not type_pattern.is_reply(QUESTION)
+    assert type_pattern.request_type(reply) == type_pattern.request_type(QUESTION) == QUESTION
 
 
 def test_replies_are_subscribed_to_by_their_type_alone() -> None:
-    reply = typepattern.reply_type(QUESTION)
-    assert typepattern.places(reply) == (*QUESTION.split("."), "reply")
-    assert typepattern.matches(reply, reply)
-    assert re.fullmatch(typepattern.expression([reply]), reply)
+    reply = type_pattern.reply_type(QUESTION)
+    assert type_pattern.places(reply) == (*QUESTION.split("."), "reply")
+    assert type_pattern.matches(reply, reply)
+    assert re.fullmatch(type_pattern.expression([reply]), reply)
     for pattern in ("id.go.*", "id.go.uji.*", "id.go.uji.tanya.diajukan.*", QUESTION):
-        assert not typepattern.matches(pattern, reply)
-        assert not re.fullmatch(typepattern.expression([pattern]), reply)
+        assert not type_pattern.matches(pattern, reply)
+        assert not re.fullmatch(type_pattern.expression([pattern]), reply)
     for other in (QUESTION, f"{reply}.reply", "id.go.uji.tanya.diajukan.v2.reply"):
-        assert not typepattern.matches(reply, other)
+        assert not type_pattern.matches(reply, other)
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,9 @@ def test_replies_are_subscribed_to_by_their_type_alone() -> None:
 )
 def test_what_names_no_replies(text: str) -> None:
     with pytest.raises(Invalid):
-        typepattern.places(text)
+        type_pattern.places(text)
 
 
 def test_the_type_of_replies_is_no_pattern_to_grant() -> None:
     with pytest.raises(Invalid):
-        typepattern.parse(typepattern.reply_type(QUESTION))
+        type_pattern.parse(type_pattern.reply_type(QUESTION))

@@ -6,34 +6,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.amqp import Outcome, Outgoing
-from gateway.errors import BrokerUnavailable
-from gateway.journal import Position
-from gateway.relay.window import ATTEMPTS, Ticket, Window, settle
+from gateway.base.errors import BrokerUnavailable
+from gateway.broker import ConfirmOutcome, Outgoing
+from gateway.journal import Cursor
+from gateway.relay.in_flight import ATTEMPTS, InFlight, InFlightWindow, settle
 from tests.builders import an_outgoing
 
-START = Position(100)
+START = Cursor(100)
 
 
-def a_window(entries: int = 100, size: int = 1 << 20) -> Window:
-    return Window(START, entries=entries, size=size)
+def a_window(entries: int = 100, size: int = 1 << 20) -> InFlightWindow:
+    return InFlightWindow(START, entries=entries, size=size)
 
 
-def add(window: Window, sequence: int, key: str, body: bytes = b"{}") -> Ticket:
-    ticket = Ticket(window, Position(sequence), key)
+def add(window: InFlightWindow, sequence: int, key: str, body: bytes = b"{}") -> InFlight:
+    ticket = InFlight(window, Cursor(sequence), key)
     ticket.message = an_outgoing(ticket, body=body)
     window.add(ticket)
     return ticket
 
 
-def tickets(messages: list[Outgoing]) -> list[Ticket]:
+def tickets(messages: list[Outgoing]) -> list[InFlight]:
     """The tokens of messages that were taken."""
-    return [each.token for each in messages if isinstance(each.token, Ticket)]
+    return [each.token for each in messages if isinstance(each.token, InFlight)]
 
 
-def confirm(window: Window, *sent: Ticket) -> None:
+def confirm(window: InFlightWindow, *sent: InFlight) -> None:
     for ticket in sent:
-        window.settle(ticket, Outcome.CONFIRMED)
+        window.settle(ticket, ConfirmOutcome.CONFIRMED)
 
 
 def test_the_cursor_stops_below_the_first_that_is_open() -> None:
@@ -43,7 +43,7 @@ def test_the_cursor_stops_below_the_first_that_is_open() -> None:
     confirm(window, third, second)
     assert window.cursor == START
     confirm(window, first)
-    assert window.cursor == Position(103)
+    assert window.cursor == Cursor(103)
     assert len(window) == 0
 
 
@@ -74,19 +74,19 @@ def test_a_request_is_sent_with_the_time_that_is_left_and_never_after_its_deadli
     window.resend(in_time)
     assert window.take() == []
     confirm(window, behind)
-    assert (window.cursor, len(window), window.sent) == (Position(103), 0, 3)
+    assert (window.cursor, len(window), window.sent) == (Cursor(103), 0, 3)
 
 
 def test_what_nobody_gets_moves_the_cursor_in_its_turn() -> None:
     window = a_window()
-    window.skip(Position(101))
-    assert window.cursor == Position(101)
+    window.skip(Cursor(101))
+    assert window.cursor == Cursor(101)
     ticket = add(window, 102, "a")
-    window.skip(Position(103))
-    assert window.cursor == Position(101)
+    window.skip(Cursor(103))
+    assert window.cursor == Cursor(101)
     window.take()
     confirm(window, ticket)
-    assert window.cursor == Position(103)
+    assert window.cursor == Cursor(103)
 
 
 def test_room_by_number_and_by_size() -> None:
@@ -105,7 +105,7 @@ async def test_a_refused_message_is_sent_again_before_its_successor() -> None:
     window = a_window()
     first, second = add(window, 101, "a"), add(window, 102, "a")
     window.take()
-    window.settle(first, Outcome.NACKED)
+    window.settle(first, ConfirmOutcome.NACKED)
     assert (window.nacked, first.attempts) == (1, 1)
     assert window.take() == []
     window.resend(first)
@@ -119,7 +119,7 @@ async def test_a_message_refused_for_long_asks_for_a_new_channel() -> None:
     first = add(window, 101, "a")
     for _ in range(ATTEMPTS):
         window.take()
-        window.settle(first, Outcome.NACKED)
+        window.settle(first, ConfirmOutcome.NACKED)
         window.resend(first)
     with pytest.raises(BrokerUnavailable, match="new channel"):
         window.take()
@@ -128,11 +128,11 @@ async def test_a_message_refused_for_long_asks_for_a_new_channel() -> None:
 def test_a_returned_message_holds_its_key_until_it_is_forgiven() -> None:
     window = a_window()
     first, second = add(window, 101, "a"), add(window, 102, "a")
-    settle([(ticket, Outcome.RETURNED) for ticket in tickets(window.take())])
+    settle([(ticket, ConfirmOutcome.RETURNED) for ticket in tickets(window.take())])
     assert window.returned == [first]
     assert window.take() == []
     window.forgive([first])
-    assert window.cursor == Position(101)
+    assert window.cursor == Cursor(101)
     assert tickets(window.take()) == [second]
 
 
@@ -168,20 +168,20 @@ def test_what_is_dropped_settles_in_its_turn() -> None:
     assert window.take() == []
     assert window.cursor == START
     confirm(window, sent)
-    assert window.cursor == Position(105)
+    assert window.cursor == Cursor(105)
     assert tickets(window.take()) == [late]
     confirm(window, late)
-    assert (window.cursor, len(window), window.room) == (Position(106), 0, 100)
+    assert (window.cursor, len(window), window.room) == (Cursor(106), 0, 100)
 
 
 async def test_what_was_refused_and_is_dropped_is_not_sent_again() -> None:
     window = a_window()
     refused, behind = add(window, 101, "a"), add(window, 102, "a")
     window.take()
-    window.settle(refused, Outcome.NACKED)
+    window.settle(refused, ConfirmOutcome.NACKED)
     window.reroute(lambda message: None if message is refused.message else message)
     window.resend(refused)
-    assert window.cursor == Position(101)
+    assert window.cursor == Cursor(101)
     assert tickets(window.take()) == [behind]
 
 
@@ -190,8 +190,8 @@ def test_whatever_happens_keys_keep_their_order_and_the_cursor_its_promise(
     data: st.DataObject,
 ) -> None:
     window = a_window(entries=1000)
-    sequence, on_the_way = START.sequence, list[Ticket]()
-    confirmed: list[Ticket] = []
+    sequence, on_the_way = START.sequence, list[InFlight]()
+    confirmed: list[InFlight] = []
     for _ in range(data.draw(st.integers(1, 40))):
         match data.draw(st.sampled_from(["add", "skip", "take", "confirm", "return", "drop"])):
             case "add":
@@ -199,7 +199,7 @@ def test_whatever_happens_keys_keep_their_order_and_the_cursor_its_promise(
                 add(window, sequence, data.draw(st.sampled_from("abc")))
             case "skip":
                 sequence += 1
-                window.skip(Position(sequence))
+                window.skip(Cursor(sequence))
             case "take":
                 on_the_way += tickets(window.take())
                 assert len({ticket.key for ticket in on_the_way}) == len(on_the_way)
@@ -212,7 +212,7 @@ def test_whatever_happens_keys_keep_their_order_and_the_cursor_its_promise(
                     confirm(window, ticket)
                     confirmed.append(ticket)
                 else:
-                    window.settle(ticket, Outcome.RETURNED)
+                    window.settle(ticket, ConfirmOutcome.RETURNED)
                     returned, window.returned = window.returned, []
                     window.forgive(returned)
         assert all(ticket.position.sequence > window.cursor.sequence for ticket in on_the_way)

@@ -13,10 +13,10 @@ import sys
 from decimal import Decimal
 from typing import Any
 
+from gateway.base.errors import Invalid
 from gateway.contracts.code.names import class_name, printable
 from gateway.contracts.keywords import rebuilt
 from gateway.contracts.references import localised
-from gateway.errors import Invalid
 
 TIMEOUT = 20.0  # seconds
 MEMORY = 1 << 30  # bytes of address space

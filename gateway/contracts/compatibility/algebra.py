@@ -11,7 +11,7 @@ import jsonschema_rs
 import msgspec
 from jsonschema_rs.canonical import CanonicalizationError, Containment
 
-from gateway import jsontext
+from gateway.base import strict_json
 from gateway.contracts.compatibility.dialects import DIALECT
 
 
@@ -47,7 +47,7 @@ def inclusion(writer: Any, reader: Any) -> Inclusion:
 
 def _exact(schema: Any) -> Any:
     """The schema with decimal numbers, as all others have them here."""
-    return jsontext.parse(msgspec.json.encode(schema))
+    return strict_json.parse(msgspec.json.encode(schema))
 
 
 def _canonical(schema: Any) -> jsonschema_rs.CanonicalSchema:

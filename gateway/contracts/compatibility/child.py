@@ -12,8 +12,8 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 from typing import Self
 
+from gateway.base.errors import Unavailable
 from gateway.contracts.compatibility import wire
-from gateway.errors import Unavailable
 
 ROOT = Path(__file__).parents[3]
 

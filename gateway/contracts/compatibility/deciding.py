@@ -7,7 +7,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.errors import Malformed
 from gateway.contracts.compatibility.algebra import Inclusion, inclusion
 from gateway.contracts.compatibility.candidates import Candidates
 from gateway.contracts.compatibility.closing import closed_normal
@@ -28,7 +29,6 @@ from gateway.contracts.compatibility.question import (
 from gateway.contracts.compatibility.saturation import plain, saturated
 from gateway.contracts.compatibility.validators import Witness
 from gateway.contracts.compatibility.walking import same
-from gateway.errors import Malformed
 
 _DEPTH = 64
 _GLANCE = 200  # documents tried against a proof of inclusion, which must survive them
@@ -94,7 +94,7 @@ class _Case:
         """Documents that may be lost."""
         maker = _candidates(self._writer, self._reader)
         for example in self._question.examples:
-            yield from islice(maker.around(jsontext.parse(example)), 500)
+            yield from islice(maker.around(strict_json.parse(example)), 500)
         yield from maker.documents()
 
     def _proof(self, documents: Iterator[Any], most: int) -> Counterexample | None:
@@ -118,7 +118,7 @@ class _Readable:
 
     def __init__(self, which: str, text: bytes) -> None:
         try:
-            schema = jsontext.parse(text, depth=_DEPTH)
+            schema = strict_json.parse(text, depth=_DEPTH)
             dialect_of(schema)
             jsonschema_rs.meta.validate(schema)
             self.normal = normal(schema)

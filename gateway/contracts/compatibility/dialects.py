@@ -1,6 +1,6 @@
 """The dialects of JSON Schema that are compared, and what a keyword means in each.
 
-Sources: the validation and core specifications of draft-06, draft-07, 2019-09 and 2020-12.
+DispatchContext: the validation and core specifications of draft-06, draft-07, 2019-09 and 2020-12.
 """
 
 from dataclasses import dataclass, field

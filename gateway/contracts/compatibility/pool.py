@@ -6,6 +6,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+from gateway.base.errors import Overloaded, Unavailable
 from gateway.contracts.compatibility import wire
 from gateway.contracts.compatibility.process import Worker
 from gateway.contracts.compatibility.question import (
@@ -20,7 +21,6 @@ from gateway.contracts.compatibility.question import (
     Verdict,
     pairs,
 )
-from gateway.errors import Overloaded, Unavailable
 
 _UNREAD = "reading the schemas took longer than the time limit: simplify them"
 _HISTORY = 4  # limits of one question that a whole history may take

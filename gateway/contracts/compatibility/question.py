@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gateway.errors import Invalid
+from gateway.base.errors import Invalid
 
 
 class Direction(StrEnum):

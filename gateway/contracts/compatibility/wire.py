@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gateway import jsontext
+from gateway.base import strict_json
 from gateway.contracts.compatibility.question import (
     Change,
     Compatible,
@@ -90,5 +90,5 @@ def _verdict(told: Told) -> Verdict:
         return Undecided(told.direction, told.reason, changes)
     example = None
     if told.document is not None:
-        example = Counterexample(jsontext.parse(told.document), told.reason)
+        example = Counterexample(strict_json.parse(told.document), told.reason)
     return Incompatible(told.direction, example, changes)

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gateway.base.errors import Invalid
 from gateway.contracts.lint.findings import Finding, Level
-from gateway.errors import Invalid
 
 _NATIONAL = Path(__file__).with_name("national.toml")
 

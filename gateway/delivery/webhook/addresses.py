@@ -1,7 +1,7 @@
 """Which addresses a webhook may reach: an endpoint is chosen by a stranger, so what it names is
 looked at as an address, after the name was resolved and before anything is sent.
 
-Sources: the special-purpose address registries of IANA (RFC 6890 and its successors).
+DispatchContext: the special-purpose address registries of IANA (RFC 6890 and its successors).
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from ipaddress import (
     ip_network,
 )
 
-from gateway.settings import Settings
+from gateway.base.settings import Settings
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

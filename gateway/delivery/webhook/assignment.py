@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
+from gateway.base.settings import Settings
 from gateway.contracts import Catalogue
-from gateway.delivery.rights import may_receive
 from gateway.delivery.webhook.signatures import Sign, signers
 from gateway.identity import Directory
-from gateway.settings import Settings
 from gateway.subscriptions import Delivery, Endpoint, Subscription, webhooks
+from gateway.subscriptions.permissions import may_receive
 
 DEFAULT_RATE = 100.0  # deliveries a second: an endpoint is never pushed without a bound
 

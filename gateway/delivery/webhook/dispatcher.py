@@ -5,31 +5,31 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway.amqp import message
+from gateway.base.errors import Unavailable
+from gateway.base.snapshot import Snapshot
+from gateway.base.telemetry import log
+from gateway.broker import message
 from gateway.contracts import Catalogue
-from gateway.correlation import expired, handed_out
-from gateway.deliveries import (
-    Claim,
-    Deliveries,
-    Dispatching,
-    Lease,
-    Locked,
-    Patience,
-)
-from gateway.delivery.pace import Pace
-from gateway.delivery.served import Finder, too_old
+from gateway.delivery.journal_scanner import JournalScanner, too_old
+from gateway.delivery.rate import Pace
+from gateway.delivery.store import Claim, Deliveries, Dispatching, Lease, Locked, Patience
 from gateway.delivery.webhook.assignment import Assignment
-from gateway.delivery.webhook.following import Following
-from gateway.delivery.webhook.keeping import Keeper
-from gateway.delivery.webhook.lanes import Job, Lanes, Track
-from gateway.delivery.webhook.retrying import Breaker, Schedule
-from gateway.delivery.webhook.sending import Caller, Delivered, Gone, Outcome, Rejected, TryAgain
+from gateway.delivery.webhook.journal_follower import Following
+from gateway.delivery.webhook.keyed_queue import Job, KeyedQueue, Track
+from gateway.delivery.webhook.retry_schedule import Breaker, Schedule
+from gateway.delivery.webhook.sender import (
+    Delivered,
+    Gone,
+    Outcome,
+    Rejected,
+    TryAgain,
+    WebhookSender,
+)
+from gateway.delivery.webhook.settlement_buffer import SettlementBuffer
 from gateway.delivery.webhook.signatures import webhook_id
 from gateway.delivery.webhook.tail import Tail
-from gateway.errors import Unavailable
 from gateway.journal import Entry, Reader
-from gateway.snapshot import Snapshot
-from gateway.telemetry import log
+from gateway.request_reply import expired, handed_out
 
 WINDOW = 4  # deliveries in memory for each that may be under way
 IDLE = 2.0  # seconds between two looks at the lease when nothing happens
@@ -39,13 +39,13 @@ FINISH = 4.0  # seconds in which what is under way may end
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class DispatchContext:
     """What all dispatchers of a process share."""
 
     reader: Reader
     deliveries: Deliveries
     dispatching: Dispatching
-    finder: Finder
+    finder: JournalScanner
     catalogue: Snapshot[Catalogue]
     schedule: Schedule
     tail: Tail
@@ -58,7 +58,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, assignment: Assignment, lease: Lease, sources: Sources, caller: Caller
+        self, assignment: Assignment, lease: Lease, sources: DispatchContext, caller: WebhookSender
     ) -> None:
         self._subscription = assignment.subscription
         self._endpoint = assignment.endpoint
@@ -66,8 +66,8 @@ class Dispatcher:
         self._lease = lease
         self._sources = sources
         self._caller = caller
-        self._keeper = Keeper(lease, sources.deliveries, sources.dispatching)
-        self._lanes = Lanes()
+        self._keeper = SettlementBuffer(lease, sources.deliveries, sources.dispatching)
+        self._lanes = KeyedQueue()
         self._breaker = Breaker()
         self._pace = Pace(assignment.rate)
         self._under_way: set[asyncio.Task[None]] = set()

@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.amqp import message
-from gateway.database import Database, Topic
-from gateway.delivery.trial import Trial, a_number, trial_event
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict, Invalid, NotFound, Overloaded
+from gateway.base.settings import Settings
+from gateway.base.times import rfc3339
+from gateway.broker import message
+from gateway.delivery.test_event import Trial, a_number, trial_event
 from gateway.delivery.webhook import handshake, target
 from gateway.delivery.webhook.addresses import Reach
 from gateway.delivery.webhook.assignment import Assignment, origin
-from gateway.delivery.webhook.dialling import trust
-from gateway.delivery.webhook.sending import Caller, Delivered
+from gateway.delivery.webhook.guarded_network import trust
+from gateway.delivery.webhook.sender import Delivered, WebhookSender
 from gateway.delivery.webhook.signatures import webhook_id
-from gateway.errors import Conflict, Invalid, NotFound, Overloaded
 from gateway.journal import sequence_text
-from gateway.settings import Settings
 from gateway.subscriptions import Delivery, Endpoint, Subscription, Terms, register, webhooks
-from gateway.times import rfc3339
 
 AT_ONCE = 8  # trials of a process
 
@@ -83,7 +83,7 @@ class Endpoints:
         if self._turns.locked():
             raise Overloaded("too many webhooks are being tried: try again")
         async with self._turns:
-            caller = Caller(
+            caller = WebhookSender(
                 target.read(endpoint.url, self._reach),
                 self._reach,
                 self._trust(),
@@ -95,7 +95,7 @@ class Endpoints:
             finally:
                 await caller.close()
 
-    async def _attempt(self, work: Assignment, caller: Caller) -> Trial:
+    async def _attempt(self, work: Assignment, caller: WebhookSender) -> Trial:
         event = trial_event(work.subscription.key, a_number())
         name = webhook_id(event)
         trial = Trial(False, "", 0.0, event.id, name)

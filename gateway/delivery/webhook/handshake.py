@@ -5,7 +5,7 @@ CloudEvents: HTTP 1.1 Web Hooks for Event Delivery, section 4 (abuse protection)
 
 from typing import NamedTuple
 
-from gateway.delivery.webhook.sending import Answer, Caller, NoAnswer, status_line
+from gateway.delivery.webhook.sender import Answer, NoAnswer, WebhookSender, status_line
 
 MINUTE = 60.0
 
@@ -22,7 +22,7 @@ class Withheld(NamedTuple):
     reason: str
 
 
-async def ask(caller: Caller, *, rate: float) -> Agreed | Withheld:
+async def ask(caller: WebhookSender, *, rate: float) -> Agreed | Withheld:
     """One validation request; `rate` is what we would like, in deliveries a second."""
     wanted = str(max(1, int(rate * MINUTE)))
     try:

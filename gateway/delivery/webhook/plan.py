@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from gateway.base.settings import Settings
+from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue
-from gateway.deliveries import Key
+from gateway.delivery.store import Key
 from gateway.delivery.webhook.assignment import Assignment, assign
 from gateway.identity import Directory
-from gateway.settings import Settings
-from gateway.snapshot import Snapshot
 from gateway.subscriptions import Delivery, Subscriptions, webhooks
 
 

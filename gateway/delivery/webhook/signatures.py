@@ -8,7 +8,7 @@ from hmac import digest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
-from gateway.event import Event
+from gateway.base.event import Event
 from gateway.subscriptions import Signature, webhooks
 
 Sign = Callable[[bytes], str]

@@ -8,8 +8,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gateway import typepattern
-from gateway.journal import Entry, Position, Reader
+from gateway.base import type_pattern
+from gateway.journal import Cursor, Entry, Reader
 
 ENTRIES = 2_000  # of a shard that are kept
 BYTES = 4 << 20  # of their data
@@ -21,12 +21,12 @@ class Piece:
     """Every entry of the types that lies above `start` and up to `end`."""
 
     start: int
-    end: Position
+    end: Cursor
     entries: list[Entry] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
     size: int = 0
 
-    def add(self, entries: list[Entry], end: Position) -> None:
+    def add(self, entries: list[Entry], end: Cursor) -> None:
         """Keep further ones."""
         self.end = end
         self.entries += entries
@@ -53,14 +53,14 @@ class Tail:
         self._reader = reader
         self._pieces: dict[int, Piece] = {}
         self._types: frozenset[str] = frozenset()
-        self.heads: Mapping[int, Position] = {}
+        self.heads: Mapping[int, Cursor] = {}
         """Where the journal ended at the last look."""
 
     def covers(self, types: Iterable[str]) -> bool:
         """Whether it holds all entries of these types."""
         return self._types.issuperset(types)
 
-    async def extend(self, heads: Mapping[int, Position], types: frozenset[str]) -> set[str] | None:
+    async def extend(self, heads: Mapping[int, Cursor], types: frozenset[str]) -> set[str] | None:
         """Read on to the heads. Returns the types of what is new, None where that is not known."""
         if types != self._types:
             self._pieces, self._types = {}, types
@@ -84,15 +84,15 @@ class Tail:
             return None
         return piece.entries[bisect_right(piece.sequences, sequence) :]
 
-    async def _read(self, shard: int, piece: Piece, head: Position) -> set[str]:
-        expression = typepattern.expression(tuple(sorted(self._types)))
+    async def _read(self, shard: int, piece: Piece, head: Cursor) -> set[str]:
+        expression = type_pattern.expression(tuple(sorted(self._types)))
         found = set()
         while piece.end.sequence < head.sequence:
             entries = await self._reader.matching(
                 shard, piece.end, until=head.sequence, types=expression, limit=STEP
             )
             last = entries[-1] if len(entries) == STEP else None
-            piece.add(entries, Position(last.sequence, last.recorded) if last else head)
+            piece.add(entries, Cursor(last.sequence, last.recorded) if last else head)
             found |= {entry.event.type for entry in entries}
         return found
 

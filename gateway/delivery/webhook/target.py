@@ -4,8 +4,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.base.errors import Invalid
 from gateway.delivery.webhook.addresses import Prohibited, Reach, literal
-from gateway.errors import Invalid
 
 LIMIT = 2000  # characters
 _POINTER = "/terms/endpoint/url"

@@ -6,20 +6,20 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway.database import Database, Topic
-from gateway.deliveries import Key, Lease, LeaseLost, Leases, Superseded
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Invalid, Unavailable
+from gateway.base.settings import Settings
+from gateway.base.stop import Stop
+from gateway.base.telemetry import log
+from gateway.delivery.store import Key, Lease, LeaseLost, Leases, Superseded
 from gateway.delivery.webhook import handshake, target
 from gateway.delivery.webhook.addresses import Reach
 from gateway.delivery.webhook.assignment import Assignment, origin
-from gateway.delivery.webhook.dispatcher import Dispatcher, Sources
+from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
 from gateway.delivery.webhook.plan import Plan
-from gateway.delivery.webhook.sending import Caller
-from gateway.errors import Invalid, Unavailable
+from gateway.delivery.webhook.sender import WebhookSender
 from gateway.journal import Hints
-from gateway.settings import Settings
-from gateway.stop import Stop
 from gateway.subscriptions import Delivery, register, webhooks
-from gateway.telemetry import log
 
 TEND = 0.25  # seconds between two looks at what changed
 HEADS_BUSY, HEADS_IDLE = 0.02, 0.25  # seconds between two looks for new entries
@@ -28,7 +28,7 @@ FINISH = 8.0  # seconds in which every dispatcher ends
 
 
 @dataclass(slots=True)
-class Post:
+class DispatcherTask:
     """A dispatcher at work, or the handshake before it."""
 
     assignment: Assignment
@@ -52,7 +52,7 @@ class Deliver:
         *,
         settings: Settings,
         database: Database,
-        sources: Sources,
+        sources: DispatchContext,
         leases: Leases,
         hints: Hints,
         plan: Plan,
@@ -67,7 +67,7 @@ class Deliver:
         self._trusted = trusted
         self._reach = Reach.of(settings)
         self._held: dict[Key, Lease] = {}
-        self._posts: dict[Key, Post] = {}
+        self._posts: dict[Key, DispatcherTask] = {}
         self._revision: tuple[int, ...] = ()
         self._assignments: dict[Key, Assignment | None] = {}
 
@@ -135,7 +135,7 @@ class Deliver:
             elif wanted is not None and lease:
                 task = tasks.create_task(self._work(wanted, lease))
                 known = self._plan.webhooks.value.of(key)
-                self._posts[key] = Post(wanted, task, told=known.trouble)
+                self._posts[key] = DispatcherTask(wanted, task, told=known.trouble)
 
     async def _end(self, keys: list[Key]) -> None:
         """Let dispatchers finish; those that do not in time are cut off."""
@@ -170,14 +170,14 @@ class Deliver:
             if caller is not None:
                 await caller.close()
 
-    def _caller(self, assignment: Assignment) -> Caller | None:
+    def _caller(self, assignment: Assignment) -> WebhookSender | None:
         """None where the operator's settings have changed since the URL was accepted."""
         endpoint = assignment.endpoint
         try:
             where = target.read(endpoint.url, self._reach)
         except Invalid:
             return None
-        return Caller(
+        return WebhookSender(
             where,
             self._reach,
             self._trusted,
@@ -185,7 +185,7 @@ class Deliver:
             timeout=endpoint.timeout,
         )
 
-    async def _introduce(self, assignment: Assignment, key: Key, caller: Caller) -> None:
+    async def _introduce(self, assignment: Assignment, key: Key, caller: WebhookSender) -> None:
         """Ask until the endpoint agrees; the dispatcher begins once that is known everywhere."""
         delay = ASK_FIRST
         while True:
@@ -199,7 +199,7 @@ class Deliver:
             await asyncio.sleep(delay)
             delay = min(delay * 2, ASK_LAST)
 
-    async def _dispatch(self, assignment: Assignment, lease: Lease, caller: Caller) -> None:
+    async def _dispatch(self, assignment: Assignment, lease: Lease, caller: WebhookSender) -> None:
         dispatcher = Dispatcher(assignment, lease, self._sources, caller)
         self._posts[lease.key].dispatcher = dispatcher
         await dispatcher.run()

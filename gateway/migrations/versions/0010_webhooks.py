@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.deliveries.leases import TABLES as LEASES
+from gateway.delivery.store.leases import TABLES as LEASES
 
 revision = "0010_webhooks"
 down_revision = "0011_requests"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.correlation.refused import TABLES
+from gateway.request_reply.refused_replies import TABLES
 
 revision = "0011_requests"
 down_revision = "0006_contract_registry"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.deliveries.limits_sql import TABLES
+from gateway.delivery.store.limits_sql import TABLES
 
 revision = "0016_terms"
 down_revision = "0010_webhooks"

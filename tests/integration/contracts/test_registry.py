@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from gateway import contracts, identity
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Conflict
+from gateway.base.snapshot import Snapshot, refresh
 from gateway.contracts import Author, Catalogue, CatalogueLoader, Pattern, Submission, registry
 from gateway.contracts.values import Version
-from gateway.database import Database, Topic
-from gateway.errors import Conflict
-from gateway.snapshot import Snapshot, refresh
 from tests.builders import (
     a_contract,
     a_schema,

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway import identity
-from gateway.database import Topic
-from gateway.errors import Conflict
+from gateway.base.database import Topic
+from gateway.base.errors import Conflict
 from tests.integration.identity_world import (
     Actor,
     World,

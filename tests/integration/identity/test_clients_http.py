@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.database import Topic
-from gateway.errors import Unavailable
+from gateway.base.database import Topic
+from gateway.base.errors import Unavailable
 from tests.integration.identity_world import Actor, World, pieces
 
 # Clients

@@ -8,7 +8,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import KeySet
 
 from gateway import identity
-from gateway.database import Topic
+from gateway.base.database import Topic
 from gateway.identity import KeyState, WrongSecretKey
 from tests.integration.identity_world import (
     URL,

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.delivery.webhook.addresses import Prohibited, Reach
-from gateway.delivery.webhook.dialling import GuardedBackend
+from gateway.delivery.webhook.guarded_network import GuardedBackend
 
 
 @pytest.mark.parametrize(

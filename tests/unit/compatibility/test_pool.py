@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from gateway.base.errors import Overloaded, Unavailable
 from gateway.contracts.compatibility import (
     Compatibility,
     Compatible,
@@ -23,7 +24,6 @@ from gateway.contracts.compatibility import (
     process,
 )
 from gateway.contracts.compatibility.process import Worker
-from gateway.errors import Overloaded, Unavailable
 from tests.waiting import eventually
 
 B = Direction.BACKWARD

@@ -1,8 +1,8 @@
 import pytest
 
+from gateway.base.errors import Invalid
 from gateway.contracts.compatibility import Direction, Mode, Policy, Rule
 from gateway.contracts.compatibility.question import Change, pairs
-from gateway.errors import Invalid
 
 B, F = Direction.BACKWARD, Direction.FORWARD
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from gateway.base.errors import Invalid
 from gateway.contracts import Contract, Pattern, admit
 from gateway.contracts.soundness import SCHEMA_LIMIT
 from gateway.contracts.values import InvalidExample, Ordering, Version
-from gateway.errors import Invalid
 from tests.builders import QUESTION, a_contract, a_schema, a_submission
 
 BAD = InvalidExample("array", "no object", "type", "", [])

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway import jsontext
-from gateway.contracts import Judge, Library, admit, schema_id, schema_url, schema_urn
+from gateway.base import strict_json
+from gateway.base.errors import Invalid
+from gateway.contracts import Library, Validator, admit, schema_id, schema_url, schema_urn
 from gateway.contracts.bundle import bundled, referred
 from gateway.contracts.soundness import DIALECT
 from gateway.contracts.values import InvalidExample, Version
-from gateway.errors import Invalid
 from tests.builders import a_schema, a_submission
 
 URL = "https://bus.example.go.id"
@@ -40,10 +40,10 @@ SHELF = {
 LIBRARY = Library(SHELF, URL)
 
 
-def judge_of(schema: bytes) -> Judge:
+def judge_of(schema: bytes) -> Validator:
     bundle = bundled(schema, SHELF, URL)
     assert bundle is not None
-    return Judge("t", 1, jsontext.parse(bundle), bundle)
+    return Validator("t", 1, strict_json.parse(bundle), bundle)
 
 
 @pytest.mark.parametrize("reference", [schema_urn(PERSON, 1), schema_url(URL, PERSON, 1)])
@@ -78,7 +78,7 @@ def test_schemas_that_refer_to_each_other_are_bundled_once() -> None:
     shelf = {(PERSON, 9): first, (PLACE, 9): second}
     bundle = bundled(first, shelf)
     assert bundle is not None
-    judge = Judge("t", 1, jsontext.parse(bundle))
+    judge = Validator("t", 1, strict_json.parse(bundle))
     assert judge.accepts({"b": {"a": {"b": {"n": 1}}}})
     assert not judge.accepts({"b": {"a": {"b": {"n": "x"}}}})
 

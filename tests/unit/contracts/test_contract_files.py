@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway.base.errors import Invalid
 from gateway.contracts import Classification, Pattern, admit, owners, submissions
-from gateway.errors import Invalid
 from tests.builders import FREE, QUESTION, write_contract, write_contracts
 
 

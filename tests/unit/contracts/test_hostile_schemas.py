@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from gateway.contracts import Judge, Proving, Submission, admit
+from gateway.base.errors import Invalid, Overloaded
+from gateway.contracts import Proving, Submission, Validator, admit
 from gateway.contracts.effort import Effort
 from gateway.contracts.soundness import BRANCHES, DIALECT, PATTERN, PATTERNS, SCHEMAS, VALUES
 from gateway.contracts.values import InvalidExample, Version
-from gateway.errors import Invalid, Overloaded
 from tests.builders import a_schema, a_submission
 
 OBJECT = {"type": "object"}
@@ -198,14 +198,14 @@ async def test_too_many_at_once_are_told_to_come_again(
 
 def test_explaining_is_bounded_in_what_it_takes() -> None:
     """Measured before: 22 s for a document of nesting 4, 7.6 s for an array of 500,000."""
-    judge = Judge("t", 1, recursive(12))
+    judge = Validator("t", 1, recursive(12))
     assert judge.accepts(nested(10, "o2"))
     started = time.monotonic()
     for levels in (1, 4, 20):
         assert not judge.accepts(nested(levels, "zz"))
         violations, total = judge.explain(nested(levels, "zz"))
         assert (len(violations), total) == (1, 1)
-    numbers = Judge("t", 1, {"$schema": DIALECT, "items": {"type": "string"}})
+    numbers = Validator("t", 1, {"$schema": DIALECT, "items": {"type": "string"}})
     violations, total = numbers.explain([1] * 500_000)
     assert [(v.pointer, v.keyword) for v in violations] == [("/0", "type")]
     assert time.monotonic() - started < 1

@@ -6,15 +6,15 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from gateway import jsontext
-from gateway.contracts.judge import COUNTED, LISTED, Judge, pointer
+from gateway.base import strict_json
+from gateway.base.errors import ContractViolation
 from gateway.contracts.soundness import DIALECT
-from gateway.errors import ContractViolation
+from gateway.contracts.validation import COUNTED, LISTED, Validator, pointer
 from tests.builders import NIK
 
 
-def a_judge(**schema: Any) -> Judge:
-    return Judge("id.go.uji.bebas.dicatat.v1", 3, {"$schema": DIALECT, **schema})
+def a_judge(**schema: Any) -> Validator:
+    return Validator("id.go.uji.bebas.dicatat.v1", 3, {"$schema": DIALECT, **schema})
 
 
 def test_good_data_pass_and_bad_data_are_explained() -> None:
@@ -81,11 +81,11 @@ def test_the_list_is_short_and_the_count_is_bounded() -> None:
 
 def test_exact_numbers_are_judged_exactly() -> None:
     judge = a_judge(type="integer", maximum=9007199254740993)
-    assert judge.accepts(jsontext.parse(b"9007199254740993"))
-    assert not judge.accepts(jsontext.parse(b"9007199254740994"))
-    assert judge.accepts(jsontext.parse(b"1.0"))
-    assert not judge.accepts(jsontext.parse(b"1.5"))
-    assert a_judge(multipleOf=0.01).accepts(jsontext.parse(b"1234567.89"))
+    assert judge.accepts(strict_json.parse(b"9007199254740993"))
+    assert not judge.accepts(strict_json.parse(b"9007199254740994"))
+    assert judge.accepts(strict_json.parse(b"1.0"))
+    assert not judge.accepts(strict_json.parse(b"1.5"))
+    assert a_judge(multipleOf=0.01).accepts(strict_json.parse(b"1234567.89"))
 
 
 def test_formats_count() -> None:

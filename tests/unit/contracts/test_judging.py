@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.contracts.compatibility import Compatibility, Mode, Rule
+from gateway.contracts.governance.comparison import judge
 from gateway.contracts.soundness import DIALECT
-from gateway.governance.judging import judge
 from tests.builders import NIK
 
 EXAMPLE = {"n": 1, "nik": NIK}

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from gateway import jsontext
+from gateway.base import strict_json
+from gateway.base.errors import Invalid
 from gateway.contracts.soundness import within
-from gateway.errors import Invalid
 from tests.unit.contracts.validators import (
     DIALECTS,
     NUMBERS,
@@ -39,7 +39,7 @@ KNOWN = json.loads(Path(__file__).with_name("known_differences.json").read_text(
     "known", KNOWN, ids=lambda known: f"{known['keyword']}-{known['reason'][:40]}"
 )
 def test_a_listed_difference_is_still_there(known: dict[str, Any]) -> None:
-    documents = [jsontext.parse(text.encode()) for text in known["documents"]]
+    documents = [strict_json.parse(text.encode()) for text in known["documents"]]
     gone = [
         (dialect, value)
         for dialect in known.get("dialects", DIALECTS)
@@ -86,7 +86,7 @@ def test_the_two_validators_agree_or_the_difference_is_listed(
 
 def _differ(dialect: str, keyword: str, value: Any, text: str) -> bool:
     """Whether the validators differ on a keyword alone, and that is not listed."""
-    data = jsontext.parse(text.encode())
+    data = strict_json.parse(text.encode())
     try:
         ours, reference = verdicts(atom(dialect, keyword, json.dumps(value)), data)
     except Invalid:  # not in this dialect

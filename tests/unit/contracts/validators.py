@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gateway import jsontext
+from gateway.base import strict_json
 from gateway.contracts.compiling import Compiled, Library, compiled
 from gateway.contracts.soundness import DEFINITIONS
 from tests.compatibility.schemas import NAMES, schemas, world
@@ -99,9 +99,9 @@ documents = st.recursive(
         st.dictionaries(st.sampled_from((*NAMES, "z", "12")), inner, max_size=3).map(_object),
     ),
     max_leaves=5,
-).map(lambda text: jsontext.parse(text.encode()))
+).map(lambda text: strict_json.parse(text.encode()))
 """As intake reads them: numbers are exact."""
-usual = tuple(jsontext.parse(json.dumps(each).encode()) for each in world()[::29])
+usual = tuple(strict_json.parse(json.dumps(each).encode()) for each in world()[::29])
 
 
 @st.composite

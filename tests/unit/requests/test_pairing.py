@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway import correlation
-from gateway.errors import Invalid, Malformed
-from gateway.event import Event
+from gateway import request_reply
+from gateway.base.errors import Invalid, Malformed
+from gateway.base.event import Event
 from tests.builders import QUESTION, an_event
 
 NOW = datetime(2026, 5, 4, 8, tzinfo=UTC)
@@ -22,15 +22,15 @@ def an_answer(type: str = f"{QUESTION}.reply", **attributes: Any) -> Event:
 
 
 def paired(request: Event, reply: Event) -> Event:
-    return correlation.paired(request, reply, asker="lain", until=NOW)
+    return request_reply.paired(request, reply, asker="lain", until=NOW)
 
 
 def test_a_request_is_named_by_its_identity() -> None:
     request = a_request()
     id = request.identity.hex()
-    assert correlation.identity_of_request(id) == request.identity
+    assert request_reply.identity_of_request(id) == request.identity
     for other in ("", id[:-1], id.upper() + "g", f"{id}\n", "é" * 32):
-        assert correlation.identity_of_request(other) is None
+        assert request_reply.identity_of_request(other) is None
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_request_is_named_by_its_identity() -> None:
 )
 def test_a_deadline(said: str | None, until: datetime) -> None:
     request = a_request(**({"expirytime": said} if said else {}))
-    assert correlation.deadline(request, NOW) == until
+    assert request_reply.deadline(request, NOW) == until
 
 
 @pytest.mark.parametrize(
@@ -52,28 +52,28 @@ def test_a_deadline(said: str | None, until: datetime) -> None:
 )
 def test_what_is_no_deadline(said: Any) -> None:
     with pytest.raises(Invalid):
-        correlation.asked(a_request(expirytime=said))
+        request_reply.asked(a_request(expirytime=said))
 
 
 def test_a_deadline_that_has_passed_is_none_for_a_new_request() -> None:
     request = a_request(expirytime="2020-01-01T00:00:00Z")
-    assert correlation.asked(request) is request
-    assert correlation.expired(request, NOW)
+    assert request_reply.asked(request) is request
+    assert request_reply.expired(request, NOW)
     with pytest.raises(Invalid):
-        correlation.require_request(request)
-    correlation.require_request(a_request())
+        request_reply.require_request(request)
+    request_reply.require_request(a_request())
 
 
 @pytest.mark.parametrize("name", ["requestid", "requestedby", "requestexpiry"])
 def test_an_asker_says_nothing_of_what_the_gateway_sets(name: str) -> None:
     with pytest.raises(Malformed) as caught:
-        correlation.asked(a_request(**{name: "0" * 32}))
+        request_reply.asked(a_request(**{name: "0" * 32}))
     assert caught.value.pointer == name
 
 
 def test_what_a_responder_gets_names_the_request_and_its_deadline() -> None:
     request = a_request(purpose="uji")
-    got = correlation.handed_out(request, NOW)
+    got = request_reply.handed_out(request, NOW)
     assert got.attributes == {
         "purpose": "uji",
         "requestid": request.identity.hex(),
@@ -93,8 +93,8 @@ def test_a_reply_names_its_request() -> None:
         "causationid": request.id,
         "correlationid": "alur",
     }
-    assert reply.identity == correlation.reply_identity(request.identity)
-    assert reply.identity != correlation.reply_identity(a_request().identity)
+    assert reply.identity == request_reply.reply_identity(request.identity)
+    assert reply.identity != request_reply.reply_identity(a_request().identity)
 
 
 def test_a_reply_that_says_it_itself_is_the_same_reply() -> None:

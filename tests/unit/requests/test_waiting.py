@@ -7,11 +7,10 @@ from typing import cast
 
 import pytest
 
-from gateway.correlation import reply_identity
-from gateway.errors import JournalUnavailable
+from gateway.base.errors import JournalUnavailable
+from gateway.base.stop import Stop
 from gateway.journal import Entry, Reader
-from gateway.requests import Waiting
-from gateway.stop import Stop
+from gateway.request_reply import Waiting, reply_identity
 from tests.builders import an_event
 
 REQUEST = b"r" * 16

@@ -2,9 +2,9 @@
 
 import pytest
 
+from gateway.base.errors import Invalid
 from gateway.delivery.webhook import target
 from gateway.delivery.webhook.addresses import Prohibited, Reach, literal, networks_of
-from gateway.errors import Invalid
 
 STRICT = Reach()
 INSIDE = Reach(networks_of("10.20.0.0/16, fd12:3456::/32, 127.0.0.0/8"), plain=True)

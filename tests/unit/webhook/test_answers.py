@@ -4,7 +4,7 @@ import pytest
 
 from gateway.delivery.webhook import handshake
 from gateway.delivery.webhook.handshake import Agreed, Withheld
-from gateway.delivery.webhook.sending import (
+from gateway.delivery.webhook.sender import (
     Answer,
     Delivered,
     Gone,

@@ -9,7 +9,7 @@ import httpcore
 import pytest
 
 from gateway.delivery.webhook.addresses import Address, Prohibited, Reach, networks_of
-from gateway.delivery.webhook.dialling import GuardedBackend
+from gateway.delivery.webhook.guarded_network import GuardedBackend
 
 
 class Dialled:

@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime
 
-from gateway.deliveries import Claim, Frontier, Spot
-from gateway.delivery.webhook.lanes import Job, Lanes, Track
-from gateway.journal import Entry
+from gateway.delivery.store import Claim
+from gateway.delivery.webhook.keyed_queue import Job, KeyedQueue, Track
+from gateway.journal import Cursor, Entry, Position
 from tests.builders import an_event
 
 THEN = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def a_job(sequence: int, order: str = "", *, open: bool = False) -> Job:
-    claim = Claim(Spot(0, sequence), b"") if open else None
+    claim = Claim(Position(0, sequence), b"") if open else None
     return Job(an_entry(sequence), 1, order, THEN, claim)
 
 
@@ -19,7 +19,7 @@ def an_entry(sequence: int) -> Entry:
     return Entry(0, sequence, THEN, an_event(), b"", "uji-client", 1)
 
 
-def taken(lanes: Lanes) -> list[Job]:
+def taken(lanes: KeyedQueue) -> list[Job]:
     jobs = []
     while (job := lanes.take()) is not None:
         jobs.append(job)
@@ -27,7 +27,7 @@ def taken(lanes: Lanes) -> list[Job]:
 
 
 def test_without_order_all_go_at_once() -> None:
-    lanes, jobs = Lanes(), [a_job(n) for n in range(3)]
+    lanes, jobs = KeyedQueue(), [a_job(n) for n in range(3)]
     for job in jobs:
         lanes.put(job)
     assert len(lanes) == lanes.ready == 3
@@ -36,7 +36,7 @@ def test_without_order_all_go_at_once() -> None:
 
 
 def test_of_one_key_one_at_a_time_and_in_order() -> None:
-    lanes = Lanes()
+    lanes = KeyedQueue()
     first, second, third, other = a_job(1, "a"), a_job(2, "a"), a_job(3, "a"), a_job(4, "b")
     for job in (first, second, third, other):
         lanes.put(job)
@@ -54,7 +54,7 @@ def test_of_one_key_one_at_a_time_and_in_order() -> None:
 
 
 def test_what_waits_behind_a_failure_is_withdrawn_but_for_what_was_open() -> None:
-    lanes = Lanes()
+    lanes = KeyedQueue()
     first, fresh, open = a_job(2, "a"), a_job(3, "a"), a_job(1, "a", open=True)
     for job in (first, fresh, open):
         lanes.put(job)
@@ -66,8 +66,8 @@ def test_what_waits_behind_a_failure_is_withdrawn_but_for_what_was_open() -> Non
     assert not lanes
 
 
-def place(sequence: int) -> Frontier:
-    return Frontier(sequence, THEN)
+def place(sequence: int) -> Cursor:
+    return Cursor(sequence, THEN)
 
 
 def test_the_frontier_stops_at_the_first_that_has_not_ended() -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.delivery.pace import Pace
-from gateway.delivery.webhook.retrying import Breaker, Schedule, retry_after
+from gateway.delivery.rate import Pace
+from gateway.delivery.webhook.retry_schedule import Breaker, Schedule, retry_after
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 

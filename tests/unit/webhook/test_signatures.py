@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from gateway.base.sealing import seal
 from gateway.delivery.webhook.signatures import headers, signers, webhook_id
-from gateway.sealing import seal
 from gateway.subscriptions import Signature
 from gateway.subscriptions.webhooks import SigningKey
 from tests.builders import an_event

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from gateway.delivery.webhook import tail as module
 from gateway.delivery.webhook.tail import Tail
-from gateway.journal import Entry, Position
+from gateway.journal import Cursor, Entry
 from tests.builders import FREE, an_event
 
 OTHER = "id.go.uji.lain.dicatat.v1"
@@ -17,17 +17,17 @@ class Journal:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def append(self, type: str = FREE, **changes: object) -> dict[int, Position]:
+    def append(self, type: str = FREE, **changes: object) -> dict[int, Cursor]:
         event = an_event(type=type, **changes)
         self.entries.append(Entry(0, len(self.entries) + 1, THEN, event, b"", "uji-client", 1))
         return self.heads
 
     @property
-    def heads(self) -> dict[int, Position]:
-        return {0: Position(len(self.entries), THEN)}
+    def heads(self) -> dict[int, Cursor]:
+        return {0: Cursor(len(self.entries), THEN)}
 
     async def matching(
-        self, shard: int, place: Position, *, until: int, types: str, limit: int
+        self, shard: int, place: Cursor, *, until: int, types: str, limit: int
     ) -> list[Entry]:
         wanted = {FREE} if OTHER.replace(".", "\\.") not in types else {FREE, OTHER}
         found = [

@@ -1,0 +1,1 @@
+"""What every room uses: the event, errors, settings, the database, telemetry, time and waiting."""

@@ -1,0 +1,66 @@
+"""The control plane in memory: one immutable value per topic, replaced as a whole on a change."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Unavailable
+from gateway.base.stop import Stop
+from gateway.base.telemetry import log
+
+POLL = 0.25  # seconds; a change is in force everywhere well within one second
+T = TypeVar("T")
+
+
+class Snapshot(Generic[T]):
+    """The latest loaded value of a topic. `value` never waits."""
+
+    def __init__(self, topic: Topic, load: Callable[[AsyncSession], Awaitable[T]]) -> None:
+        self.topic = topic
+        self._load = load
+        self._value: T | None = None
+        self._turn = asyncio.Lock()
+        self.revision = -1
+
+    @property
+    def value(self) -> T:
+        """The value as of the last load. It must have been loaded once, see `refresh`."""
+        if self._value is None:
+            raise Unavailable("still starting: try again in a second")
+        return self._value
+
+    async def refresh(self, database: Database, revision: int) -> bool:
+        """Load again when `revision` is another one than ours; True if it did.
+
+        Loads take turns, so that an older value never replaces a younger one.
+        """
+        async with self._turn:
+            if revision == self.revision:
+                return False
+            async with database.session() as session:
+                self._value = await self._load(session)
+            self.revision = revision
+            return True
+
+
+async def refresh(database: Database, *snapshots: Snapshot[Any]) -> None:
+    """Bring every snapshot up to date now."""
+    revisions: Mapping[Topic, int] = await database.revisions()
+    for snapshot in snapshots:
+        await snapshot.refresh(database, revisions[snapshot.topic])
+
+
+async def follow(database: Database, *snapshots: Snapshot[Any], stop: Stop) -> None:
+    """Keep every snapshot up to date until stopped. An outage keeps the last values in force."""
+    failing = False
+    while await stop.sleep(POLL):
+        try:
+            await refresh(database, *snapshots)
+            failing = False
+        except Unavailable as error:
+            if not failing:
+                log().warning("snapshot.stale", reason=str(error))
+            failing = True

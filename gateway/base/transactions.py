@@ -1,0 +1,46 @@
+"""Short transactions through the pool, with one error for a database that is away."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from gateway.base.database import OUTAGES, DatabaseUnavailable
+
+Connection = asyncpg.pool.PoolConnectionProxy
+_AWAY = "the database does not answer: try again"
+
+
+class Transactions:
+    """What works through the pool; `timeout` is in seconds, for getting a connection."""
+
+    def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
+        """The rows of one statement, a transaction by itself. Raises DatabaseUnavailable."""
+        async with self._connection() as connection:
+            rows: Sequence[Any] = await connection.fetch(statement, *arguments)
+            return rows
+
+    @asynccontextmanager
+    async def transaction(self, *, flush: bool = True) -> AsyncIterator[Connection]:
+        """A transaction; committed at the end. Raises DatabaseUnavailable.
+
+        Without `flush` the commit does not wait for the disk: a server that crashes within the
+        next moments may have lost it, as a whole, with all that came after it.
+        """
+        async with self._connection() as connection, connection.transaction():
+            if not flush:
+                await connection.execute("SET LOCAL synchronous_commit TO off")
+            yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.acquire(timeout=self._timeout) as connection:
+                yield connection
+        except OUTAGES as error:
+            raise DatabaseUnavailable(_AWAY) from error

@@ -1,0 +1,29 @@
+"""Noun: RabbitMQ."""
+
+from gateway.broker import message, names
+from gateway.broker.confirm_publisher import ConfirmPublisher, send_all
+from gateway.broker.dead_letter_queue import DeadLetterQueue, DeadMessage
+from gateway.broker.management import Management, QueueState, hash_password
+from gateway.broker.message import Outgoing
+from gateway.broker.pending_confirms import ConfirmOutcome
+from gateway.broker.reply_queue import ReplyMessage, ReplyQueue
+from gateway.broker.topology import LONGEST_AGE, Broker, NotOnBroker
+
+__all__ = [
+    "LONGEST_AGE",
+    "Broker",
+    "ConfirmOutcome",
+    "ConfirmPublisher",
+    "DeadLetterQueue",
+    "DeadMessage",
+    "Management",
+    "NotOnBroker",
+    "Outgoing",
+    "QueueState",
+    "ReplyMessage",
+    "ReplyQueue",
+    "hash_password",
+    "message",
+    "names",
+    "send_all",
+]

@@ -1,0 +1,100 @@
+"""Every name on the wire is made here.
+
+A name is at most 255 bytes long (AMQP 0-9-1, short string). Organisations and subscriptions are
+single words here, without dots, so that a name taken apart gives back what it was made of.
+"""
+
+import re
+
+from gateway.base.errors import Invalid
+
+LIMIT = 255
+"""Bytes of a short string: exchange, queue, routing key, header name, message id."""
+
+EVENTS = "bus.events"
+"""Topic exchange of publish/subscribe contracts; the routing key is the event type."""
+
+COMMANDS = "bus.commands"
+"""Direct exchange of point-to-point contracts; the routing key is the event type."""
+
+REQUESTS = "bus.requests"
+"""Direct exchange of request/reply contracts; the routing key is the event type."""
+
+CALLBACKS = "bus.callbacks"
+"""Direct exchange on which replies go to their askers. Queues have their private keys here and no
+others: the routing key, the type of the reply, is bound to nothing, and by no pattern."""
+
+REPLIES = "bus.replies"
+"""Topic exchange that takes replies; the routing key is the queue of the responder, and the broker
+lets a responder publish with no other."""
+
+REPLY_QUEUE = "bus.replies"
+"""The queue of replies, which every gateway process reads."""
+
+ANSWERED = "bus.answered"
+"""Fanout exchange on which a gateway process tells the others which requests it has answered."""
+
+DEAD = "bus.dead"
+"""Topic exchange of dead letters; the routing key is the queue that gave the message up."""
+
+DEAD_QUEUE = "bus.dead"
+"""The queue that holds the dead letters of every subscription."""
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+_PRIVATE = "to."
+_LAST_GENERATION = 2**31 - 1  # an integer of PostgreSQL
+
+
+def queue(organisation: str, subscription: str) -> str:
+    """`sub.<organisation>.<subscription>`: the queue of an AMQP subscription.
+
+    Raises Invalid where a part is not one word or the private key would exceed the limit.
+    """
+    for word in (organisation, subscription):
+        if not _WORD.fullmatch(word):
+            raise Invalid(
+                f"{word!r} cannot be part of a queue name: use letters, digits, '-' and '_'"
+            )
+    name = f"sub.{organisation}.{subscription}"
+    if len(private_key(name, _LAST_GENERATION)) > LIMIT:
+        raise Invalid(f"the names of organisation and subscription exceed {LIMIT} bytes together")
+    return name
+
+
+def owner(queue: str) -> tuple[str, str] | None:
+    """Organisation and subscription of a queue, or None where it belongs to no subscription."""
+    kind, _, rest = queue.partition(".")
+    organisation, _, subscription = rest.partition(".")
+    if kind == "sub" and _WORD.fullmatch(organisation) and _WORD.fullmatch(subscription):
+        return organisation, subscription
+    return None
+
+
+def user(queue: str) -> str:
+    """`sub.<organisation>.<subscription>`: the broker user, named as the queue it reads."""
+    return queue
+
+
+def exchange(*, point_to_point: bool, answers: bool, calls_back: bool) -> str:
+    """The exchange that serves a subscription."""
+    if answers:
+        return REQUESTS
+    if calls_back:
+        return CALLBACKS
+    return COMMANDS if point_to_point else EVENTS
+
+
+def private_key(queue: str, generation: int) -> str:
+    """`to.<queue>.<generation>`: the routing key, on every exchange, that reaches this queue alone.
+
+    Each time that a queue is filled anew it has a key of its own: what was still on its way by
+    the key before would come in front of what is older.
+
+    No event type is one: they begin with `id.`, and every pattern begins with `id.go.`.
+    """
+    return f"{_PRIVATE}{queue}.{generation}"
+
+
+def header(attribute: str) -> str:
+    """`ce-<attribute>`: the message header that repeats a CloudEvents attribute."""
+    return f"ce-{attribute}"

@@ -1,0 +1,106 @@
+"""Which publishes of a channel are still unconfirmed, and what became of the others.
+
+The broker numbers the publishes of a channel 1, 2, 3... and settles each with an ack or a nack,
+alone or all up to a number. A mandatory message that no queue wants comes back (`basic.return`)
+before its ack.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+
+from gateway.broker.message import Outgoing
+
+
+class ConfirmOutcome(Enum):
+    """What the broker answered to a publish."""
+
+    CONFIRMED = auto()
+    """Every queue that it was routed to holds it durably."""
+    NACKED = auto()
+    """A queue refused it, others may hold it: send it again."""
+    RETURNED = auto()
+    """It was mandatory and no queue is bound for it: nobody holds it."""
+
+
+Settled = tuple[object, ConfirmOutcome]
+"""A message's token and its outcome."""
+
+
+class PendingConfirms:
+    """The publishes of one channel. Pure bookkeeping, without any input or output."""
+
+    def __init__(self) -> None:
+        self._pending: dict[int, Outgoing] = {}
+        self._low = 1  # every tag below is settled
+        self._next = 1
+        self._returned: set[int] = set()
+        self._return_from = 1  # returns come in the order of their publishes
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def oldest(self) -> int:
+        """The lowest unconfirmed tag; the next one to be given where nothing is pending."""
+        return self._low
+
+    @property
+    def newest(self) -> int:
+        """The tag given last, 0 before the first."""
+        return self._next - 1
+
+    def add(self, messages: Sequence[Outgoing]) -> None:
+        """Number messages in the order in which they are written."""
+        first = self._next
+        self._next += len(messages)
+        self._pending.update(zip(range(first, self._next), messages, strict=True))
+
+    def settle(self, tag: int, multiple: bool, acked: bool, into: list[Settled]) -> None:
+        """Append what one ack or nack settles, in order. Tag 0 with `multiple` means all.
+
+        A tag that is settled already settles nothing.
+        """
+        outcome = ConfirmOutcome.CONFIRMED if acked else ConfirmOutcome.NACKED
+        if multiple:
+            last = min(tag, self._next - 1) if tag else self._next - 1
+            for each in range(self._low, last + 1):
+                self._take(each, outcome, into)
+            self._low = max(self._low, last + 1)
+        else:
+            self._take(tag, outcome, into)
+        while self._low < self._next and self._low not in self._pending:
+            self._low += 1
+
+    def _take(self, tag: int, outcome: ConfirmOutcome, into: list[Settled]) -> None:
+        message = self._pending.pop(tag, None)
+        if message is None:
+            return
+        if self._returned and tag in self._returned:
+            self._returned.discard(tag)
+            if outcome is ConfirmOutcome.CONFIRMED:
+                outcome = ConfirmOutcome.RETURNED
+        into.append((message.token, outcome))
+
+    def returned(
+        self, exchange: str, key: str, message_id: str, headers: Mapping[str, object]
+    ) -> bool:
+        """Mark the publish that came back. False where none fits: its ack must not be believed.
+
+        A return carries no tag. It belongs to the oldest unconfirmed message, after the one that
+        came back last, with the same address, id and headers; two that agree in all of these are
+        the same event on the same way.
+        """
+        for tag in range(max(self._return_from, self._low), self._next):
+            message = self._pending.get(tag)
+            if (
+                message is not None
+                and message.mandatory
+                and message.routing_key == key
+                and message.exchange == exchange
+                and message.message_id == message_id
+                and all(headers.get(name) == text for name, text in message.headers.items())
+            ):
+                self._returned.add(tag)
+                self._return_from = tag + 1
+                return True
+        return False

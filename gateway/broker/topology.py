@@ -1,0 +1,207 @@
+"""Exchanges, queues and bindings: what must exist before a message can arrive.
+
+Everything here may be repeated: declaring what exists changes nothing. Arguments that RabbitMQ 3.10
+and 4.x default differently are said explicitly.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
+
+from gateway.base.errors import Conflict, NotFound
+from gateway.broker import names
+from gateway.broker.address import with_heartbeat
+from gateway.broker.outage import OUTAGES, describe, within
+
+DELIVERY_LIMIT = 20
+"""Returns to the queue (a crashed or cut-off consumer) after which a message is a dead letter."""
+
+UNLIMITED = 2**31 - 1
+"""Where 4.x would drop after 20 deliveries; its own -1 for "no limit" is refused by 3.10."""
+
+CLOSE_SECONDS = 3.0
+"""A broker that does not answer is left after this."""
+
+Arguments = dict[str, str | int | bool]
+
+
+class DiffersOnBroker(Conflict):
+    """An exchange or queue of this name exists with other properties; they cannot be changed."""
+
+    code = "differs-on-broker"
+
+
+class NotOnBroker(NotFound):
+    """The exchange or queue does not exist on the broker."""
+
+    code = "not-on-broker"
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A queue at this moment: messages ready (those out with consumers not counted), consumers."""
+
+    ready: int
+    consumers: int
+
+
+LONGEST_AGE = (2**32 - 1) // 1000
+"""Seconds that RabbitMQ can keep a message with an end."""
+
+
+def queue_arguments(queue: str, *, ordered: bool, max_age: float | None = None) -> Arguments:
+    """How a subscription's queue is declared; a reconciler compares what it finds with this.
+
+    A message that is older than `max_age` seconds becomes a dead letter when it stands first;
+    counted from its arrival, unless it has an end of its own before that. At-least-once
+    dead-lettering needs `reject-publish`. There is no length limit: one full queue would nack the
+    publish for all.
+    """
+    arguments: Arguments = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": names.DEAD,
+        "x-dead-letter-routing-key": queue,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    if ordered:
+        arguments["x-single-active-consumer"] = True
+    if max_age is not None:
+        arguments["x-message-ttl"] = int(max_age * 1000)
+    return arguments
+
+
+DEAD_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": UNLIMITED,  # nothing stands behind this queue
+    "x-overflow": "reject-publish",
+}
+
+
+REPLY_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": DELIVERY_LIMIT,
+    "x-dead-letter-exchange": names.DEAD,
+    "x-dead-letter-routing-key": names.REPLY_QUEUE,
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+}
+
+
+class Broker:
+    """The topology on one broker. Connects when first needed and again after a failure.
+
+    Every method raises BrokerUnavailable, `timeout` plus CLOSE_SECONDS after the call at most,
+    when the broker is away. Calls take turns.
+    """
+
+    def __init__(self, url: str, *, name: str, timeout: float = 10.0) -> None:
+        self._url = with_heartbeat(url)
+        self._name = name
+        self._timeout = timeout
+        self._connection: AbstractConnection | None = None
+        self._turn = asyncio.Lock()
+
+    async def declare_base(self) -> None:
+        """The exchanges, and the queue that takes every dead letter."""
+        async with self._channel("declaring the exchanges") as channel:
+            topic, direct = aio_pika.ExchangeType.TOPIC, aio_pika.ExchangeType.DIRECT
+            await channel.declare_exchange(names.EVENTS, topic, durable=True)
+            await channel.declare_exchange(names.COMMANDS, direct, durable=True)
+            await channel.declare_exchange(names.REQUESTS, direct, durable=True)
+            await channel.declare_exchange(names.CALLBACKS, direct, durable=True)
+            await channel.declare_exchange(names.REPLIES, topic, durable=True)
+            await channel.declare_exchange(
+                names.ANSWERED, aio_pika.ExchangeType.FANOUT, durable=True
+            )
+            await channel.declare_exchange(names.DEAD, topic, durable=True)
+            dead = await channel.declare_queue(
+                names.DEAD_QUEUE, durable=True, arguments=dict(DEAD_QUEUE_ARGUMENTS)
+            )
+            await dead.bind(names.DEAD, "#")
+            replies = await channel.declare_queue(
+                names.REPLY_QUEUE, durable=True, arguments=dict(REPLY_QUEUE_ARGUMENTS)
+            )
+            await replies.bind(names.REPLIES, "#")
+
+    async def declare_queue(
+        self, queue: str, *, ordered: bool, max_age: float | None = None
+    ) -> None:
+        """A subscription's queue: durable, quorum, one consumer at a time where `ordered`.
+
+        See `queue_arguments` for `max_age`.
+
+        Raises DiffersOnBroker where it exists with other arguments.
+        """
+        arguments = queue_arguments(queue, ordered=ordered, max_age=max_age)
+        async with self._channel(f"declaring queue {queue}") as channel:
+            await channel.declare_queue(queue, durable=True, arguments=dict(arguments))
+
+    async def bind(self, queue: str, exchange: str, key: str) -> None:
+        """Route `key` on `exchange` to `queue`. Raises NotOnBroker where one is missing."""
+        async with self._channel(f"binding queue {queue} to {exchange}") as channel:
+            await (await channel.get_queue(queue, ensure=False)).bind(exchange, key)
+
+    async def unbind(self, queue: str, exchange: str, key: str) -> None:
+        """Stop routing `key` to `queue`; fine where it was not or nothing of it exists."""
+        async with self._channel(f"unbinding queue {queue} from {exchange}") as channel:
+            await (await channel.get_queue(queue, ensure=False)).unbind(exchange, key)
+
+    async def delete_queue(self, queue: str) -> int:
+        """Delete a queue, consumers and all, and say how many messages it still held.
+
+        Messages out with a consumer are not in the count: close its connections first. 0 where
+        there was no such queue.
+        """
+        async with self._channel(f"deleting queue {queue}") as channel:
+            deleted = await channel.queue_delete(queue)
+            return deleted.message_count or 0
+
+    async def depth(self, queue: str) -> Depth:
+        """Ask the queue itself, with no delay of statistics. Raises NotOnBroker."""
+        async with self._channel(f"looking at queue {queue}") as channel:
+            found = (await channel.declare_queue(queue, passive=True)).declaration_result
+            return Depth(ready=found.message_count or 0, consumers=found.consumer_count or 0)
+
+    async def close(self) -> None:
+        """Close the connection, if there is one. Never fails."""
+        async with self._turn:
+            await self._drop()
+
+    @asynccontextmanager
+    async def _channel(self, doing: str) -> AsyncIterator[AbstractChannel]:
+        """A channel for one operation: an error of the broker's closes it."""
+        async with within(self._timeout, doing), self._turn:
+            try:
+                channel = await self._open_channel()
+                yield channel
+                await channel.close()
+            except ChannelPreconditionFailed as error:
+                raise DiffersOnBroker(f"{doing} failed: {describe(error)}") from error
+            except ChannelNotFoundEntity as error:
+                raise NotOnBroker(f"{doing} failed: {describe(error)}") from error
+            except BaseException:
+                await self._drop()
+                raise
+
+    async def _open_channel(self) -> AbstractChannel:
+        # aio-pika's `is_closed` stays false when the broker closed the connection.
+        if self._connection is None or not self._connection.connected.is_set():
+            await self._drop()
+            self._connection = await aio_pika.connect(
+                self._url, client_properties={"connection_name": self._name}
+            )
+        return await self._connection.channel(publisher_confirms=False)
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*OUTAGES):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await connection.close()

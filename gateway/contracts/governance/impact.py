@@ -1,0 +1,73 @@
+"""Who is hit when a contract changes: its subscriptions, and who publishes it."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway.base import type_pattern
+from gateway.base.times import rfc3339
+from gateway.contracts import Contract
+from gateway.identity import Action, Directory
+from gateway.journal import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """An organisation that may publish a type, and when it last did, of late."""
+
+    organisation: str
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Who receives and who sends; subscriptions as organisation and name."""
+
+    subscriptions: tuple[tuple[str, str], ...]
+    publishers: tuple[Publisher, ...]
+
+    def report(self) -> Mapping[str, Any]:
+        """As JSON has it."""
+        return {
+            "subscriptions": [
+                {"organisation": organisation, "name": name}
+                for organisation, name in self.subscriptions
+            ],
+            "publishers": [
+                {
+                    "organisation": each.organisation,
+                    "last_published": None if each.last is None else rfc3339(each.last),
+                }
+                for each in self.publishers
+            ],
+        }
+
+
+Receivers = Callable[[AsyncSession, Collection[str]], Awaitable[Sequence[tuple[str, str]]]]
+"""Finds the subscriptions (organisation and name) that receive one of these event types."""
+
+
+async def impact_of(
+    session: AsyncSession,
+    contract: Contract,
+    directory: Directory,
+    reader: Reader,
+    receivers: Receivers,
+) -> Impact:
+    """Whom a change of this contract hits."""
+    types = (contract.type, type_pattern.reply_type(contract.type))
+    wanting = await receivers(session, types)
+    last: dict[str, datetime | None] = {contract.owner: None}
+    for grant in directory.grants:
+        if grant.action is Action.PUBLISH and type_pattern.matches(grant.type, contract.type):
+            last[grant.organisation] = None
+    for client_id, time in (await reader.senders(contract.type)).items():
+        client = directory.client(client_id)
+        name = client.organisation if client else client_id
+        before = last.get(name)
+        last[name] = time if before is None else max(before, time)
+    publishers = tuple(Publisher(name, time) for name, time in sorted(last.items()))
+    return Impact(tuple(wanting), publishers)

@@ -1,0 +1,53 @@
+"""What consumers of queues report as settled, which the broker cannot tell."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from gateway.base.errors import Conflict
+from gateway.delivery.store import Deliveries
+from gateway.journal import Position, Reader
+from gateway.subscriptions import Delivery, Subscription
+
+
+class Reported(StrEnum):
+    """What became of a sequence in a report."""
+
+    NOTED = "noted"  # now, or in a report before
+    UNKNOWN = "unknown"  # no event of the journal that this subscription is to get
+
+
+class Reporting:
+    """Takes reports of AMQP subscriptions into the ledger."""
+
+    def __init__(self, reader: Reader, deliveries: Deliveries) -> None:
+        self._reader = reader
+        self._deliveries = deliveries
+
+    async def acknowledged(
+        self, subscription: Subscription, spots: Sequence[Position]
+    ) -> list[Reported]:
+        """Note that its consumer has settled these events; repeating it does no harm.
+
+        Raises Conflict for what is not delivered over AMQP: there each call settles itself.
+        """
+        if subscription.delivery is not Delivery.AMQP:
+            raise Conflict(
+                f"{subscription.name} is delivered by {subscription.delivery}: what is settled "
+                "there needs no report"
+            )
+        real = await self._real(subscription, spots)
+        if real:
+            await self._deliveries.report(subscription.key, real)
+        return [Reported.NOTED if spot in real else Reported.UNKNOWN for spot in spots]
+
+    async def _real(self, subscription: Subscription, spots: Iterable[Position]) -> set[Position]:
+        """Those at which an event stands that it is to get."""
+        if subscription.filters:
+            entries = await self._reader.at(list(set(spots)))
+            return {
+                Position(entry.shard, entry.sequence)
+                for entry in entries
+                if subscription.wants(entry.event.type) and subscription.accepts(entry.event)
+            }
+        places = await self._reader.places_of(subscription.type_expression, list(set(spots)))
+        return {Position(shard, sequence) for shard, sequence in places}

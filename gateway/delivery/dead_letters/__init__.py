@@ -1,0 +1,1 @@
+"""What failed for good: kept, shown, alerted about, redriven, resent, reported to owners."""

@@ -1,0 +1,95 @@
+"""Tells of dead letters that nobody looks at: as metrics, and in the log once they wait long."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from prometheus_client import Gauge
+
+from gateway.base.errors import NusabusError
+from gateway.base.stop import Stop
+from gateway.base.telemetry import METRICS, log
+from gateway.base.times import rfc3339
+from gateway.delivery.store import DeadLetters, Unattended
+
+LOOK = 5.0  # seconds between two looks
+MOST = 100  # subscriptions that have metrics of their own
+REST = ("*", "*")  # all others together; no organisation and no subscription has this name
+_LABELS = ("organisation", "subscription")
+COUNT = Gauge(
+    "nusabus_dead_letters_unattended",
+    "Dead letters that nobody has looked at",
+    _LABELS,
+    registry=METRICS,
+)
+OLDEST = Gauge(
+    "nusabus_dead_letters_unattended_oldest_seconds",
+    "Age of the oldest dead letter that nobody has looked at",
+    _LABELS,
+    registry=METRICS,
+)
+
+
+class Attention:
+    """Keeps the metrics of a process; every process says the same."""
+
+    def __init__(self, letters: DeadLetters) -> None:
+        self._letters = letters
+
+    async def run(self, stop: Stop) -> None:
+        """Look until stopped. Without an answer of the database the last figures stand."""
+        going_on = True
+        while going_on:
+            try:
+                show(await self._letters.unattended(), datetime.now(UTC))
+            except NusabusError as error:
+                log().debug("attention.waits", reason=str(error))
+            going_on = await stop.sleep(LOOK)
+
+
+class DeadLetterAlerts:
+    """Writes a line for each subscription with dead letters that nobody has looked at for long.
+
+    Each dead letter is told of once. One at work at a time, see `responsible`.
+    """
+
+    def __init__(
+        self, letters: DeadLetters, *, after: float, responsible: Callable[[], bool]
+    ) -> None:
+        """`after` is in seconds."""
+        self._letters = letters
+        self._after = after
+        self._responsible = responsible
+
+    async def run(self, stop: Stop) -> None:
+        """Look until stopped."""
+        while await stop.sleep(LOOK):
+            if not self._responsible():
+                continue
+            try:
+                await self._letters.alert(self._after, tell=_tell)
+            except NusabusError as error:
+                log().warning("attention.waits", reason=str(error))
+
+
+def show(found: Sequence[Unattended], now: datetime) -> None:
+    """Set the metrics: the subscriptions with most of them by name, all others together."""
+    COUNT.clear()
+    OLDEST.clear()
+    ordered = sorted(found, key=lambda each: each.count, reverse=True)
+    groups = [((each.organisation, each.subscription), [each]) for each in ordered[:MOST]]
+    if ordered[MOST:]:
+        groups.append((REST, ordered[MOST:]))
+    for labels, members in groups:
+        oldest = min(each.oldest for each in members)
+        COUNT.labels(*labels).set(sum(each.count for each in members))
+        OLDEST.labels(*labels).set(max((now - oldest).total_seconds(), 0))
+
+
+def _tell(each: Unattended) -> None:
+    log().warning(
+        "dead_letter.unattended",
+        organisation=each.organisation,
+        subscription=each.subscription,
+        count=each.count,
+        oldest=rfc3339(each.oldest),
+    )

@@ -1,0 +1,163 @@
+"""Sends dead letters again: one, or many as a job."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from gateway.base.database import Database
+from gateway.base.errors import Conflict, NusabusError
+from gateway.base.snapshot import Snapshot
+from gateway.base.stop import Stop
+from gateway.base.telemetry import log
+from gateway.broker import Outgoing, message, names, send_all
+from gateway.contracts import Catalogue
+from gateway.delivery.store import DeadLetter, DeadLetters, Redrive, Redrives
+from gateway.identity import Directory
+from gateway.journal import Entry, Reader
+from gateway.subscriptions import Subscription, register
+from gateway.subscriptions.permissions import may_receive
+from gateway.subscriptions.queues import exchange
+
+LOOK = 0.5  # seconds between two looks for redrives
+PIECE = 200
+CONFIRM_SECONDS = 30.0
+
+
+class Redriving:
+    """Sends dead letters to their own subscription, and to no other."""
+
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        letters: DeadLetters,
+        directory: Snapshot[Directory],
+        catalogue: Snapshot[Catalogue],
+        amqp_url: str,
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._letters = letters
+        self._directory = directory
+        self._catalogue = catalogue
+        self._url = amqp_url
+
+    async def redrive(self, letters: Sequence[DeadLetter], *, by: str) -> set[int]:
+        """Send them again; returns the numbers of those that are on their way.
+
+        All belong to one subscription and are of one type. Raises Conflict where it has ended or
+        may not have them any more, BrokerUnavailable where they could not be handed to its queue:
+        they stay dead then.
+        """
+        subscription = await self._subscription(letters[0])
+        if subscription.served:
+            return await self._letters.reopen([letter.number for letter in letters], by=by)
+        entries = {
+            (entry.shard, entry.sequence): entry
+            for entry in await self._reader.at([letter.spot for letter in letters])
+        }
+        outgoing = [
+            self._outgoing(subscription, entries[letter.spot], letter.number)
+            for letter in letters
+            if letter.spot in entries
+        ]
+        confirmed = await send_all(
+            self._url, outgoing, confirm_timeout=CONFIRM_SECONDS, name="nusabus-redrive"
+        )
+        sent = [letter for letter in letters if letter.number in confirmed]
+        return await self._letters.redriven(sent, by=by)
+
+    async def _subscription(self, letter: DeadLetter) -> Subscription:
+        """Where it is to go. Raises Conflict where it may not go there."""
+        name, type = letter.subscription, letter.type
+        async with self._database.session() as session:
+            subscription = await register.find(session, letter.organisation, name)
+        if subscription is None:
+            raise Conflict(f"the subscription {name} has ended: discard it instead")
+        if subscription.answers:
+            raise Conflict("a request is not sent again: who asked has had an answer or repeats it")
+        if not subscription.wants(type):
+            raise Conflict(
+                f"the subscription {name} is another one now, without {type}: discard it"
+            )
+        if not may_receive(letter.organisation, type, self._directory.value, self._catalogue.value):
+            raise Conflict(f"the right to receive {type} was withdrawn: ask its owner for a grant")
+        return subscription
+
+    def _outgoing(self, subscription: Subscription, entry: Entry, number: int) -> Outgoing:
+        event = entry.event
+        facts = (*entry.marks, self._catalogue.value.classification(event.type))
+        queue = names.queue(*subscription.key)
+        return Outgoing(
+            exchange(subscription),
+            names.private_key(queue, subscription.generation),
+            True,
+            (),
+            message.body(event, *facts),
+            event.id,
+            message.headers(event, *facts),
+            number,
+        )
+
+
+class Redriver:
+    """Works off the redrives of many; one at work at a time, see `responsible`."""
+
+    def __init__(
+        self,
+        redriving: Redriving,
+        letters: DeadLetters,
+        redrives: Redrives,
+        *,
+        responsible: Callable[[], bool],
+    ) -> None:
+        self._redriving = redriving
+        self._letters = letters
+        self._redrives = redrives
+        self._responsible = responsible
+
+    async def run(self, stop: Stop) -> None:
+        """Go on until stopped. What was interrupted goes on where it was."""
+        while await stop.sleep(LOOK):
+            if not self._responsible():
+                continue
+            try:
+                for redrive in await self._redrives.running():
+                    await self._step(redrive, stop)
+            except NusabusError as error:
+                log().warning("redrive.waits", reason=str(error))
+
+    async def _step(self, redrive: Redrive, stop: Stop) -> None:
+        """As many as a second allows, so that several redrives go on side by side."""
+        began = time.monotonic()
+        wanted = replace(redrive.wanted, state="dead")
+        piece = await self._letters.page(
+            wanted, after=redrive.reached, limit=min(PIECE, redrive.rate)
+        )
+        piece = [letter for letter in piece if letter.number <= redrive.upto]
+        sent, problem = await self._send(piece, redrive)
+        await self._redrives.progress(
+            redrive,
+            reached=piece[-1].number if piece else redrive.upto,
+            sent=sent,
+            failed=len(piece) - sent,
+            problem=problem or redrive.problem,
+            finished=not piece,
+        )
+        if piece:
+            pause = len(piece) / redrive.rate - (time.monotonic() - began)
+            await stop.sleep(max(pause, 0))
+
+    async def _send(self, piece: Sequence[DeadLetter], redrive: Redrive) -> tuple[int, str | None]:
+        """How many were sent, and what went wrong last."""
+        of: dict[tuple[str, str, str], list[DeadLetter]] = defaultdict(list)
+        for letter in piece:
+            of[letter.organisation, letter.subscription, letter.type].append(letter)
+        sent, problem = 0, None
+        for letters in of.values():
+            try:
+                sent += len(await self._redriving.redrive(letters, by=redrive.created_by))
+            except Conflict as error:
+                problem = str(error)
+        return sent, problem

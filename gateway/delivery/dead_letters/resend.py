@@ -1,0 +1,95 @@
+"""Corrects what failed for good: publishes it anew, and links the dead letter to the new event."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.base.errors import Conflict, Refused
+from gateway.base.event import Event
+from gateway.base.type_pattern import is_reply
+from gateway.delivery.store import DeadLetter, DeadLetters
+from gateway.identity import Client
+from gateway.journal import (
+    Appended,
+    Candidate,
+    Position,
+    Reader,
+    Refusal,
+    Refusals,
+    Writer,
+    sequence_text,
+)
+
+Correct = Callable[[Event, str, str], Event]
+"""Makes the corrected event of the old one, its new id, and the `sequence` of the old one."""
+Validator = Callable[[Event, Client], Candidate]
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """The corrected event and where it stands; `duplicate` says that it stood there before."""
+
+    event: Event
+    place: Appended
+
+
+class Resending:
+    """The rules by which a dead letter is corrected.
+
+    The id of the corrected event follows from the dead letter, so the journal decides which
+    correction came first, and holds one. It is stored before the dead letter is ended: whatever
+    breaks off in between, the same call again completes it.
+    """
+
+    def __init__(
+        self,
+        letters: DeadLetters,
+        reader: Reader,
+        writer: Writer,
+        refusals: Refusals,
+        judge: Validator,
+    ) -> None:
+        self._letters = letters
+        self._reader = reader
+        self._writer = writer
+        self._refusals = refusals
+        self._judge = judge
+
+    async def resend(self, letter: DeadLetter, correct: Correct, by: Client) -> Resent:
+        """Publish the corrected event, for every subscription; once this returns it is durable.
+
+        Raises what publishing raises, and Conflict where it was corrected otherwise, or is not
+        dead any more.
+        """
+        old = await self._reader.entry(*letter.spot)
+        if old is None:
+            raise Conflict("the journal does not hold the event any more: publish a new one")
+        if is_reply(old.event.type):
+            raise Conflict("a reply is not corrected: its request has one answer, and it is this")
+        event = correct(old.event, letter.key, sequence_text(*letter.spot))
+        candidate = await self._judged(event, by)
+        if letter.state != "dead" and await self._reader.known(event.identity) is None:
+            raise Conflict(
+                f"it is {letter.state}, no longer dead: if that fails it is a new dead letter"
+            )
+        (place,) = await self._writer.append((candidate,))
+        await self._end(letter, place, by)
+        if place.digest != event.digest:
+            raise Conflict(
+                f"it was corrected already, by the event at {place.shard}/{place.sequence}: "
+                "publish a new event to correct that one"
+            )
+        return Resent(event, place)
+
+    async def _judged(self, event: Event, by: Client) -> Candidate:
+        try:
+            return self._judge(event, by)
+        except Refused as error:
+            sender = (by.id, by.organisation)
+            await self._refusals.record([Refusal.of(sender, event, error, event.digest)])
+            raise
+
+    async def _end(self, letter: DeadLetter, place: Appended, by: Client) -> None:
+        """Link the dead letter to the event; who corrected it is who published that."""
+        spot = Position(place.shard, place.sequence)
+        stored = await self._reader.entry(*spot) if place.duplicate else None
+        await self._letters.resent(letter.number, spot, by=stored.client if stored else by.id)

@@ -1,0 +1,158 @@
+"""Finds in the journal what a served subscription is to get, and opens it for delivery."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from gateway.base.database import Database
+from gateway.base.snapshot import Snapshot, refresh
+from gateway.base.type_pattern import request_type
+from gateway.contracts import Catalogue
+from gateway.delivery.store import Deliveries, Fresh
+from gateway.journal import Cursor, Entry, Position, Reader
+from gateway.request_reply import expired
+from gateway.subscriptions import Subscription
+from gateway.subscriptions.permissions import travels_to
+
+SPAN = 20_000  # numbers looked through by one query, so that rare types do not make it endless
+OLD = 500  # entries that are looked at together while they are too old
+PATIENT = 5_000  # of them for which one call looks on
+
+
+class Found(NamedTuple):
+    """What was opened, and whether nothing more was there to be found."""
+
+    entries: list[Entry]
+    caught_up: bool
+
+
+class JournalScanner:
+    """Moves the frontier of a subscription up the journal."""
+
+    def __init__(
+        self,
+        database: Database,
+        reader: Reader,
+        deliveries: Deliveries,
+        catalogue: Snapshot[Catalogue],
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._deliveries = deliveries
+        self._catalogue = catalogue
+
+    async def find(self, subscription: Subscription, *, limit: int) -> Found:
+        """Open up to `limit` further deliveries; returns their entries.
+
+        What is too old becomes a dead letter. Where another process advances the same
+        subscription at that moment, that shard is left to it.
+        """
+        heads = await self._reader.heads()
+        found: list[Entry] = []
+        buried, caught_up = 0, True
+        for shard, frontier in (await self._deliveries.frontiers(subscription.key)).items():
+            piece = limit - len(found)
+            while len(found) < limit and frontier.sequence < heads[shard].sequence:
+                until = min(heads[shard].sequence, frontier.sequence + SPAN)
+                wanted, after = await self.look(
+                    subscription, shard, frontier, until=until, limit=piece
+                )
+                part = _cut(subscription, wanted, after, limit - len(found))
+                if not await self._advance(subscription, shard, frontier, part):
+                    break
+                found += part.young
+                frontier = part.after
+                buried += len(part.old)
+                if buried >= PATIENT:
+                    return Found(found, False)
+                piece = OLD if part.old else limit - len(found)
+            caught_up &= frontier.sequence >= heads[shard].sequence
+        return Found(found, caught_up)
+
+    async def _advance(
+        self, subscription: Subscription, shard: int, before: Cursor, part: "_Part"
+    ) -> bool:
+        return await self._deliveries.advance(
+            subscription.key,
+            shard,
+            before=before,
+            after=part.after,
+            fresh=[_fresh(subscription, entry) for entry in part.young],
+            old=[_fresh(subscription, entry) for entry in part.old],
+            in_flight=subscription.terms.in_flight,
+        )
+
+    async def look(
+        self,
+        subscription: Subscription,
+        shard: int,
+        frontier: Cursor,
+        *,
+        until: int,
+        limit: int,
+    ) -> tuple[list[Entry], Cursor]:
+        """The next entries that it is to get, and up to where they were looked for."""
+        entries = await self._reader.matching(
+            shard,
+            frontier,
+            until=until,
+            types=subscription.type_expression,
+            limit=limit,
+        )
+        recorded = entries[-1].recorded if entries else frontier.recorded
+        reached = entries[-1].sequence if len(entries) == limit else until
+        await self._learn_types(entries)
+        wanted = [entry for entry in entries if self._is_for(subscription, entry)]
+        return wanted, Cursor(reached, recorded)
+
+    async def choose(self, subscription: Subscription, entries: list[Entry]) -> list[Entry]:
+        """Of entries of its types that somebody has read already, those that it is to get."""
+        await self._learn_types(entries)
+        return [entry for entry in entries if self._is_for(subscription, entry)]
+
+    async def _learn_types(self, entries: list[Entry]) -> None:
+        """An entry may have been accepted under a contract that is younger than our catalogue."""
+        known = self._catalogue.value.contract
+        if any(known(request_type(entry.event.type)) is None for entry in entries):
+            await refresh(self._database, self._catalogue)
+
+    def _is_for(self, subscription: Subscription, entry: Entry) -> bool:
+        if not travels_to(subscription, entry.event.type, self._catalogue.value):
+            return False
+        if subscription.answers and expired(entry.event, entry.recorded):
+            return False
+        return subscription.accepts(entry.event)
+
+
+def too_old(subscription: Subscription, since: datetime) -> bool:
+    """Whether its terms do not allow any more that this is handed out."""
+    age = subscription.terms.max_age
+    return age is not None and since < datetime.now(UTC) - timedelta(seconds=age)
+
+
+class _Part(NamedTuple):
+    """What one look has found, as far as there is room for it."""
+
+    old: list[Entry]
+    young: list[Entry]
+    after: Cursor
+
+
+def _cut(subscription: Subscription, wanted: list[Entry], after: Cursor, room: int) -> _Part:
+    old: list[Entry] = []
+    young: list[Entry] = []
+    for entry in wanted:
+        if too_old(subscription, entry.recorded):
+            old.append(entry)
+        elif len(young) < room:
+            young.append(entry)
+        else:
+            break
+    else:
+        return _Part(old, young, after)
+    last = max(old + young, key=lambda each: each.sequence)
+    return _Part(old, young, Cursor(last.sequence, last.recorded))
+
+
+def _fresh(subscription: Subscription, entry: Entry) -> Fresh:
+    order = entry.event.ordering_key if subscription.ordered else ""
+    return Fresh(Position(entry.shard, entry.sequence), entry.recorded, entry.event.type, order)

@@ -1,0 +1,8 @@
+"""The composition root of each process: plain constructors, one TaskGroup, one way to stop."""
+
+from gateway.processes.api import api
+from gateway.processes.context import CONNECT
+from gateway.processes.deliver import deliver
+from gateway.processes.relay import relay
+
+__all__ = ["CONNECT", "api", "deliver", "relay"]

@@ -1,0 +1,123 @@
+"""The api process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from gateway import identity
+from gateway.base.errors import Unavailable
+from gateway.base.settings import Settings
+from gateway.base.snapshot import POLL, follow, refresh
+from gateway.base.stop import Stop
+from gateway.contracts import governance
+from gateway.http.app import make_app
+from gateway.http.parts import ApiParts
+from gateway.identity import Logins, Tokens
+from gateway.journal import Hints, HintSender, Reader, Refusals, Writer
+from gateway.processes.context import ProcessContext, calm_collector, common, stopping
+from gateway.processes.request_reply import Requesting, requesting
+from gateway.processes.server import serve
+from gateway.processes.subscriptions import Serving, serve_subscriptions
+from gateway.publishing import Intake
+from gateway.subscriptions import register
+
+
+async def api(settings: Settings) -> None:
+    """Serve HTTP until SIGTERM or SIGINT."""
+    async with (
+        common(settings, "api") as parts,
+        governance.opened(
+            parts.database, parts.directories, parts.reader, settings.url, register.receiving
+        ) as governing,
+        stopping() as stop,
+    ):
+        await identity.upkeep(parts.database, settings)
+        snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
+        await refresh(parts.database, *snapshots)
+        hints, heard = HintSender(parts.connect), Hints(parts.connect)
+        async with _stores(parts, hints) as (writer, refusals):
+            intake = Intake(
+                parts.directories, parts.catalogues, writer, backlog_limit=settings.backlog_limit
+            )
+            requests = requesting(parts, intake, writer, refusals)
+            serving = serve_subscriptions(parts, intake, (writer, refusals), heard, stop)
+            app = make_app(_api_parts(parts, refusals, intake, governing, requests, serving))
+            calm_collector()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(follow(parts.database, *snapshots, stop=stop))
+                requests.start(tasks, stop)
+                tasks.create_task(_watch_backlog(intake, parts.reader, stop))
+                tasks.create_task(hints.run(stop))
+                tasks.create_task(serving.attention.run(stop))
+                tasks.create_task(heard.run(stop))
+                tasks.create_task(serving.news.run(stop))
+                tasks.create_task(serve(app, settings, stop))
+
+
+@asynccontextmanager
+async def _stores(
+    parts: ProcessContext, hints: HintSender
+) -> AsyncIterator[tuple[Writer, Refusals]]:
+    """What events and refusals are stored by; at the end what is not confirmed is unknown."""
+    settings = parts.settings
+    writer = Writer(
+        parts.connect,
+        shards=len(await parts.reader.heads()),
+        writers=settings.journal_writers,
+        timeout=settings.append_timeout,
+        appended=hints.send,
+    )
+    refusals = Refusals(parts.connect, parts.database.pool, timeout=settings.append_timeout)
+    writer.start()
+    refusals.start()
+    try:
+        yield writer, refusals
+    finally:
+        await writer.close()
+        await refusals.close()
+
+
+def _api_parts(
+    parts: ProcessContext,
+    refusals: Refusals,
+    intake: Intake,
+    governing: governance.Dependencies,
+    requests: Requesting,
+    serving: Serving,
+) -> ApiParts:
+    return ApiParts(
+        settings=parts.settings,
+        database=parts.database,
+        tokens=Tokens(parts.settings, lambda: parts.directories.value),
+        logins=Logins(parts.database, parts.settings),
+        reader=parts.reader,
+        refusals=refusals,
+        intake=intake,
+        subscribing=serving.subscribing,
+        endpoints=serving.endpoints,
+        governing=governance.Governing(governing),
+        lifecycle=governance.Lifecycle(governing),
+        pull=serving.pull,
+        streaming=serving.streaming,
+        asking=requests.asking,
+        answering=requests.answering,
+        letters=serving.letters,
+        redriving=serving.redriving,
+        resending=serving.resending,
+        redrives=serving.redrives,
+        ledger=serving.ledger,
+        reporting=serving.reporting,
+        trying=serving.trying,
+        directories=parts.directories,
+        catalogues=parts.catalogues,
+        subscriptions=parts.subscriptions,
+    )
+
+
+async def _watch_backlog(intake: Intake, reader: Reader, stop: Stop) -> None:
+    """Keep the intake informed of how far the relay is behind."""
+    while True:
+        with suppress(Unavailable):  # it says so itself where it matters
+            intake.backlog = await reader.backlog()
+        if not await stop.sleep(POLL):
+            return

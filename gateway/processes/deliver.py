@@ -1,0 +1,55 @@
+"""The deliver process."""
+
+import asyncio
+import os
+import secrets
+import socket
+
+from gateway.base.database import Topic
+from gateway.base.settings import Settings
+from gateway.base.snapshot import Snapshot, follow, refresh
+from gateway.delivery import JournalScanner
+from gateway.delivery.store import Deliveries, Dispatching, Leases
+from gateway.delivery.webhook import Deliver, DispatchContext, Plan, Schedule, Tail, trust
+from gateway.journal import Hints
+from gateway.processes.context import ProcessContext, calm_collector, common, stopping
+from gateway.subscriptions import webhooks
+
+
+async def deliver(settings: Settings) -> None:
+    """Deliver to webhooks until SIGTERM or SIGINT."""
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with common(settings, "deliver") as parts, stopping() as stop:
+        endpoints = Snapshot(Topic.SUBSCRIPTIONS, webhooks.load)
+        plan = Plan(parts.directories, parts.catalogues, parts.subscriptions, endpoints)
+        snapshots = (parts.directories, parts.catalogues, parts.subscriptions, endpoints)
+        await refresh(parts.database, *snapshots)
+        hints = Hints(parts.connect)
+        worker = Deliver(
+            settings=settings,
+            database=parts.database,
+            sources=_sources(parts),
+            leases=Leases(parts.database.pool, name=name, lease=settings.lease_seconds),
+            hints=hints,
+            plan=plan,
+            trusted=trust(settings.webhook_ca_file),
+        )
+        calm_collector()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follow(parts.database, *snapshots, stop=stop))
+            tasks.create_task(hints.run(stop))
+            tasks.create_task(worker.run(stop))
+
+
+def _sources(parts: ProcessContext) -> DispatchContext:
+    timeout = parts.settings.append_timeout
+    deliveries = Deliveries(parts.database.pool, timeout=timeout)
+    return DispatchContext(
+        parts.reader,
+        deliveries,
+        Dispatching(parts.database.pool, timeout=timeout),
+        JournalScanner(parts.database, parts.reader, deliveries, parts.catalogues),
+        parts.catalogues,
+        Schedule.parse(parts.settings.webhook_retries),
+        Tail(parts.reader),
+    )

@@ -1,0 +1,140 @@
+"""The relay process."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import asyncpg
+
+from gateway import identity
+from gateway.base.errors import Unavailable
+from gateway.base.event import Event
+from gateway.base.settings import Settings
+from gateway.base.snapshot import follow, refresh
+from gateway.base.stop import Stop
+from gateway.base.telemetry import log
+from gateway.broker import Broker, DeadLetterQueue
+from gateway.delivery import DeadLetterAlerts, DeadLetterConsumer, NonDeliveryReporter, Redriver
+from gateway.delivery.store import DeadLetters, Redrives
+from gateway.identity import OPERATOR
+from gateway.journal import Candidate, Hints, Leads, Writer, make_partitions
+from gateway.processes.context import ProcessContext, calm_collector, common, redriving, stopping
+from gateway.publishing import judged
+from gateway.relay import Control, QueueCredit, Relay
+from gateway.subscriptions.repair import Reconciler
+
+HOUR = 3600.0
+UPKEEP = HOUR  # seconds between two looks at partitions and keys
+
+
+async def relay(settings: Settings) -> None:
+    """Relay the journal and keep the broker in order until SIGTERM or SIGINT."""
+    name = settings.relay_name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    async with (
+        common(settings, "relay") as parts,
+        _writing(parts) as writer,
+        _rooms(parts, name) as rooms,
+        stopping() as stop,
+    ):
+        snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
+        await refresh(parts.database, *snapshots)
+        hints = Hints(parts.connect)
+        worker = Relay(
+            settings=settings,
+            name=name,
+            database=parts.database,
+            reader=parts.reader,
+            leads=Leads(parts.database.pool, name=name, lease=settings.lease_seconds),
+            hints=hints,
+            control=Control(parts.database, parts.catalogues, parts.subscriptions),
+            rooms=rooms,
+        )
+        responsible = partial(worker.leads_shard, 0)
+        letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
+        dead = DeadLetterQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
+        calm_collector()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(follow(parts.database, *snapshots, stop=stop))
+            tasks.create_task(hints.run(stop))
+            tasks.create_task(worker.run(stop))
+            tasks.create_task(_reconciler(parts, responsible).run(stop))
+            for each in _of_letters(parts, letters, writer, responsible):
+                tasks.create_task(each.run(stop))
+            tasks.create_task(dead.run(DeadLetterConsumer(letters).keep, stop))
+            tasks.create_task(upkeep(parts, letters, stop))
+
+
+@asynccontextmanager
+async def _writing(parts: ProcessContext) -> AsyncIterator[Writer]:
+    """For the few events that the gateway says itself."""
+    shards = len(await parts.reader.heads())
+    timeout = parts.settings.append_timeout
+    writer = Writer(parts.connect, shards=shards, writers=1, timeout=timeout)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        await writer.close()
+
+
+def _reconciler(parts: ProcessContext, responsible: Callable[[], bool]) -> Reconciler:
+    return Reconciler(
+        parts.database,
+        parts.reader,
+        parts.broker,
+        parts.management,
+        (parts.directories, parts.catalogues, parts.subscriptions),
+        responsible=responsible,
+        settings=parts.settings,
+    )
+
+
+@asynccontextmanager
+async def _rooms(parts: ProcessContext, name: str) -> AsyncIterator[QueueCredit]:
+    """On a connection of its own: the reconciler's work is not to wait for what is asked here."""
+    amqp_url = parts.settings.amqp_url.get_secret_value()
+    broker = Broker(amqp_url, name=f"nusabus-depths-{name}")
+    shards = len(await parts.reader.heads())
+    try:
+        yield QueueCredit(broker, low=parts.settings.queue_depth // 2, shards=shards)
+    finally:
+        await broker.close()
+
+
+def _of_letters(
+    parts: ProcessContext, letters: DeadLetters, writer: Writer, responsible: Callable[[], bool]
+) -> tuple[Redriver, DeadLetterAlerts, NonDeliveryReporter]:
+    """What goes on about dead letters, in one process at a time."""
+    settings = parts.settings
+    redrives = Redrives(parts.database.pool, timeout=settings.append_timeout)
+    after = settings.dead_letter_alert_hours * HOUR
+
+    def judge(event: Event) -> Candidate:
+        return judged(event, OPERATOR, parts.catalogues.value)
+
+    return (
+        Redriver(redriving(parts, letters), letters, redrives, responsible=responsible),
+        DeadLetterAlerts(letters, after=after, responsible=responsible),
+        NonDeliveryReporter(letters, parts.catalogues, writer, judge, responsible=responsible),
+    )
+
+
+async def upkeep(parts: ProcessContext, letters: DeadLetters, stop: Stop) -> None:
+    """Partitions for the months to come, keys before they are old; a ledger that does not grow."""
+    going_on = True
+    while going_on:
+        try:
+            connection = await parts.connect()
+            try:
+                await make_partitions(connection)
+            finally:
+                await connection.close()
+            await identity.upkeep(parts.database, parts.settings)
+            await letters.forget(parts.settings.ledger_days)
+        except (Unavailable, asyncpg.PostgresError, OSError) as error:
+            log().warning("upkeep.failed", reason=str(error))
+        going_on = await stop.sleep(UPKEEP)

@@ -1,0 +1,236 @@
+"""CloudEvents 1.0.2 over HTTP: the binary, structured and batched content modes, JSON format.
+
+The same event gives an equal `Event.digest` in every mode. So, whichever mode carried it:
+- JSON data are the bytes as received without the white space around them;
+- data of a JSON media type are JSON, even where `data_base64` carries them, and of any other type
+  they are bytes: a JSON string in `data` stands for its text in UTF-8;
+- `datacontenttype` is application/json where the structured mode implies it, and says no charset
+  for JSON;
+- no bytes are no data, while the JSON value null is data.
+
+A JSON `Event.data` is split off here but not read: `strict_json.parse(event.data)` proves that it
+is JSON, once, where the contract is checked.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+
+import msgspec
+from msgspec import Raw
+
+from gateway.base import strict_json
+from gateway.base.errors import Malformed, Refused, TooLarge, UnsupportedMediaType
+from gateway.base.event import AttributeValue, Event
+from gateway.publishing import attributes as rules
+from gateway.publishing import headers, media_type
+from gateway.publishing.body import inflate
+from gateway.publishing.media_type import MediaType
+
+STRUCTURED = "application/cloudevents+json"
+BATCHED = "application/cloudevents-batch+json"
+
+_CONTENT_TYPE = 255  # bytes, as of a datacontenttype
+_JSON = "application/json"
+_SPACE = b" \t\n\r"
+_WHAT_TO_SEND = (
+    f"send an event as {STRUCTURED}, several as {BATCHED}, or the data as the body with its "
+    "Content-Type and the attributes as ce-specversion, ce-id, ce-source and ce-type headers"
+)
+_NO_ATTRIBUTE = "an attribute must be a string, an integer of 32 bits or a boolean"
+_NO_BASE64 = (
+    "data_base64 must be padded base64 (RFC 4648, section 4) in a string, without line breaks"
+)
+_NO_TEXT = "data that datacontenttype does not call JSON must be a string, or base64 in data_base64"
+_SCALAR: msgspec.json.Decoder[str | int | float | bool | None] = msgspec.json.Decoder(
+    str | int | float | bool | None
+)
+_TEXT: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold. Bytes count as sent and again as inflated."""
+
+    event_bytes: int = 1 << 20
+    batch_bytes: int = 4 << 20
+    batch_events: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The elements of a batch in their places: each an event, or why it is none.
+
+    The pointer of a Malformed starts at the batch; its byte counts from the start of the element.
+    """
+
+    items: tuple[Event | Refused, ...]
+    elements: tuple[Raw, ...]
+
+    def digest(self, index: int) -> bytes:
+        """SHA-256 of the text of an element, which tells one that is no event from others."""
+        return sha256(self.elements[index]).digest()
+
+
+def parse_request(
+    pairs: Sequence[tuple[bytes, bytes]], body: bytes, limits: Limits
+) -> Event | Batch:
+    """Read a publish request: its headers as ASGI gives them, and its body as received.
+
+    Raises Malformed, TooLarge or UnsupportedMediaType. For a batch only what concerns it as a
+    whole is raised.
+    """
+    declared = headers.only(pairs, b"content-type")
+    coding = headers.only(pairs, b"content-encoding")
+    if declared is not None and len(declared) > _CONTENT_TYPE:
+        raise UnsupportedMediaType(f"the Content-Type is longer than {_CONTENT_TYPE} bytes")
+    content_type = None if declared is None else declared.decode("latin-1")
+    event_format = _event_format(content_type)
+    if event_format == BATCHED:
+        return _batched(inflate(coding, body, limits.batch_bytes), limits)
+    text = inflate(coding, body, limits.event_bytes)
+    if event_format == STRUCTURED:
+        return _structured(text)
+    return _binary(pairs, content_type, text)
+
+
+@lru_cache(maxsize=256)
+def _event_format(content_type: str | None) -> str | None:
+    """The event format that a Content-Type names; None where it is that of the data."""
+    try:
+        media = media_type.parse(content_type or "")
+    except media_type.NoMediaType:
+        return None
+    if not media.is_event:
+        return None
+    if media.essence not in (STRUCTURED, BATCHED):
+        raise UnsupportedMediaType(f"{media.essence} is not supported: {_WHAT_TO_SEND}")
+    if not media.is_utf8:
+        raise UnsupportedMediaType("the charset of an event must be utf-8")
+    return media.essence
+
+
+def _binary(pairs: Sequence[tuple[bytes, bytes]], content_type: str | None, body: bytes) -> Event:
+    found = headers.attributes(pairs)
+    if not found:
+        raise UnsupportedMediaType(f"this is no CloudEvent: {_WHAT_TO_SEND}")
+    rules.require_count(len(found))
+    if "datacontenttype" in found:
+        raise Malformed(
+            "the header ce-datacontenttype must not be sent: Content-Type says it",
+            pointer="datacontenttype",
+        )
+    attributes: dict[str, AttributeValue] = {
+        name: headers.decode(rules.shown(name), value) for name, value in found.items()
+    }
+    if content_type is not None:
+        attributes["datacontenttype"] = content_type
+    media = rules.media_of(attributes)
+    return rules.accept(attributes, *_payload(body, media))
+
+
+def _batched(body: bytes, limits: Limits) -> Batch:
+    elements = strict_json.elements(body, limit=limits.batch_events)
+    items = tuple(_element(bytes(text), index, limits) for index, text in enumerate(elements))
+    return Batch(items, tuple(elements))
+
+
+def _element(text: bytes, index: int, limits: Limits) -> Event | Refused:
+    if len(text) > limits.event_bytes:
+        return TooLarge(f"the event is larger than the {limits.event_bytes} bytes of a single one")
+    try:
+        return _structured(text)
+    except Malformed as error:
+        pointer = f"/{index}/{error.pointer}" if error.pointer else f"/{index}"
+        return Malformed(str(error), pointer=pointer, byte=error.byte)
+
+
+def _structured(text: bytes) -> Event:
+    try:
+        found = strict_json.members(text, nested="data")
+    except Malformed as error:
+        name = None if error.pointer is None else error.pointer.removeprefix("/")
+        raise Malformed(str(error), pointer=name, byte=error.byte) from None
+    data, base64 = found.pop("data", None), found.pop("data_base64", None)
+    rules.require_count(len(found))
+    attributes: dict[str, AttributeValue] = {}
+    for name, raw in found.items():
+        value = _scalar(name, raw)
+        if value is not None:
+            attributes[name] = value
+    media = rules.media_of(attributes)
+    content = None if base64 is None else _decoded(base64)
+    if data is None:
+        return rules.accept(attributes, *_payload(content or b"", media))
+    if content is not None:
+        raise Malformed(
+            "data and data_base64 exclude each other: send one of them", pointer="data_base64"
+        )
+    if media is None:
+        attributes["datacontenttype"] = _JSON
+    elif not media.is_json:
+        return rules.accept(attributes, *_payload(_spelled(data, media), media))
+    return rules.accept(attributes, bytes(data), False)
+
+
+def _payload(content: bytes, media: MediaType | None) -> tuple[bytes | None, bool]:
+    """What bytes of a media type are as `Event.data` and `Event.binary`."""
+    if not content:
+        return None, False
+    if media is None or not media.is_json:
+        return content, True
+    content = content.strip(_SPACE)
+    if not content:
+        raise Malformed("the data are only white space, which is not JSON", pointer="data")
+    return content, False
+
+
+def _scalar(name: str, raw: Raw) -> AttributeValue | None:
+    try:
+        value = _SCALAR.decode(raw)
+    except ValueError:
+        raise _fault(name, raw, _NO_ATTRIBUTE) from None
+    if isinstance(value, float):
+        raise Malformed(_NO_ATTRIBUTE, pointer=rules.shown(name))
+    return value
+
+
+def _decoded(base64: Raw) -> bytes | None:
+    """The bytes of `data_base64` (RFC 4648, section 4); None where it is null, and so not set."""
+    try:
+        text = _TEXT.decode(base64)
+        content = None if text is None else b64decode(text, validate=True)
+        # The last character of a quantum may hold bits that are no data: only zeros are canonical.
+        if content is None or b64encode(content).decode() == text:
+            return content
+    except ValueError:
+        pass
+    raise _fault("data_base64", base64, _NO_BASE64)
+
+
+def _spelled(data: Raw, media: MediaType) -> bytes:
+    """The bytes of data that are no JSON: they stand as a JSON string for their text in UTF-8."""
+    try:
+        text = _TEXT.decode(data)
+    except ValueError:
+        text = None
+    if text is None:
+        raise _fault("data", data, _NO_TEXT)
+    if not media.is_utf8:
+        raise Malformed(
+            "data in a JSON string are UTF-8, but datacontenttype names another charset: "
+            "send data_base64",
+            pointer="datacontenttype",
+        )
+    return text.encode()
+
+
+def _fault(name: str, raw: Raw, message: str) -> Malformed:
+    """Why the value of a member was not read: a fault in its own text, else `message`."""
+    try:
+        strict_json.parse(bytes(raw))
+    except Malformed as error:
+        return Malformed(str(error), pointer=rules.shown(name) + (error.pointer or ""))
+    return Malformed(message, pointer=rules.shown(name))

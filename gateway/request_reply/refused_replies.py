@@ -1,0 +1,63 @@
+"""Replies that were refused: so that the asker learns why none came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from gateway.base.database import OUTAGES, DatabaseUnavailable
+
+TABLES = """
+CREATE TABLE refused_replies (
+    request bytea NOT NULL,
+    recorded timestamptz NOT NULL DEFAULT clock_timestamp(),
+    organisation text NOT NULL,
+    reason text NOT NULL
+);
+CREATE INDEX refused_replies_of ON refused_replies (request, recorded);
+"""
+KEPT = 20  # of one request
+_NOTE = """
+INSERT INTO refused_replies (request, organisation, reason) SELECT $1, $2, $3
+WHERE (SELECT count(*) FROM refused_replies WHERE request = $1) < $4
+"""
+_OF = """
+SELECT recorded, organisation, reason FROM refused_replies WHERE request = $1 ORDER BY recorded
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedReply:
+    """When a reply was refused, whose it was, and the code of the reason."""
+
+    recorded: datetime
+    organisation: str
+    reason: str
+
+
+class RefusedReplies:
+    """The replies that were refused, by request. Raises DatabaseUnavailable."""
+
+    def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+
+    async def note(self, request: bytes, organisation: str, reason: str) -> None:
+        """Remember that a reply was refused; of many to one request the first are kept."""
+        await self._fetch(_NOTE, request, organisation, reason, KEPT)
+
+    async def of(self, request: bytes) -> list[RefusedReply]:
+        """The refused replies to a request, the oldest first."""
+        return [RefusedReply(*row) for row in await self._fetch(_OF, request)]
+
+    async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
+        try:
+            async with self._pool.acquire(timeout=self._timeout) as connection:
+                rows: Sequence[Any] = await connection.fetch(
+                    statement, *arguments, timeout=self._timeout
+                )
+                return rows
+        except OUTAGES as error:
+            raise DatabaseUnavailable("the database does not answer: try again") from error

@@ -1,0 +1,108 @@
+"""Who may receive what."""
+
+from collections.abc import Sequence
+
+from gateway.base import type_pattern
+from gateway.base.errors import Forbidden, Invalid
+from gateway.base.type_pattern import is_reply, request_type
+from gateway.contracts import Catalogue, Classification, Pattern
+from gateway.identity import Directory
+from gateway.subscriptions import Subscription
+
+
+def may_receive(organisation: str, types: str, directory: Directory, catalogue: Catalogue) -> bool:
+    """Whether an organisation may receive an event type, or all that ever falls under a pattern.
+
+    Its own namespace, what a grant covers, and single types that are its own or public. A pattern
+    over public types is not enough: a confidential type may join them tomorrow. Requests are for
+    their one responder, however public they are; replies of a type for those who may ask it.
+    """
+    if is_reply(types):
+        return _may_ask(organisation, request_type(types), directory, catalogue)
+    if directory.may_receive(organisation, types):
+        return True
+    contract = catalogue.contract(types)
+    return contract is not None and (
+        contract.owner == organisation
+        or (
+            contract.classification is Classification.PUBLIC
+            and contract.pattern is not Pattern.REQUEST_REPLY
+        )
+    )
+
+
+def pattern_of_types(
+    organisation: str, types: Sequence[str], directory: Directory, catalogue: Catalogue
+) -> Pattern:
+    """How types travel that one subscription of an organisation is to receive.
+
+    Raises Forbidden for what it may not receive, Invalid for what cannot be had together.
+    """
+    for each in types:
+        type_pattern.places(each)
+        if not may_receive(organisation, each, directory, catalogue):
+            raise Forbidden(_why_not(each))
+    contracts = [catalogue.contract(each) for each in types if not _is_of_many(each)]
+    if any(contract is None for contract in contracts):
+        raise Invalid("there is no contract of one of these types", pointer="/types")
+    patterns = {contract.pattern for contract in contracts if contract is not None}
+    if len(contracts) < len(types):
+        patterns.add(Pattern.PUBLISH_SUBSCRIBE)
+    if len(patterns) > 1 or len({is_reply(each) for each in types}) > 1:
+        raise Invalid(
+            "point-to-point types, requests and replies need subscriptions of their own, without "
+            "patterns",
+            pointer="/types",
+        )
+    return patterns.pop()
+
+
+def _is_of_many(types: str) -> bool:
+    """Whether any number of subscriptions may have them, though they are no contract's type."""
+    return is_reply(types) or type_pattern.ANY in types
+
+
+def _why_not(types: str) -> str:
+    if is_reply(types):
+        return (
+            f"you may not receive {types}: replies come to those who may ask, so ask the owner of "
+            "the requests for a grant to publish them"
+        )
+    return (
+        f"you may not receive {types}: name single types, or ask their owner for a grant; a "
+        "pattern needs a grant that covers all of it"
+    )
+
+
+def _may_ask(organisation: str, type: str, directory: Directory, catalogue: Catalogue) -> bool:
+    contract = catalogue.contract(type)
+    return (
+        contract is not None
+        and contract.pattern is Pattern.REQUEST_REPLY
+        and directory.may_send(organisation, type, contract.owner)
+    )
+
+
+def require_right(subscription: Subscription, directory: Directory, catalogue: Catalogue) -> None:
+    """Raises Forbidden where its organisation may not receive all of its types any more."""
+    for types in subscription.types:
+        if not may_receive(subscription.organisation, types, directory, catalogue):
+            raise Forbidden(
+                f"the right to receive {types} was withdrawn: ask its owner for a grant"
+            )
+
+
+def travels_to(subscription: Subscription, type: str, catalogue: Catalogue) -> bool:
+    """Whether events of a type travel the way by which a subscription is reached.
+
+    A pattern of types is not meant to reach what travels another way.
+    """
+    if is_reply(type):
+        return subscription.calls_back
+    contract = catalogue.contract(type)
+    return contract is not None and contract.pattern is pattern_of(subscription)
+
+
+def pattern_of(subscription: Subscription) -> Pattern:
+    """How what a subscription is to receive travels."""
+    return Pattern.of(point_to_point=subscription.point_to_point, answers=subscription.answers)
