@@ -45,7 +45,7 @@ class Event(msgspec.Struct, frozen=True):
         return self.id if self.subject is None else f"{self.source}\n{self.subject}"
 
 
-def event_of(body: bytes, headers: Mapping[str, Any], content_type: str | None) -> Event:
+def event_from_message(body: bytes, headers: Mapping[str, Any], content_type: str | None) -> Event:
     """The event in a message. Raises NotAnEvent with the reason."""
     try:
         if (content_type or "").strip().lower().startswith("application/cloudevents"):

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.broker import OUTAGES, first, when_gone
-from consumers.events import TEST, Event, NotAnEvent, event_of
+from consumers.events import TEST, Event, NotAnEvent, event_from_message
 from consumers.inbox import Inbox
 from consumers.outcomes import Done, Outcome, Reject, Retry
 from consumers.reporting import Reporter
@@ -176,7 +176,7 @@ class Consumer:
         if self._broken.is_set() or self._ending.is_set():
             return
         try:
-            event = event_of(message.body, message.headers, message.content_type)
+            event = event_from_message(message.body, message.headers, message.content_type)
         except NotAnEvent as error:
             _log.error("consumer.not_an_event", queue=self.queue, reason=str(error))
             await self._settle(message, Reject(str(error)))

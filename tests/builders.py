@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from gateway.base.event import Event
-from gateway.broker import Outgoing
+from gateway.broker import OutgoingMessage
 from gateway.contracts import Classification, Contract, Pattern, Submission
 from gateway.contracts.soundness import DIALECT
 from gateway.contracts.values import InvalidExample, Ordering, Version
@@ -124,9 +124,11 @@ def a_submission(**changes: Any) -> Submission:
     return replace(submission, **changes)
 
 
-def an_outgoing(token: object, **changes: Any) -> Outgoing:
+def an_outgoing(token: object, **changes: Any) -> OutgoingMessage:
     """A message of a few bytes."""
-    return Outgoing("bus.events", FREE, True, (), b"{}", an_id(), {}, token)._replace(**changes)
+    return OutgoingMessage("bus.events", FREE, True, (), b"{}", an_id(), {}, token)._replace(
+        **changes
+    )
 
 
 def write_contract(folder: Path, type: str = FREE, **files: Any) -> Path:

@@ -1,10 +1,10 @@
 """Noun: RabbitMQ."""
 
 from gateway.broker import message, names
-from gateway.broker.confirm_publisher import ConfirmPublisher, send_all
-from gateway.broker.dead_letter_queue import DeadLetterQueue, DeadMessage
+from gateway.broker.confirm_publisher import ConfirmPublisher, publish_confirmed
+from gateway.broker.dead_letter_queue import DeadLetterMessage, DeadLetterQueue
 from gateway.broker.management import Management, QueueState, hash_password
-from gateway.broker.message import Outgoing
+from gateway.broker.message import OutgoingMessage
 from gateway.broker.pending_confirms import ConfirmOutcome
 from gateway.broker.reply_queue import ReplyMessage, ReplyQueue
 from gateway.broker.topology import LONGEST_AGE, Broker, NotOnBroker
@@ -14,16 +14,16 @@ __all__ = [
     "Broker",
     "ConfirmOutcome",
     "ConfirmPublisher",
+    "DeadLetterMessage",
     "DeadLetterQueue",
-    "DeadMessage",
     "Management",
     "NotOnBroker",
-    "Outgoing",
+    "OutgoingMessage",
     "QueueState",
     "ReplyMessage",
     "ReplyQueue",
     "hash_password",
     "message",
     "names",
-    "send_all",
+    "publish_confirmed",
 ]

@@ -15,12 +15,12 @@ from aiormq.connection import Connection
 from gateway.base.errors import BrokerUnavailable
 from gateway.broker.address import with_heartbeat
 from gateway.broker.frames import Marshaller
-from gateway.broker.message import Outgoing
+from gateway.broker.message import OutgoingMessage
 from gateway.broker.outage import OUTAGES, describe, within
 from gateway.broker.pending_confirms import ConfirmOutcome, PendingConfirms, Settled
 from gateway.broker.transport_tap import Listener, TappedTransport
 
-__all__ = ["ConfirmOutcome", "ConfirmPublisher", "Settle", "send_all"]
+__all__ = ["ConfirmOutcome", "ConfirmPublisher", "Settle", "publish_confirmed"]
 
 Settle = Callable[[Sequence[Settled]], None]
 """Told, in the event loop, of all that one burst of frames settled, in that order."""
@@ -97,7 +97,7 @@ class ConfirmPublisher:
         """Wait until the broker reads, or the lane is dead. What has an end is best sent then."""
         await self._free.wait()
 
-    async def send(self, messages: Sequence[Outgoing]) -> None:
+    async def send(self, messages: Sequence[OutgoingMessage]) -> None:
         """Write messages in order, all at once; return when the connection can take more.
 
         Their tokens come back through `settle`, perhaps before this returns. Raises
@@ -196,7 +196,7 @@ class ConfirmPublisher:
         return error
 
 
-def _pieces(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+def _pieces(messages: Sequence[OutgoingMessage]) -> Iterator[Sequence[OutgoingMessage]]:
     start = size = 0
     for index, message in enumerate(messages, 1):
         size += len(message.body)
@@ -207,8 +207,8 @@ def _pieces(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
         yield messages[start:]
 
 
-async def send_all(
-    url: str, messages: Sequence[Outgoing], *, confirm_timeout: float, name: str
+async def publish_confirmed(
+    url: str, messages: Sequence[OutgoingMessage], *, confirm_timeout: float, name: str
 ) -> set[object]:
     """Send messages over a lane of their own; the tokens of those that the broker confirmed.
 

@@ -25,7 +25,7 @@ AGAIN = 2.0  # seconds until the next try after an outage
 
 
 @dataclass(frozen=True, slots=True)
-class DeadMessage:
+class DeadLetterMessage:
     """A message that a queue gave up. `reason` is RabbitMQ's word.
 
     `times` is how often it came to a reader.
@@ -37,7 +37,7 @@ class DeadMessage:
     times: int
 
 
-Keep = Callable[[Sequence[DeadMessage]], Awaitable[None]]
+Keep = Callable[[Sequence[DeadLetterMessage]], Awaitable[None]]
 
 
 class DeadLetterQueue:
@@ -103,10 +103,10 @@ async def _gather(
     return batch
 
 
-def _dead(message: AbstractIncomingMessage) -> DeadMessage | None:
+def _dead(message: AbstractIncomingMessage) -> DeadLetterMessage | None:
     headers: Mapping[str, Any] = message.headers
     try:
-        event = messages.event_of(message.body, headers, message.content_type)
+        event = messages.event_from_message(message.body, headers, message.content_type)
     except Malformed as error:
         log().error("dead_letters.unreadable", queue=message.routing_key, reason=str(error))
         return None
@@ -117,4 +117,4 @@ def _dead(message: AbstractIncomingMessage) -> DeadMessage | None:
     reason = str(death.get("reason", headers.get("x-first-death-reason", "rejected")))
     if reason != "expired":  # else it died in the queue, in nobody's hands
         times += 1
-    return DeadMessage(message.routing_key or "", event, reason, times)
+    return DeadLetterMessage(message.routing_key or "", event, reason, times)

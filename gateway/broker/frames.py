@@ -10,7 +10,7 @@ from struct import Struct
 
 from pamqp import commands, frame
 
-from gateway.broker.message import CONTENT_TYPE, Outgoing
+from gateway.broker.message import CONTENT_TYPE, OutgoingMessage
 from gateway.broker.names import LIMIT
 
 FRAME_OVERHEAD = 8
@@ -42,7 +42,7 @@ class Marshaller:
         self._publishes: dict[tuple[str, str, bool], bytes] = {}
         self._names = _HeaderNames()
 
-    def marshal(self, messages: Iterable[Outgoing]) -> bytes:
+    def marshal(self, messages: Iterable[OutgoingMessage]) -> bytes:
         """All frames of all messages, in order: three or more for each.
 
         Raises ValueError, for the whole lot, where a name exceeds 255 bytes or a message's

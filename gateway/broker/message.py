@@ -29,7 +29,7 @@ _value = msgspec.json.Decoder(str | int | bool | None).decode
 _base64 = msgspec.json.Decoder(str).decode
 
 
-class Outgoing(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """A message to publish. A tuple, because the relay makes tens of thousands a second.
 
     `bcc` holds further routing keys (RabbitMQ's sender-selected distribution): the exchange routes
@@ -112,7 +112,9 @@ def _within_limit(found: dict[str, str]) -> dict[str, str]:
     return kept
 
 
-def event_of(body: bytes, headers: Mapping[str, object], content_type: str | None = None) -> Event:
+def event_from_message(
+    body: bytes, headers: Mapping[str, object], content_type: str | None = None
+) -> Event:
     """The event in a message, in structured or binary mode, whichever prefix its headers have.
 
     Raises Malformed where the message holds none. In binary mode every attribute but the JSON

@@ -8,7 +8,7 @@ before its ack.
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
-from gateway.broker.message import Outgoing
+from gateway.broker.message import OutgoingMessage
 
 
 class ConfirmOutcome(Enum):
@@ -30,7 +30,7 @@ class PendingConfirms:
     """The publishes of one channel. Pure bookkeeping, without any input or output."""
 
     def __init__(self) -> None:
-        self._pending: dict[int, Outgoing] = {}
+        self._pending: dict[int, OutgoingMessage] = {}
         self._low = 1  # every tag below is settled
         self._next = 1
         self._returned: set[int] = set()
@@ -49,7 +49,7 @@ class PendingConfirms:
         """The tag given last, 0 before the first."""
         return self._next - 1
 
-    def add(self, messages: Sequence[Outgoing]) -> None:
+    def add(self, messages: Sequence[OutgoingMessage]) -> None:
         """Number messages in the order in which they are written."""
         first = self._next
         self._next += len(messages)

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from gateway.base.errors import Conflict
 from gateway.delivery.store import Deliveries
-from gateway.journal import Position, Reader
+from gateway.journal import JournalReader, Position
 from gateway.subscriptions import Delivery, Subscription
 
 
@@ -19,7 +19,7 @@ class Reported(StrEnum):
 class Reporting:
     """Takes reports of AMQP subscriptions into the ledger."""
 
-    def __init__(self, reader: Reader, deliveries: Deliveries) -> None:
+    def __init__(self, reader: JournalReader, deliveries: Deliveries) -> None:
         self._reader = reader
         self._deliveries = deliveries
 
@@ -43,11 +43,13 @@ class Reporting:
     async def _real(self, subscription: Subscription, spots: Iterable[Position]) -> set[Position]:
         """Those at which an event stands that it is to get."""
         if subscription.filters:
-            entries = await self._reader.at(list(set(spots)))
+            entries = await self._reader.entries_at(list(set(spots)))
             return {
                 Position(entry.shard, entry.sequence)
                 for entry in entries
                 if subscription.wants(entry.event.type) and subscription.accepts(entry.event)
             }
-        places = await self._reader.places_of(subscription.type_expression, list(set(spots)))
+        places = await self._reader.positions_with_types(
+            subscription.type_expression, list(set(spots))
+        )
         return {Position(shard, sequence) for shard, sequence in places}

@@ -8,7 +8,7 @@ from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.type_pattern import request_type
 from gateway.contracts import Catalogue
 from gateway.delivery.store import Deliveries, Fresh
-from gateway.journal import Cursor, Entry, Position, Reader
+from gateway.journal import Cursor, Entry, JournalReader, Position
 from gateway.request_reply import expired
 from gateway.subscriptions import Subscription
 from gateway.subscriptions.permissions import travels_to
@@ -31,7 +31,7 @@ class JournalScanner:
     def __init__(
         self,
         database: Database,
-        reader: Reader,
+        reader: JournalReader,
         deliveries: Deliveries,
         catalogue: Snapshot[Catalogue],
     ) -> None:

@@ -8,7 +8,7 @@ from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, Failure
 from gateway.delivery.store import DeadLetters, Deliveries, Ending, Standing
-from gateway.journal import Entry, Position, Reader
+from gateway.journal import Entry, JournalReader, Position
 from gateway.request_reply import deadline, expired
 from gateway.subscriptions import Delivery, Mark, Subscription, backfill_progress, register
 from gateway.subscriptions.permissions import travels_to
@@ -67,7 +67,7 @@ class DeliveryLedger:
     def __init__(
         self,
         database: Database,
-        reader: Reader,
+        reader: JournalReader,
         deliveries: Deliveries,
         letters: DeadLetters,
         catalogue: Snapshot[Catalogue],
@@ -93,7 +93,7 @@ class DeliveryLedger:
             and organisation in (None, each.organisation)
             and entry.sequence > marks[each.key].start
         ]
-        relayed = await self._reader.relayed(entry.shard) >= entry.sequence
+        relayed = await self._reader.relay_cursor(entry.shard) >= entry.sequence
         standing = await self._letters.standing(spot, [each.key for each in wanting])
         found = {each.key: each for each in standing}
         return [
@@ -113,7 +113,9 @@ class DeliveryLedger:
         lags = []
         for shard, head in heads.items():
             behind = head.sequence - reached.get(shard, head.sequence)
-            oldest = await self._reader.entry(shard, head.sequence - behind + 1) if behind else None
+            oldest = (
+                await self._reader.entry_at(shard, head.sequence - behind + 1) if behind else None
+            )
             seconds = (now - oldest.recorded).total_seconds() if oldest else 0.0
             lags.append(Lag(shard, behind, max(seconds, 0.0)))
         return lags

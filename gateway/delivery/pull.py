@@ -23,7 +23,7 @@ from gateway.delivery.store import TRIALS, Claim, Deliveries, Key, Locked, Patie
 from gateway.delivery.test_event import trial_entry
 from gateway.delivery.wakeups import Wakeups
 from gateway.identity import Directory
-from gateway.journal import Entry, Position, Reader
+from gateway.journal import Entry, JournalReader, Position
 from gateway.request_reply import expired
 from gateway.subscriptions import Delivery, Subscription
 from gateway.subscriptions.permissions import require_right
@@ -68,7 +68,7 @@ class Pull:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: JournalReader,
         deliveries: Deliveries,
         finder: JournalScanner,
         news: Wakeups,
@@ -188,7 +188,7 @@ class Pull:
             if each.spot.shard == TRIALS:
                 entries[each.spot] = trial_entry(key, each.spot.sequence, each.recorded)
         missing = [each.spot for each in locked if each.spot not in entries]
-        for entry in await self._reader.at(missing):
+        for entry in await self._reader.entries_at(missing):
             entries[Position(entry.shard, entry.sequence)] = entry
         return entries
 

@@ -17,7 +17,7 @@ from gateway.delivery.rate import Pace
 from gateway.delivery.store import Deliveries
 from gateway.delivery.wakeups import Wakeups
 from gateway.identity import Directory
-from gateway.journal import BEGINNING, Cursor, Entry, Reader
+from gateway.journal import BEGINNING, Cursor, Entry, JournalReader
 from gateway.subscriptions import Delivery, Subscription
 from gateway.subscriptions.permissions import require_right
 
@@ -61,7 +61,7 @@ class Streaming:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: JournalReader,
         deliveries: Deliveries,
         finder: JournalScanner,
         news: Wakeups,

@@ -5,7 +5,7 @@ import time
 from gateway.base.errors import Conflict
 from gateway.base.snapshot import Snapshot
 from gateway.base.times import now
-from gateway.broker import Outgoing, message, names, send_all
+from gateway.broker import OutgoingMessage, message, names, publish_confirmed
 from gateway.contracts import Catalogue
 from gateway.delivery.store import Deliveries
 from gateway.delivery.test_event import Trial, a_number, trial_entry, trial_event
@@ -72,7 +72,7 @@ class Trying:
         """Into its queue alone."""
         number, began = a_number(), time.monotonic()
         entry = trial_entry(subscription.key, number, now())
-        confirmed = await send_all(
+        confirmed = await publish_confirmed(
             self._url,
             [_outgoing(subscription, entry)],
             confirm_timeout=CONFIRM_SECONDS,
@@ -82,10 +82,10 @@ class Trying:
         return Trial(bool(confirmed), detail, _since(began), entry.event.id)
 
 
-def _outgoing(subscription: Subscription, entry: Entry) -> Outgoing:
+def _outgoing(subscription: Subscription, entry: Entry) -> OutgoingMessage:
     queue = names.queue(*subscription.key)
-    facts = (*entry.marks, "public")
-    return Outgoing(
+    facts = (*entry.journal_attributes, "public")
+    return OutgoingMessage(
         exchange(subscription),
         names.private_key(queue, subscription.generation),
         True,

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from gateway.base.errors import Unavailable
 from gateway.base.stop import Stop
 from gateway.delivery.store import Deliveries, Key
-from gateway.journal import Cursor, Hints, Reader
+from gateway.journal import Cursor, HintListener, JournalReader
 from gateway.subscriptions import Subscription
 
 BUSY, IDLE = 0.02, 0.25  # seconds between two looks for new entries
@@ -50,7 +50,7 @@ class Waiter:
 class Wakeups:
     """Everybody who waits, by subscription; `run` wakes them."""
 
-    def __init__(self, reader: Reader, deliveries: Deliveries, hints: Hints) -> None:
+    def __init__(self, reader: JournalReader, deliveries: Deliveries, hints: HintListener) -> None:
         self._reader = reader
         self._deliveries = deliveries
         self._hints = hints

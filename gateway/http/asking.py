@@ -172,7 +172,9 @@ def _refused(found: Asked) -> list[dict[str, str]]:
 
 def _event(entry: Entry, parts: ApiParts, *, data: bool) -> bytes:
     event = entry.event if data else msgspec.structs.replace(entry.event, data=None)
-    return message.body(event, *entry.marks, parts.catalogue.classification(event.type))
+    return message.body(
+        event, *entry.journal_attributes, parts.catalogue.classification(event.type)
+    )
 
 
 def _no_reply(found: Asked) -> errors.NoReply:

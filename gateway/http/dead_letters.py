@@ -145,7 +145,7 @@ async def inspect(number: Number, by: Caller, parts: ApiPartsHere) -> Response:
     """
     letter = await parts.letters.see(await letter_of(number, by, parts), by=by.id)
     history = await parts.letters.attempts(letter)
-    entry = await parts.reader.entry(*letter.spot)
+    entry = await parts.reader.entry_at(*letter.spot)
     shown = InspectedBody(
         **_body(letter).model_dump(),
         history=[AttemptBody(**attempt._asdict()) for attempt in history],

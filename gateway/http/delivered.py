@@ -13,6 +13,6 @@ def delivered(entry: Entry, parts: ApiParts) -> bytes:
     asked = contract is not None and contract.pattern is Pattern.REQUEST_REPLY
     return message.body(
         handed_out(entry.event, entry.recorded) if asked else entry.event,
-        *entry.marks,
+        *entry.journal_attributes,
         parts.catalogue.classification(entry.event.type),
     )

@@ -69,7 +69,7 @@ async def deliveries(
 
     Subscriptions that have ended are not told.
     """
-    entry = await parts.reader.entry(shard, sequence)
+    entry = await parts.reader.entry_at(shard, sequence)
     if entry is None or not may_see(entry, by, parts):
         raise NotFound("there is no such event that you may see")
     sender = parts.directory.client(entry.client)

@@ -45,7 +45,7 @@ async def at_place(
     parts: ApiPartsHere,
 ) -> Response:
     """The entry at a place, and where it stands."""
-    return await _visible(await parts.reader.entry(shard, sequence), by, parts)
+    return await _visible(await parts.reader.entry_at(shard, sequence), by, parts)
 
 
 @router.get("", response_model=EntryBody)
@@ -63,7 +63,7 @@ async def _visible(entry: Entry | None, by: Client, parts: ApiParts) -> Response
     """The entry, if the caller may know of it. Raises NotFound."""
     if entry is None or not may_see(entry, by, parts):
         raise errors.NotFound("there is no such event that you may see")
-    relayed = await parts.reader.relayed(entry.shard) >= entry.sequence
+    relayed = await parts.reader.relay_cursor(entry.shard) >= entry.sequence
     head = {
         "shard": entry.shard,
         "sequence": entry.sequence,
@@ -85,7 +85,9 @@ def _event(entry: Entry, by: Client, parts: ApiParts) -> bytes:
         if _may_read(entry, by, parts)
         else msgspec.structs.replace(entry.event, data=None)
     )
-    return message.body(event, *entry.marks, parts.catalogue.classification(event.type))
+    return message.body(
+        event, *entry.journal_attributes, parts.catalogue.classification(event.type)
+    )
 
 
 def may_see(entry: Entry, by: Client, parts: ApiParts) -> bool:

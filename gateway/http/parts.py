@@ -22,7 +22,7 @@ from gateway.delivery import (
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.delivery.webhook import Endpoints
 from gateway.identity import Directory, Logins, Tokens
-from gateway.journal import Reader, Refusals
+from gateway.journal import JournalReader, Refusals
 from gateway.publishing import Intake
 from gateway.request_reply import Answering, Requester
 from gateway.subscriptions import Subscriptions
@@ -37,7 +37,7 @@ class ApiParts:
     database: Database
     tokens: Tokens
     logins: Logins
-    reader: Reader
+    reader: JournalReader
     refusals: Refusals
     intake: Intake
     subscribing: Subscribing

@@ -9,12 +9,12 @@ from gateway.journal.entry import (
     Position,
     sequence_text,
 )
-from gateway.journal.hints import Hints, HintSender
+from gateway.journal.hints import HintListener, HintSender
 from gateway.journal.partitions import make_partitions, make_shards
-from gateway.journal.reader import Reader
+from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
 from gateway.journal.shard_leases import Lead, LeadLost, Leads
-from gateway.journal.writer import Writer
+from gateway.journal.writer import JournalWriter
 
 __all__ = [
     "BEGINNING",
@@ -22,17 +22,17 @@ __all__ = [
     "Candidate",
     "Cursor",
     "Entry",
+    "HintListener",
     "HintSender",
-    "Hints",
+    "JournalReader",
+    "JournalWriter",
     "Lead",
     "LeadLost",
     "Leads",
     "Position",
-    "Reader",
     "RecordedRefusal",
     "Refusal",
     "Refusals",
-    "Writer",
     "make_partitions",
     "make_shards",
     "sequence_text",

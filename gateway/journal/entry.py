@@ -54,7 +54,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     contract_version: int
 
     @property
-    def marks(self) -> tuple[str, str]:
+    def journal_attributes(self) -> tuple[str, str]:
         """What its place adds to the event for whoever gets it: `sequence` and `recordedtime`."""
         return sequence_text(self.shard, self.sequence), rfc3339(self.recorded)
 

@@ -46,7 +46,7 @@ class HintSender:
                 connection.terminate()
 
 
-class Hints:
+class HintListener:
     """Hears the hints of all processes."""
 
     def __init__(self, connect: Connect) -> None:

@@ -19,7 +19,7 @@ SPAN = 2_000  # numbers of a shard that are looked through for their types
 _AWAY = "the journal does not answer: try again"
 
 
-class Reader:
+class JournalReader:
     """Reads through a pool; every method raises JournalUnavailable when PostgreSQL is away."""
 
     def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
@@ -59,12 +59,12 @@ class Reader:
         )
         return frozenset(row[0] for row in rows)
 
-    async def entry(self, shard: int, sequence: int) -> Entry | None:
+    async def entry_at(self, shard: int, sequence: int) -> Entry | None:
         """The entry at a place, or None."""
         rows = await self._fetch(sql.ENTRY_AT, shard, sequence)
         return _entry(shard, rows[0]) if rows else None
 
-    async def at(self, places: Sequence[tuple[int, int]]) -> list[Entry]:
+    async def entries_at(self, places: Sequence[tuple[int, int]]) -> list[Entry]:
         """The entries at these places: shard and sequence."""
         found = []
         for shard in {shard for shard, _ in places}:
@@ -73,7 +73,7 @@ class Reader:
             found += [_entry(shard, row) for row in rows]
         return found
 
-    async def places_of(
+    async def positions_with_types(
         self, types: str, places: Sequence[tuple[int, int]]
     ) -> list[tuple[int, int]]:
         """Those of the places at which an entry stands whose type matches the expression."""
@@ -101,7 +101,7 @@ class Reader:
         rows = await self._fetch(sql.HOLDING, list(identities))
         return {identity: _entry(shard, row) for shard, *row, identity in rows}
 
-    async def known(self, identity: bytes) -> Appended | None:
+    async def find_appended(self, identity: bytes) -> Appended | None:
         """Where an identity stands already, or None."""
         rows = await self._fetch(sql.IDENTITY, identity)
         if not rows:
@@ -109,7 +109,7 @@ class Reader:
         shard, sequence, recorded, digest = rows[0]
         return Appended(shard, sequence, recorded, digest, True)
 
-    async def senders(self, type: str) -> dict[str, datetime]:
+    async def recent_publishers(self, type: str) -> dict[str, datetime]:
         """Which clients published a type lately (in the last entries of each shard), and when."""
         rows = await self._fetch(sql.SENDERS, type, LATELY)
         return {client: recorded for client, recorded in rows}
@@ -120,12 +120,12 @@ class Reader:
             shard: Cursor(last, recorded) for shard, last, recorded in await self._fetch(sql.HEADS)
         }
 
-    async def relayed(self, shard: int) -> int:
+    async def relay_cursor(self, shard: int) -> int:
         """The number up to which a shard has been relayed."""
         rows = await self._fetch(sql.CURSOR, shard)
         return int(rows[0][0]) if rows else 0
 
-    async def cursors(self) -> dict[int, int]:
+    async def relay_cursors(self) -> dict[int, int]:
         """The number up to which each shard has been relayed."""
         return {shard: cursor for shard, cursor in await self._fetch(sql.CURSORS)}
 
@@ -138,7 +138,7 @@ class Reader:
         if (await self._fetch(sql.READ_ONLY))[0][0]:
             raise JournalUnavailable("the journal cannot be written now: try again")
 
-    async def before(self, time: datetime) -> dict[int, Cursor]:
+    async def cursors_before(self, time: datetime) -> dict[int, Cursor]:
         """Per shard the last place recorded before `time`.
 
         Found by bisection, as times and numbers of a shard grow together: a few dozen look-ups

@@ -33,7 +33,7 @@ class _Request:
     since: float
 
 
-class Writer:
+class JournalWriter:
     """Appends to the journal through `writers` connections of its own, one commit on each.
 
     A request is never split: its events are committed together or not at all.

@@ -13,7 +13,7 @@ from gateway.contracts import governance
 from gateway.http.app import make_app
 from gateway.http.parts import ApiParts
 from gateway.identity import Logins, Tokens
-from gateway.journal import Hints, HintSender, Reader, Refusals, Writer
+from gateway.journal import HintListener, HintSender, JournalReader, JournalWriter, Refusals
 from gateway.processes.context import ProcessContext, calm_collector, common, stopping
 from gateway.processes.request_reply import Requesting, requesting
 from gateway.processes.server import serve
@@ -34,7 +34,7 @@ async def api(settings: Settings) -> None:
         await identity.upkeep(parts.database, settings)
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
         await refresh(parts.database, *snapshots)
-        hints, heard = HintSender(parts.connect), Hints(parts.connect)
+        hints, heard = HintSender(parts.connect), HintListener(parts.connect)
         async with _stores(parts, hints) as (writer, refusals):
             intake = Intake(
                 parts.directories, parts.catalogues, writer, backlog_limit=settings.backlog_limit
@@ -57,10 +57,10 @@ async def api(settings: Settings) -> None:
 @asynccontextmanager
 async def _stores(
     parts: ProcessContext, hints: HintSender
-) -> AsyncIterator[tuple[Writer, Refusals]]:
+) -> AsyncIterator[tuple[JournalWriter, Refusals]]:
     """What events and refusals are stored by; at the end what is not confirmed is unknown."""
     settings = parts.settings
-    writer = Writer(
+    writer = JournalWriter(
         parts.connect,
         shards=len(await parts.reader.heads()),
         writers=settings.journal_writers,
@@ -114,7 +114,7 @@ def _api_parts(
     )
 
 
-async def _watch_backlog(intake: Intake, reader: Reader, stop: Stop) -> None:
+async def _watch_backlog(intake: Intake, reader: JournalReader, stop: Stop) -> None:
     """Keep the intake informed of how far the relay is behind."""
     while True:
         with suppress(Unavailable):  # it says so itself where it matters

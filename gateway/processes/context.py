@@ -21,7 +21,7 @@ from gateway.delivery import (
 )
 from gateway.delivery.store import DeadLetters
 from gateway.identity import Directory
-from gateway.journal import Reader
+from gateway.journal import JournalReader
 from gateway.subscriptions import Subscriptions
 
 CONNECT = 5.0  # seconds to connect to PostgreSQL
@@ -33,7 +33,7 @@ class ProcessContext:
 
     settings: Settings
     database: Database
-    reader: Reader
+    reader: JournalReader
     broker: Broker
     management: Management
     directories: Snapshot[Directory]
@@ -64,7 +64,7 @@ async def common(settings: Settings, process: str) -> AsyncIterator[ProcessConte
     parts = ProcessContext(
         settings,
         database,
-        Reader(database.pool, timeout=settings.append_timeout),
+        JournalReader(database.pool, timeout=settings.append_timeout),
         broker,
         management,
         Snapshot(Topic.IDENTITY, identity.load),

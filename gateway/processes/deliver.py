@@ -11,7 +11,7 @@ from gateway.base.snapshot import Snapshot, follow, refresh
 from gateway.delivery import JournalScanner
 from gateway.delivery.store import Deliveries, Dispatching, Leases
 from gateway.delivery.webhook import Deliver, DispatchContext, Plan, Schedule, Tail, trust
-from gateway.journal import Hints
+from gateway.journal import HintListener
 from gateway.processes.context import ProcessContext, calm_collector, common, stopping
 from gateway.subscriptions import webhooks
 
@@ -24,7 +24,7 @@ async def deliver(settings: Settings) -> None:
         plan = Plan(parts.directories, parts.catalogues, parts.subscriptions, endpoints)
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions, endpoints)
         await refresh(parts.database, *snapshots)
-        hints = Hints(parts.connect)
+        hints = HintListener(parts.connect)
         worker = Deliver(
             settings=settings,
             database=parts.database,

@@ -21,10 +21,10 @@ from gateway.broker import Broker, DeadLetterQueue
 from gateway.delivery import DeadLetterAlerts, DeadLetterConsumer, NonDeliveryReporter, Redriver
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.identity import OPERATOR
-from gateway.journal import Candidate, Hints, Leads, Writer, make_partitions
+from gateway.journal import Candidate, HintListener, JournalWriter, Leads, make_partitions
 from gateway.processes.context import ProcessContext, calm_collector, common, redriving, stopping
 from gateway.publishing import judged
-from gateway.relay import Control, QueueCredit, Relay
+from gateway.relay import ControlPlane, QueueCredit, Relay
 from gateway.subscriptions.repair import Reconciler
 
 HOUR = 3600.0
@@ -42,7 +42,7 @@ async def relay(settings: Settings) -> None:
     ):
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
         await refresh(parts.database, *snapshots)
-        hints = Hints(parts.connect)
+        hints = HintListener(parts.connect)
         worker = Relay(
             settings=settings,
             name=name,
@@ -50,7 +50,7 @@ async def relay(settings: Settings) -> None:
             reader=parts.reader,
             leads=Leads(parts.database.pool, name=name, lease=settings.lease_seconds),
             hints=hints,
-            control=Control(parts.database, parts.catalogues, parts.subscriptions),
+            control=ControlPlane(parts.database, parts.catalogues, parts.subscriptions),
             rooms=rooms,
         )
         responsible = partial(worker.leads_shard, 0)
@@ -69,11 +69,11 @@ async def relay(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _writing(parts: ProcessContext) -> AsyncIterator[Writer]:
+async def _writing(parts: ProcessContext) -> AsyncIterator[JournalWriter]:
     """For the few events that the gateway says itself."""
     shards = len(await parts.reader.heads())
     timeout = parts.settings.append_timeout
-    writer = Writer(parts.connect, shards=shards, writers=1, timeout=timeout)
+    writer = JournalWriter(parts.connect, shards=shards, writers=1, timeout=timeout)
     writer.start()
     try:
         yield writer
@@ -106,7 +106,10 @@ async def _rooms(parts: ProcessContext, name: str) -> AsyncIterator[QueueCredit]
 
 
 def _of_letters(
-    parts: ProcessContext, letters: DeadLetters, writer: Writer, responsible: Callable[[], bool]
+    parts: ProcessContext,
+    letters: DeadLetters,
+    writer: JournalWriter,
+    responsible: Callable[[], bool],
 ) -> tuple[Redriver, DeadLetterAlerts, NonDeliveryReporter]:
     """What goes on about dead letters, in one process at a time."""
     settings = parts.settings

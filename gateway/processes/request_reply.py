@@ -8,7 +8,7 @@ from gateway.base.errors import UnsupportedMediaType
 from gateway.base.event import Event
 from gateway.base.stop import Stop
 from gateway.broker import ReplyQueue
-from gateway.journal import Refusals, Writer
+from gateway.journal import JournalWriter, Refusals
 from gateway.processes.context import ProcessContext
 from gateway.publishing import Batch, Intake, Limits, parse_request, require_valid
 from gateway.request_reply import (
@@ -47,7 +47,7 @@ class Requesting:
 
 
 def requesting(
-    parts: ProcessContext, intake: Intake, writer: Writer, refusals: Refusals
+    parts: ProcessContext, intake: Intake, writer: JournalWriter, refusals: Refusals
 ) -> Requesting:
     """Put them together."""
     settings = parts.settings

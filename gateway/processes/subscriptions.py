@@ -20,7 +20,7 @@ from gateway.delivery.dead_letters.resend import Validator
 from gateway.delivery.store import DeadLetters, Deliveries, Redrives
 from gateway.delivery.webhook import Endpoints
 from gateway.identity import Client
-from gateway.journal import Candidate, Hints, Refusals, Writer
+from gateway.journal import Candidate, HintListener, JournalWriter, Refusals
 from gateway.processes.context import ProcessContext, redriving
 from gateway.publishing import Intake
 from gateway.subscriptions.subscribe import Subscribing
@@ -48,8 +48,8 @@ class Serving:
 def serve_subscriptions(
     parts: ProcessContext,
     intake: Intake,
-    journal: tuple[Writer, Refusals],
-    hints: Hints,
+    journal: tuple[JournalWriter, Refusals],
+    hints: HintListener,
     stop: Stop,
 ) -> Serving:
     """The parts, each made once."""

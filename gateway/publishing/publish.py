@@ -21,7 +21,7 @@ from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, Contract, Deprecation, Pattern, Validator
 from gateway.identity import Client, Directory
-from gateway.journal import Appended, Candidate, Writer
+from gateway.journal import Appended, Candidate, JournalWriter
 from gateway.publishing.data_schema import judge_of, version_of
 
 
@@ -44,7 +44,7 @@ class Intake:
         self,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
-        writer: Writer,
+        writer: JournalWriter,
         *,
         backlog_limit: int,
     ) -> None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gateway.base.database import Database
 from gateway.broker import ConfirmPublisher
-from gateway.journal import Reader
-from gateway.relay.control import Control
+from gateway.journal import JournalReader
+from gateway.relay.control import ControlPlane
 from gateway.relay.queue_credit import QueueCredit
 
 
@@ -14,7 +14,7 @@ class RelayContext:
     """The way in, the way out and what tells the way."""
 
     lane: ConfirmPublisher
-    reader: Reader
+    reader: JournalReader
     database: Database
-    control: Control
+    control: ControlPlane
     rooms: QueueCredit

@@ -6,7 +6,7 @@ from gateway.contracts import Catalogue
 from gateway.subscriptions import Subscriptions
 
 
-class Control:
+class ControlPlane:
     """Contracts and subscriptions as of the last look at their revisions."""
 
     poll = POLL

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from gateway.base.errors import BrokerUnavailable
-from gateway.broker import ConfirmOutcome, Outgoing
+from gateway.broker import ConfirmOutcome, OutgoingMessage
 from gateway.journal import Cursor
 
 RESEND_DELAY = 0.05  # seconds until a refused message is tried again; doubles up to the limit
@@ -40,7 +40,7 @@ class InFlight:
         self.window = window
         self.position = position
         self.key = key
-        self.message: Outgoing | None = None
+        self.message: OutgoingMessage | None = None
         self.until: datetime | None = None
         self.attempts = 0
         self.under_way = False  # sent, and the broker has not answered for good
@@ -98,7 +98,7 @@ class InFlightWindow:
         ticket.settled = True
         self._order.append(ticket)
 
-    def take(self) -> list[Outgoing]:
+    def take(self) -> list[OutgoingMessage]:
         """The messages that may be sent now.
 
         Raises BrokerUnavailable where one was refused for about a minute: RabbitMQ 3.10 goes on
@@ -145,7 +145,7 @@ class InFlightWindow:
             self._ready.append(ticket)
         self.changed.set()
 
-    def reroute(self, renew: Callable[[Outgoing], Outgoing | None]) -> None:
+    def reroute(self, renew: Callable[[OutgoingMessage], OutgoingMessage | None]) -> None:
         """Change each message that was not sent yet; settle those that nobody is to get any more.
 
         What was made for earlier routes must not reach a queue that has missed something of the
@@ -195,7 +195,9 @@ class InFlightWindow:
         return following
 
 
-def _in_time(message: Outgoing, until: datetime | None, now: datetime) -> Outgoing | None:
+def _in_time(
+    message: OutgoingMessage, until: datetime | None, now: datetime
+) -> OutgoingMessage | None:
     """The message, which lives in a queue as long as is left; None after the deadline.
 
     It may have waited here for others of its key, or for a queue that refused it; and it may have

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateway.broker import Outgoing, message, names
+from gateway.broker import OutgoingMessage, message, names
 from gateway.journal import Entry
 from gateway.relay.in_flight import InFlight
 from gateway.relay.routing import Route
@@ -19,7 +19,9 @@ def too_old(recorded: datetime, max_age: float | None) -> bool:
     return max_age is not None and recorded < datetime.now(UTC) - timedelta(seconds=max_age)
 
 
-def within_age(message: Outgoing, recorded: datetime, max_age: float | None) -> Outgoing:
+def within_age(
+    message: OutgoingMessage, recorded: datetime, max_age: float | None
+) -> OutgoingMessage:
     """The message with what is left of its age as its end."""
     if max_age is None:
         return message
@@ -27,14 +29,14 @@ def within_age(message: Outgoing, recorded: datetime, max_age: float | None) -> 
     return message._replace(expiration=str(max(1, left // timedelta(milliseconds=1))))
 
 
-def outgoing(entry: Entry, route: Route, ticket: InFlight, routing_key: str) -> Outgoing:
+def outgoing(entry: Entry, route: Route, ticket: InFlight, routing_key: str) -> OutgoingMessage:
     """The message that carries an entry; its ticket says until when it may be sent."""
     event, correlation = entry.event, ""
     if route.exchange == names.REQUESTS:
         ticket.until, correlation = deadline(event, entry.recorded), event.identity.hex()
         event = handed_out(event, entry.recorded)
-    facts = (*entry.marks, route.classification)
-    return Outgoing(
+    facts = (*entry.journal_attributes, route.classification)
+    return OutgoingMessage(
         route.exchange,
         routing_key,
         True,

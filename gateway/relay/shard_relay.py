@@ -5,7 +5,7 @@ import asyncio
 from gateway.base.database import Topic
 from gateway.base.errors import Unavailable
 from gateway.base.telemetry import log
-from gateway.broker import Outgoing
+from gateway.broker import OutgoingMessage
 from gateway.journal import Cursor, Entry, Lead, LeadLost
 from gateway.relay.context import RelayContext
 from gateway.relay.in_flight import InFlight, InFlightWindow
@@ -173,7 +173,7 @@ class ShardRelay:
         )
         self.window.reroute(self._renewed)
 
-    def _renewed(self, message: Outgoing) -> Outgoing | None:
+    def _renewed(self, message: OutgoingMessage) -> OutgoingMessage | None:
         """What earlier routes made of an entry, without those who are to get it no more."""
         route = self._routes.route(message.routing_key)
         bcc = route.renewed(message.bcc) if route else None

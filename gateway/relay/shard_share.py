@@ -11,9 +11,9 @@ from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.broker import ConfirmPublisher
-from gateway.journal import Hints, Lead, Leads, Reader
+from gateway.journal import HintListener, JournalReader, Lead, Leads
 from gateway.relay.context import RelayContext
-from gateway.relay.control import Control
+from gateway.relay.control import ControlPlane
 from gateway.relay.in_flight import settle
 from gateway.relay.queue_credit import QueueCredit
 from gateway.relay.shard_relay import ShardRelay
@@ -34,10 +34,10 @@ class Relay:
         settings: Settings,
         name: str,
         database: Database,
-        reader: Reader,
+        reader: JournalReader,
         leads: Leads,
-        hints: Hints,
-        control: Control,
+        hints: HintListener,
+        control: ControlPlane,
         rooms: QueueCredit,
     ) -> None:
         self._settings = settings

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from gateway.base.errors import Unavailable
 from gateway.base.stop import Stop
-from gateway.journal import Entry, Reader
+from gateway.journal import Entry, JournalReader
 from gateway.request_reply.pairing import reply_identity
 
 LOOK = 0.25  # seconds between two looks for what nobody has told us of
@@ -34,7 +34,7 @@ class Waiter:
 class Waiting:
     """Everybody who waits, by the identity of the request."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: JournalReader) -> None:
         self._reader = reader
         self._waiters: dict[bytes, set[Waiter]] = {}
         self._told: set[bytes] = set()

@@ -14,7 +14,7 @@ from gateway.base.telemetry import METRICS
 from gateway.base.type_pattern import is_reply
 from gateway.contracts import Catalogue, Pattern
 from gateway.identity import Client, Directory, Role
-from gateway.journal import Candidate, Entry, Reader, Writer
+from gateway.journal import Candidate, Entry, JournalReader, JournalWriter
 from gateway.request_reply.pairing import asked, deadline, reply_identity, require_request
 from gateway.request_reply.refused_replies import RefusedReplies, RefusedReply
 from gateway.request_reply.reply_waiters import Waiter, Waiting
@@ -76,8 +76,8 @@ class Requester:
     def __init__(
         self,
         judge: Validator,
-        writer: Writer,
-        reader: Reader,
+        writer: JournalWriter,
+        reader: JournalReader,
         waiting: Waiting,
         responders: Responders,
         refused: RefusedReplies,
@@ -140,7 +140,7 @@ class Requester:
         """The entry of the request, and whether it stood there before."""
         event = candidate.event
         unfit = await self._unfit(event, needs_responder)
-        if unfit is not None and await self._reader.known(event.identity) is None:
+        if unfit is not None and await self._reader.find_appended(event.identity) is None:
             raise unfit
         (place,) = await self._writer.append((candidate,))
         if place.digest != event.digest:
@@ -148,7 +148,7 @@ class Requester:
         if not place.duplicate:
             ASKED.inc()
             return _entry(candidate, place.shard, place.sequence, place.recorded), False
-        found = await self._reader.entry(place.shard, place.sequence)
+        found = await self._reader.entry_at(place.shard, place.sequence)
         if found is None or self._organisation(found) != asker.organisation:
             raise IdentifierReused(event.source, event.id)
         return found, True

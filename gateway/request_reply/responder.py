@@ -10,7 +10,15 @@ from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import METRICS
 from gateway.contracts import Catalogue, Validator
-from gateway.journal import Appended, Candidate, Entry, Reader, Refusal, Refusals, Writer
+from gateway.journal import (
+    Appended,
+    Candidate,
+    Entry,
+    JournalReader,
+    JournalWriter,
+    Refusal,
+    Refusals,
+)
 from gateway.request_reply.pairing import deadline, paired
 from gateway.request_reply.refused_replies import RefusedReplies
 from gateway.request_reply.reply_waiters import Waiting
@@ -47,8 +55,8 @@ class Answering:
     def __init__(
         self,
         require_valid: RequireValid,
-        writer: Writer,
-        reader: Reader,
+        writer: JournalWriter,
+        reader: JournalReader,
         waiting: Waiting,
         responders: Responders,
         refused: tuple[Refusals, RefusedReplies],

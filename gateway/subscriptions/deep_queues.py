@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gateway.base.database import Database
 from gateway.base.telemetry import log
 from gateway.broker import Broker, Management, QueueState, names
-from gateway.journal import Reader
+from gateway.journal import JournalReader
 from gateway.subscriptions import Key, ShardSequences, State, Subscription, backfill_progress
 from gateway.subscriptions.queues import begin_again_now, exchange, type_keys
 
@@ -22,7 +22,7 @@ class Deep:
     """
 
     database: Database
-    reader: Reader
+    reader: JournalReader
     broker: Broker
     management: Management
     deep: int

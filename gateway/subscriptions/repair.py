@@ -21,7 +21,7 @@ from gateway.base.telemetry import log
 from gateway.broker import Broker, Management, NotOnBroker, QueueState, names
 from gateway.contracts import Catalogue
 from gateway.identity import Directory
-from gateway.journal import Reader
+from gateway.journal import JournalReader
 from gateway.subscriptions import (
     Key,
     ShardSequences,
@@ -64,7 +64,7 @@ class Reconciler:
     def __init__(
         self,
         database: Database,
-        reader: Reader,
+        reader: JournalReader,
         broker: Broker,
         management: Management,
         control: tuple[Snapshot[Directory], Snapshot[Catalogue], Snapshot[Subscriptions]],
@@ -112,7 +112,7 @@ class Reconciler:
 
     async def _look(self) -> None:
         now = time.monotonic()
-        cursors = await self._reader.cursors()
+        cursors = await self._reader.relay_cursors()
         await refresh(self._database, self._subscriptions)
         subscriptions = tuple(s for s in self._subscriptions.value.all if not s.served)
         seen = await self._see()

@@ -6,13 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.errors import Invalid
 from gateway.contracts import LONGEST_LIFETIME
-from gateway.journal import Reader
+from gateway.journal import JournalReader
 from gateway.subscriptions import ShardSequences, Subscription, register
 
 START_NOW, START_BEGINNING, START_WAITING = "now", "beginning", "waiting"
 
 
-async def places_of(start: str, reader: Reader) -> ShardSequences | None:
+async def places_of(start: str, reader: JournalReader) -> ShardSequences | None:
     """Above which sequences `start` begins; None where it is what nobody has worked off."""
     if start == START_WAITING:
         return None
@@ -20,11 +20,11 @@ async def places_of(start: str, reader: Reader) -> ShardSequences | None:
         return {s: place.sequence for s, place in (await reader.heads()).items()}
     if start == START_BEGINNING:
         return dict.fromkeys(await reader.heads(), 0)
-    places = await reader.before(datetime.fromisoformat(start))
+    places = await reader.cursors_before(datetime.fromisoformat(start))
     return {shard: place.sequence for shard, place in places.items()}
 
 
-async def places_sought(to: str | datetime, reader: Reader) -> ShardSequences:
+async def places_sought(to: str | datetime, reader: JournalReader) -> ShardSequences:
     """Above which sequences to go on; for the `sequence` of an event, in its shard alone.
 
     Raises Invalid where the journal has no such place.
@@ -36,7 +36,7 @@ async def places_sought(to: str | datetime, reader: Reader) -> ShardSequences:
     return places
 
 
-async def _places_before(sequence: str, reader: Reader) -> ShardSequences:
+async def _places_before(sequence: str, reader: JournalReader) -> ShardSequences:
     shard, number = map(int, sequence.split("-"))
     head = (await reader.heads()).get(shard)
     if head is None or not 1 <= number <= head.sequence + 1:
@@ -44,7 +44,9 @@ async def _places_before(sequence: str, reader: Reader) -> ShardSequences:
     return {shard: number - 1}
 
 
-async def worked_off(session: AsyncSession, new: Subscription, reader: Reader) -> ShardSequences:
+async def worked_off(
+    session: AsyncSession, new: Subscription, reader: JournalReader
+) -> ShardSequences:
     """Above what was worked off of its types before.
 
     Requests that are older than any deadline have expired: they are not looked at.
@@ -52,7 +54,7 @@ async def worked_off(session: AsyncSession, new: Subscription, reader: Reader) -
     starts = await register.served(session, new.types, await reader.heads())
     if not new.answers:
         return starts
-    oldest = await reader.before(datetime.now(UTC) - LONGEST_LIFETIME)
+    oldest = await reader.cursors_before(datetime.now(UTC) - LONGEST_LIFETIME)
     return {shard: max(start, oldest[shard].sequence) for shard, start in starts.items()}
 
 

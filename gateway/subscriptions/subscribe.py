@@ -16,7 +16,7 @@ from gateway.base.telemetry import log
 from gateway.broker import LONGEST_AGE, Broker, Management, NotOnBroker, hash_password, names
 from gateway.contracts import Catalogue, Pattern
 from gateway.identity import Client, Directory
-from gateway.journal import Reader
+from gateway.journal import JournalReader
 from gateway.subscriptions import (
     DEFAULT_TERMS,
     Delivery,
@@ -111,7 +111,7 @@ class Subscribing:
     def __init__(
         self,
         database: Database,
-        reader: Reader,
+        reader: JournalReader,
         deliveries: JournalDeliveries,
         broker: Broker,
         management: Management,
@@ -165,7 +165,7 @@ class Subscribing:
         subscription = await self.existing(organisation, name)
         if subscription.served:
             return await self._end_served(subscription)
-        cursors = await self._reader.cursors()
+        cursors = await self._reader.relay_cursors()
         queue = names.queue(*subscription.key)
         await self._management.delete_user(names.user(queue))
         await self._management.close_connections(names.user(queue))

@@ -16,7 +16,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from deploy.local.ports import LOOPBACK
 from gateway.base.event import Event
-from gateway.broker.message import event_of
+from gateway.broker.message import event_from_message
 from tests.faults.hooks import Call, HookServer, Reply
 from tests.faults.ledger import Delivery, Interest, Ledger
 from tests.faults.proxy import Proxy
@@ -129,7 +129,7 @@ class Endpoint:
             if not self._verified(call):
                 self._ledger.moods["locked-out"] += 1
                 return Reply(401)
-            return await self._take(event_of(call.body, {}, call.headers["content-type"]))
+            return await self._take(event_from_message(call.body, {}, call.headers["content-type"]))
         finally:
             self.under_way -= 1
 

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from gateway.base.event import Event
-from gateway.broker.message import CONTENT_TYPE, event_of
+from gateway.broker.message import CONTENT_TYPE, event_from_message
 from tests.faults.door import Door
 from tests.faults.ledger import Delivery, Identity, Interest, Ledger, Replay
 
@@ -122,7 +122,7 @@ class Puller(_Looping):
                 await self._settle("acknowledge", acknowledge)
 
     async def _work(self, handed: _Handed, acknowledge: list[str]) -> None:
-        event, again = event_of(bytes(handed.event), {}, CONTENT_TYPE), handed.attempt > 1
+        event, again = event_from_message(bytes(handed.event), {}, CONTENT_TYPE), handed.attempt > 1
         old = self._forgotten.pop((event.source, event.id), None)
         if old is not None:
             (said,) = await self._settle("acknowledge", [old])
@@ -172,7 +172,7 @@ class Follower(_Looping):
                 elif line.startswith("data: "):
                     data.append(line[6:].encode())
                 elif place and data:
-                    event = event_of(b"\n".join(data), {}, CONTENT_TYPE)
+                    event = event_from_message(b"\n".join(data), {}, CONTENT_TYPE)
                     self._note(event, again=False, taken=True)
                     self._last, place, data = place, "", []
                     count -= 1

@@ -14,7 +14,7 @@ import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 from aiormq.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
 
-from gateway.broker.message import event_of
+from gateway.broker.message import event_from_message
 from tests.faults.ledger import Delivery, Interest, Ledger
 
 CONNECT = 3.0
@@ -133,7 +133,7 @@ class Subscriber:
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
         headers = {str(name): value for name, value in message.headers.items()}
-        event = event_of(message.body, headers, message.content_type)
+        event = event_from_message(message.body, headers, message.content_type)
         rejected = self._rejects(event.id)
         self._ledger.delivery(
             Delivery.of(

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from gateway.journal import Reader, Writer, make_partitions, make_shards
+from gateway.journal import JournalReader, JournalWriter, make_partitions, make_shards
 from tests.servers import SHARDS
 
 
@@ -17,7 +17,7 @@ class Journal:
 
     url: str
     pool: asyncpg.Pool
-    reader: Reader
+    reader: JournalReader
 
     async def connect(self) -> asyncpg.Connection:
         """One more connection."""
@@ -40,9 +40,9 @@ class Journal:
         timeout: float = 10.0,
         connect: Callable[[], Awaitable[asyncpg.Connection]] | None = None,
         appended: Callable[[], None] = lambda: None,
-    ) -> AsyncIterator[Writer]:
+    ) -> AsyncIterator[JournalWriter]:
         """The writer of one process."""
-        made = Writer(
+        made = JournalWriter(
             connect or self.connect,
             shards=SHARDS,
             writers=writers,
@@ -78,7 +78,7 @@ class Journal:
 async def a_journal(url: str) -> AsyncIterator[Journal]:
     """Shards and partitions in a migrated database."""
     async with asyncpg.create_pool(url, min_size=0, max_size=8) as pool:
-        journal = Journal(url, pool, Reader(pool, timeout=10))
+        journal = Journal(url, pool, JournalReader(pool, timeout=10))
         async with journal.connection() as connection:
             await make_shards(connection, SHARDS)
             await make_partitions(connection)

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.base.event import Event
 from gateway.broker import message
 from gateway.broker.confirm_publisher import ConfirmPublisher
-from gateway.broker.message import Outgoing
+from gateway.broker.message import OutgoingMessage
 from gateway.broker.pending_confirms import Settled
 
 EXCHANGE, QUEUE, KEY = "test.lane", "test.lane.queue", "id.go.dukcapil.ktp.dibuat.v1"
@@ -46,9 +46,11 @@ async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
             await asyncio.sleep(0.01)
 
 
-def a_message(token: object, **changes: Any) -> Outgoing:
+def a_message(token: object, **changes: Any) -> OutgoingMessage:
     event = Event(
         id=str(token), source="/dukcapil", type=KEY, subject="3171", data=b'{"nik":"3171"}'
     )
     body, headers = message.body(event, *STAMP), message.headers(event, *STAMP)
-    return Outgoing(EXCHANGE, KEY, True, (), body, event.id, headers, token)._replace(**changes)
+    return OutgoingMessage(EXCHANGE, KEY, True, (), body, event.id, headers, token)._replace(
+        **changes
+    )

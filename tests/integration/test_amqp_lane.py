@@ -73,7 +73,7 @@ async def test_ten_thousand_are_confirmed_and_arrive_in_order(
     assert settled == [(each, ConfirmOutcome.CONFIRMED) for each in range(count)]
     found = await deliveries(channel, count)
     assert [each.message_id for each in found] == [str(each) for each in range(count)]
-    event = message.event_of(found[7].body, found[7].headers, found[7].content_type)
+    event = message.event_from_message(found[7].body, found[7].headers, found[7].content_type)
     assert (event.id, event.subject, event.data) == ("7", "3171", b'{"nik":"3171"}')
     assert found[7].content_type == CONTENT_TYPE
     assert found[7].delivery_mode == aio_pika.DeliveryMode.PERSISTENT

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from gateway.base.errors import IdentifierReused, JournalUnavailable
-from gateway.journal import Appended, Cursor, Writer
+from gateway.journal import Appended, Cursor, JournalWriter
 from tests.builders import a_candidate
 from tests.integration.journal_world import Journal
 from tests.servers import SHARDS
@@ -17,7 +17,7 @@ from tests.servers import SHARDS
 async def test_many_writers_leave_no_gap_and_keep_each_ones_order(journal: Journal) -> None:
     """Three processes, one with two connections, each key written in its order."""
 
-    async def work(writer: Writer, key: str) -> list[Appended]:
+    async def work(writer: JournalWriter, key: str) -> list[Appended]:
         chance = random.Random(key)
         places: list[Appended] = []
         for _ in range(20):
@@ -154,14 +154,14 @@ async def test_an_event_comes_out_as_it_went_in(journal: Journal) -> None:
     async with journal.writer() as writer:
         places = await writer.append(candidates)
     for candidate, place in zip(candidates, places, strict=True):
-        by_place = await journal.reader.entry(place.shard, place.sequence)
+        by_place = await journal.reader.entry_at(place.shard, place.sequence)
         by_identity = await journal.reader.find(candidate.event.identity)
         assert by_place is not None
         assert by_place == by_identity
         assert by_place.event == candidate.event
         assert by_place.digest == candidate.event.digest == by_place.event.digest
         assert (by_place.client, by_place.contract_version) == (candidate.client, 1)
-        known = await journal.reader.known(candidate.event.identity)
+        known = await journal.reader.find_appended(candidate.event.identity)
         assert known == Appended(place.shard, place.sequence, place.recorded, place.digest, True)
 
 
@@ -267,6 +267,6 @@ async def test_the_last_place_before_a_time(journal: Journal) -> None:
     rows = await journal.entries()
     times = sorted({row["recorded"] for row in rows})
     for time in (times[0], times[5], times[-1], times[-1].replace(year=2099)):
-        for shard, place in (await journal.reader.before(time)).items():
+        for shard, place in (await journal.reader.cursors_before(time)).items():
             counted = sum(row["shard"] == shard and row["recorded"] < time for row in rows)
             assert place.sequence == counted

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.base.database import Database
 from gateway.base.stop import Stop
-from gateway.journal import Cursor, Hints, HintSender, Lead, LeadLost, Leads
+from gateway.journal import Cursor, HintListener, HintSender, Lead, LeadLost, Leads
 from tests.builders import a_candidate
 from tests.integration.journal_world import Journal
 from tests.servers import SHARDS
@@ -55,7 +55,7 @@ async def test_a_successor_goes_on_where_its_predecessor_was(journal: Journal) -
     old.reached = Cursor(7, NOW)
     await one.advance([old])
     assert old.cursor == Cursor(7, NOW)
-    assert await journal.reader.relayed(0) == 7
+    assert await journal.reader.relay_cursor(0) == 7
     await expire(journal)
     new = await taken(two)
     assert new.epoch == old.epoch + 1
@@ -71,13 +71,13 @@ async def test_who_was_replaced_moves_nothing(journal: Journal) -> None:
     await one.advance([old, kept])
     assert not old
     assert kept
-    assert (await journal.reader.cursors())[0] == 0
-    assert (await journal.reader.cursors())[1] == 3
+    assert (await journal.reader.relay_cursors())[0] == 0
+    assert (await journal.reader.relay_cursors())[1] == 3
     await one.resign(old)
     assert 0 not in await one.vacant()
     new.reached = Cursor(4, NOW)
     await two.advance([new])
-    assert await journal.reader.relayed(0) == 4
+    assert await journal.reader.relay_cursor(0) == 4
 
 
 async def test_a_cursor_never_goes_back(journal: Journal) -> None:
@@ -86,7 +86,7 @@ async def test_a_cursor_never_goes_back(journal: Journal) -> None:
     for sequence in (9, 5):
         lead.reached = Cursor(sequence, NOW)
         await leads.advance([lead])
-    assert await journal.reader.relayed(0) == 9
+    assert await journal.reader.relay_cursor(0) == 9
 
 
 async def test_returns_are_added_up(journal: Journal) -> None:
@@ -109,7 +109,7 @@ async def test_a_lead_that_is_not_prolonged_ends_by_its_own_clock(
     assert not lead
     lead.reached = Cursor(9, NOW)
     await leads.advance([lead])
-    assert await journal.reader.relayed(0) == 0
+    assert await journal.reader.relay_cursor(0) == 0
 
 
 async def test_advancing_prolongs(journal: Journal) -> None:
@@ -191,7 +191,7 @@ async def test_the_backlog_is_what_is_not_relayed(journal: Journal) -> None:
 
 async def test_hints_are_heard_and_survive_a_cut(journal: Journal) -> None:
     stop = Stop()
-    sender, hints = HintSender(journal.connect), Hints(journal.connect)
+    sender, hints = HintSender(journal.connect), HintListener(journal.connect)
 
     async def heard() -> None:
         async with asyncio.timeout(20):
@@ -208,4 +208,4 @@ async def test_hints_are_heard_and_survive_a_cut(journal: Journal) -> None:
         )
         await heard()
         stop.set()
-    assert await Hints(journal.connect).wait(0.01) is False
+    assert await HintListener(journal.connect).wait(0.01) is False

@@ -41,7 +41,7 @@ async def test_making_shards_again_changes_nothing(journal: Journal) -> None:
         for number in (4, 9):
             await make_shards(connection, number)
     assert await journal.reader.heads() == stands
-    assert before.keys() == stands.keys() == (await journal.reader.cursors()).keys()
+    assert before.keys() == stands.keys() == (await journal.reader.relay_cursors()).keys()
 
 
 async def test_partitions_for_this_month_and_three_more(journal: Journal) -> None:
@@ -82,7 +82,7 @@ async def test_a_clock_that_jumps_fills_the_default_partition(journal: Journal) 
         (place,) = await writer.append([a_candidate(subject="one")])
     assert place.recorded.year == 2040
     assert await journal.pool.fetchval("SELECT count(*) FROM journal_entry_default") == 1
-    assert await journal.reader.entry(place.shard, place.sequence) is not None
+    assert await journal.reader.entry_at(place.shard, place.sequence) is not None
     assert len(await journal.reader.after(place.shard, Cursor(0), limit=9)) == 2
     assert await journal.require_gapless() == 2
 

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from pamqp import body, commands, frame, header
 
 from gateway.broker.frames import FRAME_OVERHEAD, Marshaller
-from gateway.broker.message import CONTENT_TYPE, Outgoing
+from gateway.broker.message import CONTENT_TYPE, OutgoingMessage
 
 FRAME_MAX = 4096
 short = st.text(st.characters(codec="utf-8", categories=("L", "N")), max_size=60)
 names = st.from_regex(r"[a-zA-Z0-9._-]{1,40}", fullmatch=True)
 messages = st.builds(
-    Outgoing,
+    OutgoingMessage,
     exchange=names,
     routing_key=short,
     mandatory=st.booleans(),
@@ -38,8 +38,8 @@ requests = st.builds(
 )
 
 
-def a_message(**changes: object) -> Outgoing:
-    plain = Outgoing("bus.events", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, None)
+def a_message(**changes: object) -> OutgoingMessage:
+    plain = OutgoingMessage("bus.events", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, None)
     return plain._replace(**changes)  # type: ignore[arg-type]  # a builder for tests
 
 
@@ -54,7 +54,7 @@ def frames_of(data: bytes, channel: int) -> list[frame.FrameTypes]:
     return found
 
 
-def read(frames: list[frame.FrameTypes]) -> list[Outgoing]:
+def read(frames: list[frame.FrameTypes]) -> list[OutgoingMessage]:
     """The messages that pamqp finds."""
     found = []
     rest = iter([*frames, None])
@@ -72,12 +72,12 @@ def read(frames: list[frame.FrameTypes]) -> list[Outgoing]:
 
 def message_of(
     publish: commands.Basic.Publish, head: header.ContentHeader, data: bytes
-) -> Outgoing:
+) -> OutgoingMessage:
     assert head.body_size == len(data)
     assert head.properties.content_type == CONTENT_TYPE
     assert head.properties.delivery_mode == 2
     headers = dict(head.properties.headers or {})
-    return Outgoing(
+    return OutgoingMessage(
         exchange=publish.exchange,
         routing_key=publish.routing_key,
         mandatory=publish.mandatory,
@@ -92,7 +92,7 @@ def message_of(
 
 
 @given(batch=st.lists(messages | requests, max_size=5), channel=st.integers(1, 65535))
-def test_frames_read_as_the_messages_they_carry(batch: list[Outgoing], channel: int) -> None:
+def test_frames_read_as_the_messages_they_carry(batch: list[OutgoingMessage], channel: int) -> None:
     data = Marshaller(channel, FRAME_MAX).marshal(batch)
     assert read(frames_of(data, channel)) == batch
 

@@ -3,18 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.broker.message import Outgoing
+from gateway.broker.message import OutgoingMessage
 from gateway.broker.pending_confirms import ConfirmOutcome, PendingConfirms, Settled
 
 CONFIRMED, NACKED, RETURNED = ConfirmOutcome
 
 
-def a_message(token: object, **changes: object) -> Outgoing:
-    plain = Outgoing("bus.events", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, token)
+def a_message(token: object, **changes: object) -> OutgoingMessage:
+    plain = OutgoingMessage("bus.events", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, token)
     return plain._replace(**changes)  # type: ignore[arg-type]  # a builder for tests
 
 
-def a_ledger(*messages: Outgoing) -> PendingConfirms:
+def a_ledger(*messages: OutgoingMessage) -> PendingConfirms:
     ledger = PendingConfirms()
     ledger.add(messages)
     return ledger
@@ -28,7 +28,7 @@ def settle(
     return settled
 
 
-def came_back(ledger: PendingConfirms, message: Outgoing) -> bool:
+def came_back(ledger: PendingConfirms, message: OutgoingMessage) -> bool:
     return ledger.returned(
         message.exchange, message.routing_key, message.message_id, dict(message.headers)
     )

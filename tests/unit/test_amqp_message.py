@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.base.errors import Malformed
 from gateway.base.event import Event, attribute_text
 from gateway.broker import message
-from gateway.broker.message import CONTENT_TYPE, HEADERS_LIMIT, event_of
+from gateway.broker.message import CONTENT_TYPE, HEADERS_LIMIT, event_from_message
 
 STAMP = ("2/41", "2026-05-04T03:02:01.5Z", "confidential")
 STAMPED = {"sequence": STAMP[0], "recordedtime": STAMP[1], "dataclassification": STAMP[2]}
@@ -65,7 +65,7 @@ def an_event(**changes: object) -> Event:
 @given(event=events())
 def test_a_structured_message_gives_the_event_back(event: Event) -> None:
     body = message.body(event, *STAMP)
-    found = event_of(body, {}, CONTENT_TYPE)
+    found = event_from_message(body, {}, CONTENT_TYPE)
     assert found == Event(
         event.id, event.source, event.type, event.subject,
         {**event.attributes, **STAMPED}, event.data, event.binary,
@@ -81,7 +81,7 @@ def test_a_binary_message_gives_the_event_back_as_text(event: Event, prefix: str
         if name != "ce-datacontenttype"
     }
     json_type = None if event.binary else "application/json"
-    found = event_of(event.data or b"", headers, json_type)
+    found = event_from_message(event.data or b"", headers, json_type)
     assert (found.id, found.source, found.type) == (event.id, event.source, event.type)
     assert (found.subject, found.data or b"") == (event.subject, event.data or b"")
     wanted = {name: attribute_text(value) for name, value in event.attributes.items()} | STAMPED
@@ -117,7 +117,10 @@ def test_data_take_the_member_that_fits(
 
 def test_the_journal_has_the_last_word_on_its_own_attributes() -> None:
     event = an_event(attributes={"sequence": "mine", "dataclassification": "public"})
-    assert dict(event_of(message.body(event, *STAMP), {}, CONTENT_TYPE).attributes) == STAMPED
+    assert (
+        dict(event_from_message(message.body(event, *STAMP), {}, CONTENT_TYPE).attributes)
+        == STAMPED
+    )
     assert message.headers(event, *STAMP)["ce-sequence"] == STAMP[0]
     assert message.headers(event, *STAMP)["ce-dataclassification"] == STAMP[2]
 
@@ -144,7 +147,7 @@ def test_headers_that_fit_no_frame_stay_in_the_body_alone() -> None:
     assert "ce-" + "n" * 300 not in headers
     assert headers["ce-short"] == "y"
     assert headers["ce-id"] == "7"
-    assert event_of(message.body(event, *STAMP), headers, CONTENT_TYPE).attributes["long"]
+    assert event_from_message(message.body(event, *STAMP), headers, CONTENT_TYPE).attributes["long"]
 
 
 @pytest.mark.parametrize(
@@ -165,4 +168,4 @@ def test_what_is_no_event_is_malformed(
     body: bytes, headers: dict[str, object], content_type: str | None
 ) -> None:
     with pytest.raises(Malformed):
-        event_of(body, headers, content_type)
+        event_from_message(body, headers, content_type)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from pamqp import body, commands, frame, header, heartbeat
 
-from gateway.broker.message import Outgoing
+from gateway.broker.message import OutgoingMessage
 from gateway.broker.pending_confirms import ConfirmOutcome, PendingConfirms, Settled
 from gateway.broker.transport_tap import Listener, Tap
 
@@ -39,8 +39,8 @@ class Heard:
         return [each for burst in self.bursts for each in burst]
 
 
-def a_message(number: int) -> Outgoing:
-    return Outgoing("x", f"k{number}", True, (), b"", str(number), {}, number)
+def a_message(number: int) -> OutgoingMessage:
+    return OutgoingMessage("x", f"k{number}", True, (), b"", str(number), {}, number)
 
 
 def ack(tag: int, multiple: bool = False, channel: int = CHANNEL) -> bytes:

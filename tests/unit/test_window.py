@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.base.errors import BrokerUnavailable
-from gateway.broker import ConfirmOutcome, Outgoing
+from gateway.broker import ConfirmOutcome, OutgoingMessage
 from gateway.journal import Cursor
 from gateway.relay.in_flight import ATTEMPTS, InFlight, InFlightWindow, settle
 from tests.builders import an_outgoing
@@ -26,7 +26,7 @@ def add(window: InFlightWindow, sequence: int, key: str, body: bytes = b"{}") ->
     return ticket
 
 
-def tickets(messages: list[Outgoing]) -> list[InFlight]:
+def tickets(messages: list[OutgoingMessage]) -> list[InFlight]:
     """The tokens of messages that were taken."""
     return [each.token for each in messages if isinstance(each.token, InFlight)]
 
@@ -139,11 +139,11 @@ def test_a_returned_message_holds_its_key_until_it_is_forgiven() -> None:
 # New routes
 
 
-def keep(message: Outgoing) -> Outgoing:
+def keep(message: OutgoingMessage) -> OutgoingMessage:
     return message
 
 
-def drop(_: Outgoing) -> None:
+def drop(_: OutgoingMessage) -> None:
     return None
 
 

@@ -11,7 +11,7 @@ from gateway.base import type_pattern
 from gateway.base.times import rfc3339
 from gateway.contracts import Contract
 from gateway.identity import Action, Directory
-from gateway.journal import Reader
+from gateway.journal import JournalReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def impact_of(
     session: AsyncSession,
     contract: Contract,
     directory: Directory,
-    reader: Reader,
+    reader: JournalReader,
     receivers: Receivers,
 ) -> Impact:
     """Whom a change of this contract hits."""
@@ -64,7 +64,7 @@ async def impact_of(
     for grant in directory.grants:
         if grant.action is Action.PUBLISH and type_pattern.matches(grant.type, contract.type):
             last[grant.organisation] = None
-    for client_id, time in (await reader.senders(contract.type)).items():
+    for client_id, time in (await reader.recent_publishers(contract.type)).items():
         client = directory.client(client_id)
         name = client.organisation if client else client_id
         before = last.get(name)

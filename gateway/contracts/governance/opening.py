@@ -10,14 +10,14 @@ from gateway.contracts.compatibility import Compatibility
 from gateway.contracts.governance.impact import Receivers
 from gateway.contracts.governance.planning import Dependencies
 from gateway.identity import Directory
-from gateway.journal import Reader
+from gateway.journal import JournalReader
 
 
 @asynccontextmanager
 async def opened(
     database: Database,
     directory: Snapshot[Directory],
-    reader: Reader,
+    reader: JournalReader,
     base_url: str,
     receivers: Receivers,
 ) -> AsyncIterator[Dependencies]:

@@ -33,7 +33,7 @@ from gateway.contracts.governance.impact import Impact, Receivers, impact_of
 from gateway.contracts.governance.permissions import require_governor, sight_of, visible
 from gateway.contracts.lint import Finding, Level, lint, national
 from gateway.identity import Client, Directory
-from gateway.journal import Reader
+from gateway.journal import JournalReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Dependencies:
 
     database: Database
     directory: Snapshot[Directory]
-    reader: Reader
+    reader: JournalReader
     compatibility: Compatibility
     proving: Proving
     base_url: str

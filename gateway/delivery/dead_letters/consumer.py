@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.base.telemetry import log
-from gateway.broker import DeadMessage, names
+from gateway.broker import DeadLetterMessage, names
 from gateway.contracts import Failure
 from gateway.delivery.store import Burial, DeadLetters
 from gateway.delivery.test_event import TEST
@@ -23,7 +23,7 @@ class DeadLetterConsumer:
     def __init__(self, letters: DeadLetters) -> None:
         self._letters = letters
 
-    async def keep(self, messages: Sequence[DeadMessage]) -> None:
+    async def keep(self, messages: Sequence[DeadLetterMessage]) -> None:
         """Keep them. Raises DatabaseUnavailable; keeping them again does no harm."""
         burials = [burial for message in messages if (burial := _burial(message)) is not None]
         await self._letters.bury(burials)
@@ -31,7 +31,7 @@ class DeadLetterConsumer:
             log().warning("dead_letters.kept", count=len(burials))
 
 
-def _burial(message: DeadMessage) -> Burial | None:
+def _burial(message: DeadLetterMessage) -> Burial | None:
     if message.event.type == TEST:
         return None
     key = names.owner(message.queue)

@@ -14,7 +14,7 @@ from gateway.base.telemetry import log
 from gateway.base.times import rfc3339
 from gateway.contracts import Catalogue
 from gateway.delivery.store import DeadLetter, DeadLetters, Told
-from gateway.journal import Candidate, Position, Writer
+from gateway.journal import Candidate, JournalWriter, Position
 
 LOOK = 1.0  # seconds between two looks
 PIECE = 200
@@ -34,7 +34,7 @@ class NonDeliveryReporter:
         self,
         letters: DeadLetters,
         catalogue: Snapshot[Catalogue],
-        writer: Writer,
+        writer: JournalWriter,
         judge: Validator,
         *,
         responsible: Callable[[], bool],

@@ -10,11 +10,11 @@ from gateway.base.errors import Conflict, NusabusError
 from gateway.base.snapshot import Snapshot
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
-from gateway.broker import Outgoing, message, names, send_all
+from gateway.broker import OutgoingMessage, message, names, publish_confirmed
 from gateway.contracts import Catalogue
 from gateway.delivery.store import DeadLetter, DeadLetters, Redrive, Redrives
 from gateway.identity import Directory
-from gateway.journal import Entry, Reader
+from gateway.journal import Entry, JournalReader
 from gateway.subscriptions import Subscription, register
 from gateway.subscriptions.permissions import may_receive
 from gateway.subscriptions.queues import exchange
@@ -30,7 +30,7 @@ class Redriving:
     def __init__(
         self,
         database: Database,
-        reader: Reader,
+        reader: JournalReader,
         letters: DeadLetters,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
@@ -55,14 +55,14 @@ class Redriving:
             return await self._letters.reopen([letter.number for letter in letters], by=by)
         entries = {
             (entry.shard, entry.sequence): entry
-            for entry in await self._reader.at([letter.spot for letter in letters])
+            for entry in await self._reader.entries_at([letter.spot for letter in letters])
         }
         outgoing = [
             self._outgoing(subscription, entries[letter.spot], letter.number)
             for letter in letters
             if letter.spot in entries
         ]
-        confirmed = await send_all(
+        confirmed = await publish_confirmed(
             self._url, outgoing, confirm_timeout=CONFIRM_SECONDS, name="nusabus-redrive"
         )
         sent = [letter for letter in letters if letter.number in confirmed]
@@ -85,11 +85,11 @@ class Redriving:
             raise Conflict(f"the right to receive {type} was withdrawn: ask its owner for a grant")
         return subscription
 
-    def _outgoing(self, subscription: Subscription, entry: Entry, number: int) -> Outgoing:
+    def _outgoing(self, subscription: Subscription, entry: Entry, number: int) -> OutgoingMessage:
         event = entry.event
-        facts = (*entry.marks, self._catalogue.value.classification(event.type))
+        facts = (*entry.journal_attributes, self._catalogue.value.classification(event.type))
         queue = names.queue(*subscription.key)
-        return Outgoing(
+        return OutgoingMessage(
             exchange(subscription),
             names.private_key(queue, subscription.generation),
             True,

@@ -11,11 +11,11 @@ from gateway.identity import Client
 from gateway.journal import (
     Appended,
     Candidate,
+    JournalReader,
+    JournalWriter,
     Position,
-    Reader,
     Refusal,
     Refusals,
-    Writer,
     sequence_text,
 )
 
@@ -43,8 +43,8 @@ class Resending:
     def __init__(
         self,
         letters: DeadLetters,
-        reader: Reader,
-        writer: Writer,
+        reader: JournalReader,
+        writer: JournalWriter,
         refusals: Refusals,
         judge: Validator,
     ) -> None:
@@ -60,14 +60,14 @@ class Resending:
         Raises what publishing raises, and Conflict where it was corrected otherwise, or is not
         dead any more.
         """
-        old = await self._reader.entry(*letter.spot)
+        old = await self._reader.entry_at(*letter.spot)
         if old is None:
             raise Conflict("the journal does not hold the event any more: publish a new one")
         if is_reply(old.event.type):
             raise Conflict("a reply is not corrected: its request has one answer, and it is this")
         event = correct(old.event, letter.key, sequence_text(*letter.spot))
         candidate = await self._judged(event, by)
-        if letter.state != "dead" and await self._reader.known(event.identity) is None:
+        if letter.state != "dead" and await self._reader.find_appended(event.identity) is None:
             raise Conflict(
                 f"it is {letter.state}, no longer dead: if that fails it is a new dead letter"
             )
@@ -91,5 +91,5 @@ class Resending:
     async def _end(self, letter: DeadLetter, place: Appended, by: Client) -> None:
         """Link the dead letter to the event; who corrected it is who published that."""
         spot = Position(place.shard, place.sequence)
-        stored = await self._reader.entry(*spot) if place.duplicate else None
+        stored = await self._reader.entry_at(*spot) if place.duplicate else None
         await self._letters.resent(letter.number, spot, by=stored.client if stored else by.id)

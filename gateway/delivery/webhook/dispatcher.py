@@ -28,7 +28,7 @@ from gateway.delivery.webhook.sender import (
 from gateway.delivery.webhook.settlement_buffer import SettlementBuffer
 from gateway.delivery.webhook.signatures import webhook_id
 from gateway.delivery.webhook.tail import Tail
-from gateway.journal import Entry, Reader
+from gateway.journal import Entry, JournalReader
 from gateway.request_reply import expired, handed_out
 
 WINDOW = 4  # deliveries in memory for each that may be under way
@@ -42,7 +42,7 @@ FINISH = 4.0  # seconds in which what is under way may end
 class DispatchContext:
     """What all dispatchers of a process share."""
 
-    reader: Reader
+    reader: JournalReader
     deliveries: Deliveries
     dispatching: Dispatching
     finder: JournalScanner
@@ -198,7 +198,7 @@ class Dispatcher:
             locked, _, _ = await self._sources.deliveries.lock(
                 self._subscription.key, limit=limit, patience=patience
             )
-            entries = await self._sources.reader.at([each.spot for each in locked])
+            entries = await self._sources.reader.entries_at([each.spot for each in locked])
         except Unavailable:
             self._due = True
             raise
@@ -234,7 +234,7 @@ class Dispatcher:
         if self._subscription.answers:
             event = handed_out(event, job.entry.recorded)
         classification = self._sources.catalogue.value.classification(event.type)
-        body = message.body(event, *job.entry.marks, classification)
+        body = message.body(event, *job.entry.journal_attributes, classification)
         outcome = await self._caller.deliver(
             webhook_id(event), body, self._sign(), content_type=message.CONTENT_TYPE
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.base import type_pattern
-from gateway.journal import Cursor, Entry, Reader
+from gateway.journal import Cursor, Entry, JournalReader
 
 ENTRIES = 2_000  # of a shard that are kept
 BYTES = 4 << 20  # of their data
@@ -49,7 +49,7 @@ class Piece:
 class Tail:
     """The last entries of every shard, of the types that somebody wants."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: JournalReader) -> None:
         self._reader = reader
         self._pieces: dict[int, Piece] = {}
         self._types: frozenset[str] = frozenset()

@@ -18,7 +18,7 @@ from gateway.delivery.webhook.assignment import Assignment, origin
 from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
 from gateway.delivery.webhook.plan import Plan
 from gateway.delivery.webhook.sender import WebhookSender
-from gateway.journal import Hints
+from gateway.journal import HintListener
 from gateway.subscriptions import Delivery, register, webhooks
 
 TEND = 0.25  # seconds between two looks at what changed
@@ -54,7 +54,7 @@ class Deliver:
         database: Database,
         sources: DispatchContext,
         leases: Leases,
-        hints: Hints,
+        hints: HintListener,
         plan: Plan,
         trusted: ssl.SSLContext,
     ) -> None:

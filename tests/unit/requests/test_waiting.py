@@ -9,7 +9,7 @@ import pytest
 
 from gateway.base.errors import JournalUnavailable
 from gateway.base.stop import Stop
-from gateway.journal import Entry, Reader
+from gateway.journal import Entry, JournalReader
 from gateway.request_reply import Waiting, reply_identity
 from tests.builders import an_event
 
@@ -44,7 +44,7 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 async def waiting(shelf: Shelf) -> AsyncIterator[Waiting]:
-    made, stop = Waiting(cast(Reader, shelf)), Stop()
+    made, stop = Waiting(cast(JournalReader, shelf)), Stop()
     task = asyncio.create_task(made.run(stop))
     yield made
     stop.set()
@@ -91,7 +91,7 @@ async def test_nobody_waits_and_nobody_looks(shelf: Shelf, waiting: Waiting) -> 
 
 
 async def test_the_end_of_the_process_ends_the_waiting(shelf: Shelf) -> None:
-    waiting, stop = Waiting(cast(Reader, shelf)), Stop()
+    waiting, stop = Waiting(cast(JournalReader, shelf)), Stop()
     with waiting.of(REQUEST) as waiter:
         running = asyncio.create_task(waiting.run(stop))
         stop.set()

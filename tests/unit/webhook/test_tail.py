@@ -12,7 +12,7 @@ THEN = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 class Journal:
-    """One shard, as a Reader reads it."""
+    """One shard, as the JournalReader reads it."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
