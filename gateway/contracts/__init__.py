@@ -3,7 +3,7 @@
 from gateway.contracts import history, queries, registry, rules
 from gateway.contracts.admission import admit, admit_contract
 from gateway.contracts.bundle import schema_id, schema_url, schema_urn
-from gateway.contracts.catalogue import Catalogue, CatalogueLoader, Versioned
+from gateway.contracts.catalogue import Catalogue, CatalogueLoader, Versioned, load_contracts
 from gateway.contracts.compiling import Library
 from gateway.contracts.files import owners, submissions
 from gateway.contracts.folder import library_of
@@ -58,6 +58,7 @@ __all__ = [
     "admit_contract",
     "history",
     "library_of",
+    "load_contracts",
     "owners",
     "queries",
     "register",

@@ -1,6 +1,6 @@
 """The registry in memory, compiled: what the hot path judges by."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from gateway.base import strict_json
+from gateway.base.database import Database
+from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.type_pattern import request_type
 from gateway.contracts.compatibility import closed
 from gateway.contracts.queries import contract_of, deprecation_of
@@ -88,6 +90,10 @@ class Catalogue:
         """The contract of a type."""
         return self.contracts.get(type)
 
+    def covers(self, types: Iterable[str]) -> bool:
+        """Whether each type has a contract; a reply has that of its request."""
+        return all(self.contract(request_type(type)) is not None for type in types)
+
     def classification(self, type: str) -> str | None:
         """That of a type, or of the requests that a type of replies answers."""
         contract = self.contract(request_type(type))
@@ -100,6 +106,17 @@ class Catalogue:
     def version(self, type: str, number: int) -> Versioned | None:
         """A version of a type, whatever its state."""
         return self.versions.get(type, {}).get(number)
+
+
+async def load_contracts(
+    types: Iterable[str], catalogue: Snapshot[Catalogue], database: Database
+) -> None:
+    """Refresh the catalogue if it lacks one of these types.
+
+    An event may have been accepted under a contract that is younger than the snapshot.
+    """
+    if not catalogue.value.covers(types):
+        await refresh(database, catalogue)
 
 
 class CatalogueLoader:

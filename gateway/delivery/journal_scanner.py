@@ -1,17 +1,15 @@
 """Finds in the journal what a served subscription is to get, and opens it for delivery."""
 
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from gateway.base.database import Database
-from gateway.base.snapshot import Snapshot, refresh
-from gateway.base.type_pattern import request_type
-from gateway.contracts import Catalogue
+from gateway.base.snapshot import Snapshot
+from gateway.contracts import Catalogue, load_contracts
 from gateway.delivery.store import Deliveries, Fresh
 from gateway.journal import Cursor, Entry, JournalReader, Position
 from gateway.request_reply import expired
 from gateway.subscriptions import Subscription
-from gateway.subscriptions.permissions import travels_to
+from gateway.subscriptions.routing import routed_by
 
 SPAN = 20_000  # numbers looked through by one query, so that rare types do not make it endless
 OLD = 500  # entries that are looked at together while they are too old
@@ -100,33 +98,25 @@ class JournalScanner:
         )
         recorded = entries[-1].recorded if entries else frontier.recorded
         reached = entries[-1].sequence if len(entries) == limit else until
-        await self._learn_types(entries)
+        await self._load_contracts(entries)
         wanted = [entry for entry in entries if self._is_for(subscription, entry)]
         return wanted, Cursor(reached, recorded)
 
     async def choose(self, subscription: Subscription, entries: list[Entry]) -> list[Entry]:
         """Of entries of its types that somebody has read already, those that it is to get."""
-        await self._learn_types(entries)
+        await self._load_contracts(entries)
         return [entry for entry in entries if self._is_for(subscription, entry)]
 
-    async def _learn_types(self, entries: list[Entry]) -> None:
-        """An entry may have been accepted under a contract that is younger than our catalogue."""
-        known = self._catalogue.value.contract
-        if any(known(request_type(entry.event.type)) is None for entry in entries):
-            await refresh(self._database, self._catalogue)
+    async def _load_contracts(self, entries: list[Entry]) -> None:
+        types = {entry.event.type for entry in entries}
+        await load_contracts(types, self._catalogue, self._database)
 
     def _is_for(self, subscription: Subscription, entry: Entry) -> bool:
-        if not travels_to(subscription, entry.event.type, self._catalogue.value):
+        if not routed_by(subscription, entry.event.type, self._catalogue.value):
             return False
         if subscription.answers and expired(entry.event, entry.recorded):
             return False
         return subscription.accepts(entry.event)
-
-
-def too_old(subscription: Subscription, since: datetime) -> bool:
-    """Whether its terms do not allow any more that this is handed out."""
-    age = subscription.terms.max_age
-    return age is not None and since < datetime.now(UTC) - timedelta(seconds=age)
 
 
 class _Part(NamedTuple):
@@ -141,7 +131,7 @@ def _cut(subscription: Subscription, wanted: list[Entry], after: Cursor, room: i
     old: list[Entry] = []
     young: list[Entry] = []
     for entry in wanted:
-        if too_old(subscription, entry.recorded):
+        if subscription.terms.too_old(entry.recorded):
             old.append(entry)
         elif len(young) < room:
             young.append(entry)

@@ -11,7 +11,7 @@ from gateway.delivery.store import DeadLetters, Deliveries, Ending, Standing
 from gateway.journal import Entry, JournalReader, Position
 from gateway.request_reply import deadline, expired
 from gateway.subscriptions import Delivery, Mark, Subscription, backfill_progress, register
-from gateway.subscriptions.permissions import travels_to
+from gateway.subscriptions.routing import routed_by
 
 
 class Stage(StrEnum):
@@ -88,7 +88,7 @@ class DeliveryLedger:
             each
             for each in everyone
             if each.wants(entry.event.type)
-            and travels_to(each, entry.event.type, self._catalogue.value)
+            and routed_by(each, entry.event.type, self._catalogue.value)
             and (each.accepts(entry.event) or not each.calls_back)  # others' replies are not its
             and organisation in (None, each.organisation)
             and entry.sequence > marks[each.key].start

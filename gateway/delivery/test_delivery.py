@@ -5,7 +5,7 @@ import time
 from gateway.base.errors import Conflict
 from gateway.base.snapshot import Snapshot
 from gateway.base.times import now
-from gateway.broker import OutgoingMessage, message, names, publish_confirmed
+from gateway.broker import OutgoingMessage, message, publish_confirmed
 from gateway.contracts import Catalogue
 from gateway.delivery.store import Deliveries
 from gateway.delivery.test_event import Trial, a_number, trial_entry, trial_event
@@ -14,7 +14,7 @@ from gateway.identity import Directory
 from gateway.journal import Entry
 from gateway.subscriptions import Delivery, Subscription
 from gateway.subscriptions.permissions import require_right
-from gateway.subscriptions.queues import exchange
+from gateway.subscriptions.routing import exchange_of, private_key
 
 CONFIRM_SECONDS = 10.0
 
@@ -83,11 +83,10 @@ class Trying:
 
 
 def _outgoing(subscription: Subscription, entry: Entry) -> OutgoingMessage:
-    queue = names.queue(*subscription.key)
     facts = (*entry.journal_attributes, "public")
     return OutgoingMessage(
-        exchange(subscription),
-        names.private_key(queue, subscription.generation),
+        exchange_of(subscription),
+        private_key(subscription),
         True,
         (),
         message.body(entry.event, *facts),

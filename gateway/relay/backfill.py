@@ -15,17 +15,17 @@ import asyncio
 from collections.abc import Callable
 
 from gateway.base.errors import Unavailable
-from gateway.base.type_pattern import request_type
 from gateway.broker import names
 from gateway.contracts import Failure
 from gateway.delivery.store import TOO_OLD, Burial, DeadLetters
 from gateway.journal import Cursor, Entry, Lead, LeadLost, Position
 from gateway.relay.context import RelayContext
 from gateway.relay.in_flight import InFlight, InFlightWindow
-from gateway.relay.messages import outgoing, too_late, too_old, within_age
+from gateway.relay.messages import outgoing, too_late, within_age
 from gateway.relay.queue_credit import PAUSE
-from gateway.relay.routing import Route, exchange_of, private_key, travels_to
+from gateway.relay.routing import Route
 from gateway.subscriptions import BackfillProgress, Subscription, backfill_progress
+from gateway.subscriptions.routing import exchange_of, private_key, routed_by
 
 WINDOW = 500  # entries on their way at once: the present goes first
 WINDOW_BYTES = 8 << 20
@@ -141,7 +141,7 @@ class Backfill:
             types=self.subscription.type_expression,
             limit=limit,
         )
-        await self._learn_types(entries)
+        await self._means.control.load_contracts({entry.event.type for entry in entries})
         wanted = [entry for entry in entries if self._is_for_it(entry)]
         await self._deliver(await self._young(wanted))
         if len(entries) == limit and entries[-1].sequence < until:
@@ -149,24 +149,17 @@ class Backfill:
         else:
             self._place = Cursor(until)
 
-    async def _learn_types(self, entries: list[Entry]) -> None:
-        """An entry may have been accepted under a contract that is younger than our catalogue."""
-        known = self._means.control.catalogue.contract
-        if any(known(request_type(entry.event.type)) is None for entry in entries):
-            await self._means.control.refresh()
-
     def _is_for_it(self, entry: Entry) -> bool:
-        """A type may travel another way; and filters choose."""
-        type_ = entry.event.type
-        contract = self._means.control.catalogue.contract(request_type(type_))
-        if contract is None or not travels_to(self.subscription, type_, contract):
-            return False
-        return self.subscription.accepts(entry.event)
+        """Events of a type may take another route; and filters choose."""
+        catalogue = self._means.control.catalogue
+        return routed_by(self.subscription, entry.event.type, catalogue) and (
+            self.subscription.accepts(entry.event)
+        )
 
     async def _young(self, entries: list[Entry]) -> list[Entry]:
         """Those that are not too old for it; the others become dead letters."""
-        limit = self.subscription.terms.max_age
-        old = [entry for entry in entries if too_old(entry.recorded, limit)]
+        terms = self.subscription.terms
+        old = [entry for entry in entries if terms.too_old(entry.recorded)]
         if old:
             await self._letters.bury([self._burial(entry) for entry in old])
         return [entry for entry in entries if entry not in old] if old else entries

@@ -1,8 +1,10 @@
 """What the relay follows of the control plane."""
 
+from collections.abc import Iterable
+
 from gateway.base.database import Database
 from gateway.base.snapshot import POLL, Snapshot, refresh
-from gateway.contracts import Catalogue
+from gateway.contracts import Catalogue, load_contracts
 from gateway.subscriptions import Subscriptions
 
 
@@ -34,6 +36,10 @@ class ControlPlane:
     def versions(self) -> tuple[int, int]:
         """Changes whenever something above does."""
         return self._catalogue.revision, self._subscriptions.revision
+
+    async def load_contracts(self, types: Iterable[str]) -> None:
+        """Refresh the contracts if one of these types lacks its own. Raises DatabaseUnavailable."""
+        await load_contracts(types, self._catalogue, self._database)
 
     async def refresh(self) -> None:
         """Look now. Raises DatabaseUnavailable."""

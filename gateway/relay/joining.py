@@ -7,8 +7,8 @@ from gateway.base.telemetry import log
 from gateway.journal import Lead
 from gateway.relay.backfill import Backfill
 from gateway.relay.context import RelayContext
-from gateway.relay.routing import private_key
 from gateway.subscriptions import BackfillProgress, Key, State, Subscription, backfill_progress
+from gateway.subscriptions.routing import private_key
 
 JOINED_BYTES = 32 << 10  # beside the keys of those with filters, in a frame of 128 KiB
 

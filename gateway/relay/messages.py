@@ -14,11 +14,6 @@ def too_late(entry: Entry, route: Route) -> bool:
     return route.exchange == names.REQUESTS and expired(entry.event, entry.recorded)
 
 
-def too_old(recorded: datetime, max_age: float | None) -> bool:
-    """Whether it was recorded more than `max_age` seconds ago."""
-    return max_age is not None and recorded < datetime.now(UTC) - timedelta(seconds=max_age)
-
-
 def within_age(
     message: OutgoingMessage, recorded: datetime, max_age: float | None
 ) -> OutgoingMessage:

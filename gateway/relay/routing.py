@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.base.event import Event
-from gateway.base.type_pattern import is_reply, request_type
-from gateway.broker import names
-from gateway.contracts import Catalogue, Contract, Pattern
+from gateway.base.type_pattern import request_type
+from gateway.contracts import Catalogue
 from gateway.subscriptions import Subscription
+from gateway.subscriptions.routing import exchange_of, private_key, routed_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,6 @@ class Routes:
     joined: Iterable[Subscription]
     _found: dict[str, Route | None] = field(default_factory=dict)
 
-    def know(self, types: Iterable[str]) -> bool:
-        """Whether each of these types has a contract; that of a reply is its request's."""
-        return all(self.catalogue.contract(request_type(type)) is not None for type in types)
-
     def route(self, type: str) -> Route | None:
         """The route of a type; None when no subscription is to get it from the exchange.
 
@@ -78,9 +74,9 @@ class Routes:
         wanting = [
             s
             for s in self.subscriptions
-            if s.bound and travels_to(s, type, contract) and s.wants(type)
+            if s.bound and s.wants(type) and routed_by(s, type, self.catalogue)
         ]
-        joined = [s for s in self.joined if travels_to(s, type, contract) and s.wants(type)]
+        joined = [s for s in self.joined if s.wants(type) and routed_by(s, type, self.catalogue)]
         bound = tuple(s for s in wanting if not s.filtered)
         named = {private_key(s): s for s in (*joined, *(s for s in wanting if s.filtered))}
         if not bound and not named:
@@ -93,29 +89,3 @@ class Routes:
             named,
             tuple((key, s) for key, s in named.items() if s.filtered),
         )
-
-
-def travels_to(subscription: Subscription, type: str, contract: Contract) -> bool:
-    """Whether what is said under a contract travels the way by which a subscription is reached.
-
-    A pattern of types is not meant to reach what travels another way.
-    """
-    if is_reply(type):
-        return subscription.calls_back
-    return contract.pattern is Pattern.of(
-        point_to_point=subscription.point_to_point, answers=subscription.answers
-    )
-
-
-def exchange_of(subscription: Subscription) -> str:
-    """The exchange that serves a subscription."""
-    return names.exchange(
-        point_to_point=subscription.point_to_point,
-        answers=subscription.answers,
-        calls_back=subscription.calls_back,
-    )
-
-
-def private_key(subscription: Subscription) -> str:
-    """The routing key that reaches its queue alone."""
-    return names.private_key(names.queue(*subscription.key), subscription.generation)

@@ -109,10 +109,8 @@ class ShardRelay:
         if self._read.sequence >= self._head:
             return False
         entries = await self._means.reader.after(self.lead.shard, self._read, limit=room)
-        if not self._routes.know({entry.event.type for entry in entries}):
-            await (
-                self._means.control.refresh()
-            )  # accepted under a contract that is younger than ours
+        if not self._routes.catalogue.covers({entry.event.type for entry in entries}):
+            await self._means.control.refresh()
             if self._means.control.versions() != self._seen:
                 return True
         for entry in entries:

@@ -11,7 +11,8 @@ from gateway.base.telemetry import log
 from gateway.broker import Broker, Management, QueueState, names
 from gateway.journal import JournalReader
 from gateway.subscriptions import Key, ShardSequences, State, Subscription, backfill_progress
-from gateway.subscriptions.queues import begin_again_now, exchange, type_keys
+from gateway.subscriptions.queues import begin_again_now
+from gateway.subscriptions.routing import binding_keys, exchange_of
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Deep:
         ready = (queue.messages or 0) - queue.unacknowledged
         if ready < self.deep // 2 or not await self._is_deep(subscription):
             return False
-        in_steps = subscription.state is State.ACTIVE and len(type_keys(subscription)) > 1
+        in_steps = subscription.state is State.ACTIVE and len(binding_keys(subscription)) > 1
         cause = backfill_progress.Cause.DIVERTING if in_steps else backfill_progress.Cause.DEEP
         if not await self._begin_again(subscription, cause):
             return False
@@ -85,15 +86,15 @@ class Deep:
         if not await self._is_bound(subscription):
             return False
         del self._read_then[subscription.key]
-        for key in type_keys(subscription):
-            await self.broker.unbind(names.queue(*subscription.key), exchange(subscription), key)
+        for key in binding_keys(subscription):
+            await self.broker.unbind(names.queue(*subscription.key), exchange_of(subscription), key)
         return await self._begin_again(subscription, backfill_progress.Cause.DEEP)
 
     async def _is_bound(self, subscription: Subscription) -> bool:
         """Whether its bindings stand still; a loss that came meanwhile is the reconciler's."""
         queue = names.queue(*subscription.key)
-        bound = await self.management.bindings(exchange(subscription))
-        return {(queue, key) for key in type_keys(subscription)} <= bound
+        bound = await self.management.bindings(exchange_of(subscription))
+        return {(queue, key) for key in binding_keys(subscription)} <= bound
 
     async def _begin_again(
         self, subscription: Subscription, cause: backfill_progress.Cause

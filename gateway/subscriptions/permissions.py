@@ -90,19 +90,3 @@ def require_right(subscription: Subscription, directory: Directory, catalogue: C
             raise Forbidden(
                 f"the right to receive {types} was withdrawn: ask its owner for a grant"
             )
-
-
-def travels_to(subscription: Subscription, type: str, catalogue: Catalogue) -> bool:
-    """Whether events of a type travel the way by which a subscription is reached.
-
-    A pattern of types is not meant to reach what travels another way.
-    """
-    if is_reply(type):
-        return subscription.calls_back
-    contract = catalogue.contract(type)
-    return contract is not None and contract.pattern is pattern_of(subscription)
-
-
-def pattern_of(subscription: Subscription) -> Pattern:
-    """How what a subscription is to receive travels."""
-    return Pattern.of(point_to_point=subscription.point_to_point, answers=subscription.answers)

@@ -1,14 +1,13 @@
 """The queue of an AMQP subscription: how it is made, what is bound to it, how it is filled anew."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.base import type_pattern
 from gateway.base.database import Database, Topic
 from gateway.broker import Broker, Management, NotOnBroker, names
 from gateway.subscriptions import State, Subscription, backfill_progress, register
+from gateway.subscriptions.routing import exchange_of, private_key
 
 
 async def provide(subscription: Subscription, broker: Broker, management: Management) -> None:
@@ -17,7 +16,7 @@ async def provide(subscription: Subscription, broker: Broker, management: Manage
     await broker.declare_queue(
         queue, ordered=subscription.ordered, max_age=subscription.terms.max_age
     )
-    await broker.bind(queue, exchange(subscription), private_key(subscription))
+    await broker.bind(queue, exchange_of(subscription), private_key(subscription))
     await management.provide_user(
         names.user(queue), subscription.password_hash, queue=queue, replies=subscription.answers
     )
@@ -43,7 +42,7 @@ async def begin_again(
     following = replace(subscription, generation=subscription.generation + 1)
     queue = names.queue(*subscription.key)
     try:
-        await broker.bind(queue, exchange(subscription), private_key(following))
+        await broker.bind(queue, exchange_of(subscription), private_key(following))
     except NotOnBroker:
         cause = backfill_progress.Cause.QUEUE_LOST
     await provide(following, broker, management)
@@ -65,26 +64,3 @@ async def begin_again_now(
         if present is None or present.generation != subscription.generation:
             return False
         return await begin_again(session, present, broker, management, cause=cause)
-
-
-def private_key(subscription: Subscription) -> str:
-    """The routing key that reaches its queue alone."""
-    return names.private_key(names.queue(*subscription.key), subscription.generation)
-
-
-def exchange(subscription: Subscription) -> str:
-    """The exchange that serves a subscription."""
-    return names.exchange(
-        point_to_point=subscription.point_to_point,
-        answers=subscription.answers,
-        calls_back=subscription.calls_back,
-    )
-
-
-def type_keys(subscription: Subscription) -> Sequence[str]:
-    """The routing keys under which its types come; none where the relay chooses what it gets."""
-    if subscription.filtered:
-        return ()
-    if subscription.point_to_point:
-        return subscription.types
-    return [type_pattern.to_topic_binding(pattern) for pattern in subscription.types]

@@ -34,7 +34,8 @@ from gateway.subscriptions import (
 from gateway.subscriptions.backfill_progress import Cause
 from gateway.subscriptions.deep_queues import Deep
 from gateway.subscriptions.permissions import may_receive
-from gateway.subscriptions.queues import begin_again_now, exchange, private_key, type_keys
+from gateway.subscriptions.queues import begin_again_now
+from gateway.subscriptions.routing import binding_keys, exchange_of, private_key
 
 LOOK = 1.0  # seconds between two looks at the broker
 SHARE = 4  # times as long as it takes to see the broker is the pause after it at least
@@ -55,7 +56,7 @@ class _Seen:
 
     def keys(self, subscription: Subscription) -> set[str]:
         """The routing keys that reach its queue."""
-        return self.bindings[exchange(subscription)].get(names.queue(*subscription.key), set())
+        return self.bindings[exchange_of(subscription)].get(names.queue(*subscription.key), set())
 
 
 class Reconciler:
@@ -161,7 +162,7 @@ class Reconciler:
         if private not in keys:
             await self._begin_again(subscription, "private binding is gone", Cause.WAY_LOST)
             return False
-        wanted = set(type_keys(subscription))
+        wanted = set(binding_keys(subscription))
         if not subscription.bound:
             return await self._activate_when_joined(subscription, keys - {private}, wanted)
         if not wanted <= keys:
@@ -183,7 +184,7 @@ class Reconciler:
             await self._unbind(subscription, present)  # events would arrive before older ones
             return True
         for key in wanted:
-            await self._broker.bind(names.queue(*subscription.key), exchange(subscription), key)
+            await self._broker.bind(names.queue(*subscription.key), exchange_of(subscription), key)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await backfill_progress.activate(session, subscription)
         log().info("subscription.active", **_named(subscription))
@@ -216,7 +217,9 @@ class Reconciler:
 
     async def _unbind(self, subscription: Subscription, keys: set[str]) -> None:
         for key in keys:
-            await self._broker.unbind(names.queue(*subscription.key), exchange(subscription), key)
+            await self._broker.unbind(
+                names.queue(*subscription.key), exchange_of(subscription), key
+            )
 
     def _drained(self, subscription: Subscription, seen: _Seen, now: float) -> ShardSequences:
         """Up to where its queue is known to have been emptied by now.

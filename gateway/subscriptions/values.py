@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
@@ -76,6 +76,12 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     endpoint: Endpoint | None = None
     rate: float | None = None
     max_age: float | None = None
+
+    def too_old(self, recorded: datetime) -> bool:
+        """Whether `max_age` has passed since an event was recorded."""
+        if self.max_age is None:
+            return False
+        return recorded < datetime.now(UTC) - timedelta(seconds=self.max_age)
 
 
 DEFAULT_TERMS = Terms()

@@ -8,7 +8,7 @@ from gateway.journal import Lead
 from gateway.relay import joining
 from gateway.relay.context import RelayContext
 from gateway.relay.joining import Joining
-from gateway.relay.routing import private_key
+from gateway.subscriptions.routing import private_key
 from tests.builders import a_subscription
 
 

@@ -147,5 +147,5 @@ def test_replies_go_to_the_callbacks_of_who_asked_by_their_private_keys() -> Non
 
 
 def test_types_without_a_contract_are_told() -> None:
-    assert routes().know([FREE, CITIZEN, f"{QUESTION}.reply"])
-    assert not routes().know([FREE, "id.go.tak.ada.sama.v1"])
+    assert routes().catalogue.covers([FREE, CITIZEN, f"{QUESTION}.reply"])
+    assert not routes().catalogue.covers([FREE, "id.go.tak.ada.sama.v1"])

@@ -10,14 +10,14 @@ from gateway.base.errors import Conflict, NusabusError
 from gateway.base.snapshot import Snapshot
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
-from gateway.broker import OutgoingMessage, message, names, publish_confirmed
+from gateway.broker import OutgoingMessage, message, publish_confirmed
 from gateway.contracts import Catalogue
 from gateway.delivery.store import DeadLetter, DeadLetters, Redrive, Redrives
 from gateway.identity import Directory
 from gateway.journal import Entry, JournalReader
 from gateway.subscriptions import Subscription, register
 from gateway.subscriptions.permissions import may_receive
-from gateway.subscriptions.queues import exchange
+from gateway.subscriptions.routing import exchange_of, private_key
 
 LOOK = 0.5  # seconds between two looks for redrives
 PIECE = 200
@@ -88,10 +88,9 @@ class Redriving:
     def _outgoing(self, subscription: Subscription, entry: Entry, number: int) -> OutgoingMessage:
         event = entry.event
         facts = (*entry.journal_attributes, self._catalogue.value.classification(event.type))
-        queue = names.queue(*subscription.key)
         return OutgoingMessage(
-            exchange(subscription),
-            names.private_key(queue, subscription.generation),
+            exchange_of(subscription),
+            private_key(subscription),
             True,
             (),
             message.body(event, *facts),

@@ -10,7 +10,7 @@ from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.broker import message
 from gateway.contracts import Catalogue
-from gateway.delivery.journal_scanner import JournalScanner, too_old
+from gateway.delivery.journal_scanner import JournalScanner
 from gateway.delivery.rate import Pace
 from gateway.delivery.store import Claim, Deliveries, Dispatching, Lease, Locked, Patience
 from gateway.delivery.webhook.assignment import Assignment
@@ -167,7 +167,7 @@ class Dispatcher:
         if self._keeper.knows(job.spot):
             return False
         track.began(entry)
-        if too_old(self._subscription, job.since):
+        if self._subscription.terms.too_old(job.since):
             self._keeper.too_old(job)
             return False
         if order in self._keeper.blocked:
@@ -216,7 +216,7 @@ class Dispatcher:
 
     def _begin_calls(self, calls: asyncio.TaskGroup) -> None:
         while self._free and (job := self._lanes.take()):
-            if too_old(self._subscription, job.since):
+            if self._subscription.terms.too_old(job.since):
                 self._keeper.too_old(job)
                 self._done(job)
                 continue

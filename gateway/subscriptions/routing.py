@@ -1,0 +1,47 @@
+"""How a subscription is reached: its exchange and the routing keys of its queue."""
+
+from collections.abc import Sequence
+
+from gateway.base import type_pattern
+from gateway.broker import names
+from gateway.contracts import Catalogue, Pattern
+from gateway.subscriptions.values import Subscription
+
+
+def routed_by(subscription: Subscription, type: str, catalogue: Catalogue) -> bool:
+    """Whether events of a type take the route by which the subscription is reached.
+
+    A pattern of types does not match events that take another route: `id.go.dukcapil.**` gets the
+    publish-subscribe events below it, but no requests. False where the type has no contract.
+    """
+    contract = catalogue.contract(type_pattern.request_type(type))
+    if contract is None:
+        return False
+    if type_pattern.is_reply(type):
+        return subscription.calls_back
+    return contract.pattern is Pattern.of(
+        point_to_point=subscription.point_to_point, answers=subscription.answers
+    )
+
+
+def exchange_of(subscription: Subscription) -> str:
+    """The exchange to which its queue is bound."""
+    return names.exchange(
+        point_to_point=subscription.point_to_point,
+        answers=subscription.answers,
+        calls_back=subscription.calls_back,
+    )
+
+
+def private_key(subscription: Subscription) -> str:
+    """The routing key that reaches its queue alone, in its present generation."""
+    return names.private_key(names.queue(*subscription.key), subscription.generation)
+
+
+def binding_keys(subscription: Subscription) -> Sequence[str]:
+    """The routing keys that bind its queue to its types; none where the relay filters for it."""
+    if subscription.filtered:
+        return ()
+    if subscription.point_to_point:
+        return subscription.types
+    return [type_pattern.to_topic_binding(pattern) for pattern in subscription.types]
