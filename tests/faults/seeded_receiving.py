@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.inbox import Inbox
 from gateway.delivery.dead_letters import redrive
-from gateway.delivery.store import leases, sql
+from gateway.delivery.store import deliveries_sql, leases
 from gateway.delivery.webhook import dispatcher
 
 
@@ -41,7 +41,7 @@ def lease_check_off() -> None:
 
 def lock_check_off() -> None:
     """Any token of an event settles it, however old."""
-    replace(sql, "ACKNOWLEDGE", lambda text: without(text, "AND o.lock = u.lock"))
+    replace(deliveries_sql, "ACKNOWLEDGE", lambda text: without(text, "AND o.lock = u.lock"))
 
 
 def inbox_off() -> None:

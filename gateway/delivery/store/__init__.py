@@ -4,13 +4,13 @@ from gateway.delivery.store.dead_letters import DeadLetters
 from gateway.delivery.store.deliveries import Deliveries
 from gateway.delivery.store.dispatching import Dispatching, Opened, Returned, Settled, Superseded
 from gateway.delivery.store.leases import Lease, LeaseLost, Leases
-from gateway.delivery.store.opening import Buried
 from gateway.delivery.store.redrives import Redrive, Redrives, RedriveState
 from gateway.delivery.store.values import (
     TOO_OLD,
     TRIALS,
     Attempt,
     Burial,
+    Buried,
     Claim,
     DeadLetter,
     Ending,

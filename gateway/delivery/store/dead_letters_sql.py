@@ -42,7 +42,7 @@ SELECT number, organisation, name, shard, sequence, recorded, type, died, failur
 FROM dead_letters
 """
 # The parameters are the fields of Wanted, from $2 on.
-_WANTED = """
+WANTED = """
 ($2::text IS NULL AND $3::text IS NULL OR organisation = $2 OR publisher = $3)
   AND ($4::text IS NULL OR organisation = $4) AND ($5::text IS NULL OR name = $5)
   AND ($6::text IS NULL OR type = $6) AND ($7::text IS NULL OR failure = $7)
@@ -51,7 +51,7 @@ _WANTED = """
   AND ($12::text IS NULL OR source = $12) AND ($13::text IS NULL OR trace = $13)
   AND (NOT $14::boolean OR state = 'dead' AND seen IS NULL)
 """
-DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {_WANTED} ORDER BY number LIMIT $15"
+DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {WANTED} ORDER BY number LIMIT $15"
 DEAD_ONE = _DEAD + "WHERE number = $1"
 ATTEMPTS = """
 SELECT number, at, failure, detail FROM delivery_attempts
@@ -159,32 +159,4 @@ LEFT JOIN LATERAL (
       AND highest >= $2 AND lowest <= $2 AND ($2 = ANY (sequences) OR ending = 'skipped')
     ORDER BY ending = 'skipped', at DESC LIMIT 1
 ) e ON true
-"""
-
-START_REDRIVE = f"""
-INSERT INTO redrives (id, organisation, wanted, rate, created_by, upto, total)
-SELECT $1, $2, $15, $16, $17, coalesce(max(number), 0), count(*) FROM dead_letters WHERE {_WANTED}
-"""  # noqa: S608 - put together from constants
-_REDRIVE = """
-SELECT id, organisation, wanted, rate, state, reached, upto, total, sent, failed, problem, created,
-       created_by
-FROM redrives
-"""
-REDRIVE = _REDRIVE + "WHERE id = $1"
-REDRIVES = (
-    _REDRIVE
-    + """
-WHERE ($1::text IS NULL OR organisation = $1) AND ($2::text IS NULL OR id > $2)
-ORDER BY id LIMIT $3
-"""
-)
-RUNNING = _REDRIVE + "WHERE state = 'running' ORDER BY created"
-PROGRESS = """
-UPDATE redrives SET reached = $2, sent = sent + $3, failed = failed + $4, problem = $5,
-       state = CASE WHEN $6 THEN 'finished' ELSE state END, changed = clock_timestamp()
-WHERE id = $1 AND state = 'running'
-"""
-CANCEL = """
-UPDATE redrives SET state = 'cancelled', changed = clock_timestamp()
-WHERE id = $1 AND state = 'running'
 """

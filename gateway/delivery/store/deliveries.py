@@ -6,6 +6,8 @@ what was asked for may have happened then, and asking again does no harm.
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,14 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gateway.base.errors import Overloaded
 from gateway.base.transactions import Connection, Transactions
 from gateway.contracts import Failure
-from gateway.delivery.store import limits_sql as limits
-from gateway.delivery.store import reported_sql as reported
-from gateway.delivery.store import sql
-from gateway.delivery.store.opening import Buried, bury, columns
-from gateway.delivery.store.pacing import allowance, spend
+from gateway.delivery.store import deliveries_sql as sql
 from gateway.delivery.store.values import (
     TOO_OLD,
     TRIALS,
+    Buried,
     Claim,
     Fresh,
     Handout,
@@ -91,8 +90,8 @@ class Deliveries(Transactions):
         """
         async with self.transaction(flush=False) as connection:
             if fresh:
-                await connection.execute(limits.TAKE_TURN, *key)
-                rows = await connection.fetch(limits.OPEN_UP_TO, *key, in_flight)
+                await connection.execute(sql.TAKE_TURN, *key)
+                rows = await connection.fetch(sql.OPEN_UP_TO, *key, in_flight)
                 if rows[0][0] + len(fresh) > in_flight:
                     return False
             moved = await connection.fetch(
@@ -123,7 +122,7 @@ class Deliveries(Transactions):
         async with self.transaction(flush=False) as connection:
             await connection.execute(sql.BURY, *key, patience.attempts)
             if patience.max_age is not None:
-                await connection.execute(limits.BURY_OLD, *key, patience.max_age, TOO_OLD)
+                await connection.execute(sql.BURY_OLD, *key, patience.max_age, TOO_OLD)
             if patience.rate is None:
                 locked = await _lock(connection, key, limit, patience)
                 return Handout(locked, limit - len(locked), 0.0)
@@ -158,7 +157,7 @@ class Deliveries(Transactions):
 
     async def open_trial(self, key: Key, number: int, type: str) -> None:
         """Open a test event. Raises Overloaded where many of them were not taken yet."""
-        opened = await self.fetch(limits.OPEN_TRIAL, *key, TRIALS, number, type, TRIALS_AT_ONCE)
+        opened = await self.fetch(sql.OPEN_TRIAL, *key, TRIALS, number, type, TRIALS_AT_ONCE)
         if not opened:
             raise Overloaded(f"{TRIALS_AT_ONCE} test events wait there already: take them first")
 
@@ -166,9 +165,9 @@ class Deliveries(Transactions):
         """Note that a consumer has settled what came to it by its queue, once."""
         given = list(spots)
         async with self.transaction() as connection:
-            await connection.execute(limits.TAKE_TURN, *key)
+            await connection.execute(sql.TAKE_TURN, *key)
             await connection.execute(
-                reported.REPORT,
+                sql.REPORT,
                 *key,
                 [spot.shard for spot in given],
                 [spot.sequence for spot in given],
@@ -197,4 +196,65 @@ async def _lock(connection: Connection, key: Key, limit: int, patience: Patience
     return sorted(
         Locked(Position(shard, sequence), recorded, attempt, lock, until, since)
         for shard, sequence, recorded, attempt, until, since in rows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """`tokens` deliveries may be handed out at the time `at`; `rate` more in each second."""
+
+    tokens: float
+    rate: float
+    at: datetime
+
+    @property
+    def whole(self) -> int:
+        """How many deliveries that is."""
+        return int(self.tokens)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there is one more."""
+        return 0.0 if self.whole else (1.0 - self.tokens) / self.rate
+
+
+async def allowance(connection: Connection, key: Key, rate: float) -> Allowance:
+    """What is left, held for this transaction: a second's worth at most, and one at least."""
+    burst = max(1.0, rate)
+    rows = await connection.fetch(sql.ALLOWED, *key, rate, burst)
+    if not rows:
+        await connection.execute(sql.BEGIN_PACE, *key, burst)
+        rows = await connection.fetch(sql.ALLOWED, *key, rate, burst)
+    tokens, at = rows[0]
+    return Allowance(tokens, rate, at)
+
+
+async def spend(connection: Connection, key: Key, left: Allowance, count: int) -> Allowance:
+    """Take out what was handed out; returns what is left."""
+    after = Allowance(left.tokens - count, left.rate, left.at)
+    if count:
+        await connection.execute(sql.SPEND, *key, after.tokens, after.at)
+    return after
+
+
+async def bury(connection: Connection, key: Key, buried: Sequence[Buried]) -> None:
+    """Make dead letters of them; what lies there already is kept once."""
+    await connection.execute(
+        sql.BURY_FRESH,
+        *key,
+        *columns([each.fresh for each in buried]),
+        [each.failure.value for each in buried],
+        [each.detail for each in buried],
+        [each.attempts for each in buried],
+    )
+
+
+def columns(fresh: Sequence[Fresh]) -> tuple[list[object], ...]:
+    """Shards, sequences, times, types and orders: one list for each."""
+    return (
+        [each.spot.shard for each in fresh],
+        [each.spot.sequence for each in fresh],
+        [each.recorded for each in fresh],
+        [each.type for each in fresh],
+        [each.order for each in fresh],
     )

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from gateway.base.transactions import Connection, Transactions
 from gateway.contracts import Failure
+from gateway.delivery.store.deliveries import bury, columns
 from gateway.delivery.store.leases import Lease
-from gateway.delivery.store.opening import Buried, bury, columns
-from gateway.delivery.store.values import Claim, Ending, Fresh, Key
+from gateway.delivery.store.values import Buried, Claim, Ending, Fresh, Key
 from gateway.journal import Cursor, Position
 
 # Only from the frontier that we know: whoever moved it meanwhile (a seek) has the last word.

@@ -10,11 +10,39 @@ from typing import Any
 import msgspec
 
 from gateway.base.transactions import Transactions
-from gateway.delivery.store import dead_letters_sql as sql
+from gateway.delivery.store.dead_letters_sql import WANTED
 from gateway.delivery.store.values import Wanted
 
 _wanted = msgspec.json.Decoder(Wanted).decode
 _encode = msgspec.json.Encoder().encode
+
+START = f"""
+INSERT INTO redrives (id, organisation, wanted, rate, created_by, upto, total)
+SELECT $1, $2, $15, $16, $17, coalesce(max(number), 0), count(*) FROM dead_letters WHERE {WANTED}
+"""  # noqa: S608 - put together from constants
+_REDRIVE = """
+SELECT id, organisation, wanted, rate, state, reached, upto, total, sent, failed, problem, created,
+       created_by
+FROM redrives
+"""
+ONE = _REDRIVE + "WHERE id = $1"
+OF = (
+    _REDRIVE
+    + """
+WHERE ($1::text IS NULL OR organisation = $1) AND ($2::text IS NULL OR id > $2)
+ORDER BY id LIMIT $3
+"""
+)
+RUNNING = _REDRIVE + "WHERE state = 'running' ORDER BY created"
+PROGRESS = """
+UPDATE redrives SET reached = $2, sent = sent + $3, failed = failed + $4, problem = $5,
+       state = CASE WHEN $6 THEN 'finished' ELSE state END, changed = clock_timestamp()
+WHERE id = $1 AND state = 'running'
+"""
+CANCEL = """
+UPDATE redrives SET state = 'cancelled', changed = clock_timestamp()
+WHERE id = $1 AND state = 'running'
+"""
 
 
 class RedriveState(StrEnum):
@@ -55,7 +83,7 @@ class Redrives(Transactions):
         """Begin one."""
         id_ = f"{secrets.token_hex(8)}"
         await self.fetch(
-            sql.START_REDRIVE,
+            START,
             id_,
             *astuple(replace(wanted, state="dead")),
             _encode(wanted).decode(),
@@ -68,18 +96,18 @@ class Redrives(Transactions):
 
     async def find(self, id: str) -> Redrive | None:
         """One of them, or None."""
-        rows = await self.fetch(sql.REDRIVE, id)
+        rows = await self.fetch(ONE, id)
         return _redrive(rows[0]) if rows else None
 
     async def page(
         self, organisation: str | None, *, after: str | None, limit: int
     ) -> list[Redrive]:
         """Those of an organisation, or all."""
-        return _redrives(await self.fetch(sql.REDRIVES, organisation, after, limit))
+        return _redrives(await self.fetch(OF, organisation, after, limit))
 
     async def running(self) -> list[Redrive]:
         """Those that go on, the oldest first."""
-        return _redrives(await self.fetch(sql.RUNNING))
+        return _redrives(await self.fetch(RUNNING))
 
     async def progress(
         self,
@@ -92,11 +120,11 @@ class Redrives(Transactions):
         finished: bool,
     ) -> None:
         """Note what was done; what was cancelled meanwhile stays so."""
-        await self.fetch(sql.PROGRESS, redrive.id, reached, sent, failed, problem, finished)
+        await self.fetch(PROGRESS, redrive.id, reached, sent, failed, problem, finished)
 
     async def cancel(self, id: str) -> None:
         """Send no more; what was sent stays sent."""
-        await self.fetch(sql.CANCEL, id)
+        await self.fetch(CANCEL, id)
 
 
 def _redrives(rows: Sequence[Any]) -> list[Redrive]:

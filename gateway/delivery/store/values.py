@@ -38,6 +38,15 @@ class Fresh(NamedTuple):
     order: str
 
 
+class Buried(NamedTuple):
+    """A delivery that failed for good before it was ever open, after so many attempts."""
+
+    fresh: Fresh
+    failure: Failure
+    detail: str
+    attempts: int = 1
+
+
 class Locked(NamedTuple):
     """A delivery handed out to a receiver until its lock ends. `attempt` counts from 1.
 

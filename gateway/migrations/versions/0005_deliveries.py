@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.delivery.store.sql import TABLES
+from gateway.delivery.store.deliveries_sql import TABLES
 
 revision = "0005_deliveries"
 down_revision = "0004_subscriptions"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.delivery.store.limits_sql import TABLES
+from gateway.delivery.store.deliveries_sql import RATE_TABLE
 
 revision = "0016_terms"
 down_revision = "0010_webhooks"
@@ -20,4 +20,4 @@ def upgrade() -> None:
     """Make the table; what is there already keeps its rate and may be of any age."""
     op.execute("ALTER TABLE delivery_open ADD COLUMN redriven timestamptz")
     op.execute(RATE)
-    op.execute(TABLES)
+    op.execute(RATE_TABLE)
