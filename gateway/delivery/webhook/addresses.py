@@ -1,9 +1,10 @@
 """Which addresses a webhook may reach: an endpoint is chosen by a stranger, so what it names is
 looked at as an address, after the name was resolved and before anything is sent.
 
-DispatchContext: the special-purpose address registries of IANA (RFC 6890 and its successors).
+Source: the special-purpose address registries of IANA (RFC 6890 and its successors).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import (
@@ -14,7 +15,10 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
+from gateway.base.errors import Invalid
 from gateway.base.settings import Settings
 
 Address = IPv4Address | IPv6Address
@@ -81,6 +85,14 @@ _NOT_PUBLIC_6 = tuple(
 )
 
 
+LIMIT = 2000  # characters
+_POINTER = "/terms/endpoint/url"
+_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986
+_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
 class Prohibited(Exception):
     """An address that no webhook may reach; the text says so to the owner of the endpoint."""
 
@@ -132,3 +144,68 @@ def _is_public(address: Address) -> bool:
 
 def _within(address: Address, networks: Iterable[Network]) -> bool:
     return any(address.version == each.version and address in each for each in networks)
+
+
+class Target(NamedTuple):
+    """Where to connect and what to ask there."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """What the Host header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+
+def parse_endpoint_url(url: str, reach: Reach) -> Target:
+    """The target of a URL. Raises Invalid where it is none that could ever be called.
+
+    A name is not resolved here: what it means is judged each time that it is called.
+    """
+    if len(url) > LIMIT or not _CHARACTERS.fullmatch(url):
+        raise Invalid(
+            f"the URL must have at most {LIMIT} characters, of those that URLs have "
+            "(percent-encode others, write a name as xn--...)",
+            pointer=_POINTER,
+        )
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, (parts.hostname or "").removesuffix(".")
+    except ValueError:
+        raise Invalid("this is no URL", pointer=_POINTER) from None
+    if parts.scheme not in ("https", "http") or not host or port == 0:
+        raise Invalid("the URL must begin with https:// and a host", pointer=_POINTER)
+    if "@" in parts.netloc or "#" in url:
+        raise Invalid("the URL must have no login and no fragment", pointer=_POINTER)
+    secure = parts.scheme == "https"
+    if port is None:
+        port = 443 if secure else 80
+    _check_host(host, port, reach, secure=secure, bracketed="[" in parts.netloc)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(secure, host, port, path)
+
+
+def _check_host(host: str, port: int, reach: Reach, *, secure: bool, bracketed: bool) -> None:
+    """Refuse at once what can be seen without the name service."""
+    address = literal(host)
+    if bracketed != (address is not None and address.version == 6) or (
+        address is None
+        and (len(host) > 253 or not _NAME.fullmatch(host) or _NUMBER.fullmatch(_last(host)))
+    ):
+        raise Invalid("the host is no name and no address in its usual form", pointer=_POINTER)
+    if not secure and not reach.plain:
+        raise Invalid("http:// is not permitted: offer https://", pointer=_POINTER)
+    if address is not None:
+        try:
+            reach.judge(address, port=port, secure=secure)
+        except Prohibited as refusal:
+            raise Invalid(f"the endpoint cannot be called: {refusal}", pointer=_POINTER) from None
+
+
+def _last(host: str) -> str:
+    """The label by which a host would be read as a number (URL Standard, section 3.5)."""
+    return host.rpartition(".")[2]

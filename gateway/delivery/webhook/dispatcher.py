@@ -13,8 +13,8 @@ from gateway.contracts import Catalogue
 from gateway.delivery.journal_scanner import JournalScanner
 from gateway.delivery.rate import Pace
 from gateway.delivery.store import Claim, Deliveries, Dispatching, Lease, Locked, Patience
-from gateway.delivery.webhook.assignment import Assignment
-from gateway.delivery.webhook.journal_follower import Following
+from gateway.delivery.webhook.assignments import Assignment
+from gateway.delivery.webhook.journal_tail import Following, Tail
 from gateway.delivery.webhook.keyed_queue import Job, KeyedQueue, Track
 from gateway.delivery.webhook.retry_schedule import Breaker, Schedule
 from gateway.delivery.webhook.sender import (
@@ -27,7 +27,6 @@ from gateway.delivery.webhook.sender import (
 )
 from gateway.delivery.webhook.settlement_buffer import SettlementBuffer
 from gateway.delivery.webhook.signatures import webhook_id
-from gateway.delivery.webhook.tail import Tail
 from gateway.journal import Entry, JournalReader
 from gateway.request_reply import expired, handed_out
 

@@ -14,9 +14,9 @@ from gateway.base.settings import Settings
 from gateway.base.times import rfc3339
 from gateway.broker import message
 from gateway.delivery.test_event import Trial, a_number, trial_event
-from gateway.delivery.webhook import handshake, target
-from gateway.delivery.webhook.addresses import Reach
-from gateway.delivery.webhook.assignment import Assignment, origin
+from gateway.delivery.webhook import handshake
+from gateway.delivery.webhook.addresses import Reach, parse_endpoint_url
+from gateway.delivery.webhook.assignments import Assignment, origin
 from gateway.delivery.webhook.guarded_network import trust
 from gateway.delivery.webhook.sender import Delivered, WebhookSender
 from gateway.delivery.webhook.signatures import webhook_id
@@ -44,7 +44,7 @@ class Endpoints:
         elif terms.endpoint is None:
             raise Invalid("a webhook needs an endpoint", pointer="/terms/endpoint")
         else:
-            target.read(terms.endpoint.url, self._reach)
+            parse_endpoint_url(terms.endpoint.url, self._reach)
 
     async def provide(self, session: AsyncSession, subscription: Subscription) -> str | None:
         """The first secret of a new webhook, in the transaction that makes it."""
@@ -84,7 +84,7 @@ class Endpoints:
             raise Overloaded("too many webhooks are being tried: try again")
         async with self._turns:
             caller = WebhookSender(
-                target.read(endpoint.url, self._reach),
+                parse_endpoint_url(endpoint.url, self._reach),
                 self._reach,
                 self._trust(),
                 origin=origin(self._settings),

@@ -10,11 +10,10 @@ from http import HTTPStatus
 
 import httpcore
 
-from gateway.delivery.webhook.addresses import Prohibited, Reach
+from gateway.delivery.webhook.addresses import Prohibited, Reach, Target
 from gateway.delivery.webhook.guarded_network import CONNECT, GuardedBackend, Resolve, resolve
 from gateway.delivery.webhook.retry_schedule import retry_after
 from gateway.delivery.webhook.signatures import Sign, headers
-from gateway.delivery.webhook.target import Target
 
 BODY = 16 << 10  # bytes of an answer that are read, so that its connection may be used again
 DRAIN = 1.0  # seconds for them

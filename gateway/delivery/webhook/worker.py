@@ -12,11 +12,10 @@ from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.delivery.store import Key, Lease, LeaseLost, Leases, Superseded
-from gateway.delivery.webhook import handshake, target
-from gateway.delivery.webhook.addresses import Reach
-from gateway.delivery.webhook.assignment import Assignment, origin
+from gateway.delivery.webhook import handshake
+from gateway.delivery.webhook.addresses import Reach, parse_endpoint_url
+from gateway.delivery.webhook.assignments import Assignment, Plan, origin
 from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
-from gateway.delivery.webhook.plan import Plan
 from gateway.delivery.webhook.sender import WebhookSender
 from gateway.journal import HintListener
 from gateway.subscriptions import Delivery, register, webhooks
@@ -174,7 +173,7 @@ class Deliver:
         """None where the operator's settings have changed since the URL was accepted."""
         endpoint = assignment.endpoint
         try:
-            where = target.read(endpoint.url, self._reach)
+            where = parse_endpoint_url(endpoint.url, self._reach)
         except Invalid:
             return None
         return WebhookSender(

@@ -3,8 +3,13 @@
 import pytest
 
 from gateway.base.errors import Invalid
-from gateway.delivery.webhook import target
-from gateway.delivery.webhook.addresses import Prohibited, Reach, literal, networks_of
+from gateway.delivery.webhook.addresses import (
+    Prohibited,
+    Reach,
+    literal,
+    networks_of,
+    parse_endpoint_url,
+)
 
 STRICT = Reach()
 INSIDE = Reach(networks_of("10.20.0.0/16, fd12:3456::/32, 127.0.0.0/8"), plain=True)
@@ -96,16 +101,16 @@ def test_inside_approved_networks_any_port_and_http() -> None:
 )  # fmt: skip
 def test_urls_that_are_refused_at_once(url: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        target.read(url, STRICT)
+        parse_endpoint_url(url, STRICT)
     assert refusal.value.pointer == "/terms/endpoint/url"
 
 
 def test_urls_that_are_taken() -> None:
-    read = target.read("https://Layanan.Example.go.id:8443/a/b?x=1&y=%20", STRICT)
+    read = parse_endpoint_url("https://Layanan.Example.go.id:8443/a/b?x=1&y=%20", STRICT)
     assert read == (True, "layanan.example.go.id", 8443, "/a/b?x=1&y=%20")
     assert read.authority == "layanan.example.go.id:8443"
-    assert target.read("https://example.com.", STRICT).authority == "example.com"
-    assert target.read("https://[2606:4700::1111]?q", STRICT).path == "/?q"
-    assert target.read("https://[2606:4700::1111]/", STRICT).authority == "[2606:4700::1111]"
-    assert target.read("http://127.0.0.1:8000/", INSIDE) == (False, "127.0.0.1", 8000, "/")
-    assert target.read("http://dalam.example/", INSIDE).port == 80
+    assert parse_endpoint_url("https://example.com.", STRICT).authority == "example.com"
+    assert parse_endpoint_url("https://[2606:4700::1111]?q", STRICT).path == "/?q"
+    assert parse_endpoint_url("https://[2606:4700::1111]/", STRICT).authority == "[2606:4700::1111]"
+    assert parse_endpoint_url("http://127.0.0.1:8000/", INSIDE) == (False, "127.0.0.1", 8000, "/")
+    assert parse_endpoint_url("http://dalam.example/", INSIDE).port == 80

@@ -6,10 +6,12 @@ from functools import cached_property
 from urllib.parse import urlsplit
 
 from gateway.base.settings import Settings
+from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue
+from gateway.delivery.store import Key
 from gateway.delivery.webhook.signatures import Sign, signers
 from gateway.identity import Directory
-from gateway.subscriptions import Delivery, Endpoint, Subscription, webhooks
+from gateway.subscriptions import Delivery, Endpoint, Subscription, Subscriptions, webhooks
 from gateway.subscriptions.permissions import may_receive
 
 DEFAULT_RATE = 100.0  # deliveries a second: an endpoint is never pushed without a bound
@@ -77,6 +79,32 @@ def assign(
     ):
         return None
     return Assignment(subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The control plane, as this process has it in memory."""
+
+    directories: Snapshot[Directory]
+    catalogues: Snapshot[Catalogue]
+    subscriptions: Snapshot[Subscriptions]
+    webhooks: Snapshot[webhooks.Webhooks]
+
+    def assignments(self, settings: Settings) -> dict[Key, Assignment | None]:
+        """For every webhook what is to be done."""
+        known = self.webhooks.value
+        directory, catalogue = self.directories.value, self.catalogues.value
+        return {
+            each.key: assign(each, known.of(each.key), directory, catalogue, settings)
+            for each in self.subscriptions.value.all
+            if each.delivery is Delivery.WEBHOOK
+        }
+
+    @property
+    def revision(self) -> tuple[int, ...]:
+        """Moves whenever any part does."""
+        parts = (self.directories, self.catalogues, self.subscriptions, self.webhooks)
+        return tuple(part.revision for part in parts)
 
 
 def origin(settings: Settings) -> str:

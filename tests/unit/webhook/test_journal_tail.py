@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from gateway.delivery.webhook import tail as module
-from gateway.delivery.webhook.tail import Tail
+from gateway.delivery.webhook.journal_tail import ENTRIES, Tail
 from gateway.journal import Cursor, Entry
 from tests.builders import FREE, an_event
 
@@ -75,7 +74,7 @@ async def test_what_is_old_or_large_is_forgotten_and_said_to_be_so() -> None:
     journal, tail = a_tail()
     await tail.extend(journal.heads, frozenset({FREE}))
     for _ in range(3):
-        for _ in range(module.ENTRIES - 1):
+        for _ in range(ENTRIES - 1):
             journal.append()
         await tail.extend(journal.heads, frozenset({FREE}))
     assert tail.after(0, 0, [FREE]) is None
@@ -90,7 +89,7 @@ async def test_what_is_old_or_large_is_forgotten_and_said_to_be_so() -> None:
 async def test_after_a_leap_everybody_reads_for_himself() -> None:
     journal, tail = a_tail()
     await tail.extend(journal.heads, frozenset({FREE}))
-    for _ in range(module.ENTRIES + 1):
+    for _ in range(ENTRIES + 1):
         journal.append()
     assert await tail.extend(journal.heads, frozenset({FREE})) is None
     assert tail.after(0, 0, [FREE]) is None
