@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from adapters.client import Nusabus, Repeat
+from adapters.client import CallRetryPolicy, Nusabus
 from adapters.legacy_cobol.transfer.feed import Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, provide
 from adapters.legacy_cobol.transfer.sending import Sender
@@ -171,7 +171,9 @@ class FakeGateway(httpx.AsyncBaseTransport):
 
 def a_sender(gateway: FakeGateway) -> Sender:
     """A sender that hardly waits."""
-    bus = Nusabus("http://bus", "id", "secret", transport=gateway, repeat=Repeat(attempts=1))
+    bus = Nusabus(
+        "http://bus", "id", "secret", transport=gateway, retry=CallRetryPolicy(attempts=1)
+    )
     return Sender(bus, first=0.001, longest=0.01)
 
 
@@ -244,7 +246,9 @@ class FakePull(httpx.AsyncBaseTransport):
 
 def a_bus(transport: httpx.AsyncBaseTransport) -> Nusabus:
     """A connection that repeats nothing by itself."""
-    return Nusabus("http://bus", "id", "secret", transport=transport, repeat=Repeat(attempts=1))
+    return Nusabus(
+        "http://bus", "id", "secret", transport=transport, retry=CallRetryPolicy(attempts=1)
+    )
 
 
 def a_payment_document(number: int, amount: str = "12.50") -> dict[str, Any]:

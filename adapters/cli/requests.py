@@ -10,7 +10,7 @@ import typer
 from adapters.cli import given, screen
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.session import AsJson, ProfileName, over
-from adapters.client import Asked, Nusabus, Requests
+from adapters.client import Nusabus, Requests, RequestView
 
 app = typer.Typer(help="Requests and their replies.", no_args_is_help=True)
 T = TypeVar("T")
@@ -111,7 +111,7 @@ def _id(text: str) -> str:
     return text.rpartition("/")[2]
 
 
-def _shown(found: Asked, *, as_json: bool) -> int:
+def _shown(found: RequestView, *, as_json: bool) -> int:
     """Print the reply, say what is amiss beside it, and give the exit code."""
     if as_json:
         screen.print_json(found)
@@ -123,7 +123,7 @@ def _shown(found: Asked, *, as_json: bool) -> int:
     return code
 
 
-def _note(found: Asked) -> tuple[str, Exit]:
+def _note(found: RequestView) -> tuple[str, Exit]:
     match found.state:
         case "answered":
             return "", Exit.OK

@@ -7,10 +7,10 @@ from typing import Annotated, TypeVar
 import typer
 
 from adapters.cli import profiles
-from adapters.client import Nusabus, Repeat
+from adapters.client import CallRetryPolicy, Nusabus
 
 T = TypeVar("T")
-PATIENCE = Repeat(attempts=3, first=0.2, longest=3.0)  # a person is waiting
+RETRY = CallRetryPolicy(attempts=3, first_delay=0.2, longest_delay=3.0)  # a person is waiting
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 ProfileName = Annotated[
@@ -23,7 +23,7 @@ ProfileName = Annotated[
 
 def connect(profile: profiles.Profile) -> Nusabus:
     """A connection as this client."""
-    return Nusabus(profile.url, profile.client_id, profile.client_secret, repeat=PATIENCE)
+    return Nusabus(profile.url, profile.client_id, profile.client_secret, retry=RETRY)
 
 
 def over(profile: str, work: Callable[[Nusabus], Awaitable[T]]) -> T:

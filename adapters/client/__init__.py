@@ -1,28 +1,32 @@
 """The Python client library of Nusabus: for ministries and for the adapters here.
 
-It speaks the public HTTP API and nothing else; what arrives is read from RabbitMQ with any client.
+It uses the public HTTP API only. Events of an `amqp` subscription are read from RabbitMQ with any
+AMQP client, for example with `consumers`.
 """
 
 from adapters.client.administration import Administration
+from adapters.client.call_retry import CallRetryPolicy
 from adapters.client.contracts import Contracts
 from adapters.client.dead_letters import DeadLetters
 from adapters.client.nusabus import Nusabus, OutcomeUnknown
 from adapters.client.problem import Problem
-from adapters.client.repeat import Repeat
 from adapters.client.requests import Requests
-from adapters.client.values import Asked, Receipt, Subscription, Violation
+from adapters.client.streams import StreamedEvent, Streams
+from adapters.client.values import Receipt, RequestView, Subscription, Violation
 
 __all__ = [
     "Administration",
-    "Asked",
+    "CallRetryPolicy",
     "Contracts",
     "DeadLetters",
     "Nusabus",
     "OutcomeUnknown",
     "Problem",
     "Receipt",
-    "Repeat",
+    "RequestView",
     "Requests",
+    "StreamedEvent",
+    "Streams",
     "Subscription",
     "Violation",
 ]

@@ -1,4 +1,4 @@
-"""What administrators do with contracts: look, try, register, deprecate, retire."""
+"""Contracts: find, compare, register, deprecate, retire."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,24 +6,24 @@ from typing import Any
 
 from adapters.client.nusabus import Nusabus
 
-ANY = "*"  # as If-Match: whatever the contract is now
+ANY = "*"  # If-Match: any revision
 Document = Mapping[str, Any]
 
 
 class Contracts:
-    """The calls of `/v1/contracts`, over a client's connection.
+    """The calls of `/v1/contracts`. Bodies and answers are those of the HTTP API.
 
-    Bodies and answers are those of the HTTP API. A Problem `incompatible` or `unconfirmed` has in
-    its document what was found and who would be hit. Changes take the `revision` that was read,
-    so that nothing is lost which somebody else changed; without one they change what is there.
+    The document of a Problem `incompatible` or `unconfirmed` holds the comparison and the impact.
+    Calls that change a contract take the `revision` that you read, and fail if somebody else has
+    changed the contract since. Without `revision` they change the contract as it is.
     """
 
     def __init__(self, bus: Nusabus) -> None:
         self._bus = bus
 
     async def find(self, **search: str) -> list[dict[str, Any]]:
-        """Every contract that one may see; `text`, `owner`, `pattern`, `classification`, `state`
-        choose among them."""
+        """The contracts that the client may see, filtered by `text`, `owner`, `pattern`,
+        `classification` and `state`."""
         return await self._bus.all("/v1/contracts", **search)
 
     async def show(self, type: str) -> dict[str, Any]:
@@ -31,37 +31,38 @@ class Contracts:
         return _document(await self._bus.call("GET", f"/v1/contracts/{type}"))
 
     async def versions(self, type: str) -> list[dict[str, Any]]:
-        """Its versions, with their schemas, the oldest first."""
+        """The versions of a contract with their schemas, the oldest first."""
         return await self._bus.all(f"/v1/contracts/{type}/versions")
 
     async def history(self, type: str) -> list[dict[str, Any]]:
-        """Who did what to it, the oldest first."""
+        """The changes of a contract, and who made them, the oldest first."""
         return await self._bus.all(f"/v1/contracts/{type}/history")
 
     async def register(self, contract: Document) -> dict[str, Any]:
-        """Register a contract with its first version, or find the very same one."""
+        """Register a contract with its first version, or return the identical one."""
         return _document(await self._bus.call("POST", "/v1/contracts", json=contract))
 
     async def try_version(self, type: str, version: Document) -> dict[str, Any]:
-        """What would become of a version: `compatibility`, `impact`, `advice`, `existing`."""
+        """Compare a version without registering it: `compatibility`, `impact`, `advice`,
+        `existing`."""
         path = f"/v1/contracts/{type}/compatibility"
         return _document(await self._bus.call("POST", path, json=version))
 
     async def add_version(
         self, type: str, version: Document, *, revision: int | None = None
     ) -> dict[str, Any]:
-        """Register the next version, or find the very same one."""
+        """Register the next version, or return the identical one."""
         return await self._act(f"{type}/versions", revision, version)
 
     async def change(
         self, type: str, changes: Document, *, revision: int | None = None
     ) -> dict[str, Any]:
-        """Change title, description, classification, ordering or compatibility."""
+        """Change the title, description, classification, ordering or compatibility."""
         path, headers = f"/v1/contracts/{type}", _if_match(revision)
         return _document(await self._bus.call("PATCH", path, json=changes, headers=headers))
 
     async def approve(self, type: str, version: int, *, revision: int | None = None) -> Document:
-        """Let a breaking draft come into force that another administrator registered."""
+        """Activate a breaking draft that another administrator has registered."""
         return await self._act(f"{type}/versions/{version}/approval", revision)
 
     async def deprecate(
@@ -73,35 +74,37 @@ class Contracts:
         successor: str | None = None,
         revision: int | None = None,
     ) -> dict[str, Any]:
-        """Tell publishers to leave a version, or without one the whole type."""
+        """Deprecate a version, or the whole type if `version` is None."""
         body = {"sunset": None if sunset is None else sunset.isoformat(), "successor": successor}
-        return await self._act(f"{_place(type, version)}/deprecation", revision, body)
+        return await self._act(f"{_version_path(type, version)}/deprecation", revision, body)
 
     async def would_retire(self, type: str, version: int | None = None) -> dict[str, Any]:
-        """Whom it would hit to retire a version, or without one the whole type."""
-        path = f"/v1/contracts/{_place(type, version)}/retirement"
+        """The impact of retiring a version, or the whole type if `version` is None."""
+        path = f"/v1/contracts/{_version_path(type, version)}/retirement"
         return _document(await self._bus.call("POST", path, params={"dryrun": "true"}))
 
     async def retire(
         self, type: str, version: int | None = None, *, revision: int | None = None
     ) -> dict[str, Any]:
-        """End a version, or without one the whole type; whom it hits is hit."""
-        path = f"/v1/contracts/{_place(type, version)}/retirement"
+        """Retire a version, or the whole type if `version` is None, whatever the impact."""
+        path = f"/v1/contracts/{_version_path(type, version)}/retirement"
         headers, query = _if_match(revision), {"confirm": "true"}
         return _document(await self._bus.call("POST", path, params=query, headers=headers))
 
     async def reinstate(self, type: str, version: int, *, revision: int | None = None) -> Document:
-        """Take the retirement of a version back."""
+        """Reinstate a retired version."""
         return await self._act(f"{type}/versions/{version}/reinstatement", revision)
 
     async def _act(
-        self, place: str, revision: int | None, body: Document | None = None
+        self, path: str, revision: int | None, body: Document | None = None
     ) -> dict[str, Any]:
-        path, headers = f"/v1/contracts/{place}", _if_match(revision)
-        return _document(await self._bus.call("POST", path, json=body, headers=headers))
+        headers = _if_match(revision)
+        return _document(
+            await self._bus.call("POST", f"/v1/contracts/{path}", json=body, headers=headers)
+        )
 
 
-def _place(type: str, version: int | None) -> str:
+def _version_path(type: str, version: int | None) -> str:
     return type if version is None else f"{type}/versions/{version}"
 
 

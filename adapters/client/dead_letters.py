@@ -1,4 +1,4 @@
-"""Deliveries that failed for good: look at them, send them again, correct, discard."""
+"""Dead letters: find, redrive, resend, discard."""
 
 import json
 from collections.abc import Mapping
@@ -13,29 +13,30 @@ Document = dict[str, Any]
 
 
 class DeadLetters:
-    """The calls of `/v1/dead-letters` and `/v1/redrives`; bodies are those of the HTTP API.
+    """The calls of `/v1/dead-letters` and `/v1/redrives`. Bodies are those of the HTTP API.
 
-    All but `redrive_all` may be repeated.
+    All calls but `redrive_all` may be repeated.
     """
 
     def __init__(self, bus: Nusabus) -> None:
         self._bus = bus
 
     async def find(self, **search: str) -> list[Document]:
-        """Those that one may see, the oldest first; `subscription`, `type`, `failure`, `state`,
-        `event`, `source`, `trace`, `died_from`, `died_before` choose among them."""
+        """The dead letters that the client may see, the oldest first, filtered by
+        `subscription`, `type`, `failure`, `state`, `event`, `source`, `trace`, `died_from` and
+        `died_before`."""
         return await self._bus.all(PATH, **search)
 
     async def show(self, number: int) -> Document:
-        """One of them: each attempt, and the event with personal data masked."""
+        """One dead letter: its attempts, and the event with personal data masked."""
         return _document(await self._bus.call("GET", f"{PATH}/{number}"))
 
     async def redrive(self, number: int) -> bool:
-        """Send it again to its subscription; whether it was dead still."""
+        """Deliver it to its subscription again. False if it was not dead any more."""
         return bool((await self._bus.call("POST", f"{PATH}/{number}/redrive"))["changed"])
 
     async def discard(self, number: int, reason: str) -> bool:
-        """Never send it again; whether it was dead still."""
+        """End it for good. False if it was not dead any more."""
         path, body = f"{PATH}/{number}/discard", {"reason": reason}
         return bool((await self._bus.call("POST", path, json=body))["changed"])
 
@@ -45,10 +46,10 @@ class DeadLetters:
         data: bytes | None = None,
         attributes: Mapping[str, str | int | bool | None] | None = None,
     ) -> Document:
-        """Publish the corrected event: other data, as JSON text that is sent as it is, and other
-        attributes, None to take one away. The receipt of the new event.
+        """Publish a corrected event and return its receipt.
 
-        Raises OutcomeUnknown where repeating did not settle it; the same call again does.
+        `data` is JSON text, sent byte by byte as it is. An attribute of None is removed. Raises
+        OutcomeUnknown if no attempt was answered; make the same call again.
         """
         members = {"attributes": json.dumps(dict(attributes or {})).encode()}
         if data is not None:
@@ -60,15 +61,15 @@ class DeadLetters:
         )
 
     async def redrive_all(self, rate: int = 50, **search: str) -> Document:
-        """Begin to send all that match again, `rate` a second; the redrive."""
+        """Start to redrive all that match, `rate` a second. Returns the redrive."""
         return _document(await self._bus.call("POST", REDRIVES, json={**search, "rate": rate}))
 
     async def progress(self, redrive: str) -> Document:
-        """How far a redrive has come."""
+        """A redrive: its state and how many it has sent."""
         return _document(await self._bus.call("GET", f"{REDRIVES}/{redrive}"))
 
     async def cancel(self, redrive: str) -> Document:
-        """Send no more of it."""
+        """Stop a redrive."""
         return _document(await self._bus.call("POST", f"{REDRIVES}/{redrive}/cancel"))
 
 

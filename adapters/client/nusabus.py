@@ -1,4 +1,4 @@
-"""The client of a ministry: publish, subscribe."""
+"""The connection of a client: publish, subscribe, and call any operation of the API."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import httpx
 
+from adapters.client.call_retry import CallRetryPolicy, is_unknown
 from adapters.client.problem import Problem
-from adapters.client.repeat import Repeat, is_unknown
 from adapters.client.tokens import ClientCredentials
 from adapters.client.values import Receipt, Subscription
 
@@ -22,13 +22,16 @@ BATCH = "application/cloudevents-batch+json"
 
 
 class OutcomeUnknown(Exception):
-    """All attempts failed without an answer that settles it. Send it again later, the same event.
+    """No attempt was answered, so the event may be stored or not. Publish it again, same id.
 
-    `event` is what was sent, with its id, one or a list; the cause is the last failure.
+    `event` is the event that was sent, with its id, or a list of them. The cause is the last
+    failure.
     """
 
     def __init__(self, event: Any, cause: Exception) -> None:
-        super().__init__(f"nobody knows whether it was stored; send it again, same id: {cause}")
+        super().__init__(
+            f"It is unknown whether it was stored. Publish it again with the same id. ({cause})"
+        )
         self.event = event
 
     @property
@@ -41,8 +44,8 @@ class OutcomeUnknown(Exception):
 class Nusabus:
     """A connection to the gateway as one client. Use it as `async with Nusabus(...) as bus:`.
 
-    Methods raise Problem for what the gateway refused, httpx.TransportError when it cannot be
-    reached, and those that send events OutcomeUnknown when repeating did not settle it.
+    Methods raise Problem if the gateway refuses the call, and httpx.TransportError if it cannot
+    be reached. Methods that send events raise OutcomeUnknown if no attempt was answered.
     """
 
     def __init__(
@@ -51,14 +54,15 @@ class Nusabus:
         client_id: str,
         client_secret: str,
         *,
-        repeat: Repeat | None = None,
+        retry: CallRetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         base = url.rstrip("/")
-        self._repeat = repeat or Repeat()
+        self._retry = retry or CallRetryPolicy()
+        self._credentials = ClientCredentials(base, client_id, client_secret)
         self._http = httpx.AsyncClient(
             base_url=base,
-            auth=ClientCredentials(base, client_id, client_secret),
+            auth=self._credentials,
             timeout=TIMEOUT,
             transport=transport,
         )
@@ -70,24 +74,28 @@ class Nusabus:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def publish(self, event: Mapping[str, Any]) -> Receipt:
-        """Publish one CloudEvent, given as in its JSON format; durable once this returns.
+    async def log_in(self) -> None:
+        """Fetch an access token, to check the credentials. Other calls do it by themselves."""
+        self._credentials.keep(await self._http.send(self._credentials.request(), auth=None))
 
-        Without `id` it gets a random one. Unknown outcomes are repeated with the same id, which
-        stores it once.
+    async def publish(self, event: Mapping[str, Any]) -> Receipt:
+        """Publish one CloudEvent in its JSON format. Once this returns it is durably stored.
+
+        An event without `id` gets a random one. A call that was not answered is repeated with the
+        same id, so the event is stored once.
         """
         return Receipt.of(await self.send(EVENTS, complete(event), EVENT))
 
     async def publish_batch(
         self, events: Sequence[Mapping[str, Any]], *, atomic: bool = False
     ) -> list[Receipt | Problem]:
-        """Publish up to 1,000 events in one call: the outcome of each, in its place.
+        """Publish up to 1,000 events in one call. Returns the result of each, in their order.
 
         `atomic` stores all of them or none.
         """
-        whole = [complete(event) for event in events]
+        completed = [complete(event) for event in events]
         query = {"atomic": "true" if atomic else "false"}
-        answer = await self.send(EVENTS, whole, BATCH, params=query)
+        answer = await self.send(EVENTS, completed, BATCH, params=query)
         return [
             Receipt.of(each["receipt"]) if "receipt" in each else Problem.of(each["problem"])
             for each in answer["results"]
@@ -98,20 +106,22 @@ class Nusabus:
         name: str,
         types: Sequence[str],
         *,
+        delivery: str = "amqp",
         ordered: bool = False,
         start: str | datetime | None = None,
     ) -> Subscription:
-        """Make a subscription, or find the same one again (then without its AMQP URL).
+        """Create a subscription, or return the identical one (then without its AMQP URL).
 
-        `start` is now, beginning, waiting (point-to-point) or a time with a zone.
+        `delivery` is amqp, pull, stream or webhook. `start` is now, beginning, waiting
+        (point-to-point) or a time with a zone.
         """
-        wish: dict[str, Any] = {"types": list(types), "ordered": ordered}
+        body: dict[str, Any] = {"types": list(types), "delivery": delivery, "ordered": ordered}
         if start is not None:
-            wish["start"] = start.isoformat() if isinstance(start, datetime) else start
-        return Subscription.of(await self.call("PUT", f"/v1/subscriptions/{name}", json=wish))
+            body["start"] = start.isoformat() if isinstance(start, datetime) else start
+        return Subscription.of(await self.call("PUT", f"/v1/subscriptions/{name}", json=body))
 
     async def subscription(self, name: str) -> Subscription:
-        """A subscription as it stands."""
+        """A subscription by its name."""
         return Subscription.of(await self.call("GET", f"/v1/subscriptions/{name}"))
 
     async def subscriptions(self) -> list[Subscription]:
@@ -119,31 +129,31 @@ class Nusabus:
         return [Subscription.of(each) for each in await self.all("/v1/subscriptions")]
 
     async def renew(self, name: str) -> Subscription:
-        """A new AMQP URL for a subscription; the password in the old one is void."""
+        """Give a subscription a new AMQP URL. The password in the old one is void."""
         return Subscription.of(await self.call("POST", f"/v1/subscriptions/{name}/credentials"))
 
     async def unsubscribe(self, name: str) -> int:
-        """End a subscription; how many messages its queue still held."""
+        """End a subscription. Returns how many messages its queue still held."""
         held: int = (await self.call("DELETE", f"/v1/subscriptions/{name}"))["held"]
         return held
 
     async def acknowledged(self, name: str, sequences: Sequence[str]) -> list[str]:
-        """Report what the consumer of an AMQP subscription has settled, up to 1,000 at once.
+        """Report which events a consumer of an AMQP subscription has settled, up to 1,000.
 
-        `sequences` are the attributes of that name. For each comes `noted`, or `unknown` where
-        the subscription is to get no such event. Reporting again does no harm.
+        `sequences` are the values of the attribute `sequence`. The result of each is `noted`, or
+        `unknown` if the subscription does not receive such an event. It may be repeated.
         """
         path = f"/v1/subscriptions/{name}/acknowledged"
         answer = await self.call("POST", path, json={"sequences": list(sequences)})
         return list(answer["results"])
 
     async def call(self, method: str, path: str, **request: Any) -> Any:
-        """One call of the API, as any client of httpx would make it; the JSON of its answer."""
+        """Call any operation; `request` takes the arguments of httpx. Returns the JSON."""
         response = await self.request(method, path, **request)
         return response.json() if response.content else None
 
     async def request(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """One call of the API; its answer with headers and the bytes as they came."""
+        """Call any operation, and return the answer with its headers and bytes."""
         response = await self._http.request(method, path, **request)
         if response.is_success or _is_batch(response):
             return response
@@ -151,7 +161,7 @@ class Nusabus:
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **request: Any) -> AsyncIterator[httpx.Response]:
-        """One call whose answer is read as it comes."""
+        """Call an operation whose answer is read as it comes."""
         async with self._http.stream(method, path, **request) as response:
             if not response.is_success:
                 await response.aread()
@@ -159,52 +169,52 @@ class Nusabus:
             yield response
 
     async def all(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """Every item of a list, which comes in pieces."""
+        """Every item of a list, page by page."""
         found: list[dict[str, Any]] = []
         while True:
-            piece = await self.call("GET", path, params=query)
-            found += piece["items"]
-            if piece["next"] is None:
+            page = await self.call("GET", path, params=query)
+            found += page["items"]
+            if page["next"] is None:
                 return found
-            query["cursor"] = piece["next"]
+            query["cursor"] = page["next"]
 
-    async def repeated(self, method: str, path: str, **request: Any) -> Any:
-        """One call that does no harm when repeated, until its outcome is known."""
+    async def retried(self, method: str, path: str, **request: Any) -> Any:
+        """Make a call that may be repeated, again and again until its outcome is known."""
         failed = 0
         while True:
             try:
                 return await self.call(method, path, **request)
             except (Problem, httpx.TransportError) as error:
                 failed += 1
-                pause = self._repeat.pause(failed, error)
-                if pause is None:
+                delay = self._retry.delay(failed, error)
+                if delay is None:
                     raise
-            await asyncio.sleep(pause)
+            await asyncio.sleep(delay)
 
     async def settled(self, path: str, *, event: object, **request: Any) -> Any:
-        """POST what may be repeated, until its outcome is known; the JSON of the answer.
+        """POST a call that may be repeated until its outcome is known. Returns the JSON.
 
-        Raises OutcomeUnknown with the event where repeating did not settle it.
+        Raises OutcomeUnknown with the event if no attempt was answered.
         """
         try:
-            return await self.repeated("POST", path, **request)
+            return await self.retried("POST", path, **request)
         except (Problem, httpx.TransportError) as error:
             if is_unknown(error):
                 raise OutcomeUnknown(event, error) from error
             raise
 
     async def send(self, path: str, events: object, content_type: str, **request: Any) -> Any:
-        """POST events, which are stored once however often they come. Raises OutcomeUnknown."""
+        """POST events, which are stored once however often they are sent."""
         body = json.dumps(events, ensure_ascii=False, allow_nan=False).encode()
         headers = {**request.pop("headers", {}), "Content-Type": content_type}
         return await self.settled(path, content=body, headers=headers, event=events, **request)
 
 
 def complete(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with what every one has, the id random where it has none."""
+    """The event with `specversion`, and with a random id if it has none."""
     return {"specversion": "1.0", "id": str(uuid.uuid4()), **event}
 
 
 def _is_batch(response: httpx.Response) -> bool:
-    """Whether it answers event by event: a refused atomic batch does so with 422."""
+    """Whether it answers event by event. A refused atomic batch does so with 422."""
     return response.status_code == 422 and response.headers["content-type"] == "application/json"

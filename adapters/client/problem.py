@@ -9,10 +9,10 @@ from adapters.client.values import Violation
 
 
 class Problem(Exception):
-    """The gateway refused, or could not do it; `detail` says what to do.
+    """The gateway refused the call or failed; `detail` says what to do.
 
-    `code` is the stable last part of `type`: `contract-violation`, `identifier-reused`, ...
-    `retry_after` is in seconds, where the gateway named a time; `document` is all that it said.
+    `code` is the last part of `type` and stable: `contract-violation`, `identifier-reused`, ...
+    `retry_after` is in seconds, or None. `document` is the whole answer.
     """
 
     def __init__(
@@ -33,21 +33,21 @@ class Problem(Exception):
         self.violations = tuple(violations)
         self.retry_after = retry_after
         self.document = document or {}
-        places = "".join(f"\n  {each.pointer or '/'}: {each.message}" for each in violations)
-        super().__init__(f"{status} {self.code}: {detail or title}{places}")
+        violated = "".join(f"\n  {each.pointer or '/'}: {each.message}" for each in violations)
+        super().__init__(f"{status} {self.code}: {detail or title}{violated}")
 
     @classmethod
     def of(cls, body: Mapping[str, Any], retry_after: float | None = None) -> "Problem":
-        """The problem in a document, of an answer or in a batch."""
+        """The problem in a document: of an answer, or of one event of a batch."""
         violations = [Violation.of(each) for each in body.get("violations", ())]
         type, detail = body.get("type", "about:blank"), body.get("detail", "")
         return cls(body["status"], type, body["title"], detail, violations, retry_after, body)
 
     @classmethod
     def answered(cls, response: httpx.Response) -> "Problem":
-        """The problem in an answer: problem+json, an OAuth error, or what a proxy said."""
-        wait = response.headers.get("retry-after", "")  # a date counts as none
-        retry_after = float(wait) if wait.isdecimal() else None
+        """The problem in an answer: problem+json, an OAuth error, or the text of a proxy."""
+        header = response.headers.get("retry-after", "")  # a date is ignored
+        retry_after = float(header) if header.isdecimal() else None
         try:
             body = response.json()
         except ValueError:

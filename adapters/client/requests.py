@@ -1,4 +1,4 @@
-"""Asking for a reply, and answering."""
+"""Requests: ask, look for the reply, answer."""
 
 import asyncio
 import math
@@ -9,30 +9,30 @@ from urllib.parse import quote
 
 from adapters.client.nusabus import EVENT, TIMEOUT, Nusabus, complete
 from adapters.client.problem import Problem
-from adapters.client.values import Asked
+from adapters.client.values import RequestView
 
 PATH = "/v1/requests"
-LONGEST = 20  # seconds that the gateway lets one call wait
-PAUSE = 0.5  # seconds before a call that the gateway has answered sooner than asked
+LONGEST_WAIT = 20  # seconds that one call may wait
+MIN_INTERVAL = 0.5  # seconds between two calls; a gateway that stops answers at once
 
 
 class Requests:
-    """The calls of `/v1/requests`, over a client's connection."""
+    """The calls of `/v1/requests`."""
 
     def __init__(self, bus: Nusabus) -> None:
         self._bus = bus
 
     async def ask(
-        self, event: Mapping[str, Any], *, wait: float = LONGEST, needs_responder: bool = True
-    ) -> Asked:
-        """Ask, given a CloudEvent as in its JSON format; the request after up to `wait` seconds.
+        self, event: Mapping[str, Any], *, wait: float = LONGEST_WAIT, needs_responder: bool = True
+    ) -> RequestView:
+        """Send a request, a CloudEvent in its JSON format, and wait up to `wait` seconds.
 
-        Its `state` says whether there is a reply: the deadline (`expirytime` of the event, else 30
-        seconds) ends the waiting too. Without `id` it gets a random one. Unknown outcomes are
-        repeated with the same id, which is the same request. Raises Problem `no-responder` where
-        nobody answers the type, unless `needs_responder` is off.
+        The `state` of the result says whether there is a reply. The deadline (`expirytime` of the
+        event, else 30 seconds) ends the wait too. An event without `id` gets a random one. A call
+        that was not answered is repeated with the same id, which is the same request. Raises
+        Problem `no-responder` if nobody answers this type, unless `needs_responder` is False.
         """
-        began = time.monotonic()
+        started = time.monotonic()
         query = {} if needs_responder else {"no_responder": "wait"}
         try:
             answer = await self._bus.send(
@@ -47,40 +47,40 @@ class Requests:
             if problem.code != "no-reply":
                 raise
             return await self.show(problem.document["request"])
-        return await self._follow(Asked.of(answer), wait - (time.monotonic() - began))
+        return await self._follow(RequestView.of(answer), wait - (time.monotonic() - started))
 
-    async def show(self, id: str, *, wait: float = 0.0) -> Asked:
-        """A request by its `id`, after up to `wait` seconds for its reply."""
-        began = time.monotonic()
-        found = await self._look(id, wait)
-        return await self._follow(found, wait - (time.monotonic() - began))
+    async def show(self, id: str, *, wait: float = 0.0) -> RequestView:
+        """A request by its `id`; waits up to `wait` seconds for its reply."""
+        started = time.monotonic()
+        found = await self._get(id, wait)
+        return await self._follow(found, wait - (time.monotonic() - started))
 
     async def answer(self, id: str, reply: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a request that one's organisation is asked, with an event `<type>.reply`.
+        """Answer a request to one's organisation with an event of type `<type>.reply`.
 
-        Returns where the reply stands, whether it was `late`, and whether it is a `duplicate`.
-        Unknown outcomes are repeated with the same id. Raises Problem `already-answered` where
-        another one came first.
+        Returns the position of the reply, whether it was `late`, and whether it is a `duplicate`.
+        A call that was not answered is repeated with the same id. Raises Problem
+        `already-answered` if another reply came first.
         """
         answered: dict[str, Any] = await self._bus.send(
             f"{_path(id)}/reply", complete(reply), EVENT
         )
         return answered
 
-    async def _follow(self, found: Asked, left: float) -> Asked:
-        """Call after call, each as long as it may wait."""
+    async def _follow(self, found: RequestView, left: float) -> RequestView:
+        """Repeat the call, each as long as one may wait, until there is a reply or no time."""
         until = time.monotonic() + left
         while found.state == "waiting" and (left := until - time.monotonic()) > 0:
-            began = time.monotonic()
-            found = await self._look(found.id, left)
-            if time.monotonic() - began < PAUSE:  # a process that ends lets everybody go
-                await asyncio.sleep(min(PAUSE, left))
+            started = time.monotonic()
+            found = await self._get(found.id, left)
+            if time.monotonic() - started < MIN_INTERVAL:
+                await asyncio.sleep(min(MIN_INTERVAL, left))
         return found
 
-    async def _look(self, id: str, wait: float) -> Asked:
+    async def _get(self, id: str, wait: float) -> RequestView:
         headers, timeout = _prefer(wait), _timeout(wait)
-        return Asked.of(
-            await self._bus.repeated("GET", _path(id), headers=headers, timeout=timeout)
+        return RequestView.of(
+            await self._bus.retried("GET", _path(id), headers=headers, timeout=timeout)
         )
 
 
@@ -89,8 +89,8 @@ def _path(id: str) -> str:
 
 
 def _prefer(wait: float) -> dict[str, str]:
-    return {"Prefer": f"wait={min(math.ceil(wait), LONGEST)}"} if wait > 0 else {}
+    return {"Prefer": f"wait={min(math.ceil(wait), LONGEST_WAIT)}"} if wait > 0 else {}
 
 
 def _timeout(wait: float) -> float:
-    return min(wait, LONGEST) + TIMEOUT
+    return min(wait, LONGEST_WAIT) + TIMEOUT

@@ -1,4 +1,4 @@
-"""Access tokens: fetched on first use, renewed before they end."""
+"""Access tokens: fetched at the first call, renewed before they expire."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ import httpx
 
 from adapters.client.problem import Problem
 
-MARGIN = 60.0  # seconds before the end; of short-lived tokens a fifth of their life
+MARGIN = 60.0  # seconds before a token expires; at most a fifth of its life
 
 
 class ClientCredentials(httpx.Auth):
@@ -18,23 +18,23 @@ class ClientCredentials(httpx.Auth):
 
     def __init__(self, url: str, client_id: str, client_secret: str) -> None:
         self._url = f"{url}/oauth/token"
-        # Form-encoded first (RFC 6749, section 2.3.1), which an id or a secret rarely notices.
+        # RFC 6749, section 2.3.1 wants both form-encoded first.
         self._login = httpx.BasicAuth(quote_plus(client_id), quote_plus(client_secret))
         self._token = ""
-        self._until = 0.0
+        self._renew_at = 0.0
         self._fetching = asyncio.Lock()
 
     async def async_auth_flow(
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Fetch a token where there is none that lasts, and once more when it is refused."""
+        """Fetch a token if there is none that lasts, and once more if it is refused."""
         refused = ""
         for _ in range(2):
             async with self._fetching:
-                if self._token == refused or time.monotonic() >= self._until:
-                    answer = yield self._request()
+                if self._token == refused or time.monotonic() >= self._renew_at:
+                    answer = yield self.request()
                     await answer.aread()
-                    self._keep(answer)
+                    self.keep(answer)
                 token = self._token
             request.headers["Authorization"] = f"Bearer {token}"
             response = yield request
@@ -42,14 +42,16 @@ class ClientCredentials(httpx.Auth):
                 return
             refused = token
 
-    def _request(self) -> httpx.Request:
+    def request(self) -> httpx.Request:
+        """The call that fetches a token."""
         form = {"grant_type": "client_credentials"}
         return next(self._login.auth_flow(httpx.Request("POST", self._url, data=form)))
 
-    def _keep(self, response: httpx.Response) -> None:
+    def keep(self, response: httpx.Response) -> None:
+        """Use the token in an answer from now on. Raises Problem if there is none."""
         if not response.is_success:
             raise Problem.answered(response)
         body: dict[str, Any] = response.json()
-        lasts = float(body["expires_in"])
+        lifetime = float(body["expires_in"])
         self._token = body["access_token"]
-        self._until = time.monotonic() + lasts - min(MARGIN, lasts / 5)
+        self._renew_at = time.monotonic() + lifetime - min(MARGIN, lifetime / 5)

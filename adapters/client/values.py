@@ -1,4 +1,4 @@
-"""What the gateway answers, as values."""
+"""The answers of the gateway, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A value read from a JSON body. Members that it does not know are left aside."""
+    """A value read from a JSON body. Unknown members are ignored."""
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Self:
@@ -17,9 +17,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Receipt(Answer):
-    """The event is valid and durably stored, at this place of the journal.
+    """The event is valid and durably stored, at this position of the journal.
 
-    `duplicate` says that it was stored before: the place is that of the first time.
+    A `duplicate` was stored before; the position is that of the first time.
     """
 
     id: str
@@ -33,9 +33,9 @@ class Receipt(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Subscription(Answer):
-    """A queue to read, and as whom; None where it is not delivered over AMQP.
+    """A subscription. `queue` is None unless its delivery is `amqp`.
 
-    `amqp_url` holds the password and is there only where it was made for this answer.
+    `amqp_url` contains the password. Only the call that creates the password returns it.
     """
 
     name: str
@@ -47,16 +47,16 @@ class Subscription(Answer):
 
     @property
     def active(self) -> bool:
-        """Whether RabbitMQ routes to it; else it catches up, or is suspended without a right."""
+        """Whether RabbitMQ routes to it. It is not while it catches up or lacks a grant."""
         return self.state == "active"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Answer):
-    """A request as it stands: waiting, answered, answered-late or expired.
+class RequestView(Answer):
+    """A request and its `state`: waiting, answered, answered-late or expired.
 
-    `reply` is the event that answers it. `refused_replies` tells of those that were none, once it
-    has expired.
+    `reply` is the event that answers it. Once the request has expired, `refused_replies` lists
+    the replies that broke the contract.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Asked(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Violation(Answer):
-    """One way in which data break their contract."""
+    """One rule that data break: where, which keyword, and why."""
 
     pointer: str
     keyword: str

@@ -18,7 +18,7 @@ assert TYPE == FREE
 
 
 def connect(actor: Actor) -> Nusabus:
-    return Nusabus(str(actor.bus.http.base_url), actor.id, actor.secret, repeat=ONCE)
+    return Nusabus(str(actor.bus.http.base_url), actor.id, actor.secret, retry=ONCE)
 
 
 async def test_a_file_goes_through_the_bus_and_comes_back_as_a_file(

@@ -113,7 +113,7 @@ def measure(folder: Path, megabytes: int) -> dict[str, float]:
         file.writelines(pieces(megabytes * 1_000_000 // LENGTH))
     fresh.rename(folder / INCOMING / "BESAR.DAT")
     before, began = _peak(), time.monotonic()
-    bus = Nusabus("http://bus", "id", "secret", transport=gateway, repeat=ONCE)
+    bus = Nusabus("http://bus", "id", "secret", transport=gateway, retry=ONCE)
     (taken,) = asyncio.run(watch(feed, Sender(bus), asyncio.Event(), once=True))
     return {
         "records": taken.records, "published": taken.published, "rejected": taken.rejected,

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from adapters.client import Nusabus, Repeat
+from adapters.client import CallRetryPolicy, Nusabus
 
 EVENT = {"source": "/sensor", "type": "id.go.bmkg.gempa.terdeteksi.v1", "data": {"magnitudo": 5.6}}
 RECEIPT = {
@@ -17,7 +17,7 @@ RECEIPT = {
     "digest": "ab" * 32,
     "duplicate": False,
 }
-AT_ONCE = Repeat(attempts=4, first=0, longest=0)
+AT_ONCE = CallRetryPolicy(attempts=4, first_delay=0, longest_delay=0)
 
 Answer = httpx.Response | Exception
 
@@ -63,10 +63,10 @@ class Gateway:
         """The JSON of each request."""
         return [json.loads(request.content) for request in self.requests]
 
-    def bus(self, repeat: Repeat = AT_ONCE) -> Nusabus:
+    def bus(self, retry: CallRetryPolicy = AT_ONCE) -> Nusabus:
         """A client of this gateway."""
         transport = httpx.MockTransport(self)
-        return Nusabus("http://bus/", "bmkg-1", "s&cret", repeat=repeat, transport=transport)
+        return Nusabus("http://bus/", "bmkg-1", "s&cret", retry=retry, transport=transport)
 
 
 def accepted() -> httpx.Response:

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from adapters.client import OutcomeUnknown, Problem, Receipt, Repeat
+from adapters.client import CallRetryPolicy, OutcomeUnknown, Problem, Receipt
 from tests.unit.client_gateway import AT_ONCE, EVENT, RECEIPT, Answer, Gateway, a_problem, accepted
 
 
@@ -122,13 +122,13 @@ async def test_a_batch_that_is_refused_as_a_whole_is_answered_event_by_event_too
 def test_the_pause_grows_at_random_and_is_as_long_as_the_gateway_asks(
     failed: int, error: Exception, least: float, most: float
 ) -> None:
-    repeat = Repeat(attempts=6, first=0.2, longest=2.0)
-    pauses = [repeat.pause(failed, error) for _ in range(200)]
-    found = [pause for pause in pauses if pause is not None]
+    policy = CallRetryPolicy(attempts=6, first_delay=0.2, longest_delay=2.0)
+    delays = [policy.delay(failed, error) for _ in range(200)]
+    found = [delay for delay in delays if delay is not None]
     assert len(set(found)) > 100
     assert least <= min(found)
     assert max(found) <= most
-    assert repeat.pause(6, error) is None
+    assert policy.delay(6, error) is None
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def _run(
     async def run() -> list[File]:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        connection = Nusabus(known.url, known.client_id, known.client_secret, repeat=ONCE)
+        connection = Nusabus(known.url, known.client_id, known.client_secret, retry=ONCE)
         async with connection as bus:
             task = asyncio.ensure_future(work(bus, stop))
 

@@ -12,7 +12,7 @@ import httpx
 import structlog
 
 from adapters.client import Nusabus, Problem
-from adapters.client.repeat import AGAIN
+from adapters.client.call_retry import UNSETTLED
 from adapters.legacy_cobol.records.encoding import Encoder
 from adapters.legacy_cobol.records.segments import Assembly
 from adapters.legacy_cobol.transfer import metrics
@@ -168,7 +168,7 @@ async def _serve(feed: str, outgoing: Outgoing, stop: asyncio.Event, *, once: bo
                 known = True
             count = await outgoing.receive(wait=0.5 if once else WAIT)
         except (Problem, httpx.TransportError) as error:
-            if once and isinstance(error, Problem) and error.status not in AGAIN:
+            if once and isinstance(error, Problem) and error.status not in UNSETTLED:
                 raise  # somebody has to change something: nobody waits for it
             log.warning("legacy.gateway_away", feed=feed, reason=str(error))
             with suppress(asyncio.TimeoutError):

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 import httpx
 import msgspec
 
-from adapters.client import Nusabus, Problem, Repeat
-from adapters.client.repeat import AGAIN
+from adapters.client import CallRetryPolicy, Nusabus, Problem
+from adapters.client.call_retry import UNSETTLED
 
 Answer = bool | Problem  # stored; True where it had been stored before
 _PATH = "/v1/events"
 _HEADERS = {"content-type": "application/cloudevents-batch+json"}
 _BLOCKED = frozenset({401, 403})  # nothing is wrong with the record: somebody has to grant it
-ONCE = Repeat(attempts=1)  # of the client's own: here one waits without end
+ONCE = CallRetryPolicy(attempts=1)  # of the client's own: here one waits without end
 
 
 class _Receipt(msgspec.Struct):
@@ -98,6 +98,6 @@ class Sender:
 def _unsettled(answers: Sequence[Answer]) -> str:
     """Why the batch is to be sent again; empty where each outcome is the record's own."""
     for each in answers:
-        if isinstance(each, Problem) and (each.status in AGAIN or each.status in _BLOCKED):
+        if isinstance(each, Problem) and (each.status in UNSETTLED or each.status in _BLOCKED):
             return f"the gateway: {each}"
     return ""
