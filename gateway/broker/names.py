@@ -75,11 +75,11 @@ def user(queue: str) -> str:
     return queue
 
 
-def exchange(*, point_to_point: bool, answers: bool, calls_back: bool) -> str:
+def exchange(*, point_to_point: bool, is_responder: bool, is_callback: bool) -> str:
     """The exchange that serves a subscription."""
-    if answers:
+    if is_responder:
         return REQUESTS
-    if calls_back:
+    if is_callback:
         return CALLBACKS
     return COMMANDS if point_to_point else EVENTS
 

@@ -20,9 +20,9 @@ class Pattern(StrEnum):
     REQUEST_REPLY = "request-reply"
 
     @classmethod
-    def of(cls, *, point_to_point: bool, answers: bool) -> "Pattern":
+    def of(cls, *, point_to_point: bool, is_responder: bool) -> "Pattern":
         """What a subscription is to receive, by what it is."""
-        if answers:
+        if is_responder:
             return cls.REQUEST_REPLY
         return cls.POINT_TO_POINT if point_to_point else cls.PUBLISH_SUBSCRIBE
 

@@ -114,7 +114,7 @@ class JournalScanner:
     def _is_for(self, subscription: Subscription, entry: Entry) -> bool:
         if not routed_by(subscription, entry.event.type, self._catalogue.value):
             return False
-        if subscription.answers and expired(entry.event, entry.recorded):
+        if subscription.is_responder and expired(entry.event, entry.recorded):
             return False
         return subscription.accepts(entry.event)
 

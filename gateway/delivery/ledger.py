@@ -10,7 +10,13 @@ from gateway.contracts import Catalogue, Failure
 from gateway.delivery.store import DeadLetters, Deliveries, Ending, Standing
 from gateway.journal import Entry, JournalReader, Position
 from gateway.request_reply import deadline, expired
-from gateway.subscriptions import Delivery, Mark, Subscription, backfill_progress, register
+from gateway.subscriptions import (
+    Delivery,
+    Subscription,
+    SubscriptionCursors,
+    backfill_progress,
+    register,
+)
 from gateway.subscriptions.routing import routed_by
 
 
@@ -62,7 +68,7 @@ class Lag:
 
 
 class DeliveryLedger:
-    """Answers who got what, from the marks that are kept anyway."""
+    """Answers who got what, from the cursors that are kept anyway."""
 
     def __init__(
         self,
@@ -83,28 +89,28 @@ class DeliveryLedger:
         spot = Position(entry.shard, entry.sequence)
         async with self._database.session() as session:
             everyone = (await register.load(session)).all
-            marks = await backfill_progress.marks(session, entry.shard)
+            cursors = await backfill_progress.cursors(session, entry.shard)
         wanting = [
             each
             for each in everyone
             if each.wants(entry.event.type)
             and routed_by(each, entry.event.type, self._catalogue.value)
-            and (each.accepts(entry.event) or not each.calls_back)  # others' replies are not its
+            and (each.accepts(entry.event) or not each.is_callback)  # others' replies are not its
             and organisation in (None, each.organisation)
-            and entry.sequence > marks[each.key].start
+            and entry.sequence > cursors[each.key].start
         ]
         relayed = await self._reader.relay_cursor(entry.shard) >= entry.sequence
         standing = await self._letters.standing(spot, [each.key for each in wanting])
         found = {each.key: each for each in standing}
         return [
-            self._delivered(each, entry, found[each.key], marks[each.key], relayed)
+            self._delivered(each, entry, found[each.key], cursors[each.key], relayed)
             for each in wanting
         ]
 
     async def lag(self, subscription: Subscription) -> list[Lag]:
         """How far a subscription is behind, shard by shard."""
         heads = await self._reader.heads()
-        if subscription.served:
+        if subscription.journal_delivered:
             reached = await self._deliveries.settled(subscription.key)
         else:
             async with self._database.session() as session:
@@ -125,14 +131,14 @@ class DeliveryLedger:
         subscription: Subscription,
         entry: Entry,
         standing: Standing,
-        mark: Mark,
+        cursors: SubscriptionCursors,
         relayed: bool,
     ) -> Delivered:
         stage, at = _stage_of_dead(standing)
-        if stage is None and subscription.served:
+        if stage is None and subscription.journal_delivered:
             stage, at = _stage_of_served(subscription, entry, standing)
         elif stage is None:
-            stage, at = _stage_of_queued(subscription, entry, standing, mark, relayed)
+            stage, at = _stage_of_queued(subscription, entry, standing, cursors, relayed)
         return Delivered(
             subscription.organisation,
             subscription.name,
@@ -163,13 +169,17 @@ def _stage_of_served(
         return _SETTLED[Ending(standing.ending)], standing.settled
     if not subscription.accepts(entry.event):
         return Stage.FILTERED, None
-    if subscription.answers and expired(entry.event, entry.recorded):  # it was not even opened
+    if subscription.is_responder and expired(entry.event, entry.recorded):  # it was not even opened
         return Stage.EXPIRED, deadline(entry.event, entry.recorded)
     return Stage.ACKNOWLEDGED, None
 
 
 def _stage_of_queued(
-    subscription: Subscription, entry: Entry, standing: Standing, mark: Mark, relayed: bool
+    subscription: Subscription,
+    entry: Entry,
+    standing: Standing,
+    cursors: SubscriptionCursors,
+    relayed: bool,
 ) -> tuple[Stage, datetime | None]:
     """While it catches up, what was relayed to others need not have reached its queue."""
     redriven = standing.changed if standing.dead == "redriven" else None
@@ -178,9 +188,9 @@ def _stage_of_queued(
         return Stage.ACKNOWLEDGED, told
     if redriven is not None:  # what the queue had held before says nothing of it
         return Stage.QUEUED, redriven
-    served = subscription.bound or mark.joined
-    if entry.sequence > mark.position and not (served and relayed):
+    served = subscription.bound or cursors.joined
+    if entry.sequence > cursors.position and not (served and relayed):
         return Stage.WAITING, None
     if not subscription.accepts(entry.event):
         return Stage.FILTERED, None
-    return (Stage.DRAINED if entry.sequence <= mark.drained else Stage.QUEUED), None
+    return (Stage.DRAINED if entry.sequence <= cursors.drained else Stage.QUEUED), None

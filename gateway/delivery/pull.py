@@ -166,7 +166,7 @@ class Pull:
         received = [
             Received(entries[each.spot], each.attempt, each.until, _text(each)) for each in locked
         ]
-        if subscription.answers:
+        if subscription.is_responder:
             received = await self._in_time(subscription, received)
         return _Look(Handed(received, None if received else wait or None), sure)
 

@@ -39,6 +39,6 @@ class WebhookBody(BaseModel):
         return cls(
             agreed=webhook.agreed_url == url,
             allowed_rate=webhook.agreed_rate,
-            trouble=webhook.trouble,
+            trouble=webhook.last_error,
             public_keys=[key.public for key in webhook.keys if key.public],
         )

@@ -267,9 +267,9 @@ def _body(granted: SubscriptionView, settings: Settings) -> SubscriptionBody:
         diverted=subscription.diverted,
         delivery=subscription.delivery,
         paused=subscription.paused,
-        paused_because=subscription.paused_because,
+        paused_because=subscription.pause_reason,
         terms=_terms(subscription),
-        queue=None if subscription.served else granted.queue,
+        queue=None if subscription.journal_delivered else granted.queue,
         webhook=_webhook(granted),
         secret=granted.secret,
         amqp_url=_amqp_url(granted, settings),
@@ -279,7 +279,7 @@ def _body(granted: SubscriptionView, settings: Settings) -> SubscriptionBody:
 
 def _terms(subscription: Subscription) -> TermsBody | AmqpTerms:
     chosen = msgspec.to_builtins(subscription.terms)
-    if subscription.served:
+    if subscription.journal_delivered:
         return TermsBody(**chosen)
     return AmqpTerms(**{n: chosen[n] for n in AmqpTerms.model_fields.keys() & chosen.keys()})
 

@@ -55,7 +55,7 @@ class ReplyConsumer:
         """Who publishes with this routing key, which the broker lets that one use and no other."""
         key = names.owner(queue)
         for each in self._subscriptions.value.all:
-            if each.key == key and each.answers:
+            if each.key == key and each.is_responder:
                 return Responder(each.created_by, each.organisation, each.name)
         return None
 

@@ -44,7 +44,7 @@ class Responders:
 
     def _find(self, type: str) -> Subscription | None:
         for each in self._subscriptions.value.all:
-            if each.answers and each.wants(type) and self._may_answer(each, type):
+            if each.is_responder and each.wants(type) and self._may_answer(each, type):
                 return each
         return None
 

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gateway.subscriptions.values import (
     BackfillProgress,
     Key,
-    Mark,
     ShardSequences,
     State,
     Subscription,
+    SubscriptionCursors,
 )
 
 _SAME = "s.organisation = :organisation AND s.name = :name AND s.generation = :generation"
@@ -69,7 +69,7 @@ WHERE (s.state IN ('active', 'diverting') OR p.joined)
   AND p.organisation = u.organisation AND p.name = u.name AND p.shard = u.shard
   AND (p.routed < u.routed OR p.drained < u.drained)
 """
-_MARKS = """
+_CURSORS = """
 SELECT organisation, name, start, position, joined, routed, drained
 FROM subscription_places WHERE shard = :shard
 """
@@ -152,10 +152,10 @@ async def begin_again(session: AsyncSession, subscription: Subscription, *, caus
     return True
 
 
-async def marks(session: AsyncSession, shard: int) -> dict[Key, Mark]:
+async def cursors(session: AsyncSession, shard: int) -> dict[Key, SubscriptionCursors]:
     """How every subscription stands in one shard."""
-    rows = await session.execute(text(_MARKS), {"shard": shard})
-    return {(row[0], row[1]): Mark(*row[2:]) for row in rows}
+    rows = await session.execute(text(_CURSORS), {"shard": shard})
+    return {(row[0], row[1]): SubscriptionCursors(*row[2:]) for row in rows}
 
 
 async def drained(session: AsyncSession, subscription: Subscription) -> dict[int, int]:

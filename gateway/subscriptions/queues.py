@@ -18,7 +18,10 @@ async def provide(subscription: Subscription, broker: Broker, management: Manage
     )
     await broker.bind(queue, exchange_of(subscription), private_key(subscription))
     await management.provide_user(
-        names.user(queue), subscription.password_hash, queue=queue, replies=subscription.answers
+        names.user(queue),
+        subscription.password_hash,
+        queue=queue,
+        replies=subscription.is_responder,
     )
 
 

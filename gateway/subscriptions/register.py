@@ -133,7 +133,7 @@ def _row(new: Subscription) -> SubscriptionRow:
         created_by=new.created_by,
         delivery=new.delivery.value,
         terms=msgspec.json.encode(new.terms).decode(),
-        answers=new.answers,
+        answers=new.is_responder,
     )
 
 

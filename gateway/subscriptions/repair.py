@@ -115,7 +115,7 @@ class Reconciler:
         now = time.monotonic()
         cursors = await self._reader.relay_cursors()
         await refresh(self._database, self._subscriptions)
-        subscriptions = tuple(s for s in self._subscriptions.value.all if not s.served)
+        subscriptions = tuple(s for s in self._subscriptions.value.all if not s.journal_delivered)
         seen = await self._see()
         self._seeing = time.monotonic() - now
         await self._delete_unsound(seen, now)

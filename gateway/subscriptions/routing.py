@@ -18,9 +18,9 @@ def routed_by(subscription: Subscription, type: str, catalogue: Catalogue) -> bo
     if contract is None:
         return False
     if type_pattern.is_reply(type):
-        return subscription.calls_back
+        return subscription.is_callback
     return contract.pattern is Pattern.of(
-        point_to_point=subscription.point_to_point, answers=subscription.answers
+        point_to_point=subscription.point_to_point, is_responder=subscription.is_responder
     )
 
 
@@ -28,8 +28,8 @@ def exchange_of(subscription: Subscription) -> str:
     """The exchange to which its queue is bound."""
     return names.exchange(
         point_to_point=subscription.point_to_point,
-        answers=subscription.answers,
-        calls_back=subscription.calls_back,
+        is_responder=subscription.is_responder,
+        is_callback=subscription.is_callback,
     )
 
 

@@ -52,7 +52,7 @@ async def worked_off(
     Requests that are older than any deadline have expired: they are not looked at.
     """
     starts = await register.served(session, new.types, await reader.heads())
-    if not new.answers:
+    if not new.is_responder:
         return starts
     oldest = await reader.cursors_before(datetime.now(UTC) - LONGEST_LIFETIME)
     return {shard: max(start, oldest[shard].sequence) for shard, start in starts.items()}

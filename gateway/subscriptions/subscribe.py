@@ -163,7 +163,7 @@ class Subscribing:
     async def unsubscribe(self, organisation: str, name: str) -> int:
         """End a subscription; returns how many messages its queue still held."""
         subscription = await self.existing(organisation, name)
-        if subscription.served:
+        if subscription.journal_delivered:
             return await self._end_served(subscription)
         cursors = await self._reader.relay_cursors()
         queue = names.queue(*subscription.key)
@@ -189,7 +189,7 @@ class Subscribing:
     async def renew(self, organisation: str, name: str) -> SubscriptionView:
         """Give a subscription a new password; the old one is void, open connections stay."""
         subscription = await self.existing(organisation, name)
-        if subscription.served:
+        if subscription.journal_delivered:
             raise Conflict(f"{name} has no broker user: it is delivered by {subscription.delivery}")
         password = secrets.token_urlsafe(32)
         renewed = replace(subscription, password_hash=hash_password(password))
@@ -203,7 +203,7 @@ class Subscribing:
     async def pause(self, client: Client, name: str, *, paused: bool) -> SubscriptionView:
         """Hand out nothing more, or go on. Raises Conflict for delivery over AMQP."""
         subscription = await self.existing(client.organisation, name)
-        if not subscription.served:
+        if not subscription.journal_delivered:
             raise Conflict("an AMQP subscriber pauses by not reading its queue")
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await register.set_paused(session, subscription, paused=paused)
@@ -217,7 +217,7 @@ class Subscribing:
         AMQP, whose queue holds what it holds.
         """
         subscription = await self.existing(client.organisation, name)
-        if not subscription.served:
+        if not subscription.journal_delivered:
             raise Conflict("what is in an AMQP queue stays there: make a subscription that begins")
         places = await places_sought(to, self._reader)
         await self._deliveries.seek(subscription.key, places)
@@ -244,7 +244,7 @@ class Subscribing:
                 f"a subscription {wish.name} exists with other types, order, start or delivery: "
                 "delete it first, or choose another name"
             )
-        if not existing.served and wish.terms.max_age != existing.terms.max_age:
+        if not existing.journal_delivered and wish.terms.max_age != existing.terms.max_age:
             raise Conflict(
                 f"the queue of {wish.name} was made for another max_age, which RabbitMQ cannot "
                 "change: make a second subscription beside it, or delete this one first"
@@ -264,7 +264,7 @@ class Subscribing:
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             present = await register.find(session, *existing.key) or existing
             await register.set_terms(session, present, terms)
-            if not present.served and present.terms.filters != terms.filters:
+            if not present.journal_delivered and present.terms.filters != terms.filters:
                 changed = backfill_progress.Cause.CHANGED
                 await begin_again(session, present, self._broker, self._management, cause=changed)
 
@@ -319,5 +319,5 @@ def _subscription(
         client.id,
         delivery=wish.delivery,
         terms=wish.terms,
-        answers=pattern is Pattern.REQUEST_REPLY,
+        is_responder=pattern is Pattern.REQUEST_REPLY,
     )

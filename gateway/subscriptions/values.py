@@ -112,24 +112,24 @@ class Subscription:
     delivery: Delivery = Delivery.AMQP
     terms: Terms = DEFAULT_TERMS
     paused: bool = False
-    answers: bool = False
+    is_responder: bool = False
     """Whether it receives requests, to answer them; it is point-to-point then."""
-    paused_because: str | None = None
+    pause_reason: str | None = None
     diverted: datetime | None = None
     """Since when it catches up because its queue was too deep to get more."""
 
     @property
-    def served(self) -> bool:
+    def journal_delivered(self) -> bool:
         """Whether the gateway delivers to it from the journal, without a queue."""
         return self.delivery is not Delivery.AMQP
 
     @property
     def bound(self) -> bool:
         """Whether the exchange is to serve it, where no filter forbids that."""
-        return not self.served and self.state in (State.ACTIVE, State.DIVERTING)
+        return not self.journal_delivered and self.state in (State.ACTIVE, State.DIVERTING)
 
     @property
-    def calls_back(self) -> bool:
+    def is_callback(self) -> bool:
         """Whether it receives replies: those to its own organisation's requests, and no others."""
         return any(type_pattern.is_reply(each) for each in self.types)
 
@@ -137,7 +137,7 @@ class Subscription:
     def filters(self) -> tuple[Filter, ...]:
         """What must hold of an event beside its type."""
         own: Filter = {"exact": {REQUESTED_BY: self.organisation}}
-        return (*self.terms.filters, own) if self.calls_back else self.terms.filters
+        return (*self.terms.filters, own) if self.is_callback else self.terms.filters
 
     @property
     def key(self) -> Key:
@@ -151,7 +151,7 @@ class Subscription:
         No binding can tell that. So its queue is bound to its private key alone, and the relay
         adds that key to each event that it is to get, for as long as it lives.
         """
-        return not self.served and bool(self.filters)
+        return not self.journal_delivered and bool(self.filters)
 
     def wants(self, type: str) -> bool:
         """Whether events of this type are to reach it."""
@@ -181,7 +181,7 @@ class BackfillProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class SubscriptionCursors:
     """How a subscription stands in a shard: where it began, how far it has caught up, what is sure
     to have reached its queue, and what of that is sure to have left it."""
 

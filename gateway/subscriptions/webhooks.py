@@ -44,7 +44,7 @@ class Webhook:
 
     agreed_url: str | None = None
     agreed_rate: float | None = None  # deliveries a second, None where any
-    trouble: str | None = None
+    last_error: str | None = None
     keys: tuple[SigningKey, ...] = ()
 
     def live(self, now: datetime) -> list[SigningKey]:
@@ -124,10 +124,10 @@ async def set_agreed(session: AsyncSession, key: Key, url: str, rate: float | No
     row.agreed_url, row.agreed_rate, row.trouble = url, rate, None
 
 
-async def set_trouble(session: AsyncSession, key: Key, trouble: str | None) -> None:
+async def set_last_error(session: AsyncSession, key: Key, error: str | None) -> None:
     """Why nothing is delivered now, for its owner to read. Run inside `Database.change`."""
     row = await _row(session, key)
-    row.trouble = trouble
+    row.trouble = error
 
 
 async def _row(session: AsyncSession, key: Key) -> WebhookRow:

@@ -125,7 +125,7 @@ def test_patterns_are_for_publish_subscribe_and_tasks_for_one() -> None:
 
 
 def test_requests_go_to_their_responder_alone() -> None:
-    responder = a_subscription(types=(QUESTION,), point_to_point=True, answers=True)
+    responder = a_subscription(types=(QUESTION,), point_to_point=True, is_responder=True)
     found = routes([a_subscription(), responder])
     assert found.route(QUESTION) == Route(names.REQUESTS, "public", (), (responder,))
     assert found.route(f"{QUESTION}.reply") is None

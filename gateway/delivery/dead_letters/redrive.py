@@ -51,7 +51,7 @@ class Redriving:
         they stay dead then.
         """
         subscription = await self._subscription(letters[0])
-        if subscription.served:
+        if subscription.journal_delivered:
             return await self._letters.reopen([letter.number for letter in letters], by=by)
         entries = {
             (entry.shard, entry.sequence): entry
@@ -75,7 +75,7 @@ class Redriving:
             subscription = await register.find(session, letter.organisation, name)
         if subscription is None:
             raise Conflict(f"the subscription {name} has ended: discard it instead")
-        if subscription.answers:
+        if subscription.is_responder:
             raise Conflict("a request is not sent again: who asked has had an answer or repeats it")
         if not subscription.wants(type):
             raise Conflict(

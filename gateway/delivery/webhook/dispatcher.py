@@ -226,11 +226,11 @@ class Dispatcher:
 
     async def _call(self, job: Job) -> None:
         event = job.entry.event
-        if self._subscription.answers and expired(event, job.entry.recorded):
+        if self._subscription.is_responder and expired(event, job.entry.recorded):
             self._keeper.expired(job)
             self._done(job)
             return
-        if self._subscription.answers:
+        if self._subscription.is_responder:
             event = handed_out(event, job.entry.recorded)
         classification = self._sources.catalogue.value.classification(event.type)
         body = message.body(event, *job.entry.journal_attributes, classification)

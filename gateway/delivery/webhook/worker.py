@@ -134,7 +134,7 @@ class Deliver:
             elif wanted is not None and lease:
                 task = tasks.create_task(self._work(wanted, lease))
                 known = self._plan.webhooks.value.of(key)
-                self._posts[key] = DispatcherTask(wanted, task, told=known.trouble)
+                self._posts[key] = DispatcherTask(wanted, task, told=known.last_error)
 
     async def _end(self, keys: list[Key]) -> None:
         """Let dispatchers finish; those that do not in time are cut off."""
@@ -227,7 +227,7 @@ class Deliver:
             return
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             if await register.find(session, *key) is not None:
-                await webhooks.set_trouble(session, key, trouble)
+                await webhooks.set_last_error(session, key, trouble)
         post.told = trouble
 
     async def _watch_heads(self, stop: Stop) -> None:
