@@ -1,43 +1,43 @@
 """Verb: deliver to subscribers, and repair what delivery needs."""
 
-from gateway.delivery.consumer_reports import Reported, Reporting
-from gateway.delivery.dead_letters.alerts import Attention, DeadLetterAlerts
+from gateway.delivery.consumer_reports import ConsumerReports, ReportResult
+from gateway.delivery.dead_letters.alerts import DeadLetterAlerts, DeadLetterMetrics
 from gateway.delivery.dead_letters.consumer import DeadLetterConsumer
 from gateway.delivery.dead_letters.non_delivery_reports import NonDeliveryReporter
-from gateway.delivery.dead_letters.redrive import Redriver, Redriving
-from gateway.delivery.dead_letters.resend import Resending, Resent
+from gateway.delivery.dead_letters.redrive import Redriver, RedriveWorker
+from gateway.delivery.dead_letters.resend import Resender, ResentEvent
 from gateway.delivery.journal_scanner import JournalScanner
-from gateway.delivery.ledger import Delivered, DeliveryLedger, Lag, Stage
-from gateway.delivery.pull import Pull, Received, Settlement
-from gateway.delivery.stream import Streamed, Streaming
-from gateway.delivery.test_delivery import Trying
-from gateway.delivery.test_event import Trial, a_number, trial_entry
+from gateway.delivery.ledger import DeliveryLedger, DeliveryStatus, Lag, Stage
+from gateway.delivery.pull import PullDelivery, ReceivedEvent, TokenResult
+from gateway.delivery.stream import StreamDelivery, StreamEvent
+from gateway.delivery.test_delivery import DeliveryTester
+from gateway.delivery.test_event import DeliveryTest, make_test_entry, new_test_number
 from gateway.delivery.wakeups import Wakeups
 
 __all__ = [
-    "Attention",
+    "ConsumerReports",
     "DeadLetterAlerts",
     "DeadLetterConsumer",
-    "Delivered",
+    "DeadLetterMetrics",
     "DeliveryLedger",
+    "DeliveryStatus",
+    "DeliveryTest",
+    "DeliveryTester",
     "JournalScanner",
     "Lag",
     "NonDeliveryReporter",
-    "Pull",
-    "Received",
+    "PullDelivery",
+    "ReceivedEvent",
+    "RedriveWorker",
     "Redriver",
-    "Redriving",
-    "Reported",
-    "Reporting",
-    "Resending",
-    "Resent",
-    "Settlement",
+    "ReportResult",
+    "Resender",
+    "ResentEvent",
     "Stage",
-    "Streamed",
-    "Streaming",
-    "Trial",
-    "Trying",
+    "StreamDelivery",
+    "StreamEvent",
+    "TokenResult",
     "Wakeups",
-    "a_number",
-    "trial_entry",
+    "make_test_entry",
+    "new_test_number",
 ]

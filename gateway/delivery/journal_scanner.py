@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, load_contracts
-from gateway.delivery.store import Deliveries, Fresh
+from gateway.delivery.store import Deliveries, NewDelivery
 from gateway.journal import Cursor, Entry, JournalReader, Position
 from gateway.request_reply import expired
 from gateway.subscriptions import Subscription
@@ -47,27 +47,27 @@ class JournalScanner:
         heads = await self._reader.heads()
         found: list[Entry] = []
         buried, caught_up = 0, True
-        for shard, frontier in (await self._deliveries.frontiers(subscription.key)).items():
+        for shard, cursor in (await self._deliveries.cursors(subscription.key)).items():
             piece = limit - len(found)
-            while len(found) < limit and frontier.sequence < heads[shard].sequence:
-                until = min(heads[shard].sequence, frontier.sequence + SPAN)
+            while len(found) < limit and cursor.sequence < heads[shard].sequence:
+                until = min(heads[shard].sequence, cursor.sequence + SPAN)
                 wanted, after = await self.look(
-                    subscription, shard, frontier, until=until, limit=piece
+                    subscription, shard, cursor, until=until, limit=piece
                 )
                 part = _cut(subscription, wanted, after, limit - len(found))
-                if not await self._advance(subscription, shard, frontier, part):
+                if not await self._advance(subscription, shard, cursor, part):
                     break
                 found += part.young
-                frontier = part.after
+                cursor = part.after
                 buried += len(part.old)
                 if buried >= PATIENT:
                     return Found(found, False)
                 piece = OLD if part.old else limit - len(found)
-            caught_up &= frontier.sequence >= heads[shard].sequence
+            caught_up &= cursor.sequence >= heads[shard].sequence
         return Found(found, caught_up)
 
     async def _advance(
-        self, subscription: Subscription, shard: int, before: Cursor, part: "_Part"
+        self, subscription: Subscription, shard: int, before: Cursor, part: "_Scan"
     ) -> bool:
         return await self._deliveries.advance(
             subscription.key,
@@ -83,7 +83,7 @@ class JournalScanner:
         self,
         subscription: Subscription,
         shard: int,
-        frontier: Cursor,
+        cursor: Cursor,
         *,
         until: int,
         limit: int,
@@ -91,12 +91,12 @@ class JournalScanner:
         """The next entries that it is to get, and up to where they were looked for."""
         entries = await self._reader.matching(
             shard,
-            frontier,
+            cursor,
             until=until,
             types=subscription.type_expression,
             limit=limit,
         )
-        recorded = entries[-1].recorded if entries else frontier.recorded
+        recorded = entries[-1].recorded if entries else cursor.recorded
         reached = entries[-1].sequence if len(entries) == limit else until
         await self._load_contracts(entries)
         wanted = [entry for entry in entries if self._is_for(subscription, entry)]
@@ -119,7 +119,7 @@ class JournalScanner:
         return subscription.accepts(entry.event)
 
 
-class _Part(NamedTuple):
+class _Scan(NamedTuple):
     """What one look has found, as far as there is room for it."""
 
     old: list[Entry]
@@ -127,7 +127,7 @@ class _Part(NamedTuple):
     after: Cursor
 
 
-def _cut(subscription: Subscription, wanted: list[Entry], after: Cursor, room: int) -> _Part:
+def _cut(subscription: Subscription, wanted: list[Entry], after: Cursor, room: int) -> _Scan:
     old: list[Entry] = []
     young: list[Entry] = []
     for entry in wanted:
@@ -138,11 +138,13 @@ def _cut(subscription: Subscription, wanted: list[Entry], after: Cursor, room: i
         else:
             break
     else:
-        return _Part(old, young, after)
+        return _Scan(old, young, after)
     last = max(old + young, key=lambda each: each.sequence)
-    return _Part(old, young, Cursor(last.sequence, last.recorded))
+    return _Scan(old, young, Cursor(last.sequence, last.recorded))
 
 
-def _fresh(subscription: Subscription, entry: Entry) -> Fresh:
+def _fresh(subscription: Subscription, entry: Entry) -> NewDelivery:
     order = entry.event.ordering_key if subscription.ordered else ""
-    return Fresh(Position(entry.shard, entry.sequence), entry.recorded, entry.event.type, order)
+    return NewDelivery(
+        Position(entry.shard, entry.sequence), entry.recorded, entry.event.type, order
+    )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, Failure
-from gateway.delivery.store import DeadLetters, Deliveries, Ending, Standing
+from gateway.delivery.store import DeadLetters, Deliveries, DeliveryRecord, Settlement
 from gateway.journal import Entry, JournalReader, Position
 from gateway.request_reply import deadline, expired
 from gateway.subscriptions import (
@@ -38,16 +38,16 @@ class Stage(StrEnum):
 
 
 _SETTLED = {
-    Ending.ACKNOWLEDGED: Stage.ACKNOWLEDGED,
-    Ending.DEAD: Stage.DEAD,
-    Ending.DISCARDED: Stage.DISCARDED,
-    Ending.EXPIRED: Stage.EXPIRED,
-    Ending.SKIPPED: Stage.SKIPPED,
+    Settlement.ACKNOWLEDGED: Stage.ACKNOWLEDGED,
+    Settlement.DEAD: Stage.DEAD,
+    Settlement.DISCARDED: Stage.DISCARDED,
+    Settlement.EXPIRED: Stage.EXPIRED,
+    Settlement.SKIPPED: Stage.SKIPPED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryStatus:
     """A subscription and the stage of an event on its way there."""
 
     organisation: str
@@ -75,18 +75,18 @@ class DeliveryLedger:
         database: Database,
         reader: JournalReader,
         deliveries: Deliveries,
-        letters: DeadLetters,
+        dead_letters: DeadLetters,
         catalogue: Snapshot[Catalogue],
     ) -> None:
         self._database = database
         self._reader = reader
         self._deliveries = deliveries
-        self._letters = letters
+        self._dead_letters = dead_letters
         self._catalogue = catalogue
 
-    async def of(self, entry: Entry, organisation: str | None) -> list[Delivered]:
+    async def of(self, entry: Entry, organisation: str | None) -> list[DeliveryStatus]:
         """Where an entry stands for every subscription that wants it, or for those of one."""
-        spot = Position(entry.shard, entry.sequence)
+        position = Position(entry.shard, entry.sequence)
         async with self._database.session() as session:
             everyone = (await register.load(session)).all
             cursors = await backfill_progress.cursors(session, entry.shard)
@@ -100,10 +100,10 @@ class DeliveryLedger:
             and entry.sequence > cursors[each.key].start
         ]
         relayed = await self._reader.relay_cursor(entry.shard) >= entry.sequence
-        standing = await self._letters.standing(spot, [each.key for each in wanting])
-        found = {each.key: each for each in standing}
+        record = await self._dead_letters.delivery_records(position, [each.key for each in wanting])
+        found = {each.key: each for each in record}
         return [
-            self._delivered(each, entry, found[each.key], cursors[each.key], relayed)
+            self._status_of(each, entry, found[each.key], cursors[each.key], relayed)
             for each in wanting
         ]
 
@@ -126,50 +126,50 @@ class DeliveryLedger:
             lags.append(Lag(shard, behind, max(seconds, 0.0)))
         return lags
 
-    def _delivered(
+    def _status_of(
         self,
         subscription: Subscription,
         entry: Entry,
-        standing: Standing,
+        record: DeliveryRecord,
         cursors: SubscriptionCursors,
         relayed: bool,
-    ) -> Delivered:
-        stage, at = _stage_of_dead(standing)
+    ) -> DeliveryStatus:
+        stage, at = _stage_of_dead(record)
         if stage is None and subscription.journal_delivered:
-            stage, at = _stage_of_served(subscription, entry, standing)
+            stage, at = _stage_of_served(subscription, entry, record)
         elif stage is None:
-            stage, at = _stage_of_queued(subscription, entry, standing, cursors, relayed)
-        return Delivered(
+            stage, at = _stage_of_queued(subscription, entry, record, cursors, relayed)
+        return DeliveryStatus(
             subscription.organisation,
             subscription.name,
             subscription.delivery,
             stage,
-            standing.attempts or 0,
+            record.attempts or 0,
             at,
         )
 
 
-def _stage_of_dead(standing: Standing) -> tuple[Stage | None, datetime | None]:
-    if standing.dead == "dead":
-        expired = standing.failure == Failure.EXPIRED
-        return (Stage.EXPIRED if expired else Stage.DEAD), standing.changed
-    if standing.dead in (Stage.DISCARDED, Stage.RESENT):
-        return Stage(standing.dead), standing.changed
+def _stage_of_dead(record: DeliveryRecord) -> tuple[Stage | None, datetime | None]:
+    if record.dead == "dead":
+        expired = record.failure == Failure.EXPIRED
+        return (Stage.EXPIRED if expired else Stage.DEAD), record.changed
+    if record.dead in (Stage.DISCARDED, Stage.RESENT):
+        return Stage(record.dead), record.changed
     return None, None
 
 
 def _stage_of_served(
-    subscription: Subscription, entry: Entry, standing: Standing
+    subscription: Subscription, entry: Entry, record: DeliveryRecord
 ) -> tuple[Stage, datetime | None]:
-    if standing.attempts is not None:
-        return (Stage.IN_HANDS if standing.locked else Stage.OPEN), standing.due
-    if standing.looked_through is None or entry.sequence > standing.looked_through:
+    if record.attempts is not None:
+        return (Stage.IN_HANDS if record.locked else Stage.OPEN), record.due
+    if record.looked_through is None or entry.sequence > record.looked_through:
         return Stage.WAITING, None
-    if standing.ending is not None:
-        return _SETTLED[Ending(standing.ending)], standing.settled
+    if record.ending is not None:
+        return _SETTLED[Settlement(record.ending)], record.settled
     if not subscription.accepts(entry.event):
         return Stage.FILTERED, None
-    if subscription.is_responder and expired(entry.event, entry.recorded):  # it was not even opened
+    if subscription.is_responder and expired(entry.event, entry.recorded):
         return Stage.EXPIRED, deadline(entry.event, entry.recorded)
     return Stage.ACKNOWLEDGED, None
 
@@ -177,19 +177,19 @@ def _stage_of_served(
 def _stage_of_queued(
     subscription: Subscription,
     entry: Entry,
-    standing: Standing,
+    record: DeliveryRecord,
     cursors: SubscriptionCursors,
     relayed: bool,
 ) -> tuple[Stage, datetime | None]:
     """While it catches up, what was relayed to others need not have reached its queue."""
-    redriven = standing.changed if standing.dead == "redriven" else None
-    told = standing.settled if standing.ending == Ending.ACKNOWLEDGED else None
-    if told is not None and (redriven is None or told > redriven):
-        return Stage.ACKNOWLEDGED, told
+    redriven = record.changed if record.dead == "redriven" else None
+    reported = record.settled if record.ending == Settlement.ACKNOWLEDGED else None
+    if reported is not None and (redriven is None or reported > redriven):
+        return Stage.ACKNOWLEDGED, reported
     if redriven is not None:  # what the queue had held before says nothing of it
         return Stage.QUEUED, redriven
-    served = subscription.bound or cursors.joined
-    if entry.sequence > cursors.position and not (served and relayed):
+    reaches = subscription.bound or cursors.joined
+    if entry.sequence > cursors.position and not (reaches and relayed):
         return Stage.WAITING, None
     if not subscription.accepts(entry.event):
         return Stage.FILTERED, None

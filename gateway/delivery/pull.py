@@ -19,8 +19,8 @@ from gateway.base.errors import Conflict
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, Failure
 from gateway.delivery.journal_scanner import JournalScanner
-from gateway.delivery.store import TRIALS, Claim, Deliveries, Key, Locked, Patience
-from gateway.delivery.test_event import trial_entry
+from gateway.delivery.store import TEST_SHARD, Claim, Deliveries, DeliveryLimits, Key, Locked
+from gateway.delivery.test_event import make_test_entry
 from gateway.delivery.wakeups import Wakeups
 from gateway.identity import Directory
 from gateway.journal import Entry, JournalReader, Position
@@ -32,7 +32,7 @@ LOOK = 0.1  # seconds until the next look where there may be more, but not for u
 _token = Struct(">hQ16s")
 
 
-class Settlement(StrEnum):
+class TokenResult(StrEnum):
     """What became of a token."""
 
     SETTLED = "settled"
@@ -40,7 +40,7 @@ class Settlement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedEvent:
     """An event in a receiver's hands until `until`; `token` settles it."""
 
     entry: Entry
@@ -49,40 +49,42 @@ class Received:
     token: str
 
 
-class Handed(NamedTuple):
+class ReceiveResult(NamedTuple):
     """What a receiver gets. Where its rate allows nothing now, it may come again after seconds."""
 
-    received: list[Received]
+    received: list[ReceivedEvent]
     retry_after: float | None
 
 
-class _Look(NamedTuple):
+class _ReceiveAttempt(NamedTuple):
     """What a look got; `sure` where nothing more comes without news."""
 
-    handed: Handed
+    handed: ReceiveResult
     sure: bool
 
 
-class Pull:
+class PullDelivery:
     """Hands out events of pull subscriptions and settles them."""
 
     def __init__(
         self,
         reader: JournalReader,
         deliveries: Deliveries,
-        finder: JournalScanner,
-        news: Wakeups,
+        scanner: JournalScanner,
+        wakeups: Wakeups,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
     ) -> None:
         self._reader = reader
         self._deliveries = deliveries
-        self._finder = finder
-        self._news = news
+        self._scanner = scanner
+        self._wakeups = wakeups
         self._directory = directory
         self._catalogue = catalogue
 
-    async def receive(self, subscription: Subscription, *, limit: int, wait: float) -> Handed:
+    async def receive(
+        self, subscription: Subscription, *, limit: int, wait: float
+    ) -> ReceiveResult:
         """Up to `limit` events that are due; waits up to `wait` seconds for the first.
 
         What its rate does not allow now is waited for alike.
@@ -94,11 +96,11 @@ class Pull:
         if subscription.paused:
             raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
         deadline = time.monotonic() + wait
-        with self._news.of(subscription) as waiter:
+        with self._wakeups.of(subscription) as waiter:
             while True:
                 handed, sure = await self._receive(subscription, limit)
                 left = deadline - time.monotonic()
-                if handed.received or left <= 0 or self._news.ended:
+                if handed.received or left <= 0 or self._wakeups.ended:
                     return handed
                 if handed.retry_after:  # whatever there is
                     await asyncio.sleep(min(max(LOOK, handed.retry_after), left))
@@ -107,7 +109,7 @@ class Pull:
 
     async def acknowledge(
         self, subscription: Subscription, tokens: Sequence[str]
-    ) -> list[Settlement]:
+    ) -> list[TokenResult]:
         """Settle events that were worked off."""
         return await self._settle(
             subscription, tokens, lambda key, claims: self._deliveries.acknowledge(key, claims)
@@ -115,7 +117,7 @@ class Pull:
 
     async def release(
         self, subscription: Subscription, tokens: Sequence[str], *, delay: float, reason: str
-    ) -> list[Settlement]:
+    ) -> list[TokenResult]:
         """Give events back, to be handed out again after `delay` seconds.
 
         Which was the last attempt that the terms allow makes a dead letter.
@@ -130,7 +132,7 @@ class Pull:
 
     async def reject(
         self, subscription: Subscription, tokens: Sequence[str], *, reason: str
-    ) -> list[Settlement]:
+    ) -> list[TokenResult]:
         """Make dead letters of events that can never be worked off."""
         return await self._settle(
             subscription,
@@ -142,7 +144,7 @@ class Pull:
 
     async def renew(
         self, subscription: Subscription, tokens: Sequence[str], *, seconds: float
-    ) -> list[Settlement]:
+    ) -> list[TokenResult]:
         """Let the locks end `seconds` from now."""
         return await self._settle(
             subscription,
@@ -150,29 +152,30 @@ class Pull:
             lambda key, claims: self._deliveries.renew(key, claims, seconds=seconds),
         )
 
-    async def _receive(self, subscription: Subscription, limit: int) -> _Look:
+    async def _receive(self, subscription: Subscription, limit: int) -> _ReceiveAttempt:
         terms, key = subscription.terms, subscription.key
-        patience = Patience(terms.attempts, terms.lock_seconds, terms.rate, terms.max_age)
-        locked, left, wait = await self._deliveries.lock(key, limit=limit, patience=patience)
+        limits = DeliveryLimits(terms.attempts, terms.lock_seconds, terms.rate, terms.max_age)
+        locked, left, wait = await self._deliveries.lock(key, limit=limit, limits=limits)
         found, sure = list[Entry](), False
         if left > 0:
             room = terms.in_flight - await self._deliveries.count_open(key)
             if room > 0:
-                found, sure = await self._finder.find(subscription, limit=min(left, room))
+                found, sure = await self._scanner.find(subscription, limit=min(left, room))
             if found:
-                more, _, wait = await self._deliveries.lock(key, limit=left, patience=patience)
+                more, _, wait = await self._deliveries.lock(key, limit=left, limits=limits)
                 locked += more
         entries = await self._entries(key, locked, found)
         received = [
-            Received(entries[each.spot], each.attempt, each.until, _text(each)) for each in locked
+            ReceivedEvent(entries[each.position], each.attempt, each.until, _text(each))
+            for each in locked
         ]
         if subscription.is_responder:
             received = await self._in_time(subscription, received)
-        return _Look(Handed(received, None if received else wait or None), sure)
+        return _ReceiveAttempt(ReceiveResult(received, None if received else wait or None), sure)
 
     async def _in_time(
-        self, subscription: Subscription, received: Sequence[Received]
-    ) -> list[Received]:
+        self, subscription: Subscription, received: Sequence[ReceivedEvent]
+    ) -> list[ReceivedEvent]:
         """The requests whose deadline is still to come; the others are settled."""
         late = [each for each in received if expired(each.entry.event, each.entry.recorded)]
         claims = [claim for each in late if (claim := _claim(each.token))]
@@ -185,9 +188,9 @@ class Pull:
     ) -> Mapping[Position, Entry]:
         entries = {Position(entry.shard, entry.sequence): entry for entry in found}
         for each in locked:
-            if each.spot.shard == TRIALS:
-                entries[each.spot] = trial_entry(key, each.spot.sequence, each.recorded)
-        missing = [each.spot for each in locked if each.spot not in entries]
+            if each.position.shard == TEST_SHARD:
+                entries[each.position] = make_test_entry(key, each.position.sequence, each.recorded)
+        missing = [each.position for each in locked if each.position not in entries]
         for entry in await self._reader.entries_at(missing):
             entries[Position(entry.shard, entry.sequence)] = entry
         return entries
@@ -197,12 +200,12 @@ class Pull:
         subscription: Subscription,
         tokens: Sequence[str],
         settle: Callable[[tuple[str, str], list[Claim]], Awaitable[set[Claim]]],
-    ) -> list[Settlement]:
+    ) -> list[TokenResult]:
         self._require(subscription)
         claims = [_claim(token) for token in tokens]
         settled = await settle(subscription.key, [claim for claim in claims if claim])
-        self._news.tell(subscription.key)
-        return [Settlement.SETTLED if claim in settled else Settlement.GONE for claim in claims]
+        self._wakeups.tell(subscription.key)
+        return [TokenResult.SETTLED if claim in settled else TokenResult.GONE for claim in claims]
 
     def _require(self, subscription: Subscription) -> None:
         if subscription.delivery is not Delivery.PULL:
@@ -213,7 +216,7 @@ class Pull:
 
 
 def _text(locked: Locked) -> str:
-    return urlsafe_b64encode(_token.pack(*locked.spot, locked.lock)).rstrip(b"=").decode()
+    return urlsafe_b64encode(_token.pack(*locked.position, locked.lock)).rstrip(b"=").decode()
 
 
 def _claim(token: str) -> Claim | None:

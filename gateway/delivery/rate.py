@@ -6,7 +6,7 @@ from collections.abc import Callable
 Clock = Callable[[], float]
 
 
-class Pace:
+class RateLimit:
     """At most `rate` a second, and no more than a second's worth at once."""
 
     def __init__(self, rate: float, clock: Clock = time.monotonic) -> None:

@@ -13,7 +13,7 @@ from gateway.base.snapshot import Snapshot
 from gateway.base.stop import Stop
 from gateway.contracts import Catalogue
 from gateway.delivery.journal_scanner import SPAN, JournalScanner
-from gateway.delivery.rate import Pace
+from gateway.delivery.rate import RateLimit
 from gateway.delivery.store import Deliveries
 from gateway.delivery.wakeups import Wakeups
 from gateway.identity import Directory
@@ -26,7 +26,7 @@ SILENCE = 15.0  # seconds without an event after which a sign of life is due
 
 
 @dataclass(frozen=True, slots=True)
-class Streamed:
+class StreamEvent:
     """An event and the place behind it; a sign of life has none of both."""
 
     entry: Entry | None = None
@@ -56,23 +56,23 @@ class _Silence:
         return due
 
 
-class Streaming:
+class StreamDelivery:
     """Lets readers follow subscriptions whose delivery is `stream`."""
 
     def __init__(
         self,
         reader: JournalReader,
         deliveries: Deliveries,
-        finder: JournalScanner,
-        news: Wakeups,
+        scanner: JournalScanner,
+        wakeups: Wakeups,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
         stop: Stop,
     ) -> None:
         self._reader = reader
         self._deliveries = deliveries
-        self._finder = finder
-        self._news = news
+        self._scanner = scanner
+        self._wakeups = wakeups
         self._directory = directory
         self._catalogue = catalogue
         self._stop = stop
@@ -84,9 +84,9 @@ class Streaming:
         Conflict for another way of delivery or a paused subscription, Forbidden for a lost right.
         """
         self.require(subscription)
-        frontiers = await self._deliveries.frontiers(subscription.key)
+        cursors = await self._deliveries.cursors(subscription.key)
         if last is None:
-            return frontiers
+            return cursors
         heads = await self._reader.heads()
         given = _places(last, {shard: head.sequence for shard, head in heads.items()})
         await self._deliveries.arrived(subscription.key, given)
@@ -94,14 +94,14 @@ class Streaming:
 
     async def follow(
         self, subscription: Subscription, places: dict[int, Cursor]
-    ) -> AsyncIterator[Streamed]:
+    ) -> AsyncIterator[StreamEvent]:
         """Events behind the places, as they come and its rate allows, until the process stops.
 
         After SILENCE comes a sign of life, at which the caller may look whether to go on.
         """
         silence = _Silence()
-        pace = Pace(subscription.terms.rate) if subscription.terms.rate else None
-        with self._news.of(subscription) as waiter:
+        pace = RateLimit(subscription.terms.rate) if subscription.terms.rate else None
+        with self._wakeups.of(subscription) as waiter:
             while not self._stop:
                 found = False
                 heads = await self._reader.heads()
@@ -109,7 +109,7 @@ class Streaming:
                     if place.sequence >= heads[shard].sequence:
                         continue
                     until = min(heads[shard].sequence, place.sequence + SPAN)
-                    entries, after = await self._finder.look(
+                    entries, after = await self._scanner.look(
                         subscription, shard, place, until=until, limit=PIECE
                     )
                     found |= bool(entries) or after.sequence < heads[shard].sequence
@@ -120,21 +120,23 @@ class Streaming:
                             return
                         places[shard] = Cursor(entry.sequence, entry.recorded)
                         silence.broken()
-                        yield Streamed(entry, _text(places))
+                        yield StreamEvent(entry, _text(places))
                     places[shard] = after
                 if silence.is_long():
-                    yield Streamed()
+                    yield StreamEvent()
                 if not found:
                     await waiter.wait(silence.left)
 
-    async def _allowed(self, pace: Pace | None, silence: "_Silence") -> AsyncIterator[Streamed]:
+    async def _allowed(
+        self, pace: RateLimit | None, silence: "_Silence"
+    ) -> AsyncIterator[StreamEvent]:
         """Ends when one more event may go; signs of life until then."""
         if pace is None:
             return
         while not pace.left and not self._stop:
             await self._stop.sleep(min(pace.wait, SILENCE))
             if silence.is_long():
-                yield Streamed()
+                yield StreamEvent()
         pace.spend()
 
     def require(self, subscription: Subscription) -> None:

@@ -8,7 +8,12 @@ from gateway.base.times import now
 from gateway.broker import OutgoingMessage, message, publish_confirmed
 from gateway.contracts import Catalogue
 from gateway.delivery.store import Deliveries
-from gateway.delivery.test_event import Trial, a_number, trial_entry, trial_event
+from gateway.delivery.test_event import (
+    DeliveryTest,
+    make_test_entry,
+    make_test_event,
+    new_test_number,
+)
 from gateway.delivery.webhook import Endpoints
 from gateway.identity import Directory
 from gateway.journal import Entry
@@ -19,7 +24,7 @@ from gateway.subscriptions.routing import exchange_of, private_key
 CONFIRM_SECONDS = 10.0
 
 
-class Trying:
+class DeliveryTester:
     """Sends test events."""
 
     def __init__(
@@ -36,7 +41,7 @@ class Trying:
         self._catalogue = catalogue
         self._url = amqp_url
 
-    async def attempt(self, subscription: Subscription) -> Trial:
+    async def attempt(self, subscription: Subscription) -> DeliveryTest:
         """Let it have a test event.
 
         Raises Conflict for a stream, which is tried by reading it, and for what is paused;
@@ -61,17 +66,17 @@ class Trying:
             raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
         require_right(subscription, self._directory.value, self._catalogue.value)
 
-    async def _open(self, subscription: Subscription) -> Trial:
+    async def _open(self, subscription: Subscription) -> DeliveryTest:
         """The next that asks gets it."""
-        number, began = a_number(), time.monotonic()
-        event = trial_event(subscription.key, number)
-        await self._deliveries.open_trial(subscription.key, number, event.type)
-        return Trial(True, "the next receive hands it out", _since(began), event.id)
+        number, began = new_test_number(), time.monotonic()
+        event = make_test_event(subscription.key, number)
+        await self._deliveries.open_test_event(subscription.key, number, event.type)
+        return DeliveryTest(True, "the next receive hands it out", _since(began), event.id)
 
-    async def _send(self, subscription: Subscription) -> Trial:
+    async def _send(self, subscription: Subscription) -> DeliveryTest:
         """Into its queue alone."""
-        number, began = a_number(), time.monotonic()
-        entry = trial_entry(subscription.key, number, now())
+        number, began = new_test_number(), time.monotonic()
+        entry = make_test_entry(subscription.key, number, now())
         confirmed = await publish_confirmed(
             self._url,
             [_outgoing(subscription, entry)],
@@ -79,7 +84,7 @@ class Trying:
             name="nusabus-trial",
         )
         detail = "confirmed into the queue" if confirmed else "the queue is being repaired"
-        return Trial(bool(confirmed), detail, _since(began), entry.event.id)
+        return DeliveryTest(bool(confirmed), detail, _since(began), entry.event.id)
 
 
 def _outgoing(subscription: Subscription, entry: Entry) -> OutgoingMessage:

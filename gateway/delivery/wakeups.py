@@ -57,7 +57,7 @@ class Wakeups:
         self._waiters: dict[Key, set[Waiter]] = {}
         self._heads: Mapping[int, Cursor] = {}
         self._verdicts: dict[tuple[tuple[str, ...], str], bool] = {}
-        self._frontiers: dict[Key, int] = {}
+        self._cursors: dict[Key, int] = {}
         self.ended = False
         """Nobody is woken any more."""
 
@@ -134,11 +134,11 @@ class Wakeups:
         it is seen for the first time.
         """
         keys = list(self._waiters)
-        frontiers = await self._deliveries.summed_frontiers(keys) if keys else {}
-        for key, now in frontiers.items():
-            if now < self._frontiers.get(key, now + 1):
+        cursors = await self._deliveries.summed_cursors(keys) if keys else {}
+        for key, now in cursors.items():
+            if now < self._cursors.get(key, now + 1):
                 self.tell(key)
-        self._frontiers = frontiers
+        self._cursors = cursors
 
 
 async def _again(look: Callable[[], Awaitable[None]], pause: float, stop: Stop) -> None:

@@ -16,7 +16,7 @@ from gateway.base.telemetry import log
 from gateway.base.type_pattern import is_reply, request_type
 from gateway.contracts import Failure, without_personal_data
 from gateway.contracts.compiling import BUNDLE_DEPTH
-from gateway.delivery.store import DeadLetter, Wanted
+from gateway.delivery.store import DeadLetter, DeadLetterQuery
 from gateway.http.deps import Caller, require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere, number_of
@@ -118,15 +118,15 @@ class Search:
     unattended: Annotated[bool, Query(description="dead, and inspected by nobody")] = False
 
 
-def wanted(by: Caller, search: Annotated[Search, Depends()]) -> Wanted:
+def wanted(by: Caller, search: Annotated[Search, Depends()]) -> DeadLetterQuery:
     """The dependency that reads which dead letters are asked for."""
     asked = asdict(search)
-    return Wanted(*_sight(by), receiver=asked.pop("organisation"), **asked)
+    return DeadLetterQuery(*_sight(by), receiver=asked.pop("organisation"), **asked)
 
 
 @router.get("/dead-letters")
 async def list_all(
-    wanted: Annotated[Wanted, Depends(wanted)], parts: ApiPartsHere, page: PageHere
+    wanted: Annotated[DeadLetterQuery, Depends(wanted)], parts: ApiPartsHere, page: PageHere
 ) -> Listing[LetterBody]:
     """Dead letters, the oldest first: of one's subscriptions, and of the events one published.
 
@@ -145,7 +145,7 @@ async def inspect(number: Number, by: Caller, parts: ApiPartsHere) -> Response:
     """
     letter = await parts.letters.see(await letter_of(number, by, parts), by=by.id)
     history = await parts.letters.attempts(letter)
-    entry = await parts.reader.entry_at(*letter.spot)
+    entry = await parts.reader.entry_at(*letter.position)
     shown = InspectedBody(
         **_body(letter).model_dump(),
         history=[AttemptBody(**attempt._asdict()) for attempt in history],
@@ -225,8 +225,8 @@ def _body(letter: DeadLetter) -> LetterBody:
     )
 
 
-def _place(spot: Position | None) -> PlaceBody | None:
-    return None if spot is None else PlaceBody(**spot._asdict())
+def _place(position: Position | None) -> PlaceBody | None:
+    return None if position is None else PlaceBody(**position._asdict())
 
 
 def _attributes(entry: Entry) -> dict[str, Any]:

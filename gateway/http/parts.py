@@ -11,13 +11,13 @@ from gateway.base.snapshot import Snapshot, refresh
 from gateway.contracts import Catalogue
 from gateway.contracts.governance import Governing, Lifecycle
 from gateway.delivery import (
+    ConsumerReports,
     DeliveryLedger,
-    Pull,
-    Redriving,
-    Reporting,
-    Resending,
-    Streaming,
-    Trying,
+    DeliveryTester,
+    PullDelivery,
+    Redriver,
+    Resender,
+    StreamDelivery,
 )
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.delivery.webhook import Endpoints
@@ -44,17 +44,17 @@ class ApiParts:
     endpoints: Endpoints
     governing: Governing
     lifecycle: Lifecycle
-    pull: Pull
-    streaming: Streaming
+    pull: PullDelivery
+    streaming: StreamDelivery
     asking: Requester
     answering: Answering
     letters: DeadLetters
-    redriving: Redriving
-    resending: Resending
+    redriving: Redriver
+    resending: Resender
     redrives: Redrives
     ledger: DeliveryLedger
-    reporting: Reporting
-    trying: Trying
+    reporting: ConsumerReports
+    trying: DeliveryTester
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
     subscriptions: Snapshot[Subscriptions]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from gateway.base.masking import mask
 from gateway.base.times import rfc3339
-from gateway.delivery import Received, Settlement
+from gateway.delivery import ReceivedEvent, TokenResult
 from gateway.http.delivered import delivered
 from gateway.http.fields import Body
 from gateway.http.parts import ApiParts, ApiPartsHere
@@ -79,7 +79,7 @@ class Renew(Body):
 class Settled(BaseModel):
     """What became of each token, in the order of the request."""
 
-    results: list[Settlement]
+    results: list[TokenResult]
 
 
 @router.post("/{name}/receive", response_model=Events)
@@ -127,7 +127,7 @@ async def renew(name: Name, body: Renew, by: Subscriber, parts: ApiPartsHere) ->
     return Settled(results=await parts.pull.renew(subscription, body.tokens, seconds=body.seconds))
 
 
-def _event(received: Received, parts: ApiParts) -> bytes:
+def _event(received: ReceivedEvent, parts: ApiParts) -> bytes:
     head = _encode(
         {
             "token": received.token,

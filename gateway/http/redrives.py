@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from gateway.base.errors import Conflict, Forbidden, NotFound
 from gateway.base.telemetry import log
 from gateway.contracts import Failure
-from gateway.delivery.store import Redrive, RedriveState, Wanted
+from gateway.delivery.store import DeadLetterQuery, Redrive, RedriveState
 from gateway.http.dead_letters import Name, Trace, Worker
 from gateway.http.deps import require_role
 from gateway.http.fields import Body
@@ -54,7 +54,7 @@ class RedriveBody(BaseModel):
 async def start(body: NewRedrive, by: Worker, parts: ApiPartsHere) -> RedriveBody:
     """Send many again, at a rate; what dies after this moment is left out."""
     asked = body.model_dump(exclude={"organisation", "rate"})
-    wanted = Wanted(_own(by), receiver=body.organisation, **asked)
+    wanted = DeadLetterQuery(_own(by), receiver=body.organisation, **asked)
     made = await parts.redrives.start(wanted, rate=body.rate, by=by.id)
     log().info("redrive.started", redrive=made.id, by=by.id, total=made.total)
     return _redrive(made)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from gateway.delivery import Reported
+from gateway.delivery import ReportResult
 from gateway.http.fields import Body, Sequence
 from gateway.http.parts import ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
@@ -23,7 +23,7 @@ class Report(Body):
 class Noted(BaseModel):
     """What became of each sequence, in the order of the report."""
 
-    results: list[Reported] = Field(
+    results: list[ReportResult] = Field(
         description="noted, now or before; unknown where no event stands there that this "
         "subscription is to get"
     )

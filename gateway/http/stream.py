@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.base.errors import NusabusError, Unavailable
 from gateway.base.telemetry import log
 from gateway.base.times import now
-from gateway.delivery import Streamed, a_number, trial_entry
+from gateway.delivery import StreamEvent, make_test_entry, new_test_number
 from gateway.http.delivered import delivered
 from gateway.http.deps import authenticate
 from gateway.http.parts import ApiParts, ApiPartsHere
@@ -37,7 +37,7 @@ class EventStream(Response):
         self,
         parts: ApiParts,
         subscription: Subscription,
-        events: AsyncIterator[Streamed],
+        events: AsyncIterator[StreamEvent],
         authorization: str | None,
         *,
         test: bool,
@@ -69,8 +69,8 @@ class EventStream(Response):
         try:
             await self._send(send, b": welcome\nretry: 1000\n\n")
             if self._test:
-                entry = trial_entry(self._subscription.key, a_number(), now())
-                await self._send(send, self._frame(Streamed(entry)))
+                entry = make_test_entry(self._subscription.key, new_test_number(), now())
+                await self._send(send, self._frame(StreamEvent(entry)))
             async for each in self._events:
                 await self._send(send, self._frame(each))
                 if each.entry is None:
@@ -93,7 +93,7 @@ class EventStream(Response):
         async with asyncio.timeout(SLOW):
             await send({"type": "http.response.body", "body": data, "more_body": True})
 
-    def _frame(self, streamed: Streamed) -> bytes:
+    def _frame(self, streamed: StreamEvent) -> bytes:
         if streamed.entry is None:
             return b": alive\n\n"
         data = delivered(streamed.entry, self._parts)

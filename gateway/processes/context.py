@@ -17,7 +17,7 @@ from gateway.base.stop import Stop
 from gateway.broker import Broker, Management
 from gateway.contracts import Catalogue, CatalogueLoader
 from gateway.delivery import (
-    Redriving,
+    Redriver,
 )
 from gateway.delivery.store import DeadLetters
 from gateway.identity import Directory
@@ -89,10 +89,10 @@ def calm_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def redriving(parts: ProcessContext, letters: DeadLetters) -> Redriving:
+def redriving(parts: ProcessContext, letters: DeadLetters) -> Redriver:
     amqp_url = parts.settings.amqp_url.get_secret_value()
     snapshots = (parts.directories, parts.catalogues)
-    return Redriving(parts.database, parts.reader, letters, *snapshots, amqp_url)
+    return Redriver(parts.database, parts.reader, letters, *snapshots, amqp_url)
 
 
 @asynccontextmanager

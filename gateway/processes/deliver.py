@@ -9,8 +9,15 @@ from gateway.base.database import Topic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, follow, refresh
 from gateway.delivery import JournalScanner
-from gateway.delivery.store import Deliveries, Dispatching, Leases
-from gateway.delivery.webhook import Deliver, DispatchContext, Plan, Schedule, Tail, trust
+from gateway.delivery.store import Deliveries, DispatchStore, Leases
+from gateway.delivery.webhook import (
+    DispatchContext,
+    JournalTail,
+    RetrySchedule,
+    WebhookConfigs,
+    WebhookWorker,
+    trust,
+)
 from gateway.journal import HintListener
 from gateway.processes.context import ProcessContext, calm_collector, common, stopping
 from gateway.subscriptions import webhooks
@@ -21,14 +28,14 @@ async def deliver(settings: Settings) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with common(settings, "deliver") as parts, stopping() as stop:
         endpoints = Snapshot(Topic.SUBSCRIPTIONS, webhooks.load)
-        plan = Plan(parts.directories, parts.catalogues, parts.subscriptions, endpoints)
+        plan = WebhookConfigs(parts.directories, parts.catalogues, parts.subscriptions, endpoints)
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions, endpoints)
         await refresh(parts.database, *snapshots)
         hints = HintListener(parts.connect)
-        worker = Deliver(
+        worker = WebhookWorker(
             settings=settings,
             database=parts.database,
-            sources=_sources(parts),
+            context=_sources(parts),
             leases=Leases(parts.database.pool, name=name, lease=settings.lease_seconds),
             hints=hints,
             plan=plan,
@@ -47,9 +54,9 @@ def _sources(parts: ProcessContext) -> DispatchContext:
     return DispatchContext(
         parts.reader,
         deliveries,
-        Dispatching(parts.database.pool, timeout=timeout),
+        DispatchStore(parts.database.pool, timeout=timeout),
         JournalScanner(parts.database, parts.reader, deliveries, parts.catalogues),
         parts.catalogues,
-        Schedule.parse(parts.settings.webhook_retries),
-        Tail(parts.reader),
+        RetrySchedule.parse(parts.settings.webhook_retries),
+        JournalTail(parts.reader),
     )

@@ -18,7 +18,12 @@ from gateway.base.snapshot import follow, refresh
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.broker import Broker, DeadLetterQueue
-from gateway.delivery import DeadLetterAlerts, DeadLetterConsumer, NonDeliveryReporter, Redriver
+from gateway.delivery import (
+    DeadLetterAlerts,
+    DeadLetterConsumer,
+    NonDeliveryReporter,
+    RedriveWorker,
+)
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.identity import OPERATOR
 from gateway.journal import Candidate, HintListener, JournalWriter, Leads, make_partitions
@@ -110,7 +115,7 @@ def _of_letters(
     letters: DeadLetters,
     writer: JournalWriter,
     responsible: Callable[[], bool],
-) -> tuple[Redriver, DeadLetterAlerts, NonDeliveryReporter]:
+) -> tuple[RedriveWorker, DeadLetterAlerts, NonDeliveryReporter]:
     """What goes on about dead letters, in one process at a time."""
     settings = parts.settings
     redrives = Redrives(parts.database.pool, timeout=settings.append_timeout)
@@ -120,7 +125,7 @@ def _of_letters(
         return judged(event, OPERATOR, parts.catalogues.value)
 
     return (
-        Redriver(redriving(parts, letters), letters, redrives, responsible=responsible),
+        RedriveWorker(redriving(parts, letters), letters, redrives, responsible=responsible),
         DeadLetterAlerts(letters, after=after, responsible=responsible),
         NonDeliveryReporter(letters, parts.catalogues, writer, judge, responsible=responsible),
     )

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from gateway.base.event import Event
 from gateway.base.stop import Stop
 from gateway.delivery import (
-    Attention,
+    ConsumerReports,
+    DeadLetterMetrics,
     DeliveryLedger,
+    DeliveryTester,
     JournalScanner,
-    Pull,
-    Redriving,
-    Reporting,
-    Resending,
-    Streaming,
-    Trying,
+    PullDelivery,
+    Redriver,
+    Resender,
+    StreamDelivery,
     Wakeups,
 )
 from gateway.delivery.dead_letters.resend import Validator
@@ -33,16 +33,16 @@ class Serving:
     subscribing: Subscribing
     endpoints: Endpoints
     news: Wakeups
-    pull: Pull
-    streaming: Streaming
+    pull: PullDelivery
+    streaming: StreamDelivery
     letters: DeadLetters
-    attention: Attention
-    redriving: Redriving
-    resending: Resending
+    attention: DeadLetterMetrics
+    redriving: Redriver
+    resending: Resender
     redrives: Redrives
     ledger: DeliveryLedger
-    reporting: Reporting
-    trying: Trying
+    reporting: ConsumerReports
+    trying: DeliveryTester
 
 
 def serve_subscriptions(
@@ -73,16 +73,18 @@ def serve_subscriptions(
         subscribing,
         endpoints,
         news,
-        Pull(parts.reader, deliveries, finder, news, *snapshots),
-        Streaming(parts.reader, deliveries, finder, news, *snapshots, stop),
+        PullDelivery(parts.reader, deliveries, finder, news, *snapshots),
+        StreamDelivery(parts.reader, deliveries, finder, news, *snapshots, stop),
         letters,
-        Attention(letters),
+        DeadLetterMetrics(letters),
         redriving(parts, letters),
-        Resending(letters, parts.reader, *journal, _judge(intake)),
+        Resender(letters, parts.reader, *journal, _judge(intake)),
         Redrives(parts.database.pool, timeout=timeout),
         DeliveryLedger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
-        Reporting(parts.reader, deliveries),
-        Trying(endpoints, deliveries, *snapshots, parts.settings.amqp_url.get_secret_value()),
+        ConsumerReports(parts.reader, deliveries),
+        DeliveryTester(
+            endpoints, deliveries, *snapshots, parts.settings.amqp_url.get_secret_value()
+        ),
     )
 
 

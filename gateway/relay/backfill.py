@@ -17,7 +17,7 @@ from collections.abc import Callable
 from gateway.base.errors import Unavailable
 from gateway.broker import names
 from gateway.contracts import Failure
-from gateway.delivery.store import TOO_OLD, Burial, DeadLetters
+from gateway.delivery.store import TOO_OLD, DeadLetters, NewDeadLetter
 from gateway.journal import Cursor, Entry, Lead, LeadLost, Position
 from gateway.relay.context import RelayContext
 from gateway.relay.in_flight import InFlight, InFlightWindow
@@ -161,13 +161,13 @@ class Backfill:
         terms = self.subscription.terms
         old = [entry for entry in entries if terms.too_old(entry.recorded)]
         if old:
-            await self._letters.bury([self._burial(entry) for entry in old])
+            await self._letters.add([self._new_dead_letter(entry) for entry in old])
         return [entry for entry in entries if entry not in old] if old else entries
 
-    def _burial(self, entry: Entry) -> Burial:
+    def _new_dead_letter(self, entry: Entry) -> NewDeadLetter:
         spot = Position(entry.shard, entry.sequence)
         type_, key = entry.event.type, self.subscription.key
-        return Burial(key, spot, entry.recorded, type_, Failure.EXPIRED, TOO_OLD, 0)
+        return NewDeadLetter(key, spot, entry.recorded, type_, Failure.EXPIRED, TOO_OLD, 0)
 
     async def _deliver(self, entries: list[Entry]) -> None:
         """Send in order per key and wait until everything is in the queue."""

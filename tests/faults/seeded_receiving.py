@@ -24,7 +24,7 @@ def frontier_before_answer() -> None:
         @wraps(call)
         async def early(self: Any, job: Any) -> None:
             if job.claim is None:
-                self._keeper.delivered(job)
+                self._settlements.delivered(job)
                 self._wake.set()
             await call(self, job)
 
@@ -66,7 +66,7 @@ def redrive_to_all() -> None:
 
         return public
 
-    replace(redrive.Redriving, "_outgoing", make)
+    replace(redrive.Redriver, "_outgoing", make)
 
 
 def loosened(text: str, equality: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import CITIZEN, FREE, NIK, a_document, a_name
 from tests.bus import Actor, Bus
-from tests.dead import a_dead_letter, dead, reject
+from tests.dead_letters import a_dead_letter, dead, reject
 from tests.pulling import Puller, ids, tokens
 from tests.waiting import eventually
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.builders import FREE, QUESTION, QUESTIONS, a_name, a_question, a_reply
 from tests.bus import Actor, Bus, MakeBus
-from tests.dead import dead, reject
+from tests.dead_letters import dead, reject
 from tests.problems import problem_of
 from tests.pulling import Puller, ids
 from tests.readers import depth

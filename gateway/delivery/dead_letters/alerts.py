@@ -9,7 +9,7 @@ from gateway.base.errors import NusabusError
 from gateway.base.stop import Stop
 from gateway.base.telemetry import METRICS, log
 from gateway.base.times import rfc3339
-from gateway.delivery.store import DeadLetters, Unattended
+from gateway.delivery.store import DeadLetters, UnseenDeadLetters
 
 LOOK = 5.0  # seconds between two looks
 MOST = 100  # subscriptions that have metrics of their own
@@ -29,18 +29,18 @@ OLDEST = Gauge(
 )
 
 
-class Attention:
+class DeadLetterMetrics:
     """Keeps the metrics of a process; every process says the same."""
 
-    def __init__(self, letters: DeadLetters) -> None:
-        self._letters = letters
+    def __init__(self, dead_letters: DeadLetters) -> None:
+        self._dead_letters = dead_letters
 
     async def run(self, stop: Stop) -> None:
         """Look until stopped. Without an answer of the database the last figures stand."""
         going_on = True
         while going_on:
             try:
-                show(await self._letters.unattended(), datetime.now(UTC))
+                show(await self._dead_letters.unseen(), datetime.now(UTC))
             except NusabusError as error:
                 log().debug("attention.waits", reason=str(error))
             going_on = await stop.sleep(LOOK)
@@ -53,10 +53,10 @@ class DeadLetterAlerts:
     """
 
     def __init__(
-        self, letters: DeadLetters, *, after: float, responsible: Callable[[], bool]
+        self, dead_letters: DeadLetters, *, after: float, responsible: Callable[[], bool]
     ) -> None:
         """`after` is in seconds."""
-        self._letters = letters
+        self._dead_letters = dead_letters
         self._after = after
         self._responsible = responsible
 
@@ -66,12 +66,12 @@ class DeadLetterAlerts:
             if not self._responsible():
                 continue
             try:
-                await self._letters.alert(self._after, tell=_tell)
+                await self._dead_letters.alert(self._after, tell=_tell)
             except NusabusError as error:
                 log().warning("attention.waits", reason=str(error))
 
 
-def show(found: Sequence[Unattended], now: datetime) -> None:
+def show(found: Sequence[UnseenDeadLetters], now: datetime) -> None:
     """Set the metrics: the subscriptions with most of them by name, all others together."""
     COUNT.clear()
     OLDEST.clear()
@@ -85,7 +85,7 @@ def show(found: Sequence[Unattended], now: datetime) -> None:
         OLDEST.labels(*labels).set(max((now - oldest).total_seconds(), 0))
 
 
-def _tell(each: Unattended) -> None:
+def _tell(each: UnseenDeadLetters) -> None:
     log().warning(
         "dead_letter.unattended",
         organisation=each.organisation,

@@ -6,8 +6,8 @@ from datetime import datetime
 from gateway.base.telemetry import log
 from gateway.broker import DeadLetterMessage, names
 from gateway.contracts import Failure
-from gateway.delivery.store import Burial, DeadLetters
-from gateway.delivery.test_event import TEST
+from gateway.delivery.store import DeadLetters, NewDeadLetter
+from gateway.delivery.test_event import TEST_EVENT_TYPE
 from gateway.journal import Position
 
 _FAILURES = {
@@ -20,19 +20,21 @@ _FAILURES = {
 class DeadLetterConsumer:
     """What the queue of dead letters hands its messages to."""
 
-    def __init__(self, letters: DeadLetters) -> None:
-        self._letters = letters
+    def __init__(self, dead_letters: DeadLetters) -> None:
+        self._dead_letters = dead_letters
 
     async def keep(self, messages: Sequence[DeadLetterMessage]) -> None:
         """Keep them. Raises DatabaseUnavailable; keeping them again does no harm."""
-        burials = [burial for message in messages if (burial := _burial(message)) is not None]
-        await self._letters.bury(burials)
-        if burials:
-            log().warning("dead_letters.kept", count=len(burials))
+        dead_letters = [
+            new for message in messages if (new := _new_dead_letter(message)) is not None
+        ]
+        await self._dead_letters.add(dead_letters)
+        if dead_letters:
+            log().warning("dead_letters.kept", count=len(dead_letters))
 
 
-def _burial(message: DeadLetterMessage) -> Burial | None:
-    if message.event.type == TEST:
+def _new_dead_letter(message: DeadLetterMessage) -> NewDeadLetter | None:
+    if message.event.type == TEST_EVENT_TYPE:
         return None
     key = names.owner(message.queue)
     place = _place(str(message.event.attributes.get("sequence", "")))
@@ -41,7 +43,7 @@ def _burial(message: DeadLetterMessage) -> Burial | None:
         return None
     failure, detail = _FAILURES.get(message.reason, (Failure.REJECTED, message.reason[:100]))
     recorded = datetime.fromisoformat(str(message.event.attributes["recordedtime"]))
-    return Burial(key, place, recorded, message.event.type, failure, detail, message.times)
+    return NewDeadLetter(key, place, recorded, message.event.type, failure, detail, message.times)
 
 
 def _place(sequence: str) -> Position | None:

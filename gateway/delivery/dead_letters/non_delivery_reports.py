@@ -13,7 +13,7 @@ from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.base.times import rfc3339
 from gateway.contracts import Catalogue
-from gateway.delivery.store import DeadLetter, DeadLetters, Told
+from gateway.delivery.store import DeadLetter, DeadLetters, ReportDecision
 from gateway.journal import Candidate, JournalWriter, Position
 
 LOOK = 1.0  # seconds between two looks
@@ -32,14 +32,14 @@ class NonDeliveryReporter:
 
     def __init__(
         self,
-        letters: DeadLetters,
+        dead_letters: DeadLetters,
         catalogue: Snapshot[Catalogue],
         writer: JournalWriter,
         judge: Validator,
         *,
         responsible: Callable[[], bool],
     ) -> None:
-        self._letters = letters
+        self._dead_letters = dead_letters
         self._catalogue = catalogue
         self._writer = writer
         self._judge = judge
@@ -60,63 +60,63 @@ class NonDeliveryReporter:
 
     async def _look(self) -> int:
         """Decide about the next dead letters; how many."""
-        letters = await self._letters.unreported(PIECE)
-        decided: list[Told] = []
+        dead_letters = await self._dead_letters.unreported(PIECE)
+        decided: list[ReportDecision] = []
         wanted: list[tuple[DeadLetter, Candidate]] = []
-        for letter in letters:
-            contract = self._catalogue.value.contract(letter.type)
+        for dead_letter in dead_letters:
+            contract = self._catalogue.value.contract(dead_letter.type)
             type = contract.non_delivery_report if contract else None
             if type is None:
-                decided.append(Told(letter.number, "none"))
+                decided.append(ReportDecision(dead_letter.number, "none"))
                 continue
             try:
-                wanted.append((letter, self._judge(_event(letter, type))))
+                wanted.append((dead_letter, self._judge(_event(dead_letter, type))))
             except Refused as error:
-                decided.append(Told(letter.number, "refused"))
+                decided.append(ReportDecision(dead_letter.number, "refused"))
                 log().error(
-                    "non_delivery.refused", number=letter.number, type=type, reason=str(error)
+                    "non_delivery.refused", number=dead_letter.number, type=type, reason=str(error)
                 )
-        await self._letters.reported([*decided, *await self._store(wanted)])
-        return len(letters)
+        await self._dead_letters.reported([*decided, *await self._store(wanted)])
+        return len(dead_letters)
 
-    async def _store(self, wanted: Sequence[tuple[DeadLetter, Candidate]]) -> list[Told]:
+    async def _store(self, wanted: Sequence[tuple[DeadLetter, Candidate]]) -> list[ReportDecision]:
         if not wanted:
             return []
         places = await self._writer.append([candidate for _, candidate in wanted])
         log().info("non_delivery.sent", count=len(places))
         return [
-            Told(letter.number, "sent", Position(place.shard, place.sequence))
-            for (letter, _), place in zip(wanted, places, strict=True)
+            ReportDecision(dead_letter.number, "sent", Position(place.shard, place.sequence))
+            for (dead_letter, _), place in zip(wanted, places, strict=True)
         ]
 
 
-def _event(letter: DeadLetter, type: str) -> Event:
+def _event(dead_letter: DeadLetter, type: str) -> Event:
     """The report. The key itself stays hidden: the id of a correction is made of it."""
-    attributes = {"datacontenttype": "application/json", "time": rfc3339(letter.died)}
-    if letter.event is not None:
-        attributes["causationid"] = letter.event
+    attributes = {"datacontenttype": "application/json", "time": rfc3339(dead_letter.died)}
+    if dead_letter.event is not None:
+        attributes["causationid"] = dead_letter.event
     return Event(
-        str(uuid5(UUID(letter.key), type)),
+        str(uuid5(UUID(dead_letter.key), type)),
         SOURCE,
         type,
-        f"{letter.organisation}/{letter.subscription}",
+        f"{dead_letter.organisation}/{dead_letter.subscription}",
         attributes,
-        _encode(report(letter)),
+        _encode(report(dead_letter)),
     )
 
 
-def report(letter: DeadLetter) -> dict[str, Any]:
+def report(dead_letter: DeadLetter) -> dict[str, Any]:
     """The data of the report; a dead letter always gives the same."""
     return {
-        "dead_letter": letter.number,
-        "organisation": letter.organisation,
-        "subscription": letter.subscription,
-        "shard": letter.spot.shard,
-        "sequence": letter.spot.sequence,
-        "source": letter.source or "",
-        "id": letter.event or "",
-        "type": letter.type,
-        "failure": letter.failure.value,
-        "attempts": letter.attempts,
-        "died": rfc3339(letter.died),
+        "dead_letter": dead_letter.number,
+        "organisation": dead_letter.organisation,
+        "subscription": dead_letter.subscription,
+        "shard": dead_letter.position.shard,
+        "sequence": dead_letter.position.sequence,
+        "source": dead_letter.source or "",
+        "id": dead_letter.event or "",
+        "type": dead_letter.type,
+        "failure": dead_letter.failure.value,
+        "attempts": dead_letter.attempts,
+        "died": rfc3339(dead_letter.died),
     }

@@ -24,55 +24,55 @@ PIECE = 200
 CONFIRM_SECONDS = 30.0
 
 
-class Redriving:
+class Redriver:
     """Sends dead letters to their own subscription, and to no other."""
 
     def __init__(
         self,
         database: Database,
         reader: JournalReader,
-        letters: DeadLetters,
+        dead_letters: DeadLetters,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
         amqp_url: str,
     ) -> None:
         self._database = database
         self._reader = reader
-        self._letters = letters
+        self._dead_letters = dead_letters
         self._directory = directory
         self._catalogue = catalogue
         self._url = amqp_url
 
-    async def redrive(self, letters: Sequence[DeadLetter], *, by: str) -> set[int]:
+    async def redrive(self, dead_letters: Sequence[DeadLetter], *, by: str) -> set[int]:
         """Send them again; returns the numbers of those that are on their way.
 
         All belong to one subscription and are of one type. Raises Conflict where it has ended or
         may not have them any more, BrokerUnavailable where they could not be handed to its queue:
         they stay dead then.
         """
-        subscription = await self._subscription(letters[0])
+        subscription = await self._subscription(dead_letters[0])
         if subscription.journal_delivered:
-            return await self._letters.reopen([letter.number for letter in letters], by=by)
+            return await self._dead_letters.reopen([each.number for each in dead_letters], by=by)
         entries = {
             (entry.shard, entry.sequence): entry
-            for entry in await self._reader.entries_at([letter.spot for letter in letters])
+            for entry in await self._reader.entries_at([each.position for each in dead_letters])
         }
         outgoing = [
-            self._outgoing(subscription, entries[letter.spot], letter.number)
-            for letter in letters
-            if letter.spot in entries
+            self._outgoing(subscription, entries[dead_letter.position], dead_letter.number)
+            for dead_letter in dead_letters
+            if dead_letter.position in entries
         ]
         confirmed = await publish_confirmed(
             self._url, outgoing, confirm_timeout=CONFIRM_SECONDS, name="nusabus-redrive"
         )
-        sent = [letter for letter in letters if letter.number in confirmed]
-        return await self._letters.redriven(sent, by=by)
+        sent = [each for each in dead_letters if each.number in confirmed]
+        return await self._dead_letters.redriven(sent, by=by)
 
-    async def _subscription(self, letter: DeadLetter) -> Subscription:
+    async def _subscription(self, dead_letter: DeadLetter) -> Subscription:
         """Where it is to go. Raises Conflict where it may not go there."""
-        name, type = letter.subscription, letter.type
+        name, type = dead_letter.subscription, dead_letter.type
         async with self._database.session() as session:
-            subscription = await register.find(session, letter.organisation, name)
+            subscription = await register.find(session, dead_letter.organisation, name)
         if subscription is None:
             raise Conflict(f"the subscription {name} has ended: discard it instead")
         if subscription.is_responder:
@@ -81,7 +81,9 @@ class Redriving:
             raise Conflict(
                 f"the subscription {name} is another one now, without {type}: discard it"
             )
-        if not may_receive(letter.organisation, type, self._directory.value, self._catalogue.value):
+        if not may_receive(
+            dead_letter.organisation, type, self._directory.value, self._catalogue.value
+        ):
             raise Conflict(f"the right to receive {type} was withdrawn: ask its owner for a grant")
         return subscription
 
@@ -100,19 +102,19 @@ class Redriving:
         )
 
 
-class Redriver:
+class RedriveWorker:
     """Works off the redrives of many; one at work at a time, see `responsible`."""
 
     def __init__(
         self,
-        redriving: Redriving,
-        letters: DeadLetters,
+        redriving: Redriver,
+        dead_letters: DeadLetters,
         redrives: Redrives,
         *,
         responsible: Callable[[], bool],
     ) -> None:
         self._redriving = redriving
-        self._letters = letters
+        self._dead_letters = dead_letters
         self._redrives = redrives
         self._responsible = responsible
 
@@ -131,10 +133,10 @@ class Redriver:
         """As many as a second allows, so that several redrives go on side by side."""
         began = time.monotonic()
         wanted = replace(redrive.wanted, state="dead")
-        piece = await self._letters.page(
+        piece = await self._dead_letters.page(
             wanted, after=redrive.reached, limit=min(PIECE, redrive.rate)
         )
-        piece = [letter for letter in piece if letter.number <= redrive.upto]
+        piece = [each for each in piece if each.number <= redrive.upto]
         sent, problem = await self._send(piece, redrive)
         await self._redrives.progress(
             redrive,
@@ -151,12 +153,14 @@ class Redriver:
     async def _send(self, piece: Sequence[DeadLetter], redrive: Redrive) -> tuple[int, str | None]:
         """How many were sent, and what went wrong last."""
         of: dict[tuple[str, str, str], list[DeadLetter]] = defaultdict(list)
-        for letter in piece:
-            of[letter.organisation, letter.subscription, letter.type].append(letter)
+        for dead_letter in piece:
+            of[dead_letter.organisation, dead_letter.subscription, dead_letter.type].append(
+                dead_letter
+            )
         sent, problem = 0, None
-        for letters in of.values():
+        for dead_letters in of.values():
             try:
-                sent += len(await self._redriving.redrive(letters, by=redrive.created_by))
+                sent += len(await self._redriving.redrive(dead_letters, by=redrive.created_by))
             except Conflict as error:
                 problem = str(error)
         return sent, problem

@@ -25,14 +25,14 @@ Validator = Callable[[Event, Client], Candidate]
 
 
 @dataclass(frozen=True, slots=True)
-class Resent:
+class ResentEvent:
     """The corrected event and where it stands; `duplicate` says that it stood there before."""
 
     event: Event
     place: Appended
 
 
-class Resending:
+class Resender:
     """The rules by which a dead letter is corrected.
 
     The id of the corrected event follows from the dead letter, so the journal decides which
@@ -42,43 +42,43 @@ class Resending:
 
     def __init__(
         self,
-        letters: DeadLetters,
+        dead_letters: DeadLetters,
         reader: JournalReader,
         writer: JournalWriter,
         refusals: Refusals,
         judge: Validator,
     ) -> None:
-        self._letters = letters
+        self._dead_letters = dead_letters
         self._reader = reader
         self._writer = writer
         self._refusals = refusals
         self._judge = judge
 
-    async def resend(self, letter: DeadLetter, correct: Correct, by: Client) -> Resent:
+    async def resend(self, dead_letter: DeadLetter, correct: Correct, by: Client) -> ResentEvent:
         """Publish the corrected event, for every subscription; once this returns it is durable.
 
         Raises what publishing raises, and Conflict where it was corrected otherwise, or is not
         dead any more.
         """
-        old = await self._reader.entry_at(*letter.spot)
+        old = await self._reader.entry_at(*dead_letter.position)
         if old is None:
             raise Conflict("the journal does not hold the event any more: publish a new one")
         if is_reply(old.event.type):
             raise Conflict("a reply is not corrected: its request has one answer, and it is this")
-        event = correct(old.event, letter.key, sequence_text(*letter.spot))
+        event = correct(old.event, dead_letter.key, sequence_text(*dead_letter.position))
         candidate = await self._judged(event, by)
-        if letter.state != "dead" and await self._reader.find_appended(event.identity) is None:
+        if dead_letter.state != "dead" and await self._reader.find_appended(event.identity) is None:
             raise Conflict(
-                f"it is {letter.state}, no longer dead: if that fails it is a new dead letter"
+                f"it is {dead_letter.state}, no longer dead: if that fails it is a new dead letter"
             )
         (place,) = await self._writer.append((candidate,))
-        await self._end(letter, place, by)
+        await self._end(dead_letter, place, by)
         if place.digest != event.digest:
             raise Conflict(
                 f"it was corrected already, by the event at {place.shard}/{place.sequence}: "
                 "publish a new event to correct that one"
             )
-        return Resent(event, place)
+        return ResentEvent(event, place)
 
     async def _judged(self, event: Event, by: Client) -> Candidate:
         try:
@@ -88,8 +88,10 @@ class Resending:
             await self._refusals.record([Refusal.of(sender, event, error, event.digest)])
             raise
 
-    async def _end(self, letter: DeadLetter, place: Appended, by: Client) -> None:
+    async def _end(self, dead_letter: DeadLetter, place: Appended, by: Client) -> None:
         """Link the dead letter to the event; who corrected it is who published that."""
-        spot = Position(place.shard, place.sequence)
-        stored = await self._reader.entry_at(*spot) if place.duplicate else None
-        await self._letters.resent(letter.number, spot, by=stored.client if stored else by.id)
+        position = Position(place.shard, place.sequence)
+        stored = await self._reader.entry_at(*position) if place.duplicate else None
+        await self._dead_letters.resent(
+            dead_letter.number, position, by=stored.client if stored else by.id
+        )

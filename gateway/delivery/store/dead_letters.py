@@ -9,14 +9,14 @@ from gateway.contracts import Failure
 from gateway.delivery.store import dead_letters_sql as sql
 from gateway.delivery.store.values import (
     Attempt,
-    Burial,
     DeadLetter,
-    Ending,
+    DeadLetterQuery,
+    DeliveryRecord,
     Key,
-    Standing,
-    Told,
-    Unattended,
-    Wanted,
+    NewDeadLetter,
+    ReportDecision,
+    Settlement,
+    UnseenDeadLetters,
 )
 from gateway.journal import Position
 
@@ -29,68 +29,68 @@ class DeadLetters(Transactions):
     Every method raises DatabaseUnavailable where PostgreSQL does not answer.
     """
 
-    async def bury(self, burials: Sequence[Burial]) -> None:
+    async def add(self, dead_letters: Sequence[NewDeadLetter]) -> None:
         """Keep what was given up elsewhere; what lies here already is kept once."""
         await self.fetch(
-            sql.BURY_ALL,
-            [each.key[0] for each in burials],
-            [each.key[1] for each in burials],
-            [each.spot.shard for each in burials],
-            [each.spot.sequence for each in burials],
-            [each.recorded for each in burials],
-            [each.type for each in burials],
-            [each.failure.value for each in burials],
-            [each.detail for each in burials],
-            [each.attempts for each in burials],
+            sql.ADD,
+            [each.key[0] for each in dead_letters],
+            [each.key[1] for each in dead_letters],
+            [each.position.shard for each in dead_letters],
+            [each.position.sequence for each in dead_letters],
+            [each.recorded for each in dead_letters],
+            [each.type for each in dead_letters],
+            [each.failure.value for each in dead_letters],
+            [each.detail for each in dead_letters],
+            [each.attempts for each in dead_letters],
         )
 
-    async def page(self, wanted: Wanted, *, after: int, limit: int) -> list[DeadLetter]:
+    async def page(self, wanted: DeadLetterQuery, *, after: int, limit: int) -> list[DeadLetter]:
         """Dead letters in the order in which they died."""
         rows = await self.fetch(sql.DEAD_PAGE, after, *astuple(wanted), limit)
-        return [_letter(row) for row in rows]
+        return [_dead_letter(row) for row in rows]
 
     async def find(self, number: int) -> DeadLetter | None:
         """One of them, or None."""
         rows = await self.fetch(sql.DEAD_ONE, number)
-        return _letter(rows[0]) if rows else None
+        return _dead_letter(rows[0]) if rows else None
 
-    async def see(self, letter: DeadLetter, *, by: str) -> DeadLetter:
+    async def see(self, dead_letter: DeadLetter, *, by: str) -> DeadLetter:
         """Note who looked at it first; as it stands now."""
-        if letter.seen is None:
-            await self.fetch(sql.SEE, letter.number, by)
-        return await self.find(letter.number) or letter
+        if dead_letter.seen is None:
+            await self.fetch(sql.SEE, dead_letter.number, by)
+        return await self.find(dead_letter.number) or dead_letter
 
-    async def unattended(self) -> list[Unattended]:
+    async def unseen(self) -> list[UnseenDeadLetters]:
         """What nobody has looked at, by subscription."""
-        return [Unattended(*row) for row in await self.fetch(sql.UNATTENDED)]
+        return [UnseenDeadLetters(*row) for row in await self.fetch(sql.UNSEEN)]
 
-    async def alert(self, after: float, *, tell: Callable[[Unattended], None]) -> None:
+    async def alert(self, after: float, *, tell: Callable[[UnseenDeadLetters], None]) -> None:
         """Tell, once, of what nobody has looked at for `after` seconds; twice after a crash.
 
         At most ALERTS at a time.
         """
         async with self.transaction() as connection:
             for row in await connection.fetch(sql.ALERT, after, ALERTS):
-                tell(Unattended(*row))
+                tell(UnseenDeadLetters(*row))
 
     async def unreported(self, limit: int) -> list[DeadLetter]:
         """Those of which it is open whether somebody is to be told, the oldest first."""
-        return [_letter(row) for row in await self.fetch(sql.UNREPORTED, limit)]
+        return [_dead_letter(row) for row in await self.fetch(sql.UNREPORTED, limit)]
 
-    async def reported(self, decided: Sequence[Told]) -> None:
+    async def reported(self, decided: Sequence[ReportDecision]) -> None:
         """Note who was told; what is decided already stays."""
         await self.fetch(
             sql.REPORTED,
             [each.number for each in decided],
             [each.report for each in decided],
-            [each.spot.shard if each.spot else None for each in decided],
-            [each.spot.sequence if each.spot else None for each in decided],
+            [each.position.shard if each.position else None for each in decided],
+            [each.position.sequence if each.position else None for each in decided],
         )
 
-    async def attempts(self, letter: DeadLetter) -> list[Attempt]:
+    async def attempts(self, dead_letter: DeadLetter) -> list[Attempt]:
         """What was tried, the first first."""
-        key = (letter.organisation, letter.subscription)
-        rows = await self.fetch(sql.ATTEMPTS, *key, *letter.spot)
+        key = (dead_letter.organisation, dead_letter.subscription)
+        rows = await self.fetch(sql.ATTEMPTS, *key, *dead_letter.position)
         return [
             Attempt(number, at, Failure(failure), detail) for number, at, failure, detail in rows
         ]
@@ -99,12 +99,15 @@ class DeadLetters(Transactions):
         """Let served subscriptions have them again; returns those that were still dead."""
         return {row[0] for row in await self.fetch(sql.REOPEN, list(numbers), by)}
 
-    async def redriven(self, letters: Sequence[DeadLetter], *, by: str) -> set[int]:
+    async def redriven(self, dead_letters: Sequence[DeadLetter], *, by: str) -> set[int]:
         """Note that they were sent again; returns those that were still dead.
 
         One that has changed since it was read stays as it is: it may have died again.
         """
-        numbers, changed = [each.number for each in letters], [each.changed for each in letters]
+        numbers, changed = (
+            [each.number for each in dead_letters],
+            [each.changed for each in dead_letters],
+        )
         return {row[0] for row in await self.fetch(sql.REDRIVEN, numbers, changed, by)}
 
     async def discard(self, numbers: Sequence[int], *, by: str, reason: str) -> set[int]:
@@ -112,36 +115,38 @@ class DeadLetters(Transactions):
         async with self.transaction() as connection:
             rows = await connection.fetch(sql.CHANGE, list(numbers), "discarded", by, reason)
             discarded = [row[0] for row in rows]
-            await connection.execute(sql.DEAD_SETTLED, discarded, Ending.DISCARDED.value)
+            await connection.execute(sql.DEAD_SETTLED, discarded, Settlement.DISCARDED.value)
         return set(discarded)
 
-    async def resent(self, number: int, spot: Position, *, by: str) -> None:
+    async def resent(self, number: int, position: Position, *, by: str) -> None:
         """Note the corrected event, which stands at a place; it ends what is dead still."""
         async with self.transaction() as connection:
-            rows = await connection.fetch(sql.RESENT, number, by, *spot)
-            if rows and rows[0][0] == Ending.RESENT:
-                await connection.execute(sql.DEAD_SETTLED, [number], Ending.RESENT.value)
+            rows = await connection.fetch(sql.RESENT, number, by, *position)
+            if rows and rows[0][0] == Settlement.RESENT:
+                await connection.execute(sql.DEAD_SETTLED, [number], Settlement.RESENT.value)
 
     async def forget(self, days: int) -> None:
         """Forget settlements and attempts that are older, except of what is still dead."""
         await self.fetch(sql.FORGET_SETTLED, days)
         await self.fetch(sql.FORGET_ATTEMPTS, days)
 
-    async def standing(self, spot: Position, keys: Sequence[Key]) -> list[Standing]:
+    async def delivery_records(
+        self, position: Position, keys: Sequence[Key]
+    ) -> list[DeliveryRecord]:
         """Where an event stands on its way to each of these subscriptions."""
         names = [key[0] for key in keys], [key[1] for key in keys]
-        rows = await self.fetch(sql.OF_EVENT, *spot, *names)
+        rows = await self.fetch(sql.OF_EVENT, *position, *names)
         return [
-            Standing((organisation, name), attempts, due, bool(locked), *rest)
+            DeliveryRecord((organisation, name), attempts, due, bool(locked), *rest)
             for organisation, name, attempts, due, locked, *rest in rows
         ]
 
 
-def _letter(row: Any) -> DeadLetter:
+def _dead_letter(row: Any) -> DeadLetter:
     facts = dict(row)
     return DeadLetter(
         subscription=facts.pop("name"),
-        spot=Position(facts.pop("shard"), facts.pop("sequence")),
+        position=Position(facts.pop("shard"), facts.pop("sequence")),
         failure=Failure(facts.pop("failure")),
         key=str(facts.pop("key")),
         resent=_spot(facts.pop("resent_shard"), facts.pop("resent_sequence")),

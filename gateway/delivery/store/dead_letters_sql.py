@@ -2,7 +2,7 @@
 
 # From RabbitMQ: what a subscription's queue gave up. What its consumer reported as settled does not
 # die of its age when it came again after a repair.
-BURY_ALL = """
+ADD = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::timestamptz[],
                          $6::text[], $7::text[], $8::text[], $9::integer[])
@@ -42,7 +42,7 @@ SELECT number, organisation, name, shard, sequence, recorded, type, died, failur
 FROM dead_letters
 """
 # The parameters are the fields of Wanted, from $2 on.
-WANTED = """
+MATCHES = """
 ($2::text IS NULL AND $3::text IS NULL OR organisation = $2 OR publisher = $3)
   AND ($4::text IS NULL OR organisation = $4) AND ($5::text IS NULL OR name = $5)
   AND ($6::text IS NULL OR type = $6) AND ($7::text IS NULL OR failure = $7)
@@ -51,7 +51,7 @@ WANTED = """
   AND ($12::text IS NULL OR source = $12) AND ($13::text IS NULL OR trace = $13)
   AND (NOT $14::boolean OR state = 'dead' AND seen IS NULL)
 """
-DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {WANTED} ORDER BY number LIMIT $15"
+DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {MATCHES} ORDER BY number LIMIT $15"
 DEAD_ONE = _DEAD + "WHERE number = $1"
 ATTEMPTS = """
 SELECT number, at, failure, detail FROM delivery_attempts
@@ -62,7 +62,7 @@ UPDATE dead_letters SET seen = clock_timestamp(), seen_by = $2
 WHERE number = $1 AND seen IS NULL
 RETURNING seen
 """
-UNATTENDED = """
+UNSEEN = """
 SELECT organisation, name, count(*), min(died) FROM dead_letters
 WHERE state = 'dead' AND seen IS NULL GROUP BY organisation, name
 """

@@ -17,19 +17,19 @@ from gateway.base.transactions import Connection, Transactions
 from gateway.contracts import Failure
 from gateway.delivery.store import deliveries_sql as sql
 from gateway.delivery.store.values import (
+    TEST_SHARD,
     TOO_OLD,
-    TRIALS,
-    Buried,
     Claim,
-    Fresh,
-    Handout,
+    DeliveryLimits,
+    FailedDelivery,
     Key,
     Locked,
-    Patience,
+    LockedBatch,
+    NewDelivery,
 )
 from gateway.journal import Cursor, Position
 
-TRIALS_AT_ONCE = 10
+TEST_EVENTS_AT_ONCE = 10
 
 
 class Deliveries(Transactions):
@@ -48,12 +48,12 @@ class Deliveries(Transactions):
                 {"organisation": key[0], "name": key[1], "shard": shard, "start": start},
             )
 
-    async def frontiers(self, key: Key) -> dict[int, Cursor]:
+    async def cursors(self, key: Key) -> dict[int, Cursor]:
         """Up to where the journal was looked through for it, shard by shard."""
         rows = await self.fetch(sql.FRONTIERS, *key)
         return {shard: Cursor(sequence, recorded) for shard, sequence, recorded in rows}
 
-    async def summed_frontiers(self, keys: Sequence[Key]) -> dict[Key, int]:
+    async def summed_cursors(self, keys: Sequence[Key]) -> dict[Key, int]:
         """The frontiers of each of these subscriptions, added up over the shards."""
         rows = await self.fetch(sql.SUMMED, [key[0] for key in keys], [key[1] for key in keys])
         return {(organisation, name): int(total) for organisation, name, total in rows}
@@ -79,8 +79,8 @@ class Deliveries(Transactions):
         *,
         before: Cursor,
         after: Cursor,
-        fresh: Sequence[Fresh],
-        old: Sequence[Fresh] = (),
+        fresh: Sequence[NewDelivery],
+        old: Sequence[NewDelivery] = (),
         in_flight: int,
     ) -> bool:
         """Open what was found between two frontiers, and make dead letters of what is too old.
@@ -102,8 +102,8 @@ class Deliveries(Transactions):
             if fresh:
                 await connection.execute(sql.OPEN_UP, *key, *columns(fresh))
             if old:
-                expired = [Buried(each, Failure.EXPIRED, TOO_OLD, 0) for each in old]
-                await bury(connection, key, expired)
+                expired = [FailedDelivery(each, Failure.EXPIRED, TOO_OLD, 0) for each in old]
+                await insert_dead_letters(connection, key, expired)
         return True
 
     async def arrived(self, key: Key, places: Mapping[int, int]) -> None:
@@ -114,22 +114,22 @@ class Deliveries(Transactions):
         """Let it have what lies above these places, and drop what is open; its locks are void."""
         await self.fetch(sql.SEEK, *key, list(places), list(places.values()))
 
-    async def lock(self, key: Key, *, limit: int, patience: Patience) -> Handout:
+    async def lock(self, key: Key, *, limit: int, limits: DeliveryLimits) -> LockedBatch:
         """Hand out what is due, as far as its rate allows.
 
         What was handed out too often, or is too old, becomes a dead letter instead.
         """
         async with self.transaction(flush=False) as connection:
-            await connection.execute(sql.BURY, *key, patience.attempts)
-            if patience.max_age is not None:
-                await connection.execute(sql.BURY_OLD, *key, patience.max_age, TOO_OLD)
-            if patience.rate is None:
-                locked = await _lock(connection, key, limit, patience)
-                return Handout(locked, limit - len(locked), 0.0)
-            left = await allowance(connection, key, patience.rate)
-            locked = await _lock(connection, key, min(limit, left.whole), patience)
+            await connection.execute(sql.DEAD_LETTER_EXHAUSTED, *key, limits.attempts)
+            if limits.max_age is not None:
+                await connection.execute(sql.DEAD_LETTER_EXPIRED, *key, limits.max_age, TOO_OLD)
+            if limits.rate is None:
+                locked = await _lock(connection, key, limit, limits)
+                return LockedBatch(locked, limit - len(locked), 0.0)
+            left = await allowance(connection, key, limits.rate)
+            locked = await _lock(connection, key, min(limit, left.whole), limits)
             left = await spend(connection, key, left, len(locked))
-            return Handout(locked, min(limit - len(locked), left.whole), left.wait)
+            return LockedBatch(locked, min(limit - len(locked), left.whole), left.wait)
 
     async def acknowledge(self, key: Key, claims: Iterable[Claim]) -> set[Claim]:
         """Settle what was handed out and worked off. Returns those whose lock was still ours."""
@@ -155,22 +155,26 @@ class Deliveries(Transactions):
         """Let locks end later: `seconds` from now."""
         return await self._settle(sql.RENEW, key, claims, seconds)
 
-    async def open_trial(self, key: Key, number: int, type: str) -> None:
+    async def open_test_event(self, key: Key, number: int, type: str) -> None:
         """Open a test event. Raises Overloaded where many of them were not taken yet."""
-        opened = await self.fetch(sql.OPEN_TRIAL, *key, TRIALS, number, type, TRIALS_AT_ONCE)
+        opened = await self.fetch(
+            sql.OPEN_TEST_EVENT, *key, TEST_SHARD, number, type, TEST_EVENTS_AT_ONCE
+        )
         if not opened:
-            raise Overloaded(f"{TRIALS_AT_ONCE} test events wait there already: take them first")
+            raise Overloaded(
+                f"{TEST_EVENTS_AT_ONCE} test events wait there already: take them first"
+            )
 
-    async def report(self, key: Key, spots: Iterable[Position]) -> None:
+    async def report(self, key: Key, positions: Iterable[Position]) -> None:
         """Note that a consumer has settled what came to it by its queue, once."""
-        given = list(spots)
+        given = list(positions)
         async with self.transaction() as connection:
             await connection.execute(sql.TAKE_TURN, *key)
             await connection.execute(
                 sql.REPORT,
                 *key,
-                [spot.shard for spot in given],
-                [spot.sequence for spot in given],
+                [position.shard for position in given],
+                [position.sequence for position in given],
             )
 
     async def _settle(
@@ -180,19 +184,21 @@ class Deliveries(Transactions):
         rows = await self.fetch(
             statement,
             *key,
-            [claim.spot.shard for claim in given],
-            [claim.spot.sequence for claim in given],
+            [claim.position.shard for claim in given],
+            [claim.position.sequence for claim in given],
             [claim.lock for claim in given],
             *arguments,
         )
         return {Claim(Position(shard, sequence), lock) for shard, sequence, lock in rows}
 
 
-async def _lock(connection: Connection, key: Key, limit: int, patience: Patience) -> list[Locked]:
+async def _lock(
+    connection: Connection, key: Key, limit: int, limits: DeliveryLimits
+) -> list[Locked]:
     if limit <= 0:
         return []
     lock = secrets.token_bytes(16)
-    rows = await connection.fetch(sql.LOCK, *key, limit, lock, patience.lock_seconds)
+    rows = await connection.fetch(sql.LOCK, *key, limit, lock, limits.lock_seconds)
     return sorted(
         Locked(Position(shard, sequence), recorded, attempt, lock, until, since)
         for shard, sequence, recorded, attempt, until, since in rows
@@ -237,10 +243,12 @@ async def spend(connection: Connection, key: Key, left: Allowance, count: int) -
     return after
 
 
-async def bury(connection: Connection, key: Key, buried: Sequence[Buried]) -> None:
+async def insert_dead_letters(
+    connection: Connection, key: Key, buried: Sequence[FailedDelivery]
+) -> None:
     """Make dead letters of them; what lies there already is kept once."""
     await connection.execute(
-        sql.BURY_FRESH,
+        sql.INSERT_DEAD_LETTERS,
         *key,
         *columns([each.fresh for each in buried]),
         [each.failure.value for each in buried],
@@ -249,11 +257,11 @@ async def bury(connection: Connection, key: Key, buried: Sequence[Buried]) -> No
     )
 
 
-def columns(fresh: Sequence[Fresh]) -> tuple[list[object], ...]:
+def columns(fresh: Sequence[NewDelivery]) -> tuple[list[object], ...]:
     """Shards, sequences, times, types and orders: one list for each."""
     return (
-        [each.spot.shard for each in fresh],
-        [each.spot.sequence for each in fresh],
+        [each.position.shard for each in fresh],
+        [each.position.sequence for each in fresh],
         [each.recorded for each in fresh],
         [each.type for each in fresh],
         [each.order for each in fresh],

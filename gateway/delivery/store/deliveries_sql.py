@@ -206,7 +206,7 @@ WHERE EXISTS (
             AND p.shard = o.shard AND p.sequence < o.sequence)))
 """
 # What was handed out as often as the terms allow, and was given back or let go.
-BURY = """
+DEAD_LETTER_EXHAUSTED = """
 WITH gone AS (
     DELETE FROM delivery_open
     WHERE organisation = $1 AND name = $2 AND attempts >= $3
@@ -311,7 +311,7 @@ SELECT count(*) FROM (
 # What was open for too long, or was recorded too long ago. What somebody sent again counts from
 # that moment. What a receiver holds stays until its lock ends, and what somebody else settles in
 # this moment is left to them.
-BURY_OLD = """
+DEAD_LETTER_EXPIRED = """
 WITH gone AS (
     DELETE FROM delivery_open o USING (
         SELECT shard, sequence FROM delivery_open
@@ -335,7 +335,7 @@ SELECT $1, $2, shard, sequence, recorded, type, ordering, 'expired', $4, attempt
 FROM gone WHERE shard >= 0
 ON CONFLICT DO NOTHING
 """
-BURY_FRESH = """
+INSERT_DEAD_LETTERS = """
 INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering, failure,
                           detail, attempts)
 SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering, u.failure, u.detail, u.attempts
@@ -345,7 +345,7 @@ FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::tex
 ON CONFLICT DO NOTHING
 """
 # A test event is an open delivery of no shard.
-OPEN_TRIAL = """
+OPEN_TEST_EVENT = """
 INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due)
 SELECT $1, $2, $3, $4, clock_timestamp(), $5, '', clock_timestamp()
 WHERE (SELECT count(*) FROM delivery_open

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from gateway.base.transactions import Connection, Transactions
 from gateway.contracts import Failure
-from gateway.delivery.store.deliveries import bury, columns
+from gateway.delivery.store.deliveries import columns, insert_dead_letters
 from gateway.delivery.store.leases import Lease
-from gateway.delivery.store.values import Buried, Claim, Ending, Fresh, Key
+from gateway.delivery.store.values import Claim, FailedDelivery, Key, NewDelivery, Settlement
 from gateway.journal import Cursor, Position
 
 # Only from the frontier that we know: whoever moved it meanwhile (a seek) has the last word.
@@ -72,7 +72,7 @@ WHERE EXISTS (
 """
 
 
-class Settled(NamedTuple):
+class ShardAdvance(NamedTuple):
     """How far a shard has come, and what was delivered on the way there."""
 
     shard: int
@@ -81,20 +81,20 @@ class Settled(NamedTuple):
     delivered: Sequence[int]
 
 
-class Opened(NamedTuple):
+class DeferredDelivery(NamedTuple):
     """A delivery to be tried again in `delay` seconds, and how the last attempt went wrong.
 
     Without attempts it waits for others of its ordering key, and nothing went wrong.
     """
 
-    fresh: Fresh
+    fresh: NewDelivery
     attempts: int
     delay: float
     failure: Failure
     detail: str
 
 
-class Returned(NamedTuple):
+class ReleasedDelivery(NamedTuple):
     """An open delivery that failed once more and is to be tried again in `delay` seconds."""
 
     claim: Claim
@@ -107,7 +107,7 @@ class Superseded(Exception):
     """The frontier is not where this dispatcher left it: begin again from what is written."""
 
 
-class Dispatching(Transactions):
+class DispatchStore(Transactions):
     """The writes of dispatchers. Those with a lease count only while it is held."""
 
     async def written(self, key: Key) -> set[Position]:
@@ -123,13 +123,13 @@ class Dispatching(Transactions):
         rows = await self.fetch(DUE, [key[0] for key in keys], [key[1] for key in keys])
         return {(row[0], row[1]) for row in rows}
 
-    async def release(self, key: Key, returned: Sequence[Returned]) -> None:
+    async def release(self, key: Key, returned: Sequence[ReleasedDelivery]) -> None:
         """Give deliveries back, each for its own time. What is locked by another stays."""
         await self.fetch(
             RELEASE,
             *key,
-            [each.claim.spot.shard for each in returned],
-            [each.claim.spot.sequence for each in returned],
+            [each.claim.position.shard for each in returned],
+            [each.claim.position.sequence for each in returned],
             [each.claim.lock for each in returned],
             [each.delay for each in returned],
             [each.failure.value for each in returned],
@@ -140,9 +140,9 @@ class Dispatching(Transactions):
         self,
         lease: Lease,
         *,
-        settled: Iterable[Settled],
-        opened: Sequence[Opened],
-        buried: Sequence[Buried],
+        settled: Iterable[ShardAdvance],
+        opened: Sequence[DeferredDelivery],
+        buried: Sequence[FailedDelivery],
     ) -> None:
         """Write it all at once. Raises LeaseLost or Superseded, and then nothing is written.
 
@@ -158,7 +158,7 @@ class Dispatching(Transactions):
                 await _bury(connection, lease.key, buried)
 
 
-async def _settle(connection: Connection, key: Key, each: Settled) -> None:
+async def _settle(connection: Connection, key: Key, each: ShardAdvance) -> None:
     moved = await connection.fetch(
         MOVE, *key, each.shard, each.before.sequence, each.after.sequence, each.after.recorded
     )
@@ -168,11 +168,11 @@ async def _settle(connection: Connection, key: Key, each: Settled) -> None:
         sequences = sorted(each.delivered)
         ends = sequences[0], sequences[-1]
         await connection.execute(
-            SETTLE, *key, each.shard, *ends, sequences, Ending.ACKNOWLEDGED.value
+            SETTLE, *key, each.shard, *ends, sequences, Settlement.ACKNOWLEDGED.value
         )
 
 
-async def _open(connection: Connection, key: Key, opened: Sequence[Opened]) -> None:
+async def _open(connection: Connection, key: Key, opened: Sequence[DeferredDelivery]) -> None:
     await connection.execute(
         OPEN,
         *key,
@@ -181,13 +181,17 @@ async def _open(connection: Connection, key: Key, opened: Sequence[Opened]) -> N
         [each.delay for each in opened],
     )
     tried = [each for each in opened if each.attempts]
-    await _note(connection, key, [(e.fresh.spot, e.attempts, e.failure, e.detail) for e in tried])
+    await _note(
+        connection, key, [(e.fresh.position, e.attempts, e.failure, e.detail) for e in tried]
+    )
 
 
-async def _bury(connection: Connection, key: Key, buried: Sequence[Buried]) -> None:
-    await bury(connection, key, buried)
+async def _bury(connection: Connection, key: Key, buried: Sequence[FailedDelivery]) -> None:
+    await insert_dead_letters(connection, key, buried)
     tried = [each for each in buried if each.attempts]
-    await _note(connection, key, [(e.fresh.spot, e.attempts, e.failure, e.detail) for e in tried])
+    await _note(
+        connection, key, [(e.fresh.position, e.attempts, e.failure, e.detail) for e in tried]
+    )
 
 
 async def _note(
@@ -197,8 +201,8 @@ async def _note(
         await connection.execute(
             NOTE,
             *key,
-            [spot.shard for spot, _, _, _ in attempts],
-            [spot.sequence for spot, _, _, _ in attempts],
+            [position.shard for position, _, _, _ in attempts],
+            [position.sequence for position, _, _, _ in attempts],
             [number for _, number, _, _ in attempts],
             [failure.value for _, _, failure, _ in attempts],
             [detail for _, _, _, detail in attempts],

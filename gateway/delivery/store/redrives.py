@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 
 from gateway.base.transactions import Transactions
-from gateway.delivery.store.dead_letters_sql import WANTED
-from gateway.delivery.store.values import Wanted
+from gateway.delivery.store.dead_letters_sql import MATCHES
+from gateway.delivery.store.values import DeadLetterQuery
 
-_wanted = msgspec.json.Decoder(Wanted).decode
+_wanted = msgspec.json.Decoder(DeadLetterQuery).decode
 _encode = msgspec.json.Encoder().encode
 
 START = f"""
 INSERT INTO redrives (id, organisation, wanted, rate, created_by, upto, total)
-SELECT $1, $2, $15, $16, $17, coalesce(max(number), 0), count(*) FROM dead_letters WHERE {WANTED}
+SELECT $1, $2, $15, $16, $17, coalesce(max(number), 0), count(*) FROM dead_letters WHERE {MATCHES}
 """  # noqa: S608 - put together from constants
 _REDRIVE = """
 SELECT id, organisation, wanted, rate, state, reached, upto, total, sent, failed, problem, created,
@@ -63,7 +63,7 @@ class Redrive:
 
     id: str
     organisation: str | None
-    wanted: Wanted
+    wanted: DeadLetterQuery
     rate: int
     state: RedriveState
     reached: int
@@ -79,7 +79,7 @@ class Redrive:
 class Redrives(Transactions):
     """The redrives. Every method raises DatabaseUnavailable where PostgreSQL does not answer."""
 
-    async def start(self, wanted: Wanted, *, rate: int, by: str) -> Redrive:
+    async def start(self, wanted: DeadLetterQuery, *, rate: int, by: str) -> Redrive:
         """Begin one."""
         id_ = f"{secrets.token_hex(8)}"
         await self.fetch(

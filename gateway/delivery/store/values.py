@@ -11,7 +11,7 @@ from gateway.journal import Position
 Key = tuple[str, str]  # organisation and name of a subscription
 
 
-class Ending(StrEnum):
+class Settlement(StrEnum):
     """How a delivery ended, for good."""
 
     ACKNOWLEDGED = "acknowledged"
@@ -22,26 +22,26 @@ class Ending(StrEnum):
     RESENT = "resent"  # corrected: another event stands for it
 
 
-TRIALS = -1  # instead of a shard: a test event, which stands in no journal and never dies
+TEST_SHARD = -1  # instead of a shard: a test event, which stands in no journal and never dies
 TOO_OLD = "older than the subscription's max_age"
 
 
-class Fresh(NamedTuple):
+class NewDelivery(NamedTuple):
     """An entry that a subscription is to get and that stands above its frontier.
 
     `order` is its ordering key, or empty where the subscription asks for no order.
     """
 
-    spot: Position
+    position: Position
     recorded: datetime
     type: str
     order: str
 
 
-class Buried(NamedTuple):
+class FailedDelivery(NamedTuple):
     """A delivery that failed for good before it was ever open, after so many attempts."""
 
-    fresh: Fresh
+    fresh: NewDelivery
     failure: Failure
     detail: str
     attempts: int = 1
@@ -53,7 +53,7 @@ class Locked(NamedTuple):
     Its age counts from `since`: when it was recorded, or sent again by somebody.
     """
 
-    spot: Position
+    position: Position
     recorded: datetime
     attempt: int
     lock: bytes
@@ -61,7 +61,7 @@ class Locked(NamedTuple):
     since: datetime
 
 
-class Handout(NamedTuple):
+class LockedBatch(NamedTuple):
     """What was handed out; `left` more may follow at once, else one after `wait` seconds."""
 
     locked: list[Locked]
@@ -72,7 +72,7 @@ class Handout(NamedTuple):
 class Claim(NamedTuple):
     """What a receiver shows to settle a delivery: where it is, and the lock it was given."""
 
-    spot: Position
+    position: Position
     lock: bytes
 
 
@@ -86,7 +86,7 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class DeliveryLimits:
     """How long a subscription keeps on: attempts until a dead letter, seconds of one lock.
 
     At most `rate` are handed out in a second, and nothing that is older than `max_age` seconds.
@@ -111,7 +111,7 @@ class DeadLetter:
     number: int
     organisation: str
     subscription: str
-    spot: Position
+    position: Position
     recorded: datetime
     type: str
     died: datetime
@@ -133,16 +133,16 @@ class DeadLetter:
     reported: Position | None
 
 
-class Told(NamedTuple):
+class ReportDecision(NamedTuple):
     """What became of the report of a dead letter: none, refused, or sent to a place."""
 
     number: int
     report: Literal["none", "sent", "refused"]
-    spot: Position | None = None
+    position: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Unattended:
+class UnseenDeadLetters:
     """How many dead letters of a subscription nobody has looked at, and since when."""
 
     organisation: str
@@ -151,11 +151,11 @@ class Unattended:
     oldest: datetime
 
 
-class Burial(NamedTuple):
+class NewDeadLetter(NamedTuple):
     """A delivery that somebody else gave up."""
 
     key: Key
-    spot: Position
+    position: Position
     recorded: datetime
     type: str
     failure: Failure
@@ -164,7 +164,7 @@ class Burial(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeadLetterQuery:
     """Which dead letters are asked for; None is any.
 
     Those that `organisation` did not get, and those of events that `publisher` sent; with both
@@ -183,10 +183,10 @@ class Wanted:
     event: str | None = None
     source: str | None = None
     trace: str | None = None
-    unattended: bool = False
+    unseen: bool = False
 
 
-class Standing(NamedTuple):
+class DeliveryRecord(NamedTuple):
     """Where an event stands on its way to one subscription.
 
     `looked_through` is up to where the journal was looked through for it. `dead` is the state of

@@ -93,34 +93,36 @@ _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
-class Prohibited(Exception):
+class AddressProhibited(Exception):
     """An address that no webhook may reach; the text says so to the owner of the endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class AddressPolicy:
     """What the operator permits: private networks, and http:// inside of those."""
 
     networks: Sequence[Network] = ()
     plain: bool = False
 
     @classmethod
-    def of(cls, settings: Settings) -> "Reach":
+    def of(cls, settings: Settings) -> "AddressPolicy":
         """As the settings have it."""
         return cls(networks_of(settings.webhook_networks or ""), settings.webhook_http)
 
     def judge(self, address: Address, *, port: int, secure: bool) -> None:
         """Return if this may be connected to. Raises Prohibited."""
         if _within(address, _NEVER) or getattr(address, "scope_id", None):
-            raise Prohibited("its address is none that may be called")
+            raise AddressProhibited("its address is none that may be called")
         approved = _within(address, self.networks)
         if not approved and not _is_public(address):
-            raise Prohibited("its address is in no public network and in none that is approved")
+            raise AddressProhibited(
+                "its address is in no public network and in none that is approved"
+            )
         if not secure and not (approved and self.plain):
-            raise Prohibited("http:// is not permitted there: offer https://")
+            raise AddressProhibited("http:// is not permitted there: offer https://")
         ports = SECURE_PORTS if secure else PLAIN_PORTS
         if not approved and port not in ports:
-            raise Prohibited(f"its port is none of {', '.join(map(str, sorted(ports)))}")
+            raise AddressProhibited(f"its port is none of {', '.join(map(str, sorted(ports)))}")
 
 
 def networks_of(text: str) -> tuple[Network, ...]:
@@ -146,7 +148,7 @@ def _within(address: Address, networks: Iterable[Network]) -> bool:
     return any(address.version == each.version and address in each for each in networks)
 
 
-class Target(NamedTuple):
+class EndpointUrl(NamedTuple):
     """Where to connect and what to ask there."""
 
     secure: bool
@@ -161,7 +163,7 @@ class Target(NamedTuple):
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
 
-def parse_endpoint_url(url: str, reach: Reach) -> Target:
+def parse_endpoint_url(url: str, policy: AddressPolicy) -> EndpointUrl:
     """The target of a URL. Raises Invalid where it is none that could ever be called.
 
     A name is not resolved here: what it means is judged each time that it is called.
@@ -184,12 +186,14 @@ def parse_endpoint_url(url: str, reach: Reach) -> Target:
     secure = parts.scheme == "https"
     if port is None:
         port = 443 if secure else 80
-    _check_host(host, port, reach, secure=secure, bracketed="[" in parts.netloc)
+    _check_host(host, port, policy, secure=secure, bracketed="[" in parts.netloc)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(secure, host, port, path)
+    return EndpointUrl(secure, host, port, path)
 
 
-def _check_host(host: str, port: int, reach: Reach, *, secure: bool, bracketed: bool) -> None:
+def _check_host(
+    host: str, port: int, policy: AddressPolicy, *, secure: bool, bracketed: bool
+) -> None:
     """Refuse at once what can be seen without the name service."""
     address = literal(host)
     if bracketed != (address is not None and address.version == 6) or (
@@ -197,12 +201,12 @@ def _check_host(host: str, port: int, reach: Reach, *, secure: bool, bracketed: 
         and (len(host) > 253 or not _NAME.fullmatch(host) or _NUMBER.fullmatch(_last(host)))
     ):
         raise Invalid("the host is no name and no address in its usual form", pointer=_POINTER)
-    if not secure and not reach.plain:
+    if not secure and not policy.plain:
         raise Invalid("http:// is not permitted: offer https://", pointer=_POINTER)
     if address is not None:
         try:
-            reach.judge(address, port=port, secure=secure)
-        except Prohibited as refusal:
+            policy.judge(address, port=port, secure=secure)
+        except AddressProhibited as refusal:
             raise Invalid(f"the endpoint cannot be called: {refusal}", pointer=_POINTER) from None
 
 

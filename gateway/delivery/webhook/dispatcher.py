@@ -11,18 +11,18 @@ from gateway.base.telemetry import log
 from gateway.broker import message
 from gateway.contracts import Catalogue
 from gateway.delivery.journal_scanner import JournalScanner
-from gateway.delivery.rate import Pace
-from gateway.delivery.store import Claim, Deliveries, Dispatching, Lease, Locked, Patience
-from gateway.delivery.webhook.assignments import Assignment
-from gateway.delivery.webhook.journal_tail import Following, Tail
-from gateway.delivery.webhook.keyed_queue import Job, KeyedQueue, Track
-from gateway.delivery.webhook.retry_schedule import Breaker, Schedule
+from gateway.delivery.rate import RateLimit
+from gateway.delivery.store import Claim, Deliveries, DeliveryLimits, DispatchStore, Lease, Locked
+from gateway.delivery.webhook.configs import WebhookConfig
+from gateway.delivery.webhook.journal_tail import JournalFollower, JournalTail
+from gateway.delivery.webhook.keyed_queue import KeyedQueue, PendingDelivery, ShardTracker
+from gateway.delivery.webhook.retry_schedule import CircuitBreaker, RetrySchedule
 from gateway.delivery.webhook.sender import (
+    AttemptResult,
     Delivered,
-    Gone,
-    Outcome,
+    EndpointGone,
     Rejected,
-    TryAgain,
+    RetryLater,
     WebhookSender,
 )
 from gateway.delivery.webhook.settlement_buffer import SettlementBuffer
@@ -43,11 +43,11 @@ class DispatchContext:
 
     reader: JournalReader
     deliveries: Deliveries
-    dispatching: Dispatching
-    finder: JournalScanner
+    dispatching: DispatchStore
+    scanner: JournalScanner
     catalogue: Snapshot[Catalogue]
-    schedule: Schedule
-    tail: Tail
+    schedule: RetrySchedule
+    tail: JournalTail
 
 
 class Dispatcher:
@@ -57,20 +57,24 @@ class Dispatcher:
     """
 
     def __init__(
-        self, assignment: Assignment, lease: Lease, sources: DispatchContext, caller: WebhookSender
+        self,
+        assignment: WebhookConfig,
+        lease: Lease,
+        context: DispatchContext,
+        caller: WebhookSender,
     ) -> None:
         self._subscription = assignment.subscription
         self._endpoint = assignment.endpoint
         self._sign = assignment.sign
         self._lease = lease
-        self._sources = sources
+        self._context = context
         self._caller = caller
-        self._keeper = SettlementBuffer(lease, sources.deliveries, sources.dispatching)
-        self._lanes = KeyedQueue()
-        self._breaker = Breaker()
-        self._pace = Pace(assignment.rate)
+        self._settlements = SettlementBuffer(lease, context.deliveries, context.dispatching)
+        self._queue = KeyedQueue()
+        self._breaker = CircuitBreaker()
+        self._pace = RateLimit(assignment.rate)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._following = Following(self._subscription, sources.finder, sources.tail)
+        self._following = JournalFollower(self._subscription, context.scanner, context.tail)
         self._due = True
         self._wake = asyncio.Event()
         self._finishing = False
@@ -99,7 +103,7 @@ class Dispatcher:
 
         Raises LeaseLost or Superseded where it must begin again from what is written.
         """
-        await self._keeper.begin()
+        await self._settlements.begin()
         async with asyncio.TaskGroup() as calls:
             while self._lease and not self._finishing and self.gone is None:
                 try:
@@ -113,10 +117,10 @@ class Dispatcher:
             for task in self._under_way:
                 task.cancel()
         with suppress(Unavailable):
-            await self._keeper.write()
+            await self._settlements.write()
 
     async def _step(self, calls: asyncio.TaskGroup) -> None:
-        if self._keeper.wait == 0 and await self._keeper.write():
+        if self._settlements.wait == 0 and await self._settlements.write():
             self._due = True  # what waited behind those of its ordering key
         if self._due:
             await self._collect_due()
@@ -125,9 +129,9 @@ class Dispatcher:
 
     async def _rest(self) -> None:
         """Until something happens, or it is time."""
-        wait = self._keeper.wait
+        wait = self._settlements.wait
         pause = IDLE if wait is None else max(wait, 0.001)
-        if self._lanes or self._due:
+        if self._queue or self._due:
             held_up = max(self._breaker.wait, self._pace.wait)
             pause = min(pause, held_up or IDLE)
         with suppress(TimeoutError):
@@ -144,40 +148,40 @@ class Dispatcher:
     async def _read(self) -> None:
         """Fill the window from the journal."""
         window = WINDOW * self._endpoint.concurrency
-        room = window - len(self._lanes) - len(self._under_way)
-        open_now = self._keeper.open + self._keeper.fresh
+        room = window - len(self._queue) - len(self._under_way)
+        open_now = self._settlements.open + self._settlements.fresh
         room = min(room, self._subscription.terms.in_flight - open_now)
-        if room * 2 < window and self._lanes:
+        if room * 2 < window and self._queue:
             return
-        for shard, track in self._keeper.tracks.items():
+        for shard, track in self._settlements.tracks.items():
             head = self._following.head(shard).sequence
             while track.looked.sequence < head and (limit := self._following.limit(room)) > 0:
-                if self._keeper.full:
+                if self._settlements.full:
                     self._wake.set()
                     return
                 entries, looked = await self._following.after(shard, track.looked, limit)
                 room -= sum(self._admit(entry, track) for entry in entries)
                 track.looked = looked
 
-    def _admit(self, entry: Entry, track: Track) -> bool:
+    def _admit(self, entry: Entry, track: ShardTracker) -> bool:
         """Whether it takes up room."""
         order = entry.event.ordering_key if self._subscription.ordered else ""
-        job = Job(entry, 1, order, entry.recorded)
-        if self._keeper.knows(job.spot):
+        job = PendingDelivery(entry, 1, order, entry.recorded)
+        if self._settlements.knows(job.position):
             return False
         track.began(entry)
         if self._subscription.terms.too_old(job.since):
-            self._keeper.too_old(job)
+            self._settlements.too_old(job)
             return False
-        if order in self._keeper.blocked:
-            self._keeper.wait_behind(job)
+        if order in self._settlements.blocked:
+            self._settlements.wait_behind(job)
         else:
             self._put(job)
         return True
 
-    def _put(self, job: Job) -> None:
+    def _put(self, job: PendingDelivery) -> None:
         self._following.hold(job.entry)
-        self._lanes.put(job)
+        self._queue.put(job)
 
     async def _collect_due(self) -> None:
         """Lock no more than can be tried at once, so that no lock ends before its attempt.
@@ -185,38 +189,38 @@ class Dispatcher:
         Where others wait as well, they have half of the calls.
         """
         free = self._free
-        limit = max(free - self._lanes.ready, (free + 1) // 2)
+        limit = max(free - self._queue.ready, (free + 1) // 2)
         if limit <= 0:
             return
         self._due = False
         terms = self._subscription.terms
-        patience = Patience(
+        limits = DeliveryLimits(
             terms.attempts, self._endpoint.timeout + MARGIN, max_age=terms.max_age
         )  # its pace is kept here, as nobody else delivers
         try:
-            locked, _, _ = await self._sources.deliveries.lock(
-                self._subscription.key, limit=limit, patience=patience
+            locked, _, _ = await self._context.deliveries.lock(
+                self._subscription.key, limit=limit, limits=limits
             )
-            entries = await self._sources.reader.entries_at([each.spot for each in locked])
+            entries = await self._context.reader.entries_at([each.position for each in locked])
         except Unavailable:
             self._due = True
             raise
         self._due = len(locked) == limit
         found = {(entry.shard, entry.sequence): entry for entry in entries}
         for each in locked:
-            self._retry(each, found[each.spot])
+            self._retry(each, found[each.position])
         if not locked:  # what was tried too often became dead letters: nobody waits for it now
-            await self._keeper.look_at_open()
+            await self._settlements.look_at_open()
 
     def _retry(self, locked: Locked, entry: Entry) -> None:
         order = entry.event.ordering_key if self._subscription.ordered else ""
-        claim = Claim(locked.spot, locked.lock)
-        self._put(Job(entry, locked.attempt, order, locked.since, claim))
+        claim = Claim(locked.position, locked.lock)
+        self._put(PendingDelivery(entry, locked.attempt, order, locked.since, claim))
 
     def _begin_calls(self, calls: asyncio.TaskGroup) -> None:
-        while self._free and (job := self._lanes.take()):
+        while self._free and (job := self._queue.take()):
             if self._subscription.terms.too_old(job.since):
-                self._keeper.too_old(job)
+                self._settlements.too_old(job)
                 self._done(job)
                 continue
             self._pace.spend()
@@ -224,15 +228,15 @@ class Dispatcher:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _call(self, job: Job) -> None:
+    async def _call(self, job: PendingDelivery) -> None:
         event = job.entry.event
         if self._subscription.is_responder and expired(event, job.entry.recorded):
-            self._keeper.expired(job)
+            self._settlements.expired(job)
             self._done(job)
             return
         if self._subscription.is_responder:
             event = handed_out(event, job.entry.recorded)
-        classification = self._sources.catalogue.value.classification(event.type)
+        classification = self._context.catalogue.value.classification(event.type)
         body = message.body(event, *job.entry.journal_attributes, classification)
         outcome = await self._caller.deliver(
             webhook_id(event), body, self._sign(), content_type=message.CONTENT_TYPE
@@ -240,38 +244,38 @@ class Dispatcher:
         self._settle(job, outcome)
         self._done(job)
 
-    def _done(self, job: Job) -> None:
+    def _done(self, job: PendingDelivery) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a call is a task
         self._under_way.discard(task)  # before the wake-up, so that its place is seen to be free
         self._following.let_go(job.entry)
-        self._lanes.done(job)
+        self._queue.done(job)
         self._wake.set()
 
-    def _settle(self, job: Job, outcome: Outcome) -> None:
+    def _settle(self, job: PendingDelivery, outcome: AttemptResult) -> None:
         match outcome:
             case Delivered():
-                self._keeper.delivered(job)
+                self._settlements.delivered(job)
             case Rejected():
-                self._keeper.rejected(job, outcome)
-            case TryAgain():
-                delay = self._sources.schedule.delay(job.attempt, outcome.after)
-                self._keeper.failed(job, outcome, delay=self._delay(job, delay))
-            case Gone():
+                self._settlements.rejected(job, outcome)
+            case RetryLater():
+                delay = self._context.schedule.delay(job.attempt, outcome.after)
+                self._settlements.failed(job, outcome, delay=self._delay(job, delay))
+            case EndpointGone():
                 self.gone = outcome.detail
-                self._keeper.failed(job, TryAgain(outcome.detail, 410), delay=0.0)
-        if isinstance(outcome, TryAgain | Gone):
-            for waiting in self._lanes.withdraw(job.order):
+                self._settlements.failed(job, RetryLater(outcome.detail, 410), delay=0.0)
+        if isinstance(outcome, RetryLater | EndpointGone):
+            for waiting in self._queue.withdraw(job.order):
                 self._following.let_go(waiting.entry)
-                self._keeper.wait_behind(waiting)
+                self._settlements.wait_behind(waiting)
         self._judge_endpoint(job, outcome)
 
-    def _delay(self, job: Job, planned: float) -> float:
+    def _delay(self, job: PendingDelivery, planned: float) -> float:
         """At once where it was the last attempt: it becomes a dead letter then."""
         return 0.0 if job.attempt >= self._subscription.terms.attempts else planned
 
-    def _judge_endpoint(self, job: Job, outcome: Outcome) -> None:
-        if not isinstance(outcome, TryAgain):
+    def _judge_endpoint(self, job: PendingDelivery, outcome: AttemptResult) -> None:
+        if not isinstance(outcome, RetryLater):
             self._breaker.succeeded()
             self.trouble = None
             return
@@ -279,10 +283,12 @@ class Dispatcher:
             "webhook.attempt_failed",
             organisation=self._subscription.organisation,
             subscription=self._subscription.name,
-            shard=job.spot.shard,
-            sequence=job.spot.sequence,
+            shard=job.position.shard,
+            sequence=job.position.sequence,
             attempt=job.attempt,
             reason=outcome.detail,
         )
         if self._breaker.failed(outcome.after):
-            self.trouble = f"spared after {Breaker.FAILURES} failures in a row: {outcome.detail}"
+            self.trouble = (
+                f"spared after {CircuitBreaker.FAILURES} failures in a row: {outcome.detail}"
+            )

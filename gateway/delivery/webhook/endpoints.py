@@ -13,10 +13,10 @@ from gateway.base.errors import Conflict, Invalid, NotFound, Overloaded
 from gateway.base.settings import Settings
 from gateway.base.times import rfc3339
 from gateway.broker import message
-from gateway.delivery.test_event import Trial, a_number, trial_event
+from gateway.delivery.test_event import DeliveryTest, make_test_event, new_test_number
 from gateway.delivery.webhook import handshake
-from gateway.delivery.webhook.addresses import Reach, parse_endpoint_url
-from gateway.delivery.webhook.assignments import Assignment, origin
+from gateway.delivery.webhook.addresses import AddressPolicy, parse_endpoint_url
+from gateway.delivery.webhook.configs import WebhookConfig, origin
 from gateway.delivery.webhook.guarded_network import trust
 from gateway.delivery.webhook.sender import Delivered, WebhookSender
 from gateway.delivery.webhook.signatures import webhook_id
@@ -32,7 +32,7 @@ class Endpoints:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._reach = Reach.of(settings)
+        self._policy = AddressPolicy.of(settings)
         self._trusted: ssl.SSLContext | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)
 
@@ -44,7 +44,7 @@ class Endpoints:
         elif terms.endpoint is None:
             raise Invalid("a webhook needs an endpoint", pointer="/terms/endpoint")
         else:
-            parse_endpoint_url(terms.endpoint.url, self._reach)
+            parse_endpoint_url(terms.endpoint.url, self._policy)
 
     async def provide(self, session: AsyncSession, subscription: Subscription) -> str | None:
         """The first secret of a new webhook, in the transaction that makes it."""
@@ -70,22 +70,22 @@ class Endpoints:
         async with self._database.session() as session:
             return await webhooks.find(session, subscription.key)
 
-    async def attempt(self, subscription: Subscription) -> Trial:
+    async def attempt(self, subscription: Subscription) -> DeliveryTest:
         """Send an event that means nothing, after the handshake where that is due.
 
         Raises Conflict for what is no webhook, Overloaded while too many are tried.
         """
         endpoint = _endpoint(subscription)
         webhook = await self.known(subscription) or webhooks.Webhook()
-        work = Assignment(
+        work = WebhookConfig(
             subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, self._settings
         )
         if self._turns.locked():
             raise Overloaded("too many webhooks are being tried: try again")
         async with self._turns:
             caller = WebhookSender(
-                parse_endpoint_url(endpoint.url, self._reach),
-                self._reach,
+                parse_endpoint_url(endpoint.url, self._policy),
+                self._policy,
                 self._trust(),
                 origin=origin(self._settings),
                 timeout=endpoint.timeout,
@@ -95,13 +95,13 @@ class Endpoints:
             finally:
                 await caller.close()
 
-    async def _attempt(self, work: Assignment, caller: WebhookSender) -> Trial:
-        event = trial_event(work.subscription.key, a_number())
+    async def _attempt(self, work: WebhookConfig, caller: WebhookSender) -> DeliveryTest:
+        event = make_test_event(work.subscription.key, new_test_number())
         name = webhook_id(event)
-        trial = Trial(False, "", 0.0, event.id, name)
+        trial = DeliveryTest(False, "", 0.0, event.id, name)
         if not work.agreed:
             answer = await handshake.ask(caller, rate=work.wanted_rate)
-            if isinstance(answer, handshake.Withheld):
+            if isinstance(answer, handshake.HandshakeDeclined):
                 return replace(trial, detail=answer.reason)
             async with self._database.change(Topic.SUBSCRIPTIONS) as session:
                 key, url = work.subscription.key, work.endpoint.url

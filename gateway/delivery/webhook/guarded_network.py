@@ -15,7 +15,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from gateway.delivery.webhook.addresses import Address, Prohibited, Reach, literal
+from gateway.delivery.webhook.addresses import Address, AddressPolicy, AddressProhibited, literal
 
 RESOLVE = 5.0  # seconds
 CONNECT = 5.0  # seconds, to each address
@@ -33,15 +33,15 @@ async def resolve(host: str) -> list[Address]:
         )
     addresses = {literal(str(each[4][0])): None for each in found}
     if None in addresses:  # such as one with a zone
-        raise Prohibited("its address is none that may be called")
+        raise AddressProhibited("its address is none that may be called")
     return [address for address in addresses if address is not None]
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects nowhere but where the reach permits. One for each endpoint."""
 
-    def __init__(self, reach: Reach, *, secure: bool, resolve: Resolve = resolve) -> None:
-        self._reach = reach
+    def __init__(self, policy: AddressPolicy, *, secure: bool, resolve: Resolve = resolve) -> None:
+        self._policy = policy
         self._secure = secure
         self._resolve = resolve
         self._turn = asyncio.Lock()  # one look-up at a time for one endpoint
@@ -74,7 +74,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.AsyncNetworkStream:
         """Never: an endpoint is on the network."""
-        raise Prohibited("its address is none that may be called")
+        raise AddressProhibited("its address is none that may be called")
 
     async def sleep(self, seconds: float) -> None:
         """Sleep."""
@@ -91,7 +91,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 except (OSError, UnicodeError) as error:
                     raise httpcore.ConnectError("the name cannot be resolved") from error
         for each in addresses:
-            self._reach.judge(each, port=port, secure=self._secure)
+            self._policy.judge(each, port=port, secure=self._secure)
         return addresses
 
 

@@ -23,7 +23,7 @@ CHUNK = 64  # entries that are looked at together
 
 
 @dataclass(slots=True)
-class Piece:
+class ShardTail:
     """Every entry of the types that lies above `start` and up to `end`."""
 
     start: int
@@ -52,12 +52,12 @@ class Piece:
         del self.entries[:drop], self.sequences[:drop]
 
 
-class Tail:
+class JournalTail:
     """The last entries of every shard, of the types that somebody wants."""
 
     def __init__(self, reader: JournalReader) -> None:
         self._reader = reader
-        self._pieces: dict[int, Piece] = {}
+        self._pieces: dict[int, ShardTail] = {}
         self._types: frozenset[str] = frozenset()
         self.heads: Mapping[int, Cursor] = {}
         """Where the journal ended at the last look."""
@@ -74,7 +74,7 @@ class Tail:
         for shard, head in heads.items():
             piece = self._pieces.get(shard)
             if piece is None or head.sequence - piece.end.sequence > ENTRIES or not types:
-                self._pieces[shard] = Piece(head.sequence, head)
+                self._pieces[shard] = ShardTail(head.sequence, head)
                 found = None
                 continue
             new = await self._read(shard, piece, head)
@@ -90,7 +90,7 @@ class Tail:
             return None
         return piece.entries[bisect_right(piece.sequences, sequence) :]
 
-    async def _read(self, shard: int, piece: Piece, head: Cursor) -> set[str]:
+    async def _read(self, shard: int, piece: ShardTail, head: Cursor) -> set[str]:
         expression = type_pattern.expression(tuple(sorted(self._types)))
         found = set()
         while piece.end.sequence < head.sequence:
@@ -103,12 +103,14 @@ class Tail:
         return found
 
 
-class Following:
+class JournalFollower:
     """What comes next for a subscription: from memory where that reaches back, else read."""
 
-    def __init__(self, subscription: Subscription, finder: JournalScanner, tail: Tail) -> None:
+    def __init__(
+        self, subscription: Subscription, scanner: JournalScanner, tail: JournalTail
+    ) -> None:
         self._subscription = subscription
-        self._finder = finder
+        self._scanner = scanner
         self._tail = tail
         self._wants: dict[str, bool] = {}
         self._held = 0
@@ -149,7 +151,7 @@ class Following:
         held = self._tail.after(shard, place.sequence, self._subscription.types)
         if held is None:
             until = min(head.sequence, place.sequence + SPAN)
-            return await self._finder.look(
+            return await self._scanner.look(
                 self._subscription, shard, place, until=until, limit=limit
             )
         return await self._among(held, head, limit)
@@ -161,7 +163,7 @@ class Following:
         for begin in range(0, len(held), CHUNK):
             chunk = [each for each in held[begin : begin + CHUNK] if each.sequence <= head.sequence]
             typed = [each for each in chunk if self._is_wanted(each.event.type)]
-            wanted += await self._finder.choose(self._subscription, typed)
+            wanted += await self._scanner.choose(self._subscription, typed)
             if len(wanted) >= limit:
                 last = wanted[limit - 1]
                 return wanted[:limit], Cursor(last.sequence, last.recorded)

@@ -4,12 +4,12 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.delivery.store import Claim, Fresh
+from gateway.delivery.store import Claim, NewDelivery
 from gateway.journal import Cursor, Entry, Position
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class PendingDelivery:
     """One delivery to make. `attempt` counts from 1; with a claim it is one that was open.
 
     Its age counts from `since`.
@@ -22,22 +22,24 @@ class Job:
     claim: Claim | None = None
 
     @property
-    def spot(self) -> Position:
+    def position(self) -> Position:
         """Where the entry stands."""
         return Position(self.entry.shard, self.entry.sequence)
 
     @property
-    def fresh(self) -> Fresh:
+    def fresh(self) -> NewDelivery:
         """As the table of open deliveries wants it."""
-        return Fresh(self.spot, self.entry.recorded, self.entry.event.type, self.order)
+        return NewDelivery(self.position, self.entry.recorded, self.entry.event.type, self.order)
 
 
 class KeyedQueue:
     """Hands out jobs first come, first served, but of one ordering key one at a time."""
 
     def __init__(self) -> None:
-        self._ready: deque[Job] = deque()
-        self._behind: dict[str, deque[Job]] = {}  # behind the one of their key that is handed out
+        self._ready: deque[PendingDelivery] = deque()
+        self._behind: dict[
+            str, deque[PendingDelivery]
+        ] = {}  # behind the one of their key that is handed out
         self._size = 0
 
     def __len__(self) -> int:
@@ -49,7 +51,7 @@ class KeyedQueue:
         """How many of them could go at once."""
         return len(self._ready)
 
-    def put(self, job: Job) -> None:
+    def put(self, job: PendingDelivery) -> None:
         """One more waits."""
         self._size += 1
         if job.order and job.order in self._behind:
@@ -62,14 +64,14 @@ class KeyedQueue:
         else:
             self._ready.append(job)
 
-    def take(self) -> Job | None:
+    def take(self) -> PendingDelivery | None:
         """The next one, or None. Give it back by `done`."""
         if not self._ready:
             return None
         self._size -= 1
         return self._ready.popleft()
 
-    def done(self, job: Job) -> None:
+    def done(self, job: PendingDelivery) -> None:
         """It has ended: the next of its key may go."""
         behind = self._behind.get(job.order) if job.order else None
         if behind is None:
@@ -79,7 +81,7 @@ class KeyedQueue:
         else:
             del self._behind[job.order]
 
-    def withdraw(self, order: str) -> list[Job]:
+    def withdraw(self, order: str) -> list[PendingDelivery]:
         """Take out those of a key that come from the journal and wait behind the one under way."""
         behind = self._behind.get(order)
         if not order or not behind:
@@ -90,7 +92,7 @@ class KeyedQueue:
         return out
 
 
-class Track:
+class ShardTracker:
     """One shard of one subscription: what was read and is not settled yet, in order."""
 
     def __init__(self, written: Cursor) -> None:

@@ -11,7 +11,7 @@ JITTER = 0.2  # of the delay, each way
 Clock = Callable[[], float]
 
 
-class Schedule:
+class RetrySchedule:
     """Seconds until the next attempt, from seconds to a day."""
 
     def __init__(
@@ -21,7 +21,7 @@ class Schedule:
         self._chance = chance
 
     @classmethod
-    def parse(cls, text: str) -> "Schedule":
+    def parse(cls, text: str) -> "RetrySchedule":
         """As the settings have it."""
         return cls([float(each) for each in text.split(",")])
 
@@ -48,7 +48,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     return min(max((until - (now or datetime.now(UTC))).total_seconds(), 0.0), DAY)
 
 
-class Breaker:
+class CircuitBreaker:
     """Spares an endpoint that fails again and again: one probe at a time until one succeeds.
 
     `FAILURES` in a row open it. What waits meanwhile loses no attempt.

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import httpcore
 
-from gateway.delivery.webhook.addresses import Prohibited, Reach, Target
+from gateway.delivery.webhook.addresses import AddressPolicy, AddressProhibited, EndpointUrl
 from gateway.delivery.webhook.guarded_network import CONNECT, GuardedBackend, Resolve, resolve
 from gateway.delivery.webhook.retry_schedule import retry_after
 from gateway.delivery.webhook.signatures import Sign, headers
@@ -31,7 +31,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class TryAgain:
+class RetryLater:
     """It may take it later. `status` is None where nothing was answered."""
 
     detail: str
@@ -47,24 +47,24 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class EndpointGone:
     """It wants no further events (410)."""
 
     detail: str
 
 
-Outcome = Delivered | TryAgain | Rejected | Gone
+AttemptResult = Delivered | RetryLater | Rejected | EndpointGone
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EndpointResponse:
     """What came back: the status, and header fields by lower-case name."""
 
     status: int
     headers: dict[str, str]
 
 
-class NoAnswer(Exception):
+class NoResponse(Exception):
     """The endpoint was not reached, or did not answer in time; the text says which."""
 
 
@@ -73,8 +73,8 @@ class WebhookSender:
 
     def __init__(
         self,
-        target: Target,
-        reach: Reach,
+        target: EndpointUrl,
+        policy: AddressPolicy,
         trusted: ssl.SSLContext,
         *,
         origin: str,
@@ -85,7 +85,7 @@ class WebhookSender:
         self.origin = origin
         self._timeout = timeout
         self._trusted = trusted
-        self._backend = GuardedBackend(reach, secure=target.secure, resolve=resolve)
+        self._backend = GuardedBackend(policy, secure=target.secure, resolve=resolve)
         self._idle: list[httpcore.AsyncHTTPConnection] = []
         self._url = httpcore.URL(
             scheme=b"https" if target.secure else b"http",
@@ -101,32 +101,34 @@ class WebhookSender:
 
     async def deliver(
         self, id: str, body: bytes, sign: Sequence[Sign], *, content_type: str
-    ) -> Outcome:
+    ) -> AttemptResult:
         """POST one event."""
         proof = headers(id, int(time.time()), body, sign)
         try:
             answer = await self.call("POST", [("content-type", content_type), *proof], body)
-        except NoAnswer as failure:
-            return TryAgain(str(failure))
+        except NoResponse as failure:
+            return RetryLater(str(failure))
         return judge(answer)
 
     async def call(
         self, method: str, fields: Sequence[tuple[str, str]], body: bytes = b""
-    ) -> Answer:
+    ) -> EndpointResponse:
         """One request. Redirects are not followed. Raises NoAnswer."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._call(method, fields, body)
         except TimeoutError:
-            raise NoAnswer(f"no answer within {self._timeout:g} s") from None
-        except Prohibited as refusal:
-            raise NoAnswer(f"not called: {refusal}") from None
+            raise NoResponse(f"no answer within {self._timeout:g} s") from None
+        except AddressProhibited as refusal:
+            raise NoResponse(f"not called: {refusal}") from None
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            raise NoAnswer(_why_not_connected(error)) from None
+            raise NoResponse(_why_not_connected(error)) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
-            raise NoAnswer("the connection broke, or the answer was not HTTP") from None
+            raise NoResponse("the connection broke, or the answer was not HTTP") from None
 
-    async def _call(self, method: str, fields: Sequence[tuple[str, str]], body: bytes) -> Answer:
+    async def _call(
+        self, method: str, fields: Sequence[tuple[str, str]], body: bytes
+    ) -> EndpointResponse:
         sent = [
             ("host", self.target.authority),
             _AGENT,
@@ -155,7 +157,7 @@ class WebhookSender:
                 self._idle.append(connection)
             else:
                 await connection.aclose()
-        return Answer(
+        return EndpointResponse(
             response.status,
             {
                 name.decode("latin-1").lower(): value.decode("latin-1")
@@ -182,18 +184,18 @@ class WebhookSender:
         )
 
 
-def judge(answer: Answer) -> Outcome:
+def judge(answer: EndpointResponse) -> AttemptResult:
     """What an answer to a delivery means."""
     detail = status_line(answer.status)
     if 200 <= answer.status < 300:
         return Delivered(detail)
     if answer.status == HTTPStatus.GONE:
-        return Gone(detail)
+        return EndpointGone(detail)
     if answer.status in _NEVER:
         return Rejected(detail)
     if 300 <= answer.status < 400:
-        return TryAgain(f"{detail}: redirects are not followed", answer.status)
-    return TryAgain(detail, answer.status, retry_after(answer.headers.get("retry-after")))
+        return RetryLater(f"{detail}: redirects are not followed", answer.status)
+    return RetryLater(detail, answer.status, retry_after(answer.headers.get("retry-after")))
 
 
 def status_line(status: int) -> str:

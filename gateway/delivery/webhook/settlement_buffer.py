@@ -5,17 +5,17 @@ import time
 from gateway.contracts import Failure
 from gateway.delivery.store import (
     TOO_OLD,
-    Buried,
     Claim,
+    DeferredDelivery,
     Deliveries,
-    Dispatching,
+    DispatchStore,
+    FailedDelivery,
     Lease,
-    Opened,
-    Returned,
-    Settled,
+    ReleasedDelivery,
+    ShardAdvance,
 )
-from gateway.delivery.webhook.keyed_queue import Job, Track
-from gateway.delivery.webhook.sender import Rejected, TryAgain
+from gateway.delivery.webhook.keyed_queue import PendingDelivery, ShardTracker
+from gateway.delivery.webhook.sender import Rejected, RetryLater
 from gateway.journal import Position
 
 PRESSING = 0.1  # seconds until what did not simply go well is written
@@ -31,19 +31,19 @@ class SettlementBuffer:
     ends by its claim.
     """
 
-    def __init__(self, lease: Lease, deliveries: Deliveries, dispatching: Dispatching) -> None:
+    def __init__(self, lease: Lease, deliveries: Deliveries, dispatching: DispatchStore) -> None:
         self._lease = lease
         self._deliveries = deliveries
         self._dispatching = dispatching
         self._known: set[Position] = set()
-        self._opened: list[Opened] = []
-        self._buried: list[Buried] = []
+        self._opened: list[DeferredDelivery] = []
+        self._buried: list[FailedDelivery] = []
         self._acknowledged: list[Claim] = []
-        self._returned: list[Returned] = []
+        self._returned: list[ReleasedDelivery] = []
         self._expired: list[Claim] = []
         self._rejected: list[tuple[Claim, Failure, str]] = []
         self._written_at = 0.0
-        self.tracks: dict[int, Track] = {}
+        self.tracks: dict[int, ShardTracker] = {}
         self.blocked: set[str] = set()
         """Ordering keys of which a delivery is open: what comes after it has to wait."""
         self.open = 0
@@ -51,9 +51,9 @@ class SettlementBuffer:
 
     async def begin(self) -> None:
         """Learn how things stand."""
-        frontiers = await self._deliveries.frontiers(self._lease.key)
+        cursors = await self._deliveries.cursors(self._lease.key)
         self._known = await self._dispatching.written(self._lease.key)
-        self.tracks = {shard: Track(frontier) for shard, frontier in frontiers.items()}
+        self.tracks = {shard: ShardTracker(cursor) for shard, cursor in cursors.items()}
         await self.look_at_open()
 
     async def look_at_open(self) -> None:
@@ -103,51 +103,53 @@ class SettlementBuffer:
     def _looked_on(self) -> bool:
         return any(track.looked != track.written for track in self.tracks.values())
 
-    def knows(self, spot: Position) -> bool:
+    def knows(self, position: Position) -> bool:
         """Whether a predecessor has written it down as open or dead."""
-        return spot in self._known
+        return position in self._known
 
-    def delivered(self, job: Job) -> None:
+    def delivered(self, job: PendingDelivery) -> None:
         """The endpoint took it."""
         if job.claim:
             self._acknowledged.append(job.claim)
         else:
             self._end(job, delivered=True)
 
-    def failed(self, job: Job, outcome: TryAgain, *, delay: float) -> None:
+    def failed(self, job: PendingDelivery, outcome: RetryLater, *, delay: float) -> None:
         """It is to be tried again."""
         if job.claim:
             failure = _failure(outcome)
-            self._returned.append(Returned(job.claim, delay, failure, outcome.detail))
+            self._returned.append(ReleasedDelivery(job.claim, delay, failure, outcome.detail))
         else:
-            self._open(Opened(job.fresh, 1, delay, _failure(outcome), outcome.detail), job)
+            self._open(
+                DeferredDelivery(job.fresh, 1, delay, _failure(outcome), outcome.detail), job
+            )
 
-    def rejected(self, job: Job, outcome: Rejected) -> None:
+    def rejected(self, job: PendingDelivery, outcome: Rejected) -> None:
         """It is a dead letter."""
         if job.claim:
             self._rejected.append((job.claim, Failure.REJECTED, outcome.detail))
         else:
-            self._buried.append(Buried(job.fresh, Failure.REJECTED, outcome.detail))
+            self._buried.append(FailedDelivery(job.fresh, Failure.REJECTED, outcome.detail))
             self._end(job, delivered=False)
 
-    def too_old(self, job: Job) -> None:
+    def too_old(self, job: PendingDelivery) -> None:
         """It is a dead letter, as it was not handed out in time."""
         if job.claim:
             self._rejected.append((job.claim, Failure.EXPIRED, TOO_OLD))
         else:
-            self._buried.append(Buried(job.fresh, Failure.EXPIRED, TOO_OLD, 0))
+            self._buried.append(FailedDelivery(job.fresh, Failure.EXPIRED, TOO_OLD, 0))
             self._end(job, delivered=False)
 
-    def expired(self, job: Job) -> None:
+    def expired(self, job: PendingDelivery) -> None:
         """Nobody waits for it any more."""
         if job.claim:
             self._expired.append(job.claim)
         else:
             self._end(job, delivered=False)
 
-    def wait_behind(self, job: Job) -> None:
+    def wait_behind(self, job: PendingDelivery) -> None:
         """It waits, untried, until what is open of its ordering key is settled."""
-        self._open(Opened(job.fresh, 0, 0.0, Failure.REFUSED, ""), job)
+        self._open(DeferredDelivery(job.fresh, 0, 0.0, Failure.REFUSED, ""), job)
 
     async def write(self) -> bool:
         """Write everything; returns whether deliveries that were open have come to an end.
@@ -170,7 +172,7 @@ class SettlementBuffer:
         opened, buried = tuple(self._opened), tuple(self._buried)
         reached = {shard: track.reached() for shard, track in self.tracks.items()}
         settled = [
-            Settled(shard, track.written, reached[shard], track.delivered_to(reached[shard]))
+            ShardAdvance(shard, track.written, reached[shard], track.delivered_to(reached[shard]))
             for shard, track in self.tracks.items()
             if reached[shard] != track.written
         ]
@@ -181,9 +183,9 @@ class SettlementBuffer:
         for each in settled:
             self.tracks[each.shard].wrote(each.after)
             self._known = {
-                spot
-                for spot in self._known
-                if spot.shard != each.shard or spot.sequence > each.after.sequence
+                position
+                for position in self._known
+                if position.shard != each.shard or position.sequence > each.after.sequence
             }
 
     async def _write_claims(self) -> None:
@@ -205,16 +207,16 @@ class SettlementBuffer:
             await self._deliveries.reject(key, [claim], failure=failure, detail=detail)
             del self._rejected[0]
 
-    def _open(self, opened: Opened, job: Job) -> None:
+    def _open(self, opened: DeferredDelivery, job: PendingDelivery) -> None:
         self._opened.append(opened)
         self.open += 1
         if job.order:
             self.blocked.add(job.order)
         self._end(job, delivered=False)
 
-    def _end(self, job: Job, *, delivered: bool) -> None:
-        self.tracks[job.spot.shard].ended(job.spot.sequence, delivered=delivered)
+    def _end(self, job: PendingDelivery, *, delivered: bool) -> None:
+        self.tracks[job.position.shard].ended(job.position.sequence, delivered=delivered)
 
 
-def _failure(outcome: TryAgain) -> Failure:
+def _failure(outcome: RetryLater) -> Failure:
     return Failure.UNREACHABLE if outcome.status is None else Failure.REFUSED

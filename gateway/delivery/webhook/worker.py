@@ -13,8 +13,8 @@ from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.delivery.store import Key, Lease, LeaseLost, Leases, Superseded
 from gateway.delivery.webhook import handshake
-from gateway.delivery.webhook.addresses import Reach, parse_endpoint_url
-from gateway.delivery.webhook.assignments import Assignment, Plan, origin
+from gateway.delivery.webhook.addresses import AddressPolicy, parse_endpoint_url
+from gateway.delivery.webhook.configs import WebhookConfig, WebhookConfigs, origin
 from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
 from gateway.delivery.webhook.sender import WebhookSender
 from gateway.journal import HintListener
@@ -30,7 +30,7 @@ FINISH = 8.0  # seconds in which every dispatcher ends
 class DispatcherTask:
     """A dispatcher at work, or the handshake before it."""
 
-    assignment: Assignment
+    assignment: WebhookConfig
     task: asyncio.Task[None]
     dispatcher: Dispatcher | None = None
     told: str | None = None  # the trouble that its owner can read
@@ -43,7 +43,7 @@ class DispatcherTask:
             self.dispatcher.finish()
 
 
-class Deliver:
+class WebhookWorker:
     """One deliver process among any number; `run` ends only on `stop` or a defect."""
 
     def __init__(
@@ -51,24 +51,24 @@ class Deliver:
         *,
         settings: Settings,
         database: Database,
-        sources: DispatchContext,
+        context: DispatchContext,
         leases: Leases,
         hints: HintListener,
-        plan: Plan,
+        plan: WebhookConfigs,
         trusted: ssl.SSLContext,
     ) -> None:
         self._settings = settings
         self._database = database
-        self._sources = sources
+        self._context = context
         self._leases = leases
         self._hints = hints
         self._plan = plan
         self._trusted = trusted
-        self._reach = Reach.of(settings)
+        self._policy = AddressPolicy.of(settings)
         self._held: dict[Key, Lease] = {}
         self._posts: dict[Key, DispatcherTask] = {}
         self._revision: tuple[int, ...] = ()
-        self._assignments: dict[Key, Assignment | None] = {}
+        self._assignments: dict[Key, WebhookConfig | None] = {}
 
     async def run(self, stop: Stop) -> None:
         """Deliver until stopped, then settle what is under way and give back."""
@@ -148,7 +148,7 @@ class Deliver:
             for task in late:
                 task.cancel()
 
-    async def _work(self, assignment: Assignment, lease: Lease) -> None:
+    async def _work(self, assignment: WebhookConfig, lease: Lease) -> None:
         """One post, from the handshake to its end."""
         key = lease.key
         caller = self._caller(assignment)
@@ -169,27 +169,27 @@ class Deliver:
             if caller is not None:
                 await caller.close()
 
-    def _caller(self, assignment: Assignment) -> WebhookSender | None:
+    def _caller(self, assignment: WebhookConfig) -> WebhookSender | None:
         """None where the operator's settings have changed since the URL was accepted."""
         endpoint = assignment.endpoint
         try:
-            where = parse_endpoint_url(endpoint.url, self._reach)
+            where = parse_endpoint_url(endpoint.url, self._policy)
         except Invalid:
             return None
         return WebhookSender(
             where,
-            self._reach,
+            self._policy,
             self._trusted,
             origin=origin(self._settings),
             timeout=endpoint.timeout,
         )
 
-    async def _introduce(self, assignment: Assignment, key: Key, caller: WebhookSender) -> None:
+    async def _introduce(self, assignment: WebhookConfig, key: Key, caller: WebhookSender) -> None:
         """Ask until the endpoint agrees; the dispatcher begins once that is known everywhere."""
         delay = ASK_FIRST
         while True:
             answer = await handshake.ask(caller, rate=assignment.wanted_rate)
-            if isinstance(answer, handshake.Agreed):
+            if isinstance(answer, handshake.HandshakeAccepted):
                 async with self._database.change(Topic.SUBSCRIPTIONS) as session:
                     await webhooks.set_agreed(session, key, assignment.endpoint.url, answer.rate)
                 log().info("webhook.agreed", organisation=key[0], subscription=key[1])
@@ -198,8 +198,10 @@ class Deliver:
             await asyncio.sleep(delay)
             delay = min(delay * 2, ASK_LAST)
 
-    async def _dispatch(self, assignment: Assignment, lease: Lease, caller: WebhookSender) -> None:
-        dispatcher = Dispatcher(assignment, lease, self._sources, caller)
+    async def _dispatch(
+        self, assignment: WebhookConfig, lease: Lease, caller: WebhookSender
+    ) -> None:
+        dispatcher = Dispatcher(assignment, lease, self._context, caller)
         self._posts[lease.key].dispatcher = dispatcher
         await dispatcher.run()
         if dispatcher.gone is not None:
@@ -207,7 +209,7 @@ class Deliver:
             await self._switch_off(assignment, dispatcher.gone)
             await asyncio.sleep(ASK_LAST)  # the pause is known everywhere long before
 
-    async def _switch_off(self, assignment: Assignment, said: str) -> None:
+    async def _switch_off(self, assignment: WebhookConfig, said: str) -> None:
         """The endpoint wants nothing more: pause the subscription, unless it has changed by now."""
         subscription = assignment.subscription
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
@@ -236,10 +238,10 @@ class Deliver:
         while not stop:
             hinted = await self._hints.wait(pause)
             try:
-                heads = await self._sources.reader.heads()
+                heads = await self._context.reader.heads()
                 moved = heads != last
                 if moved:
-                    self._announce(await self._sources.tail.extend(heads, self._types()))
+                    self._announce(await self._context.tail.extend(heads, self._types()))
             except Unavailable:
                 await stop.sleep(HEADS_IDLE)
                 continue
@@ -263,7 +265,7 @@ class Deliver:
             if not working:
                 continue
             try:
-                due = await self._sources.dispatching.due(list(working))
+                due = await self._context.dispatching.due(list(working))
                 for key, post in working.items():
                     if post.dispatcher is not None and key in due:
                         post.dispatcher.something_is_due()

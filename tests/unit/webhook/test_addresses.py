@@ -4,16 +4,16 @@ import pytest
 
 from gateway.base.errors import Invalid
 from gateway.delivery.webhook.addresses import (
-    Prohibited,
-    Reach,
+    AddressPolicy,
+    AddressProhibited,
     literal,
     networks_of,
     parse_endpoint_url,
 )
 
-STRICT = Reach()
-INSIDE = Reach(networks_of("10.20.0.0/16, fd12:3456::/32, 127.0.0.0/8"), plain=True)
-EVERYTHING = Reach(networks_of("0.0.0.0/0,::/0"), plain=True)
+STRICT = AddressPolicy()
+INSIDE = AddressPolicy(networks_of("10.20.0.0/16, fd12:3456::/32, 127.0.0.0/8"), plain=True)
+EVERYTHING = AddressPolicy(networks_of("0.0.0.0/0,::/0"), plain=True)
 
 PUBLIC = ["1.1.1.1", "8.8.4.4", "103.10.66.1", "2400:cb00:2048:1::6810:1", "2606:4700::1111"]
 NOT_PUBLIC = [
@@ -34,12 +34,12 @@ NEVER = [
 ]  # fmt: skip
 
 
-def permits(reach: Reach, address: str, port: int = 443, *, secure: bool = True) -> bool:
+def permits(reach: AddressPolicy, address: str, port: int = 443, *, secure: bool = True) -> bool:
     found = literal(address)
     assert found is not None
     try:
         reach.judge(found, port=port, secure=secure)
-    except Prohibited:
+    except AddressProhibited:
         return False
     return True
 
@@ -71,7 +71,7 @@ def test_public_addresses_on_ports_of_the_web_only(port: int) -> None:
 def test_inside_approved_networks_any_port_and_http() -> None:
     assert permits(INSIDE, "10.20.3.4", 9000, secure=False)
     assert not permits(INSIDE, "10.21.3.4", 443)
-    assert not permits(Reach(INSIDE.networks), "10.20.3.4", 80, secure=False)
+    assert not permits(AddressPolicy(INSIDE.networks), "10.20.3.4", 80, secure=False)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from gateway.delivery.webhook.journal_tail import ENTRIES, Tail
+from gateway.delivery.webhook.journal_tail import ENTRIES, JournalTail
 from gateway.journal import Cursor, Entry
 from tests.builders import FREE, an_event
 
@@ -37,9 +37,9 @@ class Journal:
         return found[:limit]
 
 
-def a_tail() -> tuple[Journal, Tail]:
+def a_tail() -> tuple[Journal, JournalTail]:
     journal = Journal()
-    return journal, Tail(journal)  # type: ignore[arg-type]  # reads as one
+    return journal, JournalTail(journal)  # type: ignore[arg-type]  # reads as one
 
 
 def sequences(entries: list[Entry] | None) -> list[int] | None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import FREE
 from tests.bus import Actor, Bus, MakeBus
-from tests.dead import a_dead_letter, dead
+from tests.dead_letters import a_dead_letter, dead
 from tests.pulling import Puller
 from tests.waiting import eventually
 

@@ -8,18 +8,25 @@ from typing import Any
 import httpcore
 import pytest
 
-from gateway.delivery.webhook.addresses import Address, Prohibited, Reach, networks_of
+from gateway.delivery.webhook.addresses import (
+    Address,
+    AddressPolicy,
+    AddressProhibited,
+    networks_of,
+)
 from gateway.delivery.webhook.guarded_network import GuardedBackend
 
 
 class Dialled:
     """A backend that remembers where it was to connect, after a name service with these answers."""
 
-    def __init__(self, *answers: Iterable[str] | Exception, reach: Reach | None = None) -> None:
+    def __init__(
+        self, *answers: Iterable[str] | Exception, reach: AddressPolicy | None = None
+    ) -> None:
         self.answers = list(answers)
         self.connected: list[str] = []
         self.refusing: set[str] = set()
-        self.guarded = GuardedBackend(reach or Reach(), secure=True, resolve=self.resolve)
+        self.guarded = GuardedBackend(reach or AddressPolicy(), secure=True, resolve=self.resolve)
         self.guarded._backend = self  # type: ignore[assignment]  # what would open sockets
 
     async def resolve(self, host: str) -> list[Address]:
@@ -51,7 +58,7 @@ async def test_the_next_address_where_the_first_does_not_answer() -> None:
 @pytest.mark.parametrize("bad", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1"])
 async def test_one_bad_address_among_good_ones_is_enough(bad: str) -> None:
     dialled = Dialled(["8.8.8.8", bad])
-    with pytest.raises(Prohibited):
+    with pytest.raises(AddressProhibited):
         await dialled.guarded.connect_tcp("contoh.example", 443)
     assert dialled.connected == []
 
@@ -59,7 +66,7 @@ async def test_one_bad_address_among_good_ones_is_enough(bad: str) -> None:
 async def test_a_name_that_changes_is_judged_anew_for_each_connection() -> None:
     dialled = Dialled(["8.8.8.8"], ["127.0.0.1"])
     await dialled.guarded.connect_tcp("ganti.example", 443)
-    with pytest.raises(Prohibited):
+    with pytest.raises(AddressProhibited):
         await dialled.guarded.connect_tcp("ganti.example", 443)
     assert dialled.connected == ["8.8.8.8"]
 
@@ -92,20 +99,20 @@ async def test_a_name_without_addresses_connects_nowhere() -> None:
 
 
 async def test_never_a_unix_socket() -> None:
-    with pytest.raises(Prohibited):
+    with pytest.raises(AddressProhibited):
         await Dialled().guarded.connect_unix_socket("/run/docker.sock")
 
 
 async def test_an_approved_network_excuses_no_other_address() -> None:
-    reach = Reach(networks_of("10.1.0.0/16"))
+    reach = AddressPolicy(networks_of("10.1.0.0/16"))
     for other in ("10.2.0.1", "169.254.169.254", "127.0.0.1", "::ffff:10.1.2.3"):
         dialled = Dialled(["10.1.2.3", other], reach=reach)
-        with pytest.raises(Prohibited):
+        with pytest.raises(AddressProhibited):
             await dialled.guarded.connect_tcp("dalam.example", 443)
         assert dialled.connected == []
 
 
 async def test_approved_networks_are_reached() -> None:
-    dialled = Dialled(["10.1.2.3"], reach=Reach(networks_of("10.0.0.0/8")))
+    dialled = Dialled(["10.1.2.3"], reach=AddressPolicy(networks_of("10.0.0.0/8")))
     await dialled.guarded.connect_tcp("dalam.example", 9443)
     assert dialled.connected == ["10.1.2.3"]

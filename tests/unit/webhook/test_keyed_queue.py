@@ -3,23 +3,23 @@
 from datetime import UTC, datetime
 
 from gateway.delivery.store import Claim
-from gateway.delivery.webhook.keyed_queue import Job, KeyedQueue, Track
+from gateway.delivery.webhook.keyed_queue import KeyedQueue, PendingDelivery, ShardTracker
 from gateway.journal import Cursor, Entry, Position
 from tests.builders import an_event
 
 THEN = datetime(2026, 5, 4, tzinfo=UTC)
 
 
-def a_job(sequence: int, order: str = "", *, open: bool = False) -> Job:
+def a_job(sequence: int, order: str = "", *, open: bool = False) -> PendingDelivery:
     claim = Claim(Position(0, sequence), b"") if open else None
-    return Job(an_entry(sequence), 1, order, THEN, claim)
+    return PendingDelivery(an_entry(sequence), 1, order, THEN, claim)
 
 
 def an_entry(sequence: int) -> Entry:
     return Entry(0, sequence, THEN, an_event(), b"", "uji-client", 1)
 
 
-def taken(lanes: KeyedQueue) -> list[Job]:
+def taken(lanes: KeyedQueue) -> list[PendingDelivery]:
     jobs = []
     while (job := lanes.take()) is not None:
         jobs.append(job)
@@ -71,7 +71,7 @@ def place(sequence: int) -> Cursor:
 
 
 def test_the_frontier_stops_at_the_first_that_has_not_ended() -> None:
-    track = Track(place(0))
+    track = ShardTracker(place(0))
     for sequence in (2, 5, 7):
         track.began(an_entry(sequence))
     track.looked = place(9)

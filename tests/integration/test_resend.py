@@ -10,7 +10,7 @@ import pytest
 from gateway.journal import sequence_text
 from tests.builders import FREE
 from tests.bus import Actor, Bus, MakeBus
-from tests.dead import a_dead_letter, dead, locked
+from tests.dead_letters import a_dead_letter, dead, locked
 from tests.pulling import Puller, ids, tokens
 from tests.waiting import eventually
 

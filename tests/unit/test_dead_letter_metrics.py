@@ -9,14 +9,14 @@ from prometheus_client import generate_latest
 
 from gateway.base.telemetry import METRICS
 from gateway.delivery.dead_letters import alerts
-from gateway.delivery.store import Unattended
+from gateway.delivery.store import UnseenDeadLetters
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 RULES = Path("deploy/k8s/alerts/dead-letters.yaml")
 
 
-def unattended(name: str, count: int, age: int) -> Unattended:
-    return Unattended("uji", name, count, NOW - timedelta(seconds=age))
+def unseen(name: str, count: int, age: int) -> UnseenDeadLetters:
+    return UnseenDeadLetters("uji", name, count, NOW - timedelta(seconds=age))
 
 
 def shown() -> dict[str, float]:
@@ -32,9 +32,9 @@ def shown() -> dict[str, float]:
 
 
 def test_what_was_looked_at_is_shown_no_more() -> None:
-    alerts.show([unattended("a", 3, 60), unattended("b", 1, 5)], NOW)
+    alerts.show([unseen("a", 3, 60), unseen("b", 1, 5)], NOW)
     assert shown() == {"a": 3, "a!": 60, "b": 1, "b!": 5}
-    alerts.show([unattended("b", 1, 7)], NOW)
+    alerts.show([unseen("b", 1, 7)], NOW)
     assert shown() == {"b": 1, "b!": 7}
     alerts.show([], NOW)
     assert shown() == {}
@@ -43,8 +43,7 @@ def test_what_was_looked_at_is_shown_no_more() -> None:
 def test_the_number_of_metrics_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts, "MOST", 2)
     found = [
-        unattended(name, count, 10 * count)
-        for name, count in zip("abcd", (4, 1, 2, 3), strict=True)
+        unseen(name, count, 10 * count) for name, count in zip("abcd", (4, 1, 2, 3), strict=True)
     ]
     alerts.show(found, NOW)
     assert shown() == {"a": 4, "a!": 40, "d": 3, "d!": 30, "*": 3, "*!": 20}

@@ -8,7 +8,7 @@ import pytest
 from gateway.contracts import Failure
 from gateway.contracts.soundness import DIALECT
 from tests.bus import Actor, Bus, MakeBus
-from tests.dead import dead, locked
+from tests.dead_letters import dead, locked
 from tests.integration.contracts.registration import a_json_schema, a_type, act, add, register
 from tests.pulling import Puller
 from tests.waiting import eventually

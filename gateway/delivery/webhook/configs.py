@@ -18,7 +18,7 @@ DEFAULT_RATE = 100.0  # deliveries a second: an endpoint is never pushed without
 
 
 @dataclass(frozen=True)
-class Assignment:
+class WebhookConfig:
     """A subscription that is to be delivered now, with its endpoint and the keys that sign."""
 
     subscription: Subscription
@@ -67,7 +67,7 @@ def assign(
     directory: Directory,
     catalogue: Catalogue,
     settings: Settings,
-) -> Assignment | None:
+) -> WebhookConfig | None:
     """What is to be done for a subscription; None if nothing, as it is paused or has no right."""
     if subscription is None or subscription.delivery is not Delivery.WEBHOOK:
         return None
@@ -78,11 +78,13 @@ def assign(
         for types in subscription.types
     ):
         return None
-    return Assignment(subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, settings)
+    return WebhookConfig(
+        subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, settings
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class WebhookConfigs:
     """The control plane, as this process has it in memory."""
 
     directories: Snapshot[Directory]
@@ -90,7 +92,7 @@ class Plan:
     subscriptions: Snapshot[Subscriptions]
     webhooks: Snapshot[webhooks.Webhooks]
 
-    def assignments(self, settings: Settings) -> dict[Key, Assignment | None]:
+    def assignments(self, settings: Settings) -> dict[Key, WebhookConfig | None]:
         """For every webhook what is to be done."""
         known = self.webhooks.value
         directory, catalogue = self.directories.value, self.catalogues.value

@@ -3,14 +3,14 @@
 import pytest
 
 from gateway.delivery.webhook import handshake
-from gateway.delivery.webhook.handshake import Agreed, Withheld
+from gateway.delivery.webhook.handshake import HandshakeAccepted, HandshakeDeclined
 from gateway.delivery.webhook.sender import (
-    Answer,
+    AttemptResult,
     Delivered,
-    Gone,
-    Outcome,
+    EndpointGone,
+    EndpointResponse,
     Rejected,
-    TryAgain,
+    RetryLater,
     judge,
 )
 
@@ -21,25 +21,25 @@ from gateway.delivery.webhook.sender import (
         (200, Delivered("200 OK")),
         (204, Delivered("204 No Content")),
         (299, Delivered("299")),
-        (301, TryAgain("301 Moved Permanently: redirects are not followed", 301)),
-        (307, TryAgain("307 Temporary Redirect: redirects are not followed", 307)),
-        (400, TryAgain("400 Bad Request", 400)),
-        (401, TryAgain("401 Unauthorized", 401)),
-        (404, TryAgain("404 Not Found", 404)),
-        (410, Gone("410 Gone")),
+        (301, RetryLater("301 Moved Permanently: redirects are not followed", 301)),
+        (307, RetryLater("307 Temporary Redirect: redirects are not followed", 307)),
+        (400, RetryLater("400 Bad Request", 400)),
+        (401, RetryLater("401 Unauthorized", 401)),
+        (404, RetryLater("404 Not Found", 404)),
+        (410, EndpointGone("410 Gone")),
         (415, Rejected("415 Unsupported Media Type")),
         (422, Rejected("422 Unprocessable Entity")),
-        (500, TryAgain("500 Internal Server Error", 500)),
-        (599, TryAgain("599", 599)),
+        (500, RetryLater("500 Internal Server Error", 500)),
+        (599, RetryLater("599", 599)),
     ],
 )
-def test_a_status(status: int, outcome: Outcome) -> None:
-    assert judge(Answer(status, {})) == outcome
+def test_a_status(status: int, outcome: AttemptResult) -> None:
+    assert judge(EndpointResponse(status, {})) == outcome
 
 
 def test_when_to_come_again() -> None:
-    answer = Answer(503, {"retry-after": "7"})
-    assert judge(answer) == TryAgain("503 Service Unavailable", 503, 7.0)
+    answer = EndpointResponse(503, {"retry-after": "7"})
+    assert judge(answer) == RetryLater("503 Service Unavailable", 503, 7.0)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_when_to_come_again() -> None:
     ],
 )
 def test_an_endpoint_that_agrees(headers: dict[str, str], rate: float | None) -> None:
-    assert handshake.judge(Answer(405, headers), "bus.example") == Agreed(rate)
+    assert handshake.judge(EndpointResponse(405, headers), "bus.example") == HandshakeAccepted(rate)
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,6 @@ def test_an_endpoint_that_agrees(headers: dict[str, str], rate: float | None) ->
     ],
 )
 def test_an_endpoint_that_does_not(headers: dict[str, str]) -> None:
-    assert isinstance(handshake.judge(Answer(200, headers), "bus.example"), Withheld)
+    assert isinstance(
+        handshake.judge(EndpointResponse(200, headers), "bus.example"), HandshakeDeclined
+    )

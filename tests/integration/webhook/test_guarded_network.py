@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.delivery.webhook.addresses import Prohibited, Reach
+from gateway.delivery.webhook.addresses import AddressPolicy, AddressProhibited
 from gateway.delivery.webhook.guarded_network import GuardedBackend
 
 
@@ -16,6 +16,6 @@ from gateway.delivery.webhook.guarded_network import GuardedBackend
     ],
 )  # fmt: skip
 async def test_what_this_machine_makes_of_a_host_is_judged(host: str) -> None:
-    guarded = GuardedBackend(Reach(), secure=True)
-    with pytest.raises(Prohibited):
+    guarded = GuardedBackend(AddressPolicy(), secure=True)
+    with pytest.raises(AddressProhibited):
         await guarded.connect_tcp(host, 443)

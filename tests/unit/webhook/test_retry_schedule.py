@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.delivery.rate import Pace
-from gateway.delivery.webhook.retry_schedule import Breaker, Schedule, retry_after
+from gateway.delivery.rate import RateLimit
+from gateway.delivery.webhook.retry_schedule import CircuitBreaker, RetrySchedule, retry_after
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 
@@ -21,15 +21,15 @@ class Clock:
 
 
 def test_the_schedule_goes_from_seconds_to_a_day() -> None:
-    schedule = Schedule.parse("5,30,86400")
-    middle = Schedule((5, 30, 86_400), chance=lambda: 0.5)
+    schedule = RetrySchedule.parse("5,30,86400")
+    middle = RetrySchedule((5, 30, 86_400), chance=lambda: 0.5)
     assert [middle.delay(n, None) for n in (1, 2, 3, 4)] == [5, 30, 86_400, 86_400]
     assert all(4 <= schedule.delay(1, None) <= 6 for _ in range(100))
     assert schedule.delay(3, None) <= 86_400
 
 
 def test_what_the_receiver_asks_for_makes_it_later_but_never_sooner() -> None:
-    schedule = Schedule((60,), chance=lambda: 0.5)
+    schedule = RetrySchedule((60,), chance=lambda: 0.5)
     assert schedule.delay(1, 300) == 300
     assert schedule.delay(1, 5) == 60
     assert schedule.delay(1, 1e9) == 86_400
@@ -57,29 +57,29 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
 
 def test_an_endpoint_that_fails_again_and_again_is_spared() -> None:
     clock = Clock()
-    breaker = Breaker(clock, chance=lambda: 0.5)
-    opened = [breaker.failed() for _ in range(Breaker.FAILURES)]
-    assert opened == [False] * (Breaker.FAILURES - 1) + [True]
+    breaker = CircuitBreaker(clock, chance=lambda: 0.5)
+    opened = [breaker.failed() for _ in range(CircuitBreaker.FAILURES)]
+    assert opened == [False] * (CircuitBreaker.FAILURES - 1) + [True]
     assert breaker.slots(8) == 0
     breaker.failed()  # was under way
-    assert breaker.wait == Breaker.FIRST
+    assert breaker.wait == CircuitBreaker.FIRST
     for pause in (2, 4, 8):
         clock.now += breaker.wait
         assert breaker.slots(8) == 1
         assert breaker.failed() is False
-        assert breaker.wait == pause * Breaker.FIRST
+        assert breaker.wait == pause * CircuitBreaker.FIRST
     for _ in range(20):
         clock.now += breaker.wait
         breaker.failed()
-    assert breaker.wait == Breaker.LAST
+    assert breaker.wait == CircuitBreaker.LAST
     breaker.succeeded()
     assert (breaker.slots(8), breaker.wait) == (8, 0)
 
 
 def test_a_success_between_failures_keeps_it_closed() -> None:
-    breaker = Breaker(Clock())
+    breaker = CircuitBreaker(Clock())
     for _ in range(5):
-        for _ in range(Breaker.FAILURES - 1):
+        for _ in range(CircuitBreaker.FAILURES - 1):
             breaker.failed()
         breaker.succeeded()
     assert breaker.slots(8) == 8
@@ -87,18 +87,18 @@ def test_a_success_between_failures_keeps_it_closed() -> None:
 
 def test_an_endpoint_that_asks_for_it_is_spared() -> None:
     clock = Clock()
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     breaker.failed(30.0)
     assert breaker.slots(8) == 0
     clock.now += 30
     assert breaker.slots(8) == 8
     breaker.failed(1e9)
-    assert breaker.wait == Breaker.HOLD
+    assert breaker.wait == CircuitBreaker.HOLD
 
 
 def test_no_more_than_the_rate() -> None:
     clock = Clock()
-    pace = Pace(2.0, clock)
+    pace = RateLimit(2.0, clock)
     assert pace.left == 2
     pace.spend()
     pace.spend()
@@ -112,7 +112,7 @@ def test_no_more_than_the_rate() -> None:
 
 def test_less_than_one_a_second() -> None:
     clock = Clock()
-    pace = Pace(0.1, clock)
+    pace = RateLimit(0.1, clock)
     assert pace.left == 1
     pace.spend()
     assert pace.wait == pytest.approx(10)
