@@ -5,8 +5,8 @@ transaction, every process polls the revisions a few times a second and reloads 
 process so sees a change whole or not at all, and no message has to arrive for it.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
 
@@ -35,7 +35,7 @@ OUTAGES: tuple[type[BaseException], ...] = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
-_AWAY = "the database does not answer: try again"
+_AWAY = "The database does not answer. Try again."
 
 
 class Topic(StrEnum):
@@ -50,6 +50,16 @@ class DatabaseUnavailable(Unavailable):
     """PostgreSQL does not answer. Nothing was changed unless a repeat shows otherwise."""
 
     code = "database-unavailable"
+    dependency = "database"
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """What asyncpg raises in here while the server is away becomes DatabaseUnavailable."""
+    try:
+        yield
+    except OUTAGES as error:
+        raise DatabaseUnavailable(_AWAY) from error
 
 
 class Database:
@@ -122,10 +132,8 @@ class Database:
 
     async def revisions(self) -> dict[Topic, int]:
         """The present revision of every topic. Raises DatabaseUnavailable."""
-        try:
+        with database_errors():
             rows = await self.pool.fetch("SELECT topic, revision FROM control_revision", timeout=5)
-        except OUTAGES as error:
-            raise DatabaseUnavailable(_AWAY) from error
         return {Topic(topic): revision for topic, revision in rows}
 
 

@@ -189,16 +189,21 @@ class Withheld(Refused):
 
 
 class Unavailable(NusabusError):
-    """A part that is needed does not answer. The outcome may be unknown: repeat, same id."""
+    """A part that is needed does not answer. The outcome may be unknown: repeat, same id.
+
+    `dependency` names what is away, where the cause is an outage of one.
+    """
 
     code = "unavailable"
     retry_after = 2  # seconds
+    dependency: str | None = None
 
 
 class JournalUnavailable(Unavailable):
     """The journal did not confirm. The event may or may not be stored; a repeat stores it once."""
 
     code = "journal-unavailable"
+    dependency = "database"
 
 
 class NoResponder(Unavailable):
@@ -219,6 +224,7 @@ class BrokerUnavailable(Unavailable):
     """RabbitMQ is needed for this call and does not answer."""
 
     code = "broker-unavailable"
+    dependency = "broker"
 
 
 class Overloaded(Unavailable):

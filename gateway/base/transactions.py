@@ -6,10 +6,9 @@ from typing import Any
 
 import asyncpg
 
-from gateway.base.database import OUTAGES, DatabaseUnavailable
+from gateway.base.database import database_errors
 
 Connection = asyncpg.pool.PoolConnectionProxy
-_AWAY = "the database does not answer: try again"
 
 
 class Transactions:
@@ -39,8 +38,6 @@ class Transactions:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        try:
+        with database_errors():
             async with self._pool.acquire(timeout=self._timeout) as connection:
                 yield connection
-        except OUTAGES as error:
-            raise DatabaseUnavailable(_AWAY) from error
