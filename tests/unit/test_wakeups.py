@@ -19,7 +19,7 @@ from tests.builders import FREE, a_name
 
 OTHER = "id.go.uji.lain.dicatat.v1"
 THEN = datetime(2026, 5, 4, tzinfo=UTC)
-QUESTIONS = ("heads", "due", "frontiers")
+QUESTIONS = ("heads", "due", "cursors")
 ENOUGH = 20.0  # seconds until what must come has not come
 
 
@@ -30,7 +30,7 @@ class Server:
     last: int = 0
     types: frozenset[str] | None = frozenset()
     due_now: set[tuple[str, str]] = field(default_factory=set)
-    frontiers: dict[tuple[str, str], int] = field(default_factory=dict)
+    cursors: dict[tuple[str, str], int] = field(default_factory=dict)
     away: bool = False
     asked: Counter[str] = field(default_factory=Counter)
 
@@ -47,9 +47,9 @@ class Server:
         self.asked["due"] += 1
         return self.due_now & set(keys)
 
-    async def summed_frontiers(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        self.asked["frontiers"] += 1
-        return {key: self.frontiers.get(key, 0) for key in keys}
+    async def summed_cursors(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        self.asked["cursors"] += 1
+        return {key: self.cursors.get(key, 0) for key in keys}
 
     async def wait(self, seconds: float) -> bool:
         await asyncio.sleep(min(seconds, 0.01))
@@ -115,12 +115,12 @@ async def test_what_is_due_again_wakes() -> None:
 
 async def test_who_is_sent_back_in_the_journal_is_woken() -> None:
     server, subscription = Server(), a_subscription()
-    server.frontiers[subscription.key] = 9
+    server.cursors[subscription.key] = 9
     async with running(server) as told:
         with told.of(subscription) as waiter:
             await server.looked()
             await woken(waiter.wait)
-            server.frontiers[subscription.key] = 3
+            server.cursors[subscription.key] = 3
             await woken(waiter.wait)
 
 
