@@ -20,8 +20,6 @@ from gateway.contracts import (
 )
 from gateway.contracts.governance import (
     NewContract,
-    require_governor,
-    require_reader,
     sight_of,
     visible,
 )
@@ -36,6 +34,7 @@ from gateway.http.contracts_exact import IfMatch, RawBody, etag, exact, new_sche
 from gateway.http.deps import Admin, Caller, Reader
 from gateway.http.paging import Listing, PageHere, number_of
 from gateway.http.parts import ApiPartsHere
+from gateway.identity import policy
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"], responses=answers.PROBLEMS)
 Type = Annotated[str, Path(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]
@@ -147,7 +146,7 @@ async def impact(type: Type, by: Admin, parts: ApiPartsHere) -> answers.ImpactBo
     """Who receives and who publishes this type. For administrators of its owner."""
     async with parts.database.session() as session:
         registered = await visible(session, type, sight_of(by, parts.directory))
-    require_governor(by, registered.contract.owner)
+    policy.require_administrator_of(by, registered.contract.owner)
     found = await parts.governing.impact(registered.contract)
     return answers.ImpactBody.model_validate(found.report())
 
@@ -159,7 +158,7 @@ async def show_history(
     """Who did what to this contract, the oldest first. For its owner's auditors, administrators."""
     async with parts.database.session() as session:
         registered = await visible(session, type, sight_of(by, parts.directory))
-        require_reader(by, registered.contract.owner)
+        policy.require_auditor_of(by, registered.contract.owner)
         after = number_of(page)
         found = await history.page(session, type, after=after, limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.number))

@@ -7,13 +7,13 @@ from gateway.base.database import Topic
 from gateway.base.errors import NotFound, PreconditionFailed
 from gateway.base.telemetry import log
 from gateway.contracts import rules
-from gateway.contracts.governance import require_governor
 from gateway.contracts.lint import national
 from gateway.http import contracts_answers as answers
 from gateway.http.contracts_bodies import DefaultsBody, RuleBody
 from gateway.http.contracts_exact import IfMatch, etag, unchanged
 from gateway.http.deps import Admin, Caller
 from gateway.http.parts import ApiPartsHere
+from gateway.identity import policy
 
 router = APIRouter(
     prefix="/v1/organisations/{name}/contract-defaults",
@@ -38,7 +38,7 @@ async def put(
     """Set it. What is registered already stays as it is. Needs If-Match."""
     if name not in parts.directory.organisations:
         raise NotFound("no such organisation")
-    require_governor(by, name)
+    policy.require_administrator_of(by, name)
     rule, levels = body.compatibility.rule, dict(body.lint)
     national().raised(levels)  # refuses what is no level of a rule
     async with parts.database.change(Topic.CONTRACTS) as session:

@@ -21,12 +21,12 @@ from gateway.http.deps import Caller, require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere, number_of
 from gateway.http.parts import ApiParts, ApiPartsHere
-from gateway.identity import Client, Role
+from gateway.identity import Client, policy
 from gateway.journal import Entry, Position
 from gateway.request_reply import REQUEST_ID
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
-Worker = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.ADMIN))]
+Worker = Annotated[Client, Depends(require_role(*policy.DEAD_LETTER_EDITORS))]
 Number = Annotated[int, Path(ge=1, lt=1 << 63)]
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
@@ -121,7 +121,9 @@ class Search:
 def wanted(by: Caller, search: Annotated[Search, Depends()]) -> DeadLetterQuery:
     """The dependency that reads which dead letters are asked for."""
     asked = asdict(search)
-    return DeadLetterQuery(*_sight(by), receiver=asked.pop("organisation"), **asked)
+    return DeadLetterQuery(
+        *policy.visible_dead_letters(by), receiver=asked.pop("organisation"), **asked
+    )
 
 
 @router.get("/dead-letters")
@@ -179,7 +181,9 @@ async def discard(number: Number, body: Discard, by: Worker, parts: ApiPartsHere
 async def letter_of(number: int, by: Client, parts: ApiParts) -> DeadLetter:
     """A dead letter. Raises NotFound for one that the caller may not see."""
     letter = await parts.letters.find(number)
-    if letter is None or not _sees(by, letter):
+    if letter is None or not policy.may_see_dead_letter(
+        by, subscriber=letter.organisation, publisher=letter.publisher
+    ):
         raise NotFound("there is no such dead letter that you may see")
     return letter
 
@@ -187,29 +191,12 @@ async def letter_of(number: int, by: Client, parts: ApiParts) -> DeadLetter:
 async def _own(number: int, by: Client, parts: ApiParts) -> DeadLetter:
     """One that the caller may decide about. Raises NotFound, Forbidden."""
     letter = await letter_of(number, by, parts)
-    if by.organisation != letter.organisation and not (by.operator and by.has(Role.ADMIN)):
+    if not policy.may_settle_dead_letter(by, letter.organisation):
         raise Forbidden(
             f"only {letter.organisation} may send it again or discard it; who may publish "
             f"{letter.type} may correct it"
         )
     return letter
-
-
-def _sees(by: Client, letter: DeadLetter) -> bool:
-    sight = receiver, publisher = _sight(by)
-    return sight == (None, None) or letter.organisation == receiver or letter.publisher == publisher
-
-
-def _sight(by: Client) -> tuple[str | None, str | None]:
-    """Whose dead letters the caller may see, by who did not get them and who published them.
-
-    Twice None is everybody's; no organisation has the empty name.
-    """
-    if by.operator and by.has(Role.AUDITOR, Role.ADMIN):
-        return None, None
-    receives = by.has(Role.SUBSCRIBER, Role.AUDITOR, Role.ADMIN)
-    publishes = by.has(Role.PUBLISHER, Role.AUDITOR, Role.ADMIN)
-    return by.organisation if receives else "", by.organisation if publishes else ""
 
 
 def _body(letter: DeadLetter) -> LetterBody:

@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 from gateway.base.errors import NotFound
 from gateway.delivery import Stage
 from gateway.http.deps import Caller
-from gateway.http.events import may_see
 from gateway.http.parts import ApiPartsHere
 from gateway.http.subscriptions import Name, Viewer
-from gateway.identity import Role
+from gateway.identity import policy
 from gateway.subscriptions import Delivery
+from gateway.subscriptions.permissions import may_see_entry
 
 router = APIRouter(prefix="/v1", tags=["deliveries"])
 
@@ -70,13 +70,10 @@ async def deliveries(
     Subscriptions that have ended are not told.
     """
     entry = await parts.reader.entry_at(shard, sequence)
-    if entry is None or not may_see(entry, by, parts):
+    if entry is None or not may_see_entry(by, entry, parts.directory, parts.catalogue):
         raise NotFound("there is no such event that you may see")
-    sender = parts.directory.client(entry.client)
-    everyone = (by.operator and by.has(Role.AUDITOR, Role.ADMIN)) or (
-        sender is not None and sender.organisation == by.organisation
-    )
-    found = await parts.ledger.of(entry, None if everyone else by.organisation)
+    sender = parts.directory.organisation_of(entry.client)
+    found = await parts.ledger.of(entry, policy.visible_deliveries(by, sender))
     return Deliveries(items=[DeliveryBody(**asdict(each)) for each in found])
 
 

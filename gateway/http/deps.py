@@ -10,7 +10,15 @@ from fastapi.security import HTTPBearer
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Unavailable
 from gateway.base.settings import Settings
-from gateway.identity import Client, Directory, Logins, Role, Tokens, not_authenticated
+from gateway.identity import (
+    Client,
+    Directory,
+    Logins,
+    Role,
+    Tokens,
+    not_authenticated,
+    policy,
+)
 
 _BEARER = HTTPBearer(auto_error=False, description="a token from POST /oauth/token")
 
@@ -98,14 +106,14 @@ def require_role(*roles: Role) -> Callable[[Client], Awaitable[Client]]:
 Caller = Annotated[Client, Depends(caller)]
 PartsHere = Annotated[Parts, Depends(parts)]
 Admin = Annotated[Client, Depends(require_role(Role.ADMIN))]
-Reader = Annotated[Client, Depends(require_role(Role.ADMIN, Role.AUDITOR))]
+Reader = Annotated[Client, Depends(require_role(*policy.CLIENT_READERS))]
 
 
 async def operator_admin(
     client: Admin,
 ) -> Client:
     """A dependency: the caller, who is an administrator of the operator. Raises Forbidden."""
-    client.require_operator(Role.ADMIN)
+    policy.require_operator(client, Role.ADMIN)
     return client
 
 

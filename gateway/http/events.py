@@ -9,15 +9,14 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from gateway.base import errors
-from gateway.base.event import REQUESTED_BY, identity_of
+from gateway.base.event import identity_of
 from gateway.base.times import rfc3339
-from gateway.base.type_pattern import is_reply
 from gateway.broker import message
 from gateway.http.deps import Caller
 from gateway.http.parts import ApiParts, ApiPartsHere
-from gateway.identity import Client, Role
+from gateway.identity import Client
 from gateway.journal import Entry
-from gateway.subscriptions.permissions import may_receive
+from gateway.subscriptions.permissions import may_read_entry, may_see_entry
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 JSON = "application/json"
@@ -61,7 +60,7 @@ async def by_identity(
 
 async def _visible(entry: Entry | None, by: Client, parts: ApiParts) -> Response:
     """The entry, if the caller may know of it. Raises NotFound."""
-    if entry is None or not may_see(entry, by, parts):
+    if entry is None or not may_see_entry(by, entry, parts.directory, parts.catalogue):
         raise errors.NotFound("there is no such event that you may see")
     relayed = await parts.reader.relay_cursor(entry.shard) >= entry.sequence
     head = {
@@ -82,35 +81,9 @@ def _event(entry: Entry, by: Client, parts: ApiParts) -> bytes:
     """The event as its subscribers get it; without its data for who may only know that it was."""
     event = (
         entry.event
-        if _may_read(entry, by, parts)
+        if may_read_entry(by, entry, parts.directory, parts.catalogue)
         else msgspec.structs.replace(entry.event, data=None)
     )
     return message.body(
         event, *entry.journal_attributes, parts.catalogue.classification(event.type)
     )
-
-
-def may_see(entry: Entry, by: Client, parts: ApiParts) -> bool:
-    """Whether the caller may know that the event exists."""
-    return (by.has(Role.AUDITOR) and by.within_reach(_sender(entry, parts))) or _may_read(
-        entry, by, parts
-    )
-
-
-def _may_read(entry: Entry, by: Client, parts: ApiParts) -> bool:
-    """Who sent it, owns its type, or may receive it; of a reply, who sent it and who asked."""
-    if by.organisation == _sender(entry, parts) and by.has(Role.PUBLISHER, Role.AUDITOR):
-        return True
-    if is_reply(entry.event.type):
-        asker = entry.event.attributes.get(REQUESTED_BY)
-        return by.organisation in (_sender(entry, parts), asker) and by.has(
-            Role.PUBLISHER, Role.SUBSCRIBER, Role.AUDITOR
-        )
-    return by.has(Role.SUBSCRIBER) and may_receive(
-        by.organisation, entry.event.type, parts.directory, parts.catalogue
-    )
-
-
-def _sender(entry: Entry, parts: ApiParts) -> str:
-    sender = parts.directory.client(entry.client)
-    return sender.organisation if sender else ""

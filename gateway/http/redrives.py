@@ -15,10 +15,10 @@ from gateway.http.deps import require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiParts, ApiPartsHere
-from gateway.identity import Client, Role
+from gateway.identity import Client, policy
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
-Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, Role.ADMIN))]
+Viewer = Annotated[Client, Depends(require_role(*policy.SUBSCRIPTION_READERS))]
 
 
 class NewRedrive(Body):
@@ -54,7 +54,9 @@ class RedriveBody(BaseModel):
 async def start(body: NewRedrive, by: Worker, parts: ApiPartsHere) -> RedriveBody:
     """Send many again, at a rate; what dies after this moment is left out."""
     asked = body.model_dump(exclude={"organisation", "rate"})
-    wanted = DeadLetterQuery(_own(by), receiver=body.organisation, **asked)
+    wanted = DeadLetterQuery(
+        policy.redrivable_organisation(by), receiver=body.organisation, **asked
+    )
     made = await parts.redrives.start(wanted, rate=body.rate, by=by.id)
     log().info("redrive.started", redrive=made.id, by=by.id, total=made.total)
     return _redrive(made)
@@ -63,7 +65,9 @@ async def start(body: NewRedrive, by: Worker, parts: ApiPartsHere) -> RedriveBod
 @router.get("/redrives")
 async def list_redrives(by: Viewer, parts: ApiPartsHere, page: PageHere) -> Listing[RedriveBody]:
     """The redrives of many."""
-    found = await parts.redrives.page(_seen(by), after=page.after, limit=page.limit + 1)
+    found = await parts.redrives.page(
+        policy.visible_organisation(by), after=page.after, limit=page.limit + 1
+    )
     items, following = page.cut(found, lambda redrive: redrive.id)
     return Listing(items=[_redrive(each) for each in items], next=following)
 
@@ -78,7 +82,7 @@ async def show(id: str, by: Viewer, parts: ApiPartsHere) -> RedriveBody:
 async def cancel(id: str, by: Worker, parts: ApiPartsHere) -> RedriveBody:
     """Send no more. Raises 409 where it has finished."""
     found = await _found(id, by, parts)
-    if _own(by) not in (None, found.organisation):
+    if not policy.may_settle_dead_letter(by, found.organisation or ""):
         raise Forbidden("only an administrator of the operator may end this redrive")
     if found.state is RedriveState.FINISHED:
         raise Conflict("it has finished already")
@@ -89,19 +93,9 @@ async def cancel(id: str, by: Worker, parts: ApiPartsHere) -> RedriveBody:
 
 async def _found(id: str, by: Client, parts: ApiParts) -> Redrive:
     found = await parts.redrives.find(id) if id.isascii() and len(id) < 64 else None
-    if found is None or _seen(by) not in (None, found.organisation):
+    if found is None or policy.visible_organisation(by) not in (None, found.organisation):
         raise NotFound("there is no such redrive that you may see")
     return found
-
-
-def _seen(by: Client) -> str | None:
-    """Whose redrives the caller may see; None is everybody's."""
-    return None if by.operator and by.has(Role.AUDITOR, Role.ADMIN) else by.organisation
-
-
-def _own(by: Client) -> str | None:
-    """Whose dead letters the caller may send again; None is everybody's."""
-    return None if by.operator and by.has(Role.ADMIN) else by.organisation
 
 
 def _redrive(redrive: Redrive) -> RedriveBody:

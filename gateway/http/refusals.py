@@ -10,11 +10,11 @@ from gateway.base.errors import Invalid, Violation
 from gateway.http.deps import require_role
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiPartsHere
-from gateway.identity import Client, Role
+from gateway.identity import Client, policy
 from gateway.journal import RecordedRefusal
 
 router = APIRouter(prefix="/v1/refusals", tags=["refusals"])
-Viewer = Annotated[Client, Depends(require_role(Role.PUBLISHER, Role.AUDITOR, Role.ADMIN))]
+Viewer = Annotated[Client, Depends(require_role(*policy.REFUSAL_READERS))]
 _NEWEST = (1 << 63) - 1
 
 
@@ -43,9 +43,8 @@ async def list_all(
     reason: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Listing[RefusalBody]:
     """Refusals, the newest first: one's own organisation's, for the operator everybody's."""
-    everything = by.operator and by.has(Role.AUDITOR, Role.ADMIN)
     found = await parts.refusals.page(
-        None if everything else by.organisation,
+        policy.visible_organisation(by),
         before=_number(page.after),
         type=type,
         reason=reason,

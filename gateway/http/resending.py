@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 
 from gateway.base import strict_json
-from gateway.base.errors import Forbidden
 from gateway.base.event import Event
 from gateway.base.telemetry import log
 from gateway.http.contracts_exact import RawBody
@@ -17,7 +16,7 @@ from gateway.http.deps import Caller
 from gateway.http.fields import Body
 from gateway.http.parts import ApiPartsHere
 from gateway.http.publish import ACCEPTED
-from gateway.identity import Client, Role
+from gateway.identity import Client, policy
 from gateway.publishing import Correction, corrected
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
@@ -53,11 +52,7 @@ class ResentBody(BaseModel):
 
 async def corrector(by: Caller) -> Client:
     """A dependency: the caller, who publishes. Raises Forbidden with what else can be done."""
-    if not by.has(Role.PUBLISHER):
-        raise Forbidden(
-            "to correct is to publish, which needs the role publisher and the right to publish the "
-            "type: ask the organisation that published the event (`publisher` of the dead letter)"
-        )
+    policy.require_corrector(by)
     return by
 
 

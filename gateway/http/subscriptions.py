@@ -16,7 +16,7 @@ from gateway.http.endpoints import EndpointBody, WebhookBody
 from gateway.http.fields import Body, Sequence
 from gateway.http.paging import Listing, PageHere
 from gateway.http.parts import ApiPartsHere
-from gateway.identity import Client, Role
+from gateway.identity import Client, Role, policy
 from gateway.subscriptions import (
     DEFAULT_TERMS,
     NAME,
@@ -31,7 +31,7 @@ from gateway.subscriptions.subscribe import SubscriptionRequest, SubscriptionVie
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 Name = Annotated[str, Path(pattern=NAME, examples=["nisn-dan-kk"])]
 Subscriber = Annotated[Client, Depends(require_role(Role.SUBSCRIBER))]
-Viewer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER, Role.AUDITOR, Role.ADMIN))]
+Viewer = Annotated[Client, Depends(require_role(*policy.SUBSCRIPTION_READERS))]
 Type = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -191,7 +191,7 @@ async def list_all(by: Viewer, parts: ApiPartsHere, page: PageHere) -> Listing[S
     """The subscriptions of the caller's organisation; the operator's auditors see all."""
     async with parts.database.session() as session:
         found = await register.page(
-            session, _organisation(by), after=page.after, limit=page.limit + 1
+            session, policy.visible_organisation(by), after=page.after, limit=page.limit + 1
         )
     items, following = page.cut(found, lambda s: "/".join(s.key))
     return Listing(
@@ -246,11 +246,6 @@ async def end(name: Name, by: Subscriber, parts: ApiPartsHere) -> Ended:
         "subscription.ended", organisation=by.organisation, subscription=name, by=by.id, held=held
     )
     return Ended(held=held)
-
-
-def _organisation(by: Client) -> str | None:
-    everything = by.operator and by.has(Role.AUDITOR, Role.ADMIN)
-    return None if everything else by.organisation
 
 
 def _body(granted: SubscriptionView, settings: Settings) -> SubscriptionBody:

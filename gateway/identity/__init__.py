@@ -4,6 +4,7 @@ The hot path reads a `Directory` and asks `Tokens`; everything else reads and wr
 """
 
 from gateway.base.sealing import WrongSecretKey
+from gateway.identity import policy
 from gateway.identity.bootstrap import bootstrap
 from gateway.identity.clients import change_client, create_client, find_client, list_clients
 from gateway.identity.credentials import (
@@ -74,6 +75,7 @@ __all__ = [
     "list_signing_keys",
     "load",
     "not_authenticated",
+    "policy",
     "provide_organisation",
     "remove_grant",
     "remove_secret",

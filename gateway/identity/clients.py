@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, Forbidden, Invalid, NotFound
+from gateway.identity import policy
 from gateway.identity.tables import CLIENTS, ClientRow, OrganisationRow, client_of
 from gateway.identity.values import Client, ClientState, Role, is_key
 
@@ -27,8 +28,8 @@ async def create_client(
     Raises Forbidden for an organisation out of reach, Invalid for one that does not exist.
     """
     by.require(Role.ADMIN)
-    if not by.within_reach(organisation):
-        raise Forbidden("an administrator makes clients for its own organisation only")
+    if not policy.manages(by, organisation):
+        raise Forbidden("An administrator makes clients for its own organisation only.")
     async with database.change(Topic.IDENTITY) as session:
         owner = await session.get(OrganisationRow, organisation) if is_key(organisation) else None
         if owner is None:
@@ -95,7 +96,7 @@ async def change_client(
 async def reachable(session: AsyncSession, by: Client, id: str) -> ClientRow:
     """The row of a client that `by` may deal with. Raises NotFound, for whatever reason alike."""
     row = await session.get(ClientRow, id) if is_key(id) else None
-    if row is None or not by.within_reach(row.organisation):
+    if row is None or not policy.manages(by, row.organisation):
         raise NotFound("no such client")
     return row
 

@@ -38,6 +38,11 @@ class Directory:
         """The client of that id, active or not."""
         return self.clients.get(id)
 
+    def organisation_of(self, client_id: str) -> str:
+        """The organisation of a client; empty for an unknown one."""
+        client = self.clients.get(client_id)
+        return client.organisation if client else ""
+
     def sender(self, client_id: str) -> Client | None:
         """The client of that id if it may be used, else None."""
         client = self.clients.get(client_id)

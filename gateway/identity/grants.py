@@ -9,6 +9,7 @@ from sqlmodel import col
 from gateway.base import type_pattern
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, Forbidden, NotFound
+from gateway.identity import policy
 from gateway.identity.tables import GrantRow, OrganisationRow, grant_of
 from gateway.identity.values import Action, Client, Grant, Role, is_key, namespace
 
@@ -23,7 +24,7 @@ async def create_grant(
     """
     by.require(Role.ADMIN)
     type_pattern.parse(type)
-    if not _may_give(by, type):
+    if not policy.may_grant(by, type):
         raise Forbidden(f"you may grant access to types under {namespace(by.organisation)} only")
     async with database.change(Topic.IDENTITY) as session:
         if not is_key(organisation) or await session.get(OrganisationRow, organisation) is None:
@@ -55,7 +56,7 @@ async def list_grants(
     Its own clients and the operator's see all of it, an administrator or auditor of another
     organisation what concerns its own types. Raises Forbidden to the rest, and NotFound.
     """
-    outside = not by.within_reach(organisation)
+    outside = not policy.manages(by, organisation)
     if outside or by.organisation != organisation:
         by.require(Role.ADMIN, Role.AUDITOR)
     query = select(GrantRow).where(col(GrantRow.organisation) == organisation)
@@ -75,10 +76,6 @@ async def remove_grant(database: Database, *, by: Client, organisation: str, id:
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         row = await session.get(GrantRow, id) if is_key(id) else None
-        if row is None or row.organisation != organisation or not _may_give(by, row.type):
+        if row is None or row.organisation != organisation or not policy.may_grant(by, row.type):
             raise NotFound("no such grant")
         await session.delete(row)
-
-
-def _may_give(by: Client, type: str) -> bool:
-    return by.operator or type_pattern.covers(namespace(by.organisation), type)

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, NotFound
+from gateway.identity import policy
 from gateway.identity.tables import OrganisationRow, organisation_of
 from gateway.identity.values import Client, Organisation, Role, is_key
 
@@ -16,7 +17,7 @@ async def create_organisation(
     database: Database, *, by: Client, name: str, title: str, description: str
 ) -> Organisation:
     """Let an organisation take part. Raises Forbidden, or Conflict when the name is taken."""
-    by.require_operator(Role.ADMIN)
+    policy.require_operator(by, Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         if await session.get(OrganisationRow, name) is not None:
             raise Conflict(f"there is an organisation {name} already")

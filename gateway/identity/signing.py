@@ -22,6 +22,7 @@ from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, NotFound
 from gateway.base.sealing import seal, unseal
 from gateway.base.settings import Settings
+from gateway.identity import policy
 from gateway.identity.tables import SigningKeyRow
 from gateway.identity.values import Client, Role, is_key
 
@@ -67,7 +68,7 @@ async def load_signing_keys(session: AsyncSession) -> tuple[SigningKey, ...]:
 
 async def list_signing_keys(database: Database, *, by: Client) -> tuple[SigningKey, ...]:
     """Every key, the youngest first. Raises Forbidden outside of the operator."""
-    by.require_operator(Role.ADMIN, Role.AUDITOR)
+    policy.require_operator(by, Role.ADMIN, Role.AUDITOR)
     async with database.session() as session:
         return await load_signing_keys(session)
 
@@ -77,7 +78,7 @@ async def rotate(database: Database, settings: Settings, *, by: Client) -> None:
 
     Raises Forbidden, or Conflict while a process might not know the next key yet.
     """
-    by.require_operator(Role.ADMIN)
+    policy.require_operator(by, Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         keys = await _in_turn(session)
         active, following = keys.get(KeyState.ACTIVE), keys.get(KeyState.NEXT)
@@ -93,7 +94,7 @@ async def withdraw(database: Database, kid: str, *, by: Client) -> None:
 
     Raises Forbidden, NotFound, or Conflict for a key that is not retired.
     """
-    by.require_operator(Role.ADMIN)
+    policy.require_operator(by, Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         row = await session.get(SigningKeyRow, kid) if is_key(kid) else None
         if row is None:

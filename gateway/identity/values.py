@@ -78,17 +78,7 @@ class Client:
     def require(self, *roles: Role) -> None:
         """Raises Forbidden unless it holds at least one of these roles."""
         if not self.has(*roles):
-            raise Forbidden(f"this needs the role {' or '.join(roles)}")
-
-    def require_operator(self, *roles: Role) -> None:
-        """Raises Forbidden unless it belongs to the operator and holds one of these roles."""
-        self.require(*roles)
-        if not self.operator:
-            raise Forbidden("this is for the operator of the bus")
-
-    def within_reach(self, organisation: str) -> bool:
-        """Whether that organisation's own affairs are its own, or it acts for the operator."""
-        return self.operator or self.organisation == organisation
+            raise Forbidden(f"This needs the role {' or '.join(roles)}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from gateway.base import type_pattern
 from gateway.base.errors import Forbidden, Invalid
+from gateway.base.event import REQUESTED_BY
 from gateway.base.type_pattern import is_reply, request_type
 from gateway.contracts import Catalogue, Classification, Pattern
-from gateway.identity import Directory
+from gateway.identity import Client, Directory, Role, policy
+from gateway.journal import Entry
 from gateway.subscriptions import Subscription
 
 
@@ -28,6 +30,28 @@ def may_receive(organisation: str, types: str, directory: Directory, catalogue: 
             contract.classification is Classification.PUBLIC
             and contract.pattern is not Pattern.REQUEST_REPLY
         )
+    )
+
+
+def may_see_entry(by: Client, entry: Entry, directory: Directory, catalogue: Catalogue) -> bool:
+    """Whether a client may know that an event exists."""
+    sender = directory.organisation_of(entry.client)
+    return policy.may_audit_events_of(by, sender) or may_read_entry(by, entry, directory, catalogue)
+
+
+def may_read_entry(by: Client, entry: Entry, directory: Directory, catalogue: Catalogue) -> bool:
+    """Whether a client may read an event: its sender, and subscribers that may receive its type.
+
+    A reply is for its responder and its requester alone.
+    """
+    sender, event = directory.organisation_of(entry.client), entry.event
+    if policy.may_read_events_of(by, sender):
+        return True
+    if is_reply(event.type):
+        requester = str(event.attributes.get(REQUESTED_BY, ""))
+        return policy.may_read_reply(by, responder=sender, requester=requester)
+    return by.has(Role.SUBSCRIBER) and may_receive(
+        by.organisation, event.type, directory, catalogue
     )
 
 

@@ -1,5 +1,6 @@
 """Rights, sealing and throttling, without a database."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from pydantic import SecretStr
 from gateway.base.errors import Forbidden, NotAuthenticated
 from gateway.base.sealing import WrongSecretKey, purpose_key, seal, unseal
 from gateway.http.deps import bearer
-from gateway.identity import Action, Client, ClientState, Directory, Grant, Role
+from gateway.identity import Action, Client, ClientState, Directory, Grant, Role, policy
 from gateway.identity.throttle import Throttle
 
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)
@@ -100,8 +101,85 @@ def test_roles_imply_nothing() -> None:
     with pytest.raises(Forbidden):
         a_client(Role.ADMIN).require(Role.AUDITOR, Role.PUBLISHER)
     with pytest.raises(Forbidden):
-        a_client(Role.ADMIN).require_operator(Role.ADMIN)
-    a_client(Role.ADMIN, operator=True).require_operator(Role.ADMIN)
+        policy.require_operator(a_client(Role.ADMIN), Role.ADMIN)
+    policy.require_operator(a_client(Role.ADMIN, operator=True), Role.ADMIN)
+
+
+ADMIN, AUDITOR = a_client(Role.ADMIN), a_client(Role.AUDITOR)
+PUBLISHER, SUBSCRIBER = a_client(Role.PUBLISHER), a_client(Role.SUBSCRIBER)
+OVERSEERS = [a_client(role, operator=True) for role in (Role.ADMIN, Role.AUDITOR)]
+OPERATORS_PUBLISHER = a_client(Role.PUBLISHER, organisation="nusabus", operator=True)
+
+
+def test_administrators_and_auditors_of_the_operator_see_what_is_of_every_organisation() -> None:
+    for each in OVERSEERS:
+        assert policy.visible_organisation(each) is None
+        assert policy.visible_deliveries(each, "bps") is None
+        assert policy.visible_dead_letters(each) == (None, None)
+        assert policy.may_see_dead_letter(each, subscriber="bps", publisher=None)
+    for each in (ADMIN, AUDITOR, PUBLISHER, SUBSCRIBER):
+        assert policy.visible_organisation(each) == "dukcapil"
+        assert policy.visible_deliveries(each, "bps") == "dukcapil"
+        assert policy.visible_deliveries(each, "dukcapil") is None
+        assert not policy.may_see_dead_letter(each, subscriber="bps", publisher="bmkg")
+    assert policy.visible_organisation(OPERATORS_PUBLISHER) == "nusabus"
+
+
+def test_dead_letters_are_seen_on_the_side_of_the_role_and_settled_by_their_subscriber() -> None:
+    assert policy.visible_dead_letters(SUBSCRIBER) == ("dukcapil", "")
+    assert policy.visible_dead_letters(PUBLISHER) == ("", "dukcapil")
+    assert policy.visible_dead_letters(AUDITOR) == ("dukcapil", "dukcapil")
+    assert policy.may_see_dead_letter(PUBLISHER, subscriber="bps", publisher="dukcapil")
+    assert not policy.may_see_dead_letter(SUBSCRIBER, subscriber="bps", publisher="dukcapil")
+    assert policy.may_settle_dead_letter(SUBSCRIBER, "dukcapil")
+    assert not policy.may_settle_dead_letter(SUBSCRIBER, "bps")
+    administrator, auditor = OVERSEERS
+    assert policy.may_settle_dead_letter(administrator, "bps")
+    assert not policy.may_settle_dead_letter(auditor, "bps")
+
+
+def test_who_may_know_of_an_event_and_who_may_read_it() -> None:
+    assert policy.may_audit_events_of(AUDITOR, "dukcapil")
+    assert not policy.may_audit_events_of(AUDITOR, "bps")
+    assert policy.may_audit_events_of(OVERSEERS[1], "bps")
+    assert not policy.may_audit_events_of(OVERSEERS[0], "bps")
+    assert policy.may_read_events_of(PUBLISHER, "dukcapil")
+    assert not policy.may_read_events_of(SUBSCRIBER, "dukcapil")
+    assert not policy.may_read_events_of(PUBLISHER, "bps")
+    for sides in (
+        {"responder": "bps", "requester": "dukcapil"},
+        {"responder": "dukcapil", "requester": "bps"},
+    ):
+        assert policy.may_read_reply(SUBSCRIBER, **sides)
+        assert not policy.may_read_reply(ADMIN, **sides)
+    assert not policy.may_read_reply(SUBSCRIBER, responder="bps", requester="bmkg")
+    assert [policy.audits_bus(each) for each in (AUDITOR, *OVERSEERS)] == [False, False, True]
+
+
+def test_administrators_and_auditors_act_on_their_own_organisation_or_the_operators_on_all() -> (
+    None
+):
+    policy.require_administrator_of(ADMIN, "dukcapil")
+    policy.require_administrator_of(OVERSEERS[0], "bps")
+    policy.require_auditor_of(AUDITOR, "dukcapil")
+    refused: list[tuple[Callable[[Client, str], None], Client, str]] = [
+        (policy.require_administrator_of, AUDITOR, "dukcapil"),
+        (policy.require_administrator_of, ADMIN, "bps"),
+        (policy.require_auditor_of, SUBSCRIBER, "dukcapil"),
+        (policy.require_auditor_of, AUDITOR, "bps"),
+    ]
+    for require, client, owner in refused:
+        with pytest.raises(Forbidden):
+            require(client, owner)
+    assert policy.may_grant(ADMIN, "id.go.dukcapil.*")
+    assert not policy.may_grant(ADMIN, "id.go.*")
+    assert policy.may_grant(OVERSEERS[0], "id.go.*")
+
+
+def test_a_correction_needs_the_role_publisher() -> None:
+    policy.require_corrector(PUBLISHER)
+    with pytest.raises(Forbidden):
+        policy.require_corrector(SUBSCRIBER)
 
 
 def test_what_is_sealed_opens_with_exactly_the_same() -> None:

@@ -7,8 +7,6 @@ from gateway.contracts.governance.loading import check_folder
 from gateway.contracts.governance.opening import opened
 from gateway.contracts.governance.permissions import (
     Revision,
-    require_governor,
-    require_reader,
     sight_of,
     visible,
 )
@@ -37,8 +35,6 @@ __all__ = [
     "Revision",
     "check_folder",
     "opened",
-    "require_governor",
-    "require_reader",
     "sight_of",
     "visible",
 ]

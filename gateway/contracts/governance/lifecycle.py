@@ -13,14 +13,13 @@ from gateway.contracts.governance.impact import Impact, impact_of
 from gateway.contracts.governance.permissions import (
     Revision,
     author_of,
-    require_governor,
     require_revision,
     sight_of,
     visible,
 )
 from gateway.contracts.governance.planning import Dependencies
 from gateway.contracts.registry import Notice
-from gateway.identity import Client
+from gateway.identity import Client, policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ class Lifecycle:
         self, session: AsyncSession, by: Client, type: str, revision: Revision | None
     ) -> Registered:
         registered = await visible(session, type, sight_of(by, self._use.directory.value))
-        require_governor(by, registered.contract.owner)
+        policy.require_administrator_of(by, registered.contract.owner)
         require_revision(registered, revision)
         return registered
 

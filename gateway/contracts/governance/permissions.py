@@ -5,9 +5,9 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base import type_pattern
-from gateway.base.errors import Forbidden, NotFound, PreconditionFailed
+from gateway.base.errors import NotFound, PreconditionFailed
 from gateway.contracts import Author, Registered, Sight, queries
-from gateway.identity import Client, Directory, Role
+from gateway.identity import Client, Directory
 
 Revision = int | Literal["any"]
 
@@ -30,20 +30,6 @@ async def visible(session: AsyncSession, type: str, sight: Sight) -> Registered:
     if registered is None or not sight.sees(registered.contract):
         raise NotFound(f"there is no contract {type[:255]} that you may see")
     return registered
-
-
-def require_governor(client: Client, owner: str) -> None:
-    """Raises Forbidden unless the client administrates the owner, or the bus."""
-    client.require(Role.ADMIN)
-    if not client.within_reach(owner):
-        raise Forbidden(f"only an administrator of {owner} may change its contracts")
-
-
-def require_reader(client: Client, owner: str) -> None:
-    """Raises Forbidden unless the client audits or administrates the owner, or the bus."""
-    client.require(Role.ADMIN, Role.AUDITOR)
-    if not client.within_reach(owner):
-        raise Forbidden(f"only auditors and administrators of {owner} may read this")
 
 
 def require_revision(registered: Registered, revision: Revision | None) -> None:

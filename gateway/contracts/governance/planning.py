@@ -30,9 +30,9 @@ from gateway.contracts.compiling import Library
 from gateway.contracts.content import digest_of
 from gateway.contracts.governance.comparison import Judged, bundled, in_force, judge
 from gateway.contracts.governance.impact import Impact, Receivers, impact_of
-from gateway.contracts.governance.permissions import require_governor, sight_of, visible
+from gateway.contracts.governance.permissions import sight_of, visible
 from gateway.contracts.lint import Finding, Level, lint, national
-from gateway.identity import Client, Directory
+from gateway.identity import Client, Directory, policy
 from gateway.journal import JournalReader
 
 
@@ -146,7 +146,7 @@ class Planning:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         sight = sight_of(by, self._use.directory.value)
         registered = await visible(session, type, sight)
-        require_governor(by, registered.contract.owner)
+        policy.require_administrator_of(by, registered.contract.owner)
         _require_readable(registered.contract, new)
         defaults = await rules.defaults(session, registered.contract.owner)
         older = await queries.versions(session, type)

@@ -24,7 +24,6 @@ from gateway.contracts.governance.impact import Impact
 from gateway.contracts.governance.permissions import (
     Revision,
     author_of,
-    require_governor,
     require_revision,
     sight_of,
     visible,
@@ -33,7 +32,7 @@ from gateway.contracts.governance.planning import Dependencies, NewSchema, Plan,
 from gateway.contracts.governance.report_contract import require_kept, require_report
 from gateway.contracts.lint import Finding
 from gateway.contracts.registry import NewVersion
-from gateway.identity import Client
+from gateway.identity import Client, policy
 
 _ATTEMPTS = 3
 
@@ -86,7 +85,7 @@ class Governing:
         Raises Forbidden, Invalid, or Conflict when the type is registered otherwise.
         """
         contract = new.contract
-        require_governor(by, contract.owner)
+        policy.require_administrator_of(by, contract.owner)
         admit_contract(contract)
         if contract.owner not in self._use.directory.value.organisations:
             raise Invalid(f"there is no organisation {contract.owner}", pointer="/owner")
@@ -117,7 +116,7 @@ class Governing:
         sight = sight_of(by, self._use.directory.value)
         async with self._use.database.change(Topic.CONTRACTS) as session:
             registered = await visible(session, type, sight)
-            require_governor(by, registered.contract.owner)
+            policy.require_administrator_of(by, registered.contract.owner)
             require_revision(registered, revision)
             facts = {name: value for name, value in changes.items() if name != "rule"}
             contract = replace(registered.contract, **facts)
