@@ -20,11 +20,11 @@ from sqlmodel import col
 
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, NotAuthenticated, NotFound, Refused
+from gateway.base.rate_limit import KeyedBuckets, RateLimit
 from gateway.base.sealing import purpose_key
 from gateway.base.settings import Settings
 from gateway.identity.clients import reachable
 from gateway.identity.tables import CLIENTS, ClientRow, SecretRow, client_of
-from gateway.identity.throttle import Throttle
 from gateway.identity.values import Client, ClientState, Role
 
 SECRETS = 2  # at most, per client
@@ -62,15 +62,17 @@ class Logins:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._of_client = Throttle(burst=10, interval=6.0)
-        self._of_address = Throttle(burst=100, interval=0.2)
+        self._failures_of_client = KeyedBuckets(RateLimit(rate=1 / 6, burst=10))
+        self._failures_of_address = KeyedBuckets(RateLimit(rate=5, burst=100))
 
     async def client(self, id: str, secret: SecretStr, address: str) -> Client:
         """The active client whose secret this is; the same work whether it exists or not.
 
         Raises NotAuthenticated, or TooManyAttempts without having looked.
         """
-        wait = max(self._of_client.wait((id, address)), self._of_address.wait(address))
+        wait = max(
+            self._failures_of_client.wait((id, address)), self._failures_of_address.wait(address)
+        )
         if wait > 0:
             raise TooManyAttempts(math.ceil(wait))
         known = id if _PLAUSIBLE_ID.fullmatch(id) else ""
@@ -85,8 +87,8 @@ class Logins:
             digests = await _digests(session, known)
         matches = _holds(self._settings, known, secret, digests)
         if found is None or not matches:
-            self._of_client.failed((id, address))
-            self._of_address.failed(address)
+            self._failures_of_client.spend((id, address))
+            self._failures_of_address.spend(address)
             raise NotAuthenticated("the client id or the secret is wrong")
         row, operator = found
         return client_of(row, operator=operator)

@@ -10,7 +10,6 @@ from gateway.base.errors import Forbidden, NotAuthenticated
 from gateway.base.sealing import WrongSecretKey, purpose_key, seal, unseal
 from gateway.http.deps import bearer
 from gateway.identity import Action, Client, ClientState, Directory, Grant, Role, policy
-from gateway.identity.throttle import Throttle
 
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)
 KTP = "id.go.dukcapil.ktp.dibuat.v1"
@@ -199,34 +198,6 @@ def test_what_is_sealed_opens_with_exactly_the_same() -> None:
 def test_each_purpose_has_a_key_of_its_own() -> None:
     assert purpose_key(SECRET, "a") != purpose_key(SECRET, "b")
     assert len(purpose_key(SECRET, "a")) == 32
-
-
-def test_failures_are_free_until_the_burst_is_used_up() -> None:
-    now = [1000.0]
-    throttle = Throttle(burst=3, interval=2.0, now=lambda: now[0])
-    for _ in range(3):
-        assert throttle.wait("a") == 0
-        throttle.failed("a")
-    assert throttle.wait("a") == 2.0
-    assert throttle.wait("b") == 0
-    now[0] += 2.0
-    assert throttle.wait("a") == 0
-    throttle.failed("a")
-    assert throttle.wait("a") == 2.0
-    now[0] += 60
-    for _ in range(3):
-        assert throttle.wait("a") == 0
-        throttle.failed("a")
-    assert throttle.wait("a") == 2.0
-
-
-def test_a_throttle_remembers_a_bounded_number() -> None:
-    throttle = Throttle(burst=1, interval=60.0, keys=2, now=lambda: 0.0)
-    for key in ("a", "b", "a", "c"):
-        throttle.failed(key)
-    assert throttle.wait("a") > 0
-    assert throttle.wait("b") == 0
-    assert throttle.wait("c") > 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from gateway.identity.throttle import Throttle
+from gateway.base.rate_limit import KeyedBuckets, RateLimit
 from tests.integration.identity_world import (
     Actor,
     World,
@@ -151,7 +151,7 @@ async def test_guessing_is_slowed_down_for_the_guesser_only(world: World, admin:
 
 
 async def test_one_address_cannot_try_many_clients(world: World) -> None:
-    world.logins._of_address = Throttle(burst=3, interval=60.0)
+    world.logins._failures_of_address = KeyedBuckets(RateLimit(rate=1 / 60, burst=3))
     codes = []
     for number in range(4):
         guess = {"client_id": f"c{number}", "client_secret": "x", **dict([GRANT.split("=")])}
