@@ -124,7 +124,7 @@ def a_submission(**changes: Any) -> Submission:
     return replace(submission, **changes)
 
 
-def an_outgoing(token: object, **changes: Any) -> OutgoingMessage:
+def an_outgoing_message(token: object, **changes: Any) -> OutgoingMessage:
     """A message of a few bytes."""
     return OutgoingMessage("bus.events", FREE, True, (), b"{}", an_id(), {}, token)._replace(
         **changes

@@ -1,11 +1,11 @@
-"""Noun: RabbitMQ."""
+"""RabbitMQ: names, topology, users, publishing with confirms, and the queues that we read."""
 
 from gateway.broker import message, names
 from gateway.broker.confirm_publisher import ConfirmPublisher, publish_confirmed
 from gateway.broker.dead_letter_queue import DeadLetterMessage, DeadLetterQueue
 from gateway.broker.management import Management, QueueState, hash_password
 from gateway.broker.message import OutgoingMessage
-from gateway.broker.pending_confirms import ConfirmOutcome
+from gateway.broker.pending_confirms import ConfirmOutcome, ConfirmResult
 from gateway.broker.reply_queue import ReplyMessage, ReplyQueue
 from gateway.broker.topology import LONGEST_AGE, Broker, NotOnBroker
 
@@ -14,6 +14,7 @@ __all__ = [
     "Broker",
     "ConfirmOutcome",
     "ConfirmPublisher",
+    "ConfirmResult",
     "DeadLetterMessage",
     "DeadLetterQueue",
     "Management",

@@ -1,9 +1,9 @@
-"""The batch lane: many messages in one write, confirms by watermark.
+"""Publishes many messages in one write and tracks the broker's confirms.
 
-aiormq keeps a future, a lock and two queue hops for each publish, which makes 5,000 to 8,000 a
-second. The lane marshals a batch into one buffer and reads the confirms straight off the stream,
-while connecting, TLS, login, heartbeats and closing stay with aiormq. One lane is one connection:
-when it dies it stays dead, the sender opens another and sends again what was not settled.
+aiormq keeps a future, a lock and two queue hops for each publish, which limits it to 5,000 to 8,000
+a second. This publisher marshals a batch into one buffer and reads the confirms from the stream
+itself, while connecting, TLS, login, heartbeats and closing stay with aiormq. A publisher is one
+connection: when it is lost, open another and publish again what was not settled.
 """
 
 import asyncio
@@ -14,35 +14,33 @@ from aiormq.connection import Connection
 
 from gateway.base.errors import BrokerUnavailable
 from gateway.broker.address import with_heartbeat
+from gateway.broker.confirm_reader import ConfirmCallbacks, ConfirmTransport
 from gateway.broker.frames import Marshaller
 from gateway.broker.message import OutgoingMessage
 from gateway.broker.outage import OUTAGES, describe, within
-from gateway.broker.pending_confirms import ConfirmOutcome, PendingConfirms, Settled
-from gateway.broker.transport_tap import Listener, TappedTransport
+from gateway.broker.pending_confirms import ConfirmOutcome, ConfirmResult, PendingConfirms
 
-__all__ = ["ConfirmOutcome", "ConfirmPublisher", "Settle", "publish_confirmed"]
-
-Settle = Callable[[Sequence[Settled]], None]
-"""Told, in the event loop, of all that one burst of frames settled, in that order."""
+OnResults = Callable[[Sequence[ConfirmResult]], None]
+"""Called in the event loop with all results that arrived together, in order."""
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 WRITE_BYTES = 1 << 20
-"""A batch above this is written in pieces, so that large bodies are not all in memory twice."""
+"""A larger batch is written in pieces, so that large bodies are not in memory twice."""
 
 
 class ConfirmPublisher:
     """A publishing channel with a connection of its own."""
 
-    def __init__(self, settle: Settle, confirm_timeout: float) -> None:
-        self._free = asyncio.Event()
-        self._free.set()
-        self._settle = settle
-        self._ledger = PendingConfirms()
+    def __init__(self, on_results: OnResults, confirm_timeout: float) -> None:
+        self._unblocked = asyncio.Event()
+        self._unblocked.set()
+        self._on_results = on_results
+        self._pending = PendingConfirms()
         self._loop = asyncio.get_running_loop()
-        self._gone: asyncio.Future[BrokerUnavailable] = self._loop.create_future()
-        self._transport = TappedTransport(
-            Listener(self._ledger, self._tell, self._block, self._die)
+        self._closed: asyncio.Future[BrokerUnavailable] = self._loop.create_future()
+        self._transport = ConfirmTransport(
+            ConfirmCallbacks(self._pending, self._report, self._set_blocked, self._end)
         )
         self._connection: Connection | None = None
 
@@ -54,20 +52,20 @@ class ConfirmPublisher:
 
     @classmethod
     async def open(
-        cls, url: str, *, settle: Settle, confirm_timeout: float, name: str
+        cls, url: str, *, on_results: OnResults, confirm_timeout: float, name: str
     ) -> "ConfirmPublisher":
-        """Connect. `name` is what operators see; `confirm_timeout` is in seconds.
+        """Connect. `name` is shown to operators; `confirm_timeout` is in seconds.
 
-        Raises BrokerUnavailable where that takes longer than CONNECT_SECONDS.
+        Raises BrokerUnavailable if that takes longer than CONNECT_SECONDS.
         """
-        lane = cls(settle, confirm_timeout)
+        publisher = cls(on_results, confirm_timeout)
         try:
-            async with within(CONNECT_SECONDS, "connecting to RabbitMQ"):
-                await lane._connect(url, name)
+            async with within(CONNECT_SECONDS, "Connecting to RabbitMQ"):
+                await publisher._connect(url, name)
         except BaseException:
-            await lane.close()
+            await publisher.close()
             raise
-        return lane
+        return publisher
 
     async def _connect(self, url: str, name: str) -> None:
         self._connection = connection = Connection(
@@ -77,7 +75,7 @@ class ConfirmPublisher:
         )
         await connection.connect()
         channel = await connection.channel(publisher_confirms=True)
-        self._transport.tap.channel = channel.number
+        self._transport.reader.channel = channel.number
         self._marshaller = Marshaller(channel.number, connection.connection_tune.frame_max or 0)
         channel.closing.add_done_callback(self._channel_closed)  # or the connection
         self._ticked_at = self._loop.time()
@@ -85,52 +83,55 @@ class ConfirmPublisher:
 
     @property
     def in_flight(self) -> int:
-        """Messages written and not settled yet."""
-        return len(self._ledger)
+        """Messages that are written and not yet confirmed, refused or returned."""
+        return len(self._pending)
 
     @property
     def blocked(self) -> bool:
-        """Whether the broker does not read (an alarm): what is sent waits, nothing is lost."""
-        return not self._free.is_set()
+        """Whether the broker has stopped reading (an alarm). Messages wait; none is lost."""
+        return not self._unblocked.is_set()
 
-    async def free(self) -> None:
-        """Wait until the broker reads, or the lane is dead. What has an end is best sent then."""
-        await self._free.wait()
+    async def wait_unblocked(self) -> None:
+        """Wait until the broker reads, or the connection has ended.
 
-    async def send(self, messages: Sequence[OutgoingMessage]) -> None:
-        """Write messages in order, all at once; return when the connection can take more.
+        Take messages that expire after this, not before.
+        """
+        await self._unblocked.wait()
 
-        Their tokens come back through `settle`, perhaps before this returns. Raises
-        BrokerUnavailable when the lane is dead or dies: what was not settled may or may not
-        have arrived. Raises ValueError, with nothing of the piece sent, for a message that
-        fits no frame.
+    async def publish(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Write messages in order; return when the connection can take more.
+
+        Their tokens come back through `on_results`, perhaps before this returns. Raises
+        BrokerUnavailable when the connection has ended or ends: messages without a result may or
+        may not have arrived. Raises ValueError for a message that fits no frame; nothing of that
+        piece is sent then.
         """
         for piece in _pieces(messages):
-            if self._gone.done():
-                raise self._ended()
+            if self._closed.done():
+                raise self._error()
             data = self._marshaller.marshal(piece)
-            self._ledger.add(piece)
-            self._written.append((self._ledger.newest, self._seconds))
+            self._pending.add(piece)
+            self._written.append((self._pending.newest, self._seconds))
             writer = self._transport.writer
             try:
                 writer.write(data)  # uvloop raises RuntimeError where the transport is closed
                 await writer.drain()
             except OUTAGES as error:
-                self._die(f"the connection broke: {describe(error)}", error)
+                self._end(f"the connection broke: {describe(error)}", error)
             if writer.is_closing():  # a drain also returns when the connection is gone
-                self._die("the connection was lost")
-                raise self._ended()
+                self._end("the connection was lost")
+                raise self._error()
 
     async def closed(self) -> BrokerUnavailable:
-        """Wait until the lane is dead, for whatever reason, and return the reason."""
-        return await asyncio.shield(self._gone)
+        """Wait until the connection has ended, for whatever reason, and return the reason."""
+        return await asyncio.shield(self._closed)
 
     async def close(self) -> None:
-        """End the lane in at most twice CLOSE_SECONDS, whatever the broker does.
+        """Close within twice CLOSE_SECONDS, whatever the broker does.
 
-        What is in flight is not settled any more.
+        Messages in flight get no result any more.
         """
-        self._die("it was closed")
+        self._end("it was closed")
         if self._connection is None:
             return
         closing = asyncio.ensure_future(self._connection.close())
@@ -140,34 +141,34 @@ class ConfirmPublisher:
             self._transport.abort()
         await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
 
-    def _tell(self, burst: list[Settled]) -> None:
-        if self._gone.done():
+    def _report(self, results: list[ConfirmResult]) -> None:
+        if self._closed.done():
             return
         try:
-            self._settle(burst)
+            self._on_results(results)
         except Exception as error:
-            self._die(f"the sender could not settle: {describe(error)}", error)
+            self._end(f"the results could not be handled: {describe(error)}", error)
 
-    def _block(self, state: bool) -> None:
-        if state:
-            self._free.clear()
+    def _set_blocked(self, blocked: bool) -> None:
+        if blocked:
+            self._unblocked.clear()
         else:
-            self._free.set()
+            self._unblocked.set()
 
     def _count_seconds(self) -> None:
-        """Advance the clock of the confirm timeout, and give up on a confirm that is overdue.
+        """Advance the clock of the confirm timeout, and end the connection if one is overdue.
 
-        The clock stands still while the broker is blocked, and does not jump over a time in
-        which this process itself was stopped.
+        The clock stops while the broker is blocked, and does not jump over a time in which this
+        process itself was stopped.
         """
         now = self._loop.time()
         if not self.blocked:
             self._seconds += min(now - self._ticked_at, 2 * self._interval)
         self._ticked_at = now
-        while self._written and self._written[0][0] < self._ledger.oldest:
+        while self._written and self._written[0][0] < self._pending.oldest:
             self._written.popleft()
         if self._written and self._seconds - self._written[0][1] > self._confirm_timeout:
-            self._die(f"no confirm for {self._confirm_timeout:g} s")
+            self._end(f"no confirm for {self._confirm_timeout:g} s")
             self._transport.abort()
             return
         self._tick = self._loop.call_later(self._interval, self._count_seconds)
@@ -175,22 +176,22 @@ class ConfirmPublisher:
     def _channel_closed(self, closing: "asyncio.Future[object]") -> None:
         error = None if closing.cancelled() else closing.exception()
         if error is None or isinstance(error, asyncio.CancelledError):
-            self._die("the connection was lost", error)  # silence, or an end without a word
+            self._end("the connection was lost", error)  # no heartbeat, or closed without a reason
         else:
-            self._die(describe(error), error)
+            self._end(describe(error), error)
 
-    def _die(self, reason: str, error: BaseException | None = None) -> None:
+    def _end(self, reason: str, error: BaseException | None = None) -> None:
         if self._tick is not None:
             self._tick.cancel()
-        self._free.set()
-        if not self._gone.done():
-            gone = BrokerUnavailable(f"the lane to RabbitMQ ended: {reason}")
-            gone.__cause__ = error
-            self._gone.set_result(gone)
+        self._unblocked.set()
+        if not self._closed.done():
+            ended = BrokerUnavailable(f"The connection to RabbitMQ ended: {reason}.")
+            ended.__cause__ = error
+            self._closed.set_result(ended)
 
-    def _ended(self) -> BrokerUnavailable:
-        """The reason as an error of its own, to be raised."""
-        reason = self._gone.result()
+    def _error(self) -> BrokerUnavailable:
+        """The reason, as a new error to raise."""
+        reason = self._closed.result()
         error = BrokerUnavailable(str(reason))
         error.__cause__ = reason.__cause__
         return error
@@ -210,32 +211,35 @@ def _pieces(messages: Sequence[OutgoingMessage]) -> Iterator[Sequence[OutgoingMe
 async def publish_confirmed(
     url: str, messages: Sequence[OutgoingMessage], *, confirm_timeout: float, name: str
 ) -> set[object]:
-    """Send messages over a lane of their own; the tokens of those that the broker confirmed.
+    """Publish messages through a connection of their own; return the tokens of the confirmed ones.
 
-    Raises BrokerUnavailable where the lane cannot be opened or dies first.
+    Each token must be unique. Without messages it returns at once and does not connect. Raises
+    BrokerUnavailable if the connection cannot be opened or ends before every message has a result.
     """
+    if not messages:
+        return set()
     outcomes: dict[object, ConfirmOutcome] = {}
-    done = asyncio.Event()
+    complete = asyncio.Event()
 
-    def settle(burst: Sequence[Settled]) -> None:
-        outcomes.update(burst)
+    def on_results(results: Sequence[ConfirmResult]) -> None:
+        outcomes.update(results)
         if len(outcomes) == len(messages):
-            done.set()
+            complete.set()
 
-    lane = await ConfirmPublisher.open(
-        url, settle=settle, confirm_timeout=confirm_timeout, name=name
+    publisher = await ConfirmPublisher.open(
+        url, on_results=on_results, confirm_timeout=confirm_timeout, name=name
     )
     try:
-        await lane.send(messages)
-        ended = asyncio.ensure_future(lane.closed())
-        settled = asyncio.ensure_future(done.wait())
+        await publisher.publish(messages)
+        ended = asyncio.ensure_future(publisher.closed())
+        completed = asyncio.ensure_future(complete.wait())
         try:
-            await asyncio.wait({ended, settled}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ended, completed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            settled.cancel()
+            completed.cancel()
             ended.cancel()
-        if not done.is_set():
-            raise await lane.closed()
+        if not complete.is_set():
+            raise await publisher.closed()
     finally:
-        await lane.close()
+        await publisher.close()
     return {token for token, outcome in outcomes.items() if outcome is ConfirmOutcome.CONFIRMED}

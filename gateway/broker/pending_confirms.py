@@ -1,8 +1,8 @@
-"""Which publishes of a channel are still unconfirmed, and what became of the others.
+"""The publishes of a channel that the broker has not confirmed yet.
 
 The broker numbers the publishes of a channel 1, 2, 3... and settles each with an ack or a nack,
-alone or all up to a number. A mandatory message that no queue wants comes back (`basic.return`)
-before its ack.
+one alone or all up to a number. It returns a mandatory message that reaches no queue
+(`basic.return`) before its ack.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,22 +12,22 @@ from gateway.broker.message import OutgoingMessage
 
 
 class ConfirmOutcome(Enum):
-    """What the broker answered to a publish."""
+    """The broker's answer to a publish."""
 
     CONFIRMED = auto()
-    """Every queue that it was routed to holds it durably."""
+    """Every queue to which it was routed holds it durably."""
     NACKED = auto()
-    """A queue refused it, others may hold it: send it again."""
+    """A queue refused it; others may hold it. Publish it again."""
     RETURNED = auto()
-    """It was mandatory and no queue is bound for it: nobody holds it."""
+    """It was mandatory and no queue is bound for it: no queue holds it."""
 
 
-Settled = tuple[object, ConfirmOutcome]
+ConfirmResult = tuple[object, ConfirmOutcome]
 """A message's token and its outcome."""
 
 
 class PendingConfirms:
-    """The publishes of one channel. Pure bookkeeping, without any input or output."""
+    """The publishes of one channel. Pure bookkeeping, no I/O."""
 
     def __init__(self) -> None:
         self._pending: dict[int, OutgoingMessage] = {}
@@ -55,8 +55,8 @@ class PendingConfirms:
         self._next += len(messages)
         self._pending.update(zip(range(first, self._next), messages, strict=True))
 
-    def settle(self, tag: int, multiple: bool, acked: bool, into: list[Settled]) -> None:
-        """Append what one ack or nack settles, in order. Tag 0 with `multiple` means all.
+    def settle(self, tag: int, multiple: bool, acked: bool, into: list[ConfirmResult]) -> None:
+        """Append the results of one ack or nack, in order. Tag 0 with `multiple` means all.
 
         A tag that is settled already settles nothing.
         """
@@ -71,7 +71,7 @@ class PendingConfirms:
         while self._low < self._next and self._low not in self._pending:
             self._low += 1
 
-    def _take(self, tag: int, outcome: ConfirmOutcome, into: list[Settled]) -> None:
+    def _take(self, tag: int, outcome: ConfirmOutcome, into: list[ConfirmResult]) -> None:
         message = self._pending.pop(tag, None)
         if message is None:
             return
@@ -81,14 +81,14 @@ class PendingConfirms:
                 outcome = ConfirmOutcome.RETURNED
         into.append((message.token, outcome))
 
-    def returned(
+    def mark_returned(
         self, exchange: str, key: str, message_id: str, headers: Mapping[str, object]
     ) -> bool:
-        """Mark the publish that came back. False where none fits: its ack must not be believed.
+        """Mark the publish that was returned. False if none matches: do not trust the channel then.
 
         A return carries no tag. It belongs to the oldest unconfirmed message, after the one that
-        came back last, with the same address, id and headers; two that agree in all of these are
-        the same event on the same way.
+        was returned last, with the same address, id and headers; two messages that agree in all of
+        these carry the same event to the same queue.
         """
         for tag in range(max(self._return_from, self._low), self._next):
             message = self._pending.get(tag)

@@ -42,7 +42,7 @@ async def relay(settings: Settings) -> None:
     async with (
         common(settings, "relay") as parts,
         _writing(parts) as writer,
-        _rooms(parts, name) as rooms,
+        _queue_credit(parts, name) as queue_credit,
         stopping() as stop,
     ):
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
@@ -55,8 +55,8 @@ async def relay(settings: Settings) -> None:
             reader=parts.reader,
             leads=Leads(parts.database.pool, name=name, lease=settings.lease_seconds),
             hints=hints,
-            control=ControlPlane(parts.database, parts.catalogues, parts.subscriptions),
-            rooms=rooms,
+            control_plane=ControlPlane(parts.database, parts.catalogues, parts.subscriptions),
+            queue_credit=queue_credit,
         )
         responsible = partial(worker.leads_shard, 0)
         letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
@@ -99,7 +99,7 @@ def _reconciler(parts: ProcessContext, responsible: Callable[[], bool]) -> Recon
 
 
 @asynccontextmanager
-async def _rooms(parts: ProcessContext, name: str) -> AsyncIterator[QueueCredit]:
+async def _queue_credit(parts: ProcessContext, name: str) -> AsyncIterator[QueueCredit]:
     """On a connection of its own: the reconciler's work is not to wait for what is asked here."""
     amqp_url = parts.settings.amqp_url.get_secret_value()
     broker = Broker(amqp_url, name=f"nusabus-depths-{name}")

@@ -1,7 +1,7 @@
-"""Verb: relay, move the journal to RabbitMQ."""
+"""Moves the journal to RabbitMQ: each shard in order, every entry at least once."""
 
-from gateway.relay.control import ControlPlane
+from gateway.relay.context import ControlPlane
 from gateway.relay.queue_credit import QueueCredit
-from gateway.relay.shard_share import Relay
+from gateway.relay.relay import Relay
 
 __all__ = ["ControlPlane", "QueueCredit", "Relay"]

@@ -1,20 +1,61 @@
-"""What carries entries from the journal into queues, as long as one lane lives."""
+"""The collaborators that a shard relay and its backfills share while one publisher lives."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.base.database import Database
+from gateway.base.snapshot import POLL, Snapshot, refresh
 from gateway.broker import ConfirmPublisher
+from gateway.contracts import Catalogue, load_contracts
 from gateway.journal import JournalReader
-from gateway.relay.control import ControlPlane
 from gateway.relay.queue_credit import QueueCredit
+from gateway.subscriptions import Subscriptions
+
+
+class ControlPlane:
+    """Contracts and subscriptions, as of the last look at their revisions."""
+
+    poll = POLL
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Snapshot[Catalogue],
+        subscriptions: Snapshot[Subscriptions],
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._subscriptions = subscriptions
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """All contracts."""
+        return self._catalogue.value
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """All subscriptions."""
+        return self._subscriptions.value
+
+    def revisions(self) -> tuple[int, int]:
+        """The revisions of contracts and subscriptions; they change with every change."""
+        return self._catalogue.revision, self._subscriptions.revision
+
+    async def load_contracts(self, types: Iterable[str]) -> None:
+        """Refresh the contracts if one of these types lacks its own. Raises DatabaseUnavailable."""
+        await load_contracts(types, self._catalogue, self._database)
+
+    async def refresh(self) -> None:
+        """Load what has changed. Raises DatabaseUnavailable."""
+        await refresh(self._database, self._catalogue, self._subscriptions)
 
 
 @dataclass(frozen=True, slots=True)
 class RelayContext:
-    """The way in, the way out and what tells the way."""
+    """Reads the journal, publishes to RabbitMQ and knows the control plane."""
 
-    lane: ConfirmPublisher
+    publisher: ConfirmPublisher
     reader: JournalReader
     database: Database
-    control: ControlPlane
-    rooms: QueueCredit
+    control_plane: ControlPlane
+    queue_credit: QueueCredit

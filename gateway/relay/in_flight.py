@@ -1,8 +1,8 @@
-"""What is between the cursor and the newest entry read: pure bookkeeping, no input or output.
+"""The entries between a shard's cursor and the newest entry read. Pure bookkeeping, no I/O.
 
-Two rules keep the promise. The cursor stands at the highest number below which everything is
-settled. And of each ordering key one message at most is on its way: a message that the broker
-refuses and that is sent again could otherwise arrive behind its successor.
+Two rules keep the promise. The cursor is the highest sequence up to which every entry is settled.
+And each ordering key has at most one message on its way: a message that is refused and sent again
+could otherwise arrive after its successor.
 """
 
 import asyncio
@@ -11,39 +11,40 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from gateway.base.errors import BrokerUnavailable
-from gateway.broker import ConfirmOutcome, OutgoingMessage
+from gateway.broker import ConfirmOutcome, ConfirmResult, OutgoingMessage
 from gateway.journal import Cursor
 
-RESEND_DELAY = 0.05  # seconds until a refused message is tried again; doubles up to the limit
+RESEND_DELAY = 0.05  # seconds until a refused message is sent again; doubles up to the limit
 RESEND_LIMIT = 5.0
-ATTEMPTS = 16  # refused as often as this, for about a minute, a message needs a new channel
+ATTEMPTS = 16  # after so many refusals, about a minute, a message needs a new channel
 
 
 class InFlight:
-    """One entry's way through the window; the token of its message.
+    """One entry on its way through the window; the token of its message.
 
-    `until` is when it must be sent, if it is a request: its deadline.
+    `cursor` is the shard's cursor once everything up to this entry is settled. A request has a
+    `deadline`, after which it is not sent.
     """
 
     __slots__ = (
         "attempts",
-        "key",
+        "cursor",
+        "deadline",
         "message",
-        "position",
+        "ordering_key",
+        "sent",
         "settled",
-        "under_way",
-        "until",
         "window",
     )
 
-    def __init__(self, window: "InFlightWindow", position: Cursor, key: str) -> None:
+    def __init__(self, window: "InFlightWindow", cursor: Cursor, ordering_key: str) -> None:
         self.window = window
-        self.position = position
-        self.key = key
+        self.cursor = cursor
+        self.ordering_key = ordering_key
         self.message: OutgoingMessage | None = None
-        self.until: datetime | None = None
+        self.deadline: datetime | None = None
         self.attempts = 0
-        self.under_way = False  # sent, and the broker has not answered for good
+        self.sent = False  # and neither confirmed nor refused
         self.settled = False
 
 
@@ -51,161 +52,164 @@ class InFlightWindow:
     """The entries of one shard that are read and not yet settled."""
 
     def __init__(self, cursor: Cursor, *, entries: int, size: int) -> None:
-        """At most `entries` of them, or `size` bytes of bodies."""
+        """Hold at most `entries` entries, or `size` bytes of message bodies."""
         self.cursor = cursor
         self.changed = asyncio.Event()
         self.returned: list[InFlight] = []
-        self._refused_for_long = False
-        self.nacked = 0
-        self.sent = 0
+        self._needs_new_channel = False
+        self.refused_count = 0
+        self.sent_count = 0
         self._entries = entries
         self._size = size
         self._bytes = 0
         self._order: deque[InFlight] = deque()
         self._ready: list[InFlight] = []
-        self._chains: dict[str, deque[InFlight] | None] = {}
+        # By ordering key, while one of its messages is on its way: those that wait for it.
+        self._waiting: dict[str, deque[InFlight] | None] = {}
 
     def __len__(self) -> int:
         return len(self._order)
 
     @property
-    def room(self) -> int:
+    def free(self) -> int:
         """How many more entries may be read now."""
         if self._bytes >= self._size:
             return 0
         return max(0, self._entries - len(self._order))
 
-    def add(self, ticket: InFlight) -> None:
-        """Take in the next entry in order, with its message."""
-        assert ticket.message is not None  # noqa: S101 - what is without one is skipped
-        self._order.append(ticket)
-        self._bytes += len(ticket.message.body)
-        chain = self._chains.get(ticket.key, _FREE)
-        if chain is _FREE:
-            self._chains[ticket.key] = None
-            self._ready.append(ticket)
-        elif chain is None:
-            self._chains[ticket.key] = deque((ticket,))
+    def add(self, entry: InFlight) -> None:
+        """Add the next entry in order, with its message."""
+        assert entry.message is not None  # noqa: S101 - an entry without a message is skipped
+        self._order.append(entry)
+        self._bytes += len(entry.message.body)
+        waiting = self._waiting.get(entry.ordering_key, _FREE)
+        if waiting is _FREE:
+            self._waiting[entry.ordering_key] = None
+            self._ready.append(entry)
+        elif waiting is None:
+            self._waiting[entry.ordering_key] = deque((entry,))
         else:
-            chain.append(ticket)
+            waiting.append(entry)
 
-    def skip(self, position: Cursor) -> None:
-        """Take in the next entry in order, which nobody is to get."""
+    def skip(self, cursor: Cursor) -> None:
+        """Add the next entry in order, which no queue gets."""
         if not self._order:
-            self.cursor = position
+            self.cursor = cursor
             return
-        ticket = InFlight(self, position, "")
-        ticket.settled = True
-        self._order.append(ticket)
+        entry = InFlight(self, cursor, "")
+        entry.settled = True
+        self._order.append(entry)
 
-    def take(self) -> list[OutgoingMessage]:
-        """The messages that may be sent now.
+    def take_ready(self) -> list[OutgoingMessage]:
+        """Take the messages that may be sent now.
 
-        Raises BrokerUnavailable where one was refused for about a minute: RabbitMQ 3.10 goes on
-        refusing on a channel after a length limit is lifted, but lets a new one in.
+        Raises BrokerUnavailable when one was refused for about a minute: RabbitMQ 3.10 goes on
+        refusing on a channel after a length limit is lifted, but accepts on a new one.
         """
-        if self._refused_for_long:
-            raise BrokerUnavailable("a queue has refused for long: a new channel tries again")
+        if self._needs_new_channel:
+            raise BrokerUnavailable(
+                "A queue refused a message for a minute. The relay tries again on a new channel."
+            )
         now = datetime.now(UTC)
         messages = []
         while self._ready:
             ready, self._ready = self._ready, []
-            for ticket in ready:
-                if ticket.message is None:
+            for entry in ready:
+                if entry.message is None:
                     continue
-                message = _in_time(ticket.message, ticket.until, now)
+                message = _before_deadline(entry.message, entry.deadline, now)
                 if message is None:
-                    self._done(ticket)  # what it held up is ready now
+                    self._settle(entry)  # the next of its key is ready now
                 else:
-                    ticket.under_way = True
+                    entry.sent = True
                     messages.append(message)
-        self.sent += len(messages)
+        self.sent_count += len(messages)
         return messages
 
-    def settle(self, ticket: InFlight, outcome: ConfirmOutcome) -> None:
-        """Note what the broker answered. A returned message waits for `forgive`."""
+    def apply(self, entry: InFlight, outcome: ConfirmOutcome) -> None:
+        """Record the broker's answer. A returned message waits for `settle_returned`."""
         if outcome is ConfirmOutcome.CONFIRMED:
-            self._done(ticket)
+            self._settle(entry)
         elif outcome is ConfirmOutcome.RETURNED:
-            self.returned.append(ticket)
+            self.returned.append(entry)
         else:
-            self.nacked += 1
-            ticket.attempts += 1
-            self._refused_for_long |= ticket.attempts >= ATTEMPTS
-            ticket.under_way = False
-            delay = min(RESEND_DELAY * 2 ** min(ticket.attempts, 10), RESEND_LIMIT)
-            asyncio.get_running_loop().call_later(delay, self.resend, ticket)
+            self.refused_count += 1
+            entry.attempts += 1
+            self._needs_new_channel |= entry.attempts >= ATTEMPTS
+            entry.sent = False
+            delay = min(RESEND_DELAY * 2 ** min(entry.attempts, 10), RESEND_LIMIT)
+            asyncio.get_running_loop().call_later(delay, self.resend, entry)
         self.changed.set()
 
-    def resend(self, ticket: InFlight) -> None:
-        """Make a refused message ready again; what comes after it has waited."""
-        if ticket.message is None:
-            self._done(ticket)
+    def resend(self, entry: InFlight) -> None:
+        """Make a refused message ready again; later messages of its key have waited."""
+        if entry.message is None:
+            self._settle(entry)
         else:
-            self._ready.append(ticket)
+            self._ready.append(entry)
         self.changed.set()
 
-    def reroute(self, renew: Callable[[OutgoingMessage], OutgoingMessage | None]) -> None:
-        """Change each message that was not sent yet; settle those that nobody is to get any more.
+    def reroute(self, reroute: Callable[[OutgoingMessage], OutgoingMessage | None]) -> None:
+        """Replace each message that is not sent yet; drop it where `reroute` returns None.
 
-        What was made for earlier routes must not reach a queue that has missed something of the
-        same key meanwhile.
+        A message made for earlier routes must not reach a queue that has meanwhile missed an event
+        of the same key.
         """
-        for ticket in self._order:
-            if ticket.message is None or ticket.under_way:
+        for entry in self._order:
+            if entry.message is None or entry.sent:
                 continue
-            renewed = renew(ticket.message)
-            if renewed is None:
-                self._bytes -= len(ticket.message.body)
-            ticket.message = renewed
-        dropped = [ticket for ticket in self._ready if ticket.message is None]
-        self._ready = [ticket for ticket in self._ready if ticket.message is not None]
-        for ticket in dropped:
-            self._done(ticket)
+            rerouted = reroute(entry.message)
+            if rerouted is None:
+                self._bytes -= len(entry.message.body)
+            entry.message = rerouted
+        dropped = [entry for entry in self._ready if entry.message is None]
+        self._ready = [entry for entry in self._ready if entry.message is not None]
+        for entry in dropped:
+            self._settle(entry)
 
-    def forgive(self, tickets: list[InFlight]) -> None:
-        """Settle messages that came back, once their subscriptions are sure to catch up."""
-        for ticket in tickets:
-            self._done(ticket)
+    def settle_returned(self, entries: list[InFlight]) -> None:
+        """Settle returned messages, once a backfill of their subscriptions is recorded."""
+        for entry in entries:
+            self._settle(entry)
         self.changed.set()
 
-    def _done(self, ticket: InFlight) -> None:
-        """Settle a message, and those behind it in its chain that nobody is to get any more."""
-        if ticket.message is not None:
-            self._bytes -= len(ticket.message.body)
-            ticket.message = None
-        ticket.settled = True
-        while (following := self._behind(ticket)) is not None and following.message is None:
+    def _settle(self, entry: InFlight) -> None:
+        """Settle an entry, and those that waited for it and were dropped meanwhile."""
+        if entry.message is not None:
+            self._bytes -= len(entry.message.body)
+            entry.message = None
+        entry.settled = True
+        while (following := self._next_of_key(entry)) is not None and following.message is None:
             following.settled = True
         if following is not None:
             self._ready.append(following)
         order = self._order
         while order and order[0].settled:
-            self.cursor = order.popleft().position
+            self.cursor = order.popleft().cursor
 
-    def _behind(self, ticket: InFlight) -> InFlight | None:
-        """Take the next message of the same key out of its chain."""
-        chain = self._chains[ticket.key]
-        if chain is None:
-            del self._chains[ticket.key]
+    def _next_of_key(self, entry: InFlight) -> InFlight | None:
+        """Take the next entry with the same ordering key out of those that wait."""
+        waiting = self._waiting[entry.ordering_key]
+        if waiting is None:
+            del self._waiting[entry.ordering_key]
             return None
-        following = chain.popleft()
-        if not chain:
-            self._chains[ticket.key] = None
+        following = waiting.popleft()
+        if not waiting:
+            self._waiting[entry.ordering_key] = None
         return following
 
 
-def _in_time(
-    message: OutgoingMessage, until: datetime | None, now: datetime
+def _before_deadline(
+    message: OutgoingMessage, deadline: datetime | None, now: datetime
 ) -> OutgoingMessage | None:
-    """The message, which lives in a queue as long as is left; None after the deadline.
+    """The message, to expire in its queue at the deadline; None after the deadline.
 
-    It may have waited here for others of its key, or for a queue that refused it; and it may have
-    an end that comes first.
+    It may have waited here for others of its key, or for a queue that refused it. An earlier
+    expiration of its own stays.
     """
-    if until is None:
+    if deadline is None:
         return message
-    left = (until - now) // timedelta(milliseconds=1)
+    left = (deadline - now) // timedelta(milliseconds=1)
     if message.expiration:
         left = min(left, int(message.expiration))
     return message._replace(expiration=str(left)) if left > 0 else None
@@ -214,8 +218,8 @@ def _in_time(
 _FREE: deque[InFlight] = deque()
 
 
-def settle(burst: Sequence[tuple[object, ConfirmOutcome]]) -> None:
-    """What a lane calls: hand each outcome to the window that sent the message."""
-    for token, outcome in burst:
-        assert isinstance(token, InFlight)  # noqa: S101 - only tickets are sent
-        token.window.settle(token, outcome)
+def apply_results(results: Sequence[ConfirmResult]) -> None:
+    """Hand each result of a publisher to the window that sent the message."""
+    for token, outcome in results:
+        assert isinstance(token, InFlight)  # noqa: S101 - the relay sends no other tokens
+        token.window.apply(token, outcome)

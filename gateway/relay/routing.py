@@ -1,4 +1,4 @@
-"""Where an event goes: which exchange, and which queues beside those bound to its type."""
+"""Routing of events: the exchange, and the queues beside those that are bound to the type."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,44 +12,44 @@ from gateway.subscriptions.routing import exchange_of, private_key, routed_by
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Three ways into a queue, and who is reached by each.
+    """The exchange for an event, and the subscriptions that it reaches in one of three ways.
 
-    `bound` are those whose queue is bound to the type. `bcc` are the private keys of those that
-    have caught up and are not yet bound: they get everything. `filtered`, by private key, get what
-    they accept; see `of`. `named` is everyone who may be reached by a private key.
+    The queues of `bound` are bound to the type. `bcc` are the private keys of subscriptions whose
+    backfill has joined this shard and that are not bound yet: they get every event. `filtered`, by
+    private key, get the events that they accept, see `for_event`. `by_key` holds every
+    subscription that has a private key here.
     """
 
     exchange: str
     classification: str | None
     bcc: tuple[str, ...]
     bound: tuple[Subscription, ...]
-    named: Mapping[str, Subscription] = field(default_factory=dict)
+    by_key: Mapping[str, Subscription] = field(default_factory=dict)
     filtered: tuple[tuple[str, Subscription], ...] = ()
 
-    def of(self, event: Event) -> "Route | None":
-        """The route of one event, by what it holds. None where it is for nobody."""
+    def for_event(self, event: Event) -> "Route | None":
+        """The route of one event, after its filters. None if no subscription gets it."""
         chosen = [key for key, subscription in self.filtered if subscription.accepts(event)]
         if not chosen and not self.bcc and not self.bound:
             return None
         return replace(self, bcc=(*self.bcc, *chosen)) if chosen else self
 
-    def renewed(self, bcc: Iterable[str]) -> tuple[str, ...] | None:
-        """What an earlier route added, without those who are to get it no more this way.
+    def still_valid(self, bcc: Iterable[str]) -> tuple[str, ...] | None:
+        """Those private keys of an earlier route that still apply. None if no receiver is left.
 
-        Nobody is added: who has joined since was sent this entry while it was catching up. None
-        where nobody is left.
+        It adds no key: a subscription that has joined since got this entry from its backfill.
         """
-        left = tuple(key for key in bcc if key in self.named)
+        left = tuple(key for key in bcc if key in self.by_key)
         return left if left or self.bound else None
 
-    def audience(self, bcc: Iterable[str]) -> list[Subscription]:
-        """Everyone who must get a message with these keys: if it comes back, they missed it."""
-        return [*self.bound, *(self.named[key] for key in bcc if key in self.named)]
+    def recipients(self, bcc: Iterable[str]) -> list[Subscription]:
+        """The subscriptions that must get a message with these keys, and miss it if it returns."""
+        return [*self.bound, *(self.by_key[key] for key in bcc if key in self.by_key)]
 
 
 @dataclass
 class Routes:
-    """Routes by event type, worked out when a type is first met. Made anew on every change."""
+    """Routes by event type, computed when a type first appears. Every change makes a new one."""
 
     catalogue: Catalogue
     subscriptions: Iterable[Subscription]
@@ -57,9 +57,9 @@ class Routes:
     _found: dict[str, Route | None] = field(default_factory=dict)
 
     def route(self, type: str) -> Route | None:
-        """The route of a type; None when no subscription is to get it from the exchange.
+        """The route of a type; None when no subscription gets it from the exchange.
 
-        Where it has `filtered` ones, each event has a route of its own, see `Route.of`.
+        If it has `filtered` subscriptions, each event has its own route, see `Route.for_event`.
         """
         try:
             return self._found[type]
@@ -71,21 +71,21 @@ class Routes:
         contract = self.catalogue.contract(request_type(type))
         if contract is None:
             return None
-        wanting = [
+        wanted = [
             s
             for s in self.subscriptions
             if s.bound and s.wants(type) and routed_by(s, type, self.catalogue)
         ]
         joined = [s for s in self.joined if s.wants(type) and routed_by(s, type, self.catalogue)]
-        bound = tuple(s for s in wanting if not s.filtered)
-        named = {private_key(s): s for s in (*joined, *(s for s in wanting if s.filtered))}
-        if not bound and not named:
+        bound = tuple(s for s in wanted if not s.filtered)
+        by_key = {private_key(s): s for s in (*joined, *(s for s in wanted if s.filtered))}
+        if not bound and not by_key:
             return None
         return Route(
-            exchange_of((*bound, *named.values())[0]),
+            exchange_of((*bound, *by_key.values())[0]),
             contract.classification.value,
-            tuple(key for key, s in named.items() if not s.filtered),
+            tuple(key for key, s in by_key.items() if not s.filtered),
             bound,
-            named,
-            tuple((key, s) for key, s in named.items() if s.filtered),
+            by_key,
+            tuple((key, s) for key, s in by_key.items() if s.filtered),
         )

@@ -9,69 +9,68 @@ from gateway.broker import OutgoingMessage
 from gateway.journal import Cursor, Entry, Lead, LeadLost
 from gateway.relay.context import RelayContext
 from gateway.relay.in_flight import InFlight, InFlightWindow
-from gateway.relay.joining import Joining
-from gateway.relay.messages import outgoing, too_late
+from gateway.relay.messages import make_message, past_deadline
 from gateway.relay.routing import Routes
+from gateway.relay.shard_backfills import ShardBackfills
 from gateway.subscriptions import Key, Subscription, backfill_progress
 
 READ = 500  # entries in one query
-WINDOW_BYTES = 32 << 20
+MAX_IN_FLIGHT_BYTES = 32 << 20
 RETRY = 0.5  # seconds until the journal is asked again after an outage
 
 
 class ShardRelay:
-    """One lead at work on one lane. A new lane or lead gets a new pump."""
+    """Relays one shard, for as long as its lead and its publisher last."""
 
-    def __init__(
-        self,
-        lead: Lead,
-        means: RelayContext,
-        *,
-        window: int,
-    ) -> None:
+    def __init__(self, lead: Lead, context: RelayContext, *, max_in_flight: int) -> None:
         self.lead = lead
-        self.window = InFlightWindow(lead.reached, entries=window, size=WINDOW_BYTES)
-        self.heads = asyncio.Event()
+        self.in_flight = InFlightWindow(
+            lead.reached, entries=max_in_flight, size=MAX_IN_FLIGHT_BYTES
+        )
         self.ended = asyncio.Event()
+        self._wake_up = asyncio.Event()
         self._read = lead.reached
         self._head = lead.reached.sequence
-        self._means = means
-        self._joining = Joining(
+        self._context = context
+        self._backfills = ShardBackfills(
             lead,
-            means,
+            context,
             read=lambda: self._read.sequence,
-            arrived=self.heads.set,
-            joined=self._make_routes,
+            on_near=self._wake_up.set,
+            on_joined=self._make_routes,
         )
-        self._seen: object = None
+        self._applied: tuple[int, int] | None = None  # revisions of the control plane
         self._routes: Routes
         self._finishing = False
 
     def finish(self) -> None:
-        """Read nothing more, and end once all that was read is settled."""
+        """Read nothing more, and end once everything that was read is settled."""
         self._finishing = True
-        self.window.changed.set()
-        self.heads.set()
+        self.in_flight.changed.set()
+        self._wake_up.set()
 
-    def note_reached(self) -> None:
-        """Let the lead know up to where everything is confirmed."""
-        self.lead.reached = self.window.cursor
+    def update_lead(self) -> None:
+        """Tell the lead up to where everything is settled."""
+        self.lead.reached = self.in_flight.cursor
 
-    def new_head(self, sequence: int) -> bool:
-        """The shard now reaches up to here; True if that is further than was read."""
+    def head_moved(self, sequence: int) -> bool:
+        """Take the new head of the shard; True if it is beyond what was read."""
         self._head = sequence
         if sequence > self._read.sequence:
-            self.heads.set()
+            self._wake_up.set()
             return True
         return False
 
     async def run(self) -> None:
-        """Work until the lead is lost, the lane dies (BrokerUnavailable) or `finish`."""
+        """Relay until the lead is lost or `finish`.
+
+        Raises BrokerUnavailable when the publisher's connection ends.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._send())
+                tasks.create_task(self._publish())
                 await self._follow(tasks)
-                self._joining.cancel()
+                self._backfills.cancel()
                 await self._settle_rest()
                 raise _Ended
         except* (_Ended, LeadLost):
@@ -84,141 +83,146 @@ class ShardRelay:
             try:
                 await self._repair_returned()
                 await self._apply_changes(tasks)
-                await self._joining.join_arrived()
-                if not await self._fill():
+                await self._backfills.join_near()
+                if not await self._read_entries():
                     await self._wait()
             except Unavailable as error:
-                log().warning("relay.waits", shard=self.lead.shard, reason=str(error))
+                log().warning("relay.shard_waits", shard=self.lead.shard, reason=str(error))
                 await asyncio.sleep(RETRY)
 
     async def _settle_rest(self) -> None:
-        while self.lead and len(self.window):
+        while self.lead and len(self.in_flight):
             await self._repair_returned()
-            self.window.changed.clear()
-            await _either(self.window.changed, 0.1)
+            self.in_flight.changed.clear()
+            await _wait_for(self.in_flight.changed, 0.1)
 
-    async def _fill(self) -> bool:
-        """Read on as far as there is room; False if there was nothing to do."""
-        room = min(self.window.room, READ)
-        if room == 0:
-            self.window.changed.clear()
-            if self.window.room == 0:
-                await _either(self.window.changed, 0.1)
+    async def _read_entries(self) -> bool:
+        """Read as many entries as may be in flight. False if there is nothing to read."""
+        limit = min(self.in_flight.free, READ)
+        if limit == 0:
+            self.in_flight.changed.clear()
+            if self.in_flight.free == 0:
+                await _wait_for(self.in_flight.changed, 0.1)
             return True
-        self.heads.clear()
+        self._wake_up.clear()
         if self._read.sequence >= self._head:
             return False
-        entries = await self._means.reader.after(self.lead.shard, self._read, limit=room)
+        entries = await self._context.reader.after(self.lead.shard, self._read, limit=limit)
         if not self._routes.catalogue.covers({entry.event.type for entry in entries}):
-            await self._means.control.refresh()
-            if self._means.control.versions() != self._seen:
+            await self._context.control_plane.refresh()
+            if self._context.control_plane.revisions() != self._applied:
                 return True
         for entry in entries:
-            self._take_in(entry)
+            self._add(entry)
         if entries:
             self._read = Cursor(entries[-1].sequence, entries[-1].recorded)
-            self.window.changed.set()
+            self.in_flight.changed.set()
         return bool(entries)
 
-    def _take_in(self, entry: Entry) -> None:
-        position = Cursor(entry.sequence, entry.recorded)
+    def _add(self, entry: Entry) -> None:
+        cursor = Cursor(entry.sequence, entry.recorded)
         route = self._routes.route(entry.event.type)
         if route is not None and route.filtered:
-            route = route.of(entry.event)
-        if route is None or too_late(entry, route):
-            self.window.skip(position)
+            route = route.for_event(entry.event)
+        if route is None or past_deadline(entry, route):
+            self.in_flight.skip(cursor)
             return
-        ticket = InFlight(self.window, position, entry.event.ordering_key)
-        ticket.message = outgoing(entry, route, ticket, entry.event.type)
-        self.window.add(ticket)
+        in_flight = InFlight(self.in_flight, cursor, entry.event.ordering_key)
+        in_flight.message = make_message(entry, route, in_flight, entry.event.type)
+        self.in_flight.add(in_flight)
 
-    async def _send(self) -> None:
-        window = self.window
+    async def _publish(self) -> None:
+        window = self.in_flight
         while True:
             await window.changed.wait()
-            await self._means.lane.free()
+            await self._context.publisher.wait_unblocked()
             window.changed.clear()
-            messages = window.take()
+            messages = window.take_ready()
             if messages and self.lead:
-                await self._means.lane.send(messages)
+                await self._context.publisher.publish(messages)
             elif messages:
                 raise LeadLost(self.lead.shard)
 
     async def _wait(self) -> None:
-        """Until the shard grows, the control plane changes or a catch-up arrives."""
-        if not self.window.returned:
-            await _either(self.heads, self._means.control.poll)
+        """Wait until the shard grows, the control plane may have changed or a backfill is near."""
+        if not self.in_flight.returned:
+            await _wait_for(self._wake_up, self._context.control_plane.poll)
 
     async def _apply_changes(self, tasks: asyncio.TaskGroup) -> None:
-        """Follow the control plane: routes, and who is catching up.
+        """Apply changes of the control plane to backfills and routes.
 
-        Nothing is read by routes that are known to be older than what is written: who became
-        active meanwhile would miss it.
+        Nothing is read on routes that are known to be older than the database: a subscription that
+        became active meanwhile would miss it.
         """
-        while (now := self._means.control.versions()) != self._seen:
-            if not await self._joining.follow(tasks):
-                await self._means.control.refresh()
-                if self._means.control.versions() != now:
+        control_plane = self._context.control_plane
+        while (now := control_plane.revisions()) != self._applied:
+            if not await self._backfills.apply_changes(tasks):
+                await control_plane.refresh()
+                if control_plane.revisions() != now:
                     continue
-            self._seen = now
+            self._applied = now
             self._make_routes()
 
     def _make_routes(self) -> None:
         self._routes = Routes(
-            self._means.control.catalogue,
-            self._means.control.subscriptions.all,
-            self._joining.joined,
+            self._context.control_plane.catalogue,
+            self._context.control_plane.subscriptions.all,
+            self._backfills.joined,
         )
-        self.window.reroute(self._renewed)
+        self.in_flight.reroute(self._reroute)
 
-    def _renewed(self, message: OutgoingMessage) -> OutgoingMessage | None:
-        """What earlier routes made of an entry, without those who are to get it no more."""
+    def _reroute(self, message: OutgoingMessage) -> OutgoingMessage | None:
+        """The message of an earlier route, without the keys that no longer apply."""
         route = self._routes.route(message.routing_key)
-        bcc = route.renewed(message.bcc) if route else None
+        bcc = route.still_valid(message.bcc) if route else None
         if bcc is None:
             return None
         return message if bcc == message.bcc else message._replace(bcc=bcc)
 
     async def _repair_returned(self) -> None:
-        """Messages came back: whoever should have got them catches up from where it was sound."""
-        returned, self.window.returned = self.window.returned, []
+        """Begin a new backfill for every subscription that should have got a returned message."""
+        returned, self.in_flight.returned = self.in_flight.returned, []
         if not returned:
             return
-        missed: dict[Key, Subscription] = {}
-        for ticket in returned:
-            assert ticket.message is not None  # noqa: S101 - kept until it is settled
-            route = self._routes.route(ticket.message.routing_key)
-            audience = route.audience(ticket.message.bcc) if route else ()
-            missed.update({s.key: s for s in audience})
+        missed = self._recipients(returned)
         try:
-            async with self._means.database.change(Topic.SUBSCRIPTIONS) as session:
+            async with self._context.database.change(Topic.SUBSCRIPTIONS) as session:
                 await self.lead.fence(session)
                 for subscription in missed.values():
                     await backfill_progress.begin_again(
                         session, subscription, cause=backfill_progress.Cause.QUEUE_LOST
                     )
-            await self._means.control.refresh()
+            await self._context.control_plane.refresh()
         except BaseException:
-            self.window.returned += returned
+            self.in_flight.returned += returned
             raise
         self.lead.returned += len(returned)
         log().warning(
-            "relay.returned",
+            "relay.messages_returned",
             shard=self.lead.shard,
             count=len(returned),
             subscriptions=["/".join(key) for key in missed],
         )
-        self._joining.forget(missed)
-        self._make_routes()  # before those behind them are sent
-        self.window.forgive(returned)
+        self._backfills.remove_joined(missed)
+        self._make_routes()  # before later messages of their keys are sent
+        self.in_flight.settle_returned(returned)
+
+    def _recipients(self, returned: list[InFlight]) -> dict[Key, Subscription]:
+        found: dict[Key, Subscription] = {}
+        for each in returned:
+            assert each.message is not None  # noqa: S101 - kept until it is settled
+            route = self._routes.route(each.message.routing_key)
+            recipients = route.recipients(each.message.bcc) if route else ()
+            found.update({s.key: s for s in recipients})
+        return found
 
 
 class _Ended(Exception):
-    """Ends the task group of a pump that is done."""
+    """Ends the task group of a shard relay that is done."""
 
 
-async def _either(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, but no longer than that."""
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, at most so many seconds."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -68,22 +68,22 @@ def cursor_before_confirm() -> None:
         def moved(self: Any) -> Any:
             messages = take(self)
             if self._order:
-                self.cursor = max(self.cursor, self._order[-1].position, key=_sequence)
+                self.cursor = max(self.cursor, self._order[-1].cursor, key=_sequence)
             return messages
 
         return moved
 
-    def make_done(done: Any) -> Any:
-        @wraps(done)
-        def forward_only(self: Any, ticket: Any) -> None:
+    def make_settle(settle: Any) -> Any:
+        @wraps(settle)
+        def forward_only(self: Any, entry: Any) -> None:
             before = self.cursor
-            done(self, ticket)
+            settle(self, entry)
             self.cursor = max(before, self.cursor, key=_sequence)
 
         return forward_only
 
-    replace(in_flight.InFlightWindow, "take", make_take)
-    replace(in_flight.InFlightWindow, "_done", make_done)
+    replace(in_flight.InFlightWindow, "take_ready", make_take)
+    replace(in_flight.InFlightWindow, "_settle", make_settle)
 
 
 def key_gate_off() -> None:
@@ -91,9 +91,9 @@ def key_gate_off() -> None:
 
     def make(add: Any) -> Any:
         @wraps(add)
-        def alone(self: Any, ticket: Any) -> None:
-            ticket.key = f"{ticket.position.sequence}"
-            add(self, ticket)
+        def alone(self: Any, entry: Any) -> None:
+            entry.ordering_key = f"{entry.cursor.sequence}"
+            add(self, entry)
 
         return alone
 
@@ -105,7 +105,7 @@ def mandatory_off() -> None:
     for module in (shard_relay, backfill):
         replace(
             module,
-            "outgoing",
+            "make_message",
             lambda make: lambda *given: make(*given)._replace(mandatory=False),
         )
 

@@ -1,4 +1,4 @@
-"""Where an event goes."""
+"""Routing of events to subscriptions."""
 
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +33,7 @@ def routes(
     return Routes(catalogue, subscriptions or [], joined or [])
 
 
-def test_nobody_wants_it() -> None:
+def test_no_subscription_wants_it() -> None:
     found = routes([a_subscription(types=(CITIZEN,)), a_subscription(state=State.SUSPENDED)])
     assert found.route(FREE) is None
     assert found.route("id.go.tak.ada.sama.v1") is None
@@ -49,12 +49,12 @@ def test_the_bound_get_it_from_the_exchange() -> None:
     assert classified.classification == "secret"
 
 
-def test_who_has_joined_gets_it_beside_the_bound() -> None:
+def test_a_joined_subscription_gets_it_beside_the_bound() -> None:
     bound, joined = a_subscription(), a_subscription(name="baru", state=State.CATCHING_UP)
     found = routes([bound, joined], [joined]).route(FREE)
     key = "to.sub.lain.baru.1"
     assert found == Route(names.EVENTS, "public", (key,), (bound,), {key: joined})
-    assert found.audience([key]) == [bound, joined]
+    assert found.recipients([key]) == [bound, joined]
 
 
 def filtered(name: str, subject: str, **changes: Any) -> Subscription:
@@ -62,26 +62,26 @@ def filtered(name: str, subject: str, **changes: Any) -> Subscription:
     return a_subscription(name=name, terms=terms, **changes)
 
 
-def test_who_is_choosy_gets_what_it_accepts_by_its_own_key() -> None:
+def test_a_filtered_subscription_gets_what_it_accepts_by_its_private_key() -> None:
     one, two = filtered("satu", "1"), filtered("dua", "2")
     route = routes([one, two]).route(FREE)
     assert route is not None
     assert route.bound == ()
-    for_one = route.of(an_event(subject="1"))
+    for_one = route.for_event(an_event(subject="1"))
     assert for_one is not None
     assert for_one.bcc == ("to.sub.lain.satu.1",)
-    assert route.of(an_event(subject="3")) is None
-    assert route.audience(for_one.bcc) == [one]
+    assert route.for_event(an_event(subject="3")) is None
+    assert route.recipients(for_one.bcc) == [one]
 
 
-def test_who_is_choosy_stands_beside_the_bound_and_the_joined() -> None:
+def test_a_filtered_subscription_is_beside_the_bound_and_the_joined() -> None:
     bound = a_subscription()
     joined = a_subscription(name="baru", state=State.CATCHING_UP)
     late = filtered("susul", "1", state=State.CATCHING_UP)
     route = routes([bound, joined, late], [joined, late]).route(FREE)
     assert route is not None
     for event, keys in ((an_event(subject="1"), ["baru", "susul"]), (an_event(), ["baru"])):
-        found = route.of(event)
+        found = route.for_event(event)
         assert found is not None
         assert found.bcc == tuple(f"to.sub.lain.{name}.1" for name in keys)
     assert routes([bound, filtered("lain", "1", delivery=Delivery.PULL)]).route(FREE) == Route(
@@ -89,7 +89,7 @@ def test_who_is_choosy_stands_beside_the_bound_and_the_joined() -> None:
     )
 
 
-def test_while_it_is_diverting_both_ways_lead_into_the_queue() -> None:
+def test_while_it_is_diverting_both_routes_lead_into_the_queue() -> None:
     both = a_subscription(state=State.DIVERTING, generation=3)
     key = "to.sub.lain.semua.3"
     assert routes([both], [both]).route(FREE) == Route(
@@ -97,7 +97,7 @@ def test_while_it_is_diverting_both_ways_lead_into_the_queue() -> None:
     )
 
 
-def test_earlier_routes_lose_who_is_to_get_it_no_more() -> None:
+def test_earlier_routes_lose_keys_that_no_longer_apply() -> None:
     old, new = filtered("satu", "1"), filtered("satu", "1", generation=2)
     stays = routes([old]).route(FREE)
     gone = routes([new]).route(FREE)
@@ -106,12 +106,12 @@ def test_earlier_routes_lose_who_is_to_get_it_no_more() -> None:
     assert gone is not None
     assert beside is not None
     bcc = ("to.sub.lain.satu.1",)
-    assert stays.renewed(bcc) == bcc
-    assert gone.renewed(bcc) is None
-    assert beside.renewed(bcc) == ()
+    assert stays.still_valid(bcc) == bcc
+    assert gone.still_valid(bcc) is None
+    assert beside.still_valid(bcc) == ()
 
 
-def test_who_is_catching_up_and_has_not_joined_gets_nothing() -> None:
+def test_a_subscription_that_has_not_joined_gets_nothing() -> None:
     assert routes([a_subscription(state=State.CATCHING_UP)]).route(FREE) is None
 
 
@@ -131,21 +131,21 @@ def test_requests_go_to_their_responder_alone() -> None:
     assert found.route(f"{QUESTION}.reply") is None
 
 
-def test_replies_go_to_the_callbacks_of_who_asked_by_their_private_keys() -> None:
+def test_replies_go_to_the_callbacks_of_the_requester_by_their_private_keys() -> None:
     reply = f"{QUESTION}.reply"
     mine, others = (a_subscription(organisation=each, types=(reply,)) for each in ("lain", "asing"))
     found = routes([mine, others, a_subscription(types=("id.go.*",))])
     route = found.route(reply)
     assert route is not None
     assert (route.exchange, route.classification, route.bound) == (names.CALLBACKS, "public", ())
-    said = route.of(an_event(type=reply, attributes={"requestedby": "lain"}))
+    said = route.for_event(an_event(type=reply, attributes={"requestedby": "lain"}))
     assert said is not None
     assert said.bcc == ("to.sub.lain.semua.1",)
-    assert route.of(an_event(type=reply)) is None
-    assert route.of(an_event(type=reply, attributes={"requestedby": "lainnya"})) is None
+    assert route.for_event(an_event(type=reply)) is None
+    assert route.for_event(an_event(type=reply, attributes={"requestedby": "lainnya"})) is None
     assert found.route(QUESTION) is None
 
 
-def test_types_without_a_contract_are_told() -> None:
+def test_types_without_a_contract_are_reported() -> None:
     assert routes().catalogue.covers([FREE, CITIZEN, f"{QUESTION}.reply"])
     assert not routes().catalogue.covers([FREE, "id.go.tak.ada.sama.v1"])

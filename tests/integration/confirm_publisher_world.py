@@ -1,4 +1,4 @@
-"""A sender on a batch lane, for its tests."""
+"""A publisher and the results that it gets, for tests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,33 +9,33 @@ from gateway.base.event import Event
 from gateway.broker import message
 from gateway.broker.confirm_publisher import ConfirmPublisher
 from gateway.broker.message import OutgoingMessage
-from gateway.broker.pending_confirms import Settled
+from gateway.broker.pending_confirms import ConfirmResult
 
-EXCHANGE, QUEUE, KEY = "test.lane", "test.lane.queue", "id.go.dukcapil.ktp.dibuat.v1"
+EXCHANGE, QUEUE, KEY = "test.publisher", "test.publisher.queue", "id.go.dukcapil.ktp.dibuat.v1"
 STAMP = ("0/1", "2026-05-04T03:02:01Z", "internal")
 BATCH = 500
 
 
-class Sender:
-    """A lane and everything it settled."""
+class Recorder:
+    """A publisher and everything that it reported."""
 
     def __init__(self) -> None:
-        self.settled: list[Settled] = []
+        self.results: list[ConfirmResult] = []
 
     @asynccontextmanager
     async def open(self, url: str, confirm_timeout: float = 60) -> AsyncIterator[ConfirmPublisher]:
-        lane = await ConfirmPublisher.open(
-            url, settle=self.settled.extend, confirm_timeout=confirm_timeout, name="test"
+        publisher = await ConfirmPublisher.open(
+            url, on_results=self.results.extend, confirm_timeout=confirm_timeout, name="test"
         )
         try:
-            yield lane
+            yield publisher
         finally:
-            await lane.close()
+            await publisher.close()
 
-    async def has(self, count: int) -> list[Settled]:
-        """Wait until that many are settled."""
-        await until(lambda: len(self.settled) >= count)
-        return self.settled
+    async def has(self, count: int) -> list[ConfirmResult]:
+        """Wait until there are so many results."""
+        await until(lambda: len(self.results) >= count)
+        return self.results
 
 
 async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
