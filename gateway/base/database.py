@@ -23,7 +23,8 @@ from sqlalchemy.ext.asyncio import (
 
 from gateway.base.errors import Unavailable
 
-# What asyncpg and the sockets below it raise when the server is away, starting or cut off.
+# What asyncpg and the sockets below it raise when the server is away, starting or cut off, and when
+# it has rolled back what may be repeated (a deadlock, a lock that is held too long).
 OUTAGES: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
@@ -33,6 +34,8 @@ OUTAGES: tuple[type[BaseException], ...] = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
 )
 
 _AWAY = "The database does not answer. Try again."

@@ -8,8 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Unavailable
-from gateway.base.stop import Stop
-from gateway.base.telemetry import log
 
 POLL = 0.25  # seconds; a change is in force everywhere well within one second
 T = TypeVar("T")
@@ -47,20 +45,7 @@ class Snapshot(Generic[T]):
 
 
 async def refresh(database: Database, *snapshots: Snapshot[Any]) -> None:
-    """Bring every snapshot up to date now."""
+    """Bring every snapshot up to date now. Raises Unavailable: the last values stay in force."""
     revisions: Mapping[Topic, int] = await database.revisions()
     for snapshot in snapshots:
         await snapshot.refresh(database, revisions[snapshot.topic])
-
-
-async def follow(database: Database, *snapshots: Snapshot[Any], stop: Stop) -> None:
-    """Keep every snapshot up to date until stopped. An outage keeps the last values in force."""
-    failing = False
-    while await stop.sleep(POLL):
-        try:
-            await refresh(database, *snapshots)
-            failing = False
-        except Unavailable as error:
-            if not failing:
-                log().warning("snapshot.stale", reason=str(error))
-            failing = True

@@ -10,7 +10,7 @@ from gateway.journal.entry import (
     sequence_text,
 )
 from gateway.journal.hints import HintListener, HintSender
-from gateway.journal.partitions import make_partitions, make_shards
+from gateway.journal.partitions import PartitionMaker, make_partitions, make_shards
 from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
 from gateway.journal.shard_leases import Lead, LeadLost, Leads
@@ -29,6 +29,7 @@ __all__ = [
     "Lead",
     "LeadLost",
     "Leads",
+    "PartitionMaker",
     "Position",
     "RecordedRefusal",
     "Refusal",

@@ -1,9 +1,12 @@
 """Keeps a partition ready for every month in which entries may be recorded soon."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import asyncpg
 
+from gateway.base.database import database_errors
+from gateway.base.errors import Unavailable
 from gateway.journal import sql
 
 MONTHS_AHEAD = 3
@@ -13,6 +16,24 @@ async def make_shards(connection: asyncpg.Connection, shards: int) -> None:
     """Give a new journal its shards; one that has some keeps them, whatever the setting says."""
     await connection.execute(sql.MAKE_SHARDS.replace("$1", str(int(shards))))
     await connection.execute(sql.MAKE_LEADS)
+
+
+class PartitionMaker:
+    """Makes the partitions of the months to come, on a connection of its own."""
+
+    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
+        self._connect = connect
+
+    async def run_once(self) -> None:
+        """Make what is missing. Raises Unavailable, also when another process was faster."""
+        with database_errors():
+            connection = await self._connect()
+            try:
+                await make_partitions(connection)
+            except asyncpg.PostgresError as error:
+                raise Unavailable(f"Partitions were not created: {error}") from error
+            finally:
+                await connection.close()
 
 
 async def make_partitions(

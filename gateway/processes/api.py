@@ -1,19 +1,18 @@
 """The api process."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 
 from gateway import identity
-from gateway.base.errors import Unavailable
+from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
-from gateway.base.snapshot import POLL, follow, refresh
-from gateway.base.stop import Stop
+from gateway.base.snapshot import POLL, refresh
 from gateway.contracts import governance
 from gateway.http.app import make_app
 from gateway.http.parts import ApiParts
 from gateway.identity import Logins, Tokens
-from gateway.journal import HintListener, HintSender, JournalReader, JournalWriter, Refusals
+from gateway.journal import HintListener, HintSender, JournalWriter, Refusals
 from gateway.processes.context import ProcessContext, calm_collector, common, stopping
 from gateway.processes.request_reply import Requesting, requesting
 from gateway.processes.server import serve
@@ -43,15 +42,17 @@ async def api(settings: Settings) -> None:
             serving = serve_subscriptions(parts, intake, (writer, refusals), heard, stop)
             app = make_app(_api_parts(parts, refusals, intake, governing, requests, serving))
             calm_collector()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follow(parts.database, *snapshots, stop=stop))
-                requests.start(tasks, stop)
-                tasks.create_task(_watch_backlog(intake, parts.reader, stop))
-                tasks.create_task(hints.run(stop))
-                tasks.create_task(serving.attention.run(stop))
-                tasks.create_task(heard.run(stop))
-                tasks.create_task(serving.news.run(stop))
-                tasks.create_task(serve(app, settings, stop))
+            async with supervised(stop) as background:
+                background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
+                background.periodic(
+                    "publishing.backlog", partial(intake.update_backlog, parts.reader), POLL
+                )
+                requests.start(background)
+                background.start("journal.hint_sender", hints.run(stop))
+                background.start("journal.hints", heard.run(stop))
+                background.start("dead_letters.metrics", serving.attention.run(stop))
+                background.start("delivery.wakeups", serving.news.run(stop))
+                background.start("http", serve(app, settings, stop))
 
 
 @asynccontextmanager
@@ -112,12 +113,3 @@ def _api_parts(
         catalogues=parts.catalogues,
         subscriptions=parts.subscriptions,
     )
-
-
-async def _watch_backlog(intake: Intake, reader: JournalReader, stop: Stop) -> None:
-    """Keep the intake informed of how far the relay is behind."""
-    while True:
-        with suppress(Unavailable):  # it says so itself where it matters
-            intake.backlog = await reader.backlog()
-        if not await stop.sleep(POLL):
-            return

@@ -1,13 +1,14 @@
 """The deliver process."""
 
-import asyncio
 import os
 import secrets
 import socket
+from functools import partial
 
 from gateway.base.database import Topic
+from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
-from gateway.base.snapshot import Snapshot, follow, refresh
+from gateway.base.snapshot import POLL, Snapshot, refresh
 from gateway.delivery import JournalScanner
 from gateway.delivery.store import Deliveries, DispatchStore, Leases
 from gateway.delivery.webhook import (
@@ -42,10 +43,10 @@ async def deliver(settings: Settings) -> None:
             trusted=trust(settings.webhook_ca_file),
         )
         calm_collector()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow(parts.database, *snapshots, stop=stop))
-            tasks.create_task(hints.run(stop))
-            tasks.create_task(worker.run(stop))
+        async with supervised(stop) as background:
+            background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
+            background.start("journal.hints", hints.run(stop))
+            background.start("deliver", worker.run(stop))
 
 
 def _sources(parts: ProcessContext) -> DispatchContext:

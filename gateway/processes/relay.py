@@ -1,6 +1,5 @@
 """The relay process."""
 
-import asyncio
 import os
 import secrets
 import socket
@@ -8,15 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-import asyncpg
-
 from gateway import identity
-from gateway.base.errors import Unavailable
 from gateway.base.event import Event
+from gateway.base.periodic import Supervisor, supervised
 from gateway.base.settings import Settings
-from gateway.base.snapshot import follow, refresh
-from gateway.base.stop import Stop
-from gateway.base.telemetry import log
+from gateway.base.snapshot import POLL, refresh
 from gateway.broker import Broker, DeadLetterQueue
 from gateway.delivery import (
     DeadLetterAlerts,
@@ -26,7 +21,7 @@ from gateway.delivery import (
 )
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.identity import OPERATOR
-from gateway.journal import Candidate, HintListener, JournalWriter, Leads, make_partitions
+from gateway.journal import Candidate, HintListener, JournalWriter, Leads, PartitionMaker
 from gateway.processes.context import ProcessContext, calm_collector, common, redriving, stopping
 from gateway.publishing import judged
 from gateway.relay import ControlPlane, QueueCredit, Relay
@@ -46,6 +41,7 @@ async def relay(settings: Settings) -> None:
         stopping() as stop,
     ):
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
+        await identity.upkeep(parts.database, settings)
         await refresh(parts.database, *snapshots)
         hints = HintListener(parts.connect)
         worker = Relay(
@@ -62,15 +58,15 @@ async def relay(settings: Settings) -> None:
         letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
         dead = DeadLetterQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
         calm_collector()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow(parts.database, *snapshots, stop=stop))
-            tasks.create_task(hints.run(stop))
-            tasks.create_task(worker.run(stop))
-            tasks.create_task(_reconciler(parts, responsible).run(stop))
+        async with supervised(stop) as background:
+            background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
+            background.start("journal.hints", hints.run(stop))
+            background.start("relay", worker.run(stop))
+            background.start("reconciler", _reconciler(parts, responsible).run(stop))
             for each in _of_letters(parts, letters, writer, responsible):
-                tasks.create_task(each.run(stop))
-            tasks.create_task(dead.run(DeadLetterConsumer(letters).keep, stop))
-            tasks.create_task(upkeep(parts, letters, stop))
+                background.start(type(each).__name__, each.run(stop))
+            background.start("dead_letters", dead.run(DeadLetterConsumer(letters).keep, stop))
+            _upkeep(parts, letters, background)
 
 
 @asynccontextmanager
@@ -131,18 +127,11 @@ def _of_letters(
     )
 
 
-async def upkeep(parts: ProcessContext, letters: DeadLetters, stop: Stop) -> None:
+def _upkeep(parts: ProcessContext, letters: DeadLetters, background: Supervisor) -> None:
     """Partitions for the months to come, keys before they are old; a ledger that does not grow."""
-    going_on = True
-    while going_on:
-        try:
-            connection = await parts.connect()
-            try:
-                await make_partitions(connection)
-            finally:
-                await connection.close()
-            await identity.upkeep(parts.database, parts.settings)
-            await letters.forget(parts.settings.ledger_days)
-        except (Unavailable, asyncpg.PostgresError, OSError) as error:
-            log().warning("upkeep.failed", reason=str(error))
-        going_on = await stop.sleep(UPKEEP)
+    settings = parts.settings
+    keys = partial(identity.upkeep, parts.database, settings)
+    retention = partial(letters.forget, settings.ledger_days)
+    background.periodic("journal.partitions", PartitionMaker(parts.connect).run_once, UPKEEP)
+    background.periodic("identity.signing_keys", keys, UPKEEP)
+    background.periodic("delivery.retention", retention, UPKEEP)

@@ -1,12 +1,11 @@
 """Requests and replies in an api process."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.base.errors import UnsupportedMediaType
 from gateway.base.event import Event
-from gateway.base.stop import Stop
+from gateway.base.periodic import Supervisor
 from gateway.broker import ReplyQueue
 from gateway.journal import JournalWriter, Refusals
 from gateway.processes.context import ProcessContext
@@ -31,12 +30,15 @@ class Requesting:
     asking: Requester
     answering: Answering
 
-    def start(self, tasks: asyncio.TaskGroup, stop: Stop) -> None:
+    def start(self, background: Supervisor) -> None:
         """Take replies, and wake those who wait for one, until stopped."""
         arriving = ReplyConsumer(self._parse, self.answering, self.parts.subscriptions)
         declare = self.parts.broker.declare_base
-        tasks.create_task(self.waiting.run(stop))
-        tasks.create_task(self.replies.run(declare, arriving.take, self.waiting.hear, stop))
+        stop = background.stop
+        background.start("requests.waiters", self.waiting.run(stop))
+        background.start(
+            "requests.replies", self.replies.run(declare, arriving.take, self.waiting.hear, stop)
+        )
 
     def _parse(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Event:
         limit = self.parts.settings.event_limit

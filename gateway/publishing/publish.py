@@ -21,7 +21,7 @@ from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, Contract, Deprecation, Pattern, Validator
 from gateway.identity import Client, Directory
-from gateway.journal import Appended, Candidate, JournalWriter
+from gateway.journal import Appended, Candidate, JournalReader, JournalWriter
 from gateway.publishing.data_schema import judge_of, version_of
 
 
@@ -54,6 +54,10 @@ class Intake:
         self._catalogue = catalogue
         self._writer = writer
         self._backlog_limit = backlog_limit
+
+    async def update_backlog(self, reader: JournalReader) -> None:
+        """Look how many entries wait for the relay. Raises JournalUnavailable."""
+        self.backlog = await reader.backlog()
 
     async def publish(self, event: Event, sender: Client) -> Receipt:
         """Accept one event. Once this returns the event is durable; before, nothing was promised.
