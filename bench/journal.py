@@ -23,11 +23,11 @@ SPAN = 1800  # seconds over which the entries seem to have come in
 # The identity index is made at the end, as full as one is that grew by random keys.
 FILL = f"""
 BEGIN;
-TRUNCATE journal_entry, journal_identity;
-ALTER TABLE journal_identity DROP CONSTRAINT journal_identity_pkey;
+TRUNCATE journal_entries, journal_identities;
+ALTER TABLE journal_identities DROP CONSTRAINT journal_identities_pkey;
 CREATE TEMPORARY TABLE course ON COMMIT DROP AS
 SELECT clock_timestamp() - interval '{SPAN} seconds' AS began;
-INSERT INTO journal_entry (shard, sequence, recorded, source, id, type, subject, attributes, data,
+INSERT INTO journal_entries (shard, sequence, recorded, source, id, type, subject, attributes, data,
                            is_binary, digest, client, contract_version)
 SELECT (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,
        c.began + n * interval '{SPAN} seconds' / {{entries}},
@@ -40,13 +40,14 @@ SELECT (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,
            || '"timestamp":"2023-11-05T10:15:30+07:00","officer_id":"petugas_123"}}}}', 'UTF8'),
        false, sha256(int8send(n)), 'filled', 1
 FROM generate_series(1, {{entries}}::bigint) n, course c;
-INSERT INTO journal_identity (identity, digest, shard, sequence, recorded)
+INSERT INTO journal_identities (identity, digest, shard, sequence, recorded)
 SELECT decode(md5(n::text), 'hex'), sha256(int8send(n)), (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,
        c.began + n * interval '{SPAN} seconds' / {{entries}}
 FROM generate_series(1, {{entries}}::bigint) n, course c;
-ALTER TABLE journal_identity ADD PRIMARY KEY (identity) WITH (fillfactor = 70);
-UPDATE journal_shard SET last = {{entries}} / {SHARDS}, recorded = clock_timestamp();
-UPDATE journal_lead SET cursor = {{entries}} / {SHARDS}, cursor_recorded = clock_timestamp();
+ALTER TABLE journal_identities ADD PRIMARY KEY (identity) WITH (fillfactor = 70);
+UPDATE journal_shards SET last = {{entries}} / {SHARDS}, recorded = clock_timestamp();
+UPDATE journal_leases SET cursor_sequence = {{entries}} / {SHARDS},
+    cursor_recorded = clock_timestamp();
 COMMIT;
 """
 

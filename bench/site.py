@@ -24,8 +24,8 @@ SETTLE = 120.0  # seconds in which the relay must catch up
 SUBSCRIPTION = "bench"
 WEBHOOKS = {"NUSABUS_WEBHOOK_NETWORKS": f"{LOOPBACK}/32", "NUSABUS_WEBHOOK_HTTP": "true"}
 BACKLOG = """
-SELECT sum(s.last)::bigint, sum(l.cursor)::bigint
-FROM journal_shard s JOIN journal_lead l USING (shard)
+SELECT sum(s.last)::bigint, sum(l.cursor_sequence)::bigint
+FROM journal_shards s JOIN journal_leases l USING (shard)
 """
 
 

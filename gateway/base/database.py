@@ -128,7 +128,7 @@ class Database:
         """
         async with self.session() as session, session.begin():
             await session.execute(
-                text("UPDATE control_revision SET revision = revision + 1 WHERE topic = :topic"),
+                text("UPDATE control_revisions SET revision = revision + 1 WHERE topic = :topic"),
                 {"topic": topic.value},
             )
             yield session
@@ -136,7 +136,7 @@ class Database:
     async def revisions(self) -> dict[Topic, int]:
         """The present revision of every topic. Raises DatabaseUnavailable."""
         with database_errors():
-            rows = await self.pool.fetch("SELECT topic, revision FROM control_revision", timeout=5)
+            rows = await self.pool.fetch("SELECT topic, revision FROM control_revisions", timeout=5)
         return {Topic(topic): revision for topic, revision in rows}
 
 

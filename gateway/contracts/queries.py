@@ -233,7 +233,7 @@ def _stored(row: VersionRow) -> StoredVersion:
         row.reply_bundle or row.reply,
         row.closed,
         row.examples,
-        row.verdict,
+        row.comparison,
         row.registered_by,
         row.approved_by,
         deprecation_of(row),

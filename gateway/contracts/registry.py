@@ -130,7 +130,7 @@ async def add_version(
             reply_bundle=bundles.reply,
             closed=new.closed,
             examples=_encode(examples_document(submission)),
-            verdict=new.verdict,
+            comparison=new.verdict,
             registered_by=by.client,
         )
     )

@@ -1,4 +1,4 @@
-"""The rows of contracts. They never leave this noun; the shape is made by migrations 0003, 0006."""
+"""The rows of contracts. They never leave this noun; the migrations make the tables."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, DateTime, LargeBinary, Sequence
 from sqlmodel import Field, SQLModel
 
-CHANGED = Sequence("contract_changed")
+CHANGED = Sequence("contract_change_numbers")
 
 
 def _time(*, nullable: bool = False) -> Any:
@@ -54,7 +54,7 @@ class VersionRow(SQLModel, table=True):
     reply_bundle: bytes | None = _bytes(nullable=True)
     closed: bool = False
     examples: bytes | None = _bytes(nullable=True)
-    verdict: bytes | None = _bytes(nullable=True)
+    comparison: bytes | None = _bytes(nullable=True)
     registered_by: str | None = None
     approved_by: str | None = None
     deprecated: datetime | None = _time(nullable=True)

@@ -1,6 +1,6 @@
 """The rows of organisations, clients, secrets, grants and signing keys. They never leave this noun.
 
-The shape is made by migration 0002_identity.
+The migrations make the tables.
 """
 
 from datetime import datetime

@@ -47,7 +47,7 @@ async def make_partitions(
     present = {row[0] for row in await connection.fetch(sql.PARTITIONS)}
     made = []
     for year, month in _months(today or datetime.now(UTC)):
-        name = f"journal_entry_{year}_{month:02}"
+        name = f"journal_entries_{year}_{month:02}"
         if name in present:
             continue
         try:
@@ -62,8 +62,8 @@ async def _make(connection: asyncpg.Connection, name: str, start: str, end: str)
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = '3s'")
         await connection.execute(
-            f"CREATE TABLE {name} (LIKE journal_entry INCLUDING ALL);"
-            f"ALTER TABLE journal_entry ATTACH PARTITION {name} "
+            f"CREATE TABLE {name} (LIKE journal_entries INCLUDING ALL);"
+            f"ALTER TABLE journal_entries ATTACH PARTITION {name} "
             f"FOR VALUES FROM ('{start}') TO ('{end}')"
         )
 

@@ -9,15 +9,6 @@ import asyncpg
 
 from gateway.base.database import OUTAGES, DatabaseUnavailable
 
-TABLES = """
-CREATE TABLE refused_replies (
-    request bytea NOT NULL,
-    recorded timestamptz NOT NULL DEFAULT clock_timestamp(),
-    organisation text NOT NULL,
-    reason text NOT NULL
-);
-CREATE INDEX refused_replies_of ON refused_replies (request, recorded);
-"""
 KEPT = 20  # of one request
 _NOTE = """
 INSERT INTO refused_replies (request, organisation, reason) SELECT $1, $2, $3

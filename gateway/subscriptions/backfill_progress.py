@@ -24,17 +24,17 @@ _PLACE = "p.organisation = s.organisation AND p.name = s.name"
 _LEADS_ACT = "s.state IN ('catching-up', 'diverting')"
 
 _READ = f"""
-SELECT p.position, p.joined FROM subscription_places p JOIN subscriptions s ON {_PLACE}
+SELECT p.backfilled, p.joined FROM subscription_cursors p JOIN subscriptions s ON {_PLACE}
 WHERE {_SAME} AND {_LEADS_ACT} AND p.shard = :shard
 """  # noqa: S608 - put together from the constants above
 _MOVE = f"""
-UPDATE subscription_places p SET position = :position, joined = :joined,
+UPDATE subscription_cursors p SET backfilled = :position, joined = :joined,
        routed = CASE WHEN :joined THEN greatest(p.routed, :position) ELSE p.routed END
 FROM subscriptions s WHERE {_PLACE} AND {_SAME} AND {_LEADS_ACT} AND p.shard = :shard
 """  # noqa: S608
 _JOINED = f"""
 SELECT count(*) FILTER (WHERE p.joined), count(*)
-FROM subscription_places p JOIN subscriptions s ON {_PLACE}
+FROM subscription_cursors p JOIN subscriptions s ON {_PLACE}
 WHERE {_SAME} AND {_LEADS_ACT}
 """  # noqa: S608
 _ACTIVATE = f"""
@@ -42,7 +42,7 @@ UPDATE subscriptions s SET state = 'active', diverted = NULL
 WHERE {_SAME} AND s.state = 'catching-up'
 """  # noqa: S608
 _ACTIVATE_PLACES = f"""
-UPDATE subscription_places p SET routed = greatest(p.routed, p.position)
+UPDATE subscription_cursors p SET routed = greatest(p.routed, p.backfilled)
 FROM subscriptions s WHERE {_PLACE} AND {_SAME} AND s.state = 'active'
 """  # noqa: S608
 _BEGIN_AGAIN = f"""
@@ -52,13 +52,13 @@ UPDATE subscriptions s SET state = :state, generation = s.generation + 1,
 WHERE {_SAME} AND s.state <> 'suspended'
 """  # noqa: S608
 _REWIND = """
-UPDATE subscription_places SET joined = false,
-       position = CASE WHEN :emptied THEN drained WHEN joined OR :was_bound THEN routed
-                       ELSE position END
+UPDATE subscription_cursors SET joined = false,
+       backfilled = CASE WHEN :emptied THEN drained WHEN joined OR :was_bound THEN routed
+                         ELSE backfilled END
 WHERE organisation = :organisation AND name = :name
 """
 _MARK = """
-UPDATE subscription_places p
+UPDATE subscription_cursors p
 SET routed = greatest(p.routed, u.routed), drained = greatest(p.drained, u.drained)
 FROM unnest(CAST(:organisations AS text[]), CAST(:names AS text[]), CAST(:generations AS int[]),
             CAST(:shards AS smallint[]), CAST(:routed AS bigint[]), CAST(:drained AS bigint[]))
@@ -70,11 +70,11 @@ WHERE (s.state IN ('active', 'diverting') OR p.joined)
   AND (p.routed < u.routed OR p.drained < u.drained)
 """
 _CURSORS = """
-SELECT organisation, name, start, position, joined, routed, drained
-FROM subscription_places WHERE shard = :shard
+SELECT organisation, name, start, backfilled, joined, routed, drained
+FROM subscription_cursors WHERE shard = :shard
 """
 _DRAINED = """
-SELECT shard, drained FROM subscription_places WHERE organisation = :organisation AND name = :name
+SELECT shard, drained FROM subscription_cursors WHERE organisation = :organisation AND name = :name
 """
 
 

@@ -11,8 +11,8 @@ from sqlmodel import col
 
 from gateway.base.errors import Conflict, NotFound
 from gateway.subscriptions.tables import (
-    PlaceRow,
-    ServedRow,
+    CursorRow,
+    PointToPointPositionRow,
     SubscriptionRow,
     subscription_of,
 )
@@ -91,12 +91,12 @@ async def add(session: AsyncSession, new: Subscription, starts: ShardSequences) 
     session.add(_row(new))
     await session.flush()
     session.add_all(
-        PlaceRow(
+        CursorRow(
             organisation=new.organisation,
             name=new.name,
             shard=shard,
             start=start,
-            position=start,
+            backfilled=start,
             routed=start,
             drained=start,
         )
@@ -133,7 +133,7 @@ def _row(new: Subscription) -> SubscriptionRow:
         created_by=new.created_by,
         delivery=new.delivery.value,
         terms=msgspec.json.encode(new.terms).decode(),
-        answers=new.is_responder,
+        is_responder=new.is_responder,
     )
 
 
@@ -142,7 +142,9 @@ async def served(
 ) -> ShardSequences:
     """Up to where all of these point-to-point types were worked off before; 0 where never."""
     wanted = set(types)
-    rows = await session.execute(select(ServedRow).where(col(ServedRow.type).in_(wanted)))
+    rows = await session.execute(
+        select(PointToPointPositionRow).where(col(PointToPointPositionRow.type).in_(wanted))
+    )
     found = {(row.type, row.shard): row.sequence for row in rows.scalars()}
     return {shard: min(found.get((type_, shard), 0) for type_ in wanted) for shard in shards}
 
@@ -203,7 +205,7 @@ async def set_paused(
     if row is None:
         raise NotFound(f"there is no subscription {subscription.name}")
     row.paused = paused
-    row.paused_because = because if paused else None
+    row.pause_reason = because if paused else None
 
 
 async def suspend(session: AsyncSession, subscription: Subscription, *, suspended: bool) -> None:
@@ -220,14 +222,14 @@ async def suspend(session: AsyncSession, subscription: Subscription, *, suspende
     for place in (await session.execute(_places(subscription))).scalars():
         was_joined, place.joined = place.joined, False
         if subscription.bound or was_joined:
-            place.position = place.routed
+            place.backfilled = place.routed
 
 
 async def _keep_served(session: AsyncSession, types: Sequence[str], ended: ShardSequences) -> None:
     for type_ in types:
         for shard, sequence in ended.items():
             await session.execute(
-                insert(ServedRow)
+                insert(PointToPointPositionRow)
                 .values(type=type_, shard=shard, sequence=sequence)
                 .on_conflict_do_update(
                     index_elements=["type", "shard"], set_={"sequence": sequence}
@@ -236,7 +238,7 @@ async def _keep_served(session: AsyncSession, types: Sequence[str], ended: Shard
 
 
 def _places(subscription: Subscription):  # type: ignore[no-untyped-def]  # Select[tuple[...]] is unnamed
-    return select(PlaceRow).where(
-        col(PlaceRow.organisation) == subscription.organisation,
-        col(PlaceRow.name) == subscription.name,
+    return select(CursorRow).where(
+        col(CursorRow.organisation) == subscription.organisation,
+        col(CursorRow.name) == subscription.name,
     )

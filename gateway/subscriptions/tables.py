@@ -1,4 +1,4 @@
-"""The rows of subscriptions. They never leave this noun; migrations 0004 and 0005 make them."""
+"""The rows of subscriptions. They never leave this noun; the migrations make the tables."""
 
 from datetime import datetime
 
@@ -32,35 +32,35 @@ class SubscriptionRow(SQLModel, table=True):
     delivery: str
     terms: str
     paused: bool = False
-    answers: bool = False
-    paused_because: str | None = None
+    is_responder: bool = False
+    pause_reason: str | None = None
     diverted: datetime | None = Field(
         default=None, sa_column=Column(DateTime(timezone=True), nullable=True)
     )
 
 
-class PlaceRow(SQLModel, table=True):
-    """How a subscription stands in one shard.
+class CursorRow(SQLModel, table=True):
+    """How far a subscription is in one shard, as sequences.
 
-    `start`: the promise holds above it. `position`, `joined`: see BackfillProgress. `routed`:
-    everything up to here is known to have reached the queue; `drained`: and to have left it. While
-    it is catching up `routed` says something only of a shard that it has joined.
+    `start`: it gets what is above. `backfilled`, `joined`: see BackfillProgress. `routed`: up to
+    here all is known to have reached the queue; `drained`: and to have left it. While the
+    subscription catches up, `routed` is valid only for a shard that it has joined.
     """
 
-    __tablename__ = "subscription_places"
+    __tablename__ = "subscription_cursors"
 
     organisation: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     shard: int = Field(primary_key=True)
     start: int
-    position: int
+    backfilled: int
     joined: bool = False
     routed: int
     drained: int
 
 
 class WebhookRow(SQLModel, table=True):
-    """What is known of a webhook's endpoint: the URL that agreed, and what troubles it now."""
+    """What is known of a webhook's endpoint: the URL that agreed, and why calls fail now."""
 
     __tablename__ = "webhook_endpoints"
 
@@ -68,7 +68,7 @@ class WebhookRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     agreed_url: str | None = None
     agreed_rate: float | None = None
-    trouble: str | None = None
+    last_error: str | None = None
     changed: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
@@ -87,10 +87,10 @@ class WebhookKeyRow(SQLModel, table=True):
     ends: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
 
 
-class ServedRow(SQLModel, table=True):
-    """Up to where the events of a point-to-point type were worked off by an ended subscription."""
+class PointToPointPositionRow(SQLModel, table=True):
+    """Up to where the events of a point-to-point type were delivered when a subscription ended."""
 
-    __tablename__ = "point_to_point_served"
+    __tablename__ = "point_to_point_positions"
 
     type: str = Field(primary_key=True)
     shard: int = Field(primary_key=True)
@@ -115,7 +115,7 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         Delivery(row.delivery),
         _terms(row.terms),
         row.paused,
-        row.answers,
-        row.paused_because,
+        row.is_responder,
+        row.pause_reason,
         row.diverted,
     )

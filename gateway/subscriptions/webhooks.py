@@ -121,13 +121,13 @@ async def add_key(
 async def set_agreed(session: AsyncSession, key: Key, url: str, rate: float | None) -> None:
     """The endpoint took part in the handshake. Run inside `Database.change`."""
     row = await _row(session, key)
-    row.agreed_url, row.agreed_rate, row.trouble = url, rate, None
+    row.agreed_url, row.agreed_rate, row.last_error = url, rate, None
 
 
 async def set_last_error(session: AsyncSession, key: Key, error: str | None) -> None:
     """Why nothing is delivered now, for its owner to read. Run inside `Database.change`."""
     row = await _row(session, key)
-    row.trouble = error
+    row.last_error = error
 
 
 async def _row(session: AsyncSession, key: Key) -> WebhookRow:
@@ -157,7 +157,7 @@ def _webhook(row: WebhookRow | None, keys: Iterable[WebhookKeyRow]) -> Webhook:
     signing = tuple(_value(each) for each in keys)
     if row is None:
         return Webhook(keys=signing)
-    return Webhook(row.agreed_url, row.agreed_rate, row.trouble, signing)
+    return Webhook(row.agreed_url, row.agreed_rate, row.last_error, signing)
 
 
 def _value(row: WebhookKeyRow) -> SigningKey:

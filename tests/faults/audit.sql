@@ -15,11 +15,11 @@ CREATE FUNCTION faults_note_lead() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO faults_lead_writes (shard, holder_before, holder, epoch_before, epoch,
                                     cursor_before, cursor, expired_before)
-    VALUES (new.shard, old.holder, new.holder, old.epoch, new.epoch, old.cursor, new.cursor,
+    VALUES (new.shard, old.holder, new.holder, old.epoch, new.epoch, old.cursor_sequence, new.cursor_sequence,
             old.expires < clock_timestamp());
     RETURN NULL;
 END $$;
-CREATE TRIGGER faults_note_lead AFTER UPDATE ON journal_lead
+CREATE TRIGGER faults_note_lead AFTER UPDATE ON journal_leases
     FOR EACH ROW EXECUTE FUNCTION faults_note_lead();
 
 -- The same of webhooks: who took a lease last, and who moves the frontiers under it.
@@ -53,12 +53,12 @@ CREATE TABLE faults_frontier_moves (
 CREATE FUNCTION faults_note_frontier() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO faults_frontier_moves (organisation, name, shard, before, after, epoch)
-    VALUES (new.organisation, new.name, new.shard, old.frontier, new.frontier,
+    VALUES (new.organisation, new.name, new.shard, old.sequence, new.sequence,
             (SELECT epoch FROM delivery_leases l
              WHERE l.organisation = new.organisation AND l.name = new.name));
     RETURN NULL;
 END $$;
-CREATE TRIGGER faults_note_frontier AFTER UPDATE ON delivery_frontiers
+CREATE TRIGGER faults_note_frontier AFTER UPDATE ON delivery_cursors
     FOR EACH ROW EXECUTE FUNCTION faults_note_frontier();
 
 -- The effects of a consumer, and what it refuses: one event in so many, 0 for none.

@@ -123,22 +123,22 @@ async def _kill(world: World, child: Child) -> str:
 async def _leading(world: World, harm: Harm) -> Child:
     """A relay that leads a shard."""
     await world.until(lambda: _led(world), "nobody leads")
-    holders = {row[0] for row in await world.query("SELECT holder FROM journal_lead")}
+    holders = {row[0] for row in await world.query("SELECT holder FROM journal_leases")}
     return harm.random.choice([relay for relay in world.relays if relay.name in holders])
 
 
 async def _led(world: World) -> bool:
-    rows = await world.query("SELECT holder FROM journal_lead")
+    rows = await world.query("SELECT holder FROM journal_leases")
     return all(row[0] is not None for row in rows)
 
 
 async def _epochs(world: World) -> list[int]:
-    rows = await world.query("SELECT epoch FROM journal_lead ORDER BY shard")
+    rows = await world.query("SELECT epoch FROM journal_leases ORDER BY shard")
     return [row[0] for row in rows]
 
 
 async def _taken_over(world: World, child: Child) -> bool:
-    rows = await world.query("SELECT holder FROM journal_lead")
+    rows = await world.query("SELECT holder FROM journal_leases")
     return all(row[0] not in (None, child.name) for row in rows)
 
 

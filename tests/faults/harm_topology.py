@@ -174,7 +174,7 @@ def _write_contract(folder: Path, type: str) -> None:
 
 
 async def _returned(world: World) -> int:
-    return int(await world.value("SELECT sum(returned)::bigint FROM journal_lead"))
+    return int(await world.value("SELECT sum(returned)::bigint FROM journal_leases"))
 
 
 async def _repairs(world: World, name: str) -> int:

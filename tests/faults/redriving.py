@@ -133,7 +133,7 @@ async def _note(
     again: bool | None = None,
 ) -> None:
     (row,) = await world.query(
-        "SELECT source, id FROM journal_entry WHERE shard = $1 AND sequence = $2",
+        "SELECT source, id FROM journal_entries WHERE shard = $1 AND sequence = $2",
         letter["shard"],
         letter["sequence"],
     )

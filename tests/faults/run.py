@@ -19,7 +19,7 @@ from tests.faults.servers import Servers
 from tests.faults.stage import Stage
 from tests.faults.world import Shape, TooLate, World
 
-_ROWS = "SELECT shard, sequence, source, id, type, subject, attributes, digest FROM journal_entry"
+_ROWS = "SELECT shard, sequence, source, id, type, subject, attributes, digest FROM journal_entries"
 _LEADS = """
 SELECT shard, at, writer, holder_before, holder, epoch_before, epoch, cursor_before, cursor,
        expired_before
@@ -34,17 +34,17 @@ ORDER BY m.at
 _EFFECTS = "SELECT subscription, serial, source, id FROM effects"
 _DEAD = """
 SELECT 'sub.' || d.organisation || '.' || d.name, e.source, e.id, d.state
-FROM dead_letters d JOIN journal_entry e USING (shard, sequence)
+FROM dead_letters d JOIN journal_entries e USING (shard, sequence)
 """
 _STATES = "SELECT count(*) FROM subscriptions WHERE state <> 'active'"
 _OPEN = "SELECT count(*) FROM delivery_open"
 _DIED = "SELECT count(DISTINCT (organisation, name, shard, sequence)) FROM dead_letters"
 _NOT_SETTLED = """
-SELECT count(*) FROM journal_entry e JOIN delivery_frontiers f USING (shard)
-WHERE f.name = $1 AND e.sequence > f.frontier AND e.type = ANY ($2)
+SELECT count(*) FROM journal_entries e JOIN delivery_cursors f USING (shard)
+WHERE f.name = $1 AND e.sequence > f.sequence AND e.type = ANY ($2)
 """
 _NOT_HANDLED = """
-SELECT count(*) FROM journal_entry e WHERE e.type = ANY ($2)
+SELECT count(*) FROM journal_entries e WHERE e.type = ANY ($2)
   AND NOT EXISTS (SELECT FROM effects f
                   WHERE f.subscription = $1 AND f.source = e.source AND f.id = e.id)
   AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.name = $1 AND d.shard = e.shard

@@ -183,8 +183,8 @@ class World:
         """Entries that are not relayed."""
         return int(
             await self.value(
-                "SELECT coalesce(sum(s.last - l.cursor), 0)::bigint "
-                "FROM journal_shard s JOIN journal_lead l USING (shard)"
+                "SELECT coalesce(sum(s.last - l.cursor_sequence), 0)::bigint "
+                "FROM journal_shards s JOIN journal_leases l USING (shard)"
             )
         )
 
@@ -194,8 +194,8 @@ class World:
                 raise TooLate(f"{child.name} ended: {child.last_words()}")
         if not all(api.listening for api in self.apis):
             return False
-        relays = await self.value("SELECT count(*) FROM journal_relay")
-        vacant = await self.value("SELECT count(*) FROM journal_lead WHERE holder IS NULL")
+        relays = await self.value("SELECT count(*) FROM journal_relays")
+        vacant = await self.value("SELECT count(*) FROM journal_leases WHERE holder IS NULL")
         delivers = await self.value("SELECT count(*) FROM delivery_dispatchers")
         return relays == len(self.relays) and delivers == len(self.delivers) and not vacant
 

@@ -58,7 +58,7 @@ class Journal:
     async def entries(self) -> list[Any]:
         """(shard, sequence, recorded, id, subject) of everything, in order."""
         return await self.pool.fetch(
-            "SELECT shard, sequence, recorded, id, subject FROM journal_entry "
+            "SELECT shard, sequence, recorded, id, subject FROM journal_entries "
             "ORDER BY shard, sequence"
         )
 
@@ -69,7 +69,7 @@ class Journal:
             found.setdefault(shard, []).append(sequence)
         for shard, head in (await self.reader.heads()).items():
             assert found.get(shard, []) == list(range(1, head.sequence + 1))
-        identities = await self.pool.fetchval("SELECT count(*) FROM journal_identity")
+        identities = await self.pool.fetchval("SELECT count(*) FROM journal_identities")
         assert identities == sum(map(len, found.values()))
         return int(identities)
 

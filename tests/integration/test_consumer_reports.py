@@ -25,7 +25,7 @@ def report(actor: Actor, name: str, *sequences: str) -> Any:
 
 def rows(bus: Bus, name: str) -> list[tuple[int, list[int]]]:
     found = bus.query(
-        "SELECT shard, sequences FROM delivery_settled WHERE name = $1 ORDER BY shard, at", name
+        "SELECT shard, sequences FROM delivery_settlements WHERE name = $1 ORDER BY shard, at", name
     )
     return [(row[0], list(row[1])) for row in found]
 

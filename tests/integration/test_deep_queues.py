@@ -64,7 +64,8 @@ def divert(subscribed: Subscribed, stream: Stream) -> int:
 def still(subscribed: Subscribed) -> int:
     """The depth of a queue when all that was published has been relayed; 0 until then."""
     rows = subscribed.by.bus.query(
-        "SELECT count(*) FROM journal_lead JOIN journal_shard USING (shard) WHERE cursor < last"
+        "SELECT count(*) FROM journal_leases JOIN journal_shards USING (shard) "
+        "WHERE cursor_sequence < last"
     )
     return 0 if rows[0][0] else held(subscribed)
 

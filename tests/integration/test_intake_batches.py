@@ -46,7 +46,7 @@ def test_each_event_of_a_batch_is_answered_in_its_place(bus: Bus, uji: Actor) ->
     ]  # fmt: skip
     assert told["results"][9]["problem"]["pointer"] == "/9/id"
     stored = bus.query(
-        "SELECT id FROM journal_entry WHERE id = ANY($1)",
+        "SELECT id FROM journal_entries WHERE id = ANY($1)",
         [each["id"] for each in batch if isinstance(each, dict)],
     )
     assert {row["id"] for row in stored} == {good["id"], known["id"], twice["id"]}
@@ -74,7 +74,7 @@ def test_all_or_nothing(bus: Bus, uji: Actor) -> None:
         answer = uji.publish_batch([*batch, spoiler], atomic=True)
         assert answer.status_code == status, answer.text
         ids = [each["id"] for each in batch]
-        assert bus.query("SELECT id FROM journal_entry WHERE id = ANY($1)", ids) == []
+        assert bus.query("SELECT id FROM journal_entries WHERE id = ANY($1)", ids) == []
     refused = uji.publish_batch([*batch, 5], atomic=True).json()
     assert [each["status"] for each in refused["results"]] == [424, 424, 424, 400]
     assert refused["accepted"] == 0

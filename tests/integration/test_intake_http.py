@@ -48,7 +48,7 @@ def test_an_event_gets_a_receipt_and_stands_in_the_journal(bus: Bus, uji: Actor)
     assert receipt["duplicate"] is False
     assert answer.headers["location"] == f"/v1/events/{receipt['shard']}/{receipt['sequence']}"
     rows = bus.query(
-        "SELECT encode(digest, 'hex'), client FROM journal_entry WHERE id = $1", event["id"]
+        "SELECT encode(digest, 'hex'), client FROM journal_entries WHERE id = $1", event["id"]
     )
     assert [tuple(row) for row in rows] == [(receipt["digest"], uji.id)]
 
@@ -78,7 +78,7 @@ def test_an_id_names_one_event_for_ever(bus: Bus, uji: Actor) -> None:
         problem_of(uji.publish({**event, **change}), 409, "identifier-reused")
     elsewhere = uji.publish({**event, "source": "/uji/other"})
     assert elsewhere.json()["duplicate"] is False
-    assert len(bus.query("SELECT 1 FROM journal_entry WHERE id = $1", event["id"])) == 2
+    assert len(bus.query("SELECT 1 FROM journal_entries WHERE id = $1", event["id"])) == 2
 
 
 def test_data_are_kept_as_they_came(bus: Bus, uji: Actor) -> None:
@@ -88,7 +88,7 @@ def test_data_are_kept_as_they_came(bus: Bus, uji: Actor) -> None:
     event_id = an_id()
     head = f'{{"specversion":"1.0","id":"{event_id}","source":"/uji","type":"{FREE}","data": '
     assert uji.publish(head.encode() + data + b" }").status_code == 202
-    (row,) = bus.query("SELECT data FROM journal_entry WHERE id = $1", event_id)
+    (row,) = bus.query("SELECT data FROM journal_entries WHERE id = $1", event_id)
     assert row["data"] == data
 
 

@@ -49,7 +49,7 @@ async def test_many_writers_leave_no_gap_and_keep_each_ones_order(journal: Journ
 async def test_time_never_runs_backwards_in_a_shard(journal: Journal) -> None:
     async with journal.writer() as writer:
         await writer.append([a_candidate() for _ in range(100)])
-        await journal.pool.execute("UPDATE journal_shard SET recorded = now() + interval '1 hour'")
+        await journal.pool.execute("UPDATE journal_shards SET recorded = now() + interval '1 hour'")
         await writer.append([a_candidate() for _ in range(100)])
     times: dict[int, list[object]] = {}
     for shard, _, recorded, *_ in await journal.entries():
@@ -171,7 +171,7 @@ async def test_an_outcome_that_is_not_known_is_stored_once_by_the_repeat(
     candidate = a_candidate()
     async with journal.connection() as holder, journal.writer(timeout=0.3) as writer:
         async with holder.transaction():
-            await holder.execute("SELECT FROM journal_shard FOR UPDATE")
+            await holder.execute("SELECT FROM journal_shards FOR UPDATE")
             with pytest.raises(JournalUnavailable):
                 await writer.append([candidate])
         async with asyncio.timeout(20):
@@ -210,7 +210,7 @@ async def test_nobody_there_is_unknown_and_does_not_end_the_writer(journal: Jour
 async def test_who_gave_up_before_the_commit_is_not_stored(journal: Journal) -> None:
     async with journal.connection() as holder, journal.writer() as writer:
         async with holder.transaction():
-            await holder.execute("SELECT FROM journal_shard FOR UPDATE")
+            await holder.execute("SELECT FROM journal_shards FOR UPDATE")
             under_way = asyncio.create_task(writer.append([a_candidate(id="under way")]))
             await until_waiting(holder)
             waiting = asyncio.create_task(writer.append([a_candidate(id="given up")]))
@@ -233,7 +233,7 @@ async def until_waiting(connection: asyncpg.Connection) -> None:
 
 async def test_a_closed_writer_leaves_nobody_waiting(journal: Journal) -> None:
     async with journal.connection() as holder, holder.transaction():
-        await holder.execute("SELECT FROM journal_shard FOR UPDATE")
+        await holder.execute("SELECT FROM journal_shards FOR UPDATE")
         async with journal.writer() as writer:
             waiting = [asyncio.create_task(writer.append([a_candidate()])) for _ in range(3)]
             await until_waiting(holder)

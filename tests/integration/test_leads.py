@@ -23,7 +23,7 @@ def relay(journal: Journal, name: str) -> Leads:
 
 async def expire(journal: Journal) -> None:
     """Let every lease run out."""
-    await journal.pool.execute("UPDATE journal_lead SET expires = now() - interval '1 second'")
+    await journal.pool.execute("UPDATE journal_leases SET expires = now() - interval '1 second'")
 
 
 async def taken(leads: Leads, shard: int = 0) -> Lead:
@@ -65,7 +65,7 @@ async def test_a_successor_goes_on_where_its_predecessor_was(journal: Journal) -
 async def test_who_was_replaced_moves_nothing(journal: Journal) -> None:
     one, two = relay(journal, "one"), relay(journal, "two")
     old, kept = await taken(one, 0), await taken(one, 1)
-    await journal.pool.execute("UPDATE journal_lead SET expires = '-infinity' WHERE shard = 0")
+    await journal.pool.execute("UPDATE journal_leases SET expires = '-infinity' WHERE shard = 0")
     new = await taken(two, 0)
     old.reached, old.returned, kept.reached = Cursor(99, NOW), 5, Cursor(3, NOW)
     await one.advance([old, kept])
@@ -96,7 +96,7 @@ async def test_returns_are_added_up(journal: Journal) -> None:
         lead.returned += returned
         await leads.advance([lead])
         assert lead.returned == 0
-    assert await journal.pool.fetchval("SELECT returned FROM journal_lead WHERE shard = 0") == 5
+    assert await journal.pool.fetchval("SELECT returned FROM journal_leases WHERE shard = 0") == 5
 
 
 async def test_a_lead_that_is_not_prolonged_ends_by_its_own_clock(
@@ -171,10 +171,10 @@ async def test_relays_count_each_other_while_they_live(journal: Journal) -> None
     assert await one.attend() == 1
     assert await two.attend() == 2
     assert await one.attend() == 2
-    await journal.pool.execute("UPDATE journal_relay SET seen = now() - interval '61 s'")
+    await journal.pool.execute("UPDATE journal_relays SET seen = now() - interval '61 s'")
     assert await one.attend() == 1
     await one.leave()
-    assert await journal.pool.fetchval("SELECT count(*) FROM journal_relay") == 1
+    assert await journal.pool.fetchval("SELECT count(*) FROM journal_relays") == 1
 
 
 async def test_the_backlog_is_what_is_not_relayed(journal: Journal) -> None:

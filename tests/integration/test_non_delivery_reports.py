@@ -165,7 +165,7 @@ def test_killed_between_the_two_writes_it_is_reported_once(alone: Bus) -> None:
     uji = alone.actor("uji")
     report = a_report_type(alone)
     type = a_reported_type(alone, report)
-    stored = "SELECT count(*) FROM journal_entry WHERE type = $1"
+    stored = "SELECT count(*) FROM journal_entries WHERE type = $1"
     lock = "LOCK TABLE dead_letters IN SHARE MODE"  # read, not written
     alone.processes[1].kill()
     letter = a_lost_event(alone, uji, type)

@@ -47,7 +47,7 @@ def test_a_full_backlog_is_refused_until_the_relay_has_caught_up(bus: Bus, uji: 
     assert is_unavailable(bus.http.get("/health/ready"), "backlog-full")
     assert bus.answers("/health/live") == 200
     assert accepted >= LIMIT - 1
-    (row,) = bus.query("SELECT count(*) FROM journal_entry")
+    (row,) = bus.query("SELECT count(*) FROM journal_entries")
     assert row[0] >= accepted
     relay.start()
     eventually(lambda: uji.publish(a_document()).status_code == 202)
@@ -92,7 +92,7 @@ def test_without_the_database_nothing_is_promised(bus: Bus, uji: Actor, postgres
         postgres.start()
     bus.wait_ready()
     eventually(lambda: uji.publish(event).status_code == 202)
-    rows = bus.query("SELECT 1 FROM journal_entry WHERE id = $1", event["id"])
+    rows = bus.query("SELECT 1 FROM journal_entries WHERE id = $1", event["id"])
     assert len(rows) == 1
     found = subscribed.take_until(lambda ids: event["id"] in ids)
     assert found[-1].document["id"] == event["id"]

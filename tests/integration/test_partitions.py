@@ -50,17 +50,17 @@ async def test_partitions_for_this_month_and_three_more(journal: Journal) -> Non
         assert await make_partitions(connection) == []
         made = await make_partitions(connection, datetime(2031, 11, 30, 23, 59, tzinfo=UTC))
     assert made == [
-        "journal_entry_2031_11",
-        "journal_entry_2031_12",
-        "journal_entry_2032_01",
-        "journal_entry_2032_02",
+        "journal_entries_2031_11",
+        "journal_entries_2031_12",
+        "journal_entries_2032_01",
+        "journal_entries_2032_02",
     ]
 
 
 async def test_partitions_are_made_while_events_come_in(journal: Journal) -> None:
     async with journal.connection() as reading, journal.writer() as writer:
         async with reading.transaction():  # a long read of what is there
-            await reading.fetch("SELECT FROM journal_entry_default")
+            await reading.fetch("SELECT FROM journal_entries_default")
             await writer.append([a_candidate()])
         async with journal.connection() as connection:
             await make_partitions(connection, datetime(2031, 1, 1, tzinfo=UTC))
@@ -71,17 +71,17 @@ async def test_partitions_are_made_while_events_come_in(journal: Journal) -> Non
 async def test_an_entry_goes_to_its_month(journal: Journal) -> None:
     async with journal.writer() as writer:
         await writer.append([a_candidate()])
-    month = f"journal_entry_{NOW.year}_{NOW.month:02}"
+    month = f"journal_entries_{NOW.year}_{NOW.month:02}"
     assert await journal.pool.fetchval(f"SELECT count(*) FROM {month}") == 1
 
 
 async def test_a_clock_that_jumps_fills_the_default_partition(journal: Journal) -> None:
     async with journal.writer() as writer:
         await writer.append([a_candidate(subject="one")])
-        await journal.pool.execute("UPDATE journal_shard SET recorded = '2040-06-15'")
+        await journal.pool.execute("UPDATE journal_shards SET recorded = '2040-06-15'")
         (place,) = await writer.append([a_candidate(subject="one")])
     assert place.recorded.year == 2040
-    assert await journal.pool.fetchval("SELECT count(*) FROM journal_entry_default") == 1
+    assert await journal.pool.fetchval("SELECT count(*) FROM journal_entries_default") == 1
     assert await journal.reader.entry_at(place.shard, place.sequence) is not None
     assert len(await journal.reader.after(place.shard, Cursor(0), limit=9)) == 2
     assert await journal.require_gapless() == 2
@@ -90,11 +90,11 @@ async def test_a_clock_that_jumps_fills_the_default_partition(journal: Journal) 
 async def test_entries_outside_of_every_month_do_not_stop_later_months(journal: Journal) -> None:
     """A month whose entries the default partition holds already stays there; others are made."""
     async with journal.writer() as writer:
-        await journal.pool.execute("UPDATE journal_shard SET recorded = '2040-06-15'")
+        await journal.pool.execute("UPDATE journal_shards SET recorded = '2040-06-15'")
         await writer.append([a_candidate()])
     async with journal.connection() as connection:
         made = await make_partitions(connection, datetime(2040, 5, 1, tzinfo=UTC))
-        assert made == [f"journal_entry_2040_{month:02}" for month in (5, 7, 8)]
+        assert made == [f"journal_entries_2040_{month:02}" for month in (5, 7, 8)]
     assert await journal.require_gapless() == 1
 
 
@@ -104,7 +104,7 @@ async def test_who_knows_the_time_of_its_place_reads_no_older_partition(
 ) -> None:
     async with journal.connection() as connection:
         await make_partitions(connection, datetime(2020, 1, 1, tzinfo=UTC))
-    month = f"journal_entry_{NOW.year}_{NOW.month:02}"
+    month = f"journal_entries_{NOW.year}_{NOW.month:02}"
     rest = (9, "x", 5) if statement == "READ_TYPES" else (5,)
     tables = await scanned(journal, getattr(statements, statement), 0, 1, NOW, *rest)
     assert month in tables
@@ -113,4 +113,4 @@ async def test_who_knows_the_time_of_its_place_reads_no_older_partition(
 
 async def test_an_entry_at_a_known_time_is_one_look_at_one_partition(journal: Journal) -> None:
     tables = await scanned(journal, statements.ENTRY_AT_TIME, 0, 1, NOW)
-    assert tables == {f"journal_entry_{NOW.year}_{NOW.month:02}"}
+    assert tables == {f"journal_entries_{NOW.year}_{NOW.month:02}"}

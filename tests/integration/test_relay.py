@@ -43,7 +43,7 @@ def relay(bus: Bus, number: int) -> GatewayProcess:
 def shares(bus: Bus) -> dict[str, int]:
     """How many shards each relay leads now."""
     rows = bus.query(
-        "SELECT holder, count(*) FROM journal_lead WHERE expires > clock_timestamp() GROUP BY 1"
+        "SELECT holder, count(*) FROM journal_leases WHERE expires > clock_timestamp() GROUP BY 1"
     )
     return {row[0]: row[1] for row in rows}
 
@@ -73,10 +73,10 @@ def test_a_relay_takes_over_from_another(bus: Bus, uji: Actor, how: str) -> None
 
 
 def test_epochs_only_grow(bus: Bus, uji: Actor) -> None:
-    before = dict(bus.query("SELECT shard, epoch FROM journal_lead"))
+    before = dict(bus.query("SELECT shard, epoch FROM journal_leases"))
     relay(bus, 2).kill()
     eventually(lambda: shares(bus) == {"one": SHARDS})
-    after = dict(bus.query("SELECT shard, epoch FROM journal_lead"))
+    after = dict(bus.query("SELECT shard, epoch FROM journal_leases"))
     relay(bus, 2).start()
     assert all(after[shard] >= epoch for shard, epoch in before.items())
     assert sum(after.values()) >= sum(before.values()) + 2
@@ -119,7 +119,7 @@ def test_a_full_queue_nacks_and_the_order_holds(bus: Bus, uji: Actor, rabbitmq: 
 def test_what_no_queue_takes_is_counted_and_comes_later(bus: Bus, uji: Actor) -> None:
     """Somebody unbinds the queue: messages come back, and are sent again once it is repaired."""
     subscribed = uji.subscribe(TASKS[0])
-    (before,) = bus.query("SELECT sum(returned) FROM journal_lead")
+    (before,) = bus.query("SELECT sum(returned) FROM journal_leases")
 
     async def unbind() -> None:
         async with await aio_pika.connect(bus.amqp_url) as connection:
@@ -130,7 +130,7 @@ def test_what_no_queue_takes_is_counted_and_comes_later(bus: Bus, uji: Actor) ->
     with Stream(uji, TASKS[0]) as stream:
         stream.more(100)
         asyncio.run(unbind())
-        eventually(lambda: bus.query("SELECT sum(returned) FROM journal_lead")[0][0] > before[0])
+        eventually(lambda: bus.query("SELECT sum(returned) FROM journal_leases")[0][0] > before[0])
         stream.more(100)
     wanted = {event["id"] for event in stream.sent}
     stream.require_delivery(subscribed.take_until(lambda ids: wanted <= ids))

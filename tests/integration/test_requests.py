@@ -101,7 +101,7 @@ def test_the_reply_comes_in_the_same_response(lain: Actor, over_amqp: Subscribed
     again = lain.ask(question)
     assert (again.status_code, again.json()) == (200, shown)
     assert lain.get(f"/v1/requests/{shown['id']}").json() == shown
-    assert bus.query("SELECT count(*) FROM journal_entry WHERE id = $1", question["id"]) == [(1,)]
+    assert bus.query("SELECT count(*) FROM journal_entries WHERE id = $1", question["id"]) == [(1,)]
 
 
 def test_whoever_does_not_wait_polls(lain: Actor, uji: Actor) -> None:

@@ -287,7 +287,7 @@ def test_replies_of_a_time_before_callbacks_are_polled(bus: Bus, uji: Actor, lai
     old = asked(lain, OLD)
     place = answered(responder, uji)
     bus.query(
-        "UPDATE journal_entry SET attributes = $3 WHERE shard = $1 AND sequence = $2",
+        "UPDATE journal_entries SET attributes = $3 WHERE shard = $1 AND sequence = $2",
         place["shard"],
         place["sequence"],
         '{"datacontenttype":"application/json"}',

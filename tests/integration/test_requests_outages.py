@@ -80,7 +80,7 @@ def test_a_restart_of_the_gateway_loses_neither_request_nor_reply(
     api = next(each for each in bus.processes if each.running and each.name.startswith("api"))
     question = a_question(AMQP)
     call = Aside(lambda: lain.ask(question, wait=20))
-    known = "SELECT count(*) FROM journal_entry WHERE id = $1"
+    known = "SELECT count(*) FROM journal_entries WHERE id = $1"
     eventually(lambda: bus.query(known, question["id"]) == [(1,)])
     api.kill() if kill else api.stop()
     call.join()
@@ -95,7 +95,7 @@ def test_a_restart_of_the_gateway_loses_neither_request_nor_reply(
     shown = lain.ask(question, wait=20)
     assert (shown.status_code, shown.json()["state"]) == (200, "answered")
     assert len(responder.asked) == 1
-    pair = "SELECT count(*) FROM journal_entry WHERE id = $1 OR attributes LIKE $2"
+    pair = "SELECT count(*) FROM journal_entries WHERE id = $1 OR attributes LIKE $2"
     named = f'%"requestid":"{shown.json()["id"]}"%'
     assert bus.query(pair, question["id"], named) == [(2,)]
 

@@ -194,7 +194,7 @@ def test_killed_between_the_two_writes_a_repeat_completes_it(alone: Bus) -> None
     uji = alone.actor("uji")
     puller = Puller(uji, FREE)
     number = a_dead_letter(uji, puller)["number"]
-    stored = "SELECT shard, sequence FROM journal_entry ORDER BY recorded"
+    stored = "SELECT shard, sequence FROM journal_entries ORDER BY recorded"
     lock = "SELECT FROM dead_letters FOR UPDATE"
     with ThreadPoolExecutor(1) as pool, locked(alone.database_url, lock):
         calling = pool.submit(resend, uji, number)

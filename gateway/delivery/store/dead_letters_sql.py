@@ -8,10 +8,10 @@ WITH given AS (
                          $6::text[], $7::text[], $8::text[], $9::integer[])
          AS u(organisation, name, shard, sequence, recorded, type, failure, detail, attempts)
     WHERE failure <> 'expired' OR NOT EXISTS (
-        SELECT FROM delivery_settled s
+        SELECT FROM delivery_settlements s
         WHERE s.organisation = u.organisation AND s.name = u.name AND s.shard = u.shard
           AND s.highest >= u.sequence AND s.lowest <= u.sequence
-          AND u.sequence = ANY (s.sequences) AND s.ending = 'acknowledged')
+          AND u.sequence = ANY (s.sequences) AND s.settlement = 'acknowledged')
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT organisation, name, shard, sequence, attempts, failure, detail FROM given
@@ -28,7 +28,7 @@ ON CONFLICT (organisation, name, shard, sequence) WHERE state = 'dead'
 """
 # What nobody asks for any more; the attempts of what is still dead are kept.
 FORGET_SETTLED = """
-DELETE FROM delivery_settled WHERE at < clock_timestamp() - make_interval(days => $1)
+DELETE FROM delivery_settlements WHERE at < clock_timestamp() - make_interval(days => $1)
 """
 FORGET_ATTEMPTS = """
 DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp() - make_interval(days => $1)
@@ -37,7 +37,7 @@ DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp() - make_interval(d
 """
 _DEAD = """
 SELECT number, organisation, name, shard, sequence, recorded, type, died, failure, detail, attempts,
-       state, changed, changed_by, note, publisher, source, event, trace, key, resent_shard,
+       state, changed, changed_by, note, publisher, source, event_id, trace_id, key, resent_shard,
        resent_sequence, seen, seen_by, report_shard, report_sequence
 FROM dead_letters
 """
@@ -47,8 +47,8 @@ MATCHES = """
   AND ($4::text IS NULL OR organisation = $4) AND ($5::text IS NULL OR name = $5)
   AND ($6::text IS NULL OR type = $6) AND ($7::text IS NULL OR failure = $7)
   AND ($8::text IS NULL OR state = $8) AND ($9::timestamptz IS NULL OR died >= $9)
-  AND ($10::timestamptz IS NULL OR died < $10) AND ($11::text IS NULL OR event = $11)
-  AND ($12::text IS NULL OR source = $12) AND ($13::text IS NULL OR trace = $13)
+  AND ($10::timestamptz IS NULL OR died < $10) AND ($11::text IS NULL OR event_id = $11)
+  AND ($12::text IS NULL OR source = $12) AND ($13::text IS NULL OR trace_id = $13)
   AND (NOT $14::boolean OR state = 'dead' AND seen IS NULL)
 """
 DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {MATCHES} ORDER BY number LIMIT $15"
@@ -114,11 +114,11 @@ WITH going_on AS (
     WHERE d.number = ANY ($1::bigint[]) AND d.state = 'dead'
       AND d.organisation = g.organisation AND d.name = g.name
     RETURNING d.number, d.organisation, d.name, d.shard, d.sequence, d.recorded, d.type,
-              d.ordering
+              d.ordering_key
 ), opened AS (
-    INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due,
-                               redriven)
-    SELECT organisation, name, shard, sequence, recorded, type, ordering, clock_timestamp(),
+    INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering_key,
+                               due, redriven)
+    SELECT organisation, name, shard, sequence, recorded, type, ordering_key, clock_timestamp(),
            clock_timestamp()
     FROM again
     ON CONFLICT DO NOTHING
@@ -136,15 +136,15 @@ WHERE number = $1 AND resent_sequence IS NULL
 RETURNING state
 """
 DEAD_SETTLED = """
-INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
+INSERT INTO delivery_settlements (organisation, name, shard, lowest, highest, sequences, settlement)
 SELECT organisation, name, shard, sequence, sequence, ARRAY[sequence], $2
 FROM dead_letters WHERE number = ANY ($1::bigint[])
 """
 OF_EVENT = """
-SELECT s.organisation, s.name, o.attempts, o.due, o.lock IS NOT NULL, f.frontier,
-       d.state, d.failure, d.changed, e.ending, e.at
+SELECT s.organisation, s.name, o.attempts, o.due, o.lock IS NOT NULL, f.sequence,
+       d.state, d.failure, d.changed, e.settlement, e.at
 FROM unnest($3::text[], $4::text[]) AS s(organisation, name)
-LEFT JOIN delivery_frontiers f
+LEFT JOIN delivery_cursors f
   ON f.organisation = s.organisation AND f.name = s.name AND f.shard = $1
 LEFT JOIN delivery_open o
   ON o.organisation = s.organisation AND o.name = s.name AND o.shard = $1 AND o.sequence = $2
@@ -154,9 +154,9 @@ LEFT JOIN LATERAL (
     ORDER BY number DESC LIMIT 1
 ) d ON true
 LEFT JOIN LATERAL (
-    SELECT ending, at FROM delivery_settled
+    SELECT settlement, at FROM delivery_settlements
     WHERE organisation = s.organisation AND name = s.name AND shard = $1
-      AND highest >= $2 AND lowest <= $2 AND ($2 = ANY (sequences) OR ending = 'skipped')
-    ORDER BY ending = 'skipped', at DESC LIMIT 1
+      AND highest >= $2 AND lowest <= $2 AND ($2 = ANY (sequences) OR settlement = 'skipped')
+    ORDER BY settlement = 'skipped', at DESC LIMIT 1
 ) e ON true
 """

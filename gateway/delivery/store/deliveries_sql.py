@@ -1,138 +1,34 @@
-"""All SQL of deliveries: the tables, and every statement that touches them.
+"""Statements about open deliveries, cursors, settlements and limits.
 
-For each subscription that the gateway serves itself and each shard there is a *frontier*: every
-entry up to it that the subscription is to get is settled, or has a row in `delivery_open`. Rows are
-for exceptions, so a subscription that is far behind costs as little as one that is not.
-"""
-
-TABLES = """
-CREATE TABLE delivery_frontiers (
-    organisation text NOT NULL,
-    name text NOT NULL,
-    shard smallint NOT NULL,
-    start bigint NOT NULL,
-    frontier bigint NOT NULL,
-    recorded timestamptz NOT NULL DEFAULT '-infinity',
-    PRIMARY KEY (organisation, name, shard),
-    FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
-) WITH (fillfactor = 50);
-
-CREATE TABLE delivery_open (
-    organisation text NOT NULL,
-    name text NOT NULL,
-    shard smallint NOT NULL,
-    sequence bigint NOT NULL,
-    recorded timestamptz NOT NULL,
-    type text NOT NULL,
-    ordering text NOT NULL,
-    attempts integer NOT NULL DEFAULT 0,
-    due timestamptz NOT NULL,
-    lock bytea,
-    PRIMARY KEY (organisation, name, shard, sequence),
-    FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
-);
-CREATE INDEX delivery_open_due ON delivery_open (organisation, name, due);
-CREATE INDEX delivery_open_ordering ON delivery_open (organisation, name, ordering, sequence)
-    WHERE ordering <> '';
-
-CREATE TABLE delivery_attempts (
-    organisation text NOT NULL,
-    name text NOT NULL,
-    shard smallint NOT NULL,
-    sequence bigint NOT NULL,
-    number integer NOT NULL,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    failure text NOT NULL,
-    detail text NOT NULL
-);
-CREATE INDEX delivery_attempts_of ON delivery_attempts (organisation, name, shard, sequence);
-
-CREATE TABLE delivery_settled (
-    organisation text NOT NULL,
-    name text NOT NULL,
-    shard smallint NOT NULL,
-    lowest bigint NOT NULL,
-    highest bigint NOT NULL,
-    sequences bigint[] NOT NULL,
-    ending text NOT NULL,
-    at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-CREATE INDEX delivery_settled_of ON delivery_settled (organisation, name, shard, highest);
-
-CREATE TABLE dead_letters (
-    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    organisation text NOT NULL,
-    name text NOT NULL,
-    shard smallint NOT NULL,
-    sequence bigint NOT NULL,
-    recorded timestamptz NOT NULL,
-    ordering text NOT NULL DEFAULT '',
-    type text NOT NULL,
-    died timestamptz NOT NULL DEFAULT clock_timestamp(),
-    failure text NOT NULL,
-    detail text NOT NULL,
-    attempts integer NOT NULL,
-    state text NOT NULL DEFAULT 'dead' CHECK (state IN ('dead', 'redriven', 'discarded')),
-    changed timestamptz NOT NULL DEFAULT clock_timestamp(),
-    changed_by text,
-    note text
-);
-CREATE INDEX dead_letters_of ON dead_letters (organisation, name, number);
-CREATE UNIQUE INDEX dead_letters_dead ON dead_letters (organisation, name, shard, sequence)
-    WHERE state = 'dead';
-
-CREATE TABLE redrives (
-    id text PRIMARY KEY,
-    organisation text,
-    wanted text NOT NULL,
-    rate integer NOT NULL,
-    state text NOT NULL DEFAULT 'running'
-        CHECK (state IN ('running', 'finished', 'cancelled')),
-    reached bigint NOT NULL DEFAULT 0,
-    upto bigint NOT NULL,
-    total bigint NOT NULL,
-    sent bigint NOT NULL DEFAULT 0,
-    failed bigint NOT NULL DEFAULT 0,
-    problem text,
-    created timestamptz NOT NULL DEFAULT clock_timestamp(),
-    created_by text NOT NULL,
-    changed timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-"""
-RATE_TABLE = """CREATE TABLE delivery_paces (
-    organisation text NOT NULL,
-    name text NOT NULL,
-    tokens double precision NOT NULL,
-    at timestamptz NOT NULL,
-    PRIMARY KEY (organisation, name),
-    FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
-) WITH (fillfactor = 50);
+Each journal-delivered subscription has a cursor in each shard: every entry up to it that the
+subscription gets is settled, or has a row in `delivery_open`. Rows are for exceptions only, so a
+subscription that is millions of events late costs no more than another.
 """
 
 BEGIN = """
-INSERT INTO delivery_frontiers (organisation, name, shard, start, frontier)
+INSERT INTO delivery_cursors (organisation, name, shard, start, sequence)
 VALUES (:organisation, :name, :shard, :start, :start)
 """
 FRONTIERS = """
-SELECT shard, frontier, recorded FROM delivery_frontiers WHERE organisation = $1 AND name = $2
+SELECT shard, sequence, recorded FROM delivery_cursors WHERE organisation = $1 AND name = $2
 """
 SUMMED = """
-SELECT organisation, name, sum(frontier) FROM delivery_frontiers
+SELECT organisation, name, sum(sequence) FROM delivery_cursors
 JOIN unnest($1::text[], $2::text[]) AS u(organisation, name) USING (organisation, name)
 GROUP BY organisation, name
 """
 OPEN = "SELECT count(*) FROM delivery_open WHERE organisation = $1 AND name = $2"
 
 SETTLED = """
-SELECT f.shard, coalesce(min(o.sequence) - 1, f.frontier)
-FROM delivery_frontiers f LEFT JOIN delivery_open o USING (organisation, name, shard)
-WHERE f.organisation = $1 AND f.name = $2 GROUP BY f.shard, f.frontier
+SELECT f.shard, coalesce(min(o.sequence) - 1, f.sequence)
+FROM delivery_cursors f LEFT JOIN delivery_open o USING (organisation, name, shard)
+WHERE f.organisation = $1 AND f.name = $2 GROUP BY f.shard, f.sequence
 """
 
-# Only from the frontier that was read: of two that advance at once, one changes nothing.
+# Only from the cursor that was read: of two that advance at once, one changes nothing.
 ADVANCE = """
-UPDATE delivery_frontiers SET frontier = $5, recorded = $6
-WHERE organisation = $1 AND name = $2 AND shard = $3 AND frontier = $4
+UPDATE delivery_cursors SET sequence = $5, recorded = $6
+WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4
 RETURNING shard
 """
 # What is passed over is noted as a range, without its sequences: where one of them was settled
@@ -143,28 +39,29 @@ WITH gone AS (
     WHERE organisation = $1 AND name = $2 AND (shard < 0 OR shard = ANY ($3::smallint[]))
     RETURNING shard, sequence
 ), skipped AS (
-    INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
-    SELECT $1, $2, shard, lowest, u.frontier, '{}', 'skipped'
-    FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, frontier)
-    JOIN (SELECT f.shard, coalesce(min(g.sequence), f.frontier + 1) AS lowest
-          FROM delivery_frontiers f LEFT JOIN gone g USING (shard)
-          WHERE f.organisation = $1 AND f.name = $2 GROUP BY f.shard, f.frontier) l USING (shard)
-    WHERE lowest <= u.frontier
+    INSERT INTO delivery_settlements (organisation, name, shard, lowest, highest, sequences,
+                                      settlement)
+    SELECT $1, $2, shard, lowest, u.sequence, '{}', 'skipped'
+    FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, sequence)
+    JOIN (SELECT f.shard, coalesce(min(g.sequence), f.sequence + 1) AS lowest
+          FROM delivery_cursors f LEFT JOIN gone g USING (shard)
+          WHERE f.organisation = $1 AND f.name = $2 GROUP BY f.shard, f.sequence) l USING (shard)
+    WHERE lowest <= u.sequence
 )
-UPDATE delivery_frontiers f SET frontier = u.frontier, recorded = '-infinity'
-FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, frontier)
+UPDATE delivery_cursors f SET sequence = u.sequence, recorded = '-infinity'
+FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, sequence)
 WHERE f.organisation = $1 AND f.name = $2 AND f.shard = u.shard
 """
 ARRIVED = """
-UPDATE delivery_frontiers f SET frontier = greatest(f.frontier, u.frontier)
-FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, frontier)
+UPDATE delivery_cursors f SET sequence = greatest(f.sequence, u.sequence)
+FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, sequence)
 WHERE f.organisation = $1 AND f.name = $2 AND f.shard = u.shard
 """
 OPEN_UP = """
-INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due)
-SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering, clock_timestamp()
+INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering_key, due)
+SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering_key, clock_timestamp()
 FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[])
-     AS u(shard, sequence, recorded, type, ordering)
+     AS u(shard, sequence, recorded, type, ordering_key)
 """
 
 # What is due: never handed out, given back, or locked by somebody who let the lock end. Of one
@@ -174,9 +71,9 @@ WITH due AS (
     SELECT o.shard, o.sequence, o.lock IS NOT NULL AS lapsed
     FROM delivery_open o
     WHERE o.organisation = $1 AND o.name = $2 AND o.due <= statement_timestamp()
-      AND (o.ordering = '' OR NOT EXISTS (
+      AND (o.ordering_key = '' OR NOT EXISTS (
           SELECT FROM delivery_open p
-          WHERE p.organisation = $1 AND p.name = $2 AND p.ordering = o.ordering
+          WHERE p.organisation = $1 AND p.name = $2 AND p.ordering_key = o.ordering_key
             AND p.shard = o.shard AND p.sequence < o.sequence))
     ORDER BY o.due, o.shard, o.sequence LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -200,10 +97,10 @@ SELECT u.organisation, u.name FROM unnest($1::text[], $2::text[]) AS u(organisat
 WHERE EXISTS (
     SELECT FROM delivery_open o
     WHERE o.organisation = u.organisation AND o.name = u.name AND o.due <= statement_timestamp()
-      AND (o.ordering = '' OR NOT EXISTS (
+      AND (o.ordering_key = '' OR NOT EXISTS (
           SELECT FROM delivery_open p
-          WHERE p.organisation = u.organisation AND p.name = u.name AND p.ordering = o.ordering
-            AND p.shard = o.shard AND p.sequence < o.sequence)))
+          WHERE p.organisation = u.organisation AND p.name = u.name
+            AND p.ordering_key = o.ordering_key AND p.shard = o.shard AND p.sequence < o.sequence)))
 """
 # What was handed out as often as the terms allow, and was given back or let go.
 DEAD_LETTER_EXHAUSTED = """
@@ -211,15 +108,15 @@ WITH gone AS (
     DELETE FROM delivery_open
     WHERE organisation = $1 AND name = $2 AND attempts >= $3
       AND (lock IS NULL OR due <= statement_timestamp())
-    RETURNING shard, sequence, recorded, type, ordering, attempts, lock IS NOT NULL AS lapsed
+    RETURNING shard, sequence, recorded, type, ordering_key, attempts, lock IS NOT NULL AS lapsed
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT $1, $2, shard, sequence, attempts, 'lock-expired', 'nothing was said in time'
     FROM gone WHERE lapsed
 )
-INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering, failure,
-                          detail, attempts)
-SELECT $1, $2, g.shard, g.sequence, g.recorded, g.type, g.ordering,
+INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering_key,
+                          failure, detail, attempts)
+SELECT $1, $2, g.shard, g.sequence, g.recorded, g.type, g.ordering_key,
        coalesce(a.failure, 'lock-expired'), coalesce(a.detail, 'nothing was said in time'),
        g.attempts
 FROM gone g LEFT JOIN LATERAL (
@@ -244,7 +141,8 @@ WITH gone AS (
       AND o.lock = u.lock
     RETURNING o.shard, o.sequence, u.lock
 ), noted AS (
-    INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
+    INSERT INTO delivery_settlements (organisation, name, shard, lowest, highest, sequences,
+                                      settlement)
     SELECT $1, $2, shard, min(sequence), max(sequence), array_agg(sequence ORDER BY sequence),
            'acknowledged'
     FROM gone GROUP BY shard
@@ -274,31 +172,31 @@ WITH gone AS (
                                       AS u(shard, sequence, lock)
     WHERE o.organisation = $1 AND o.name = $2 AND o.shard = u.shard AND o.sequence = u.sequence
       AND o.lock = u.lock
-    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering, o.attempts, u.lock
+    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering_key, o.attempts, u.lock
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT $1, $2, shard, sequence, attempts, $6, $7 FROM gone
 ), buried AS (
-    INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering,
+    INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering_key,
                               failure, detail, attempts)
-    SELECT $1, $2, shard, sequence, recorded, type, ordering, $6, $7, attempts FROM gone
+    SELECT $1, $2, shard, sequence, recorded, type, ordering_key, $6, $7, attempts FROM gone
     WHERE shard >= 0
     ON CONFLICT DO NOTHING
 )
 SELECT shard, sequence, lock FROM gone
 """
 BEGIN_PACE = """
-INSERT INTO delivery_paces (organisation, name, tokens, at)
+INSERT INTO delivery_rates (organisation, name, tokens, at)
 VALUES ($1, $2, $3, clock_timestamp()) ON CONFLICT DO NOTHING
 """
 # Holds the row until the transaction ends, so that two that hand out at once share what is left.
 ALLOWED = """
 SELECT least($4::float8, tokens + extract(epoch FROM now - at)::float8 * $3::float8), now
-FROM (SELECT tokens, at, clock_timestamp() AS now FROM delivery_paces
+FROM (SELECT tokens, at, clock_timestamp() AS now FROM delivery_rates
       WHERE organisation = $1 AND name = $2 FOR UPDATE) p
 """
 SPEND = """
-UPDATE delivery_paces SET tokens = $3, at = $4 WHERE organisation = $1 AND name = $2
+UPDATE delivery_rates SET tokens = $3, at = $4 WHERE organisation = $1 AND name = $2
 """
 # Of one subscription one at a time, until the transaction ends; two that share a number by chance
 # only wait for each other.
@@ -322,31 +220,32 @@ WITH gone AS (
     ) old
     WHERE o.organisation = $1 AND o.name = $2 AND o.shard = old.shard
       AND o.sequence = old.sequence
-    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering, o.attempts,
+    RETURNING o.shard, o.sequence, o.recorded, o.type, o.ordering_key, o.attempts,
               o.lock IS NOT NULL AS lapsed
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT $1, $2, shard, sequence, attempts, 'lock-expired', 'nothing was said in time'
     FROM gone WHERE lapsed
 )
-INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering, failure,
-                          detail, attempts)
-SELECT $1, $2, shard, sequence, recorded, type, ordering, 'expired', $4, attempts
+INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering_key,
+                          failure, detail, attempts)
+SELECT $1, $2, shard, sequence, recorded, type, ordering_key, 'expired', $4, attempts
 FROM gone WHERE shard >= 0
 ON CONFLICT DO NOTHING
 """
 INSERT_DEAD_LETTERS = """
-INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering, failure,
-                          detail, attempts)
-SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering, u.failure, u.detail, u.attempts
+INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering_key,
+                          failure, detail, attempts)
+SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering_key, u.failure, u.detail,
+       u.attempts
 FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
             $9::text[], $10::int[])
-     AS u(shard, sequence, recorded, type, ordering, failure, detail, attempts)
+     AS u(shard, sequence, recorded, type, ordering_key, failure, detail, attempts)
 ON CONFLICT DO NOTHING
 """
 # A test event is an open delivery of no shard.
 OPEN_TEST_EVENT = """
-INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering, due)
+INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering_key, due)
 SELECT $1, $2, $3, $4, clock_timestamp(), $5, '', clock_timestamp()
 WHERE (SELECT count(*) FROM delivery_open
        WHERE organisation = $1 AND name = $2 AND shard = $3) < $6
@@ -362,12 +261,12 @@ WITH given AS (
     SELECT s.shard, q.sequence
     FROM (SELECT shard, min(sequence) AS lowest, max(sequence) AS highest
           FROM given GROUP BY shard) g
-    JOIN delivery_settled s
+    JOIN delivery_settlements s
       ON s.organisation = $1 AND s.name = $2 AND s.shard = g.shard
-     AND s.highest >= g.lowest AND s.lowest <= g.highest AND s.ending = 'acknowledged',
+     AND s.highest >= g.lowest AND s.lowest <= g.highest AND s.settlement = 'acknowledged',
     LATERAL unnest(s.sequences) AS q(sequence)
 )
-INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
+INSERT INTO delivery_settlements (organisation, name, shard, lowest, highest, sequences, settlement)
 SELECT $1, $2, shard, min(sequence), max(sequence), array_agg(sequence ORDER BY sequence),
        'acknowledged'
 FROM given WHERE NOT EXISTS (

@@ -1,7 +1,7 @@
 """What a dispatcher writes: what it delivered in batches, and a row only for each exception.
 
-It keeps in memory what went well, until the frontier passes it. So a dispatcher that dies repeats
-at most what lies above the frontier; what it wrote as open or dead, its successor leaves alone.
+It keeps in memory what went well, until the cursor passes it. So a dispatcher that dies repeats
+at most what lies above the cursor; what it wrote as open or dead, its successor leaves alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,23 +14,23 @@ from gateway.delivery.store.leases import Lease
 from gateway.delivery.store.values import Claim, FailedDelivery, Key, NewDelivery, Settlement
 from gateway.journal import Cursor, Position
 
-# Only from the frontier that we know: whoever moved it meanwhile (a seek) has the last word.
+# Only from the cursor that we know: whoever moved it meanwhile (a seek) has the last word.
 MOVE = """
-UPDATE delivery_frontiers SET frontier = $5, recorded = $6
-WHERE organisation = $1 AND name = $2 AND shard = $3 AND frontier = $4
+UPDATE delivery_cursors SET sequence = $5, recorded = $6
+WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4
 RETURNING shard
 """
 SETTLE = """
-INSERT INTO delivery_settled (organisation, name, shard, lowest, highest, sequences, ending)
+INSERT INTO delivery_settlements (organisation, name, shard, lowest, highest, sequences, settlement)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 OPEN = """
-INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering,
+INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering_key,
                            attempts, due)
-SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering, u.attempts,
+SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering_key, u.attempts,
        clock_timestamp() + make_interval(secs => u.delay)
 FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[], $8::int[],
-            $9::float8[]) AS u(shard, sequence, recorded, type, ordering, attempts, delay)
+            $9::float8[]) AS u(shard, sequence, recorded, type, ordering_key, attempts, delay)
 ON CONFLICT DO NOTHING
 """
 NOTE = """
@@ -52,17 +52,17 @@ INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, fail
 SELECT $1, $2, shard, sequence, attempts, failure, detail FROM back
 """
 WRITTEN = """
-SELECT o.shard, o.sequence FROM delivery_open o JOIN delivery_frontiers f
+SELECT o.shard, o.sequence FROM delivery_open o JOIN delivery_cursors f
   USING (organisation, name, shard)
-WHERE o.organisation = $1 AND o.name = $2 AND o.sequence > f.frontier
+WHERE o.organisation = $1 AND o.name = $2 AND o.sequence > f.sequence
 UNION
-SELECT d.shard, d.sequence FROM dead_letters d JOIN delivery_frontiers f
+SELECT d.shard, d.sequence FROM dead_letters d JOIN delivery_cursors f
   USING (organisation, name, shard)
-WHERE d.organisation = $1 AND d.name = $2 AND d.sequence > f.frontier
+WHERE d.organisation = $1 AND d.name = $2 AND d.sequence > f.sequence
 """
 ORDERS = """
-SELECT ordering, count(*) FROM delivery_open WHERE organisation = $1 AND name = $2
-GROUP BY ordering
+SELECT ordering_key, count(*) FROM delivery_open WHERE organisation = $1 AND name = $2
+GROUP BY ordering_key
 """
 DUE = """
 SELECT u.organisation, u.name FROM unnest($1::text[], $2::text[]) AS u(organisation, name)
@@ -104,14 +104,14 @@ class ReleasedDelivery(NamedTuple):
 
 
 class Superseded(Exception):
-    """The frontier is not where this dispatcher left it: begin again from what is written."""
+    """The cursor is not where this dispatcher left it: begin again from what is written."""
 
 
 class DispatchStore(Transactions):
     """The writes of dispatchers. Those with a lease count only while it is held."""
 
     async def written(self, key: Key) -> set[Position]:
-        """What lies above the frontier and is open or dead already."""
+        """What lies above the cursor and is open or dead already."""
         return {Position(shard, sequence) for shard, sequence in await self.fetch(WRITTEN, *key)}
 
     async def open_orders(self, key: Key) -> dict[str, int]:

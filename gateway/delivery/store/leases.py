@@ -1,7 +1,4 @@
-"""Who dispatches a subscription: one process at a time, told from its predecessors by its epoch.
-
-The table, and every statement that touches it, stand here.
-"""
+"""Who dispatches a subscription: one process at a time, told from its predecessors by its epoch."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -11,27 +8,6 @@ import asyncpg
 
 from gateway.base.transactions import Connection, Transactions
 from gateway.delivery.store.values import Key
-
-# Epochs come from one sequence: a subscription that is ended and made again under its name has
-# none of its predecessor's.
-TABLES = """
-CREATE SEQUENCE delivery_epochs;
-
-CREATE TABLE delivery_leases (
-    organisation text NOT NULL,
-    name text NOT NULL,
-    epoch bigint NOT NULL,
-    holder text,
-    expires timestamptz NOT NULL,
-    PRIMARY KEY (organisation, name),
-    FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
-) WITH (fillfactor = 50);
-
-CREATE TABLE delivery_dispatchers (
-    name text PRIMARY KEY,
-    seen timestamptz NOT NULL
-);
-"""
 
 # Inserted in order, so that two that take at once do not wait for each other in a circle.
 TAKE = """

@@ -17,12 +17,12 @@ _wanted = msgspec.json.Decoder(DeadLetterQuery).decode
 _encode = msgspec.json.Encoder().encode
 
 START = f"""
-INSERT INTO redrives (id, organisation, wanted, rate, created_by, upto, total)
+INSERT INTO redrives (id, organisation, query, rate, created_by, upto, total)
 SELECT $1, $2, $15, $16, $17, coalesce(max(number), 0), count(*) FROM dead_letters WHERE {MATCHES}
 """  # noqa: S608 - put together from constants
 _REDRIVE = """
-SELECT id, organisation, wanted, rate, state, reached, upto, total, sent, failed, problem, created,
-       created_by
+SELECT id, organisation, query, rate, state, reached, upto, total, sent, failed, last_error,
+       created, created_by
 FROM redrives
 """
 ONE = _REDRIVE + "WHERE id = $1"
@@ -35,7 +35,7 @@ ORDER BY id LIMIT $3
 )
 RUNNING = _REDRIVE + "WHERE state = 'running' ORDER BY created"
 PROGRESS = """
-UPDATE redrives SET reached = $2, sent = sent + $3, failed = failed + $4, problem = $5,
+UPDATE redrives SET reached = $2, sent = sent + $3, failed = failed + $4, last_error = $5,
        state = CASE WHEN $6 THEN 'finished' ELSE state END, changed = clock_timestamp()
 WHERE id = $1 AND state = 'running'
 """

@@ -31,7 +31,7 @@ def stored_version(bus: Bus, answer: httpx.Response) -> int:
     assert answer.status_code == 202, answer.text
     receipt = answer.json()
     rows = bus.query(
-        "SELECT contract_version FROM journal_entry WHERE shard = $1 AND sequence = $2",
+        "SELECT contract_version FROM journal_entries WHERE shard = $1 AND sequence = $2",
         receipt["shard"],
         receipt["sequence"],
     )

@@ -40,7 +40,7 @@ def dead(hooks: Bus, name: str) -> Sequence[Any]:
 
 
 def acknowledged(hooks: Bus, name: str) -> int:
-    query = "SELECT sum(cardinality(sequences))::int FROM delivery_settled WHERE name = $1"
+    query = "SELECT sum(cardinality(sequences))::int FROM delivery_settlements WHERE name = $1"
     return int(hooks.query(query, name)[0][0] or 0)
 
 

@@ -79,7 +79,9 @@ def test_two_processes_share_the_webhooks_and_take_over(own: Bus, make_inbox: Ma
 
 
 def settled(own: Bus) -> int:
-    rows = own.query("SELECT coalesce(sum(cardinality(sequences)), 0)::int FROM delivery_settled")
+    rows = own.query(
+        "SELECT coalesce(sum(cardinality(sequences)), 0)::int FROM delivery_settlements"
+    )
     return int(rows[0][0])
 
 

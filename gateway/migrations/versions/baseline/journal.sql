@@ -1,0 +1,136 @@
+-- The journal: an append-only log in shards.
+
+-- The last sequence of each shard. Every append updates its row, so the page is nearly empty (HOT
+-- updates) and the row is vacuumed by number of updates, not by share of the table.
+CREATE TABLE journal_shards (
+    shard smallint PRIMARY KEY,
+    last bigint NOT NULL DEFAULT 0,
+    recorded timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
+-- Which events were accepted: `identity` is source and id, hashed (decision 0003). This table is
+-- apart from the entries because a unique index over partitions would have to contain `recorded`.
+CREATE TABLE journal_identities (
+    identity bytea PRIMARY KEY,
+    digest bytea NOT NULL,
+    shard smallint NOT NULL,
+    sequence bigint NOT NULL,
+    recorded timestamptz NOT NULL
+);
+
+-- One partition per month, made ahead by `gateway.journal.partitions`. Entries of a month without
+-- a partition (a wrong clock) go to the default one. There is no index by type: readers go by
+-- sequence, and each further index would slow down every append.
+CREATE TABLE journal_entries (
+    shard smallint NOT NULL,
+    sequence bigint NOT NULL,
+    recorded timestamptz NOT NULL,
+    source text NOT NULL,
+    id text NOT NULL,
+    type text NOT NULL,
+    subject text,
+    attributes text NOT NULL,
+    data bytea,
+    is_binary boolean NOT NULL,
+    digest bytea NOT NULL,
+    client text NOT NULL,
+    contract_version integer NOT NULL,
+    PRIMARY KEY (shard, sequence, recorded)
+) PARTITION BY RANGE (recorded);
+CREATE TABLE journal_entries_default PARTITION OF journal_entries DEFAULT;
+
+-- Which relay works on a shard, and its cursor: up to where the broker has confirmed. `returned`
+-- counts messages that no queue took. Storage as for journal_shards.
+CREATE TABLE journal_leases (
+    shard smallint PRIMARY KEY,
+    epoch bigint NOT NULL DEFAULT 0,
+    holder text,
+    expires timestamptz NOT NULL DEFAULT '-infinity',
+    cursor_sequence bigint NOT NULL DEFAULT 0,
+    cursor_recorded timestamptz NOT NULL DEFAULT '-infinity',
+    returned bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
+-- The relays that are alive, so that each takes its share of the shards.
+CREATE TABLE journal_relays (
+    name text PRIMARY KEY,
+    seen timestamptz NOT NULL
+);
+
+-- Events that were not accepted, without their data.
+CREATE TABLE refusals (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    recorded timestamptz NOT NULL DEFAULT clock_timestamp(),
+    client text NOT NULL,
+    organisation text NOT NULL,
+    type text,
+    source text,
+    id text,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    violations text NOT NULL,
+    digest bytea NOT NULL
+);
+CREATE INDEX refusals_by_organisation ON refusals (organisation, number);
+
+-- Append entries. All columns of an event come in five arrays and not in one array per column,
+-- because the driver's work grows with their number: `p_fixed` is the identity (16 bytes), the
+-- digest (32) and whether the data are binary (1); `p_head` has id, source, type, subject, client
+-- and contract version, one per line, so none of them may contain a line break.
+--
+-- Result: rows with r_ord 0 give, per shard, the sequence below the first new one; a row with
+-- r_ord n says that input n was stored before, and where. New inputs get the sequences of their
+-- shard in the order of the input.
+CREATE FUNCTION journal_append(
+    p_shard smallint[], p_fixed bytea[], p_head text[], p_attributes text[], p_data bytea[]
+) RETURNS TABLE (r_ord integer, r_shard smallint, r_sequence bigint, r_recorded timestamptz,
+                 r_digest bytea)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_now timestamptz;
+BEGIN
+    -- In the order of shards, so that two appends never wait for each other in a circle.
+    PERFORM 1 FROM journal_shards s WHERE s.shard = ANY (p_shard) ORDER BY s.shard FOR UPDATE;
+    v_now := clock_timestamp();
+    -- A statement of its own: its snapshot is younger than the locks.
+    RETURN QUERY
+    WITH known AS MATERIALIZED (
+        SELECT u.ord::integer AS ord, x.shard, x.sequence, x.recorded, x.digest
+        FROM unnest(p_fixed) WITH ORDINALITY AS u(fixed, ord)
+        JOIN journal_identities x ON x.identity = substr(u.fixed, 1, 16)
+    ), fresh AS MATERIALIZED (
+        SELECT u.shard, u.ord, u.attributes, u.data,
+               substr(u.fixed, 1, 16) AS identity, substr(u.fixed, 17, 32) AS digest,
+               get_byte(u.fixed, 48) = 1 AS is_binary,
+               split_part(u.head, E'\n', 1) AS id, split_part(u.head, E'\n', 2) AS source,
+               split_part(u.head, E'\n', 3) AS type,
+               nullif(split_part(u.head, E'\n', 4), '') AS subject,
+               split_part(u.head, E'\n', 5) AS client,
+               split_part(u.head, E'\n', 6)::integer AS contract_version,
+               greatest(s.recorded, v_now) AS recorded,
+               s.last + row_number() OVER (PARTITION BY u.shard ORDER BY u.ord) AS sequence
+        FROM unnest(p_shard, p_fixed, p_head, p_attributes, p_data)
+             WITH ORDINALITY AS u(shard, fixed, head, attributes, data, ord)
+        JOIN journal_shards s ON s.shard = u.shard
+        WHERE NOT EXISTS (SELECT FROM known k WHERE k.ord = u.ord)
+    ), identities AS (
+        -- Sorted, so that two appends with common identities in other shards cannot deadlock.
+        INSERT INTO journal_identities (identity, digest, shard, sequence, recorded)
+        SELECT f.identity, f.digest, f.shard, f.sequence, f.recorded FROM fresh f
+        ORDER BY f.identity
+    ), entries AS (
+        INSERT INTO journal_entries (shard, sequence, recorded, source, id, type, subject,
+                                   attributes, data, is_binary, digest, client, contract_version)
+        SELECT f.shard, f.sequence, f.recorded, f.source, f.id, f.type, f.subject, f.attributes,
+               f.data, f.is_binary, f.digest, f.client, f.contract_version
+        FROM fresh f
+    ), moved AS (
+        UPDATE journal_shards s SET last = s.last + c.n, recorded = c.recorded
+        FROM (SELECT f.shard, count(*) AS n, max(f.recorded) AS recorded
+              FROM fresh f GROUP BY f.shard) c
+        WHERE s.shard = c.shard
+        RETURNING s.shard, s.last - c.n AS base, s.recorded
+    )
+    SELECT 0, m.shard, m.base, m.recorded, NULL::bytea FROM moved m
+    UNION ALL SELECT k.ord, k.shard, k.sequence, k.recorded, k.digest FROM known k;
+END $$;
