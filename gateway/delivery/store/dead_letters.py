@@ -148,6 +148,8 @@ def _dead_letter(row: Any) -> DeadLetter:
         subscription=facts.pop("name"),
         position=Position(facts.pop("shard"), facts.pop("sequence")),
         failure=Failure(facts.pop("failure")),
+        event=facts.pop("event_id"),
+        trace=facts.pop("trace_id"),
         key=str(facts.pop("key")),
         resent=_spot(facts.pop("resent_shard"), facts.pop("resent_sequence")),
         reported=_spot(facts.pop("report_shard"), facts.pop("report_sequence")),
