@@ -24,16 +24,23 @@ class Refused(NusabusError):
 class Malformed(Refused):
     """The bytes are not what they claim to be.
 
-    `pointer` is a JSON pointer or an attribute name, `byte` an offset in the body, where known.
+    `pointer` is a JSON pointer or an attribute name, `parameter` the name of a query, path or
+    header parameter, `byte` an offset in the body, where known.
     """
 
     code = "malformed"
 
     def __init__(
-        self, message: str, *, pointer: str | None = None, byte: int | None = None
+        self,
+        message: str,
+        *,
+        pointer: str | None = None,
+        parameter: str | None = None,
+        byte: int | None = None,
     ) -> None:
         super().__init__(message)
         self.pointer = pointer
+        self.parameter = parameter
         self.byte = byte
 
 
@@ -140,13 +147,20 @@ class NoReply(NusabusError):
 
 
 class Invalid(Refused):
-    """A request body is well formed but breaks a rule of its resource."""
+    """A request is well formed but breaks a rule of its resource.
+
+    `pointer` is a JSON pointer into the body, `parameter` the name of a query, path or header
+    parameter, where known.
+    """
 
     code = "invalid"
 
-    def __init__(self, message: str, *, pointer: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, pointer: str | None = None, parameter: str | None = None
+    ) -> None:
         super().__init__(message)
         self.pointer = pointer
+        self.parameter = parameter
 
 
 @dataclass(frozen=True, slots=True)

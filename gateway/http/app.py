@@ -1,7 +1,6 @@
 """The FastAPI application: every route of the gateway."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
@@ -9,7 +8,6 @@ from starlette.types import Receive, Scope, Send
 from gateway import __version__
 from gateway.base.errors import NusabusError
 from gateway.http import (
-    asking,
     asyncapi,
     clients,
     contract_code,
@@ -23,9 +21,10 @@ from gateway.http import (
     events,
     grants,
     health,
+    openapi,
     organisations,
     problems,
-    publish_openapi,
+    publish,
     pull,
     redrives,
     refusals,
@@ -39,12 +38,12 @@ from gateway.http import (
     trying,
     webhooks,
 )
-from gateway.http.asking import Ask
 from gateway.http.bare import Bare
 from gateway.http.body import read, replayed
+from gateway.http.context import ApiContext
 from gateway.http.contracts_exact import require_exact
-from gateway.http.parts import ApiParts
 from gateway.http.publish import Publish
+from gateway.http.requests import SendRequest
 from gateway.publishing import Limits
 
 PUBLISH = "/v1/events"
@@ -114,35 +113,34 @@ class Application(FastAPI):
         return CONTRACT_LIMIT if path.startswith(contracts.router.prefix) else BODY_LIMIT
 
 
-def make_app(parts: ApiParts) -> Application:
-    """The application over the parts of a process."""
+def make_app(context: ApiContext) -> Application:
+    """The application over the context of a process."""
     app = Application(
         title="Nusabus",
         version=__version__,
-        summary="A national event bus: accept, store and route events between ministries.",
+        summary=openapi.SUMMARY,
+        description=openapi.DESCRIPTION,
+        contact=openapi.CONTACT,
+        license_info=openapi.LICENSE,
+        openapi_tags=openapi.TAGS,
+        servers=[{"url": context.settings.url, "description": "This gateway."}],
+        generate_unique_id_function=openapi.operation_id,
+        separate_input_output_schemas=False,
         docs_url="/docs",
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.parts = parts
+    app.state.context = context
     problems.install(app)
     limits = Limits(
-        parts.settings.event_limit, parts.settings.batch_limit, parts.settings.batch_events
+        context.settings.event_limit, context.settings.batch_limit, context.settings.batch_events
     )
     app.event_limit = limits.event_bytes
-    app.bare = {PUBLISH: Publish(parts, limits), requests.router.prefix: Ask(parts, limits)}
+    app.bare = {
+        PUBLISH: Publish(context, limits),
+        requests.router.prefix: SendRequest(context, limits),
+    }
     for module in ROUTES:
         app.include_router(module.router)
-    _describe_publish(app)
+    openapi.install(app, (publish.described, requests.described))
     return app
-
-
-def _describe_publish(app: FastAPI) -> None:
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = asking.describe(publish_openapi.describe(made()))
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

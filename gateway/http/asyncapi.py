@@ -19,8 +19,7 @@ from gateway.contracts.asyncapi import Offer, Site, document
 from gateway.contracts.governance import sight_of, visible
 from gateway.contracts.offered import Offered
 from gateway.http import contracts_answers as answers
-from gateway.http.deps import Caller
-from gateway.http.parts import ApiParts, ApiPartsHere
+from gateway.http.context import ApiContext, AuthenticatedClient, Context
 from gateway.identity import Client, Role
 from gateway.subscriptions.permissions import may_receive
 
@@ -42,50 +41,50 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @router.get("/asyncapi.json", responses=_RESPONSES)
-async def catalogue(by: Caller, parts: ApiPartsHere, owner: Owner = None) -> Response:
+async def get_async_api(by: AuthenticatedClient, context: Context, owner: Owner = None) -> Response:
     """An AsyncAPI 3.0 document of the contracts that the caller may see."""
-    sight = sight_of(by, parts.directory)
-    async with parts.database.session() as session:
+    sight = sight_of(by, context.directory)
+    async with context.database.session() as session:
         found = await offered.offered(session, sight, owner=owner, limit=LIMIT + 1)
     if len(found) > LIMIT:
         raise TooLarge(f"one document may hold {LIMIT} contracts: ask for one owner's, ?owner=")
-    return await _answer(found, by, parts)
+    return await _answer(found, by, context)
 
 
 @router.get("/v1/contracts/{type}/asyncapi.json", responses=_RESPONSES)
-async def of_one(
-    type: Annotated[str, Path(max_length=255)], by: Caller, parts: ApiPartsHere
+async def get_contract_async_api(
+    type: Annotated[str, Path(max_length=255)], by: AuthenticatedClient, context: Context
 ) -> Response:
     """An AsyncAPI 3.0 document of one contract."""
-    async with parts.database.session() as session:
-        registered = await visible(session, type, sight_of(by, parts.directory))
+    async with context.database.session() as session:
+        registered = await visible(session, type, sight_of(by, context.directory))
         found = await offered.of(session, [registered])
-    return await _answer(found, by, parts)
+    return await _answer(found, by, context)
 
 
-async def _answer(found: Sequence[Offered], by: Client, parts: ApiParts) -> Response:
-    body = await asyncio.to_thread(_body, found, by, parts)
+async def _answer(found: Sequence[Offered], by: Client, context: ApiContext) -> Response:
+    body = await asyncio.to_thread(_body, found, by, context)
     return Response(body, media_type=MEDIA_TYPE, headers={"cache-control": "private, no-cache"})
 
 
-def _body(found: Sequence[Offered], by: Client, parts: ApiParts) -> bytes:
-    return _encode(document([_offer(each, by, parts) for each in found], _site(parts.settings)))
+def _body(found: Sequence[Offered], by: Client, context: ApiContext) -> bytes:
+    return _encode(document([_offer(each, by, context) for each in found], _site(context.settings)))
 
 
-def _offer(found: Offered, by: Client, parts: ApiParts) -> Offer:
+def _offer(found: Offered, by: Client, context: ApiContext) -> Offer:
     contract, type = found.contract, found.contract.type
     examples = strict_json.parse(found.examples)["valid"] if found.examples else []
     return Offer(
         contract=contract,
         version=found.number,
-        dataschema=schema_url(parts.settings.url, type, found.number),
+        dataschema=schema_url(context.settings.url, type, found.number),
         schema=strict_json.parse(found.schema),
         reply=None if found.reply is None else strict_json.parse(found.reply),
         example=examples[0]["data"] if examples else None,
         state=found.state.value,
-        may_publish=parts.directory.may_publish(by, type, contract.owner),
+        may_publish=context.directory.may_publish(by, type, contract.owner),
         may_receive=by.has(Role.SUBSCRIBER)
-        and may_receive(by.organisation, type, parts.directory, parts.catalogue),
+        and may_receive(by.organisation, type, context.directory, context.catalogue),
     )
 
 

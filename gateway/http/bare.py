@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.base import errors
 from gateway.base.telemetry import METRICS, log
 from gateway.http import problems
-from gateway.http.parts import ApiParts
+from gateway.http.context import ApiContext
 from gateway.publishing import Limits
 
 REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)
@@ -30,7 +30,7 @@ Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
 class Bare(ABC):
     """One operation, as an ASGI application."""
 
-    parts: ApiParts
+    context: ApiContext
     limits: Limits
 
     @abstractmethod

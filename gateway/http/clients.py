@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from gateway import identity
+from gateway.base.database import Topic
 from gateway.base.telemetry import log
-from gateway.http.deps import Admin, PartsHere, Reader, took_effect
+from gateway.http.context import Admin, AdminOrAuditor, Context, took_effect
 from gateway.http.fields import Body, Title
 from gateway.http.paging import Listing, PageHere
 
@@ -70,45 +71,47 @@ class NewSecretBody(SecretBody):
 
 
 @router.post("", status_code=201)
-async def create(body: NewClient, by: Admin, parts: PartsHere, response: Response) -> ClientBody:
+async def create_client(
+    body: NewClient, by: Admin, context: Context, response: Response
+) -> ClientBody:
     """Make a client. It cannot get a token before it has a secret."""
     made = await identity.create_client(
-        parts.database, by=by, organisation=body.organisation, title=body.title, roles=body.roles
+        context.database, by=by, organisation=body.organisation, title=body.title, roles=body.roles
     )
-    await took_effect(parts)
+    await took_effect(context, Topic.IDENTITY)
     log().info("client.created", client=made.id, roles=sorted(made.roles), by=by.id)
     response.headers["Location"] = f"{router.prefix}/{made.id}"
     return ClientBody.of(made)
 
 
 @router.get("")
-async def list_all(
-    by: Reader,
-    parts: PartsHere,
+async def list_clients(
+    by: AdminOrAuditor,
+    context: Context,
     page: PageHere,
     organisation: Annotated[str | None, Query(description="of this one only")] = None,
 ) -> Listing[ClientBody]:
     """The clients of your organisation, by id; to the operator, of all."""
     found = await identity.list_clients(
-        parts.database, by=by, organisation=organisation, limit=page.limit + 1, after=page.after
+        context.database, by=by, organisation=organisation, limit=page.limit + 1, after=page.after
     )
     items, following = page.cut(found, lambda client: client.id)
     return Listing(items=[ClientBody.of(item) for item in items], next=following)
 
 
 @router.get("/{id}")
-async def show(id: str, by: Reader, parts: PartsHere) -> ClientBody:
+async def get_client(id: str, by: AdminOrAuditor, context: Context) -> ClientBody:
     """One client."""
-    return ClientBody.of(await identity.find_client(parts.database, by=by, id=id))
+    return ClientBody.of(await identity.find_client(context.database, by=by, id=id))
 
 
 @router.patch("/{id}")
-async def change(id: str, body: ClientChange, by: Admin, parts: PartsHere) -> ClientBody:
+async def update_client(id: str, body: ClientChange, by: Admin, context: Context) -> ClientBody:
     """Rename a client, change its roles, disable or enable it: in force within a second."""
     changed = await identity.change_client(
-        parts.database, by=by, id=id, title=body.title, roles=body.roles, state=body.state
+        context.database, by=by, id=id, title=body.title, roles=body.roles, state=body.state
     )
-    await took_effect(parts)
+    await took_effect(context, Topic.IDENTITY)
     log().info(
         "client.changed",
         client=id,
@@ -120,24 +123,26 @@ async def change(id: str, body: ClientChange, by: Admin, parts: PartsHere) -> Cl
 
 
 @router.post("/{id}/secrets", status_code=201)
-async def add_secret(id: str, by: Admin, parts: PartsHere, response: Response) -> NewSecretBody:
+async def create_client_secret(
+    id: str, by: Admin, context: Context, response: Response
+) -> NewSecretBody:
     """One more secret, up to two: deploy the new one, then delete the old one."""
-    made, secret = await identity.add_secret(parts.database, parts.settings, by=by, client=id)
+    made, secret = await identity.add_secret(context.database, context.settings, by=by, client=id)
     log().info("secret.created", client=id, secret=made.id, by=by.id)
     response.headers["Cache-Control"] = "no-store"
     return NewSecretBody(id=made.id, created=made.created, secret=secret.get_secret_value())
 
 
 @router.get("/{id}/secrets")
-async def list_secrets(id: str, by: Reader, parts: PartsHere) -> Listing[SecretBody]:
+async def list_client_secrets(id: str, by: AdminOrAuditor, context: Context) -> Listing[SecretBody]:
     """Which secrets a client has; the secrets themselves nobody can read."""
-    found = await identity.list_secrets(parts.database, by=by, client=id)
+    found = await identity.list_secrets(context.database, by=by, client=id)
     items = [SecretBody(id=secret.id, created=secret.created) for secret in found]
     return Listing(items=items, next=None)
 
 
 @router.delete("/{id}/secrets/{secret}", status_code=204)
-async def remove_secret(id: str, secret: str, by: Admin, parts: PartsHere) -> None:
+async def delete_client_secret(id: str, secret: str, by: Admin, context: Context) -> None:
     """No new token for this secret; tokens that it has got run out by themselves."""
-    await identity.remove_secret(parts.database, by=by, client=id, id=secret)
+    await identity.remove_secret(context.database, by=by, client=id, id=secret)
     log().info("secret.removed", client=id, secret=secret, by=by.id)

@@ -15,11 +15,10 @@ from gateway.base.errors import Invalid, NotFound, Overloaded
 from gateway.contracts import StoredVersion, schema_url
 from gateway.contracts.code import example_event, pydantic_model, typescript_type
 from gateway.http import contracts_answers as answers
+from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts import Type
 from gateway.http.contracts_exact import unchanged
 from gateway.http.contracts_versions import Number, stored_version
-from gateway.http.deps import Caller
-from gateway.http.parts import ApiPartsHere
 
 router = APIRouter(
     prefix="/v1/contracts/{type}/versions/{number}",
@@ -103,21 +102,31 @@ _models = _Models()
 
 
 @router.get("/pydantic", response_class=PythonSource)
-async def as_pydantic(
-    type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request, part: Of = DATA
+async def get_pydantic_model(
+    type: Type,
+    number: Number,
+    by: AuthenticatedClient,
+    context: Context,
+    request: Request,
+    part: Of = DATA,
 ) -> Response:
     """A Pydantic model, as Python source."""
-    _, version = await stored_version(type, number, by, parts)
+    _, version = await stored_version(type, number, by, context)
     source = await _models.get(version, part)
     return _kept(request, version, PythonSource(source))
 
 
 @router.get("/typescript", response_class=TypeScriptSource)
-async def as_typescript(
-    type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request, part: Of = DATA
+async def get_typescript_type(
+    type: Type,
+    number: Number,
+    by: AuthenticatedClient,
+    context: Context,
+    request: Request,
+    part: Of = DATA,
 ) -> Response:
     """A TypeScript type, as source."""
-    _, version = await stored_version(type, number, by, parts)
+    _, version = await stored_version(type, number, by, context)
     schema, reply = _schema(version, part), part is Part.REPLY
     source = await asyncio.to_thread(typescript_type, type, number, schema, reply=reply)
     return _kept(request, version, TypeScriptSource(source))
@@ -128,15 +137,15 @@ async def as_typescript(
     response_class=EventExample,
     responses={200: {"content": {EventExample.media_type: {"schema": {"type": "object"}}}}},
 )
-async def as_example(
-    type: Type, number: Number, by: Caller, parts: ApiPartsHere, request: Request
+async def get_example_event(
+    type: Type, number: Number, by: AuthenticatedClient, context: Context, request: Request
 ) -> Response:
     """A complete event around the first valid example."""
-    registered, version = await stored_version(type, number, by, parts)
+    registered, version = await stored_version(type, number, by, context)
     examples = strict_json.parse(version.examples)["valid"] if version.examples else []
     if not examples:
         raise NotFound(f"version {number} of {type} has no examples")
-    url = schema_url(parts.settings.url, type, number)
+    url = schema_url(context.settings.url, type, number)
     event = example_event(
         registered.contract, url, _schema(version, Part.DATA), examples[0]["data"]
     )

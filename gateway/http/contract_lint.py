@@ -11,10 +11,9 @@ from gateway.base import strict_json
 from gateway.contracts import Classification, Contract, Ordering, Pattern, rules
 from gateway.contracts.lint import lint, national
 from gateway.http import contracts_answers as answers
+from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts_bodies import FindingBody
-from gateway.http.deps import Caller
 from gateway.http.fields import Body
-from gateway.http.parts import ApiPartsHere
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"], responses=answers.PROBLEMS)
 DEPTH = 36  # of a schema, and the members around it
@@ -85,11 +84,11 @@ _DOCUMENTED: dict[str, Any] = {
 
 
 @router.post("/lint", openapi_extra=_DOCUMENTED)
-async def lint_draft(request: Request, by: Caller, parts: ApiPartsHere) -> LintAnswer:
+async def lint_contract(request: Request, by: AuthenticatedClient, context: Context) -> LintAnswer:
     """Advice about a contract, by the national profile and what its owner raised in it."""
     question = _question(strict_json.parse(await request.body(), depth=DEPTH))
     contract = question.contract.value()
-    async with parts.database.session() as session:
+    async with context.database.session() as session:
         raised = (await rules.defaults(session, contract.owner)).lint
     profile = national().raised(raised).raised(question.levels)
     found = await asyncio.to_thread(lint, contract, question.data, question.reply, profile=profile)

@@ -24,6 +24,7 @@ from gateway.contracts.governance import (
     visible,
 )
 from gateway.http import contracts_answers as answers
+from gateway.http.context import Admin, AdminOrAuditor, AuthenticatedClient, Context
 from gateway.http.contracts_bodies import (
     ChangeBody,
     ContractBody,
@@ -31,9 +32,7 @@ from gateway.http.contracts_bodies import (
     NewVersionBody,
 )
 from gateway.http.contracts_exact import IfMatch, RawBody, etag, exact, new_schema, unchanged
-from gateway.http.deps import Admin, Caller, Reader
 from gateway.http.paging import Listing, PageHere, number_of
-from gateway.http.parts import ApiPartsHere
 from gateway.identity import policy
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"], responses=answers.PROBLEMS)
@@ -67,7 +66,9 @@ class Event(BaseModel):
 
 
 @router.post("", status_code=201, response_model=answers.RegisteredBody, responses=answers.FOUND)
-async def create(body: NewContractBody, by: Admin, parts: ApiPartsHere, raw: RawBody) -> Response:
+async def create_contract(
+    body: NewContractBody, by: Admin, context: Context, raw: RawBody
+) -> Response:
     """Register a contract with its first version. The very same one again is found (200)."""
     given = exact(NewContractBody, raw)
     owner = "".join(given.type.split(".")[2:3])
@@ -83,16 +84,16 @@ async def create(body: NewContractBody, by: Admin, parts: ApiPartsHere, raw: Raw
     )
     rule = given.compatibility.rule if given.compatibility else None
     new = NewContract(contract, rule, new_schema(NewContractBody, raw))
-    outcome = await parts.governing.create(by, new)
-    await answers.took_effect(parts)
+    outcome = await context.governing.create(by, new)
+    await answers.took_effect(context)
     log().info("contract.registered", type=given.type, new=outcome.created, by=by.id)
-    return answers.registered(outcome, parts.settings.url)
+    return answers.registered(outcome, context.settings.url)
 
 
 @router.get("")
-async def list_all(
-    by: Caller,
-    parts: ApiPartsHere,
+async def list_contracts(
+    by: AuthenticatedClient,
+    context: Context,
     page: PageHere,
     text: Text = None,
     owner: Text = None,
@@ -102,10 +103,10 @@ async def list_all(
 ) -> Listing[ContractBody]:
     """The contracts that the caller may see, by type; `text` asks for all of its words."""
     search = Search(text, owner, pattern, classification, state)
-    async with parts.database.session() as session:
+    async with context.database.session() as session:
         found = await queries.page(
             session,
-            sight_of(by, parts.directory),
+            sight_of(by, context.directory),
             search,
             after=page.after,
             limit=page.limit + 1,
@@ -115,49 +116,51 @@ async def list_all(
 
 
 @router.get("/{type}", response_model=ContractBody)
-async def show(type: Type, by: Caller, parts: ApiPartsHere, request: Request) -> Response:
+async def get_contract(
+    type: Type, by: AuthenticatedClient, context: Context, request: Request
+) -> Response:
     """One contract, with the ETag that a change of it needs."""
-    async with parts.database.session() as session:
-        registered = await visible(session, type, sight_of(by, parts.directory))
+    async with context.database.session() as session:
+        registered = await visible(session, type, sight_of(by, context.directory))
     return unchanged(request, etag(registered.revision)) or answers.contract(registered)
 
 
 @router.patch("/{type}", response_model=ContractBody)
-async def change(
-    type: Type, body: ChangeBody, by: Admin, parts: ApiPartsHere, revision: IfMatch
+async def change_contract(
+    type: Type, body: ChangeBody, by: Admin, context: Context, revision: IfMatch
 ) -> Response:
     """Change what may be changed of a contract. Needs If-Match."""
-    registered = await parts.governing.change(by, type, body.changes(), revision)
-    await answers.took_effect(parts)
+    registered = await context.governing.change(by, type, body.changes(), revision)
+    await answers.took_effect(context)
     log().info("contract.changed", type=type, fields=sorted(body.model_fields_set), by=by.id)
     return answers.contract(registered)
 
 
 @router.post("/{type}/compatibility", response_model=answers.CheckBody)
-async def check(
-    type: Type, body: NewVersionBody, by: Admin, parts: ApiPartsHere, raw: RawBody
+async def check_compatibility(
+    type: Type, body: NewVersionBody, by: Admin, context: Context, raw: RawBody
 ) -> Response:
     """What would become of this as a new version. Nothing is stored."""
-    return answers.checked(await parts.governing.check(by, type, new_schema(NewVersionBody, raw)))
+    return answers.checked(await context.governing.check(by, type, new_schema(NewVersionBody, raw)))
 
 
 @router.get("/{type}/impact")
-async def impact(type: Type, by: Admin, parts: ApiPartsHere) -> answers.ImpactBody:
+async def get_contract_impact(type: Type, by: Admin, context: Context) -> answers.ImpactBody:
     """Who receives and who publishes this type. For administrators of its owner."""
-    async with parts.database.session() as session:
-        registered = await visible(session, type, sight_of(by, parts.directory))
+    async with context.database.session() as session:
+        registered = await visible(session, type, sight_of(by, context.directory))
     policy.require_administrator_of(by, registered.contract.owner)
-    found = await parts.governing.impact(registered.contract)
+    found = await context.governing.impact(registered.contract)
     return answers.ImpactBody.model_validate(found.report())
 
 
 @router.get("/{type}/history")
-async def show_history(
-    type: Type, by: Reader, parts: ApiPartsHere, page: PageHere
+async def list_contract_history(
+    type: Type, by: AdminOrAuditor, context: Context, page: PageHere
 ) -> Listing[Event]:
     """Who did what to this contract, the oldest first. For its owner's auditors, administrators."""
-    async with parts.database.session() as session:
-        registered = await visible(session, type, sight_of(by, parts.directory))
+    async with context.database.session() as session:
+        registered = await visible(session, type, sight_of(by, context.directory))
         policy.require_auditor_of(by, registered.contract.owner)
         after = number_of(page)
         found = await history.page(session, type, after=after, limit=page.limit + 1)

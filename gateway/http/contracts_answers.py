@@ -14,9 +14,9 @@ from gateway.base.errors import Unavailable
 from gateway.base.times import rfc3339
 from gateway.contracts import Registered, State, StoredVersion, schema_url, schema_urn
 from gateway.contracts.governance import Answer, RegistrationResult, Retirement
+from gateway.http.context import ApiContext
 from gateway.http.contracts_bodies import ContractBody, FindingBody
 from gateway.http.contracts_exact import etag
-from gateway.http.parts import ApiParts
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _JSON = "application/json"
@@ -129,10 +129,10 @@ class CheckBody(BaseModel):
     advice: list[FindingBody]
 
 
-async def took_effect(parts: ApiParts) -> None:
+async def took_effect(context: ApiContext) -> None:
     """After a committed change: let this process see it at once, if that works."""
     with suppress(Unavailable):
-        await parts.refresh(Topic.CONTRACTS)
+        await context.refresh(Topic.CONTRACTS)
 
 
 def contract(registered: Registered) -> Response:

@@ -9,10 +9,9 @@ from gateway.base.telemetry import log
 from gateway.contracts import rules
 from gateway.contracts.lint import national
 from gateway.http import contracts_answers as answers
+from gateway.http.context import Admin, AuthenticatedClient, Context
 from gateway.http.contracts_bodies import DefaultsBody, RuleBody
 from gateway.http.contracts_exact import IfMatch, etag, unchanged
-from gateway.http.deps import Admin, Caller
-from gateway.http.parts import ApiPartsHere
 from gateway.identity import policy
 
 router = APIRouter(
@@ -23,25 +22,27 @@ router = APIRouter(
 
 
 @router.get("", response_model=DefaultsBody, responses=answers.UNCHANGED)
-async def show(name: str, by: Caller, parts: ApiPartsHere, request: Request) -> Response:
+async def get_contract_defaults(
+    name: str, by: AuthenticatedClient, context: Context, request: Request
+) -> Response:
     """What holds for the contracts of an organisation that do not say it themselves."""
-    await identity.find_organisation(parts.database, name)
-    async with parts.database.session() as session:
+    await identity.find_organisation(context.database, name)
+    async with context.database.session() as session:
         found = await rules.defaults(session, name)
     return unchanged(request, etag(found.revision)) or _answer(found)
 
 
 @router.put("", response_model=DefaultsBody)
-async def put(
-    name: str, body: DefaultsBody, by: Admin, parts: ApiPartsHere, revision: IfMatch
+async def put_contract_defaults(
+    name: str, body: DefaultsBody, by: Admin, context: Context, revision: IfMatch
 ) -> Response:
     """Set it. What is registered already stays as it is. Needs If-Match."""
-    if name not in parts.directory.organisations:
+    if name not in context.directory.organisations:
         raise NotFound("no such organisation")
     policy.require_administrator_of(by, name)
     rule, levels = body.compatibility.rule, dict(body.lint)
     national().raised(levels)  # refuses what is no level of a rule
-    async with parts.database.change(Topic.CONTRACTS) as session:
+    async with context.database.change(Topic.CONTRACTS) as session:
         now = await rules.defaults(session, name)
         if revision not in ("any", now.revision):
             raise PreconditionFailed("the defaults were changed meanwhile: look at them again")

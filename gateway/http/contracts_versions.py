@@ -9,12 +9,11 @@ from gateway.base.telemetry import log
 from gateway.contracts import Classification, Registered, StoredVersion, queries
 from gateway.contracts.governance import sight_of, visible
 from gateway.http import contracts_answers as answers
+from gateway.http.context import Admin, ApiContext, AuthenticatedClient, Context
 from gateway.http.contracts import Type
 from gateway.http.contracts_bodies import NewVersionBody
 from gateway.http.contracts_exact import IfMatch, RawBody, etag, new_schema, unchanged
-from gateway.http.deps import Admin, Caller
 from gateway.http.paging import PageHere, number_of
-from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client
 
 router = APIRouter(
@@ -37,11 +36,11 @@ SERVED: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("", status_code=201, response_model=answers.RegisteredBody, responses=answers.FOUND)
-async def add(
+async def add_version(
     type: Type,
     body: NewVersionBody,
     by: Admin,
-    parts: ApiPartsHere,
+    context: Context,
     raw: RawBody,
     revision: IfMatch,
 ) -> Response:
@@ -49,8 +48,8 @@ async def add(
 
     What would break somebody is refused (409) with a counterexample and whom it hits.
     """
-    outcome = await parts.governing.add(by, type, new_schema(NewVersionBody, raw), revision)
-    await answers.took_effect(parts)
+    outcome = await context.governing.add(by, type, new_schema(NewVersionBody, raw), revision)
+    await answers.took_effect(context)
     log().info(
         "contract.version",
         type=type,
@@ -59,45 +58,47 @@ async def add(
         new=outcome.created,
         by=by.id,
     )
-    return answers.registered(outcome, parts.settings.url)
+    return answers.registered(outcome, context.settings.url)
 
 
 @router.get("", response_model=answers.VersionsBody)
-async def list_all(type: Type, by: Caller, parts: ApiPartsHere, page: PageHere) -> Response:
+async def list_versions(
+    type: Type, by: AuthenticatedClient, context: Context, page: PageHere
+) -> Response:
     """The versions of a contract, the oldest first."""
-    async with parts.database.session() as session:
-        registered = await visible(session, type, sight_of(by, parts.directory))
+    async with context.database.session() as session:
+        registered = await visible(session, type, sight_of(by, context.directory))
         found = await queries.versions(session, type, after=number_of(page), limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.version.number))
-    return answers.versions(items, following, parts.settings.url, registered.revision)
+    return answers.versions(items, following, context.settings.url, registered.revision)
 
 
 @router.get("/{version}", response_model=answers.VersionBody, responses=answers.UNCHANGED)
-async def show(
-    type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
+async def get_version(
+    type: Type, version: Number, by: AuthenticatedClient, context: Context, request: Request
 ) -> Response:
     """One version, with the schema as it was registered."""
-    registered, stored = await stored_version(type, version, by, parts)
+    registered, stored = await stored_version(type, version, by, context)
     return unchanged(request, etag(registered.revision)) or answers.version(
-        stored, parts.settings.url, registered.revision
+        stored, context.settings.url, registered.revision
     )
 
 
 @router.get("/{version}/schema", response_class=Schema, responses=SERVED)
-async def schema(
-    type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
+async def get_schema(
+    type: Type, version: Number, by: AuthenticatedClient, context: Context, request: Request
 ) -> Response:
     """The schema with all that it refers to. It never changes, so keep it."""
-    registered, stored = await stored_version(type, version, by, parts)
+    registered, stored = await stored_version(type, version, by, context)
     return _served(registered, stored.bundle, f'"{stored.digest.hex()}"', request)
 
 
 @router.get("/{version}/reply-schema", response_class=Schema, responses=SERVED)
-async def reply_schema(
-    type: Type, version: Number, by: Caller, parts: ApiPartsHere, request: Request
+async def get_reply_schema(
+    type: Type, version: Number, by: AuthenticatedClient, context: Context, request: Request
 ) -> Response:
     """The schema of the reply, for request-reply contracts. It never changes, so keep it."""
-    registered, stored = await stored_version(type, version, by, parts)
+    registered, stored = await stored_version(type, version, by, context)
     if stored.reply_bundle is None:
         raise NotFound(f"{type} is no request-reply contract, so there is no reply")
     return _served(registered, stored.reply_bundle, f'"{stored.digest.hex()}-reply"', request)
@@ -115,11 +116,11 @@ def _served(registered: Registered, bundle: bytes, tag: str, request: Request) -
 
 
 async def stored_version(
-    type: str, number: int, by: Client, parts: ApiParts
+    type: str, number: int, by: Client, context: ApiContext
 ) -> tuple[Registered, StoredVersion]:
     """A version with its contract. Raises NotFound, also for what is not for these eyes."""
-    async with parts.database.session() as session:
-        registered = await visible(session, type, sight_of(by, parts.directory))
+    async with context.database.session() as session:
+        registered = await visible(session, type, sight_of(by, context.directory))
         stored = await queries.version(session, type, number)
     if stored is None:
         raise NotFound(f"{type} has no version {number}")

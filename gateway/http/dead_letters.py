@@ -17,10 +17,9 @@ from gateway.base.type_pattern import is_reply, request_type
 from gateway.contracts import Failure, without_personal_data
 from gateway.contracts.compiling import BUNDLE_DEPTH
 from gateway.delivery.store import DeadLetter, DeadLetterQuery
-from gateway.http.deps import Caller, require_role
+from gateway.http.context import ApiContext, AuthenticatedClient, Context, require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere, number_of
-from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client, policy
 from gateway.journal import Entry, Position
 from gateway.request_reply import REQUEST_ID
@@ -118,7 +117,7 @@ class Search:
     unattended: Annotated[bool, Query(description="dead, and inspected by nobody")] = False
 
 
-def wanted(by: Caller, search: Annotated[Search, Depends()]) -> DeadLetterQuery:
+def wanted(by: AuthenticatedClient, search: Annotated[Search, Depends()]) -> DeadLetterQuery:
     """The dependency that reads which dead letters are asked for."""
     asked = asdict(search)
     return DeadLetterQuery(
@@ -127,27 +126,27 @@ def wanted(by: Caller, search: Annotated[Search, Depends()]) -> DeadLetterQuery:
 
 
 @router.get("/dead-letters")
-async def list_all(
-    wanted: Annotated[DeadLetterQuery, Depends(wanted)], parts: ApiPartsHere, page: PageHere
+async def list_dead_letters(
+    wanted: Annotated[DeadLetterQuery, Depends(wanted)], context: Context, page: PageHere
 ) -> Listing[LetterBody]:
     """Dead letters, the oldest first: of one's subscriptions, and of the events one published.
 
     The operator's auditors and administrators see everybody's.
     """
-    found = await parts.letters.page(wanted, after=number_of(page), limit=page.limit + 1)
+    found = await context.dead_letters.page(wanted, after=number_of(page), limit=page.limit + 1)
     items, following = page.cut(found, lambda letter: str(letter.number))
     return Listing(items=[_body(letter) for letter in items], next=following)
 
 
 @router.get("/dead-letters/{number}", response_model=InspectedBody)
-async def inspect(number: Number, by: Caller, parts: ApiPartsHere) -> Response:
+async def get_dead_letter(number: Number, by: AuthenticatedClient, context: Context) -> Response:
     """One dead letter: each attempt, and the event with personal data masked.
 
     Who looks at it first is kept, and with that it waits for nobody any more.
     """
-    letter = await parts.letters.see(await letter_of(number, by, parts), by=by.id)
-    history = await parts.letters.attempts(letter)
-    entry = await parts.reader.entry_at(*letter.position)
+    letter = await context.dead_letters.see(await letter_of(number, by, context), by=by.id)
+    history = await context.dead_letters.attempts(letter)
+    entry = await context.reader.entry_at(*letter.position)
     shown = InspectedBody(
         **_body(letter).model_dump(),
         history=[AttemptBody(**attempt._asdict()) for attempt in history],
@@ -155,32 +154,34 @@ async def inspect(number: Number, by: Caller, parts: ApiPartsHere) -> Response:
         data=None,
     )
     head = shown.model_dump_json(exclude={"data"}).encode()
-    data = _encode(_masked(entry, parts) if entry else None)  # with every number as it is
+    data = _encode(_masked(entry, context) if entry else None)  # with every number as it is
     return Response(b'%b,"data":%b}' % (head[:-1], data), media_type="application/json")
 
 
 @router.post("/dead-letters/{number}/redrive")
-async def redrive(number: Number, by: Worker, parts: ApiPartsHere) -> Changed:
+async def redrive_dead_letter(number: Number, by: Worker, context: Context) -> Changed:
     """Send it again to its own subscription. Doing so twice does no harm."""
-    letter = await _own(number, by, parts)
-    sent = letter.state == "dead" and await parts.redriving.redrive([letter], by=by.id)
+    letter = await _own(number, by, context)
+    sent = letter.state == "dead" and await context.redriver.redrive([letter], by=by.id)
     log().info("dead_letter.redriven", number=number, by=by.id, sent=bool(sent))
     return Changed(changed=bool(sent))
 
 
 @router.post("/dead-letters/{number}/discard")
-async def discard(number: Number, body: Discard, by: Worker, parts: ApiPartsHere) -> Changed:
+async def discard_dead_letter(
+    number: Number, body: Discard, by: Worker, context: Context
+) -> Changed:
     """Never send it again; who did it and why is kept."""
-    letter = await _own(number, by, parts)
+    letter = await _own(number, by, context)
     reason = mask(body.reason)
-    changed = await parts.letters.discard([letter.number], by=by.id, reason=reason)
+    changed = await context.dead_letters.discard([letter.number], by=by.id, reason=reason)
     log().info("dead_letter.discarded", number=number, by=by.id, changed=bool(changed))
     return Changed(changed=bool(changed))
 
 
-async def letter_of(number: int, by: Client, parts: ApiParts) -> DeadLetter:
+async def letter_of(number: int, by: Client, context: ApiContext) -> DeadLetter:
     """A dead letter. Raises NotFound for one that the caller may not see."""
-    letter = await parts.letters.find(number)
+    letter = await context.dead_letters.find(number)
     if letter is None or not policy.may_see_dead_letter(
         by, subscriber=letter.organisation, publisher=letter.publisher
     ):
@@ -188,9 +189,9 @@ async def letter_of(number: int, by: Client, parts: ApiParts) -> DeadLetter:
     return letter
 
 
-async def _own(number: int, by: Client, parts: ApiParts) -> DeadLetter:
+async def _own(number: int, by: Client, context: ApiContext) -> DeadLetter:
     """One that the caller may decide about. Raises NotFound, Forbidden."""
-    letter = await letter_of(number, by, parts)
+    letter = await letter_of(number, by, context)
     if not policy.may_settle_dead_letter(by, letter.organisation):
         raise Forbidden(
             f"only {letter.organisation} may send it again or discard it; who may publish "
@@ -225,9 +226,9 @@ def _attributes(entry: Entry) -> dict[str, Any]:
     return found | ({"subject": mask(event.subject)} if event.subject is not None else {})
 
 
-def _masked(entry: Entry, parts: ApiParts) -> Any:
+def _masked(entry: Entry, context: ApiContext) -> Any:
     type_, data = entry.event.type, entry.event.data
-    version = parts.catalogue.version(request_type(type_), entry.contract_version)
+    version = context.catalogue.version(request_type(type_), entry.contract_version)
     if version is None or data is None or entry.event.binary or len(data) > MASKED_LIMIT:
         return None
     text = (version.reply or b"{}") if is_reply(type_) else version.text

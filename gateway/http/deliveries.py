@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field
 
 from gateway.base.errors import NotFound
 from gateway.delivery import Stage
-from gateway.http.deps import Caller
-from gateway.http.parts import ApiPartsHere
+from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.subscriptions import Name, Viewer
 from gateway.identity import policy
 from gateway.subscriptions import Delivery
@@ -59,29 +58,29 @@ class Lags(BaseModel):
 
 
 @router.get("/events/{shard}/{sequence}/deliveries")
-async def deliveries(
+async def list_deliveries(
     shard: Annotated[int, Path(ge=0, le=63)],
     sequence: Annotated[int, Path(ge=1, lt=1 << 63)],
-    by: Caller,
-    parts: ApiPartsHere,
+    by: AuthenticatedClient,
+    context: Context,
 ) -> Deliveries:
     """Did everyone get it? Who sent the event, and auditors, see every subscription; others theirs.
 
     Subscriptions that have ended are not told.
     """
-    entry = await parts.reader.entry_at(shard, sequence)
-    if entry is None or not may_see_entry(by, entry, parts.directory, parts.catalogue):
+    entry = await context.reader.entry_at(shard, sequence)
+    if entry is None or not may_see_entry(by, entry, context.directory, context.catalogue):
         raise NotFound("there is no such event that you may see")
-    sender = parts.directory.organisation_of(entry.client)
-    found = await parts.ledger.of(entry, policy.visible_deliveries(by, sender))
+    sender = context.directory.organisation_of(entry.client)
+    found = await context.ledger.of(entry, policy.visible_deliveries(by, sender))
     return Deliveries(items=[DeliveryBody(**asdict(each)) for each in found])
 
 
 @router.get("/subscriptions/{name}/lag")
-async def lag(name: Name, by: Viewer, parts: ApiPartsHere) -> Lags:
+async def get_lag(name: Name, by: Viewer, context: Context) -> Lags:
     """How far a subscription is behind: for AMQP, what has not been seen to leave its queue."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
-    shards = [LagBody(**asdict(each)) for each in await parts.ledger.lag(subscription)]
+    subscription = await context.subscribing.existing(by.organisation, name)
+    shards = [LagBody(**asdict(each)) for each in await context.ledger.lag(subscription)]
     return Lags(
         events=sum(each.events for each in shards),
         seconds=max(each.seconds for each in shards),

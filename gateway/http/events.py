@@ -12,8 +12,7 @@ from gateway.base import errors
 from gateway.base.event import identity_of
 from gateway.base.times import rfc3339
 from gateway.broker import message
-from gateway.http.deps import Caller
-from gateway.http.parts import ApiParts, ApiPartsHere
+from gateway.http.context import ApiContext, AuthenticatedClient, Context
 from gateway.identity import Client
 from gateway.journal import Entry
 from gateway.subscriptions.permissions import may_read_entry, may_see_entry
@@ -37,32 +36,32 @@ class EntryBody(BaseModel):
 
 
 @router.get("/{shard}/{sequence}", response_model=EntryBody)
-async def at_place(
+async def get_event(
     shard: Annotated[int, Path(ge=0, le=63)],
     sequence: Annotated[int, Path(ge=1, lt=1 << 63)],
-    by: Caller,
-    parts: ApiPartsHere,
+    by: AuthenticatedClient,
+    context: Context,
 ) -> Response:
     """The entry at a place, and where it stands."""
-    return await _visible(await parts.reader.entry_at(shard, sequence), by, parts)
+    return await _visible(await context.reader.entry_at(shard, sequence), by, context)
 
 
 @router.get("", response_model=EntryBody)
-async def by_identity(
+async def find_event(
     source: Annotated[str, Query(min_length=1, max_length=512)],
     id: Annotated[str, Query(min_length=1, max_length=255)],
-    by: Caller,
-    parts: ApiPartsHere,
+    by: AuthenticatedClient,
+    context: Context,
 ) -> Response:
     """The entry that holds an event of this source and id, and where it stands."""
-    return await _visible(await parts.reader.find(identity_of(source, id)), by, parts)
+    return await _visible(await context.reader.find(identity_of(source, id)), by, context)
 
 
-async def _visible(entry: Entry | None, by: Client, parts: ApiParts) -> Response:
+async def _visible(entry: Entry | None, by: Client, context: ApiContext) -> Response:
     """The entry, if the caller may know of it. Raises NotFound."""
-    if entry is None or not may_see_entry(by, entry, parts.directory, parts.catalogue):
+    if entry is None or not may_see_entry(by, entry, context.directory, context.catalogue):
         raise errors.NotFound("there is no such event that you may see")
-    relayed = await parts.reader.relay_cursor(entry.shard) >= entry.sequence
+    relayed = await context.reader.relay_cursor(entry.shard) >= entry.sequence
     head = {
         "shard": entry.shard,
         "sequence": entry.sequence,
@@ -73,17 +72,17 @@ async def _visible(entry: Entry | None, by: Client, parts: ApiParts) -> Response
         "state": "relayed" if relayed else "stored",
     }
     return Response(
-        b'%b,"event":%b}' % (_encode(head)[:-1], _event(entry, by, parts)), media_type=JSON
+        b'%b,"event":%b}' % (_encode(head)[:-1], _event(entry, by, context)), media_type=JSON
     )
 
 
-def _event(entry: Entry, by: Client, parts: ApiParts) -> bytes:
+def _event(entry: Entry, by: Client, context: ApiContext) -> bytes:
     """The event as its subscribers get it; without its data for who may only know that it was."""
     event = (
         entry.event
-        if may_read_entry(by, entry, parts.directory, parts.catalogue)
+        if may_read_entry(by, entry, context.directory, context.catalogue)
         else msgspec.structs.replace(entry.event, data=None)
     )
     return message.body(
-        event, *entry.journal_attributes, parts.catalogue.classification(event.type)
+        event, *entry.journal_attributes, context.catalogue.classification(event.type)
     )

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from gateway import identity
+from gateway.base.database import Topic
 from gateway.base.telemetry import log
-from gateway.http.deps import Admin, Caller, PartsHere, took_effect
+from gateway.http.context import Admin, AuthenticatedClient, Context, took_effect
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere
 
@@ -49,24 +50,26 @@ class GrantBody(BaseModel):
 
 
 @router.get("")
-async def list_all(name: str, by: Caller, parts: PartsHere, page: PageHere) -> Listing[GrantBody]:
+async def list_grants(
+    name: str, by: AuthenticatedClient, context: Context, page: PageHere
+) -> Listing[GrantBody]:
     """What this organisation was granted; to others only what concerns their own types."""
     found = await identity.list_grants(
-        parts.database, by=by, organisation=name, limit=page.limit + 1, after=page.after
+        context.database, by=by, organisation=name, limit=page.limit + 1, after=page.after
     )
     items, following = page.cut(found, lambda grant: grant.id)
     return Listing(items=[GrantBody.of(item) for item in items], next=following)
 
 
 @router.post("", status_code=201)
-async def create(
-    name: str, body: NewGrant, by: Admin, parts: PartsHere, response: Response
+async def create_grant(
+    name: str, body: NewGrant, by: Admin, context: Context, response: Response
 ) -> GrantBody:
     """Permit this organisation to act on types of yours; the operator may grant any."""
     made = await identity.create_grant(
-        parts.database, by=by, organisation=name, action=body.action, type=body.type
+        context.database, by=by, organisation=name, action=body.action, type=body.type
     )
-    await took_effect(parts)
+    await took_effect(context, Topic.IDENTITY)
     log().info(
         "grant.created",
         grant=made.id,
@@ -80,8 +83,8 @@ async def create(
 
 
 @router.delete("/{id}", status_code=204)
-async def remove(name: str, id: str, by: Admin, parts: PartsHere) -> None:
+async def delete_grant(name: str, id: str, by: Admin, context: Context) -> None:
     """Take a grant back. What was delivered under it stays delivered."""
-    await identity.remove_grant(parts.database, by=by, organisation=name, id=id)
-    await took_effect(parts)
+    await identity.remove_grant(context.database, by=by, organisation=name, id=id)
+    await took_effect(context, Topic.IDENTITY)
     log().info("grant.removed", grant=id, organisation=name, by=by.id)

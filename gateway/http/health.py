@@ -10,8 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from gateway.base.errors import NotAuthenticated
 from gateway.base.telemetry import METRICS
-from gateway.http.deps import bearer
-from gateway.http.parts import ApiPartsHere
+from gateway.http.context import Context, bearer
 from gateway.subscriptions import State, Subscription
 
 router = APIRouter(tags=["health"])
@@ -25,12 +24,12 @@ SUBSCRIPTIONS = Gauge(
 _BEARER = HTTPBearer(auto_error=False, scheme_name="Metrics", description="the metrics token")
 
 
-def require_scraper(parts: ApiPartsHere, request: Request) -> None:
+def require_scraper(context: Context, request: Request) -> None:
     """A dependency: whoever holds the operator's token for metrics. Raises NotAuthenticated.
 
     A token of its own, because an access token could not be had while PostgreSQL is away.
     """
-    token = parts.settings.metrics_token
+    token = context.settings.metrics_token
     if token is None:
         raise NotAuthenticated("the operator has not set NUSABUS_METRICS_TOKEN")
     said = bearer(request.headers.get("authorization"))
@@ -39,26 +38,26 @@ def require_scraper(parts: ApiPartsHere, request: Request) -> None:
 
 
 @router.get("/health/live")
-async def live() -> dict[str, str]:
+async def get_liveness() -> dict[str, str]:
     """The event loop turns: nothing more is asked, so that an outage elsewhere restarts nobody."""
     return {"status": "live"}
 
 
 @router.get("/health/ready")
-async def ready(parts: ApiPartsHere) -> dict[str, str | int]:
+async def get_readiness(context: Context) -> dict[str, str | int]:
     """Events can be accepted: the journal can be written and the backlog is below its limit.
 
     RabbitMQ may be away: intake goes on without it.
     """
-    await parts.require_ready()
-    return {"status": "ready", "backlog": parts.intake.backlog}
+    await context.require_ready()
+    return {"status": "ready", "backlog": context.intake.backlog}
 
 
 @router.get("/metrics", dependencies=[Depends(require_scraper), Depends(_BEARER)])
-async def metrics(parts: ApiPartsHere) -> Response:
+async def get_metrics(context: Context) -> Response:
     """This process's metrics, for Prometheus."""
-    BACKLOG.set(parts.intake.backlog)
-    _count(parts.subscriptions.value.all)
+    BACKLOG.set(context.intake.backlog)
+    _count(context.subscriptions.value.all)
     return Response(generate_latest(METRICS), media_type=CONTENT_TYPE_LATEST)
 
 

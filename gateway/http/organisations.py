@@ -7,8 +7,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from gateway import identity
+from gateway.base.database import Topic
 from gateway.base.telemetry import log
-from gateway.http.deps import Caller, OperatorAdmin, PartsHere, took_effect
+from gateway.http.context import AuthenticatedClient, Context, OperatorAdmin, took_effect
 from gateway.http.fields import Body, Description, Title
 from gateway.http.paging import Listing, PageHere
 
@@ -45,30 +46,34 @@ class OrganisationBody(BaseModel):
 
 
 @router.post("", status_code=201)
-async def create(
-    body: NewOrganisation, by: OperatorAdmin, parts: PartsHere, response: Response
+async def create_organisation(
+    body: NewOrganisation, by: OperatorAdmin, context: Context, response: Response
 ) -> OrganisationBody:
     """Let an organisation take part. For administrators of the operator."""
     made = await identity.create_organisation(
-        parts.database, by=by, name=body.name, title=body.title, description=body.description
+        context.database, by=by, name=body.name, title=body.title, description=body.description
     )
-    await took_effect(parts)
+    await took_effect(context, Topic.IDENTITY)
     log().info("organisation.created", organisation=made.name, by=by.id)
     response.headers["Location"] = f"{router.prefix}/{made.name}"
     return OrganisationBody.of(made)
 
 
 @router.get("")
-async def list_all(by: Caller, parts: PartsHere, page: PageHere) -> Listing[OrganisationBody]:
+async def list_organisations(
+    by: AuthenticatedClient, context: Context, page: PageHere
+) -> Listing[OrganisationBody]:
     """Every organisation, by name."""
     found = await identity.list_organisations(
-        parts.database, limit=page.limit + 1, after=page.after
+        context.database, limit=page.limit + 1, after=page.after
     )
     items, following = page.cut(found, lambda organisation: organisation.name)
     return Listing(items=[OrganisationBody.of(item) for item in items], next=following)
 
 
 @router.get("/{name}")
-async def show(name: str, by: Caller, parts: PartsHere) -> OrganisationBody:
+async def get_organisation(
+    name: str, by: AuthenticatedClient, context: Context
+) -> OrganisationBody:
     """One organisation."""
-    return OrganisationBody.of(await identity.find_organisation(parts.database, name))
+    return OrganisationBody.of(await identity.find_organisation(context.database, name))

@@ -1,18 +1,24 @@
 """`POST /v1/events`: publish.
 
-An endpoint beside the framework, see `bare`. Its OpenAPI description stands in `publish_openapi`.
+An endpoint beside the framework, see `bare`. The models and `publish_event` describe it; a test
+holds its answers to them.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 import msgspec
+from fastapi import Body, Query
 from prometheus_client import Counter
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Receive, Scope
 
+from gateway import publishing
 from gateway.base import errors
 from gateway.base.event import Event
 from gateway.base.telemetry import METRICS
@@ -21,13 +27,98 @@ from gateway.http import contracts_notice as notice
 from gateway.http import problems
 from gateway.http.bare import CONTENT, REFUSED, Answer, Bare, authorization
 from gateway.http.body import read
-from gateway.http.deps import authenticate
+from gateway.http.cloud_event import BATCHED, EXAMPLE, STRUCTURED, CloudEvent
+from gateway.http.context import authenticate
+from gateway.http.openapi import described_router
 from gateway.identity import Client, Role
 from gateway.journal import Refusal
-from gateway.publishing import Batch, Receipt, parse_request
+from gateway.publishing import Batch, parse_request
 
 ACCEPTED = Counter("nusabus_events_accepted", "Events answered with a receipt", registry=METRICS)
 _encode = msgspec.json.Encoder().encode
+_REFERENCE = {"$ref": "#/components/schemas/CloudEvent"}
+
+described = described_router("events")
+
+
+class Receipt(BaseModel):
+    """The event is stored durably, at this position of the journal."""
+
+    id: str
+    source: str
+    shard: int
+    sequence: int
+    recordedtime: datetime = Field(description="When the journal stored the event.")
+    digest: str = Field(description="SHA-256 of the event, in hexadecimal.")
+    duplicate: bool = Field(description="Whether an earlier request had stored the event.")
+
+
+class EventResult(BaseModel):
+    """The result for one event of a batch."""
+
+    status: int = Field(description="The status that the event alone would have got.")
+    receipt: Receipt | SkipJsonSchema[None] = Field(default=None, description="Of a stored event.")
+    problem: problems.Problem | SkipJsonSchema[None] = Field(
+        default=None, description="Of a refused event."
+    )
+
+
+class BatchResult(BaseModel):
+    """The results for a batch, in the order of its events."""
+
+    accepted: int
+    refused: int
+    results: list[EventResult]
+
+
+@described.post(
+    "/v1/events",
+    status_code=202,
+    response_description="The event is stored.",
+    responses={
+        **problems.responses(
+            403,
+            415,
+            body=True,
+            _409="The event id is already used for another event.",
+            _413="The event or batch exceeds a limit.",
+        ),
+        207: {"model": BatchResult, "description": "A result for each event of the batch."},
+        422: {
+            "description": "The data violate the contract, or a rule is broken. Of an atomic "
+            "batch: a result for each event; nothing is stored.",
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/BatchResult"}},
+                **problems.documented(422)["content"],
+            },
+        },
+    },
+    openapi_extra={
+        "requestBody": {
+            "content": {
+                BATCHED: {
+                    "schema": {"type": "array", "maxItems": 1000, "items": _REFERENCE},
+                    "example": [EXAMPLE],
+                },
+                "application/json": {
+                    "schema": {"title": "Data of an event in binary mode"},
+                    "example": EXAMPLE["data"],
+                },
+            }
+        }
+    },
+)
+async def publish_event(
+    event: Annotated[CloudEvent, Body(media_type=STRUCTURED)],
+    atomic: Annotated[bool, Query(description="Store the batch as a whole or not at all.")] = False,
+) -> Receipt:
+    """Publish an event, or a batch of events.
+
+    The body is one event in structured or binary mode, or a batch (CloudEvents 1.0). In binary mode
+    the body is the data and `ce-` headers are the attributes. A receipt means that the event is
+    stored durably. The same event again gets the same receipt, marked `duplicate`.
+    """
+    raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +128,7 @@ class Publish(Bare):
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
         """Publish one event or a batch."""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        client = await authenticate(self.parts, authorization(headers))
+        client = await authenticate(self.context, authorization(headers))
         body, event = b"", None
         try:
             client.require(Role.PUBLISHER)
@@ -47,17 +138,17 @@ class Publish(Bare):
             if isinstance(parsed, Batch):
                 return await self._batch(parsed, client, atomic)
             event = parsed
-            receipt = await self.parts.intake.publish(event, client)
+            receipt = await self.context.intake.publish(event, client)
         except errors.Refused as error:
             digest = event.digest if event else hashlib.sha256(body).digest()
-            await self.parts.refusals.record([_refusal(client, event, error, digest)])
+            await self.context.refusals.record([_refusal(client, event, error, digest)])
             raise
         ACCEPTED.inc()
         told = [CONTENT, (b"location", _location(receipt)), *self._notices([event])]
         return 202, _encode(_receipt(receipt)), told
 
     async def _batch(self, batch: Batch, client: Client, atomic: bool) -> Answer:
-        publish = self.parts.intake.publish_all if atomic else self.parts.intake.publish_each
+        publish = self.context.intake.publish_all if atomic else self.context.intake.publish_each
         results = await publish(batch.items, client)
         refused = [
             _refusal(client, item if isinstance(item, Event) else None, result, batch.digest(index))
@@ -65,8 +156,8 @@ class Publish(Bare):
             if isinstance(result, errors.Refused) and not isinstance(result, errors.Withheld)
         ]
         if refused:
-            await self.parts.refusals.record(refused)
-        accepted = sum(isinstance(result, Receipt) for result in results)
+            await self.context.refusals.record(refused)
+        accepted = sum(isinstance(result, publishing.Receipt) for result in results)
         ACCEPTED.inc(accepted)
         answer = {
             "accepted": accepted,
@@ -76,7 +167,7 @@ class Publish(Bare):
         stored = [
             item
             for item, result in zip(batch.items, results, strict=True)
-            if isinstance(item, Event) and isinstance(result, Receipt)
+            if isinstance(item, Event) and isinstance(result, publishing.Receipt)
         ]
         told = [CONTENT, *self._notices(stored)]
         return 422 if atomic and refused else 207, _encode(answer), told
@@ -84,9 +175,9 @@ class Publish(Bare):
     def _notices(self, stored: Sequence[Event]) -> list[tuple[bytes, bytes]]:
         """Headers that tell of the first of these events whose contract version is deprecated."""
         for event in stored:
-            deprecation = self.parts.intake.deprecation(event)
+            deprecation = self.context.intake.deprecation(event)
             if deprecation is not None:
-                return notice.headers(deprecation, self.parts.settings.url)
+                return notice.headers(deprecation, self.context.settings.url)
         return []
 
 
@@ -96,7 +187,9 @@ def _atomic(query: bytes) -> bool:
         return False
     wishes = parse_qs(query.decode("latin-1"), keep_blank_values=True)
     if set(wishes) != {"atomic"} or wishes["atomic"] not in (["true"], ["false"]):
-        raise errors.Invalid("the query may say atomic=true or atomic=false", pointer="atomic")
+        raise errors.Invalid(
+            "Invalid query. Use `atomic=true` or `atomic=false`.", parameter="atomic"
+        )
     return wishes["atomic"] == ["true"]
 
 
@@ -104,14 +197,14 @@ def _refusal(client: Client, event: Event | None, error: errors.Refused, digest:
     return Refusal.of((client.id, client.organisation), event, error, digest)
 
 
-def _result(result: Receipt | errors.Refused) -> dict[str, Any]:
-    if isinstance(result, Receipt):
+def _result(result: publishing.Receipt | errors.Refused) -> dict[str, Any]:
+    if isinstance(result, publishing.Receipt):
         return {"status": 202, "receipt": _receipt(result)}
     REFUSED.labels(result.code).inc()
     return {"status": problems.status_of(result), "problem": problems.describe(result)}
 
 
-def _receipt(receipt: Receipt) -> dict[str, Any]:
+def _receipt(receipt: publishing.Receipt) -> dict[str, Any]:
     return {
         "id": receipt.id,
         "source": receipt.source,
@@ -123,5 +216,5 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _location(receipt: Receipt) -> bytes:
+def _location(receipt: publishing.Receipt) -> bytes:
     return b"/v1/events/%d/%d" % (receipt.shard, receipt.sequence)

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from gateway.base.masking import mask
 from gateway.base.times import rfc3339
 from gateway.delivery import ReceivedEvent, TokenResult
-from gateway.http.delivered import delivered
+from gateway.http.cloud_event import delivered
+from gateway.http.context import ApiContext, Context
 from gateway.http.fields import Body
-from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["pull"])
@@ -83,51 +83,53 @@ class Settled(BaseModel):
 
 
 @router.post("/{name}/receive", response_model=Events)
-async def receive(name: Name, body: Receive, by: Subscriber, parts: ApiPartsHere) -> Response:
+async def receive_events(name: Name, body: Receive, by: Subscriber, context: Context) -> Response:
     """Take up to `max` events that are due, each under a lock. An empty list is no error."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
-    handed = await parts.pull.receive(subscription, limit=body.max, wait=body.wait)
-    events = b",".join(_event(each, parts) for each in handed.received)
+    subscription = await context.subscribing.existing(by.organisation, name)
+    handed = await context.pull.receive(subscription, limit=body.max, wait=body.wait)
+    events = b",".join(_event(each, context) for each in handed.received)
     again = b',"retry_after":%.3f' % handed.retry_after if handed.retry_after else b""
     return Response(b'{"events":[%b]%b}' % (events, again), media_type="application/json")
 
 
 @router.post("/{name}/acknowledge")
-async def acknowledge(
-    name: Name, body: Acknowledge, by: Subscriber, parts: ApiPartsHere
+async def acknowledge_events(
+    name: Name, body: Acknowledge, by: Subscriber, context: Context
 ) -> Settled:
     """Settle events that were worked off; repeating it does no harm."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
-    return Settled(results=await parts.pull.acknowledge(subscription, body.tokens))
+    subscription = await context.subscribing.existing(by.organisation, name)
+    return Settled(results=await context.pull.acknowledge(subscription, body.tokens))
 
 
 @router.post("/{name}/release")
-async def release(name: Name, body: Release, by: Subscriber, parts: ApiPartsHere) -> Settled:
+async def release_events(name: Name, body: Release, by: Subscriber, context: Context) -> Settled:
     """Give events back, to be handed out again later."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
-    results = await parts.pull.release(
+    subscription = await context.subscribing.existing(by.organisation, name)
+    results = await context.pull.release(
         subscription, body.tokens, delay=body.delay, reason=mask(body.reason)
     )
     return Settled(results=results)
 
 
 @router.post("/{name}/reject")
-async def reject(name: Name, body: Reject, by: Subscriber, parts: ApiPartsHere) -> Settled:
+async def reject_events(name: Name, body: Reject, by: Subscriber, context: Context) -> Settled:
     """Make dead letters of events."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
+    subscription = await context.subscribing.existing(by.organisation, name)
     return Settled(
-        results=await parts.pull.reject(subscription, body.tokens, reason=mask(body.reason))
+        results=await context.pull.reject(subscription, body.tokens, reason=mask(body.reason))
     )
 
 
 @router.post("/{name}/renew")
-async def renew(name: Name, body: Renew, by: Subscriber, parts: ApiPartsHere) -> Settled:
+async def renew_locks(name: Name, body: Renew, by: Subscriber, context: Context) -> Settled:
     """Keep events longer."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
-    return Settled(results=await parts.pull.renew(subscription, body.tokens, seconds=body.seconds))
+    subscription = await context.subscribing.existing(by.organisation, name)
+    return Settled(
+        results=await context.pull.renew(subscription, body.tokens, seconds=body.seconds)
+    )
 
 
-def _event(received: ReceivedEvent, parts: ApiParts) -> bytes:
+def _event(received: ReceivedEvent, context: ApiContext) -> bytes:
     head = _encode(
         {
             "token": received.token,
@@ -135,4 +137,4 @@ def _event(received: ReceivedEvent, parts: ApiParts) -> bytes:
             "until": rfc3339(received.until),
         }
     )
-    return b'%b,"event":%b}' % (head[:-1], delivered(received.entry, parts))
+    return b'%b,"event":%b}' % (head[:-1], delivered(received.entry, context))

@@ -10,11 +10,10 @@ from gateway.base.errors import Conflict, Forbidden, NotFound
 from gateway.base.telemetry import log
 from gateway.contracts import Failure
 from gateway.delivery.store import DeadLetterQuery, Redrive, RedriveState
+from gateway.http.context import ApiContext, Context, require_role
 from gateway.http.dead_letters import Name, Trace, Worker
-from gateway.http.deps import require_role
 from gateway.http.fields import Body
 from gateway.http.paging import Listing, PageHere
-from gateway.http.parts import ApiParts, ApiPartsHere
 from gateway.identity import Client, policy
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
@@ -51,21 +50,21 @@ class RedriveBody(BaseModel):
 
 
 @router.post("/redrives", status_code=202)
-async def start(body: NewRedrive, by: Worker, parts: ApiPartsHere) -> RedriveBody:
+async def create_redrive(body: NewRedrive, by: Worker, context: Context) -> RedriveBody:
     """Send many again, at a rate; what dies after this moment is left out."""
     asked = body.model_dump(exclude={"organisation", "rate"})
     wanted = DeadLetterQuery(
         policy.redrivable_organisation(by), receiver=body.organisation, **asked
     )
-    made = await parts.redrives.start(wanted, rate=body.rate, by=by.id)
+    made = await context.redrives.start(wanted, rate=body.rate, by=by.id)
     log().info("redrive.started", redrive=made.id, by=by.id, total=made.total)
     return _redrive(made)
 
 
 @router.get("/redrives")
-async def list_redrives(by: Viewer, parts: ApiPartsHere, page: PageHere) -> Listing[RedriveBody]:
+async def list_redrives(by: Viewer, context: Context, page: PageHere) -> Listing[RedriveBody]:
     """The redrives of many."""
-    found = await parts.redrives.page(
+    found = await context.redrives.page(
         policy.visible_organisation(by), after=page.after, limit=page.limit + 1
     )
     items, following = page.cut(found, lambda redrive: redrive.id)
@@ -73,26 +72,26 @@ async def list_redrives(by: Viewer, parts: ApiPartsHere, page: PageHere) -> List
 
 
 @router.get("/redrives/{id}")
-async def show(id: str, by: Viewer, parts: ApiPartsHere) -> RedriveBody:
+async def get_redrive(id: str, by: Viewer, context: Context) -> RedriveBody:
     """How far a redrive has come."""
-    return _redrive(await _found(id, by, parts))
+    return _redrive(await _found(id, by, context))
 
 
 @router.post("/redrives/{id}/cancel")
-async def cancel(id: str, by: Worker, parts: ApiPartsHere) -> RedriveBody:
+async def cancel_redrive(id: str, by: Worker, context: Context) -> RedriveBody:
     """Send no more. Raises 409 where it has finished."""
-    found = await _found(id, by, parts)
+    found = await _found(id, by, context)
     if not policy.may_settle_dead_letter(by, found.organisation or ""):
         raise Forbidden("only an administrator of the operator may end this redrive")
     if found.state is RedriveState.FINISHED:
         raise Conflict("it has finished already")
-    await parts.redrives.cancel(id)
+    await context.redrives.cancel(id)
     log().info("redrive.cancelled", redrive=id, by=by.id)
-    return _redrive(await _found(id, by, parts))
+    return _redrive(await _found(id, by, context))
 
 
-async def _found(id: str, by: Client, parts: ApiParts) -> Redrive:
-    found = await parts.redrives.find(id) if id.isascii() and len(id) < 64 else None
+async def _found(id: str, by: Client, context: ApiContext) -> Redrive:
+    found = await context.redrives.find(id) if id.isascii() and len(id) < 64 else None
     if found is None or policy.visible_organisation(by) not in (None, found.organisation):
         raise NotFound("there is no such redrive that you may see")
     return found

@@ -7,9 +7,8 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from gateway.base.errors import Invalid, Violation
-from gateway.http.deps import require_role
+from gateway.http.context import Context, require_role
 from gateway.http.paging import Listing, PageHere
-from gateway.http.parts import ApiPartsHere
 from gateway.identity import Client, policy
 from gateway.journal import RecordedRefusal
 
@@ -35,15 +34,15 @@ class RefusalBody(BaseModel):
 
 
 @router.get("")
-async def list_all(
+async def list_refusals(
     by: Viewer,
-    parts: ApiPartsHere,
+    context: Context,
     page: PageHere,
     type: Annotated[str | None, Query(max_length=255)] = None,
     reason: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Listing[RefusalBody]:
     """Refusals, the newest first: one's own organisation's, for the operator everybody's."""
-    found = await parts.refusals.page(
+    found = await context.refusals.page(
         policy.visible_organisation(by),
         before=_number(page.after),
         type=type,

@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway.delivery import ReportResult
+from gateway.http.context import Context
 from gateway.http.fields import Body, Sequence
-from gateway.http.parts import ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.journal import Position
 
@@ -30,11 +30,11 @@ class Noted(BaseModel):
 
 
 @router.post("/{name}/acknowledged")
-async def acknowledged(name: Name, body: Report, by: Subscriber, parts: ApiPartsHere) -> Noted:
+async def report_acknowledged(name: Name, body: Report, by: Subscriber, context: Context) -> Noted:
     """Say what an AMQP consumer has settled, so that the ledger can tell; may be repeated."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
+    subscription = await context.subscribing.existing(by.organisation, name)
     spots = [_spot(sequence) for sequence in body.sequences]
-    return Noted(results=await parts.reporting.acknowledged(subscription, spots))
+    return Noted(results=await context.consumer_reports.acknowledged(subscription, spots))
 
 
 def _spot(sequence: str) -> Position:

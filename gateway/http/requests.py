@@ -1,98 +1,283 @@
-"""`/v1/requests`: look at a request, answer it. Requester stands in `asking`."""
+"""`/v1/requests`: send a request, look at it, reply to it.
 
-from typing import Annotated, Any
+`POST /v1/requests` is an endpoint beside the framework, see `bare`: its client waits for each
+millisecond.
+"""
 
+import re
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+import fastapi
 import msgspec
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query
 from pydantic import BaseModel, Field
+from starlette.types import Receive, Scope
 
 from gateway.base import errors
 from gateway.base.event import Event
-from gateway.http.asking import EVENT, place, shown, single, wait_of
-from gateway.http.deps import Caller, require_role
-from gateway.http.parts import ApiPartsHere
+from gateway.base.times import rfc3339
+from gateway.broker import message
+from gateway.http import problems
+from gateway.http.bare import CONTENT, Answer, Bare, Headers, authorization, problem
+from gateway.http.body import read
+from gateway.http.cloud_event import STRUCTURED, CloudEvent, DeliveredEvent
+from gateway.http.context import (
+    ApiContext,
+    AuthenticatedClient,
+    Context,
+    authenticate,
+    require_role,
+)
+from gateway.http.model_response import JsonOf, ModelResponse, encode
+from gateway.http.openapi import described_router
 from gateway.identity import Client, Role
-from gateway.request_reply import Responder, State
+from gateway.journal import Entry, Refusal
+from gateway.publishing import Batch, Limits, parse_request
+from gateway.request_reply import LONGEST_WAIT, Asked, Responder, State
 
-router = APIRouter(prefix="/v1/requests", tags=["requests"])
-JSON = "application/json"
-_encode = msgspec.json.Encoder().encode
-Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="as the Location of the request")]
-Answerer = Annotated[Client, Depends(require_role(Role.SUBSCRIBER))]
+PATH = "/v1/requests"
+router = APIRouter(prefix=PATH, tags=["requests"])
+described = described_router("requests")
+Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The id in the Location.")]
+Wait = Annotated[
+    str | None,
+    Header(
+        description="`wait=10` waits up to ten seconds for the reply (RFC 7240); 20 at most.",
+        examples=["wait=10"],
+    ),
+]
+Replier = Annotated[Client, Depends(require_role(Role.SUBSCRIBER))]
+_WAIT = re.compile(rb"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
+_NEEDS_RESPONDER = {b"": True, b"no_responder=refuse": True, b"no_responder=wait": False}
 
 
-class PlaceBody(BaseModel):
-    """Where a half of the pair stands in the journal."""
+class StoredEvent(BaseModel):
+    """An event, and its position in the journal."""
 
     source: str
     id: str
     shard: int
     sequence: int
-    recordedtime: str
+    recordedtime: datetime
+
+    @classmethod
+    def of(cls, entry: Entry) -> "StoredEvent":
+        """The model of an entry."""
+        return cls(
+            source=entry.event.source,
+            id=entry.event.id,
+            shard=entry.shard,
+            sequence=entry.sequence,
+            recordedtime=entry.recorded,
+        )
 
 
-class RefusedBody(BaseModel):
+class RefusedReply(BaseModel):
     """A reply that was refused."""
 
-    recordedtime: str
+    recordedtime: datetime
     organisation: str
-    reason: str
+    reason: str = Field(description="The last part of the `type` of the problem.")
 
 
-class RequestBody(BaseModel):
-    """A request as it stands. `reply` is the event that answers it."""
+class Request(BaseModel):
+    """A request, and its reply once there is one."""
 
     id: str
     type: str
     state: State
-    expires: str
-    request: PlaceBody
-    reply: dict[str, Any] | None
-    refused_replies: list[RefusedBody] = Field(description="once it has expired")
+    expires: datetime = Field(description="The deadline for the reply.")
+    request: StoredEvent
+    refused_replies: list[RefusedReply] = Field(description="Filled once the request expired.")
+    reply: Annotated[msgspec.Raw, JsonOf(DeliveredEvent)] | None = Field(
+        description="The event that replies. The operator's auditors see it without its data."
+    )
 
 
-class ReplyBody(BaseModel):
-    """A reply that is stored. `late`: after the deadline; it is kept all the same."""
+class ReplyReceipt(BaseModel):
+    """A reply that is stored."""
 
     request: str
-    late: bool
-    duplicate: bool
-    reply: PlaceBody
+    late: bool = Field(description="Whether it came after the deadline. It is kept all the same.")
+    duplicate: bool = Field(description="Whether an earlier call had stored it.")
+    reply: StoredEvent
 
 
-@router.get("/{id}", response_model=RequestBody)
-async def show(id: Id, http: Request, by: Caller, parts: ApiPartsHere) -> Response:
-    """A request and its reply; with `Prefer: wait=N` once the reply is there, or after N seconds.
+@described.post(
+    PATH,
+    status_code=202,
+    response_description="The request is stored. The reply will be found at the Location.",
+    responses={
+        **problems.responses(
+            403,
+            415,
+            504,
+            body=True,
+            _409="The event id is already used for another event.",
+            _503="Nobody replies to this type, or the outcome is unknown: repeat the request.",
+        ),
+        200: {"model": Request, "description": "The reply came in time."},
+    },
+)
+async def send_request(
+    event: Annotated[CloudEvent, Body(media_type=STRUCTURED)],
+    no_responder: Annotated[
+        Literal["refuse", "wait"],
+        Query(description="Without a responder for this type: refuse the request, or wait."),
+    ] = "refuse",
+    prefer: Wait = None,
+) -> Request:
+    """Send a request, and wait for its reply as long as `Prefer: wait` says.
 
-    For the asker, the responder and the operator's auditors, who see no data.
+    The deadline is the event's `expirytime`, at most 24 hours from now; the default is 30 seconds.
+    The same event again is the same request.
+    """
+    raise NotImplementedError
+
+
+class SendRequest(Bare):
+    """`POST /v1/requests`, as an ASGI application."""
+
+    __slots__ = ()
+
+    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+        """Store the request, and wait for its reply as long as the client wants."""
+        headers: Headers = scope["headers"]
+        client = await authenticate(self.context, authorization(headers))
+        body, event = b"", None
+        try:
+            client.require(Role.PUBLISHER)
+            needs_responder = _NEEDS_RESPONDER.get(scope["query_string"])
+            if needs_responder is None:
+                raise errors.Invalid(
+                    "Invalid query. Use `no_responder=refuse` or `no_responder=wait`.",
+                    parameter="no_responder",
+                )
+            body = await read(headers, receive, self.limits.event_bytes)
+            event = single(headers, body, self.context)
+            wait = wait_of(headers)
+            found = await self.context.requester.ask(
+                event, client, wait=wait, needs_responder=needs_responder
+            )
+        except errors.Refused as error:
+            digest = event.digest if event else sha256(body).digest()
+            sender = (client.id, client.organisation)
+            await self.context.refusals.record([Refusal.of(sender, event, error, digest)])
+            raise
+        location = [(b"location", f"{PATH}/{found.id}".encode())]
+        if wait:
+            location.append((b"preference-applied", b"wait=%d" % wait))
+        if found.state is State.EXPIRED:
+            status, text, more = problem(_no_reply(found))
+            return status, text, [*more, *location]
+        status = 202 if found.reply is None else 200
+        return status, encode(_request(found, self.context)), [CONTENT, *location]
+
+
+@router.get("/{id}", responses=problems.responses(404, 422))
+async def get_request(
+    id: Id,
+    http: fastapi.Request,
+    client: AuthenticatedClient,
+    context: Context,
+    prefer: Wait = None,
+) -> ModelResponse[Request]:
+    """A request and its reply; with `Prefer: wait=N` after up to N seconds for the reply.
+
+    For the requester, the responder and the operator's auditors, who see no data.
     """
     wait = wait_of(http.headers.raw)
-    found = await parts.asking.show(bytes.fromhex(id), by, wait=wait)
-    text = shown(found, parts, data=parts.asking.may_read(found, by))
-    applied = {"preference-applied": f"wait={wait:g}"} if wait else None
-    return Response(text, 200, applied, JSON)
+    found = await context.requester.show(bytes.fromhex(id), client, wait=wait)
+    shown = _request(found, context, data=context.requester.may_read(found, client))
+    return ModelResponse(shown, headers={"preference-applied": f"wait={wait:g}"} if wait else None)
 
 
 @router.post(
     "/{id}/reply",
-    response_model=ReplyBody,
     status_code=201,
-    responses={200: {"model": ReplyBody}},
-    openapi_extra={"requestBody": EVENT},
+    responses={
+        **problems.responses(
+            403, 404, 415, body=True, _409="The request has another reply, which came first."
+        ),
+        200: {"model": ReplyReceipt, "description": "An earlier call had stored the reply."},
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {STRUCTURED: {"schema": {"$ref": "#/components/schemas/CloudEvent"}}},
+        }
+    },
 )
-async def reply(id: Id, http: Request, by: Answerer, parts: ApiPartsHere) -> Response:
-    """Answer a request that this organisation is asked. The first reply counts."""
-    said: Event | errors.Refused
+async def reply_to_request(
+    id: Id, http: fastapi.Request, client: Replier, context: Context
+) -> ModelResponse[ReplyReceipt]:
+    """Reply to a request that is routed to this organisation. The first reply counts."""
+    reply: Event | errors.Refused
     try:
-        said = single(http.headers.raw, await http.body(), parts)
+        reply = single(http.headers.raw, await http.body(), context)
     except errors.Refused as error:
-        said = error
-    responder = Responder(by.id, by.organisation)
-    replied = await parts.answering.reply(bytes.fromhex(id), said, responder)
-    answer = {
-        "request": id,
-        "late": replied.late,
-        "duplicate": replied.duplicate,
-        "reply": place(replied.reply),
-    }
-    return Response(_encode(answer), 200 if replied.duplicate else 201, None, JSON)
+        reply = error
+    responder = Responder(client.id, client.organisation)
+    replied = await context.responder.reply(bytes.fromhex(id), reply, responder)
+    receipt = ReplyReceipt(
+        request=id,
+        late=replied.late,
+        duplicate=replied.duplicate,
+        reply=StoredEvent.of(replied.reply),
+    )
+    return ModelResponse(receipt, 200 if replied.duplicate else 201)
+
+
+def wait_of(headers: Headers) -> float:
+    """The seconds that `Prefer: wait` asks for (RFC 7240, section 4.3), within our bounds."""
+    found = _WAIT.search(b",".join([value for name, value in headers if name == b"prefer"]))
+    return min(float(found[1]), LONGEST_WAIT) if found else 0.0
+
+
+def single(headers: Headers, body: bytes, context: ApiContext) -> Event:
+    """The one event of a body. Raises what parsing raises."""
+    limits = Limits(context.settings.event_limit, context.settings.event_limit, 1)
+    parsed = parse_request(headers, body, limits)
+    if isinstance(parsed, Batch):
+        raise errors.UnsupportedMediaType("A request or reply is one event. Send no batch.")
+    return parsed
+
+
+def _request(found: Asked, context: ApiContext, *, data: bool = True) -> Request:
+    return Request(
+        id=found.id,
+        type=found.request.event.type,
+        state=found.state,
+        expires=found.expires,
+        request=StoredEvent.of(found.request),
+        refused_replies=_refused(found),
+        reply=None if found.reply is None else _event(found.reply, context, data=data),
+    )
+
+
+def _refused(found: Asked) -> list[RefusedReply]:
+    return [
+        RefusedReply(recordedtime=each.recorded, organisation=each.organisation, reason=each.reason)
+        for each in found.refused
+    ]
+
+
+def _event(entry: Entry, context: ApiContext, *, data: bool) -> msgspec.Raw:
+    event = entry.event if data else msgspec.structs.replace(entry.event, data=None)
+    classification = context.catalogue.classification(event.type)
+    return msgspec.Raw(message.body(event, *entry.journal_attributes, classification))
+
+
+def _no_reply(found: Asked) -> errors.NoReply:
+    why = (
+        "A reply was refused; tell the responder."
+        if found.refused
+        else "The responder has not replied."
+    )
+    refused: list[dict[str, Any]] = [each.model_dump(mode="json") for each in _refused(found)]
+    return errors.NoReply(
+        f"No reply came before {rfc3339(found.expires)}. {why}",
+        {"request": found.id, "refused_replies": refused},
+    )

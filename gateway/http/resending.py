@@ -10,11 +10,10 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 from gateway.base import strict_json
 from gateway.base.event import Event
 from gateway.base.telemetry import log
+from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts_exact import RawBody
 from gateway.http.dead_letters import Number, letter_of
-from gateway.http.deps import Caller
 from gateway.http.fields import Body
-from gateway.http.parts import ApiPartsHere
 from gateway.http.publish import ACCEPTED
 from gateway.identity import Client, policy
 from gateway.publishing import Correction, corrected
@@ -50,18 +49,18 @@ class ResentBody(BaseModel):
     duplicate: bool
 
 
-async def corrector(by: Caller) -> Client:
+async def corrector(by: AuthenticatedClient) -> Client:
     """A dependency: the caller, who publishes. Raises Forbidden with what else can be done."""
     policy.require_corrector(by)
     return by
 
 
 @router.post("/{number}/resend", status_code=201, responses={200: {"model": ResentBody}})
-async def resend(
+async def resend_dead_letter(
     number: Number,
     body: Resend,
     by: Annotated[Client, Depends(corrector)],
-    parts: ApiPartsHere,
+    context: Context,
     raw: RawBody,
     response: Response,
 ) -> ResentBody:
@@ -70,10 +69,10 @@ async def resend(
     It gets an id of its own, `causationid` with the id of the old event, and `corrects` with the
     old one's `sequence`. The same again is stored once (200); another correction is refused.
     """
-    letter = await letter_of(number, by, parts)
+    letter = await letter_of(number, by, context)
     data = strict_json.members(raw, nested="data").get("data")
     correction = Correction(None if data is None else bytes(data), body.attributes)
-    found = await parts.resending.resend(letter, partial(_corrected, correction), by)
+    found = await context.resender.resend(letter, partial(_corrected, correction), by)
     place = found.place
     ACCEPTED.inc()
     log().info("dead_letter.resent", number=number, by=by.id, duplicate=place.duplicate)

@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from gateway import identity
+from gateway.base.database import Topic
 from gateway.base.telemetry import log
-from gateway.http.deps import Admin, PartsHere, Reader, took_effect
+from gateway.http.context import Admin, AdminOrAuditor, Context, took_effect
 from gateway.http.paging import Listing
 
 router = APIRouter(prefix="/v1/signing-keys", tags=["signing keys"])
@@ -24,26 +25,26 @@ class SigningKeyBody(BaseModel):
 
 
 @router.get("")
-async def list_all(by: Reader, parts: PartsHere) -> Listing[SigningKeyBody]:
+async def list_signing_keys(by: AdminOrAuditor, context: Context) -> Listing[SigningKeyBody]:
     """Every key, the youngest first."""
-    return _listing(await identity.list_signing_keys(parts.database, by=by))
+    return _listing(await identity.list_signing_keys(context.database, by=by))
 
 
 @router.post("", status_code=201)
-async def rotate(by: Admin, parts: PartsHere) -> Listing[SigningKeyBody]:
+async def rotate_signing_key(by: Admin, context: Context) -> Listing[SigningKeyBody]:
     """Sign with the next key from now on, and publish another one ahead."""
-    await identity.rotate(parts.database, parts.settings, by=by)
-    await took_effect(parts)
-    keys = await identity.list_signing_keys(parts.database, by=by)
+    await identity.rotate(context.database, context.settings, by=by)
+    await took_effect(context, Topic.IDENTITY)
+    keys = await identity.list_signing_keys(context.database, by=by)
     log().info("signing_key.rotated", keys=[f"{key.kid} {key.state}" for key in keys], by=by.id)
     return _listing(keys)
 
 
 @router.delete("/{kid}", status_code=204)
-async def withdraw(kid: str, by: Admin, parts: PartsHere) -> None:
+async def withdraw_signing_key(kid: str, by: Admin, context: Context) -> None:
     """Refuse every token of a retired key from now on, as after a leak."""
-    await identity.withdraw(parts.database, kid, by=by)
-    await took_effect(parts)
+    await identity.withdraw(context.database, kid, by=by)
+    await took_effect(context, Topic.IDENTITY)
     log().info("signing_key.withdrawn", key=kid, by=by.id)
 
 

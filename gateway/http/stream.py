@@ -13,9 +13,8 @@ from gateway.base.errors import NusabusError, Unavailable
 from gateway.base.telemetry import log
 from gateway.base.times import now
 from gateway.delivery import StreamEvent, make_test_entry, new_test_number
-from gateway.http.delivered import delivered
-from gateway.http.deps import authenticate
-from gateway.http.parts import ApiParts, ApiPartsHere
+from gateway.http.cloud_event import delivered
+from gateway.http.context import ApiContext, Context, authenticate
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.subscriptions import Subscription
 
@@ -35,7 +34,7 @@ class EventStream(Response):
 
     def __init__(
         self,
-        parts: ApiParts,
+        context: ApiContext,
         subscription: Subscription,
         events: AsyncIterator[StreamEvent],
         authorization: str | None,
@@ -44,7 +43,7 @@ class EventStream(Response):
     ) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._parts = parts
+        self._context = context
         self._subscription = subscription
         self._events = events
         self._authorization = authorization
@@ -84,10 +83,10 @@ class EventStream(Response):
 
     async def _require_right(self) -> None:
         """The token must still be good, and the subscription be there, unpaused and allowed."""
-        client = await authenticate(self._parts, self._authorization)
+        client = await authenticate(self._context, self._authorization)
         name = self._subscription.name
-        subscription = await self._parts.subscribing.existing(client.organisation, name)
-        self._parts.streaming.require(subscription)
+        subscription = await self._context.subscribing.existing(client.organisation, name)
+        self._context.stream.require(subscription)
 
     async def _send(self, send: Send, data: bytes) -> None:
         async with asyncio.timeout(SLOW):
@@ -96,17 +95,17 @@ class EventStream(Response):
     def _frame(self, streamed: StreamEvent) -> bytes:
         if streamed.entry is None:
             return b": alive\n\n"
-        data = delivered(streamed.entry, self._parts)
+        data = delivered(streamed.entry, self._context)
         place = b"id: %b\n" % streamed.place.encode() if streamed.place else b""
         lines = data.replace(b"\r", b"").replace(b"\n", b"\ndata: ")
         return b"%bdata: %b\n\n" % (place, lines)
 
 
 @router.get("/{name}/stream", response_class=Response)
-async def stream(
+async def stream_events(
     name: Name,
     by: Subscriber,
-    parts: ApiPartsHere,
+    context: Context,
     request: Request,
     last_event_id: Annotated[str | None, Header(max_length=1500)] = None,
     test: Annotated[bool, Query(description="begin with a test event, which has no id")] = False,
@@ -118,11 +117,11 @@ async def stream(
     """
     if len(_readers) >= READERS:
         raise Unavailable(f"{READERS} readers are connected here already: try again")
-    subscription = await parts.subscribing.existing(by.organisation, name)
-    places = await parts.streaming.begin(subscription, last_event_id)
-    events = parts.streaming.follow(subscription, places)
+    subscription = await context.subscribing.existing(by.organisation, name)
+    places = await context.stream.begin(subscription, last_event_id)
+    events = context.stream.follow(subscription, places)
     authorization = request.headers.get("authorization")
-    return EventStream(parts, subscription, events, authorization, test=test)
+    return EventStream(context, subscription, events, authorization, test=test)
 
 
 async def _left(receive: Receive) -> None:

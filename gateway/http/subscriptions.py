@@ -11,11 +11,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 from gateway.base.errors import Invalid
 from gateway.base.settings import Settings
 from gateway.base.telemetry import log
-from gateway.http.deps import require_role
+from gateway.http.context import Context, require_role
 from gateway.http.endpoints import EndpointBody, WebhookBody
 from gateway.http.fields import Body, Sequence
 from gateway.http.paging import Listing, PageHere
-from gateway.http.parts import ApiPartsHere
 from gateway.identity import Client, Role, policy
 from gateway.subscriptions import (
     DEFAULT_TERMS,
@@ -163,8 +162,8 @@ class Ended(BaseModel):
 
 
 @router.put("/{name}", status_code=200, responses={201: {"model": SubscriptionBody}})
-async def put(
-    name: Name, body: NewSubscription, by: Subscriber, parts: ApiPartsHere, response: Response
+async def create_subscription(
+    name: Name, body: NewSubscription, by: Subscriber, context: Context, response: Response
 ) -> SubscriptionBody:
     """Make a subscription, or find the same one again. Its AMQP URL is shown once."""
     if body.terms and body.delivery is Delivery.AMQP:
@@ -177,47 +176,49 @@ async def put(
         body.delivery,
         body.terms.value() if body.terms else DEFAULT_TERMS,
     )
-    granted = await parts.subscribing.subscribe(by, wish)
+    granted = await context.subscribing.subscribe(by, wish)
     if granted.created:
         response.status_code = 201
         log().info(
             "subscription.created", organisation=by.organisation, subscription=name, by=by.id
         )
-    return _body(granted, parts.settings)
+    return _body(granted, context.settings)
 
 
 @router.get("")
-async def list_all(by: Viewer, parts: ApiPartsHere, page: PageHere) -> Listing[SubscriptionBody]:
+async def list_subscriptions(
+    by: Viewer, context: Context, page: PageHere
+) -> Listing[SubscriptionBody]:
     """The subscriptions of the caller's organisation; the operator's auditors see all."""
-    async with parts.database.session() as session:
+    async with context.database.session() as session:
         found = await register.page(
             session, policy.visible_organisation(by), after=page.after, limit=page.limit + 1
         )
     items, following = page.cut(found, lambda s: "/".join(s.key))
     return Listing(
-        items=[_body(SubscriptionView(s, {}, None, False), parts.settings) for s in items],
+        items=[_body(SubscriptionView(s, {}, None, False), context.settings) for s in items],
         next=following,
     )
 
 
 @router.get("/{name}")
-async def show(name: Name, by: Viewer, parts: ApiPartsHere) -> SubscriptionBody:
+async def get_subscription(name: Name, by: Viewer, context: Context) -> SubscriptionBody:
     """One subscription of the caller's organisation."""
-    return _body(await parts.subscribing.show(by.organisation, name), parts.settings)
+    return _body(await context.subscribing.show(by.organisation, name), context.settings)
 
 
 @router.post("/{name}/credentials")
-async def renew(name: Name, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
+async def renew_credentials(name: Name, by: Subscriber, context: Context) -> SubscriptionBody:
     """A new password for its broker user; the old one is void, open connections stay."""
-    granted = await parts.subscribing.renew(by.organisation, name)
+    granted = await context.subscribing.renew(by.organisation, name)
     log().info("subscription.renewed", organisation=by.organisation, subscription=name, by=by.id)
-    return _body(granted, parts.settings)
+    return _body(granted, context.settings)
 
 
 @router.post("/{name}/pause")
-async def pause(name: Name, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
+async def pause_subscription(name: Name, by: Subscriber, context: Context) -> SubscriptionBody:
     """Hand out nothing more until `resume`; what comes meanwhile waits in the journal."""
-    return _body(await parts.subscribing.pause(by, name, paused=True), parts.settings)
+    return _body(await context.subscribing.pause(by, name, paused=True), context.settings)
 
 
 class Seek(Body):
@@ -227,21 +228,23 @@ class Seek(Body):
 
 
 @router.post("/{name}/seek")
-async def seek(name: Name, body: Seek, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
+async def seek_subscription(
+    name: Name, body: Seek, by: Subscriber, context: Context
+) -> SubscriptionBody:
     """Go on from another place of the journal; what is open is dropped, what was dead stays."""
-    return _body(await parts.subscribing.seek(by, name, body.to), parts.settings)
+    return _body(await context.subscribing.seek(by, name, body.to), context.settings)
 
 
 @router.post("/{name}/resume")
-async def resume(name: Name, by: Subscriber, parts: ApiPartsHere) -> SubscriptionBody:
+async def resume_subscription(name: Name, by: Subscriber, context: Context) -> SubscriptionBody:
     """Go on after `pause`."""
-    return _body(await parts.subscribing.pause(by, name, paused=False), parts.settings)
+    return _body(await context.subscribing.pause(by, name, paused=False), context.settings)
 
 
 @router.delete("/{name}")
-async def end(name: Name, by: Subscriber, parts: ApiPartsHere) -> Ended:
+async def delete_subscription(name: Name, by: Subscriber, context: Context) -> Ended:
     """End a subscription. Says how many messages its queue still held."""
-    held = await parts.subscribing.unsubscribe(by.organisation, name)
+    held = await context.subscribing.unsubscribe(by.organisation, name)
     log().info(
         "subscription.ended", organisation=by.organisation, subscription=name, by=by.id, held=held
     )

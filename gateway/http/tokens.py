@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from gateway.base.errors import NotAuthenticated
 from gateway.base.telemetry import log
-from gateway.http.deps import PartsHere
+from gateway.http.context import Context
 from gateway.identity import TooManyAttempts
 
 router = APIRouter(tags=["tokens"])
@@ -64,14 +64,14 @@ class _Presented:
 
 
 @router.post("/oauth/token", openapi_extra=_OPENAPI)
-async def issue(request: Request, parts: PartsHere) -> JSONResponse:
+async def issue_token(request: Request, context: Context) -> JSONResponse:
     """An access token for a client id and a secret, sent as HTTP Basic or in the form."""
     address = request.client.host if request.client else ""
     try:
         form = await _form(request)
         presented = _credentials(request.headers.get("authorization"), form)
         _check_grant(form)
-        client = await parts.logins.client(presented.id, presented.secret, address)
+        client = await context.logins.client(presented.id, presented.secret, address)
     except NotAuthenticated as error:
         return _refused(_unknown_client(str(error)), address)
     except TooManyAttempts as error:
@@ -83,20 +83,20 @@ async def issue(request: Request, parts: PartsHere) -> JSONResponse:
     log().info("token.issued", client=client.id, address=address)
     return JSONResponse(
         {
-            "access_token": parts.tokens.issue(client),
+            "access_token": context.tokens.issue(client),
             "token_type": "Bearer",
-            "expires_in": parts.settings.token_seconds,
+            "expires_in": context.settings.token_seconds,
         },
         headers=_NO_STORE,
     )
 
 
 @router.get("/.well-known/jwks.json")
-async def jwks(parts: PartsHere) -> JSONResponse:
+async def get_jwks(context: Context) -> JSONResponse:
     """The public keys that check our tokens (RFC 7517)."""
     headers = {"Cache-Control": f"public, max-age={JWKS_SECONDS}"}
     return JSONResponse(
-        parts.directory.jwks, headers=headers, media_type="application/jwk-set+json"
+        context.directory.jwks, headers=headers, media_type="application/jwk-set+json"
     )
 
 
@@ -141,7 +141,7 @@ def _credentials(authorization: str | None, form: dict[str, str]) -> _Presented:
 
 
 def _basic(authorization: str) -> _Presented:
-    """HTTP Basic (RFC 7617) whose two parts are form-encoded first (RFC 6749, section 2.3.1)."""
+    """HTTP Basic (RFC 7617) whose two context are form-encoded first (RFC 6749, section 2.3.1)."""
     scheme, _, encoded = authorization.partition(" ")
     try:
         text = b64decode(encoded.strip(" "), validate=True).decode()

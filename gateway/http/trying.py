@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway.base.telemetry import log
-from gateway.http.parts import ApiPartsHere
+from gateway.http.context import Context
 from gateway.http.subscriptions import Name, Subscriber
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
@@ -26,14 +26,14 @@ class Tried(BaseModel):
 
 
 @router.post("/{name}/test")
-async def test(name: Name, by: Subscriber, parts: ApiPartsHere) -> Tried:
+async def send_test_event(name: Name, by: Subscriber, context: Context) -> Tried:
     """Let a subscription, and nobody else, have an event of type id.go.nusabus.langganan.diuji.v1.
 
     It means nothing and stands in no journal; rejected, it makes no dead letter. A stream is tried
     by its reader: GET .../stream?test=true.
     """
-    subscription = await parts.subscribing.existing(by.organisation, name)
-    trial = await parts.trying.attempt(subscription)
+    subscription = await context.subscribing.existing(by.organisation, name)
+    trial = await context.delivery_tester.attempt(subscription)
     log().info(
         "subscription.tried",
         organisation=by.organisation,

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway.base.telemetry import log
+from gateway.http.context import Context
 from gateway.http.fields import Body
-from gateway.http.parts import ApiPartsHere
 from gateway.http.subscriptions import Name, Subscriber
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["webhooks"])
@@ -27,12 +27,12 @@ class Secret(BaseModel):
 
 
 @router.post("/{name}/secrets", status_code=201)
-async def rotate(
-    name: Name, by: Subscriber, parts: ApiPartsHere, body: Rotation | None = None
+async def rotate_webhook_secret(
+    name: Name, by: Subscriber, context: Context, body: Rotation | None = None
 ) -> Secret:
     """A new secret. The one before it signs beside it for a while; older ones end at once."""
-    subscription = await parts.subscribing.existing(by.organisation, name)
+    subscription = await context.subscribing.existing(by.organisation, name)
     overlap = (body or Rotation()).overlap_seconds  # type: ignore[call-arg]  # pydantic's defaults
-    secret = await parts.endpoints.rotate(subscription, overlap=overlap)
+    secret = await context.endpoints.rotate(subscription, overlap=overlap)
     log().info("webhook.rotated", organisation=by.organisation, subscription=name, by=by.id)
     return Secret(secret=secret)

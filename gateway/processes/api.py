@@ -10,7 +10,7 @@ from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL, refresh
 from gateway.contracts import governance
 from gateway.http.app import make_app
-from gateway.http.parts import ApiParts
+from gateway.http.context import ApiContext
 from gateway.identity import Logins, Tokens
 from gateway.journal import HintListener, HintSender, JournalWriter, Refusals
 from gateway.processes.context import ProcessContext, calm_collector, common, stopping
@@ -40,7 +40,7 @@ async def api(settings: Settings) -> None:
             )
             requests = requesting(parts, intake, writer, refusals)
             serving = serve_subscriptions(parts, intake, (writer, refusals), heard, stop)
-            app = make_app(_api_parts(parts, refusals, intake, governing, requests, serving))
+            app = make_app(_api_context(parts, refusals, intake, governing, requests, serving))
             calm_collector()
             async with supervised(stop) as background:
                 background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
@@ -78,15 +78,15 @@ async def _stores(
         await refusals.close()
 
 
-def _api_parts(
+def _api_context(
     parts: ProcessContext,
     refusals: Refusals,
     intake: Intake,
     governing: governance.Dependencies,
     requests: Requesting,
     serving: Serving,
-) -> ApiParts:
-    return ApiParts(
+) -> ApiContext:
+    return ApiContext(
         settings=parts.settings,
         database=parts.database,
         tokens=Tokens(parts.settings, lambda: parts.directories.value),
@@ -99,16 +99,16 @@ def _api_parts(
         governing=governance.Governing(governing),
         lifecycle=governance.Lifecycle(governing),
         pull=serving.pull,
-        streaming=serving.streaming,
-        asking=requests.asking,
-        answering=requests.answering,
-        letters=serving.letters,
-        redriving=serving.redriving,
-        resending=serving.resending,
+        stream=serving.streaming,
+        requester=requests.asking,
+        responder=requests.answering,
+        dead_letters=serving.letters,
+        redriver=serving.redriving,
+        resender=serving.resending,
         redrives=serving.redrives,
         ledger=serving.ledger,
-        reporting=serving.reporting,
-        trying=serving.trying,
+        consumer_reports=serving.reporting,
+        delivery_tester=serving.trying,
         directories=parts.directories,
         catalogues=parts.catalogues,
         subscriptions=parts.subscriptions,

@@ -21,7 +21,7 @@ URL = "https://bus.example.go.id"
 
 @dataclass
 class World:
-    """The parts that `gateway.http.deps.Parts` asks for, and a client that calls them."""
+    """What the identity routes need of an `ApiContext`, and a client that calls them."""
 
     settings: Settings
     database: Database
@@ -150,7 +150,7 @@ async def a_world(database_url: str, *, empty: bool = False) -> AsyncIterator[Wo
             Logins(database, settings),
             http,
         )
-        app.state.parts = world
+        app.state.context = world
         try:
             if empty:
                 await _clear(database)

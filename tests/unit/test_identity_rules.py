@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from gateway.base.errors import Forbidden, NotAuthenticated
 from gateway.base.sealing import WrongSecretKey, purpose_key, seal, unseal
-from gateway.http.deps import bearer
+from gateway.http.context import bearer
 from gateway.identity import Action, Client, ClientState, Directory, Grant, Role, policy
 
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)

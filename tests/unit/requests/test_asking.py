@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.http.asking import wait_of
+from gateway.http.requests import wait_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""An event on the wire: the models that describe it, and how every receiver gets it."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from gateway.broker import message
+from gateway.contracts import Pattern
+from gateway.http.context import ApiContext
+from gateway.http.fields import Sequence
+from gateway.journal import Entry
+from gateway.request_reply import handed_out
+
+STRUCTURED = "application/cloudevents+json"
+BATCHED = "application/cloudevents-batch+json"
+EXAMPLE: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "9f8e2c1a-7b60-4f6e-9d44-0f6f3a1f2b10",
+    "source": "/kemendikbud/verval",
+    "type": "id.go.kemendikbud.nisn.diverifikasi.v1",
+    "subject": "0051234567",
+    "time": "2026-05-04T10:02:01+07:00",
+    "datacontenttype": "application/json",
+    "data": {"nisn": "0051234567", "status": "terverifikasi"},
+}
+
+
+class CloudEvent(BaseModel):
+    """An event in the JSON format of CloudEvents 1.0. Extension attributes are further members."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [EXAMPLE]})
+
+    specversion: Literal["1.0"]
+    id: str = Field(
+        min_length=1,
+        max_length=255,
+        description="Names this event for ever. Repeat a request with the same id.",
+    )
+    source: str = Field(min_length=1, max_length=512, json_schema_extra={"format": "uri-reference"})
+    type: str = Field(min_length=1, max_length=255, description="The event type, with a contract.")
+    subject: str | SkipJsonSchema[None] = Field(default=None, min_length=1, max_length=512)
+    time: AwareDatetime | SkipJsonSchema[None] = None
+    datacontenttype: str | SkipJsonSchema[None] = Field(default=None, max_length=255)
+    dataschema: str | SkipJsonSchema[None] = Field(
+        default=None, max_length=2048, json_schema_extra={"format": "uri"}
+    )
+    partitionkey: str | SkipJsonSchema[None] = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="Events with the same key keep their order.",
+    )
+    data: Any = Field(default=None, description="The contract of the type validates it.")
+    data_base64: str | SkipJsonSchema[None] = Field(
+        default=None, description="Data that are not JSON (RFC 4648, section 4)."
+    )
+
+
+class DeliveredEvent(CloudEvent):
+    """An event as subscribers receive it, with the attributes that the gateway sets."""
+
+    sequence: Sequence = Field(description="Shard and sequence in the journal.")
+    recordedtime: datetime = Field(description="When the journal stored the event.")
+    dataclassification: str | SkipJsonSchema[None] = Field(
+        default=None, description="The classification of the contract."
+    )
+
+
+def delivered(entry: Entry, context: ApiContext) -> bytes:
+    """The event as structured CloudEvents JSON, with what the journal and the contract add."""
+    contract = context.catalogue.contract(entry.event.type)  # the type of a reply has none
+    is_request = contract is not None and contract.pattern is Pattern.REQUEST_REPLY
+    return message.body(
+        handed_out(entry.event, entry.recorded) if is_request else entry.event,
+        *entry.journal_attributes,
+        context.catalogue.classification(entry.event.type),
+    )

@@ -1,0 +1,182 @@
+"""What every route works with: the context of the process, and the client that calls."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
+from fastapi.security import HTTPBearer, OAuth2
+
+from gateway.base.database import Database, Topic
+from gateway.base.errors import Unavailable
+from gateway.base.settings import Settings
+from gateway.base.snapshot import Snapshot, refresh
+from gateway.contracts import Catalogue
+from gateway.contracts.governance import Governing, Lifecycle
+from gateway.delivery import (
+    ConsumerReports,
+    DeliveryLedger,
+    DeliveryTester,
+    PullDelivery,
+    Redriver,
+    Resender,
+    StreamDelivery,
+)
+from gateway.delivery.store import DeadLetters, Redrives
+from gateway.delivery.webhook import Endpoints
+from gateway.identity import Client, Directory, Logins, Role, Tokens, not_authenticated, policy
+from gateway.journal import JournalReader, Refusals
+from gateway.publishing import Intake
+from gateway.request_reply import Answering, Requester
+from gateway.subscriptions import Subscriptions
+from gateway.subscriptions.subscribe import Subscribing
+
+BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="An access token from `POST /oauth/token`.",
+)
+CLIENT_CREDENTIALS = OAuth2(
+    auto_error=False,
+    scheme_name="clientCredentials",
+    description="OAuth 2.0 client credentials (RFC 6749, section 4.4). There are no scopes: a "
+    "client has roles.",
+    flows=OAuthFlows(
+        clientCredentials=OAuthFlowClientCredentials(tokenUrl="/oauth/token", scopes={})
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """The parts of an api process, put together once."""
+
+    settings: Settings
+    database: Database
+    tokens: Tokens
+    logins: Logins
+    reader: JournalReader
+    refusals: Refusals
+    intake: Intake
+    subscribing: Subscribing
+    endpoints: Endpoints
+    governing: Governing
+    lifecycle: Lifecycle
+    pull: PullDelivery
+    stream: StreamDelivery
+    requester: Requester
+    responder: Answering
+    dead_letters: DeadLetters
+    redriver: Redriver
+    resender: Resender
+    redrives: Redrives
+    ledger: DeliveryLedger
+    consumer_reports: ConsumerReports
+    delivery_tester: DeliveryTester
+    directories: Snapshot[Directory]
+    catalogues: Snapshot[Catalogue]
+    subscriptions: Snapshot[Subscriptions]
+
+    @property
+    def directory(self) -> Directory:
+        """Organisations, clients and grants, as of the last load."""
+        return self.directories.value
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The contracts, as of the last load."""
+        return self.catalogues.value
+
+    async def require_ready(self) -> None:
+        """Raises Unavailable unless events can be accepted."""
+        self.intake.require_capacity()
+        await self.reader.require_writable()
+
+    async def refresh(self, topic: Topic) -> None:
+        """Bring the snapshot of a topic up to date now."""
+        of: dict[Topic, Snapshot[Any]] = {
+            Topic.IDENTITY: self.directories,
+            Topic.CONTRACTS: self.catalogues,
+        }
+        if topic in of:
+            await refresh(self.database, of[topic])
+
+
+def context(request: Request) -> ApiContext:
+    """The context of the running application."""
+    return cast(ApiContext, request.app.state.context)
+
+
+Context = Annotated[ApiContext, Depends(context)]
+
+
+async def took_effect(context: ApiContext, topic: Topic) -> None:
+    """After a committed change of a topic: let this process see it at once.
+
+    The change is made whether or not this works, so a failure is left to the next regular load.
+    """
+    with suppress(Unavailable):
+        await context.refresh(topic)
+
+
+async def authenticate(context: ApiContext, authorization: str | None) -> Client:
+    """The client that sends this `Authorization` header.
+
+    Raises NotAuthenticated, with one text for every reason. A client that another process has
+    just created is not in our directory yet. Its token is signed by us, so nobody can make us load
+    for nothing.
+    """
+    client_id = context.tokens.verify(bearer(authorization))
+    client = context.directory.client(client_id)
+    if client is None:
+        await context.refresh(Topic.IDENTITY)
+        client = context.directory.client(client_id)
+    if client is None or not client.active:
+        raise not_authenticated()
+    return client
+
+
+def bearer(authorization: str | None) -> str:
+    """The token in an `Authorization` header (RFC 6750, section 2.1)."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise not_authenticated()
+    return token.strip(" ")
+
+
+async def authenticated(
+    request: Request,
+    context: Context,
+    _bearer: Annotated[object, Security(BEARER)],
+    _client_credentials: Annotated[object, Security(CLIENT_CREDENTIALS)],
+) -> Client:
+    """A dependency: the client that sent the request; see `authenticate`."""
+    return await authenticate(context, request.headers.get("authorization"))
+
+
+AuthenticatedClient = Annotated[Client, Depends(authenticated)]
+
+
+def require_role(*roles: Role) -> Callable[[Client], Awaitable[Client]]:
+    """A dependency: the client, with at least one of these roles. Raises Forbidden."""
+
+    async def holder(client: AuthenticatedClient) -> Client:
+        client.require(*roles)
+        return client
+
+    return holder
+
+
+Admin = Annotated[Client, Depends(require_role(Role.ADMIN))]
+AdminOrAuditor = Annotated[Client, Depends(require_role(*policy.CLIENT_READERS))]
+
+
+async def operator_admin(client: Admin) -> Client:
+    """A dependency: the client, an administrator of the operator. Raises Forbidden."""
+    policy.require_operator(client, Role.ADMIN)
+    return client
+
+
+OperatorAdmin = Annotated[Client, Depends(operator_admin)]
