@@ -1,4 +1,4 @@
-"""The command as a whole: its areas, and how it ends."""
+"""The `nusabus` command: its areas, and how it ends."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import httpx
 import typer
 from typer import rich_utils
 
-from adapters.cli import dead_letters, events, requests, screen, subscriptions
+from adapters.cli import dead_letters, login, publish, requests, screen, subscriptions, tail
 from adapters.cli.contracts import app as contracts
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.legacy import app as legacy
@@ -20,18 +20,20 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    epilog="Credentials: NUSABUS_URL, NUSABUS_CLIENT_ID, NUSABUS_CLIENT_SECRET, or a profile in "
-    "~/.config/nusabus/profiles.toml (mode 0600).",
+    epilog="Credentials: NUSABUS_URL, NUSABUS_CLIENT_ID and NUSABUS_CLIENT_SECRET, or a profile "
+    "that `nusabus login` has saved. Help for a command: nusabus COMMAND --help",
 )
 app.add_typer(contracts, name="contracts")
 app.add_typer(legacy, name="legacy")
-app.add_typer(events.app)
+app.add_typer(login.app)
+app.add_typer(publish.app)
+app.add_typer(tail.app)
 app.add_typer(requests.app, name="requests")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(dead_letters.app, name="dead-letters")
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import PackageNotFoundError, version  # slow, and rarely needed
 
@@ -45,25 +47,27 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def nusabus(
-    told: Annotated[
+    version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Work with the national event bus."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command line; the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run a command line. Returns the exit code."""
+    line = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args=given, prog_name="nusabus", standalone_mode=False)
+        code = app(args=line, prog_name="nusabus", standalone_mode=False)
         return code if isinstance(code, int) else Exit.OK
     except typer.TyperException as error:
         rich_utils.rich_format_error(cast(Any, error))
         return Exit.ERROR
     except (Problem, OutcomeUnknown, Failure, httpx.TransportError, OSError) as error:
-        screen.fail(error, as_json="--json" in given)
+        screen.fail(error, as_json="--json" in line)
         return Exit.ERROR
     except (typer.Abort, KeyboardInterrupt):
         return Exit.ERROR

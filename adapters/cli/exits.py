@@ -1,20 +1,20 @@
-"""How a command ends."""
+"""Exit codes and failures of commands."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The exit codes of every command; docs/contracts.md explains them to readers."""
+    """The exit codes of every command. docs/contracts.md explains them."""
 
     OK = 0
-    """Done; or nothing to do, nothing found."""
+    """Done, or there was nothing to do."""
     ERROR = 1
-    """It could not be done: the reason is on standard error."""
+    """Failed. The reason is on standard error."""
     CHANGES = 2
-    """Done, and the answer is that something is different, or does not fit."""
+    """Done, and something differs or does not fit."""
     BREAKING = 3
-    """Done, and something would break those who publish or subscribe."""
+    """Done, and something would break publishers or subscribers."""
 
 
 class Failure(Exception):
-    """It cannot be done; the text says why and what to do."""
+    """A command cannot go on. The text says why, and what to do."""

@@ -1,4 +1,4 @@
-"""Where the bus is and who is calling: from the environment, else from a profile file.
+"""The gateway and the client of a command: from the environment, or from a profile file.
 
 [default]
 url = "https://bus.example.go.id"
@@ -6,12 +6,14 @@ client_id = "..."
 client_secret = "..."
 """
 
+import json
 import os
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from adapters.cli.exits import Failure
 
@@ -21,7 +23,7 @@ PREFIX = "NUSABUS_"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A bus and a client of it."""
+    """A gateway and a client of it."""
 
     url: str
     client_id: str
@@ -29,38 +31,74 @@ class Profile:
 
 
 def load(name: str, environ: Mapping[str, str] = os.environ) -> Profile:
-    """The profile of this name, each variable of the environment before its line in the file.
+    """The profile of this name. Each variable of the environment replaces its field.
 
-    Raises Failure where something is missing, or others may read the file.
+    Raises Failure if a field is missing, or if others can read the file.
     """
-    given = {each: environ.get(PREFIX + each.upper(), "") for each in FIELDS}
-    path = place(environ)
-    if not all(given.values()):
-        found = _read(path, name)
-        given = {each: given[each] or found.get(each, "") for each in FIELDS}
-    missing = [PREFIX + each.upper() for each, value in given.items() if not value]
+    values = {each: environ.get(PREFIX + each.upper(), "") for each in FIELDS}
+    if not all(values.values()):
+        found = _fields(path(environ), name, _read(path(environ)).get(name, {}))
+        values = {each: values[each] or found.get(each, "") for each in FIELDS}
+    missing = [PREFIX + each.upper() for each, value in values.items() if not value]
     if missing:
-        raise Failure(f"set {', '.join(missing)}, or write them into [{name}] of {path}")
-    return Profile(**given)
+        raise Failure(
+            f"Missing credentials: set {', '.join(missing)}, or run `nusabus login {name}` to "
+            f"write [{name}] of {path(environ)}."
+        )
+    return Profile(**values)
 
 
-def place(environ: Mapping[str, str] = os.environ) -> Path:
+def save(
+    profiles: Mapping[str, Profile],
+    environ: Mapping[str, str] = os.environ,
+    *,
+    replace: bool = False,
+) -> None:
+    """Write profiles into the file, which only its owner can read; the others stay.
+
+    Raises Failure, and writes nothing, if one of that name has another URL and `replace` is off.
+    """
+    file = path(environ)
+    present = {name: _fields(file, name, found) for name, found in _read(file).items()}
+    for name, profile in profiles.items():
+        url = present.get(name, {}).get("url", profile.url)
+        if url != profile.url and not replace:
+            raise Failure(f"Profile {name} is for {url}. Choose another name, or add --replace.")
+    content = {**present, **{name: asdict(each) for name, each in profiles.items()}}
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as output:
+        for name, fields in content.items():
+            output.write(f"[{_toml(name)}]\n")
+            output.writelines(f"{key} = {_toml(value)}\n" for key, value in fields.items())
+    fresh.replace(file)
+
+
+def path(environ: Mapping[str, str] = os.environ) -> Path:
     """Where the profile file is (XDG Base Directory Specification)."""
     home = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(home) / "nusabus" / "profiles.toml"
 
 
-def _read(path: Path, name: str) -> dict[str, str]:
+def _toml(text: str) -> str:
+    """A TOML basic string, which is a JSON string but for one character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _fields(file: Path, name: str, found: Any) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise Failure(f"{file}: [{name}] must hold strings: {', '.join(FIELDS)}.")
+    return found
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise Failure(f"{path} holds secrets and others may open it: chmod 600 {path}")
-            profiles = tomllib.load(file)
+        with file.open("rb") as content:
+            if os.fstat(content.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise Failure(f"Others can read the secrets in {file}. Run: chmod 600 {file}")
+            return tomllib.load(content)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise Failure(f"{path}: {error}") from None
-    found = profiles.get(name, {})
-    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
-        raise Failure(f"{path}: [{name}] must hold texts: {', '.join(FIELDS)}")
-    return found
+        raise Failure(f"{file}: {error}") from None

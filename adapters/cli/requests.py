@@ -1,4 +1,4 @@
-"""`nusabus requests`: ask, look for the reply, answer."""
+"""`nusabus requests`: ask, show, answer."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from adapters.cli import given, screen
+from adapters.cli import event_input, screen
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.session import AsJson, ProfileName, over
 from adapters.client import Nusabus, Requests, RequestView
@@ -15,13 +15,15 @@ from adapters.client import Nusabus, Requests, RequestView
 app = typer.Typer(help="Requests and their replies.", no_args_is_help=True)
 T = TypeVar("T")
 DAY = 86_400
-Id = Annotated[str, typer.Argument(help="As `ask` names it, or the Location of the request.")]
+Id = Annotated[
+    str, typer.Argument(help="The id that `ask` prints, or the Location of the request.")
+]
 Wait = Annotated[int, typer.Option("--wait", min=0, max=DAY, help="Seconds to wait for the reply.")]
-CODES = "Exit code 0: there is a reply. 2: none yet. 1: none came in time, or it was refused."
+CODES = "Exit code 0: there is a reply. 2: no reply yet. 1: no reply in time, or refused."
 
 
 class NoResponder(StrEnum):
-    """What becomes of a request that nobody answers now."""
+    """What to do with a request if nobody answers its type now."""
 
     REFUSE = "refuse"
     WAIT = "wait"
@@ -29,73 +31,80 @@ class NoResponder(StrEnum):
 
 @app.command(epilog=CODES)
 def ask(  # noqa: PLR0913 - each is an option of the command
-    file: given.File = "-",
-    type: given.Type = "",
-    source: given.Source = "",
-    subject: given.Subject = "",
-    id: given.Id = "",
-    whole: Annotated[
-        bool, typer.Option(given.WHOLE, help="The file holds a whole CloudEvent in JSON.")
-    ] = False,
+    type: Annotated[str, typer.Argument(metavar="[TYPE]", help="The type of the request.")] = "",
+    data: event_input.Data = "-",
+    source: event_input.Source = "",
+    subject: event_input.Subject = "",
+    id: event_input.Id = "",
+    event: Annotated[
+        str,
+        typer.Option("--event", metavar="JSON|@FILE|-", help="Send a whole CloudEvent instead."),
+    ] = "",
     within: Annotated[
         int,
-        typer.Option(min=0, max=DAY, help="Seconds until the deadline, 30 if nothing is said."),
+        typer.Option(min=0, max=DAY, help="Seconds until the deadline. Default: 30."),
     ] = 0,
     wait: Wait = 10,
     no_responder: Annotated[
-        NoResponder, typer.Option(help="Where nobody answers this type now.")
+        NoResponder, typer.Option(help="What to do if nobody answers this type now.")
     ] = NoResponder.REFUSE,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
-    """Ask a question and print the data of the reply; with --json the request as it stands.
+    """Send a request and print the data of the reply. With --json, print the request.
 
-    Asking the same event again, by --id and --source, is the same request; --within makes it
-    another one, as the deadline is part of it.
+    The same source and id is the same request. --within sets a deadline, which is part of the
+    request: with another deadline it is another request.
     """
-    content = given.read(file)
-    event = content if whole else given.event(content, type, source, subject, id)
-    if not isinstance(event, dict):
-        raise Failure(f"{file} holds no CloudEvent: a request is one JSON object")
+    if bool(type) == bool(event):
+        raise Failure("Give TYPE and --data, or --event for a whole CloudEvent.")
+    if event:
+        request = event_input.read_json(event)
+    else:
+        content = event_input.read_json(data)
+        request = event_input.an_event(type, content, source=source, subject=subject, id=id)
+    if not isinstance(request, dict):
+        raise Failure("--event is not a CloudEvent. A request is one JSON object.")
     if within:
-        until = datetime.now(UTC) + timedelta(seconds=within)
-        event |= {"expirytime": until.isoformat()}
+        deadline = datetime.now(UTC) + timedelta(seconds=within)
+        request |= {"expirytime": deadline.isoformat()}
     needed = no_responder is NoResponder.REFUSE
-    found = _over(profile, lambda bus: bus.ask(event, wait=wait, needs_responder=needed))
-    return _shown(found, as_json=as_json)
+    found = _over(profile, lambda bus: bus.ask(request, wait=wait, needs_responder=needed))
+    return _print(found, as_json=as_json)
 
 
 @app.command(epilog=CODES)
 def show(id: Id, wait: Wait = 0, as_json: AsJson = False, profile: ProfileName = "default") -> int:
-    """Look for the reply to a request that was asked before, and print it like `ask`."""
+    """Print the reply to a request that was sent before, as `ask` does."""
     found = _over(profile, lambda bus: bus.show(_id(id), wait=wait))
-    return _shown(found, as_json=as_json)
+    return _print(found, as_json=as_json)
 
 
 @app.command()
 def answer(
     request: Id,
-    file: given.File = "-",
-    source: given.Source = "",
-    subject: given.Subject = "",
-    id: given.Id = "",
+    data: event_input.Data = "-",
+    source: event_input.Source = "",
+    subject: event_input.Subject = "",
+    id: event_input.Id = "",
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
-    """Answer a request that your organisation is asked with data. The first reply counts."""
-    data = given.read(file)
+    """Answer a request to your organisation. Of several replies the first one counts."""
+    content = event_input.read_json(data)
 
     async def reply(bus: Requests) -> dict[str, Any]:
-        asked = await bus.show(_id(request))
-        event = given.event(data, f"{asked.type}.reply", source, subject, id)
-        return await bus.answer(asked.id, event)
+        found = await bus.show(_id(request))
+        reply_type = f"{found.type}.reply"
+        event = event_input.an_event(reply_type, content, source=source, subject=subject, id=id)
+        return await bus.answer(found.id, event)
 
     answered = _over(profile, reply)
     if as_json:
         screen.print_json(answered)
     else:
         late = " [yellow]after the deadline[/]" if answered["late"] else ""
-        again = " [dim](it was there already)[/]" if answered["duplicate"] else ""
+        again = " [dim](duplicate: it was stored before)[/]" if answered["duplicate"] else ""
         screen.out().print(f"[green]answered[/] {screen.safe(answered['request'])}{late}{again}")
     return Exit.OK
 
@@ -111,8 +120,8 @@ def _id(text: str) -> str:
     return text.rpartition("/")[2]
 
 
-def _shown(found: RequestView, *, as_json: bool) -> int:
-    """Print the reply, say what is amiss beside it, and give the exit code."""
+def _print(found: RequestView, *, as_json: bool) -> int:
+    """Print the reply, and a note on standard error. Returns the exit code."""
     if as_json:
         screen.print_json(found)
     elif found.reply is not None:
@@ -131,10 +140,10 @@ def _note(found: RequestView) -> tuple[str, Exit]:
             return f"[yellow]late[/]: the deadline was {screen.safe(found.expires)}", Exit.OK
         case "waiting":
             again = f"nusabus requests show {screen.safe(found.id)} --wait 30"
-            return f"no reply yet; until {screen.safe(found.expires)}: {again}", Exit.CHANGES
+            return f"No reply yet. Until {screen.safe(found.expires)}, run: {again}", Exit.CHANGES
     refused = "".join(
-        f"\n  {screen.safe(each['organisation'])} sent what was refused: "
+        f"\n  A reply of {screen.safe(each['organisation'])} was refused: "
         f"{screen.safe(each['reason'])}"
         for each in found.refused_replies
     )
-    return f"[red]no reply came[/] until {screen.safe(found.expires)}{refused}", Exit.ERROR
+    return f"[red]No reply[/] until {screen.safe(found.expires)}{refused}", Exit.ERROR

@@ -1,6 +1,7 @@
-"""What people see. Results go to standard output, complaints to standard error."""
+"""Output: results on standard output, errors and notes on standard error."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -15,18 +16,30 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def out() -> Console:
-    """Standard output; plain where it is no terminal."""
+    """A console on standard output; plain if that is not a terminal."""
     return Console(soft_wrap=True, highlight=False)
 
 
+def printable(text: object) -> str:
+    """Text of others, without the characters that a terminal obeys."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in str(text))
+
+
 def safe(text: object) -> str:
-    """Text of others in Rich's markup: no markup in it counts, nor what a terminal would obey."""
-    return escape("".join(c if c.isprintable() or c == "\n" else "�" for c in str(text)))
+    """Text of others, printable, for use within Rich's markup."""
+    return escape(printable(text))
 
 
 def err() -> Console:
-    """Standard error, for what is said beside the result."""
+    """A console on standard error, for errors and notes."""
     return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def stored(receipt: Mapping[str, Any]) -> str:
+    """A receipt, as a line in Rich's markup."""
+    position = f"{receipt['shard']}/{receipt['sequence']}"
+    before = " [dim](duplicate: it was stored before)[/]" if receipt["duplicate"] else ""
+    return f"[green]stored[/] {safe(receipt['id'])} at {position}{before}"
 
 
 def print_json(value: Any) -> None:
@@ -35,13 +48,12 @@ def print_json(value: Any) -> None:
 
 
 def fail(error: Exception, *, as_json: bool = False) -> None:
-    """Say why it could not be done."""
+    """Print an error: as lines for people, or as JSON."""
     if as_json:
         print_json({"error": _described(error)})
         return
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    for line in _told(error):
-        console.print(line)
+    for line in _lines(error):
+        err().print(line)
 
 
 def _described(error: Exception) -> dict[str, Any]:
@@ -52,8 +64,7 @@ def _described(error: Exception) -> dict[str, Any]:
     return {"title": type(error).__name__, "detail": str(error)}
 
 
-def _told(error: Exception) -> list[str]:
-    """The lines for an error."""
+def _lines(error: Exception) -> list[str]:
     if isinstance(error, Problem):
         lines = [f"[red]{safe(error.title)}[/] [dim]({error.status} {safe(error.code)})[/]"]
         if error.detail:
@@ -69,7 +80,7 @@ def _told(error: Exception) -> list[str]:
         ids = "".join(f"\n  id: {safe(each)}" for each in error.ids)
         return [f"[red]Outcome unknown:[/] {safe(str(error))}{ids}"]
     if isinstance(error, httpx.TransportError):
-        return [f"[red]The gateway cannot be reached:[/] {safe(str(error) or repr(error))}"]
+        return [f"[red]Cannot reach the gateway:[/] {safe(str(error) or repr(error))}"]
     if isinstance(error, Failure | OSError):
         return [f"[red]Error:[/] {safe(str(error))}"]
     raise error

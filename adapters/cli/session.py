@@ -1,8 +1,9 @@
-"""What every command has: a connection, a way to print, and the options for both."""
+"""What the commands share: the connection, and the options for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -11,26 +12,54 @@ from adapters.client import CallRetryPolicy, Nusabus
 
 T = TypeVar("T")
 RETRY = CallRetryPolicy(attempts=3, first_delay=0.2, longest_delay=3.0)  # a person is waiting
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ProfileName = Annotated[
     str,
     typer.Option(
-        "--profile", envvar="NUSABUS_PROFILE", help="Section of ~/.config/nusabus/profiles.toml."
+        "--profile",
+        envvar="NUSABUS_PROFILE",
+        help="Credentials to use: a profile that `nusabus login` has saved.",
     ),
 ]
 
 
-def connect(profile: profiles.Profile) -> Nusabus:
-    """A connection as this client."""
-    return Nusabus(profile.url, profile.client_id, profile.client_secret, retry=RETRY)
+def connect(profile: profiles.Profile, retry: CallRetryPolicy = RETRY) -> Nusabus:
+    """A connection as the client of a profile."""
+    return Nusabus(profile.url, profile.client_id, profile.client_secret, retry=retry)
 
 
-def over(profile: str, work: Callable[[Nusabus], Awaitable[T]]) -> T:
-    """The outcome of work over a connection, which is closed afterwards."""
+def over(
+    profile: str, work: Callable[[Nusabus], Awaitable[T]], *, retry: CallRetryPolicy = RETRY
+) -> T:
+    """Do work over a connection, and close it. Returns the result of the work."""
 
     async def run() -> T:
-        async with connect(profiles.load(profile)) as bus:
+        async with connect(profiles.load(profile), retry) as bus:
             return await work(bus)
 
     return asyncio.run(run())
+
+
+async def until_signal(
+    work: Coroutine[Any, Any, T], on_signal: Callable[[], None] = lambda: None
+) -> T | None:
+    """Do work to its end, or cancel it at Ctrl-C, SIGTERM or SIGHUP; then return None."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+
+    def end() -> None:
+        on_signal()
+        task.cancel()
+
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # started by nohup
+    signals = SIGNALS[:2] if ignored else SIGNALS
+    for number in signals:
+        loop.add_signal_handler(number, end)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

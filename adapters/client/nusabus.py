@@ -106,16 +106,18 @@ class Nusabus:
         name: str,
         types: Sequence[str],
         *,
-        delivery: str = "amqp",
+        delivery: str | None = None,
         ordered: bool = False,
         start: str | datetime | None = None,
     ) -> Subscription:
         """Create a subscription, or return the identical one (then without its AMQP URL).
 
-        `delivery` is amqp, pull, stream or webhook. `start` is now, beginning, waiting
+        `delivery` is amqp (default), pull, stream or webhook. `start` is now, beginning, waiting
         (point-to-point) or a time with a zone.
         """
-        body: dict[str, Any] = {"types": list(types), "delivery": delivery, "ordered": ordered}
+        body: dict[str, Any] = {"types": list(types), "ordered": ordered}
+        if delivery is not None:
+            body["delivery"] = delivery
         if start is not None:
             body["start"] = start.isoformat() if isinstance(start, datetime) else start
         return Subscription.of(await self.call("PUT", f"/v1/subscriptions/{name}", json=body))

@@ -3,7 +3,7 @@
 import asyncio
 import codecs
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -57,8 +57,8 @@ class Streams:
         *,
         after: str = "",
         on_reconnect: Callable[[Exception | None], None] = lambda _: None,
-    ) -> AsyncIterator[StreamedEvent]:
-        """Yield each event as it comes, without an end.
+    ) -> AsyncGenerator[StreamedEvent, None]:
+        """Yield each event as it comes, without an end. Close it with `aclosing`.
 
         A stream that breaks, or ends with its token, is opened again after the last event, so no
         event is missed or repeated. `on_reconnect` is called with each failure, and with None for

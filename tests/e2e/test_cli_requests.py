@@ -17,7 +17,7 @@ DATA = json.dumps({"nik": "1"}).encode()
 
 
 def about(type: str) -> tuple[str, ...]:
-    return ("--type", type, "--source", "/uji")
+    return (type, "--source", "/uji")
 
 
 def test_the_reply_is_printed(nusabus: Command, uji: Actor) -> None:
@@ -26,18 +26,18 @@ def test_the_reply_is_printed(nusabus: Command, uji: Actor) -> None:
         code, out, err = nusabus("requests", "ask", *about(ANSWERED), "--wait", 30, stdin=DATA)
         assert (code, json.loads(out), err) == (Exit.OK, {"hasil": "COCOK"}, "")
         whole = json.dumps(a_question(ANSWERED)).encode()
-        asked = ("requests", "ask", "--whole", "--wait", 30, "--json")
+        asked = ("requests", "ask", "--event", "-", "--wait", 30, "--json")
         shown = json.loads(nusabus(*asked, stdin=whole)[1])
     assert shown["state"] == "answered"
     assert json.loads(nusabus(*asked, stdin=whole)[1]) == shown
 
 
-def test_who_does_not_wait_looks_again(nusabus: Command, uji: Actor) -> None:
+def test_a_reply_is_found_later(nusabus: Command, uji: Actor) -> None:
     worker = Puller(uji, PULLED)
     asked = ("requests", "ask", *about(PULLED), "--wait", 0, "--within", 600, "--id", a_name())
     code, out, err = nusabus(*asked, stdin=DATA)
     assert (code, out) == (Exit.CHANGES, "")
-    assert "no reply yet" in err
+    assert "No reply yet" in err
     (taken,) = worker.receive()
     id = taken["event"]["requestid"]
     assert f"nusabus requests show {id} --wait 30" in err
@@ -47,7 +47,7 @@ def test_who_does_not_wait_looks_again(nusabus: Command, uji: Actor) -> None:
     assert code == Exit.ERROR
     assert "hasil" in err
     assert "answered" in nusabus(*reply, stdin=b'{"hasil":"COCOK"}')[1]
-    assert "already" in nusabus(*reply, stdin=b'{"hasil":"COCOK"}')[1]
+    assert "stored before" in nusabus(*reply, stdin=b'{"hasil":"COCOK"}')[1]
     assert json.loads(nusabus(*reply, "--json", stdin=b'{"hasil":"COCOK"}')[1])["duplicate"]
     code, out, _ = nusabus("requests", "show", id, "--wait", 5)
     assert (code, json.loads(out)) == (Exit.OK, {"hasil": "COCOK"})
@@ -63,7 +63,7 @@ def test_a_deadline_passes(nusabus: Command, uji: Actor) -> None:
     assert uji.answer(id, a_reply(question, data={})).status_code == 422
     code, out, err = nusabus("requests", "show", id, "--wait", 30)
     assert (code, out) == (Exit.ERROR, "")
-    assert "uji sent what was refused: contract-violation" in err
+    assert "A reply of uji was refused: contract-violation" in err
     code, out, err = nusabus("requests", "show", id, "--wait", 30, "--json")
     assert (code, json.loads(out)["state"]) == (Exit.ERROR, "expired")
     late = ("requests", "answer", id, "--source", "/uji")
@@ -77,8 +77,9 @@ def test_a_deadline_passes(nusabus: Command, uji: Actor) -> None:
     ("arguments", "stdin", "says"),
     [
         (["ask", *about(NOBODY), "--wait", "5"], DATA, "nobody answers"),
-        (["ask"], DATA, "--type and --source"),
-        (["ask", "--whole"], b"[]", "holds no CloudEvent"),
+        (["ask"], DATA, "TYPE and --data"),
+        (["ask", NOBODY], DATA, "--source"),
+        (["ask", "--event", "-"], b"[]", "not a CloudEvent"),
         (["ask", *about(NOBODY), "--wait", "-1"], DATA, "greater than or equal to 0"),
         (["ask", *about("id.go.uji.tanya.tak-ada.v1")], DATA, "no contract"),
         (["show", "0" * 32], b"", "no such request"),
@@ -86,7 +87,7 @@ def test_a_deadline_passes(nusabus: Command, uji: Actor) -> None:
         (["answer", "0" * 32, "--source", "/uji"], b"{}", "no such request"),
     ],
 )
-def test_what_cannot_be_done_is_told(
+def test_an_error_says_what_is_wrong(
     nusabus: Command, arguments: list[str], stdin: bytes, says: str
 ) -> None:
     code, out, err = nusabus("requests", *arguments, stdin=stdin)

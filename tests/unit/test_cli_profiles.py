@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.cli.exits import Failure
-from adapters.cli.profiles import Profile, load, place
+from adapters.cli.profiles import Profile, load, path, save
 
 TEXT = """
 [default]
@@ -25,7 +25,7 @@ url = 3
 def home(tmp_path: Path) -> dict[str, str]:
     """An environment with a profile file."""
     environ = {"XDG_CONFIG_HOME": str(tmp_path)}
-    file = place(environ)
+    file = path(environ)
     file.parent.mkdir()
     file.write_text(TEXT)
     file.chmod(0o600)
@@ -49,18 +49,40 @@ def test_what_is_missing_is_named(home: dict[str, str]) -> None:
 
 
 def test_a_file_that_others_may_read_is_refused(home: dict[str, str]) -> None:
-    place(home).chmod(0o640)
+    path(home).chmod(0o640)
     with pytest.raises(Failure, match="chmod 600"):
         load("default", home)
 
 
 def test_a_file_that_cannot_be_read_says_why(home: dict[str, str]) -> None:
-    with pytest.raises(Failure, match="must hold texts"):
+    with pytest.raises(Failure, match="must hold strings"):
         load("broken", home)
-    place(home).write_text("[")
+    path(home).write_text("[")
     with pytest.raises(Failure, match=r"profiles\.toml"):
         load("default", home)
 
 
 def test_where_it_is() -> None:
-    assert place({}) == Path.home() / ".config" / "nusabus" / "profiles.toml"
+    assert path({}) == Path.home() / ".config" / "nusabus" / "profiles.toml"
+
+
+def test_saved_profiles_are_found_again(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "new")}
+    first, second = Profile("https://a", 'x"\\', "é😀\x7f"), Profile("https://b", "y", "z")
+    save({"default": first}, environ)
+    save({"BI satu": second}, environ)
+    assert load("default", environ) == first
+    assert load("BI satu", environ) == second
+    assert path(environ).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_profile_of_another_gateway_is_kept(home: dict[str, str]) -> None:
+    path(home).write_text(TEXT.partition("[broken]")[0])
+    other = Profile("https://other", "a", "b")
+    with pytest.raises(Failure, match="is for https://bus"):
+        save({"neu": other, "default": other}, home)
+    assert load("default", home).client_id == "admin-1"
+    save({"default": other}, home, replace=True)
+    assert load("default", home) == other
+    with pytest.raises(Failure, match="nusabus login neu"):
+        load("neu", home)

@@ -31,7 +31,7 @@ def test_a_problem_is_told_with_its_places(capsys: pytest.CaptureFixture[str]) -
 
 def test_other_errors(capsys: pytest.CaptureFixture[str]) -> None:
     away = httpx.ConnectError("refused")
-    assert told(capsys, away) == ["The gateway cannot be reached: refused"]
+    assert told(capsys, away) == ["Cannot reach the gateway: refused"]
     assert told(capsys, Failure("say --yes")) == ["Error: say --yes"]
     assert told(capsys, FileNotFoundError(2, "No such file", "x")) == [
         "Error: [Errno 2] No such file: 'x'"
