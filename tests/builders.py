@@ -17,7 +17,7 @@ from gateway.contracts import Classification, Contract, Pattern, Submission
 from gateway.contracts.soundness import DIALECT
 from gateway.contracts.values import InvalidExample, Ordering, Version
 from gateway.journal import Candidate
-from gateway.subscriptions import State, Subscription
+from gateway.subscriptions import Subscription, SubscriptionState
 
 FREE = "id.go.uji.bebas.dicatat.v1"  # publish-subscribe, public, any object
 CITIZEN = "id.go.uji.warga.dicatat.v1"  # publish-subscribe, confidential, a strict schema
@@ -87,7 +87,7 @@ def a_subscription(**changes: Any) -> Subscription:
         point_to_point=False,
         ordered=False,
         start="now",
-        state=State.ACTIVE,
+        state=SubscriptionState.ACTIVE,
         generation=1,
         password_hash="",
         created=datetime(2026, 5, 4, tzinfo=UTC),

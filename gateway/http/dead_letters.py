@@ -30,7 +30,7 @@ Number = Annotated[int, Path(ge=1, lt=1 << 63)]
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
 Trace = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="a trace id (W3C)")]
-State = Literal["dead", "redriven", "resent", "discarded"]
+DeadLetterState = Literal["dead", "redriven", "resent", "discarded"]
 _UNMASKED = {"traceparent", "time"}  # what intake has found to be nothing else
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 MASKED_LIMIT = 64 << 10  # bytes of data that an inspection shows
@@ -57,7 +57,7 @@ class LetterBody(BaseModel):
     failure: Failure
     detail: str
     attempts: int
-    state: State
+    state: DeadLetterState
     changed: datetime
     changed_by: str | None
     note: str | None
@@ -108,7 +108,7 @@ class Search:
     subscription: Annotated[Name | None, Query()] = None
     type: Annotated[Name | None, Query()] = None
     failure: Failure | None = None
-    state: State | None = None
+    state: DeadLetterState | None = None
     died_from: AwareDatetime | None = None
     died_before: AwareDatetime | None = None
     event: Annotated[Name | None, Query(description="an event's id")] = None

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from gateway.base.errors import NotAuthenticated
 from gateway.base.telemetry import METRICS
 from gateway.http.context import Context, bearer
-from gateway.subscriptions import State, Subscription
+from gateway.subscriptions import Subscription, SubscriptionState
 
 router = APIRouter(tags=["health"])
 BACKLOG = Gauge("nusabus_backlog_entries", "Entries not relayed yet", registry=METRICS)
@@ -63,5 +63,5 @@ async def get_metrics(context: Context) -> Response:
 
 def _count(subscriptions: Iterable[Subscription]) -> None:
     found = Counter("diverted" if each.diverted else each.state.value for each in subscriptions)
-    for state in (*(each.value for each in State), "diverted"):
+    for state in (*(each.value for each in SubscriptionState), "diverted"):
         SUBSCRIPTIONS.labels(state).set(found[state])

@@ -35,7 +35,7 @@ from gateway.http.openapi import described_router
 from gateway.identity import Client, Role
 from gateway.journal import Entry, Refusal
 from gateway.publishing import Batch, Limits, parse_request
-from gateway.request_reply import LONGEST_WAIT, Asked, Responder, State
+from gateway.request_reply import LONGEST_WAIT, Asked, RequestState, Responder
 
 PATH = "/v1/requests"
 router = APIRouter(prefix=PATH, tags=["requests"])
@@ -87,7 +87,7 @@ class Request(BaseModel):
 
     id: str
     type: str
-    state: State
+    state: RequestState
     expires: datetime = Field(description="The deadline for the reply.")
     request: StoredEvent
     refused_replies: list[RefusedReply] = Field(description="Filled once the request expired.")
@@ -169,7 +169,7 @@ class SendRequest(Bare):
         location = [(b"location", f"{PATH}/{found.id}".encode())]
         if wait:
             location.append((b"preference-applied", b"wait=%d" % wait))
-        if found.state is State.EXPIRED:
+        if found.state is RequestState.EXPIRED:
             status, text, more = problem(_no_reply(found))
             return status, text, [*more, *location]
         status = 202 if found.reply is None else 200

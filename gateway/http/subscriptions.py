@@ -20,8 +20,8 @@ from gateway.subscriptions import (
     DEFAULT_TERMS,
     NAME,
     Delivery,
-    State,
     Subscription,
+    SubscriptionState,
     Terms,
     register,
 )
@@ -131,7 +131,7 @@ class SubscriptionBody(BaseModel):
     ordered: bool
     start: str
     starts: dict[int, int] | None = None
-    state: State
+    state: SubscriptionState
     repairs: int = Field(description="how often it had to catch up after something was missing")
     diverted: datetime | None = Field(
         None,

@@ -7,7 +7,13 @@ from gateway.base.telemetry import log
 from gateway.journal import Lead
 from gateway.relay.backfill import Backfill
 from gateway.relay.context import RelayContext
-from gateway.subscriptions import BackfillProgress, Key, State, Subscription, backfill_progress
+from gateway.subscriptions import (
+    BackfillProgress,
+    Key,
+    Subscription,
+    SubscriptionState,
+    backfill_progress,
+)
 from gateway.subscriptions.routing import private_key
 
 JOINED_BYTES = 32 << 10  # for private keys, beside those of filters, in a frame of 128 KiB
@@ -59,7 +65,7 @@ class ShardBackfills:
         wanted = {
             (s.key, s.generation): s
             for s in subscriptions
-            if s.state in (State.CATCHING_UP, State.DIVERTING)
+            if s.state in (SubscriptionState.CATCHING_UP, SubscriptionState.DIVERTING)
         }
         for ended in set(self._running) - set(wanted):
             self._running.pop(ended).cancel()
@@ -77,7 +83,7 @@ class ShardBackfills:
             progress = await backfill_progress.progress(session, subscription, self._lead.shard)
         if progress is None:
             return False
-        if subscription.state is State.DIVERTING and not progress.joined:
+        if subscription.state is SubscriptionState.DIVERTING and not progress.joined:
             progress = BackfillProgress(progress.position, True)
             if not await self._save(subscription, progress):
                 return False

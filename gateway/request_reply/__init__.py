@@ -15,7 +15,7 @@ from gateway.request_reply.pairing import (
 from gateway.request_reply.refused_replies import RefusedReplies, RefusedReply
 from gateway.request_reply.reply_consumer import ReplyConsumer
 from gateway.request_reply.reply_waiters import Waiting
-from gateway.request_reply.requester import LONGEST_WAIT, Asked, Requester, State
+from gateway.request_reply.requester import LONGEST_WAIT, Asked, Requester, RequestState
 from gateway.request_reply.responder import Answering, Replied, Responder
 from gateway.request_reply.responder_lookup import Responders
 
@@ -29,10 +29,10 @@ __all__ = [
     "RefusedReply",
     "Replied",
     "ReplyConsumer",
+    "RequestState",
     "Requester",
     "Responder",
     "Responders",
-    "State",
     "Waiting",
     "asked",
     "deadline",

@@ -35,7 +35,7 @@ SECONDS = Histogram(
 Validator = Callable[[Event, Client], Candidate]
 
 
-class State(StrEnum):
+class RequestState(StrEnum):
     """Where a request stands."""
 
     WAITING = "waiting"
@@ -63,11 +63,13 @@ class Asked:
         return deadline(self.request.event, self.request.recorded)
 
     @property
-    def state(self) -> State:
+    def state(self) -> RequestState:
         """By the journal's clock, so that every process says the same of a reply."""
         if self.reply is not None:
-            return State.ANSWERED if self.reply.recorded <= self.expires else State.LATE
-        return State.WAITING if datetime.now(UTC) < self.expires else State.EXPIRED
+            return (
+                RequestState.ANSWERED if self.reply.recorded <= self.expires else RequestState.LATE
+            )
+        return RequestState.WAITING if datetime.now(UTC) < self.expires else RequestState.EXPIRED
 
 
 class Requester:
@@ -177,7 +179,7 @@ class Requester:
             if reply is not None:
                 SECONDS.observe((reply.recorded - request.recorded).total_seconds())
         found = Asked(request, reply)
-        if found.state is not State.EXPIRED:
+        if found.state is not RequestState.EXPIRED:
             return found
         EXPIRED.inc()
         return Asked(request, None, tuple(await self._refused.of(request.event.identity)))

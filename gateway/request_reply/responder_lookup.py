@@ -6,7 +6,7 @@ from gateway.base.snapshot import Snapshot, refresh
 from gateway.contracts import Catalogue
 from gateway.identity import Directory
 from gateway.journal import Entry
-from gateway.subscriptions import State, Subscription, Subscriptions
+from gateway.subscriptions import Subscription, Subscriptions, SubscriptionState
 
 
 class Responders:
@@ -53,7 +53,7 @@ class Responders:
         contract = self._catalogue.value.contract(type)
         return (
             contract is not None
-            and subscription.state is not State.SUSPENDED
+            and subscription.state is not SubscriptionState.SUSPENDED
             and (
                 contract.owner == subscription.organisation
                 or self._directory.value.may_receive(subscription.organisation, type)

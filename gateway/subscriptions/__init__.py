@@ -12,9 +12,9 @@ from gateway.subscriptions.values import (
     Key,
     ShardSequences,
     Signature,
-    State,
     Subscription,
     SubscriptionCursors,
+    SubscriptionState,
     Terms,
 )
 
@@ -28,9 +28,9 @@ __all__ = [
     "Key",
     "ShardSequences",
     "Signature",
-    "State",
     "Subscription",
     "SubscriptionCursors",
+    "SubscriptionState",
     "Subscriptions",
     "Terms",
     "backfill_progress",

@@ -14,9 +14,9 @@ from gateway.subscriptions.values import (
     BackfillProgress,
     Key,
     ShardSequences,
-    State,
     Subscription,
     SubscriptionCursors,
+    SubscriptionState,
 )
 
 _SAME = "s.organisation = :organisation AND s.name = :name AND s.generation = :generation"
@@ -133,7 +133,11 @@ async def begin_again(session: AsyncSession, subscription: Subscription, *, caus
     Nothing begins for a suspended subscription either. A loss is counted in `repairs`.
     """
     facts = {
-        "state": (State.DIVERTING if cause is Cause.DIVERTING else State.CATCHING_UP).value,
+        "state": (
+            SubscriptionState.DIVERTING
+            if cause is Cause.DIVERTING
+            else SubscriptionState.CATCHING_UP
+        ).value,
         "repairs": int(cause in (Cause.QUEUE_LOST, Cause.WAY_LOST)),
         "deep": cause in (Cause.DEEP, Cause.DIVERTING),
     }

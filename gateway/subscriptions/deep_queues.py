@@ -10,7 +10,13 @@ from gateway.base.database import Database
 from gateway.base.telemetry import log
 from gateway.broker import Broker, Management, QueueState, names
 from gateway.journal import JournalReader
-from gateway.subscriptions import Key, ShardSequences, State, Subscription, backfill_progress
+from gateway.subscriptions import (
+    Key,
+    ShardSequences,
+    Subscription,
+    SubscriptionState,
+    backfill_progress,
+)
 from gateway.subscriptions.queues import begin_again_now
 from gateway.subscriptions.routing import binding_keys, exchange_of
 
@@ -40,12 +46,14 @@ class Deep:
         ordering key. So first the leads add its private key to all that they send, and then the
         bindings go.
         """
-        if subscription.state is State.DIVERTING:
+        if subscription.state is SubscriptionState.DIVERTING:
             return await self._finish(subscription, cursors)
         ready = (queue.messages or 0) - queue.unacknowledged
         if ready < self.deep // 2 or not await self._is_deep(subscription):
             return False
-        in_steps = subscription.state is State.ACTIVE and len(binding_keys(subscription)) > 1
+        in_steps = (
+            subscription.state is SubscriptionState.ACTIVE and len(binding_keys(subscription)) > 1
+        )
         cause = backfill_progress.Cause.DIVERTING if in_steps else backfill_progress.Cause.DEEP
         if not await self._begin_again(subscription, cause):
             return False
@@ -59,7 +67,7 @@ class Deep:
 
     async def _is_deep(self, subscription: Subscription) -> bool:
         """Whether the queue is deep now, and something but catching up goes on filling it."""
-        if subscription.state is State.CATCHING_UP:
+        if subscription.state is SubscriptionState.CATCHING_UP:
             async with self.database.session() as session:
                 some, _ = await backfill_progress.joined(session, subscription)
             if not some:

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.database import Database, Topic
 from gateway.broker import Broker, Management, NotOnBroker, names
-from gateway.subscriptions import State, Subscription, backfill_progress, register
+from gateway.subscriptions import Subscription, SubscriptionState, backfill_progress, register
 from gateway.subscriptions.routing import exchange_of, private_key
 
 
@@ -40,7 +40,7 @@ async def begin_again(
     what ends here. If the queue proves lost meanwhile, that is the cause: what it held is to come
     again.
     """
-    if subscription.state is State.SUSPENDED:
+    if subscription.state is SubscriptionState.SUSPENDED:
         return False
     following = replace(subscription, generation=subscription.generation + 1)
     queue = names.queue(*subscription.key)

@@ -16,7 +16,7 @@ from gateway.subscriptions.tables import (
     SubscriptionRow,
     subscription_of,
 )
-from gateway.subscriptions.values import Key, ShardSequences, State, Subscription, Terms
+from gateway.subscriptions.values import Key, ShardSequences, Subscription, SubscriptionState, Terms
 
 LIMIT = 100  # of one organisation; a quorum queue costs the broker about 1 MB and a log
 # Of the names of all queues with filters. All of them may want one event: their keys stand in its
@@ -217,7 +217,7 @@ async def suspend(session: AsyncSession, subscription: Subscription, *, suspende
     row = await session.get(SubscriptionRow, subscription.key, with_for_update=True)
     if row is None or row.generation != subscription.generation:
         return
-    row.state = (State.SUSPENDED if suspended else State.CATCHING_UP).value
+    row.state = (SubscriptionState.SUSPENDED if suspended else SubscriptionState.CATCHING_UP).value
     row.generation += 1
     for place in (await session.execute(_places(subscription))).scalars():
         was_joined, place.joined = place.joined, False

@@ -25,9 +25,9 @@ from gateway.journal import JournalReader
 from gateway.subscriptions import (
     Key,
     ShardSequences,
-    State,
     Subscription,
     Subscriptions,
+    SubscriptionState,
     backfill_progress,
     register,
 )
@@ -152,7 +152,7 @@ class Reconciler:
         state, keys = seen.queues.get(queue), seen.keys(subscription)
         if await self._keep_right(subscription, keys):
             return False
-        if subscription.state is State.SUSPENDED:
+        if subscription.state is SubscriptionState.SUSPENDED:
             await self._unbind(subscription, keys)
             return False
         if state is None:
@@ -205,7 +205,7 @@ class Reconciler:
             )
             for types in subscription.types
         )
-        suspended = subscription.state is State.SUSPENDED
+        suspended = subscription.state is SubscriptionState.SUSPENDED
         if permitted is not suspended:
             return False
         if not permitted:  # first, so that who is shown as suspended gets nothing any more

@@ -22,8 +22,8 @@ from gateway.subscriptions import (
     Delivery,
     Key,
     ShardSequences,
-    State,
     Subscription,
+    SubscriptionState,
     Terms,
     backfill_progress,
     register,
@@ -174,7 +174,7 @@ class Subscribing:
                 while (await self._broker.depth(queue)).consumers:  # noqa: ASYNC110 - it tells nobody
                     await asyncio.sleep(0.05)
         held = await self._broker.delete_queue(queue)
-        worked_off = held == 0 and subscription.state is State.ACTIVE
+        worked_off = held == 0 and subscription.state is SubscriptionState.ACTIVE
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await register.remove(session, subscription, drained_to=cursors if worked_off else None)
         return held
@@ -312,7 +312,9 @@ def _subscription(
         point_to_point,
         wish.ordered,
         start_text(wish.start, point_to_point),
-        State.CATCHING_UP if wish.delivery is Delivery.AMQP else State.ACTIVE,
+        SubscriptionState.CATCHING_UP
+        if wish.delivery is Delivery.AMQP
+        else SubscriptionState.ACTIVE,
         1,
         hash_password(password) if password else "",
         datetime.now(UTC),

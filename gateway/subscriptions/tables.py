@@ -7,7 +7,7 @@ from sqlalchemy import Column, DateTime, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from gateway.subscriptions.values import Delivery, State, Subscription, Terms
+from gateway.subscriptions.values import Delivery, Subscription, SubscriptionState, Terms
 
 _terms = msgspec.json.Decoder(Terms).decode
 
@@ -106,7 +106,7 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         row.point_to_point,
         row.ordered,
         row.start,
-        State(row.state),
+        SubscriptionState(row.state),
         row.generation,
         row.password_hash,
         row.created,

@@ -15,7 +15,7 @@ from gateway.subscriptions.filters import Filter, compile_filters
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
-class State(StrEnum):
+class SubscriptionState(StrEnum):
     """Where a subscription stands.
 
     While it is catching up, the journal is sent into its queue alone; once every shard has
@@ -103,7 +103,7 @@ class Subscription:
     point_to_point: bool
     ordered: bool
     start: str
-    state: State
+    state: SubscriptionState
     generation: int
     password_hash: str = field(repr=False)
     created: datetime
@@ -126,7 +126,10 @@ class Subscription:
     @property
     def bound(self) -> bool:
         """Whether the exchange is to serve it, where no filter forbids that."""
-        return not self.journal_delivered and self.state in (State.ACTIVE, State.DIVERTING)
+        return not self.journal_delivered and self.state in (
+            SubscriptionState.ACTIVE,
+            SubscriptionState.DIVERTING,
+        )
 
     @property
     def is_callback(self) -> bool:

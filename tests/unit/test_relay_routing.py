@@ -6,7 +6,7 @@ from typing import Any
 from gateway.broker import names
 from gateway.contracts import Catalogue, Classification, Contract, Pattern
 from gateway.relay.routing import Route, Routes
-from gateway.subscriptions import Delivery, State, Subscription, Terms
+from gateway.subscriptions import Delivery, Subscription, SubscriptionState, Terms
 from tests.builders import (
     CITIZEN,
     FREE,
@@ -34,7 +34,9 @@ def routes(
 
 
 def test_no_subscription_wants_it() -> None:
-    found = routes([a_subscription(types=(CITIZEN,)), a_subscription(state=State.SUSPENDED)])
+    found = routes(
+        [a_subscription(types=(CITIZEN,)), a_subscription(state=SubscriptionState.SUSPENDED)]
+    )
     assert found.route(FREE) is None
     assert found.route("id.go.tak.ada.sama.v1") is None
     assert found.route(QUESTION) is None
@@ -50,7 +52,10 @@ def test_the_bound_get_it_from_the_exchange() -> None:
 
 
 def test_a_joined_subscription_gets_it_beside_the_bound() -> None:
-    bound, joined = a_subscription(), a_subscription(name="baru", state=State.CATCHING_UP)
+    bound, joined = (
+        a_subscription(),
+        a_subscription(name="baru", state=SubscriptionState.CATCHING_UP),
+    )
     found = routes([bound, joined], [joined]).route(FREE)
     key = "to.sub.lain.baru.1"
     assert found == Route(names.EVENTS, "public", (key,), (bound,), {key: joined})
@@ -76,8 +81,8 @@ def test_a_filtered_subscription_gets_what_it_accepts_by_its_private_key() -> No
 
 def test_a_filtered_subscription_is_beside_the_bound_and_the_joined() -> None:
     bound = a_subscription()
-    joined = a_subscription(name="baru", state=State.CATCHING_UP)
-    late = filtered("susul", "1", state=State.CATCHING_UP)
+    joined = a_subscription(name="baru", state=SubscriptionState.CATCHING_UP)
+    late = filtered("susul", "1", state=SubscriptionState.CATCHING_UP)
     route = routes([bound, joined, late], [joined, late]).route(FREE)
     assert route is not None
     for event, keys in ((an_event(subject="1"), ["baru", "susul"]), (an_event(), ["baru"])):
@@ -90,7 +95,7 @@ def test_a_filtered_subscription_is_beside_the_bound_and_the_joined() -> None:
 
 
 def test_while_it_is_diverting_both_routes_lead_into_the_queue() -> None:
-    both = a_subscription(state=State.DIVERTING, generation=3)
+    both = a_subscription(state=SubscriptionState.DIVERTING, generation=3)
     key = "to.sub.lain.semua.3"
     assert routes([both], [both]).route(FREE) == Route(
         names.EVENTS, "public", (key,), (both,), {key: both}
@@ -112,7 +117,7 @@ def test_earlier_routes_lose_keys_that_no_longer_apply() -> None:
 
 
 def test_a_subscription_that_has_not_joined_gets_nothing() -> None:
-    assert routes([a_subscription(state=State.CATCHING_UP)]).route(FREE) is None
+    assert routes([a_subscription(state=SubscriptionState.CATCHING_UP)]).route(FREE) is None
 
 
 def test_patterns_are_for_publish_subscribe_and_tasks_for_one() -> None:

@@ -14,7 +14,7 @@ from gateway.base.errors import Unavailable
 from gateway.base.stop import Stop
 from gateway.delivery import Wakeups, wakeups
 from gateway.journal import Cursor
-from gateway.subscriptions import Delivery, State, Subscription
+from gateway.subscriptions import Delivery, Subscription, SubscriptionState
 from tests.builders import FREE, a_name
 
 OTHER = "id.go.uji.lain.dicatat.v1"
@@ -65,7 +65,7 @@ class Server:
 
 def a_subscription(*types: str) -> Subscription:
     return Subscription(
-        "uji", a_name(), types or (FREE,), False, False, "now", State.ACTIVE, 1, "", THEN, "x",
+        "uji", a_name(), types or (FREE,), False, False, "now", SubscriptionState.ACTIVE, 1, "", THEN, "x",
         delivery=Delivery.PULL,
     )  # fmt: skip
 
