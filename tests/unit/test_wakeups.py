@@ -65,7 +65,8 @@ class Server:
 
 def a_subscription(*types: str) -> Subscription:
     return Subscription(
-        "uji", a_name(), types or (FREE,), False, False, "now", SubscriptionState.ACTIVE, 1, "", THEN, "x",
+        "uji", a_name(), types or (FREE,), False, False, "now", SubscriptionState.ACTIVE, 1, "",
+        THEN, "x",
         delivery=Delivery.PULL,
     )  # fmt: skip
 
