@@ -10,15 +10,15 @@ from gateway import identity
 from gateway.base.database import Topic
 from gateway.base.telemetry import log
 from gateway.http.context import Admin, AdminOrAuditor, Context, took_effect
-from gateway.http.fields import Body, Title
-from gateway.http.paging import Listing, PageHere
+from gateway.http.models import RequestBody, Title
+from gateway.http.paging import Page, Paging
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
 
 Roles = Annotated[set[identity.Role], Field(min_length=1)]
 
 
-class NewClient(Body):
+class NewClient(RequestBody):
     """A client to be."""
 
     organisation: str
@@ -26,7 +26,7 @@ class NewClient(Body):
     roles: Roles
 
 
-class ClientChange(Body):
+class ClientChange(RequestBody):
     """What is given changes, what is left out stays."""
 
     title: Title | None = None
@@ -88,15 +88,15 @@ async def create_client(
 async def list_clients(
     by: AdminOrAuditor,
     context: Context,
-    page: PageHere,
+    page: Paging,
     organisation: Annotated[str | None, Query(description="of this one only")] = None,
-) -> Listing[ClientBody]:
+) -> Page[ClientBody]:
     """The clients of your organisation, by id; to the operator, of all."""
     found = await identity.list_clients(
         context.database, by=by, organisation=organisation, limit=page.limit + 1, after=page.after
     )
     items, following = page.cut(found, lambda client: client.id)
-    return Listing(items=[ClientBody.of(item) for item in items], next=following)
+    return Page(items=[ClientBody.of(item) for item in items], next=following)
 
 
 @router.get("/{id}")
@@ -134,11 +134,11 @@ async def create_client_secret(
 
 
 @router.get("/{id}/secrets")
-async def list_client_secrets(id: str, by: AdminOrAuditor, context: Context) -> Listing[SecretBody]:
+async def list_client_secrets(id: str, by: AdminOrAuditor, context: Context) -> Page[SecretBody]:
     """Which secrets a client has; the secrets themselves nobody can read."""
     found = await identity.list_secrets(context.database, by=by, client=id)
     items = [SecretBody(id=secret.id, created=secret.created) for secret in found]
-    return Listing(items=items, next=None)
+    return Page(items=items, next=None)
 
 
 @router.delete("/{id}/secrets/{secret}", status_code=204)

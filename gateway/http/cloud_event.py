@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from gateway.broker import message
 from gateway.contracts import Pattern
 from gateway.http.context import ApiContext
-from gateway.http.fields import Sequence
+from gateway.http.models import Sequence
 from gateway.journal import Entry
 from gateway.request_reply import handed_out
 

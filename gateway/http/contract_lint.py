@@ -13,20 +13,20 @@ from gateway.contracts.lint import lint, national
 from gateway.http import contracts_answers as answers
 from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts_bodies import FindingBody
-from gateway.http.fields import Body
+from gateway.http.models import RequestBody
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"], responses=answers.PROBLEMS)
 DEPTH = 36  # of a schema, and the members around it
 
 
-class OrderingDraft(Body):
+class OrderingDraft(RequestBody):
     """What keeps events in order; what is missing is told as a finding."""
 
     key: str = ""
     description: str = ""
 
 
-class ContractDraft(Body):
+class ContractDraft(RequestBody):
     """A contract that somebody is writing."""
 
     type: str
@@ -43,7 +43,7 @@ class ContractDraft(Body):
         return Contract(**about, ordering=Ordering(self.ordering.key, self.ordering.description))
 
 
-class LintQuestion(Body):
+class LintQuestion(RequestBody):
     """What to look at. `levels` raises rules further than the owner has."""
 
     contract: ContractDraft

@@ -32,7 +32,7 @@ from gateway.http.contracts_bodies import (
     NewVersionBody,
 )
 from gateway.http.contracts_exact import IfMatch, RawBody, etag, exact, new_schema, unchanged
-from gateway.http.paging import Listing, PageHere, number_of
+from gateway.http.paging import Page, Paging
 from gateway.identity import policy
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"], responses=answers.PROBLEMS)
@@ -94,13 +94,13 @@ async def create_contract(
 async def list_contracts(
     by: AuthenticatedClient,
     context: Context,
-    page: PageHere,
+    page: Paging,
     text: Text = None,
     owner: Text = None,
     pattern: Pattern | None = None,
     classification: Classification | None = None,
     state: State | None = None,
-) -> Listing[ContractBody]:
+) -> Page[ContractBody]:
     """The contracts that the caller may see, by type; `text` asks for all of its words."""
     search = Search(text, owner, pattern, classification, state)
     async with context.database.session() as session:
@@ -112,7 +112,7 @@ async def list_contracts(
             limit=page.limit + 1,
         )
     items, following = page.cut(found, lambda each: each.contract.type)
-    return Listing(items=[ContractBody.of(each) for each in items], next=following)
+    return Page(items=[ContractBody.of(each) for each in items], next=following)
 
 
 @router.get("/{type}", response_model=ContractBody)
@@ -156,13 +156,13 @@ async def get_contract_impact(type: Type, by: Admin, context: Context) -> answer
 
 @router.get("/{type}/history")
 async def list_contract_history(
-    type: Type, by: AdminOrAuditor, context: Context, page: PageHere
-) -> Listing[Event]:
+    type: Type, by: AdminOrAuditor, context: Context, page: Paging
+) -> Page[Event]:
     """Who did what to this contract, the oldest first. For its owner's auditors, administrators."""
     async with context.database.session() as session:
         registered = await visible(session, type, sight_of(by, context.directory))
         policy.require_auditor_of(by, registered.contract.owner)
-        after = number_of(page)
+        after = page.number()
         found = await history.page(session, type, after=after, limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.number))
-    return Listing(items=[Event.of(each) for each in items], next=following)
+    return Page(items=[Event.of(each) for each in items], next=following)

@@ -9,7 +9,7 @@ from gateway.contracts import Classification, InvalidExample, Ordering, Pattern,
 from gateway.contracts.compatibility import Mode, Policy, Rule
 from gateway.contracts.governance import NewSchema, Notice
 from gateway.contracts.lint import Finding
-from gateway.http.fields import Body, Description, Title
+from gateway.http.models import Description, RequestBody, Title
 
 Type = Annotated[str, Field(max_length=255, examples=["id.go.dukcapil.ktp.dibuat.v1"])]
 Report = Annotated[
@@ -20,7 +20,7 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f
 _EXAMPLES = 100
 
 
-class RuleBody(Body):
+class RuleBody(RequestBody):
     """What a new version owes to those before it."""
 
     mode: Mode = Mode.BACKWARD
@@ -32,7 +32,7 @@ class RuleBody(Body):
         return Rule(self.mode, self.policy)
 
 
-class OrderingBody(Body):
+class OrderingBody(RequestBody):
     """Which attribute events are kept in order by, and what it stands for."""
 
     key: Literal["subject", "partitionkey", "id"]
@@ -44,14 +44,14 @@ class OrderingBody(Body):
         return Ordering(self.key, self.description)
 
 
-class ValidExampleBody(Body):
+class ValidExampleBody(RequestBody):
     """Data that the schema must accept."""
 
     name: Name
     data: Any
 
 
-class InvalidExampleBody(Body):
+class InvalidExampleBody(RequestBody):
     """Data that the schema must refuse; with `keyword`, by that keyword at `pointer`."""
 
     name: Name
@@ -61,7 +61,7 @@ class InvalidExampleBody(Body):
     data: Any
 
 
-class ExamplesBody(Body):
+class ExamplesBody(RequestBody):
     """Examples of data."""
 
     valid: list[ValidExampleBody] = Field(default_factory=list, max_length=_EXAMPLES)
@@ -78,7 +78,7 @@ class ExamplesBody(Body):
         )
 
 
-class NewVersionBody(Body):
+class NewVersionBody(RequestBody):
     """A version to be."""
 
     json_schema: Annotated[
@@ -124,7 +124,7 @@ class NewContractBody(NewVersionBody):
     non_delivery_report: Report = None
 
 
-class ChangeBody(Body):
+class ChangeBody(RequestBody):
     """What may be changed of a contract; what is left out stays."""
 
     title: Title | None = None
@@ -149,7 +149,7 @@ class ChangeBody(Body):
         return found | (rule if "compatibility" in given else {})
 
 
-class NoticeBody(Body):
+class NoticeBody(RequestBody):
     """Until when, and what instead."""
 
     sunset: Annotated[
@@ -163,7 +163,7 @@ class NoticeBody(Body):
         return Notice(self.sunset, self.successor)
 
 
-class DefaultsBody(Body):
+class DefaultsBody(RequestBody):
     """What holds for the contracts of an organisation."""
 
     compatibility: RuleBody = RuleBody()

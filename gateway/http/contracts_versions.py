@@ -13,7 +13,7 @@ from gateway.http.context import Admin, ApiContext, AuthenticatedClient, Context
 from gateway.http.contracts import Type
 from gateway.http.contracts_bodies import NewVersionBody
 from gateway.http.contracts_exact import IfMatch, RawBody, etag, new_schema, unchanged
-from gateway.http.paging import PageHere, number_of
+from gateway.http.paging import Paging
 from gateway.identity import Client
 
 router = APIRouter(
@@ -63,12 +63,12 @@ async def add_version(
 
 @router.get("", response_model=answers.VersionsBody)
 async def list_versions(
-    type: Type, by: AuthenticatedClient, context: Context, page: PageHere
+    type: Type, by: AuthenticatedClient, context: Context, page: Paging
 ) -> Response:
     """The versions of a contract, the oldest first."""
     async with context.database.session() as session:
         registered = await visible(session, type, sight_of(by, context.directory))
-        found = await queries.versions(session, type, after=number_of(page), limit=page.limit + 1)
+        found = await queries.versions(session, type, after=page.number(), limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.version.number))
     return answers.versions(items, following, context.settings.url, registered.revision)
 

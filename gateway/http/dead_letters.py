@@ -18,8 +18,8 @@ from gateway.contracts import Failure, without_personal_data
 from gateway.contracts.compiling import BUNDLE_DEPTH
 from gateway.delivery.store import DeadLetter, DeadLetterQuery
 from gateway.http.context import ApiContext, AuthenticatedClient, Context, require_role
-from gateway.http.fields import Body
-from gateway.http.paging import Listing, PageHere, number_of
+from gateway.http.models import RequestBody
+from gateway.http.paging import Page, Paging
 from gateway.identity import Client, policy
 from gateway.journal import Entry, Position
 from gateway.request_reply import REQUEST_ID
@@ -94,7 +94,7 @@ class Changed(BaseModel):
     changed: bool
 
 
-class Discard(Body):
+class Discard(RequestBody):
     """Why it is not to be sent again."""
 
     reason: Reason
@@ -127,15 +127,15 @@ def wanted(by: AuthenticatedClient, search: Annotated[Search, Depends()]) -> Dea
 
 @router.get("/dead-letters")
 async def list_dead_letters(
-    wanted: Annotated[DeadLetterQuery, Depends(wanted)], context: Context, page: PageHere
-) -> Listing[LetterBody]:
+    wanted: Annotated[DeadLetterQuery, Depends(wanted)], context: Context, page: Paging
+) -> Page[LetterBody]:
     """Dead letters, the oldest first: of one's subscriptions, and of the events one published.
 
     The operator's auditors and administrators see everybody's.
     """
-    found = await context.dead_letters.page(wanted, after=number_of(page), limit=page.limit + 1)
+    found = await context.dead_letters.page(wanted, after=page.number(), limit=page.limit + 1)
     items, following = page.cut(found, lambda letter: str(letter.number))
-    return Listing(items=[_body(letter) for letter in items], next=following)
+    return Page(items=[_body(letter) for letter in items], next=following)
 
 
 @router.get("/dead-letters/{number}", response_model=InspectedBody)

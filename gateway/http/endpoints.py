@@ -2,11 +2,11 @@
 
 from pydantic import BaseModel, Field
 
-from gateway.http.fields import Body
+from gateway.http.models import RequestBody
 from gateway.subscriptions import Endpoint, Signature, webhooks
 
 
-class EndpointBody(Body):
+class EndpointBody(RequestBody):
     """Where to deliver, and how hard to push."""
 
     url: str = Field(

@@ -9,13 +9,13 @@ from gateway import identity
 from gateway.base.database import Topic
 from gateway.base.telemetry import log
 from gateway.http.context import Admin, AuthenticatedClient, Context, took_effect
-from gateway.http.fields import Body
-from gateway.http.paging import Listing, PageHere
+from gateway.http.models import RequestBody
+from gateway.http.paging import Page, Paging
 
 router = APIRouter(prefix="/v1/organisations/{name}/grants", tags=["grants"])
 
 
-class NewGrant(Body):
+class NewGrant(RequestBody):
     """A grant to be."""
 
     action: identity.Action
@@ -51,14 +51,14 @@ class GrantBody(BaseModel):
 
 @router.get("")
 async def list_grants(
-    name: str, by: AuthenticatedClient, context: Context, page: PageHere
-) -> Listing[GrantBody]:
+    name: str, by: AuthenticatedClient, context: Context, page: Paging
+) -> Page[GrantBody]:
     """What this organisation was granted; to others only what concerns their own types."""
     found = await identity.list_grants(
         context.database, by=by, organisation=name, limit=page.limit + 1, after=page.after
     )
     items, following = page.cut(found, lambda grant: grant.id)
-    return Listing(items=[GrantBody.of(item) for item in items], next=following)
+    return Page(items=[GrantBody.of(item) for item in items], next=following)
 
 
 @router.post("", status_code=201)

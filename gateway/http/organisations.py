@@ -10,13 +10,13 @@ from gateway import identity
 from gateway.base.database import Topic
 from gateway.base.telemetry import log
 from gateway.http.context import AuthenticatedClient, Context, OperatorAdmin, took_effect
-from gateway.http.fields import Body, Description, Title
-from gateway.http.paging import Listing, PageHere
+from gateway.http.models import Description, RequestBody, Title
+from gateway.http.paging import Page, Paging
 
 router = APIRouter(prefix="/v1/organisations", tags=["organisations"])
 
 
-class NewOrganisation(Body):
+class NewOrganisation(RequestBody):
     """An organisation to be."""
 
     name: Annotated[str, Field(pattern=identity.ORGANISATION_NAME, examples=["dukcapil"])]
@@ -61,14 +61,14 @@ async def create_organisation(
 
 @router.get("")
 async def list_organisations(
-    by: AuthenticatedClient, context: Context, page: PageHere
-) -> Listing[OrganisationBody]:
+    by: AuthenticatedClient, context: Context, page: Paging
+) -> Page[OrganisationBody]:
     """Every organisation, by name."""
     found = await identity.list_organisations(
         context.database, limit=page.limit + 1, after=page.after
     )
     items, following = page.cut(found, lambda organisation: organisation.name)
-    return Listing(items=[OrganisationBody.of(item) for item in items], next=following)
+    return Page(items=[OrganisationBody.of(item) for item in items], next=following)
 
 
 @router.get("/{name}")

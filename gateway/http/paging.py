@@ -1,10 +1,10 @@
-"""Lists in pieces: `?limit=&cursor=` in, `{"items": [...], "next": "..." | null}` out."""
+"""Lists in pages: `?limit=&cursor=` in, `{"items": [...], "next": "..." | null}` out."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
@@ -14,31 +14,48 @@ from gateway.base.errors import Invalid
 LIMIT = 200
 DEFAULT = 50
 _CURSOR_LIMIT = 2048  # characters
+_LARGEST = (1 << 63) - 1
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """The piece that is asked for: at most `limit` items with keys above `after`."""
+class PageRequest:
+    """The page that is asked for: at most `limit` items with keys above `after`."""
 
     limit: int = DEFAULT
     after: str | None = None
 
     def cut(self, found: Sequence[V], key: Callable[[V], str]) -> tuple[Sequence[V], str | None]:
-        """Split what was found, asked for with `limit + 1`, into this piece and the next cursor."""
+        """Split what was found, asked for with `limit + 1`, into this page and the next cursor."""
         if len(found) <= self.limit:
             return found, None
-        piece = found[: self.limit]
-        return piece, cursor_of(key(piece[-1]))
+        items = found[: self.limit]
+        return items, cursor_of(key(items[-1]))
+
+    def number(self, first: int = 0) -> int:
+        """The number after which this page begins; `first` for the first page. Raises Invalid."""
+        if self.after is None:
+            return first
+        number = int(self.after) if self.after.isascii() and self.after.isdecimal() else -1
+        if not 0 <= number <= _LARGEST:
+            raise _invalid()
+        return number
 
 
-class Listing(BaseModel, Generic[T]):
-    """A piece of a list."""
+class Page(BaseModel, Generic[T]):
+    """One page of a list."""
 
     items: list[T]
-    next: str | None = Field(description="pass it as `cursor` for what follows; null at the end")
+    next: str | None = Field(
+        description="Pass it as `cursor` to get the next page. Null on the last page."
+    )
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """The name of the schema: `SubscriptionPage`."""
+        return f"{params[0].__name__}Page"
 
 
 def cursor_of(key: str) -> str:
@@ -55,25 +72,22 @@ def key_of(cursor: str) -> str:
     except (ValueError, binascii.Error):
         key = ""
     if "\0" in key or not key or cursor_of(key) != cursor:
-        raise Invalid("the cursor is none that this list gave: start without one", pointer="cursor")
+        raise _invalid()
     return key
 
 
-def number_of(page: Page) -> int:
-    """The number behind which a list goes on that is ordered by numbers; 0 at its beginning."""
-    if page.after is None:
-        return 0
-    if not (page.after.isascii() and page.after.isdecimal() and len(page.after) < 19):
-        raise Invalid("the cursor is none that this list gave: start without one", pointer="cursor")
-    return int(page.after)
-
-
-def page(
-    limit: Annotated[int, Query(ge=1, le=LIMIT, description="items at most")] = DEFAULT,
-    cursor: Annotated[str | None, Query(description="`next` of the piece before")] = None,
-) -> Page:
+def page_request(
+    limit: Annotated[int, Query(ge=1, le=LIMIT, description="Items at most.")] = DEFAULT,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+) -> PageRequest:
     """The dependency that reads `limit` and `cursor`."""
-    return Page(limit, None if cursor is None else key_of(cursor))
+    return PageRequest(limit, None if cursor is None else key_of(cursor))
 
 
-PageHere = Annotated[Page, Depends(page)]
+Paging = Annotated[PageRequest, Depends(page_request)]
+
+
+def _invalid() -> Invalid:
+    return Invalid(
+        "Invalid cursor. Use `next` from this list, or omit `cursor`.", parameter="cursor"
+    )

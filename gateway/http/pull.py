@@ -11,7 +11,7 @@ from gateway.base.times import rfc3339
 from gateway.delivery import ReceivedEvent, TokenResult
 from gateway.http.cloud_event import delivered
 from gateway.http.context import ApiContext, Context
-from gateway.http.fields import Body
+from gateway.http.models import RequestBody
 from gateway.http.subscriptions import Name, Subscriber
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["pull"])
@@ -21,7 +21,7 @@ Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _encode = msgspec.json.Encoder().encode
 
 
-class Receive(Body):
+class Receive(RequestBody):
     """What is asked for."""
 
     max: int = Field(10, ge=1, le=1000, description="events at most")
@@ -48,13 +48,13 @@ class Events(BaseModel):
     )
 
 
-class Acknowledge(Body):
+class Acknowledge(RequestBody):
     """Events that were worked off."""
 
     tokens: Tokens
 
 
-class Release(Body):
+class Release(RequestBody):
     """Events to be handed out again after `delay` seconds."""
 
     tokens: Tokens
@@ -62,14 +62,14 @@ class Release(Body):
     reason: Reason = "given back"
 
 
-class Reject(Body):
+class Reject(RequestBody):
     """Events that can never be worked off: they become dead letters."""
 
     tokens: Tokens
     reason: Reason = "rejected"
 
 
-class Renew(Body):
+class Renew(RequestBody):
     """Events that take longer: their locks end `seconds` from now."""
 
     tokens: Tokens

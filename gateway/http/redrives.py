@@ -12,15 +12,15 @@ from gateway.contracts import Failure
 from gateway.delivery.store import DeadLetterQuery, Redrive, RedriveState
 from gateway.http.context import ApiContext, Context, require_role
 from gateway.http.dead_letters import Name, Trace, Worker
-from gateway.http.fields import Body
-from gateway.http.paging import Listing, PageHere
+from gateway.http.models import RequestBody
+from gateway.http.paging import Page, Paging
 from gateway.identity import Client, policy
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 Viewer = Annotated[Client, Depends(require_role(*policy.SUBSCRIPTION_READERS))]
 
 
-class NewRedrive(Body):
+class NewRedrive(RequestBody):
     """Which dead letters to send again; what is not said is any. `rate` is events a second."""
 
     organisation: Name | None = Field(None, description="for the operator: whose")
@@ -62,13 +62,13 @@ async def create_redrive(body: NewRedrive, by: Worker, context: Context) -> Redr
 
 
 @router.get("/redrives")
-async def list_redrives(by: Viewer, context: Context, page: PageHere) -> Listing[RedriveBody]:
+async def list_redrives(by: Viewer, context: Context, page: Paging) -> Page[RedriveBody]:
     """The redrives of many."""
     found = await context.redrives.page(
         policy.visible_organisation(by), after=page.after, limit=page.limit + 1
     )
     items, following = page.cut(found, lambda redrive: redrive.id)
-    return Listing(items=[_redrive(each) for each in items], next=following)
+    return Page(items=[_redrive(each) for each in items], next=following)
 
 
 @router.get("/redrives/{id}")

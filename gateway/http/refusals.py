@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from gateway.base.errors import Invalid, Violation
 from gateway.http.context import Context, require_role
-from gateway.http.paging import Listing, PageHere
+from gateway.http.paging import Page, Paging
 from gateway.identity import Client, policy
 from gateway.journal import RecordedRefusal
 
@@ -37,10 +37,10 @@ class RefusalBody(BaseModel):
 async def list_refusals(
     by: Viewer,
     context: Context,
-    page: PageHere,
+    page: Paging,
     type: Annotated[str | None, Query(max_length=255)] = None,
     reason: Annotated[str | None, Query(max_length=64)] = None,
-) -> Listing[RefusalBody]:
+) -> Page[RefusalBody]:
     """Refusals, the newest first: one's own organisation's, for the operator everybody's."""
     found = await context.refusals.page(
         policy.visible_organisation(by),
@@ -50,7 +50,7 @@ async def list_refusals(
         limit=page.limit + 1,
     )
     items, following = page.cut(found, lambda refusal: str(refusal.number))
-    return Listing(items=[_body(item) for item in items], next=following)
+    return Page(items=[_body(item) for item in items], next=following)
 
 
 def _number(after: str | None) -> int:

@@ -7,14 +7,14 @@ from pydantic import BaseModel, Field
 
 from gateway.delivery import ReportResult
 from gateway.http.context import Context
-from gateway.http.fields import Body, Sequence
+from gateway.http.models import RequestBody, Sequence
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.journal import Position
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 
 
-class Report(Body):
+class Report(RequestBody):
     """Events that were worked off, by their attribute `sequence`."""
 
     sequences: Annotated[list[Sequence], Field(min_length=1, max_length=1000)]

@@ -30,7 +30,7 @@ from gateway.http.context import (
     authenticate,
     require_role,
 )
-from gateway.http.model_response import JsonOf, ModelResponse, encode
+from gateway.http.models import JsonOf, ModelResponse, encode
 from gateway.http.openapi import described_router
 from gateway.identity import Client, Role
 from gateway.journal import Entry, Refusal

@@ -13,7 +13,7 @@ from gateway.base.telemetry import log
 from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts_exact import RawBody
 from gateway.http.dead_letters import Number, letter_of
-from gateway.http.fields import Body
+from gateway.http.models import RequestBody
 from gateway.http.publish import ACCEPTED
 from gateway.identity import Client, policy
 from gateway.publishing import Correction, corrected
@@ -21,7 +21,7 @@ from gateway.publishing import Correction, corrected
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 
 
-class Resend(Body):
+class Resend(RequestBody):
     """What is new. Data and attributes that are not given stay as they were."""
 
     data: Annotated[Any, Field(description="the corrected data, whole")] = None

@@ -9,7 +9,7 @@ from gateway import identity
 from gateway.base.database import Topic
 from gateway.base.telemetry import log
 from gateway.http.context import Admin, AdminOrAuditor, Context, took_effect
-from gateway.http.paging import Listing
+from gateway.http.paging import Page
 
 router = APIRouter(prefix="/v1/signing-keys", tags=["signing keys"])
 
@@ -25,13 +25,13 @@ class SigningKeyBody(BaseModel):
 
 
 @router.get("")
-async def list_signing_keys(by: AdminOrAuditor, context: Context) -> Listing[SigningKeyBody]:
+async def list_signing_keys(by: AdminOrAuditor, context: Context) -> Page[SigningKeyBody]:
     """Every key, the youngest first."""
     return _listing(await identity.list_signing_keys(context.database, by=by))
 
 
 @router.post("", status_code=201)
-async def rotate_signing_key(by: Admin, context: Context) -> Listing[SigningKeyBody]:
+async def rotate_signing_key(by: Admin, context: Context) -> Page[SigningKeyBody]:
     """Sign with the next key from now on, and publish another one ahead."""
     await identity.rotate(context.database, context.settings, by=by)
     await took_effect(context, Topic.IDENTITY)
@@ -48,7 +48,7 @@ async def withdraw_signing_key(kid: str, by: Admin, context: Context) -> None:
     log().info("signing_key.withdrawn", key=kid, by=by.id)
 
 
-def _listing(keys: tuple[identity.SigningKey, ...]) -> Listing[SigningKeyBody]:
+def _listing(keys: tuple[identity.SigningKey, ...]) -> Page[SigningKeyBody]:
     items = [
         SigningKeyBody(
             kid=key.kid,
@@ -59,4 +59,4 @@ def _listing(keys: tuple[identity.SigningKey, ...]) -> Listing[SigningKeyBody]:
         )
         for key in keys
     ]
-    return Listing(items=items, next=None)
+    return Page(items=items, next=None)

@@ -13,8 +13,8 @@ from gateway.base.settings import Settings
 from gateway.base.telemetry import log
 from gateway.http.context import Context, require_role
 from gateway.http.endpoints import EndpointBody, WebhookBody
-from gateway.http.fields import Body, Sequence
-from gateway.http.paging import Listing, PageHere
+from gateway.http.models import RequestBody, Sequence
+from gateway.http.paging import Page, Paging
 from gateway.identity import Client, Role, policy
 from gateway.subscriptions import (
     DEFAULT_TERMS,
@@ -34,7 +34,7 @@ Viewer = Annotated[Client, Depends(require_role(*policy.SUBSCRIPTION_READERS))]
 Type = Annotated[str, Field(min_length=1, max_length=255)]
 
 
-class AmqpTerms(Body):
+class AmqpTerms(RequestBody):
     """What an AMQP subscriber may choose."""
 
     filters: list[dict[str, Any]] = Field(
@@ -89,7 +89,7 @@ class TermsBody(AmqpTerms):
         )
 
 
-class NewSubscription(Body):
+class NewSubscription(RequestBody):
     """What to receive."""
 
     types: Annotated[
@@ -186,16 +186,14 @@ async def create_subscription(
 
 
 @router.get("")
-async def list_subscriptions(
-    by: Viewer, context: Context, page: PageHere
-) -> Listing[SubscriptionBody]:
+async def list_subscriptions(by: Viewer, context: Context, page: Paging) -> Page[SubscriptionBody]:
     """The subscriptions of the caller's organisation; the operator's auditors see all."""
     async with context.database.session() as session:
         found = await register.page(
             session, policy.visible_organisation(by), after=page.after, limit=page.limit + 1
         )
     items, following = page.cut(found, lambda s: "/".join(s.key))
-    return Listing(
+    return Page(
         items=[_body(SubscriptionView(s, {}, None, False), context.settings) for s in items],
         next=following,
     )
@@ -221,7 +219,7 @@ async def pause_subscription(name: Name, by: Subscriber, context: Context) -> Su
     return _body(await context.subscribing.pause(by, name, paused=True), context.settings)
 
 
-class Seek(Body):
+class Seek(RequestBody):
     """From where to go on."""
 
     to: Literal["now", "beginning"] | AwareDatetime | Sequence  # of an event: in its shard alone

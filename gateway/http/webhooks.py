@@ -5,14 +5,14 @@ from pydantic import BaseModel, Field
 
 from gateway.base.telemetry import log
 from gateway.http.context import Context
-from gateway.http.fields import Body
+from gateway.http.models import RequestBody
 from gateway.http.subscriptions import Name, Subscriber
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["webhooks"])
 DAY = 86_400.0
 
 
-class Rotation(Body):
+class Rotation(RequestBody):
     """How to change over."""
 
     overlap_seconds: float = Field(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.base.errors import Invalid
-from gateway.http.paging import Page, cursor_of, key_of, page
+from gateway.http.paging import PageRequest, cursor_of, key_of, page_request
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
@@ -37,7 +37,7 @@ def test_a_cursor_is_either_ours_or_refused(cursor: str) -> None:
 def test_pieces_make_up_the_whole(everything: list[int], limit: int) -> None:
     keys = [f"{number:07}" for number in everything]
     seen: list[str] = []
-    asked = Page(limit)
+    asked = PageRequest(limit)
     while True:
         found = [key for key in keys if asked.after is None or key > asked.after]
         items, following = asked.cut(found[: limit + 1], str)
@@ -45,5 +45,5 @@ def test_pieces_make_up_the_whole(everything: list[int], limit: int) -> None:
         assert len(items) <= limit
         if following is None:
             break
-        asked = page(limit, following)
+        asked = page_request(limit, following)
     assert seen == keys

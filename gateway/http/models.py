@@ -1,24 +1,42 @@
-"""Answers that a model describes and builds, with JSON in them exactly as it is stored.
-
-pydantic would parse and write such JSON again, which loses digits. So a route returns a
-`ModelResponse[M]`: FastAPI describes it as M, and msgspec writes it.
-"""
+"""What the models of bodies and answers share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import msgspec
-from pydantic import BaseModel, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from starlette.responses import Response
+
+# Control characters would be invisible to the next reader; PostgreSQL refuses NUL in any text.
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Description = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
+Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
+Sequence = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{16}$", examples=["00-0000000000000042"])]
 
 M = TypeVar("M", bound=BaseModel)
 
 
+class RequestBody(BaseModel):
+    """The body of a request. It refuses members that it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Resource(BaseModel):
+    """A model that is made of the attributes of a value."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
 @dataclass(frozen=True, slots=True)
 class JsonOf:
-    """In `Annotated[msgspec.Raw, JsonOf(T)]`: JSON as it is stored, which holds a T."""
+    """In `Annotated[msgspec.Raw, JsonOf(T)]`: JSON as it is stored, which holds a T.
+
+    pydantic would parse and write it again, which loses digits.
+    """
 
     type: Any
 
@@ -30,7 +48,7 @@ class JsonOf:
 
 
 class ModelResponse(Response, Generic[M]):
-    """A model as JSON."""
+    """A model as JSON. FastAPI describes a route that returns `ModelResponse[M]` by M."""
 
     media_type = "application/json"
 
@@ -43,6 +61,11 @@ class ModelResponse(Response, Generic[M]):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Described as the model."""
         return handler.generate_schema(get_args(source)[0])
+
+
+def example(**members: Any) -> ConfigDict:
+    """The `model_config` of a model with this example."""
+    return ConfigDict(json_schema_extra={"examples": [members]})
 
 
 def _members(model: Any) -> dict[str, Any]:
