@@ -1,15 +1,15 @@
-"""Where the broker is, taken from its AMQP URL: `amqp(s)://user:password@host:port/vhost`."""
+"""The broker's address, from its AMQP URL: `amqp(s)://user:password@host:port/vhost`."""
 
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit, urlunsplit
 
 HEARTBEAT = 10
-"""Seconds. aiormq's own is a minute, and it gives up after three of them without a word."""
+"""Seconds. aiormq's default is 60, and it gives up after three silent ones."""
 
 _PORTS = {"amqp": 5672, "amqps": 5671}
 
 
 def with_heartbeat(url: str) -> str:
-    """The URL with our heartbeat where it names none."""
+    """The URL with our heartbeat, unless it has one."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     if "heartbeat" in query:
@@ -19,25 +19,25 @@ def with_heartbeat(url: str) -> str:
 
 
 def virtual_host(url: str) -> str:
-    """The virtual host; `/` where the URL has no path."""
+    """The virtual host; `/` if the URL has no path."""
     return unquote(urlsplit(url).path[1:]) or "/"
 
 
 def credentials(url: str) -> tuple[str, str]:
-    """User and password; RabbitMQ's `guest` where the URL has none."""
+    """User and password; RabbitMQ's `guest` if the URL has none."""
     parts = urlsplit(url)
     return unquote(parts.username or "guest"), unquote(parts.password or "guest")
 
 
 def management_url(url: str) -> str:
-    """The management API beside this AMQP URL: its port plus 10,000, https where AMQP has TLS."""
+    """The management API of this broker: the AMQP port plus 10,000; https if AMQP uses TLS."""
     parts = urlsplit(url)
     scheme = "https" if parts.scheme == "amqps" else "http"
     return f"{scheme}://{_host(parts)}:{(parts.port or _PORTS[parts.scheme]) + 10_000}"
 
 
 def subscriber_url(url: str, public: str | None, user: str, password: str) -> str:
-    """What a subscriber connects to: `public` (`amqp(s)://host:port`) or else the host we use."""
+    """The URL for a subscriber: at `public` (`amqp(s)://host:port`), or else at our own host."""
     parts = urlsplit(public or url)
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
     port = f":{parts.port}" if parts.port else ""

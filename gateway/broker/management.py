@@ -1,7 +1,7 @@
-"""RabbitMQ's management HTTP API: users and their rights, and a look at queues and bindings.
+"""RabbitMQ's management HTTP API: users and their permissions; the state of queues and bindings.
 
-Users, rights and bindings are exact. The message counts of queues are statistics and may be some
-5 to 10 seconds old; `Broker.depth` asks one queue itself.
+Users, permissions and bindings are exact. The message counts of queues are statistics and may be 5
+to 10 seconds old; `Broker.depth` asks one queue itself.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
+from gateway.base.backoff import Backoff
 from gateway.base.errors import BrokerUnavailable, NotFound
 from gateway.broker import names
 from gateway.broker.address import credentials, management_url, virtual_host
@@ -27,30 +28,30 @@ PAGE = 500
 
 _COLUMNS = "name,messages,messages_unacknowledged,consumers,state,arguments"
 _NOTHING = "^$"
-_PAUSES = (0.05, 0.1, 0.2, 0.4)  # seconds
+_RETRIES, _BACKOFF = 4, Backoff(0.05, 0.4)  # seconds
 
 
 class _Failed(BrokerUnavailable):
-    """The API answered, with an error of its own."""
+    """The API answered with an error."""
 
 
 def hash_password(password: str) -> str:
-    """The password as RabbitMQ keeps it: salted SHA-256 (its manual, "Passwords")."""
+    """The password as RabbitMQ stores it: salted SHA-256 (its manual, "Passwords")."""
     salt = token_bytes(4)
     return b64encode(salt + sha256(salt + password.encode()).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A queue as the statistics have it."""
+    """A queue according to the statistics."""
 
     messages: int | None
-    """Ready and out with consumers together. None while the queue has reported nothing: for some
-    seconds after it was declared or the broker started, and for good where it has no leader."""
+    """Ready messages and those that consumers hold. None while the queue has reported nothing: for
+    some seconds after it was declared or the broker started, and always if it has no leader."""
     unacknowledged: int
     consumers: int
     state: str
-    """`running`, or what is wrong: `down`, `minority`, `crashed`, `stopped`; or `unknown`."""
+    """`running`, a failure (`down`, `minority`, `crashed`, `stopped`) or `unknown`."""
     arguments: Mapping[str, object]
 
 
@@ -62,9 +63,9 @@ class Management:
     """
 
     def __init__(self, amqp_url: str, url: str | None = None, *, timeout: float = 10.0) -> None:
-        """`url` is the API's base URL, derived from the AMQP URL when absent.
+        """`url` is the API's base URL, by default derived from the AMQP URL.
 
-        Its user, else that of the AMQP URL, needs the tag `administrator`.
+        Its user, or else the user of the AMQP URL, needs the tag `administrator`.
         """
         self._vhost = quote(virtual_host(amqp_url), safe="")
         base = httpx.URL(url or management_url(amqp_url))
@@ -92,7 +93,7 @@ class Management:
         await self._http.aclose()
 
     async def alive(self) -> bool:
-        """True where the API answers and knows us."""
+        """Whether the API answers and accepts our credentials."""
         try:
             await self._call("GET", "whoami")
         except BrokerUnavailable:
@@ -100,58 +101,59 @@ class Management:
         return True
 
     async def create_user(self, name: str, password: str, *, queue: str) -> None:
-        """A broker user that may read `queue` and nothing else, or a new password for it.
+        """Create a broker user that may read only `queue`, or set its password.
 
-        It may consume, get, settle and so also purge that queue. RabbitMQ checks no right for a
-        passive declare: the user can learn whether a queue exists and how many messages it has.
+        It may consume, get, settle and therefore also purge that queue. RabbitMQ checks no
+        permission for a passive declare: the user can learn whether any queue exists and how many
+        messages it holds.
         """
         await self.provide_user(name, hash_password(password), queue=queue)
 
     async def provide_user(
         self, name: str, password_hash: str, *, queue: str, replies: bool = False
     ) -> None:
-        """The same with a password known by its hash only, see `hash_password`.
+        """The same with the hash of a password, see `hash_password`.
 
-        With `replies` it may also publish to the exchange of replies, with the name of its queue as
-        the routing key and with no other.
+        With `replies` it may also publish to the exchange of replies, but only with the name of its
+        queue as the routing key.
         """
         user = {"password_hash": password_hash, "tags": ""}
-        place = f"{self._vhost}/{quote(name, safe='')}"
+        path = f"{self._vhost}/{quote(name, safe='')}"
         own = f"^{re.escape(queue)}$"
         await self._call("PUT", f"users/{quote(name, safe='')}", user)
-        # Before the right to write: without a topic permission any routing key would be allowed.
+        # Before the permission to write: without a topic permission any routing key is allowed.
         await self._call(
             "PUT",
-            f"topic-permissions/{place}",
+            f"topic-permissions/{path}",
             {"exchange": names.REPLIES, "write": own if replies else _NOTHING, "read": _NOTHING},
         )
         write = f"^{re.escape(names.REPLIES)}$" if replies else _NOTHING
         await self._call(
             "PUT",
-            f"permissions/{place}",
+            f"permissions/{path}",
             {"configure": _NOTHING, "write": write, "read": own},
         )
 
     async def set_password(self, name: str, password: str) -> None:
-        """Give a user a new password. Connections that are open stay open."""
+        """Set a user's password. Its open connections stay open."""
         await self._call("PUT", f"users/{quote(name, safe='')}", {"password": password, "tags": ""})
 
     async def delete_user(self, name: str) -> None:
-        """Delete a user; fine where there is none. Close its connections afterwards."""
+        """Delete a user, if it exists. Close its connections afterwards."""
         await self._call("DELETE", f"users/{quote(name, safe='')}", fine=httpx.codes.NOT_FOUND)
 
     async def close_connections(self, user: str) -> None:
-        """Close all AMQP connections of a user; what it had not settled is ready again.
+        """Close all AMQP connections of a user; messages that it has not settled are ready again.
 
-        The API fails (500) over a connection that closes by itself meanwhile, such as after the
-        user was deleted, and may then have left others open: hence the repeats.
+        The API fails (500) if a connection closes by itself meanwhile, for example after the user
+        was deleted, and may then leave others open. So the call is repeated.
         """
         path = f"connections/username/{quote(user, safe='')}"
-        for pause in _PAUSES:
+        for attempt in range(1, _RETRIES + 1):
             try:
                 await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
             except _Failed:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(_BACKOFF.delay(attempt))
             else:
                 return
         await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
@@ -159,7 +161,7 @@ class Management:
     async def queues(self) -> Mapping[str, QueueState]:
         """Every queue of the virtual host by name, read in pages.
 
-        A queue declared or deleted while the pages are read may be missing or still there.
+        A queue that is declared or deleted meanwhile may be missing or still included.
         """
         found: dict[str, QueueState] = {}
         page, pages = 1, 1
@@ -167,7 +169,7 @@ class Management:
             answer = await self._call(
                 "GET",
                 f"queues/{self._vhost}?page={page}&page_size={PAGE}&sort=name&columns={_COLUMNS}",
-                fine=httpx.codes.BAD_REQUEST if page > 1 else None,  # fewer pages by now
+                fine=httpx.codes.BAD_REQUEST if page > 1 else None,  # there are fewer pages now
             )
             if answer is None:
                 break
@@ -177,7 +179,7 @@ class Management:
         return found
 
     async def bindings(self, exchange: str) -> frozenset[tuple[str, str]]:
-        """(queue, key) of all that is bound to an exchange; none where there is no such one."""
+        """(queue, key) of every queue bound to an exchange; empty if the exchange does not exist."""
         path = f"exchanges/{self._vhost}/{quote(exchange, safe='')}/bindings/source"
         return frozenset(
             (binding["destination"], binding["routing_key"])
@@ -193,19 +195,19 @@ class Management:
         *,
         fine: httpx.codes | None = None,
     ) -> Any:
-        """One request. The answer's document; None for an empty one and for the status `fine`."""
-        what = f"{method} /api/{path.partition('?')[0]} of RabbitMQ's management API"
+        """Send one request; return the answer's JSON, None if it is empty or has status `fine`."""
+        call = f"{method} /api/{path.partition('?')[0]} of RabbitMQ's management API"
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._http.request(method, path, json=body)
         except (httpx.HTTPError, TimeoutError) as error:
-            raise BrokerUnavailable(f"{what} failed: {describe(error)}") from error
+            raise BrokerUnavailable(f"{call} failed: {describe(error)}") from error
         if response.status_code == fine:
             return None
         if response.status_code == httpx.codes.NOT_FOUND:
-            raise NotFound(f"{what}: there is no such thing")
+            raise NotFound(f"{call}: not found")
         if response.is_error:
-            raise _Failed(f"{what} answered {response.status_code}")
+            raise _Failed(f"{call} answered {response.status_code}")
         return response.json() if response.content else None
 
 

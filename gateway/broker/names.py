@@ -1,7 +1,7 @@
-"""Every name on the wire is made here.
+"""All names at the broker are made here.
 
-A name is at most 255 bytes long (AMQP 0-9-1, short string). Organisations and subscriptions are
-single words here, without dots, so that a name taken apart gives back what it was made of.
+A name has at most 255 bytes (AMQP 0-9-1, short string). The names of organisations and
+subscriptions contain no dots, so that a queue name can be split into them again.
 """
 
 import re
@@ -21,21 +21,21 @@ REQUESTS = "bus.requests"
 """Direct exchange of request/reply contracts; the routing key is the event type."""
 
 CALLBACKS = "bus.callbacks"
-"""Direct exchange on which replies go to their askers. Queues have their private keys here and no
-others: the routing key, the type of the reply, is bound to nothing, and by no pattern."""
+"""Direct exchange that carries replies to callbacks. Queues are bound by their private keys alone:
+no queue is bound to the routing key, which is the type of the reply."""
 
 REPLIES = "bus.replies"
 """Topic exchange that takes replies; the routing key is the queue of the responder, and the broker
 lets a responder publish with no other."""
 
 REPLY_QUEUE = "bus.replies"
-"""The queue of replies, which every gateway process reads."""
+"""The queue of replies, which every api process consumes."""
 
 ANSWERED = "bus.answered"
-"""Fanout exchange on which a gateway process tells the others which requests it has answered."""
+"""Fanout exchange on which an api process announces which requests it has answered."""
 
 DEAD = "bus.dead"
-"""Topic exchange of dead letters; the routing key is the queue that gave the message up."""
+"""Topic exchange of dead letters; the routing key is the queue that dead-lettered the message."""
 
 DEAD_QUEUE = "bus.dead"
 """The queue that holds the dead letters of every subscription."""
@@ -48,21 +48,21 @@ _LAST_GENERATION = 2**31 - 1  # an integer of PostgreSQL
 def queue(organisation: str, subscription: str) -> str:
     """`sub.<organisation>.<subscription>`: the queue of an AMQP subscription.
 
-    Raises Invalid where a part is not one word or the private key would exceed the limit.
+    Raises Invalid if a part is not one word or the private key would exceed the limit.
     """
     for word in (organisation, subscription):
         if not _WORD.fullmatch(word):
             raise Invalid(
-                f"{word!r} cannot be part of a queue name: use letters, digits, '-' and '_'"
+                f"{word!r} cannot be part of a queue name. Use letters, digits, '-' and '_'."
             )
     name = f"sub.{organisation}.{subscription}"
     if len(private_key(name, _LAST_GENERATION)) > LIMIT:
-        raise Invalid(f"the names of organisation and subscription exceed {LIMIT} bytes together")
+        raise Invalid(f"The names of organisation and subscription exceed {LIMIT} bytes together.")
     return name
 
 
 def owner(queue: str) -> tuple[str, str] | None:
-    """Organisation and subscription of a queue, or None where it belongs to no subscription."""
+    """Organisation and subscription of a queue; None if it belongs to no subscription."""
     kind, _, rest = queue.partition(".")
     organisation, _, subscription = rest.partition(".")
     if kind == "sub" and _WORD.fullmatch(organisation) and _WORD.fullmatch(subscription):
@@ -71,12 +71,12 @@ def owner(queue: str) -> tuple[str, str] | None:
 
 
 def user(queue: str) -> str:
-    """`sub.<organisation>.<subscription>`: the broker user, named as the queue it reads."""
+    """`sub.<organisation>.<subscription>`: the broker user, named like the queue that it reads."""
     return queue
 
 
 def exchange(*, point_to_point: bool, is_responder: bool, is_callback: bool) -> str:
-    """The exchange that serves a subscription."""
+    """The exchange that a subscription's queue is bound to."""
     if is_responder:
         return REQUESTS
     if is_callback:
@@ -87,10 +87,9 @@ def exchange(*, point_to_point: bool, is_responder: bool, is_callback: bool) -> 
 def private_key(queue: str, generation: int) -> str:
     """`to.<queue>.<generation>`: the routing key, on every exchange, that reaches this queue alone.
 
-    Each time that a queue is filled anew it has a key of its own: what was still on its way by
-    the key before would come in front of what is older.
-
-    No event type is one: they begin with `id.`, and every pattern begins with `id.go.`.
+    Each backfill of a queue has a key of its own: messages still on their way with the key before
+    would arrive ahead of older ones. No event type is a private key: types begin with `id.`, and
+    patterns with `id.go.`.
     """
     return f"{_PRIVATE}{queue}.{generation}"
 

@@ -1,8 +1,8 @@
-"""Replies as they come in over AMQP, and the word between gateway processes that one has come.
+"""Consumes the replies that arrive over AMQP, and announces answered requests to all processes.
 
-ReplyQueue stand in a durable queue that every process reads, so that one outlives the process which
-asked. Who waits for it may be another process: a fanout exchange carries the identities of answered
-requests to all of them. That word may get lost; whoever waits looks for himself now and then.
+Replies are in a durable queue that every process consumes, so that a reply outlives the process
+that asked. The requester may wait in another process: a fanout exchange carries the identities of
+answered requests to all of them. An announcement may get lost; waiting requesters also poll.
 """
 
 import asyncio
@@ -13,22 +13,28 @@ from typing import Any
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
+from gateway.base.backoff import Backoff
 from gateway.base.errors import Unavailable
+from gateway.base.periodic import reconnecting
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
+from gateway.base.waiting import wait_for_any
 from gateway.broker import names
 from gateway.broker.address import with_heartbeat
-from gateway.broker.outage import OUTAGES, describe
+from gateway.broker.outage import OUTAGES, broker_errors, describe
 
 IDENTITY = 16  # bytes
-PREFETCH = 200  # replies worked on at a time by one process
-RETRY = 0.5  # seconds until a reply that could not be stored is tried again
-AGAIN_FIRST, AGAIN_LAST = 0.1, 2.0  # seconds until the next try after an outage
+PREFETCH = 200  # replies that one process works on at a time
+RETRY = 0.5  # seconds until a reply that could not be stored comes again
+RECONNECT_FIRST, RECONNECT_LAST = 0.1, 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyMessage:
-    """What a responder has sent. The broker vouches for `responder`: the queue that it reads."""
+    """A reply as it arrived.
+
+    `responder` is the queue that its sender reads; the broker lets no one else use that key.
+    """
 
     responder: str
     correlation_id: str
@@ -37,97 +43,91 @@ class ReplyMessage:
     body: bytes
 
 
-_AWAY: tuple[type[BaseException], ...] = (*OUTAGES, Unavailable)
-
 Declare = Callable[[], Awaitable[None]]
-Take = Callable[[ReplyMessage], Awaitable[None]]
-Hear = Callable[[bytes], None]
+Handle = Callable[[ReplyMessage], Awaitable[None]]
+OnAnswered = Callable[[bytes], None]
 
 
 class ReplyQueue:
-    """One process's ear for replies. `announce` never waits and never fails."""
+    """One process's consumer of replies. `announce` never waits and never fails."""
 
     def __init__(self, url: str, *, name: str) -> None:
         self._url = with_heartbeat(url)
         self._name = name
         self._due = asyncio.Event()
         self._answered: list[bytes] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._handling: set[asyncio.Task[None]] = set()
 
     def announce(self, request: bytes) -> None:
-        """Tell every process that this request is answered; forgotten while the broker is away."""
+        """Tell every process that this request is answered; lost while the broker is away."""
         self._answered.append(request)
         self._due.set()
 
-    async def run(self, declare: Declare, take: Take, hear: Hear, stop: Stop) -> None:
-        """Hand every reply to `take`, and the identity of each answered request to `hear`.
+    async def run(
+        self, declare: Declare, handle: Handle, on_answered: OnAnswered, stop: Stop
+    ) -> None:
+        """Hand every reply to `handle`, and the identity of each answered request to `on_answered`.
 
-        A reply leaves its queue once `take` has returned; where it raises Unavailable the reply
-        comes again. `declare` makes the exchanges and the queue.
+        A reply leaves its queue once `handle` has returned; if it raises Unavailable the reply
+        comes again. `declare` declares the exchanges and the queue.
         """
-        pause, failing = AGAIN_FIRST, ""
-        while not stop:
-            try:
-                await declare()
+
+        async def session(connected: Callable[[], None]) -> None:
+            await declare()
+            with broker_errors("Consuming the replies"):
                 async with await aio_pika.connect(
                     self._url, client_properties={"connection_name": self._name}
                 ) as connection:
                     channel = await connection.channel(publisher_confirms=False)
-                    pause, failing = AGAIN_FIRST, ""
-                    await self._serve(channel, take, hear, stop)
-            except _AWAY as error:
-                if describe(error) != failing:
-                    log().warning("replies.wait", reason=describe(error))
-                failing = describe(error)
-                await stop.sleep(pause)
-                pause = min(pause * 2, AGAIN_LAST)
+                    gone = await self._consume(channel, handle, on_answered)
+                    connected()
+                    await self._announce_all(channel, gone, stop)
 
-    async def _serve(self, channel: AbstractChannel, take: Take, hear: Hear, stop: Stop) -> None:
+        backoff = Backoff(RECONNECT_FIRST, RECONNECT_LAST)
+        await reconnecting("replies.queue", session, stop, backoff=backoff)
+
+    async def _consume(
+        self, channel: AbstractChannel, handle: Handle, on_answered: OnAnswered
+    ) -> asyncio.Event:
+        """Begin to consume; the event is set when the channel or its consumer ends."""
         gone = asyncio.Event()
         underlay = await channel.get_underlay_channel()
         underlay.closing.add_done_callback(lambda _: gone.set())
         underlay.on_consumer_cancel_callbacks.add(lambda _: gone.set())
         await channel.set_qos(prefetch_count=PREFETCH)
 
-        async def heard(message: AbstractIncomingMessage) -> None:
+        async def on_announcement(message: AbstractIncomingMessage) -> None:
             for start in range(0, len(message.body), IDENTITY):
-                hear(message.body[start : start + IDENTITY])
+                on_answered(message.body[start : start + IDENTITY])
 
-        async def came(message: AbstractIncomingMessage) -> None:
-            task = asyncio.create_task(_settle(message, take))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+        async def on_reply(message: AbstractIncomingMessage) -> None:
+            task = asyncio.create_task(_settle(message, handle))
+            self._handling.add(task)
+            task.add_done_callback(self._handling.discard)
 
         own = await channel.declare_queue(exclusive=True, auto_delete=True)
         await own.bind(names.ANSWERED)
-        await own.consume(heard, no_ack=True)
+        await own.consume(on_announcement, no_ack=True)
         queue = await channel.get_queue(names.REPLY_QUEUE, ensure=False)
-        await queue.consume(came)
-        await self._announce_all(channel, gone, stop)
+        await queue.consume(on_reply)
+        return gone
 
     async def _announce_all(
         self, channel: AbstractChannel, gone: asyncio.Event, stop: Stop
     ) -> None:
         exchange = await channel.get_exchange(names.ANSWERED, ensure=False)
-        ends = [asyncio.ensure_future(each.wait()) for each in (gone, stop)]
-        try:
-            while not stop:
-                due = asyncio.ensure_future(self._due.wait())
-                await asyncio.wait({due, *ends}, return_when=asyncio.FIRST_COMPLETED)
-                due.cancel()
-                if gone.is_set():
-                    raise ConnectionError("the connection for replies is gone")
-                answered, self._answered = self._answered, []
-                self._due.clear()
-                if answered:
-                    await exchange.publish(aio_pika.Message(b"".join(answered)), "")
-        finally:
-            for each in ends:
-                each.cancel()
+        while not stop:
+            await wait_for_any(self._due.wait, gone.wait, stop.wait)
+            if gone.is_set():
+                raise ConnectionError("the consumer was cancelled or its connection was lost")
+            answered, self._answered = self._answered, []
+            self._due.clear()
+            if answered:
+                await exchange.publish(aio_pika.Message(b"".join(answered)), "")
 
 
-async def _settle(message: AbstractIncomingMessage, take: Take) -> None:
-    """Let it be taken, once or again. What a defect refuses goes to the dead letters in the end."""
+async def _settle(message: AbstractIncomingMessage, handle: Handle) -> None:
+    """Handle a reply, now or again. The delivery limit ends a reply that always fails."""
     reply = ReplyMessage(
         message.routing_key or "",
         message.correlation_id or "",
@@ -136,23 +136,23 @@ async def _settle(message: AbstractIncomingMessage, take: Take) -> None:
         message.body,
     )
     try:
-        await take(reply)
+        await handle(reply)
     except Unavailable:
-        await _again(message)
+        await _requeue(message)
     except Exception as error:
         log().error("replies.defect", responder=reply.responder, exc_info=error)
-        await _again(message)
+        await _requeue(message)
     else:
-        await _quietly(message.ack())
+        await _tolerating_outage(message.ack())
 
 
-async def _again(message: AbstractIncomingMessage) -> None:
+async def _requeue(message: AbstractIncomingMessage) -> None:
     await asyncio.sleep(RETRY)
-    await _quietly(message.reject(requeue=True))
+    await _tolerating_outage(message.reject(requeue=True))
 
 
-async def _quietly(settling: Awaitable[None]) -> None:
-    """Settle; where the connection is gone the message comes again by itself."""
+async def _tolerating_outage(settling: Awaitable[None]) -> None:
+    """Settle; if the connection is gone, the message comes again by itself."""
     try:
         await settling
     except OUTAGES as error:

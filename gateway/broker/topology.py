@@ -1,7 +1,7 @@
-"""Exchanges, queues and bindings: what must exist before a message can arrive.
+"""Exchanges, queues and bindings: they must exist before a message can arrive.
 
-Everything here may be repeated: declaring what exists changes nothing. Arguments that RabbitMQ 3.10
-and 4.x default differently are said explicitly.
+Every operation may be repeated: declaring what exists changes nothing. Arguments whose defaults
+differ between RabbitMQ 3.10 and 4.x are set explicitly.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from gateway.broker.address import with_heartbeat
 from gateway.broker.outage import OUTAGES, describe, within
 
 DELIVERY_LIMIT = 20
-"""Returns to the queue (a crashed or cut-off consumer) after which a message is a dead letter."""
+"""Returns to the queue (its consumer crashed) after which a message becomes a dead letter."""
 
 UNLIMITED = 2**31 - 1
-"""Where 4.x would drop after 20 deliveries; its own -1 for "no limit" is refused by 3.10."""
+"""Without it 4.x drops after 20 deliveries; 3.10 refuses -1, its value for "no limit"."""
 
 CLOSE_SECONDS = 3.0
-"""A broker that does not answer is left after this."""
+"""Closing a connection takes no longer than this."""
 
 Arguments = dict[str, str | int | bool]
 
 
 class DiffersOnBroker(Conflict):
-    """An exchange or queue of this name exists with other properties; they cannot be changed."""
+    """An exchange or queue of this name exists with other properties. They cannot be changed."""
 
     code = "differs-on-broker"
 
@@ -43,24 +43,24 @@ class NotOnBroker(NotFound):
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
-    """A queue at this moment: messages ready (those out with consumers not counted), consumers."""
+class QueueDepth:
+    """A queue now: its ready messages, without those that consumers hold, and its consumers."""
 
     ready: int
     consumers: int
 
 
 LONGEST_AGE = (2**32 - 1) // 1000
-"""Seconds that RabbitMQ can keep a message with an end."""
+"""Seconds: the longest time to live that RabbitMQ accepts."""
 
 
 def queue_arguments(queue: str, *, ordered: bool, max_age: float | None = None) -> Arguments:
-    """How a subscription's queue is declared; a reconciler compares what it finds with this.
+    """The arguments of a subscription's queue; the reconciler compares queues with them.
 
-    A message that is older than `max_age` seconds becomes a dead letter when it stands first;
-    counted from its arrival, unless it has an end of its own before that. At-least-once
-    dead-lettering needs `reject-publish`. There is no length limit: one full queue would nack the
-    publish for all.
+    A message that is older than `max_age` seconds becomes a dead letter once it is at the head of
+    the queue. Its age counts from its arrival, unless it has an earlier expiration of its own.
+    At-least-once dead-lettering needs `reject-publish`. There is no length limit: one full queue
+    would nack the publish for all queues.
     """
     arguments: Arguments = {
         "x-queue-type": "quorum",
@@ -79,7 +79,7 @@ def queue_arguments(queue: str, *, ordered: bool, max_age: float | None = None) 
 
 DEAD_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
     "x-queue-type": "quorum",
-    "x-delivery-limit": UNLIMITED,  # nothing stands behind this queue
+    "x-delivery-limit": UNLIMITED,  # it has no dead-letter exchange of its own
     "x-overflow": "reject-publish",
 }
 
@@ -95,10 +95,10 @@ REPLY_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
 
 
 class Broker:
-    """The topology on one broker. Connects when first needed and again after a failure.
+    """The topology on one broker. It connects when first needed and again after a failure.
 
-    Every method raises BrokerUnavailable, `timeout` plus CLOSE_SECONDS after the call at most,
-    when the broker is away. Calls take turns.
+    When the broker is away, every method raises BrokerUnavailable, at most `timeout` plus
+    CLOSE_SECONDS after the call. Calls run one after another.
     """
 
     def __init__(self, url: str, *, name: str, timeout: float = 10.0) -> None:
@@ -109,8 +109,8 @@ class Broker:
         self._turn = asyncio.Lock()
 
     async def declare_base(self) -> None:
-        """The exchanges, and the queue that takes every dead letter."""
-        async with self._channel("declaring the exchanges") as channel:
+        """Declare the exchanges, the queue of dead letters and the queue of replies."""
+        async with self._channel("Declaring the exchanges") as channel:
             topic, direct = aio_pika.ExchangeType.TOPIC, aio_pika.ExchangeType.DIRECT
             await channel.declare_exchange(names.EVENTS, topic, durable=True)
             await channel.declare_exchange(names.COMMANDS, direct, durable=True)
@@ -133,50 +133,49 @@ class Broker:
     async def declare_queue(
         self, queue: str, *, ordered: bool, max_age: float | None = None
     ) -> None:
-        """A subscription's queue: durable, quorum, one consumer at a time where `ordered`.
+        """Declare a subscription's queue: durable, quorum, one active consumer if `ordered`.
 
-        See `queue_arguments` for `max_age`.
-
-        Raises DiffersOnBroker where it exists with other arguments.
+        See `queue_arguments` for `max_age`. Raises DiffersOnBroker if it exists with other
+        arguments.
         """
         arguments = queue_arguments(queue, ordered=ordered, max_age=max_age)
-        async with self._channel(f"declaring queue {queue}") as channel:
+        async with self._channel(f"Declaring queue {queue}") as channel:
             await channel.declare_queue(queue, durable=True, arguments=dict(arguments))
 
     async def bind(self, queue: str, exchange: str, key: str) -> None:
-        """Route `key` on `exchange` to `queue`. Raises NotOnBroker where one is missing."""
-        async with self._channel(f"binding queue {queue} to {exchange}") as channel:
+        """Bind `queue` to `key` on `exchange`. Raises NotOnBroker if one of them is missing."""
+        async with self._channel(f"Binding queue {queue} to {exchange}") as channel:
             await (await channel.get_queue(queue, ensure=False)).bind(exchange, key)
 
     async def unbind(self, queue: str, exchange: str, key: str) -> None:
-        """Stop routing `key` to `queue`; fine where it was not or nothing of it exists."""
-        async with self._channel(f"unbinding queue {queue} from {exchange}") as channel:
+        """Remove a binding; does nothing if it, the queue or the exchange does not exist."""
+        async with self._channel(f"Unbinding queue {queue} from {exchange}") as channel:
             await (await channel.get_queue(queue, ensure=False)).unbind(exchange, key)
 
     async def delete_queue(self, queue: str) -> int:
-        """Delete a queue, consumers and all, and say how many messages it still held.
+        """Delete a queue and its consumers; return how many messages it still held.
 
-        Messages out with a consumer are not in the count: close its connections first. 0 where
-        there was no such queue.
+        The count excludes messages that a consumer holds: close its connections first. 0 if there
+        was no such queue.
         """
-        async with self._channel(f"deleting queue {queue}") as channel:
+        async with self._channel(f"Deleting queue {queue}") as channel:
             deleted = await channel.queue_delete(queue)
             return deleted.message_count or 0
 
-    async def depth(self, queue: str) -> Depth:
-        """Ask the queue itself, with no delay of statistics. Raises NotOnBroker."""
-        async with self._channel(f"looking at queue {queue}") as channel:
+    async def depth(self, queue: str) -> QueueDepth:
+        """Ask the queue itself, which is exact, unlike the statistics. Raises NotOnBroker."""
+        async with self._channel(f"Asking for the depth of queue {queue}") as channel:
             found = (await channel.declare_queue(queue, passive=True)).declaration_result
-            return Depth(ready=found.message_count or 0, consumers=found.consumer_count or 0)
+            return QueueDepth(ready=found.message_count or 0, consumers=found.consumer_count or 0)
 
     async def close(self) -> None:
-        """Close the connection, if there is one. Never fails."""
+        """Close the connection, if there is one. Raises nothing."""
         async with self._turn:
             await self._drop()
 
     @asynccontextmanager
     async def _channel(self, doing: str) -> AsyncIterator[AbstractChannel]:
-        """A channel for one operation: an error of the broker's closes it."""
+        """A channel for one operation, because an error of the broker closes the channel."""
         async with within(self._timeout, doing), self._turn:
             try:
                 channel = await self._open_channel()

@@ -1,7 +1,7 @@
-"""A hint that there is something new to read. It may get lost: polling is what is correct.
+"""Hints that there are new entries to read. A hint may get lost; polling is what is correct.
 
-Sent beside the appends and never inside one: a notification takes a lock that all committing
-transactions of the server share, and would hold it for the length of a disk write.
+A hint is sent beside the appends and never inside one: a notification takes a lock that all
+committing transactions of the server share, and would hold it for the length of a disk write.
 """
 
 import asyncio
@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from gateway.base.database import OUTAGES
+from gateway.base.database import DatabaseUnavailable, database_errors
+from gateway.base.periodic import periodic, reconnecting
 from gateway.base.stop import Stop
+from gateway.base.waiting import WakeUp, wait_for_any
 from gateway.journal import sql
 
 INTERVAL = 0.02  # seconds between two hints of a process
@@ -18,79 +20,73 @@ Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 class HintSender:
-    """Tells the relays that something was appended, at most fifty times a second."""
+    """Hints to all processes that something was appended, at most fifty times a second."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
+        self._connection: asyncpg.Connection | None = None
         self._due = asyncio.Event()
 
     def send(self) -> None:
-        """Something was appended."""
+        """Send a hint soon: something was appended."""
         self._due.set()
 
     async def run(self, stop: Stop) -> None:
-        """Send what is due until stopped."""
-        connection: asyncpg.Connection | None = None
+        """Send hints that are due until stopped."""
+
+        async def send_when_due() -> None:
+            await wait_for_any(self._due.wait, stop.wait)
+            if self._due.is_set():
+                await self._send()
+
         try:
-            while await stop.sleep(INTERVAL):
-                await _first(self._due, stop)
-                self._due.clear()
-                try:
-                    if connection is None or connection.is_closed():
-                        connection = await self._connect()
-                    await connection.execute(sql.HINT, timeout=5)
-                except OUTAGES:
-                    await stop.sleep(1)
+            await periodic("journal.hints", send_when_due, INTERVAL, stop)
         finally:
-            if connection is not None:
-                connection.terminate()
+            if self._connection is not None:
+                self._connection.terminate()
+
+    async def _send(self) -> None:
+        self._due.clear()
+        try:
+            with database_errors():
+                if self._connection is None or self._connection.is_closed():
+                    self._connection = await self._connect()
+                await self._connection.execute(sql.HINT, timeout=5)
+        except DatabaseUnavailable:
+            self._due.set()
+            raise
 
 
 class HintListener:
-    """Hears the hints of all processes."""
+    """Receives the hints of all processes. `wake_up` is set by each of them."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
-        self._heard = asyncio.Event()
+        self.wake_up = WakeUp()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for a hint, but no longer; True if there was one."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._heard.wait()
-        except TimeoutError:
-            return False
-        self._heard.clear()
-        return True
+        """Wait for a hint, at most `seconds`. True if one came."""
+        return await self.wake_up.wait(seconds)
 
     async def run(self, stop: Stop) -> None:
-        """Listen until stopped, through one connection after another."""
-        while not stop:
-            try:
-                connection = await self._connect()
-            except OUTAGES:
-                await stop.sleep(1)
-                continue
-            try:
-                await self._listen(connection, stop)
-            finally:
-                connection.terminate()
+        """Listen until stopped, on one connection after another."""
 
-    async def _listen(self, connection: asyncpg.Connection, stop: Stop) -> None:
+        async def session(connected: Callable[[], None]) -> None:
+            await self._listen(connected, stop)
+
+        await reconnecting("journal.hint_listener", session, stop)
+
+    async def _listen(self, connected: Callable[[], None], stop: Stop) -> None:
+        with database_errors():
+            connection = await self._connect()
         ended = asyncio.Event()
-        connection.add_termination_listener(lambda _: ended.set())
         try:
-            await connection.add_listener(sql.HINT_CHANNEL, lambda *_: self._heard.set())
-        except OUTAGES:
-            return
-        await _first(ended, stop)
-
-
-async def _first(event: asyncio.Event, stop: Stop) -> None:
-    """Wait for the event or the stop, whichever comes first."""
-    waits = {asyncio.ensure_future(event.wait()), asyncio.ensure_future(stop.wait())}
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waits:
-            each.cancel()
+            connection.add_termination_listener(lambda _: ended.set())
+            with database_errors():
+                await connection.add_listener(sql.HINT_CHANNEL, lambda *_: self.wake_up.set())
+            connected()
+            await wait_for_any(ended.wait, stop.wait)
+        finally:
+            connection.terminate()
+        if not stop:
+            raise DatabaseUnavailable("The connection that listens for hints was lost.")

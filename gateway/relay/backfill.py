@@ -14,8 +14,9 @@ remaining entries stay in the journal, however long that takes.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 
-from gateway.base.errors import Unavailable
+from gateway.base.outages import OutageReporter
 from gateway.broker import names
 from gateway.contracts import Failure
 from gateway.delivery.store import TOO_OLD, DeadLetters, NewDeadLetter
@@ -80,18 +81,22 @@ class Backfill:
             self._task.cancel()
 
     async def _run(self, read: Callable[[], int]) -> None:
-        while self._lead:
-            try:
-                credit = await self._context.queue_credit.available(self._queue)
-                behind = read() - self.sequence
-                if credit > 0 and 0 <= behind <= min(NEAR, credit):
-                    await self._save()
-                    self.near = True
-                    self._on_near()
-                    return
-                await self._advance(credit, behind)
-            except Unavailable:
-                await asyncio.sleep(RETRY)
+        with closing(OutageReporter("relay.backfill")) as outages:
+            while self._lead and not self.near:
+                with outages.tolerated():
+                    await self._step(read)
+                if outages.failing:
+                    await asyncio.sleep(RETRY)
+
+    async def _step(self, read: Callable[[], int]) -> None:
+        credit = await self._context.queue_credit.available(self._queue)
+        behind = read() - self.sequence
+        if credit > 0 and 0 <= behind <= min(NEAR, credit):
+            await self._save()
+            self.near = True
+            self._on_near()
+        else:
+            await self._advance(credit, behind)
 
     async def _advance(self, credit: int, behind: int) -> None:
         """Send as much as the queue takes; nothing is held in memory while it waits for more."""

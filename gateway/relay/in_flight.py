@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from gateway.base.backoff import Backoff
 from gateway.base.errors import BrokerUnavailable
 from gateway.broker import ConfirmOutcome, ConfirmResult, OutgoingMessage
 from gateway.journal import Cursor
 
-RESEND_DELAY = 0.05  # seconds until a refused message is sent again; doubles up to the limit
-RESEND_LIMIT = 5.0
+RESEND = Backoff(0.1, 5.0)  # seconds until a refused message is sent again
 ATTEMPTS = 16  # after so many refusals, about a minute, a message needs a new channel
 
 
@@ -137,7 +137,7 @@ class InFlightWindow:
             entry.attempts += 1
             self._needs_new_channel |= entry.attempts >= ATTEMPTS
             entry.sent = False
-            delay = min(RESEND_DELAY * 2 ** min(entry.attempts, 10), RESEND_LIMIT)
+            delay = RESEND.delay(entry.attempts)
             asyncio.get_running_loop().call_later(delay, self.resend, entry)
         self.changed.set()
 

@@ -3,13 +3,16 @@
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from gateway.base.database import Database
 from gateway.base.errors import BrokerUnavailable, Unavailable
+from gateway.base.periodic import Polling, periodic, reconnecting
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
+from gateway.base.waiting import wait_for_event
 from gateway.broker import ConfirmPublisher
 from gateway.journal import HintListener, JournalReader, Lead, Leads
 from gateway.relay.context import ControlPlane, RelayContext
@@ -19,7 +22,6 @@ from gateway.relay.shard_relay import ShardRelay
 
 SAVE_CURSORS = 0.1  # seconds between two writes: a crash repeats as much
 HEADS_BUSY, HEADS_IDLE = 0.005, 0.2  # seconds between two looks for new entries
-RECONNECT_FIRST, RECONNECT_LAST = 0.1, 5.0
 START_RELAYS = 0.02  # seconds between two looks for leads without a shard relay
 FINISH = 5.0  # seconds in which a shard relay that ends may settle what it has sent
 
@@ -59,26 +61,24 @@ class Relay:
 
     async def run(self, stop: Stop) -> None:
         """Relay until stopped, then settle what was sent, save the cursors and resign."""
+        interval = self._settings.lease_seconds / 5
+        heads = Polling(HEADS_BUSY, HEADS_IDLE)
+
+        async def publish(connected: Callable[[], None]) -> None:
+            await self._publish(connected, stop)
+
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_heads(stop))
-            tasks.create_task(self._save_cursors(stop))
-            publishing = tasks.create_task(self._keep_publisher(stop))
-            await self._keep_share(stop)
+            tasks.create_task(
+                periodic("relay.heads", self._look_at_heads, heads, stop, wake=self._hints.wake_up)
+            )
+            tasks.create_task(periodic("relay.cursors", self._save_cursors, SAVE_CURSORS, stop))
+            publishing = tasks.create_task(reconnecting("relay.publisher", publish, stop))
+            await periodic("relay.shards", self._balance, interval, stop)
             await publishing
             await self._hand_over()
 
-    async def _keep_share(self, stop: Stop) -> None:
-        """Hold a fair share of the shards among the relays that are alive."""
-        interval = self._settings.lease_seconds / 5
-        going_on = True
-        while going_on:
-            try:
-                await self._balance()
-            except Unavailable as error:
-                log().warning("relay.journal_unavailable", reason=str(error))
-            going_on = await stop.sleep(interval)
-
     async def _balance(self) -> None:
+        """Hold a fair share of the shards among the relays that are alive."""
         relays = await self._leads.attend()
         self._held = {shard: lead for shard, lead in self._held.items() if lead}
         share = math.ceil(len(await self._reader.heads()) / relays)
@@ -104,9 +104,7 @@ class Relay:
         relay = self._relays.get(shard)
         if relay is not None:
             relay.finish()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FINISH):
-                    await relay.ended.wait()
+            await wait_for_event(relay.ended, FINISH)
         await self._leads.advance([lead])
         await self._leads.resign(lead)
         log().info("relay.shard_released", shard=shard)
@@ -117,63 +115,45 @@ class Relay:
                 await self._resign(shard)
             await self._leads.leave()
 
-    async def _save_cursors(self, stop: Stop) -> None:
+    async def _save_cursors(self) -> None:
         """Write how far everything is settled; the same write prolongs the leases."""
-        while await stop.sleep(SAVE_CURSORS):
-            for shard, relay in self._relays.items():
-                if relay.lead is self._held.get(shard):
-                    relay.update_lead()
-            held = list(self._held.values())
-            moved = any(lead.reached != lead.cursor or lead.returned for lead in held)
-            if not moved and time.monotonic() - self._saved_at < self._settings.lease_seconds / 5:
-                continue
-            try:
-                await self._leads.advance(held)
-                self._saved_at = time.monotonic()
-            except Unavailable as error:
-                log().warning("relay.cursors_not_saved", reason=str(error))
+        for shard, relay in self._relays.items():
+            if relay.lead is self._held.get(shard):
+                relay.update_lead()
+        held = list(self._held.values())
+        moved = any(lead.reached != lead.cursor or lead.returned for lead in held)
+        if moved or time.monotonic() - self._saved_at >= self._settings.lease_seconds / 5:
+            await self._leads.advance(held)
+            self._saved_at = time.monotonic()
 
-    async def _watch_heads(self, stop: Stop) -> None:
-        """Tell the shard relays about new entries: at once after a hint, else by polling."""
-        pause = HEADS_BUSY
-        while not stop:
-            hinted = await self._hints.wait(pause)
-            try:
-                heads = await self._reader.heads()
-            except Unavailable:
-                await stop.sleep(HEADS_IDLE)
-                continue
-            moved = False
-            for shard, relay in self._relays.items():
-                moved |= relay.head_moved(heads[shard].sequence)
-            pause = HEADS_BUSY if hinted or moved else min(pause * 2, HEADS_IDLE)
+    async def _look_at_heads(self) -> bool:
+        """Tell the shard relays about new entries. True if there are any."""
+        heads = await self._reader.heads()
+        moved = False
+        for shard, relay in self._relays.items():
+            moved |= relay.head_moved(heads[shard].sequence)
+        return moved
 
-    async def _keep_publisher(self, stop: Stop) -> None:
-        """Open a publisher, relay through it until its connection ends, and open the next."""
-        delay = RECONNECT_FIRST
-        while not stop:
-            try:
-                publisher = await ConfirmPublisher.open(
-                    self._url,
-                    on_results=apply_results,
-                    name=self._name,
-                    confirm_timeout=self._settings.confirm_timeout,
-                )
-            except BrokerUnavailable as error:
-                log().warning("relay.broker_unavailable", reason=str(error), retry_in=delay)
-                await stop.sleep(delay)
-                delay = min(delay * 2, RECONNECT_LAST)
-                continue
-            delay = RECONNECT_FIRST
-            log().info("relay.publisher_open")
-            try:
-                await self._relay_through(publisher, stop)
-            except* BrokerUnavailable as errors:
-                log().warning("relay.publisher_lost", reason=str(errors.exceptions[0]))
-            finally:
-                self._relays.clear()
-                await publisher.close()
-            await stop.sleep(delay)
+    async def _publish(self, connected: Callable[[], None], stop: Stop) -> None:
+        """Open a publisher and relay through it. Raises BrokerUnavailable when it ends."""
+        publisher = await ConfirmPublisher.open(
+            self._url,
+            on_results=apply_results,
+            name=self._name,
+            confirm_timeout=self._settings.confirm_timeout,
+        )
+        connected()
+        log().info("relay.publisher_open")
+        lost: BrokerUnavailable | None = None
+        try:
+            await self._relay_through(publisher, stop)
+        except* BrokerUnavailable as errors:
+            lost = BrokerUnavailable(str(errors.exceptions[0]))
+        finally:
+            self._relays.clear()
+            await publisher.close()
+        if lost is not None:
+            raise lost
 
     async def _relay_through(self, publisher: ConfirmPublisher, stop: Stop) -> None:
         """Run a shard relay for every lead, until stopped or the connection ends."""

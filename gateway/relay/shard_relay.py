@@ -1,10 +1,12 @@
 """Moves one shard of the journal to RabbitMQ, in order, at least once."""
 
 import asyncio
+from contextlib import closing
 
 from gateway.base.database import Topic
-from gateway.base.errors import Unavailable
+from gateway.base.outages import OutageReporter
 from gateway.base.telemetry import log
+from gateway.base.waiting import wait_for_event
 from gateway.broker import OutgoingMessage
 from gateway.journal import Cursor, Entry, Lead, LeadLost
 from gateway.relay.context import RelayContext
@@ -79,22 +81,22 @@ class ShardRelay:
             self.ended.set()
 
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
-        while self.lead and not self._finishing:
-            try:
-                await self._repair_returned()
-                await self._apply_changes(tasks)
-                await self._backfills.join_near()
-                if not await self._read_entries():
-                    await self._wait()
-            except Unavailable as error:
-                log().warning("relay.shard_waits", shard=self.lead.shard, reason=str(error))
-                await asyncio.sleep(RETRY)
+        with closing(OutageReporter("relay.shard")) as outages:
+            while self.lead and not self._finishing:
+                with outages.tolerated():
+                    await self._repair_returned()
+                    await self._apply_changes(tasks)
+                    await self._backfills.join_near()
+                    if not await self._read_entries():
+                        await self._wait()
+                if outages.failing:
+                    await asyncio.sleep(RETRY)
 
     async def _settle_rest(self) -> None:
         while self.lead and len(self.in_flight):
             await self._repair_returned()
             self.in_flight.changed.clear()
-            await _wait_for(self.in_flight.changed, 0.1)
+            await wait_for_event(self.in_flight.changed, 0.1)
 
     async def _read_entries(self) -> bool:
         """Read as many entries as may be in flight. False if there is nothing to read."""
@@ -102,7 +104,7 @@ class ShardRelay:
         if limit == 0:
             self.in_flight.changed.clear()
             if self.in_flight.free == 0:
-                await _wait_for(self.in_flight.changed, 0.1)
+                await wait_for_event(self.in_flight.changed, 0.1)
             return True
         self._wake_up.clear()
         if self._read.sequence >= self._head:
@@ -146,7 +148,7 @@ class ShardRelay:
     async def _wait(self) -> None:
         """Wait until the shard grows, the control plane may have changed or a backfill is near."""
         if not self.in_flight.returned:
-            await _wait_for(self._wake_up, self._context.control_plane.poll)
+            await wait_for_event(self._wake_up, self._context.control_plane.poll)
 
     async def _apply_changes(self, tasks: asyncio.TaskGroup) -> None:
         """Apply changes of the control plane to backfills and routes.
@@ -219,12 +221,3 @@ class ShardRelay:
 
 class _Ended(Exception):
     """Ends the task group of a shard relay that is done."""
-
-
-async def _wait_for(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so many seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

@@ -11,7 +11,13 @@ from deploy.local.rabbitmq import RabbitMQ
 from gateway.base.errors import BrokerUnavailable
 from gateway.broker import names
 from gateway.broker.management import Management
-from gateway.broker.topology import Broker, Depth, DiffersOnBroker, NotOnBroker, queue_arguments
+from gateway.broker.topology import (
+    Broker,
+    DiffersOnBroker,
+    NotOnBroker,
+    QueueDepth,
+    queue_arguments,
+)
 
 QUEUE = names.queue("dukcapil", "topology")
 
@@ -60,7 +66,7 @@ async def test_a_queue_is_what_it_was_declared_as(
     assert ("x-single-active-consumer" in state.arguments) is ordered
     with pytest.raises(DiffersOnBroker, match="x-single-active-consumer"):
         await broker.declare_queue(QUEUE, ordered=not ordered)
-    assert await broker.depth(QUEUE) == Depth(ready=0, consumers=0)
+    assert await broker.depth(QUEUE) == QueueDepth(ready=0, consumers=0)
 
 
 @pytest.mark.parametrize("exchange", [names.EVENTS, names.COMMANDS])
@@ -100,7 +106,7 @@ async def test_the_statistics_tell_what_a_queue_holds(
             if (state.messages, state.unacknowledged, state.consumers) == (3, 1, 1):
                 break
     assert state.state == "running"
-    assert await broker.depth(QUEUE) == Depth(ready=2, consumers=1)
+    assert await broker.depth(QUEUE) == QueueDepth(ready=2, consumers=1)
     await (await channel.get_queue(QUEUE, ensure=False)).cancel(tag)
 
 

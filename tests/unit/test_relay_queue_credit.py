@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.broker import Broker, NotOnBroker
-from gateway.broker.topology import Depth
+from gateway.broker.topology import QueueDepth
 from gateway.relay import queue_credit
 from gateway.relay.queue_credit import PAUSE, QueueCredit
 
@@ -17,12 +17,12 @@ class Asked(Broker):
         super().__init__("amqp://127.0.0.1:1", name="asked")
         self.ready, self.times = ready, 0
 
-    async def depth(self, queue: str) -> Depth:
+    async def depth(self, queue: str) -> QueueDepth:
         """Report the depth that the test has set."""
         self.times += 1
         if self.ready is None:
             raise NotOnBroker(queue)
-        return Depth(self.ready, consumers=0)
+        return QueueDepth(self.ready, consumers=0)
 
 
 class Clock:

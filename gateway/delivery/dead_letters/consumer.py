@@ -43,7 +43,9 @@ def _new_dead_letter(message: DeadLetterMessage) -> NewDeadLetter | None:
         return None
     failure, detail = _FAILURES.get(message.reason, (Failure.REJECTED, message.reason[:100]))
     recorded = datetime.fromisoformat(str(message.event.attributes["recordedtime"]))
-    return NewDeadLetter(key, place, recorded, message.event.type, failure, detail, message.times)
+    return NewDeadLetter(
+        key, place, recorded, message.event.type, failure, detail, message.attempts
+    )
 
 
 def _place(sequence: str) -> Position | None:
