@@ -179,7 +179,7 @@ class Management:
         return found
 
     async def bindings(self, exchange: str) -> frozenset[tuple[str, str]]:
-        """(queue, key) of every queue bound to an exchange; empty if the exchange does not exist."""
+        """(queue, key) of every queue bound to an exchange; empty if there is no such exchange."""
         path = f"exchanges/{self._vhost}/{quote(exchange, safe='')}/bindings/source"
         return frozenset(
             (binding["destination"], binding["routing_key"])
