@@ -1,1 +1,1 @@
-"""Reference consumers, and the runtime that they and others are built on."""
+"""The runtime for programs that consume an AMQP subscription."""

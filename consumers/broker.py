@@ -1,4 +1,4 @@
-"""What tells that the broker, or what is read from it, is gone."""
+"""Outages of the broker: their exceptions, and the end of a channel."""
 
 import asyncio
 
@@ -17,17 +17,17 @@ OUTAGES: tuple[type[BaseException], ...] = (
 )
 
 
-async def when_gone(channel: AbstractChannel) -> asyncio.Event:
-    """Set when the broker ends the channel, or the consumer on it."""
-    gone = asyncio.Event()
+async def channel_closed(channel: AbstractChannel) -> asyncio.Event:
+    """An event that is set when the broker closes the channel or cancels its consumer."""
+    closed = asyncio.Event()
     underlay = await channel.get_underlay_channel()
-    underlay.closing.add_done_callback(lambda _: gone.set())
-    underlay.on_consumer_cancel_callbacks.add(lambda _: gone.set())
-    return gone
+    underlay.closing.add_done_callback(lambda _: closed.set())
+    underlay.on_consumer_cancel_callbacks.add(lambda _: closed.set())
+    return closed
 
 
-async def first(*events: asyncio.Event) -> None:
-    """Until one of them happens."""
+async def wait_for_any(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The event in an AMQP message, whoever sent it: structured or binary, by any prefix in use."""
+"""The CloudEvent in an AMQP message: structured or binary mode, with any prefix in use."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ import msgspec
 
 _PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:", "")
 TEST = "id.go.nusabus.langganan.diuji.v1"
-"""The type of what `POST .../test` sends: it means nothing, and stands in no journal."""
+"""The type of test events (`POST .../test`). They are not in the journal."""
 
 _CORE = ("specversion", "id", "source", "type", "subject", "data", "data_base64")
 
 
 class NotAnEvent(ValueError):
-    """The message holds no CloudEvent; it can never be handled."""
+    """The message is not a CloudEvent. It can never be handled."""
 
 
 class Event(msgspec.Struct, frozen=True):
     """A CloudEvents 1.0 event.
 
-    `data` is what `datacontenttype` says: parsed where that is JSON, else bytes. `attributes` has
-    every other context attribute. `(source, id)` is the same whenever the event comes again.
+    `data` is parsed if `datacontenttype` is JSON, else bytes. `attributes` holds all other context
+    attributes. `(source, id)` is the same whenever the event is delivered again.
     """
 
     id: str
@@ -33,12 +33,12 @@ class Event(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What names this event for ever."""
+        """Source and id, which identify the event."""
         return self.source, self.id
 
     @property
     def ordering_key(self) -> str:
-        """What order is kept by: `partitionkey`, else source and subject, else the id."""
+        """The key whose order is kept: `partitionkey`, else source and subject, else the id."""
         key = self.attributes.get("partitionkey")
         if key is not None:
             return str(key)
@@ -52,7 +52,7 @@ def event_from_message(body: bytes, headers: Mapping[str, Any], content_type: st
             return _structured(body)
         return _binary(body, headers, content_type)
     except (ValueError, UnicodeError, msgspec.DecodeError) as error:
-        raise NotAnEvent(f"the message holds no CloudEvent: {error}") from None
+        raise NotAnEvent(f"The message is not a CloudEvent: {error}") from None
 
 
 def _structured(body: bytes) -> Event:
@@ -82,7 +82,7 @@ def _binary(body: bytes, headers: Mapping[str, Any], content_type: str | None) -
 def _event(members: Mapping[str, Any], data: Any) -> Event:
     for name in ("id", "source", "type"):
         if not isinstance(members.get(name), str) or not members[name]:
-            raise NotAnEvent(f"its attribute {name} is missing")
+            raise NotAnEvent(f"the attribute {name} is missing")
     subject = members.get("subject")
     rest = {name: value for name, value in members.items() if name not in _CORE}
     return Event(

@@ -1,7 +1,7 @@
-"""The inbox: which events were handled, noted in the transaction that handles them.
+"""The inbox: a table of handled events, written in the transaction of the handler.
 
-The bus delivers at least once. What the handler writes and the note that it did commit together,
-so an event that comes again changes nothing, whenever the first time was interrupted.
+The bus delivers at least once. The changes of the handler and the row of the inbox commit
+together, so an event that is delivered again changes nothing.
 """
 
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ _FORGET = """
 DELETE FROM inbox
 WHERE consumer = :consumer AND handled < clock_timestamp() - CAST(:age AS interval)
 """
-_LOCK = 7_301_923  # of PostgreSQL's advisory locks: one process makes the table
+_LOCK = 7_301_923  # advisory lock: one process creates the table
 
 
 class Inbox:
@@ -44,7 +44,7 @@ class Inbox:
 
     @classmethod
     async def open(cls, url: str, consumer: str, *, connections: int = 10) -> "Inbox":
-        """Connect (`postgresql://...`) and make the table where it is missing."""
+        """Connect (`postgresql://...`), and create the table if it is missing."""
         parts = urlsplit(url)
         address = urlunsplit(parts._replace(scheme="postgresql+asyncpg"))
         engine = create_async_engine(
@@ -63,10 +63,10 @@ class Inbox:
 
     @asynccontextmanager
     async def once(self, event: Event) -> AsyncIterator[AsyncSession | None]:
-        """A transaction in which to handle the event; None where it was handled before.
+        """A transaction in which to handle the event, or None if it was handled before.
 
-        Commits at the end, and rolls all back on an exception. Of two that try at once, one waits
-        for the other.
+        Commits at the end, and rolls back on an exception. If two consumers handle an event at
+        once, one waits for the other.
         """
         async with AsyncSession(self._engine) as session, session.begin():
             source, id_ = event.identity
@@ -76,10 +76,13 @@ class Inbox:
             yield None if noted.first() is None else session
 
     async def forget(self, age: timedelta) -> int:
-        """Forget what was handled longer ago; the bus must not repeat events that old."""
+        """Delete the rows of events handled longer ago. Returns how many.
+
+        An event that old must not be delivered again: it would be handled again.
+        """
         async with AsyncSession(self._engine) as session, session.begin():
-            gone = await session.execute(text(_FORGET), {"consumer": self._consumer, "age": age})
-            return int(gone.rowcount)  # type: ignore[attr-defined]  # a cursor result of a DELETE
+            deleted = await session.execute(text(_FORGET), {"consumer": self._consumer, "age": age})
+            return int(deleted.rowcount)  # type: ignore[attr-defined]  # a cursor result of a DELETE
 
     async def close(self) -> None:
         """Close the connections."""

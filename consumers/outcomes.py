@@ -1,24 +1,24 @@
-"""What a handler says of an event."""
+"""The outcome of handling an event, and how often a Retry is tried again."""
 
+import random
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It was handled: its transaction is committed and the message settled."""
+    """Handled: the transaction is committed, then the message is acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not now: the transaction is rolled back and the event handled again.
+    """Not now: the transaction is rolled back, and the event is handled again later.
 
-    After the runtime's last attempt it becomes a dead letter. An exception of the handler means
-    the same.
+    After the last attempt it becomes a dead letter. An exception of the handler is a Retry.
     """
 
     reason: str
     after: float | None = None
-    """Seconds; by default a delay that doubles from attempt to attempt."""
+    """Seconds. By default the delay of the retry policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +30,17 @@ class Reject:
 
 Outcome = Done | Retry | Reject
 DONE = Done()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often to handle an event. Delays are in seconds and double up to the longest."""
+
+    attempts: int = 5
+    first_delay: float = 0.5
+    longest_delay: float = 30.0
+
+    def delay(self, attempt: int) -> float:
+        """The delay after a failed attempt, counted from 1, with up to a fifth of jitter."""
+        delay: float = min(self.first_delay * 2.0 ** (attempt - 1), self.longest_delay)
+        return delay * random.uniform(0.8, 1.0)  # noqa: S311 - no secret

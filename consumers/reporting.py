@@ -1,8 +1,8 @@
-"""Tells the bus what was settled, so that its ledger can say `acknowledged`.
+"""Reports settled events to the gateway, so that its delivery ledger shows `acknowledged`.
 
-Settling never waits for it: what was settled is remembered and goes in batches. While the gateway
-is away the memory fills, and then the oldest is forgotten; the ledger says less of those events,
-and nothing else follows from it.
+Settling never waits for a report: settled events are remembered and reported in batches. If the
+gateway is away for long, the oldest reports are dropped. The ledger then knows less; nothing else
+is lost.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from adapters.client import Problem
 Report = Callable[[Sequence[str]], Awaitable[object]]
 """Sends sequences to the gateway: `lambda them: bus.acknowledged("billing", them)`."""
 
-MOST = 1000  # sequences that the gateway takes at once
-FIRST, LONGEST = 0.5, 30.0  # seconds until the next try while the gateway is away
-# It will never take this report: the subscription is gone or another's, or what is said is wrong.
-_NEVER = frozenset({400, 404, 405, 409, 413, 415, 422})
+MOST = 1000  # sequences in one call
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds between two calls while the gateway is away
+# The gateway never takes this report: no such subscription, no right to it, or a bad report.
+_REFUSED = frozenset({400, 404, 405, 409, 413, 415, 422})
 _log = structlog.get_logger()
 
 
 @dataclass
 class Reporter:
-    """Reports when `batch` events were settled, or `every` seconds after the first of them.
+    """Reports after `batch` settled events, or `every` seconds after the first of them.
 
-    At most `memory` sequences are remembered; `lost` counts those that were not reported.
+    At most `memory` sequences are remembered. `lost` counts those that were not reported.
     """
 
     report: Report
@@ -39,85 +39,91 @@ class Reporter:
     memory: int = 100_000
     lost: int = 0
     reported: int = 0
-    _waiting: deque[str] = field(default_factory=deque, init=False)
+    _remembered: deque[str] = field(default_factory=deque, init=False)
     _some: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _full: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _ending: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what the gateway would not take."""
+        """Raises ValueError for a batch that the gateway refuses."""
         if not 1 <= self.batch <= min(MOST, self.memory):
-            raise ValueError(f"batch must be 1 to {MOST}, and no more than memory")
+            raise ValueError(f"batch must be between 1 and {MOST}, and at most memory.")
 
     def settled(self, sequence: object) -> None:
-        """An event was settled. Returns at once; what is no sequence is left out."""
+        """Remember a settled event. Returns at once. An event without a sequence is ignored."""
         if not isinstance(sequence, str) or not sequence:
             return
-        if len(self._waiting) >= self.memory:
-            self._waiting.popleft()
+        if len(self._remembered) >= self.memory:
+            self._remembered.popleft()
             self.lost += 1
-        self._waiting.append(sequence)
+        self._remembered.append(sequence)
         self._some.set()
-        if len(self._waiting) >= self.batch:
+        if len(self._remembered) >= self.batch:
             self._full.set()
 
     async def run(self) -> None:
-        """Report until `finish`, and then what is left, once."""
+        """Report until `finish`, then report the rest once."""
         failed = 0
         while not self._ending.is_set():
-            await self._gather()
+            await self._wait_for_batch()
             try:
                 await self._send_all()
                 failed = 0
             except _AWAY as error:
                 failed += 1
-                _log.warning("reporter.gateway_away", reason=str(error), waiting=len(self._waiting))
-                await self._within(min(FIRST * 2.0 ** (failed - 1), LONGEST), self._ending)
+                _log.warning(
+                    "reporter.gateway_away", reason=str(error), remembered=len(self._remembered)
+                )
+                await self._wait(
+                    min(FIRST_DELAY * 2.0 ** (failed - 1), LONGEST_DELAY), self._ending
+                )
         try:
             await self._send_all()
         except _AWAY as error:
-            self.lost += len(self._waiting)
-            _log.warning("reporter.not_reported", reason=str(error), count=len(self._waiting))
+            self.lost += len(self._remembered)
+            _log.warning("reporter.not_reported", reason=str(error), count=len(self._remembered))
 
     def finish(self) -> None:
-        """Let `run` report what is left and return."""
+        """Let `run` report the rest and return."""
         self._ending.set()
 
-    async def _gather(self) -> None:
-        """Until there is something, and then until a batch of it or for `every` seconds."""
-        await self._within(None, self._some, self._ending)
+    async def _wait_for_batch(self) -> None:
+        """Wait for a settled event, then for a batch of them, at most `every` seconds."""
+        await self._wait(None, self._some, self._ending)
         if self._some.is_set():
-            await self._within(self.every, self._full, self._ending)
+            await self._wait(self.every, self._full, self._ending)
         self._some.clear()
         self._full.clear()
 
     async def _send_all(self) -> None:
-        while self._waiting:
-            piece = [self._waiting.popleft() for _ in range(min(self.batch, len(self._waiting)))]
+        while self._remembered:
+            batch = [
+                self._remembered.popleft() for _ in range(min(self.batch, len(self._remembered)))
+            ]
             try:
-                await self.report(piece)
-                self.reported += len(piece)
+                await self.report(batch)
+                self.reported += len(batch)
             except Problem as problem:
-                if problem.status not in _NEVER:
-                    self._remember(piece)
+                if problem.status not in _REFUSED:
+                    self._put_back(batch)
                     raise
-                self.lost += len(piece)
-                _log.error("reporter.refused", reason=str(problem), count=len(piece))
+                self.lost += len(batch)
+                _log.error("reporter.refused", reason=str(problem), count=len(batch))
             except BaseException:
-                self._remember(piece)
+                self._put_back(batch)
                 raise
 
-    def _remember(self, piece: Sequence[str]) -> None:
-        """Back to the front, as far as there is room."""
-        room = self.memory - len(self._waiting)
-        kept = piece[max(0, len(piece) - room) :] if room > 0 else []
-        self.lost += len(piece) - len(kept)
-        self._waiting.extendleft(reversed(kept))
+    def _put_back(self, batch: Sequence[str]) -> None:
+        """Remember a batch again, as far as there is room; the newest first."""
+        room = self.memory - len(self._remembered)
+        kept = batch[max(0, len(batch) - room) :] if room > 0 else []
+        self.lost += len(batch) - len(kept)
+        self._remembered.extendleft(reversed(kept))
         self._some.set()
 
     @staticmethod
-    async def _within(seconds: float | None, *events: asyncio.Event) -> None:
-        """Until one of them happens, at most for so many seconds."""
+    async def _wait(seconds: float | None, *events: asyncio.Event) -> None:
+        """Wait until one of the events is set, at most for so many seconds."""
         waits = [asyncio.ensure_future(event.wait()) for event in events]
         try:
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

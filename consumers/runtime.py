@@ -1,16 +1,15 @@
-"""The consumer runtime: consume, look into the inbox, handle, settle.
+"""The consumer runtime: consume, check the inbox, handle, settle.
 
     queue -> event -> inbox -> handler -> commit -> ack
                         |         |
-                     repeat    Retry: roll back, again after a while; Reject: dead letter
+                   duplicate   Retry: roll back, again after a delay; Reject: dead letter
 
-Events of one ordering key are handled one after the other, others side by side. A message is
-settled after its transaction has committed, so a crash at any moment repeats it, and the inbox
-makes the repeat harmless.
+Events of one ordering key are handled one after the other, others concurrently. A message is
+settled after its transaction has committed. After a crash it is delivered again, and the inbox
+makes that harmless.
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,17 +21,17 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consumers.broker import OUTAGES, first, when_gone
+from consumers.broker import OUTAGES, channel_closed, wait_for_any
 from consumers.events import TEST, Event, NotAnEvent, event_from_message
 from consumers.inbox import Inbox
-from consumers.outcomes import Done, Outcome, Reject, Retry
+from consumers.outcomes import Done, Outcome, Reject, Retry, RetryPolicy
 from consumers.reporting import Reporter
 
-Address = str | Callable[[], Awaitable[str]]
-"""The AMQP URL with the password in it; or what finds it out, asked again for each connection."""
+AmqpUrl = str | Callable[[], Awaitable[str]]
+"""The AMQP URL with the password, or a function that returns it, called for each connection."""
 
 Handler = Callable[[Event, AsyncSession], Awaitable[Outcome]]
-"""Handles one event in the transaction given; what it does elsewhere it must be able to repeat."""
+"""Handles one event in the given transaction. Its effects elsewhere must be idempotent."""
 
 _AWAY: tuple[type[BaseException], ...] = (
     OSError,
@@ -41,32 +40,16 @@ _AWAY: tuple[type[BaseException], ...] = (
     OperationalError,
     InterfaceError,
 )
-# SQLSTATE (PostgreSQL, appendix A): no connection, no room for one, ended or starting.
+# SQLSTATE classes (PostgreSQL, appendix A): no connection, no resources, shutting down.
 _AWAY_STATES = ("08", "53", "57P")
 CONNECT = 10.0  # seconds
 HEARTBEAT = 15  # seconds
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often and how long to try. Delays are in seconds and double up to the longest."""
-
-    attempts: int = 5
-    first_delay: float = 0.5
-    longest_delay: float = 30.0
-    reconnect: float = 1.0
-    stop: float = 30.0
-
-    def delay(self, attempt: int) -> float:
-        """The delay after a failed attempt, counted from 1, with up to a fifth of jitter."""
-        delay: float = min(self.first_delay * 2.0 ** (attempt - 1), self.longest_delay)
-        return delay * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
-
-
 @dataclass
 class Counts:
-    """What a consumer has done since it began."""
+    """Counters of a consumer since it started."""
 
     handled: int = 0
     repeated: int = 0
@@ -79,37 +62,41 @@ class Counts:
 class Consumer:
     """Reads one queue and handles its events by type.
 
-    `handlers` are by event type, or `*` for every other; an event without one is rejected. At most
-    `prefetch` messages are in hands at once. The `reporter` tells the bus what was settled.
+    `handlers` maps event types to handlers, `*` matches every other type, and an event without a
+    handler is rejected. At most `prefetch` messages are in flight. After a lost connection it
+    waits `reconnect_delay` seconds; a stop gives handlers `stop_timeout` seconds to finish. The
+    `reporter` reports settled events to the gateway.
     """
 
-    amqp_url: Address = field(repr=False)
+    amqp_url: AmqpUrl = field(repr=False)
     queue: str
     inbox: Inbox
     handlers: Mapping[str, Handler]
     prefetch: int = 50
-    patience: Patience = Patience()
+    retry: RetryPolicy = RetryPolicy()  # noqa: RUF009 - frozen
+    reconnect_delay: float = 1.0
+    stop_timeout: float = 30.0
     reporter: Reporter | None = None
     counts: Counts = field(default_factory=Counts)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _ending: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _broken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _working: set[asyncio.Task[None]] = field(default_factory=set, init=False)
-    _chains: dict[str, asyncio.Task[None]] = field(default_factory=dict, init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _last_of_key: dict[str, asyncio.Task[None]] = field(default_factory=dict, init=False)
 
     def stop(self) -> None:
-        """Take nothing more; `run` returns when what is being handled is settled."""
+        """Take no more messages. `run` returns when those in flight are settled."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Consume until stopped, over one connection after another; then report what is left."""
+        """Consume until `stop`, reconnecting as needed, then report the rest."""
         reporting = asyncio.create_task(self.reporter.run()) if self.reporter else None
         try:
             await self._consume_all()
         finally:
             if self.reporter and reporting:
                 self.reporter.finish()
-                _, late = await asyncio.wait({reporting}, timeout=self.patience.stop)
+                _, late = await asyncio.wait({reporting}, timeout=self.stop_timeout)
                 for task in late:
                     task.cancel()
 
@@ -122,25 +109,27 @@ class Consumer:
             if not self._stopping.is_set():
                 self.counts.reconnected += 1
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self.patience.reconnect):
+                    async with asyncio.timeout(self.reconnect_delay):
                         await self._stopping.wait()
 
     async def _consume(self) -> None:
-        """One connection: until it, its channel or the queue is gone, or until stopped."""
+        """Consume over one connection, until it is lost, the queue is deleted, or `stop`."""
         async with asyncio.timeout(CONNECT):
             connection = await aio_pika.connect(
-                await self._address(), heartbeat=HEARTBEAT, client_properties={"product": "nusabus"}
+                await self._current_url(),
+                heartbeat=HEARTBEAT,
+                client_properties={"product": "nusabus"},
             )
         try:
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=self.prefetch)
-            gone = await when_gone(channel)
+            closed = await channel_closed(channel)
             queue = await channel.get_queue(self.queue, ensure=False)
             self._ending, self._broken = asyncio.Event(), asyncio.Event()
             tag = await queue.consume(self._take)
-            await first(gone, self._broken, self._stopping)
+            await wait_for_any(closed, self._broken, self._stopping)
             self._ending.set()
-            if not gone.is_set():
+            if not closed.is_set():
                 await queue.cancel(tag)
             await self._finish()
         finally:
@@ -148,30 +137,30 @@ class Consumer:
                 async with asyncio.timeout(CONNECT):
                     await connection.close()
 
-    async def _address(self) -> str:
-        """Where to connect. Who is asked for it may be away as the broker may."""
+    async def _current_url(self) -> str:
+        """The AMQP URL. Raises ConnectionError if the function that returns it fails."""
         if isinstance(self.amqp_url, str):
             return self.amqp_url
         try:
             return await self.amqp_url()
         except Exception as error:
-            what = f"the AMQP URL could not be found out: {type(error).__name__}"
-            raise ConnectionError(what) from error
+            reason = f"Cannot get the AMQP URL: {type(error).__name__}"
+            raise ConnectionError(reason) from error
 
     async def _finish(self) -> None:
-        """Let what is being handled come to its end; what waits behind it goes back."""
-        if self._working:
-            await asyncio.wait(self._working, timeout=self.patience.stop)
-        for task in set(self._working):
+        """Let handlers finish. Messages that wait for them go back to the queue."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self.stop_timeout)
+        for task in set(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._working, return_exceptions=True)
-        self._chains.clear()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._last_of_key.clear()
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
-        """Queue a message behind those of its key.
+        """Handle a message after those of its key.
 
-        What still comes when the end has begun goes back to the queue with the connection: it may
-        stand behind one of its key that does.
+        A message that arrives during the end goes back to the queue with the connection, because
+        an earlier one of its key may go back too.
         """
         if self._broken.is_set() or self._ending.is_set():
             return
@@ -182,31 +171,31 @@ class Consumer:
             await self._settle(message, Reject(str(error)))
             return
         key = event.ordering_key
-        task = asyncio.create_task(self._work(message, event, self._chains.get(key)))
-        self._chains[key] = task
-        self._working.add(task)
-        task.add_done_callback(lambda done: self._end_work(key, done))
+        task = asyncio.create_task(self._process(message, event, self._last_of_key.get(key)))
+        self._last_of_key[key] = task
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._processed(key, done))
 
-    def _end_work(self, key: str, task: asyncio.Task[None]) -> None:
-        self._working.discard(task)
-        if self._chains.get(key) is task:
-            del self._chains[key]
+    def _processed(self, key: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._last_of_key.get(key) is task:
+            del self._last_of_key[key]
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.error("consumer.work_broke", queue=self.queue, exc_info=error)
+            _log.error("consumer.task_failed", queue=self.queue, exc_info=error)
         if (task.cancelled() or error) and not self._ending.is_set():
-            # It settled nothing, and holds up its key and a place in the window until then.
+            # Its message stays unsettled, and blocks its key, until the connection is closed.
             self._broken.set()
 
-    async def _work(
-        self, message: AbstractIncomingMessage, event: Event, before: asyncio.Task[None] | None
+    async def _process(
+        self, message: AbstractIncomingMessage, event: Event, previous: asyncio.Task[None] | None
     ) -> None:
-        if before is not None:
-            await asyncio.wait({before})
-            if before.cancelled() or before.exception() is not None:
-                # It goes back to the queue, and so must all that comes after it.
+        if previous is not None:
+            await asyncio.wait({previous})
+            if previous.cancelled() or previous.exception() is not None:
+                # That message goes back to the queue, so those after it must go back too.
                 raise asyncio.CancelledError
-        if self._ending.is_set() and before is not None:
+        if self._ending.is_set() and previous is not None:
             raise asyncio.CancelledError
         outcome = await self._handle(event)
         settled = await self._settle(message, outcome)
@@ -214,14 +203,14 @@ class Consumer:
             self.reporter.settled(event.attributes.get("sequence"))
 
     async def _handle(self, event: Event) -> Done | Reject:
-        """Try until it is done, or rejected. An outage of the database is no attempt."""
+        """Handle an event until it is done or rejected. An outage is not an attempt."""
         handler = self.handlers.get(event.type)
         if handler is None and event.type == TEST:
-            _log.info("consumer.tried", queue=self.queue, id=event.id)
+            _log.info("consumer.test_event", queue=self.queue, id=event.id)
             return Done()
         handler = handler or self.handlers.get("*")
         if handler is None:
-            return Reject(f"nobody here handles {event.type}")
+            return Reject(f"No handler for {event.type}.")
         attempt, outages = 1, 0
         while True:
             try:
@@ -229,12 +218,12 @@ class Consumer:
             except _AWAY as error:
                 outages += 1
                 _log.warning("consumer.database_away", queue=self.queue, reason=str(error)[:200])
-                await self._pause(self.patience.delay(outages))
+                await self._pause(self.retry.delay(outages))
                 continue
             if not isinstance(outcome, Retry):
                 return outcome
-            if attempt >= self.patience.attempts:
-                return Reject(f"attempt {attempt} was the last: {outcome.reason}")
+            if attempt >= self.retry.attempts:
+                return Reject(f"Attempt {attempt} was the last: {outcome.reason}")
             self.counts.retried += 1
             _log.warning(
                 "consumer.retry",
@@ -243,12 +232,12 @@ class Consumer:
                 attempt=attempt,
                 reason=outcome.reason,
             )
-            delay = self.patience.delay(attempt) if outcome.after is None else outcome.after
+            delay = self.retry.delay(attempt) if outcome.after is None else outcome.after
             await self._pause(delay)
             attempt += 1
 
     async def _try(self, event: Event, handler: Handler) -> Outcome:
-        """One attempt. Raises where the database is away: it may or may not have committed."""
+        """One attempt. Raises in an outage of the database, whether it committed or not."""
         try:
             async with self.inbox.once(event) as session:
                 if session is None:
@@ -262,7 +251,7 @@ class Consumer:
         except _AWAY:
             raise
         except Exception as error:
-            if isinstance(error, DBAPIError) and _tells_of_an_outage(error):
+            if isinstance(error, DBAPIError) and _is_outage(error):
                 raise ConnectionError(str(error.orig)) from error
             _log.exception("consumer.handler_failed", queue=self.queue, type=event.type)
             return Retry(type(error).__name__)
@@ -270,7 +259,7 @@ class Consumer:
         return Done()
 
     async def _pause(self, seconds: float) -> None:
-        """Wait; where the end comes first, the message goes back to the queue."""
+        """Wait. If the end begins meanwhile, the message goes back to the queue."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ending.wait()
@@ -278,7 +267,7 @@ class Consumer:
             raise asyncio.CancelledError
 
     async def _settle(self, message: AbstractIncomingMessage, outcome: Done | Reject) -> bool:
-        """False where the broker is away: then it comes again, and the inbox knows it."""
+        """Settle a message. False in an outage: the message is delivered again."""
         try:
             if isinstance(outcome, Done):
                 await message.ack()
@@ -291,7 +280,7 @@ class Consumer:
         return True
 
 
-def _tells_of_an_outage(error: DBAPIError) -> bool:
+def _is_outage(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
     return error.connection_invalidated or str(state).startswith(_AWAY_STATES)
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consumers.events import Event
 from consumers.inbox import Inbox
 from consumers.outcomes import DONE, Outcome, Reject, Retry
-from consumers.runtime import Consumer, Patience
+from consumers.runtime import Consumer
 
 UNWILLING = 30  # one event in so many is not done at the first attempt
 _EFFECT = "INSERT INTO effects (subscription, source, id) VALUES (:subscription, :source, :id)"
@@ -45,7 +45,7 @@ async def consume() -> None:
         os.environ["QUEUE"],
         inbox,
         {"*": handle},
-        patience=Patience(reconnect=0.2),
+        reconnect_delay=0.2,
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, consumer.stop)
     await consumer.run()

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.events import Event
 from consumers.inbox import Inbox
-from consumers.outcomes import DONE, Outcome
-from consumers.runtime import Consumer, Handler, Patience
+from consumers.outcomes import DONE, Outcome, RetryPolicy
+from consumers.runtime import Consumer, Handler
 from tests.builders import FREE
 from tests.bus import Actor, Subscribed
 
-QUICK = Patience(attempts=3, first_delay=0.05, longest_delay=0.2, reconnect=0.2)
+QUICK = RetryPolicy(attempts=3, first_delay=0.05, longest_delay=0.2)
 
 
 async def effects(url: str) -> list[tuple[Any, ...]]:
@@ -39,7 +39,7 @@ class Running:
 
     def __init__(self, subscribed: Subscribed, inbox: Inbox, handler: Handler, **more: Any) -> None:
         url = more.pop("amqp_url", subscribed.url)
-        options = {"patience": QUICK, **more}
+        options = {"retry": QUICK, "reconnect_delay": 0.2, **more}
         self.consumer = Consumer(url, subscribed.queue, inbox, {FREE: handler}, **options)
 
     async def __aenter__(self) -> Consumer:

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Iterator
-from dataclasses import replace
 
 import aio_pika
 import pytest
@@ -15,7 +14,6 @@ from consumers.outcomes import DONE, Outcome
 from deploy.local.rabbitmq import RabbitMQ
 from tests.bus import Actor, Bus
 from tests.integration.consumers.running import (
-    QUICK,
     Running,
     effects,
     publish,
@@ -134,7 +132,7 @@ async def test_a_stop_ends_a_handler_that_hangs_and_all_comes_again(
 
     subscribed = await subscribe(uji)
     sent = await publish(uji, 3, subject="a")
-    async with Running(subscribed, inbox, hang, patience=replace(QUICK, stop=0.3)):
+    async with Running(subscribed, inbox, hang, stop_timeout=0.3):
         await began.wait()
     assert ended.is_set()
     assert await effects(database) == []

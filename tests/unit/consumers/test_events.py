@@ -44,13 +44,13 @@ def test_what_order_is_kept_by(subject: str | None, key: str) -> None:
 @pytest.mark.parametrize(
     ("body", "headers", "content_type", "says"),
     [
-        (b"{", {}, STRUCTURED, "no CloudEvent"),
-        (b"[]", {}, STRUCTURED, "no CloudEvent"),
+        (b"{", {}, STRUCTURED, "not a CloudEvent"),
+        (b"[]", {}, STRUCTURED, "not a CloudEvent"),
         (b"{}", {}, STRUCTURED, "id is missing"),
         (json.dumps({**HEAD, "id": 7}).encode(), {}, STRUCTURED, "id is missing"),
-        (json.dumps({**HEAD, "data_base64": "*"}).encode(), {}, STRUCTURED, "no CloudEvent"),
+        (json.dumps({**HEAD, "data_base64": "*"}).encode(), {}, STRUCTURED, "not a CloudEvent"),
         (b"x", {}, None, "neither"),
-        (b"{", {f"ce-{k}": v for k, v in HEAD.items()}, "application/json", "no CloudEvent"),
+        (b"{", {f"ce-{k}": v for k, v in HEAD.items()}, "application/json", "not a CloudEvent"),
         (b"x", {"ce-specversion": "1.0", "ce-id": "7"}, None, "source is missing"),
     ],
 )

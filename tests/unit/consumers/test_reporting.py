@@ -48,8 +48,8 @@ async def until(condition: object) -> None:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reporting, "FIRST", 0.01)
-    monkeypatch.setattr(reporting, "LONGEST", 0.02)
+    monkeypatch.setattr(reporting, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(reporting, "LONGEST_DELAY", 0.02)
 
 
 async def test_a_full_batch_goes_at_once_and_the_rest_in_time() -> None:
