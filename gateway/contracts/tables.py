@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, LargeBinary, Sequence
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Sequence
 from sqlmodel import Field, SQLModel
 
 CHANGED = Sequence("contract_change_numbers")
@@ -32,8 +32,8 @@ class ContractRow(SQLModel, table=True):
     ordering_description: str
     non_delivery_report: str | None = None
     created: datetime = _time()
-    revision: int = 1
-    changed: int = 0
+    revision: int = Field(default=1, sa_type=BigInteger)
+    changed: int = Field(default=0, sa_type=BigInteger)
     mode: str | None = None
     policy: str | None = None
 
@@ -82,7 +82,7 @@ class RuleRow(SQLModel, table=True):
     mode: str
     policy: str
     lint: bytes = _bytes()
-    revision: int = 1
+    revision: int = Field(default=1, sa_type=BigInteger)
 
 
 class HistoryRow(SQLModel, table=True):
@@ -90,7 +90,7 @@ class HistoryRow(SQLModel, table=True):
 
     __tablename__ = "contract_history"
 
-    number: int | None = Field(default=None, primary_key=True)
+    number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
     type: str
     recorded: datetime = _time()
     client: str

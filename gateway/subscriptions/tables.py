@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, DateTime, Text
+from sqlalchemy import BigInteger, Column, DateTime, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -51,12 +51,12 @@ class CursorRow(SQLModel, table=True):
 
     organisation: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
-    shard: int = Field(primary_key=True)
-    start: int
-    backfilled: int
+    shard: int = Field(primary_key=True, sa_type=SmallInteger)
+    start: int = Field(sa_type=BigInteger)
+    backfilled: int = Field(sa_type=BigInteger)
     joined: bool = False
-    routed: int
-    drained: int
+    routed: int = Field(sa_type=BigInteger)
+    drained: int = Field(sa_type=BigInteger)
 
 
 class WebhookRow(SQLModel, table=True):
@@ -93,8 +93,8 @@ class PointToPointPositionRow(SQLModel, table=True):
     __tablename__ = "point_to_point_positions"
 
     type: str = Field(primary_key=True)
-    shard: int = Field(primary_key=True)
-    sequence: int
+    shard: int = Field(primary_key=True, sa_type=SmallInteger)
+    sequence: int = Field(sa_type=BigInteger)
 
 
 def subscription_of(row: SubscriptionRow) -> Subscription:

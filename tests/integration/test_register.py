@@ -1,4 +1,4 @@
-"""What the register of subscriptions has no room for."""
+"""What the register of subscriptions has room for, and what not."""
 
 from collections.abc import AsyncIterator
 
@@ -20,7 +20,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     async with database.change(Topic.IDENTITY) as session:
         await provide_organisation(session, name="lain", title="Lain", description="")
         await session.execute(
-            text("INSERT INTO clients VALUES ('lain-client', 'lain', 'L', '{}', 'active', now())")
+            text(
+                "INSERT INTO clients VALUES ('lain-client', 'lain', 'L', '{}', 'active', now()) "
+                "ON CONFLICT DO NOTHING"
+            )
         )
     yield database
     await database.close()
@@ -51,3 +54,11 @@ async def test_queues_with_filters_are_as_many_as_fit_a_header(
         await register.set_terms(session, one, other)
         await register.set_terms(session, one, Terms())
         await register.set_terms(session, everything, FILTERED)
+
+
+async def test_a_shard_may_have_more_entries_than_fit_into_32_bits(database: Database) -> None:
+    far = a_subscription(name="jauh")
+    async with database.change(Topic.SUBSCRIPTIONS) as session:
+        await register.add(session, far, {0: 2**40})
+    async with database.session() as session:
+        assert await register.starts(session, far) == {0: 2**40}

@@ -1,0 +1,54 @@
+"""Which room owns which table. Only the owner reads and writes it; others ask the owner."""
+
+OWNED: dict[str, frozenset[str]] = {
+    "base": frozenset({"control_revisions"}),
+    "journal": frozenset(
+        {
+            "journal_entries",
+            "journal_entries_default",
+            "journal_identities",
+            "journal_leases",
+            "journal_relays",
+            "journal_shards",
+            "refusals",
+        }
+    ),
+    "identity": frozenset({"organisations", "clients", "client_secrets", "grants", "signing_keys"}),
+    "contracts": frozenset(
+        {
+            "contracts",
+            "contract_versions",
+            "contract_examples",
+            "contract_rules",
+            "contract_history",
+        }
+    ),
+    "subscriptions": frozenset(
+        {
+            "subscriptions",
+            "subscription_cursors",
+            "point_to_point_positions",
+            "webhook_endpoints",
+            "webhook_keys",
+        }
+    ),
+    "request_reply": frozenset({"refused_replies"}),
+    "delivery": frozenset(
+        {
+            "delivery_cursors",
+            "delivery_open",
+            "delivery_attempts",
+            "delivery_settlements",
+            "delivery_rates",
+            "delivery_leases",
+            "delivery_dispatchers",
+            "dead_letters",
+            "redrives",
+        }
+    ),
+}
+
+# Rooms that write SQL themselves; the tables of the others are declared with SQLModel.
+PLAIN_SQL = frozenset().union(
+    *(OWNED[room] for room in ("base", "journal", "request_reply", "delivery"))
+)
