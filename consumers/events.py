@@ -1,4 +1,7 @@
-"""The CloudEvent in an AMQP message: structured or binary mode, with any prefix in use."""
+"""The CloudEvent in an AMQP message: structured or binary mode, with any prefix in use.
+
+The gateway reads messages by the same rules (`gateway/broker/message.py`); one test compares both.
+"""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -7,7 +10,7 @@ from typing import Any
 import msgspec
 
 _PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:", "")
-TEST = "id.go.nusabus.langganan.diuji.v1"
+TEST_EVENT = "id.go.nusabus.langganan.diuji.v1"
 """The type of test events (`POST .../test`). They are not in the journal."""
 
 _CORE = ("specversion", "id", "source", "type", "subject", "data", "data_base64")
@@ -59,7 +62,9 @@ def _structured(body: bytes) -> Event:
     members = msgspec.json.decode(body, type=dict[str, Any])
     data = members.get("data")
     if "data_base64" in members:
-        data = b64decode(str(members["data_base64"]), validate=True)
+        if not isinstance(members["data_base64"], str):
+            raise NotAnEvent("data_base64 is not text")
+        data = b64decode(members["data_base64"], validate=True)
     return _event(members, data)
 
 
@@ -72,9 +77,9 @@ def _binary(body: bytes, headers: Mapping[str, Any], content_type: str | None) -
         for name, value in headers.items()
         if name.startswith(prefix) and name.removeprefix(prefix).isalnum()
     }
-    media_type = (content_type or "").partition(";")[0].strip().lower()
     if content_type:
         members["datacontenttype"] = content_type
+    media_type = str(members.get("datacontenttype", "")).partition(";")[0].strip().lower()
     json = media_type.endswith(("/json", "+json"))
     return _event(members, msgspec.json.decode(body) if json and body else body or None)
 
@@ -84,12 +89,11 @@ def _event(members: Mapping[str, Any], data: Any) -> Event:
         if not isinstance(members.get(name), str) or not members[name]:
             raise NotAnEvent(f"the attribute {name} is missing")
     subject = members.get("subject")
-    rest = {name: value for name, value in members.items() if name not in _CORE}
     return Event(
         members["id"],
         members["source"],
         members["type"],
         None if subject is None else str(subject),
         data,
-        rest,
+        {name: value for name, value in members.items() if name not in _CORE and value is not None},
     )

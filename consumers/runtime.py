@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.broker import OUTAGES, channel_closed, wait_for_any
-from consumers.events import TEST, Event, NotAnEvent, event_from_message
+from consumers.events import TEST_EVENT, Event, NotAnEvent, event_from_message
 from consumers.inbox import Inbox
 from consumers.outcomes import Done, Outcome, Reject, Retry, RetryPolicy
 from consumers.reporting import Reporter
@@ -205,7 +205,7 @@ class Consumer:
     async def _handle(self, event: Event) -> Done | Reject:
         """Handle an event until it is done or rejected. An outage is not an attempt."""
         handler = self.handlers.get(event.type)
-        if handler is None and event.type == TEST:
+        if handler is None and event.type == TEST_EVENT:
             _log.info("consumer.test_event", queue=self.queue, id=event.id)
             return Done()
         handler = handler or self.handlers.get("*")

@@ -1,8 +1,8 @@
-"""Messages as AMQP 0-9-1 frames, fast: what the relay's throughput hangs on.
+"""Marshals messages into AMQP 0-9-1 frames. The relay's throughput depends on it.
 
 pamqp describes each frame by attribute and type at run time, which costs some 80 us a message. The
-layout here is fixed, so it is packed by hand; a test holds it to what pamqp decodes. Layout: AMQP
-0-9-1 specification, sections 2.3.5 (frames), 4.2.5 (field tables) and 4.2.6 (content).
+layout here is fixed, so it is packed by hand; a test compares it with what pamqp decodes. Layout:
+AMQP 0-9-1 specification, sections 2.3.5 (frames), 4.2.5 (field tables) and 4.2.6 (content).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,20 +33,20 @@ _BCC = b"\x03BCCA"
 
 
 class Marshaller:
-    """Turns messages into bytes for one channel of one connection."""
+    """Marshals messages for one channel of one connection."""
 
     def __init__(self, channel: int, frame_max: int) -> None:
-        """`frame_max` is in bytes as negotiated; 0 is no limit."""
+        """`frame_max` is in bytes, as negotiated; 0 means no limit."""
         self._channel = channel
         self._payload_max = (frame_max or 1 << 31) - FRAME_OVERHEAD
         self._publishes: dict[tuple[str, str, bool], bytes] = {}
         self._names = _HeaderNames()
 
     def marshal(self, messages: Iterable[OutgoingMessage]) -> bytes:
-        """All frames of all messages, in order: three or more for each.
+        """All frames of all messages, in order: three or more for each message.
 
-        Raises ValueError, for the whole lot, where a name exceeds 255 bytes or a message's
-        headers exceed a frame.
+        Raises ValueError, for all messages, if a name exceeds 255 bytes or the headers of a message
+        exceed a frame.
         """
         parts: list[bytes] = []
         add = parts.append
@@ -66,7 +66,7 @@ class Marshaller:
                 flags, tail = _FLAGS, _TAIL[len(text)] + text
             size = _HEAD_PAYLOAD + len(table) + len(tail)
             if size > room:
-                raise ValueError(f"{size} bytes of headers")
+                raise ValueError(f"A message has {size} bytes of headers; a frame holds {room}.")
             add(publish)
             add(_HEAD(2, channel, size, 60, 0, len(body), flags, len(_TYPE), _TYPE, len(table)))
             add(table)
@@ -82,7 +82,7 @@ class Marshaller:
     def _publish(self, exchange: str, key: str, mandatory: bool) -> bytes:
         for name in (exchange, key):
             if len(name.encode()) > LIMIT:
-                raise ValueError(f"a name of {len(name.encode())} bytes: {name[:40]}...")
+                raise ValueError(f"A name has {len(name.encode())} bytes: {name[:40]}...")
         method = commands.Basic.Publish(exchange=exchange, routing_key=key, mandatory=mandatory)
         if len(self._publishes) >= _REMEMBERED:
             self._publishes.clear()
@@ -115,10 +115,10 @@ class Marshaller:
 
 
 def _request_tail(identifier: bytes, ttl: str, correlation: str) -> tuple[int, bytes]:
-    """The flags of a request's header and what follows its table, in the order of AMQP.
+    """The property flags of a request and the properties after its table, in AMQP's order.
 
-    Delivery mode 2 (persistent), correlation id, expiration, message id. Raises ValueError where
-    one is too long for a short string.
+    Delivery mode 2 (persistent), correlation id, expiration, message id. Raises ValueError if one
+    is too long for a short string.
     """
     parts = [b"\x02"]
     for text in (correlation.encode(), ttl.encode(), identifier):
@@ -127,12 +127,12 @@ def _request_tail(identifier: bytes, ttl: str, correlation: str) -> tuple[int, b
 
 
 class _HeaderNames(dict[str, bytes]):
-    """Header name -> its length, itself and the tag of a long string."""
+    """By header name: its length, the name itself and the tag of a long string."""
 
     def __missing__(self, name: str) -> bytes:
         text = name.encode()
         if len(text) > LIMIT:
-            raise ValueError(f"a header name of {len(text)} bytes: {name[:40]}...")
+            raise ValueError(f"A header name has {len(text)} bytes: {name[:40]}...")
         if len(self) >= _REMEMBERED:
             self.clear()
         encoded = self[name] = b"%c%bS" % (len(text), text)

@@ -1,8 +1,8 @@
-"""An event and the message that carries it, joined by pure functions.
+"""Converts events to messages and messages to events.
 
-There is no CloudEvents binding for AMQP 0-9-1, and structured JSON is what the field reads most
-widely. So the body is the whole event (`application/cloudevents+json`), with the data spliced in
-as the publisher sent them, and the attributes stand again as string headers to route and filter by.
+There is no CloudEvents binding for AMQP 0-9-1, and structured JSON is the format most widely read.
+So the body is the whole event (`application/cloudevents+json`), with the data exactly as the
+publisher sent them, and string headers repeat the attributes for routing and filters.
 """
 
 from base64 import b64decode, b64encode
@@ -19,9 +19,9 @@ CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 HEADERS_LIMIT = 4096
 """Characters of all headers together. A content header must fit one frame, or the broker closes
-the connection; what does not fit stands in the body alone."""
+the connection; attributes beyond the limit are in the body alone."""
 
-_PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:", "")  # ours first, then those in the field
+_PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:", "")  # ours first, then the others in use
 _CORE = frozenset({"specversion", "id", "source", "type", "subject"})
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -33,9 +33,9 @@ class OutgoingMessage(NamedTuple):
     """A message to publish. A tuple, because the relay makes tens of thousands a second.
 
     `bcc` holds further routing keys (RabbitMQ's sender-selected distribution): the exchange routes
-    by all keys, a queue matched by several gets one copy, and no receiver sees them. `token` is
-    the sender's own and comes back with the outcome. A request has an `expiration`, in
-    milliseconds as AMQP wants it, and a `correlation_id`.
+    by all keys, a queue matched by several gets one copy, and no receiver sees them. `token`
+    belongs to the publisher of the message and comes back with its outcome. `expiration` is in
+    milliseconds, as text. A request also has a `correlation_id`.
     """
 
     exchange: str
@@ -51,10 +51,10 @@ class OutgoingMessage(NamedTuple):
 
 
 def body(event: Event, sequence: str, recordedtime: str, dataclassification: str | None) -> bytes:
-    """The event as structured CloudEvents JSON, data byte for byte as received.
+    """The event as structured CloudEvents JSON, with the data byte for byte as received.
 
-    `sequence`, `recordedtime` (RFC 3339) and `dataclassification` are the journal's word and
-    replace what the publisher may have put under these names.
+    `sequence`, `recordedtime` (RFC 3339) and `dataclassification` come from the journal and the
+    contract; they replace attributes of these names that the publisher has set.
     """
     document: dict[str, AttributeValue] = {
         "specversion": "1.0",
@@ -101,7 +101,7 @@ def headers(
 
 
 def _within_limit(found: dict[str, str]) -> dict[str, str]:
-    """As many of the headers as fit, the first first; a name must be a short string."""
+    """The headers that fit, in order; a name must be a short string."""
     kept: dict[str, str] = {}
     room = HEADERS_LIMIT
     for name, value in found.items():
@@ -115,14 +115,29 @@ def _within_limit(found: dict[str, str]) -> dict[str, str]:
 def event_from_message(
     body: bytes, headers: Mapping[str, object], content_type: str | None = None
 ) -> Event:
-    """The event in a message, in structured or binary mode, whichever prefix its headers have.
+    """The event in a message, in structured or binary mode, with any prefix in use.
 
-    Raises Malformed where the message holds none. In binary mode every attribute but the JSON
-    data is text, as headers do not tell.
+    Raises Malformed if the message holds no event. In binary mode attributes are text or integers,
+    as the headers have them.
     """
     if (content_type or "").strip().lower().startswith("application/cloudevents"):
         return _structured(body)
     return _binary(body, headers, content_type)
+
+
+def binary_attributes(headers: Mapping[str, object]) -> dict[str, object]:
+    """The context attributes among the headers of a binary-mode message, without their prefix.
+
+    The prefix is the first in use that has a `specversion`. Empty if none has.
+    """
+    for prefix in _PREFIXES:
+        if f"{prefix}specversion" in headers:
+            return {
+                name.removeprefix(prefix): value
+                for name, value in headers.items()
+                if name.startswith(prefix)
+            }
+    return {}
 
 
 def _structured(body: bytes) -> Event:
@@ -134,20 +149,18 @@ def _structured(body: bytes) -> Event:
         if encoded is not None:
             return _event(attributes, b64decode(_base64(encoded), validate=True), binary=True)
     except ValueError as error:  # msgspec's and base64's errors are ValueErrors
-        raise Malformed(f"the message is not a CloudEvent in JSON: {error}") from None
+        raise Malformed(f"The message is not a CloudEvent in JSON: {error}") from None
     return _event(attributes, None if data is None else bytes(data), binary=False)
 
 
 def _binary(body: bytes, headers: Mapping[str, object], content_type: str | None) -> Event:
-    for prefix in _PREFIXES:
-        if f"{prefix}specversion" in headers:
-            break
-    else:
-        raise Malformed("the message has neither a CloudEvents body nor CloudEvents headers")
+    found = binary_attributes(headers)
+    if not found:
+        raise Malformed("The message has neither a CloudEvents body nor CloudEvents headers.")
     attributes: dict[str, AttributeValue | None] = {
-        name.removeprefix(prefix): value if isinstance(value, str | int) else str(value)
-        for name, value in headers.items()
-        if name.startswith(prefix) and name.removeprefix(prefix).isalnum() and value is not None
+        name: value if isinstance(value, str | int) else str(value)
+        for name, value in found.items()
+        if name.isalnum() and value is not None
     }
     if content_type:
         attributes["datacontenttype"] = content_type
@@ -162,7 +175,7 @@ def _event(
     required = {name: attributes.get(name) for name in ("id", "source", "type")}
     for name, value in required.items():
         if not isinstance(value, str) or not value:
-            raise Malformed(f"attribute {name} is missing", pointer=name)
+            raise Malformed(f"Attribute {name} is missing.", pointer=name)
     subject = attributes.get("subject")
     return Event(
         id=str(required["id"]),

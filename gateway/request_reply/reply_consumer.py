@@ -8,6 +8,7 @@ from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.broker import ReplyMessage, names
+from gateway.broker.message import binary_attributes
 from gateway.request_reply.pairing import identity_of_request
 from gateway.request_reply.responder import Answering, Responder
 from gateway.subscriptions import Subscriptions
@@ -15,8 +16,6 @@ from gateway.subscriptions import Subscriptions
 Pairs = Sequence[tuple[bytes, bytes]]
 Parse = Callable[[Pairs, bytes], Event]
 """Reads an event as from an HTTP request, of headers and body. Raises Refused."""
-
-_PREFIXES = ("ce-", "cloudEvents:", "cloudEvents_")
 
 
 class ReplyConsumer:
@@ -61,14 +60,9 @@ class ReplyConsumer:
 
 
 def _pairs(message: ReplyMessage) -> Pairs:
-    """The message as headers of an HTTP request: structured, or binary by any prefix in use."""
+    """The message as headers of an HTTP request, in structured or binary mode."""
     pairs = [(b"content-type", message.content_type.encode())] if message.content_type else []
-    for prefix in _PREFIXES:
-        if f"{prefix}specversion" in message.headers:
-            pairs += [
-                (f"ce-{name.removeprefix(prefix)}".encode(), quote(str(value)).encode())
-                for name, value in message.headers.items()
-                if name.startswith(prefix)
-            ]
-            break
-    return pairs
+    return pairs + [
+        (f"ce-{name}".encode(), quote(str(value)).encode())
+        for name, value in binary_attributes(message.headers).items()
+    ]
