@@ -164,6 +164,13 @@ class Lease:
         if self.expires:
             self.expires = max(self.expires, until)
 
+    def progress(self) -> Key:
+        """What the next renewal writes."""
+        return ()
+
+    def wrote(self, progress: Key) -> None:
+        """A renewal has written this."""
+
     async def fence(self, transaction: Connection | AsyncSession) -> None:
         """Let the rest of this transaction count only while the lease is held.
 
@@ -236,33 +243,29 @@ class Leases(Transactions, Generic[L]):
             for row in rows
         ]
 
-    async def renew(
-        self, leases: Iterable[L], progress: Iterable[Sequence[Any]] | None = None
-    ) -> list[bool]:
+    async def renew(self, leases: Iterable[L]) -> None:
         """Prolong leases in one statement, and write the progress of each.
 
-        One that was replaced meanwhile, or whose key has ended, is lost and writes nothing.
-        Returns which were kept, in the order given.
+        One that has run out, was replaced, or whose key has ended is lost and writes nothing.
         """
         asked = time.monotonic()
-        wanted = list(leases)
+        wanted = [(lease, lease.progress()) for lease in leases if lease]
         if not wanted:
-            return []
-        written = zip(*progress, strict=True) if progress is not None else ()
+            return
         rows = await self.fetch(
             self._table.renew,
-            *self._arrays([lease.key for lease in wanted]),
-            [lease.epoch for lease in wanted],
-            *map(list, written),
+            *self._arrays([lease.key for lease, _ in wanted]),
+            [lease.epoch for lease, _ in wanted],
+            *map(list, zip(*(progress for _, progress in wanted), strict=True)),
             self._seconds,
         )
         kept = {tuple(row) for row in rows}
-        for lease in wanted:
+        for lease, progress in wanted:
             if lease.key in kept:
                 lease.prolong(asked + self._seconds)
+                lease.wrote(progress)
             else:
                 lease.lose()
-        return [lease.key in kept for lease in wanted]
 
     async def resign(self, leases: Collection[L]) -> None:
         """Give leases back, so that another process may take them at once."""

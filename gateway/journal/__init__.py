@@ -13,7 +13,7 @@ from gateway.journal.hints import HintListener, HintSender
 from gateway.journal.partitions import PartitionMaker, make_partitions, make_shards
 from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
-from gateway.journal.shard_leases import Lead, LeadLost, Leads
+from gateway.journal.shard_leases import ShardLease, ShardLeases
 from gateway.journal.writer import JournalWriter
 
 __all__ = [
@@ -26,14 +26,13 @@ __all__ = [
     "HintSender",
     "JournalReader",
     "JournalWriter",
-    "Lead",
-    "LeadLost",
-    "Leads",
     "PartitionMaker",
     "Position",
     "RecordedRefusal",
     "Refusal",
     "Refusals",
+    "ShardLease",
+    "ShardLeases",
     "make_partitions",
     "make_shards",
     "sequence_text",

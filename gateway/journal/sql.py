@@ -77,42 +77,6 @@ IDENTITY = "SELECT shard, sequence, recorded, digest FROM journal_identities WHE
 CURSOR = "SELECT cursor_sequence, returned FROM journal_leases WHERE shard = $1"
 CURSORS = "SELECT shard, cursor_sequence FROM journal_leases"
 
-# A lease and not a session's advisory lock: a relay that is stopped, or cut off without a reset,
-# would keep a session lock for as long as its connection seems alive.
-LEAD = """
-UPDATE journal_leases SET epoch = epoch + 1, holder = $2,
-       expires = clock_timestamp() + make_interval(secs => $3)
-WHERE shard = $1 AND expires < clock_timestamp()
-RETURNING epoch, cursor_sequence, cursor_recorded
-"""
-LEADABLE = """
-SELECT shard FROM journal_leases WHERE expires < clock_timestamp() ORDER BY random()
-"""
-# The holder is asked for as well: a write that arrives after its relay has resigned would prolong
-# a lease that nobody holds.
-ADVANCE = """
-UPDATE journal_leases l
-SET cursor_sequence = greatest(l.cursor_sequence, u.sequence),
-    cursor_recorded = CASE WHEN u.sequence > l.cursor_sequence THEN u.recorded
-                           ELSE l.cursor_recorded END,
-    returned = l.returned + u.returned,
-    expires = clock_timestamp() + make_interval(secs => $6)
-FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[])
-     AS u(shard, epoch, sequence, recorded, returned)
-WHERE l.shard = u.shard AND l.epoch = u.epoch AND l.holder IS NOT NULL
-RETURNING l.shard
-"""
-RESIGN = """
-UPDATE journal_leases SET expires = '-infinity', holder = NULL WHERE shard = $1 AND epoch = $2
-"""
-ATTEND = """
-INSERT INTO journal_relays (name, seen) VALUES ($1, clock_timestamp())
-ON CONFLICT (name) DO UPDATE SET seen = excluded.seen
-"""
-ATTENDING = """
-SELECT count(*) FROM journal_relays WHERE seen > clock_timestamp() - make_interval(secs => $1)
-"""
-LEAVE = "DELETE FROM journal_relays WHERE name = $1 OR seen < clock_timestamp() - interval '1 hour'"
 
 READ_ONLY = "SELECT pg_is_in_recovery()"
 
@@ -121,8 +85,6 @@ SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'journal_entries'::regclass
 """
 
-# Holds the lead's row until the transaction ends, so that nobody takes the shard over meanwhile.
-FENCE = "SELECT 1 FROM journal_leases WHERE shard = :shard AND epoch = :epoch FOR SHARE"
 
 HINT_CHANNEL = "journal"
 HINT = "SELECT pg_notify('journal', '')"

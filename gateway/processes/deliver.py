@@ -10,7 +10,7 @@ from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL, Snapshot, refresh
 from gateway.delivery import JournalScanner
-from gateway.delivery.store import Deliveries, DispatchStore, Leases
+from gateway.delivery.store import Deliveries, DeliveryLeases, DispatchStore
 from gateway.delivery.webhook import (
     DispatchContext,
     JournalTail,
@@ -37,7 +37,7 @@ async def deliver(settings: Settings) -> None:
             settings=settings,
             database=parts.database,
             context=_sources(parts),
-            leases=Leases(parts.database.pool, name=name, lease=settings.lease_seconds),
+            leases=DeliveryLeases(parts.database.pool, name=name, seconds=settings.lease_seconds),
             hints=hints,
             plan=plan,
             trusted=trust(settings.webhook_ca_file),

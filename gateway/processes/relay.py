@@ -21,7 +21,7 @@ from gateway.delivery import (
 )
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.identity import OPERATOR
-from gateway.journal import Candidate, HintListener, JournalWriter, Leads, PartitionMaker
+from gateway.journal import Candidate, HintListener, JournalWriter, PartitionMaker, ShardLeases
 from gateway.processes.context import ProcessContext, calm_collector, common, redriving, stopping
 from gateway.publishing import judged
 from gateway.relay import ControlPlane, QueueCredit, Relay
@@ -49,7 +49,7 @@ async def relay(settings: Settings) -> None:
             name=name,
             database=parts.database,
             reader=parts.reader,
-            leads=Leads(parts.database.pool, name=name, lease=settings.lease_seconds),
+            leads=ShardLeases(parts.database.pool, name=name, seconds=settings.lease_seconds),
             hints=hints,
             control_plane=ControlPlane(parts.database, parts.catalogues, parts.subscriptions),
             queue_credit=queue_credit,

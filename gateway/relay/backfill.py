@@ -16,11 +16,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing
 
+from gateway.base.leases import LeaseLost
 from gateway.base.outages import OutageReporter
 from gateway.broker import names
 from gateway.contracts import Failure
 from gateway.delivery.store import TOO_OLD, DeadLetters, NewDeadLetter
-from gateway.journal import Cursor, Entry, Lead, LeadLost, Position
+from gateway.journal import Cursor, Entry, Position, ShardLease
 from gateway.relay.context import RelayContext
 from gateway.relay.in_flight import InFlight, InFlightWindow
 from gateway.relay.messages import limit_age, make_message, past_deadline
@@ -44,7 +45,7 @@ class Backfill:
     def __init__(
         self,
         subscription: Subscription,
-        lead: Lead,
+        lead: ShardLease,
         sequence: int,
         context: RelayContext,
         *,
@@ -199,6 +200,6 @@ class Backfill:
                 asyncio.get_running_loop().call_later(RETRY, window.resend, returned)
             window.returned = []
             if not self._lead:
-                raise LeadLost(self._lead.shard)
+                raise LeaseLost(self._lead.shard)
             await self._context.publisher.wait_unblocked()
             await self._context.publisher.publish(window.take_ready())

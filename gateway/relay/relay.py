@@ -14,7 +14,7 @@ from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.base.waiting import wait_for_event
 from gateway.broker import ConfirmPublisher
-from gateway.journal import HintListener, JournalReader, Lead, Leads
+from gateway.journal import HintListener, JournalReader, ShardLease, ShardLeases
 from gateway.relay.context import ControlPlane, RelayContext
 from gateway.relay.in_flight import apply_results
 from gateway.relay.queue_credit import QueueCredit
@@ -36,7 +36,7 @@ class Relay:
         name: str,
         database: Database,
         reader: JournalReader,
-        leads: Leads,
+        leads: ShardLeases,
         hints: HintListener,
         control_plane: ControlPlane,
         queue_credit: QueueCredit,
@@ -50,7 +50,7 @@ class Relay:
         self._control_plane = control_plane
         self._queue_credit = queue_credit
         self._url = settings.amqp_url.get_secret_value()
-        self._held: dict[int, Lead] = {}
+        self._held: dict[int, ShardLease] = {}
         self._relays: dict[int, ShardRelay] = {}
         self._saved_at = 0.0
 
@@ -81,22 +81,23 @@ class Relay:
         """Hold a fair share of the shards among the relays that are alive."""
         relays = await self._leads.attend()
         self._held = {shard: lead for shard, lead in self._held.items() if lead}
-        share = math.ceil(len(await self._reader.heads()) / relays)
+        heads = await self._reader.heads()
+        share = math.ceil(len(heads) / relays)
         for shard in list(self._held)[share:]:
             await self._resign(shard)
-        for shard in await self._leads.vacant():
-            if len(self._held) >= share:
-                return
-            lead = await self._leads.take(shard)
-            if lead is not None:
+        vacant = [(shard,) for shard in heads if shard not in self._held]
+        if vacant and len(self._held) < share:
+            taken = await self._leads.take(vacant, limit=share - len(self._held))
+            for lead in taken:
                 log().info(
                     "relay.shard_acquired",
-                    shard=shard,
+                    shard=lead.shard,
                     epoch=lead.epoch,
                     cursor=lead.cursor.sequence,
                 )
+            if taken:
                 await self._control_plane.refresh()
-                self._held[shard] = lead
+                self._held |= {lead.shard: lead for lead in taken}
 
     async def _resign(self, shard: int) -> None:
         """Release a shard with its cursor at the last settled entry."""
@@ -105,8 +106,8 @@ class Relay:
         if relay is not None:
             relay.finish()
             await wait_for_event(relay.ended, FINISH)
-        await self._leads.advance([lead])
-        await self._leads.resign(lead)
+        await self._leads.renew([lead])
+        await self._leads.resign([lead])
         log().info("relay.shard_released", shard=shard)
 
     async def _hand_over(self) -> None:
@@ -123,7 +124,7 @@ class Relay:
         held = list(self._held.values())
         moved = any(lead.reached != lead.cursor or lead.returned for lead in held)
         if moved or time.monotonic() - self._saved_at >= self._settings.lease_seconds / 5:
-            await self._leads.advance(held)
+            await self._leads.renew(held)
             self._saved_at = time.monotonic()
 
     async def _look_at_heads(self) -> bool:
@@ -173,7 +174,7 @@ class Relay:
             for task in (watcher, *running):
                 task.cancel()
 
-    async def _relay_shard(self, lead: Lead, publisher: ConfirmPublisher) -> None:
+    async def _relay_shard(self, lead: ShardLease, publisher: ConfirmPublisher) -> None:
         relay = self._relays[lead.shard] = ShardRelay(
             lead,
             RelayContext(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from gateway.base.telemetry import log
-from gateway.journal import Lead
+from gateway.journal import ShardLease
 from gateway.relay.backfill import Backfill
 from gateway.relay.context import RelayContext
 from gateway.subscriptions import (
@@ -24,7 +24,7 @@ class ShardBackfills:
 
     def __init__(
         self,
-        lead: Lead,
+        lead: ShardLease,
         context: RelayContext,
         *,
         read: Callable[[], int],

@@ -4,11 +4,12 @@ import asyncio
 from contextlib import closing
 
 from gateway.base.database import Topic
+from gateway.base.leases import LeaseLost
 from gateway.base.outages import OutageReporter
 from gateway.base.telemetry import log
 from gateway.base.waiting import wait_for_event
 from gateway.broker import OutgoingMessage
-from gateway.journal import Cursor, Entry, Lead, LeadLost
+from gateway.journal import Cursor, Entry, ShardLease
 from gateway.relay.context import RelayContext
 from gateway.relay.in_flight import InFlight, InFlightWindow
 from gateway.relay.messages import make_message, past_deadline
@@ -24,7 +25,7 @@ RETRY = 0.5  # seconds until the journal is asked again after an outage
 class ShardRelay:
     """Relays one shard, for as long as its lead and its publisher last."""
 
-    def __init__(self, lead: Lead, context: RelayContext, *, max_in_flight: int) -> None:
+    def __init__(self, lead: ShardLease, context: RelayContext, *, max_in_flight: int) -> None:
         self.lead = lead
         self.in_flight = InFlightWindow(
             lead.reached, entries=max_in_flight, size=MAX_IN_FLIGHT_BYTES
@@ -75,7 +76,7 @@ class ShardRelay:
                 self._backfills.cancel()
                 await self._settle_rest()
                 raise _Ended
-        except* (_Ended, LeadLost):
+        except* (_Ended, LeaseLost):
             pass
         finally:
             self.ended.set()
@@ -143,7 +144,7 @@ class ShardRelay:
             if messages and self.lead:
                 await self._context.publisher.publish(messages)
             elif messages:
-                raise LeadLost(self.lead.shard)
+                raise LeaseLost(self.lead.shard)
 
     async def _wait(self) -> None:
         """Wait until the shard grows, the control plane may have changed or a backfill is near."""

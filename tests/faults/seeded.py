@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from gateway.journal import shard_leases, sql, writer
+from gateway.journal import shard_leases, writer
 from gateway.relay import backfill, in_flight, shard_relay
 from tests.faults import consuming
 from tests.faults import seeded_receiving as receiving
@@ -112,9 +112,10 @@ def mandatory_off() -> None:
 
 def epoch_check_off() -> None:
     """A lease never runs out for its holder, and a lead that was replaced writes all the same."""
-    replace(sql, "ADVANCE", lambda text: loosened(text, "l.epoch = u.epoch"))
-    replace(sql, "FENCE", lambda text: loosened(text, "epoch = :epoch"))
-    replace(shard_leases.Lead, "__bool__", lambda _: lambda self: self.expires > 0)
+    statements = vars(shard_leases.SHARD_LEASES)  # they are made when they are first asked for
+    statements["renew"] = loosened(shard_leases.SHARD_LEASES.renew, "l.epoch = u.epoch")
+    statements["fence"] = loosened(shard_leases.SHARD_LEASES.fence, "epoch = $2")
+    replace(shard_leases.ShardLease, "__bool__", lambda _: lambda self: self.expires > 0)
 
 
 TOGETHER = "+"

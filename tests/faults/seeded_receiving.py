@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.inbox import Inbox
+from gateway.base.leases import Lease
 from gateway.delivery.dead_letters import redrive
 from gateway.delivery.store import deliveries_sql, leases
 from gateway.delivery.webhook import dispatcher
@@ -35,8 +36,9 @@ def frontier_before_answer() -> None:
 
 def lease_check_off() -> None:
     """A dispatcher's lease never runs out for it, and it writes when another has it."""
-    replace(leases, "FENCE", lambda text: loosened(text, "epoch = $3"))
-    replace(leases.Lease, "__bool__", lambda _: lambda self: True)
+    statements = vars(leases.DELIVERY_LEASES)  # they are made when they are first asked for
+    statements["fence"] = loosened(leases.DELIVERY_LEASES.fence, "epoch = $3")
+    replace(Lease, "__bool__", lambda _: lambda self: True)
 
 
 def lock_check_off() -> None:

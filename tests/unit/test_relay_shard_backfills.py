@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from gateway.journal import Lead
+from gateway.journal import ShardLease
 from gateway.relay import shard_backfills
 from gateway.relay.context import RelayContext
 from gateway.relay.shard_backfills import ShardBackfills
@@ -16,7 +16,7 @@ def test_a_key_that_does_not_fit_the_header_waits(monkeypatch: pytest.MonkeyPatc
     one, two, three = (a_subscription(name=name) for name in ("satu", "duaa", "tiga"))
     monkeypatch.setattr(shard_backfills, "JOINED_BYTES", 2 * len(private_key(one)))
     found = ShardBackfills(
-        cast(Lead, None),
+        cast(ShardLease, None),
         cast(RelayContext, None),
         read=lambda: 0,
         on_near=lambda: None,

@@ -9,7 +9,7 @@ from gateway.delivery.store.dispatching import (
     ShardAdvance,
     Superseded,
 )
-from gateway.delivery.store.leases import Lease, LeaseLost, Leases
+from gateway.delivery.store.leases import DeliveryLeases
 from gateway.delivery.store.redrives import Redrive, Redrives, RedriveState
 from gateway.delivery.store.values import (
     TEST_SHARD,
@@ -41,14 +41,12 @@ __all__ = [
     "DeadLetters",
     "DeferredDelivery",
     "Deliveries",
+    "DeliveryLeases",
     "DeliveryLimits",
     "DeliveryRecord",
     "DispatchStore",
     "FailedDelivery",
     "Key",
-    "Lease",
-    "LeaseLost",
-    "Leases",
     "Locked",
     "LockedBatch",
     "NewDeadLetter",

@@ -7,10 +7,10 @@ at most what lies above the cursor; what it wrote as open or dead, its successor
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from gateway.base.leases import Lease
 from gateway.base.transactions import Connection, Transactions
 from gateway.contracts import Failure
 from gateway.delivery.store.deliveries import columns, insert_dead_letters
-from gateway.delivery.store.leases import Lease
 from gateway.delivery.store.values import Claim, FailedDelivery, Key, NewDelivery, Settlement
 from gateway.journal import Cursor, Position
 

@@ -6,13 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.base.errors import Unavailable
+from gateway.base.leases import Lease
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.broker import message
 from gateway.contracts import Catalogue
 from gateway.delivery.journal_scanner import JournalScanner
 from gateway.delivery.rate import RateLimit
-from gateway.delivery.store import Claim, Deliveries, DeliveryLimits, DispatchStore, Lease, Locked
+from gateway.delivery.store import Claim, Deliveries, DeliveryLimits, DispatchStore, Locked
 from gateway.delivery.webhook.configs import WebhookConfig
 from gateway.delivery.webhook.journal_tail import JournalFollower, JournalTail
 from gateway.delivery.webhook.keyed_queue import KeyedQueue, PendingDelivery, ShardTracker

@@ -2,6 +2,7 @@
 
 import time
 
+from gateway.base.leases import Lease
 from gateway.contracts import Failure
 from gateway.delivery.store import (
     TOO_OLD,
@@ -10,7 +11,6 @@ from gateway.delivery.store import (
     Deliveries,
     DispatchStore,
     FailedDelivery,
-    Lease,
     ReleasedDelivery,
     ShardAdvance,
 )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Invalid, Unavailable
+from gateway.base.leases import Lease, LeaseLost
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
-from gateway.delivery.store import Key, Lease, LeaseLost, Leases, Superseded
+from gateway.delivery.store import DeliveryLeases, Key, Superseded
 from gateway.delivery.webhook import handshake
 from gateway.delivery.webhook.addresses import AddressPolicy, parse_endpoint_url
 from gateway.delivery.webhook.configs import WebhookConfig, WebhookConfigs, origin
@@ -52,7 +53,7 @@ class WebhookWorker:
         settings: Settings,
         database: Database,
         context: DispatchContext,
-        leases: Leases,
+        leases: DeliveryLeases,
         hints: HintListener,
         plan: WebhookConfigs,
         trusted: ssl.SSLContext,
@@ -83,7 +84,7 @@ class WebhookWorker:
 
     async def _hand_over(self) -> None:
         with suppress(Unavailable):
-            await self._leases.keep(self._held.values())
+            await self._leases.renew(self._held.values())
         await self._end(list(self._posts))
         with suppress(Unavailable):
             await self._leases.resign(list(self._held.values()))
@@ -101,7 +102,7 @@ class WebhookWorker:
 
     async def _balance(self) -> None:
         processes = await self._leases.attend()
-        await self._leases.keep(self._held.values())
+        await self._leases.renew(self._held.values())
         self._held = {key: lease for key, lease in self._held.items() if lease}
         keys = [
             each.key

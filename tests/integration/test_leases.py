@@ -1,0 +1,239 @@
+"""The scenarios of a lease, on every table that has some: shards and deliveries."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gateway.base.database import Database
+from gateway.base.errors import Unavailable
+from gateway.base.leases import Key, Lease, LeaseLost, Leases, LeaseTable
+from gateway.delivery.store import DeliveryLeases
+from gateway.delivery.store.leases import DELIVERY_LEASES
+from gateway.journal import ShardLeases
+from gateway.journal.shard_leases import SHARD_LEASES
+from tests.integration.journal_world import Journal
+from tests.servers import SHARDS
+
+SECONDS = 60.0
+SUBSCRIPTION = """
+INSERT INTO subscriptions (organisation, name, types, point_to_point, ordered, start, state,
+                           generation, password_hash, created, created_by)
+VALUES ('uji', $1, '{id.go.uji.a.b.v1}', false, false, '', 'active', 1, '', now(), 'nobody')
+"""
+
+
+OWNER = """
+INSERT INTO organisations VALUES ('uji', '', '', false, now());
+INSERT INTO clients VALUES ('nobody', 'uji', '', '{}', 'active', now());
+"""
+
+
+@dataclass
+class World:
+    """A table of leases with four keys that nobody has."""
+
+    journal: Journal
+    table: LeaseTable
+    keys: Sequence[Key]
+    kind: type[Any]
+
+    def process(self, name: str) -> Leases[Lease]:
+        leases: Leases[Lease] = self.kind(self.journal.pool, name=name, seconds=SECONDS)
+        return leases
+
+    async def expire(self) -> None:
+        """Let every lease run out."""
+        await self.execute(f"UPDATE {self.table.name} SET expires = now() - interval '1 second'")
+
+    async def execute(self, statement: str) -> None:
+        await self.journal.pool.execute(statement)
+
+    async def vacant(self) -> set[Key]:
+        """The keys that nobody holds."""
+        held = await self.journal.pool.fetch(
+            f"SELECT {', '.join(self.table.key)} FROM {self.table.name} "
+            "WHERE expires >= clock_timestamp()"
+        )
+        return set(self.keys) - {tuple(row) for row in held}
+
+    async def until_waiting(self) -> None:
+        """Until somebody waits for a lock."""
+        async with asyncio.timeout(20):
+            while not await self.journal.pool.fetchval(
+                "SELECT count(*) FROM pg_locks, pg_sleep(0.01) WHERE NOT granted"
+            ):
+                pass
+
+
+@pytest.fixture(params=["shards", "deliveries"])
+async def world(request: pytest.FixtureRequest, journal: Journal) -> World:
+    if request.param == "shards":
+        shards = [(shard,) for shard in range(SHARDS)]
+        return World(journal, SHARD_LEASES, shards, ShardLeases)
+    names = [f"s{number}" for number in range(4)]
+    async with journal.connection() as connection:
+        await connection.execute(OWNER)
+        await connection.executemany(SUBSCRIPTION, [(name,) for name in names])
+    return World(journal, DELIVERY_LEASES, [("uji", name) for name in names], DeliveryLeases)
+
+
+@pytest.fixture
+async def database(journal: Journal) -> AsyncIterator[Database]:
+    database = await Database.open(journal.url, connections=1, timeout=10)
+    yield database
+    await database.close()
+
+
+async def taken(leases: Leases[Lease], *keys: Key) -> list[Lease]:
+    """Leases that are there to be had."""
+    found = await leases.take(keys, limit=len(keys))
+    assert {lease.key for lease in found} == set(keys)
+    return sorted(found, key=lambda lease: keys.index(lease.key))
+
+
+async def test_a_key_has_one_holder(world: World) -> None:
+    one, two = world.process("one"), world.process("two")
+    assert await world.vacant() == set(world.keys)
+    key = world.keys[0]
+    takes = await asyncio.gather(*(each.take([key], limit=1) for each in (one, two) * 4))
+    assert sum(map(len, takes)) == 1
+    assert await world.vacant() == set(world.keys[1:])
+
+
+async def test_many_that_take_at_once_share_without_waiting_in_a_circle(world: World) -> None:
+    processes = [world.process(f"p{number}") for number in range(6)]
+    takes = await asyncio.gather(*(each.take(world.keys, limit=2) for each in processes))
+    assert all(len(each) <= 2 for each in takes)
+    held = [lease.key for each in takes for lease in each]
+    assert len(held) == len(set(held))
+    rest = await world.process("last").take(world.keys, limit=len(world.keys))
+    assert {lease.key for lease in rest} | set(held) == set(world.keys)
+
+
+async def test_no_more_than_the_limit_are_taken(world: World) -> None:
+    one = world.process("one")
+    assert len(await one.take(world.keys, limit=3)) == 3
+    assert len(await one.take(world.keys, limit=3)) == len(world.keys) - 3
+    assert await one.take(world.keys, limit=3) == []
+    assert await one.take([], limit=3) == []
+
+
+async def test_a_successor_has_a_greater_epoch(world: World) -> None:
+    key = world.keys[0]
+    (old,) = await taken(world.process("one"), key)
+    await world.expire()
+    (new,) = await taken(world.process("two"), key)
+    assert new.epoch > old.epoch
+
+
+async def test_a_replaced_holder_prolongs_nothing_and_gives_nothing_back(world: World) -> None:
+    one, two = world.process("one"), world.process("two")
+    old, kept = await taken(one, *world.keys[:2])
+    await world.execute(
+        f"UPDATE {world.table.name} SET expires = '-infinity' WHERE epoch = {old.epoch}"
+        + (" AND shard = 0" if world.table is SHARD_LEASES else "")
+    )
+    (new,) = await taken(two, old.key)
+    await one.renew([old, kept])
+    assert not old
+    assert kept
+    await one.resign([old])
+    assert old.key not in await world.vacant()
+    await two.renew([new])
+    assert new
+
+
+async def test_renewing_prolongs(world: World) -> None:
+    one = world.process("one")
+    (lease,) = await taken(one, world.keys[0])
+    before = lease.expires
+    await one.renew([lease])
+    assert lease.expires > before
+    await one.renew([])
+
+
+async def test_a_lease_that_is_not_renewed_ends_by_the_clock_of_its_holder(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lease,) = await taken(world.process("one"), world.keys[0])
+    assert lease
+    monkeypatch.setattr("gateway.base.leases.time.monotonic", lambda: lease.expires)
+    assert not lease
+
+
+async def test_a_resigned_lease_may_be_taken_at_once(world: World) -> None:
+    one, two = world.process("one"), world.process("two")
+    (lease,) = await taken(one, world.keys[0])
+    await one.resign([lease])
+    assert not lease
+    assert world.keys[0] in await world.vacant()
+    (new,) = await taken(two, world.keys[0])
+    assert new.epoch > lease.epoch
+
+
+async def test_a_renewal_that_comes_after_a_resignation_prolongs_nothing(world: World) -> None:
+    one = world.process("one")
+    (lease,) = await taken(one, world.keys[0])
+    late = type(lease)(lease.table, lease.key, lease.epoch, lease.expires, lease.state)
+    await one.resign([lease])
+    lease.prolong(time.monotonic() + SECONDS)
+    assert not lease
+    await one.renew([late])
+    assert not late
+    assert world.keys[0] in await world.vacant()
+
+
+async def test_a_fenced_write_counts_only_for_the_holder(world: World, database: Database) -> None:
+    (old,) = await taken(world.process("one"), world.keys[0])
+    async with database.session() as session:
+        await old.fence(session)
+    async with world.journal.pool.acquire() as connection, connection.transaction():
+        await old.fence(connection)
+    await world.expire()
+    await taken(world.process("two"), world.keys[0])
+    async with world.journal.pool.acquire() as connection, connection.transaction():
+        with pytest.raises(LeaseLost):
+            await old.fence(connection)
+    async with database.session() as session:
+        with pytest.raises(LeaseLost):
+            await old.fence(session)
+    assert not old
+
+
+async def test_nobody_takes_over_while_a_fenced_write_is_open(
+    world: World, database: Database
+) -> None:
+    one, two = world.process("one"), world.process("two")
+    (lease,) = await taken(one, world.keys[0])
+    await world.expire()
+    async with database.session() as session:
+        await lease.fence(session)
+        attempt = asyncio.create_task(two.take([lease.key], limit=1))
+        await world.until_waiting()
+        assert not attempt.done()
+    assert len(await attempt) == 1
+
+
+async def test_processes_count_each_other_while_they_live(world: World) -> None:
+    one, two = world.process("one"), world.process("two")
+    assert await one.attend() == 1
+    assert await two.attend() == 2
+    assert await one.attend() == 2
+    await world.execute(f"UPDATE {world.table.holders} SET seen = now() - interval '61 s'")
+    assert await one.attend() == 1
+    await one.leave()
+    count = await world.journal.pool.fetchval(f"SELECT count(*) FROM {world.table.holders}")
+    assert count == 1
+
+
+async def test_what_is_asked_of_an_absent_database_is_unavailable(world: World) -> None:
+    leases = world.process("one")
+    (lease,) = await taken(leases, world.keys[0])
+    await world.journal.pool.close()
+    with pytest.raises(Unavailable):
+        await leases.renew([lease])
+    assert lease
