@@ -76,7 +76,7 @@ class World:
             "NUSABUS_PORT": str(port),
             "NUSABUS_TOKEN_SECONDS": "3600",  # longer than the bench
             # Nobody reads most of the queues here, and all that is published has to reach them.
-            "NUSABUS_QUEUE_DEPTH": "1000000000",
+            "NUSABUS_QUEUE_DEPTH_LIMIT": "1000000000",
         }
 
     async def clone(self, name: str) -> None:

@@ -44,7 +44,7 @@ class Bus:
             "NUSABUS_METRICS_TOKEN": METRICS_TOKEN,
             "NUSABUS_PORT": str(self.port),
             "NUSABUS_LEASE_SECONDS": "2",
-            "NUSABUS_DRAIN_MARGIN": "12",  # the broker's statistics are 5 seconds old
+            "NUSABUS_QUEUE_STATISTICS_DELAY": "12",  # the broker's statistics are 5 seconds old
             **settings,
         }
         self.http = httpx.Client(base_url=f"http://{LOOPBACK}:{self.port}", timeout=60)

@@ -1,4 +1,4 @@
-"""Everything that can be set from outside, parsed once in `__main__` and handed down frozen."""
+"""The settings of a process: parsed once in `__main__`, frozen, and handed down."""
 
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -12,7 +12,7 @@ PREFIX = "NUSABUS_"
 
 
 class BadSettings(Exception):
-    """A variable is missing or wrong; the text names each one."""
+    """At least one variable is missing or invalid; the text names each one."""
 
 
 class Settings(BaseModel):
@@ -23,72 +23,85 @@ class Settings(BaseModel):
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/database")
     amqp_url: SecretStr = Field(description="amqp(s)://user:password@host:port/vhost")
     management_url: SecretStr | None = Field(
-        None, description="RabbitMQ's management API; derived from the AMQP URL when absent"
+        None, description="URL of RabbitMQ's management API. Default: derived from the AMQP URL."
     )
     subscriber_amqp_url: str | None = Field(
-        None, description="amqp(s)://host:port as subscribers reach the broker; default: as we do"
+        None,
+        description="amqp(s)://host:port at which subscribers reach the broker. Default: as we do.",
     )
     secret_key: SecretStr = Field(
-        description="32 characters or more; keys hashes of client secrets, seals signing keys",
+        description="At least 32 characters. Keys the hashes of secrets and encrypts signing keys.",
         min_length=32,
     )
     metrics_token: SecretStr | None = Field(
         None,
-        description="what opens /metrics, as a bearer token; without one nobody",
+        description="Bearer token for /metrics. Unset disables the endpoint.",
         min_length=16,
     )
-    url: str = Field("http://127.0.0.1:8080", description="the public base URL of this gateway")
+    url: str = Field("http://127.0.0.1:8080", description="Public base URL of this gateway")
     trusted_proxies: str | None = Field(
-        None, description="addresses of load balancers whose X-Forwarded-For is believed"
+        None, description="Addresses of load balancers whose X-Forwarded-For is trusted"
     )
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
 
-    event_limit: int = Field(1 << 20, ge=1024, le=8 << 20, description="bytes of a single event")
-    batch_limit: int = Field(4 << 20, ge=1024, le=64 << 20, description="bytes of a batch")
-    batch_events: int = Field(1000, ge=1, le=10_000, description="events in a batch")
-    token_seconds: int = Field(600, ge=60, le=3600)
+    event_limit: int = Field(1 << 20, ge=1024, le=8 << 20, description="Maximum bytes of one event")
+    batch_limit: int = Field(4 << 20, ge=1024, le=64 << 20, description="Maximum bytes of a batch")
+    batch_events: int = Field(1000, ge=1, le=10_000, description="Maximum events of a batch")
+    token_seconds: int = Field(600, ge=60, le=3600, description="Lifetime of an access token")
 
-    shards: int = Field(4, ge=1, le=64, description="used once, when the journal is made")
-    journal_connections: int = Field(4, ge=1, le=64, description="per process")
-    journal_writers: int = Field(1, ge=1, le=64, description="group commits under way per process")
-    append_timeout: float = Field(10.0, gt=0, description="seconds until an append is unknown")
+    shards: int = Field(
+        4, ge=1, le=64, description="Number of shards; used once, when the journal is created"
+    )
+    journal_connections: int = Field(4, ge=1, le=64, description="Connections per process")
+    journal_writers: int = Field(1, ge=1, le=64, description="Concurrent group commits per process")
+    append_timeout: float = Field(
+        10.0, gt=0, description="Seconds after which an append is unknown"
+    )
     backlog_limit: int = Field(
-        5_000_000, ge=1, description="entries not yet relayed before intake answers 503"
+        5_000_000, ge=1, description="Backlog, in entries, at which publishing answers 503"
     )
 
-    relay_name: str | None = Field(None, description="unique per relay; default: host and process")
-    lease_seconds: float = Field(5.0, ge=1, description="a silent lead loses its shard after this")
-    relay_window: int = Field(4000, ge=1, description="unconfirmed messages per shard")
-    confirm_timeout: float = Field(60.0, gt=0)
-    drain_margin: float = Field(
-        30.0, ge=0, description="seconds that the broker's queue statistics may be out of date"
+    relay_name: str | None = Field(
+        None, description="Unique name of the relay. Default: host and process."
     )
-    queue_depth: int = Field(
+    lease_seconds: float = Field(
+        5.0, ge=1, description="A relay that is silent for this long loses its shard"
+    )
+    relay_in_flight: int = Field(4000, ge=1, description="Maximum messages in flight per shard")
+    confirm_timeout: float = Field(
+        60.0, gt=0, description="Seconds without a confirm after which the channel is opened again"
+    )
+    queue_statistics_delay: float = Field(
+        30.0, ge=0, description="Seconds by which the broker's queue statistics may be late"
+    )
+    queue_depth_limit: int = Field(
         100_000,
         ge=100,
-        description="ready messages at which a queue counts as deep: what follows stays in the "
-        "journal until its reader has brought it below half of that",
+        description="Ready messages at which a queue is deep: newer events wait in the journal "
+        "until the subscriber has brought it below half of this limit",
     )
-    ledger_days: int = Field(
-        90, ge=1, description="days for which settled deliveries and failed attempts are kept"
+    ledger_retention_days: int = Field(
+        90, ge=1, description="Days for which settled deliveries and failed attempts are kept"
     )
     dead_letter_alert_hours: float = Field(
-        24.0, gt=0, description="after which a dead letter that nobody looked at is told of"
+        24.0, gt=0, description="Hours after which a dead letter that nobody inspected is reported"
     )
     webhook_networks: str | None = Field(
-        None, description="private networks that webhooks may reach, such as 10.20.0.0/16,fd12::/48"
+        None, description="Private networks that webhooks may reach, such as 10.20.0.0/16,fd12::/48"
     )
-    webhook_http: bool = Field(False, description="permit http:// in those networks")
+    webhook_http: bool = Field(False, description="Permit http:// in those networks")
     webhook_ca_file: str | None = Field(
-        None, description="certificates (PEM) that are trusted beside the public authorities"
+        None,
+        description="Certificates (PEM) that are trusted in addition to the public authorities",
     )
     webhook_origin: str | None = Field(
-        None, description="the DNS name by which endpoints permit us; default: the host of the URL"
+        None,
+        description="DNS name that endpoints give permission to. Default: the host of NUSABUS_URL.",
     )
     webhook_retries: str = Field(
         "5,30,120,600,1800,3600,10800,21600,43200,86400",
-        description="seconds until each further attempt; the last one again for all after it",
+        description="Seconds before each further attempt; the last value repeats",
     )
     log_level: str = "info"
 
@@ -104,7 +117,7 @@ class Settings(BaseModel):
     @classmethod
     def _retries(cls, text: str) -> str:
         if not all(0 <= float(each) <= 86_400 for each in text.split(",")):
-            raise ValueError("seconds from 0 to 86400, with commas between them")
+            raise ValueError("Use seconds from 0 to 86400, separated by commas")
         return text
 
     @rule(mode="after")

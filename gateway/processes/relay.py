@@ -101,7 +101,7 @@ async def _queue_credit(parts: ProcessContext, name: str) -> AsyncIterator[Queue
     broker = Broker(amqp_url, name=f"nusabus-depths-{name}")
     shards = len(await parts.reader.heads())
     try:
-        yield QueueCredit(broker, low=parts.settings.queue_depth // 2, shards=shards)
+        yield QueueCredit(broker, low=parts.settings.queue_depth_limit // 2, shards=shards)
     finally:
         await broker.close()
 
@@ -131,7 +131,7 @@ def _upkeep(parts: ProcessContext, letters: DeadLetters, background: Supervisor)
     """Partitions for the months to come, keys before they are old; a ledger that does not grow."""
     settings = parts.settings
     keys = partial(identity.upkeep, parts.database, settings)
-    retention = partial(letters.forget, settings.ledger_days)
+    retention = partial(letters.forget, settings.ledger_retention_days)
     background.periodic("journal.partitions", PartitionMaker(parts.connect).run_once, UPKEEP)
     background.periodic("identity.signing_keys", keys, UPKEEP)
     background.periodic("delivery.retention", retention, UPKEEP)

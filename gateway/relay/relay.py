@@ -180,7 +180,7 @@ class Relay:
             RelayContext(
                 publisher, self._reader, self._database, self._control_plane, self._queue_credit
             ),
-            max_in_flight=self._settings.relay_window,
+            max_in_flight=self._settings.relay_in_flight,
         )
         try:
             await relay.run()

@@ -79,8 +79,8 @@ class Reconciler:
         self._management = management
         self._directory, self._catalogue, self._subscriptions = control
         self._responsible = responsible
-        self._drain_margin = settings.drain_margin
-        self._deep = Deep(database, reader, broker, management, settings.queue_depth)
+        self._statistics_delay = settings.queue_statistics_delay
+        self._deep = Deep(database, reader, broker, management, settings.queue_depth_limit)
         self._cursors: deque[tuple[float, ShardSequences]] = deque()
         self._active_since: dict[tuple[Key, int], float] = {}
         self._orphans: dict[str, float] = {}
@@ -127,7 +127,7 @@ class Reconciler:
                     drained = self._drained(subscription, seen, now)
                     marks.append((subscription, cursors, drained))
         self._cursors.append((now, cursors))
-        while len(self._cursors) > 1 and self._cursors[1][0] <= now - self._drain_margin:
+        while len(self._cursors) > 1 and self._cursors[1][0] <= now - self._statistics_delay:
             self._cursors.popleft()
         async with self._database.session() as session:
             await backfill_progress.mark(session, marks)
@@ -233,7 +233,7 @@ class Reconciler:
         if not empty or not self._cursors:
             return {}
         looked, cursors = self._cursors[0]
-        return cursors if since <= looked <= now - self._drain_margin else {}
+        return cursors if since <= looked <= now - self._statistics_delay else {}
 
     async def _delete_unsound(self, seen: _Seen, now: float) -> None:
         """Queues that will not work again: the next look finds them gone and fills new ones."""

@@ -23,7 +23,7 @@ LOW = DEEP // 2
 def bus(make_bus: MakeBus, rabbitmq: RabbitMQ) -> Iterator[Bus]:
     """A bus whose queues are deep soon, and tell their statistics more often than by default."""
     rabbitmq.ctl("eval", "application:set_env(rabbit, quorum_tick_interval, 500).")
-    with make_bus(NUSABUS_QUEUE_DEPTH=str(DEEP)) as bus:
+    with make_bus(NUSABUS_QUEUE_DEPTH_LIMIT=str(DEEP)) as bus:
         yield bus.run("api", "relay")
     rabbitmq.ctl("eval", "application:set_env(rabbit, quorum_tick_interval, 5000).")
 
