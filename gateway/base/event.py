@@ -61,7 +61,7 @@ class Event(msgspec.Struct, frozen=True, dict=True):
         return cast(bytes, kept["digest"])
 
 
-def known_as(event: Event, identity: bytes) -> Event:
+def with_identity(event: Event, identity: bytes) -> Event:
     """The event, held unique in the journal by another identity than its source and id."""
     kept = msgspec.structs.replace(event)
     kept.__dict__["identity"] = identity

@@ -11,7 +11,7 @@ from gateway.contracts import Pattern
 from gateway.http.context import ApiContext
 from gateway.http.models import Sequence
 from gateway.journal import Entry
-from gateway.request_reply import handed_out
+from gateway.request_reply import outgoing_request
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -73,7 +73,7 @@ def delivered(entry: Entry, context: ApiContext) -> bytes:
     contract = context.catalogue.contract(entry.event.type)  # the type of a reply has none
     is_request = contract is not None and contract.pattern is Pattern.REQUEST_REPLY
     return message.body(
-        handed_out(entry.event, entry.recorded) if is_request else entry.event,
+        outgoing_request(entry.event, entry.recorded) if is_request else entry.event,
         *entry.journal_attributes,
         context.catalogue.classification(entry.event.type),
     )

@@ -28,8 +28,8 @@ from gateway.delivery.store import DeadLetters, Redrives
 from gateway.delivery.webhook import Endpoints
 from gateway.identity import Client, Directory, Logins, Role, Tokens, not_authenticated, policy
 from gateway.journal import JournalReader, Refusals
-from gateway.publishing import Intake
-from gateway.request_reply import Answering, Requester
+from gateway.publishing import EventPublisher
+from gateway.request_reply import Requester, Responder
 from gateway.subscriptions import Subscriptions
 from gateway.subscriptions.subscribe import Subscribing
 
@@ -59,7 +59,7 @@ class ApiContext:
     logins: Logins
     reader: JournalReader
     refusals: Refusals
-    intake: Intake
+    publisher: EventPublisher
     subscribing: Subscribing
     endpoints: Endpoints
     governing: Governing
@@ -67,7 +67,7 @@ class ApiContext:
     pull: PullDelivery
     stream: StreamDelivery
     requester: Requester
-    responder: Answering
+    responder: Responder
     dead_letters: DeadLetters
     redriver: Redriver
     resender: Resender
@@ -91,7 +91,7 @@ class ApiContext:
 
     async def require_ready(self) -> None:
         """Raises Unavailable unless events can be accepted."""
-        self.intake.require_capacity()
+        self.publisher.require_capacity()
         await self.reader.require_writable()
 
     async def refresh(self, topic: Topic) -> None:

@@ -47,16 +47,16 @@ async def get_liveness() -> dict[str, str]:
 async def get_readiness(context: Context) -> dict[str, str | int]:
     """Events can be accepted: the journal can be written and the backlog is below its limit.
 
-    RabbitMQ may be away: intake goes on without it.
+    RabbitMQ may be away: events are accepted without it.
     """
     await context.require_ready()
-    return {"status": "ready", "backlog": context.intake.backlog}
+    return {"status": "ready", "backlog": context.publisher.backlog}
 
 
 @router.get("/metrics", dependencies=[Depends(require_scraper), Depends(_BEARER)])
 async def get_metrics(context: Context) -> Response:
     """This process's metrics, for Prometheus."""
-    BACKLOG.set(context.intake.backlog)
+    BACKLOG.set(context.publisher.backlog)
     _count(context.subscriptions.value.all)
     return Response(generate_latest(METRICS), media_type=CONTENT_TYPE_LATEST)
 

@@ -138,7 +138,7 @@ class Publish(Bare):
             if isinstance(parsed, Batch):
                 return await self._batch(parsed, client, atomic)
             event = parsed
-            receipt = await self.context.intake.publish(event, client)
+            receipt = await self.context.publisher.publish(event, client)
         except errors.Refused as error:
             digest = event.digest if event else hashlib.sha256(body).digest()
             await self.context.refusals.record([_refusal(client, event, error, digest)])
@@ -148,7 +148,9 @@ class Publish(Bare):
         return 202, _encode(_receipt(receipt)), told
 
     async def _batch(self, batch: Batch, client: Client, atomic: bool) -> Answer:
-        publish = self.context.intake.publish_all if atomic else self.context.intake.publish_each
+        publish = (
+            self.context.publisher.publish_all if atomic else self.context.publisher.publish_each
+        )
         results = await publish(batch.items, client)
         refused = [
             _refusal(client, item if isinstance(item, Event) else None, result, batch.digest(index))
@@ -175,7 +177,7 @@ class Publish(Bare):
     def _notices(self, stored: Sequence[Event]) -> list[tuple[bytes, bytes]]:
         """Headers that tell of the first of these events whose contract version is deprecated."""
         for event in stored:
-            deprecation = self.context.intake.deprecation(event)
+            deprecation = self.context.publisher.deprecation(event)
             if deprecation is not None:
                 return notice.headers(deprecation, self.context.settings.url)
         return []

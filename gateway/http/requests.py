@@ -33,9 +33,9 @@ from gateway.http.context import (
 from gateway.http.models import JsonOf, ModelResponse, encode
 from gateway.http.openapi import described_router
 from gateway.identity import Client, Role
-from gateway.journal import Entry, Refusal
-from gateway.publishing import Batch, Limits, parse_request
-from gateway.request_reply import LONGEST_WAIT, Asked, RequestState, Responder
+from gateway.journal import Entry
+from gateway.publishing import parse_event
+from gateway.request_reply import LONGEST_WAIT, ReplySender, RequestState, RequestView
 
 PATH = "/v1/requests"
 router = APIRouter(prefix=PATH, tags=["requests"])
@@ -156,7 +156,7 @@ class SendRequest(Bare):
                     parameter="no_responder",
                 )
             body = await read(headers, receive, self.limits.event_bytes)
-            event = single(headers, body, self.context)
+            event = parse_event(headers, body, limit=self.limits.event_bytes)
             wait = wait_of(headers)
             found = await self.context.requester.ask(
                 event, client, wait=wait, needs_responder=needs_responder
@@ -164,7 +164,7 @@ class SendRequest(Bare):
         except errors.Refused as error:
             digest = event.digest if event else sha256(body).digest()
             sender = (client.id, client.organisation)
-            await self.context.refusals.record([Refusal.of(sender, event, error, digest)])
+            await self.context.publisher.refuse(sender, event, error, digest)
             raise
         location = [(b"location", f"{PATH}/{found.id}".encode())]
         if wait:
@@ -216,18 +216,19 @@ async def reply_to_request(
     """Reply to a request that is routed to this organisation. The first reply counts."""
     reply: Event | errors.Refused
     try:
-        reply = single(http.headers.raw, await http.body(), context)
+        limit = context.settings.event_limit
+        reply = parse_event(http.headers.raw, await http.body(), limit=limit)
     except errors.Refused as error:
         reply = error
-    responder = Responder(client.id, client.organisation)
-    replied = await context.responder.reply(bytes.fromhex(id), reply, responder)
+    sender = ReplySender(client.id, client.organisation)
+    stored = await context.responder.reply(bytes.fromhex(id), reply, sender)
     receipt = ReplyReceipt(
         request=id,
-        late=replied.late,
-        duplicate=replied.duplicate,
-        reply=StoredEvent.of(replied.reply),
+        late=stored.late,
+        duplicate=stored.duplicate,
+        reply=StoredEvent.of(stored.reply),
     )
-    return ModelResponse(receipt, 200 if replied.duplicate else 201)
+    return ModelResponse(receipt, 200 if stored.duplicate else 201)
 
 
 def wait_of(headers: Headers) -> float:
@@ -236,16 +237,7 @@ def wait_of(headers: Headers) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def single(headers: Headers, body: bytes, context: ApiContext) -> Event:
-    """The one event of a body. Raises what parsing raises."""
-    limits = Limits(context.settings.event_limit, context.settings.event_limit, 1)
-    parsed = parse_request(headers, body, limits)
-    if isinstance(parsed, Batch):
-        raise errors.UnsupportedMediaType("A request or reply is one event. Send no batch.")
-    return parsed
-
-
-def _request(found: Asked, context: ApiContext, *, data: bool = True) -> Request:
+def _request(found: RequestView, context: ApiContext, *, data: bool = True) -> Request:
     return Request(
         id=found.id,
         type=found.request.event.type,
@@ -257,7 +249,7 @@ def _request(found: Asked, context: ApiContext, *, data: bool = True) -> Request
     )
 
 
-def _refused(found: Asked) -> list[RefusedReply]:
+def _refused(found: RequestView) -> list[RefusedReply]:
     return [
         RefusedReply(recordedtime=each.recorded, organisation=each.organisation, reason=each.reason)
         for each in found.refused
@@ -270,11 +262,11 @@ def _event(entry: Entry, context: ApiContext, *, data: bool) -> msgspec.Raw:
     return msgspec.Raw(message.body(event, *entry.journal_attributes, classification))
 
 
-def _no_reply(found: Asked) -> errors.NoReply:
+def _no_reply(found: RequestView) -> errors.NoReply:
     why = (
         "A reply was refused; tell the responder."
         if found.refused
-        else "The responder has not replied."
+        else "The responder has not stored."
     )
     refused: list[dict[str, Any]] = [each.model_dump(mode="json") for each in _refused(found)]
     return errors.NoReply(

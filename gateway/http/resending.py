@@ -1,14 +1,12 @@
 """`POST /v1/dead-letters/{number}/resend`: correct what failed for good."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 
 from gateway.base import strict_json
-from gateway.base.event import Event
 from gateway.base.telemetry import log
 from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts_exact import RawBody
@@ -16,7 +14,7 @@ from gateway.http.dead_letters import Number, letter_of
 from gateway.http.models import RequestBody
 from gateway.http.publish import ACCEPTED
 from gateway.identity import Client, policy
-from gateway.publishing import Correction, corrected
+from gateway.publishing import Correction
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 
@@ -72,7 +70,7 @@ async def resend_dead_letter(
     letter = await letter_of(number, by, context)
     data = strict_json.members(raw, nested="data").get("data")
     correction = Correction(None if data is None else bytes(data), body.attributes)
-    found = await context.resender.resend(letter, partial(_corrected, correction), by)
+    found = await context.resender.resend(letter, correction, by)
     place = found.place
     ACCEPTED.inc()
     log().info("dead_letter.resent", number=number, by=by.id, duplicate=place.duplicate)
@@ -89,7 +87,3 @@ async def resend_dead_letter(
         digest=place.digest.hex(),
         duplicate=place.duplicate,
     )
-
-
-def _corrected(correction: Correction, event: Event, id: str, sequence: str) -> Event:
-    return corrected(event, correction, id=id, sequence=sequence)

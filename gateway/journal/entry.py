@@ -53,6 +53,19 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     client: str
     contract_version: int
 
+    @classmethod
+    def of(cls, candidate: Candidate, appended: Appended) -> "Entry":
+        """The entry that a candidate became when it was appended."""
+        return cls(
+            appended.shard,
+            appended.sequence,
+            appended.recorded,
+            candidate.event,
+            appended.digest,
+            candidate.client,
+            candidate.contract_version,
+        )
+
     @property
     def journal_attributes(self) -> tuple[str, str]:
         """What its place adds to the event for whoever gets it: `sequence` and `recordedtime`."""

@@ -14,10 +14,10 @@ from gateway.http.context import ApiContext
 from gateway.identity import Logins, Tokens
 from gateway.journal import HintListener, HintSender, JournalWriter, Refusals
 from gateway.processes.context import ProcessContext, calm_collector, common, stopping
-from gateway.processes.request_reply import Requesting, requesting
+from gateway.processes.request_reply import RequestReply, open_request_reply
 from gateway.processes.server import serve
 from gateway.processes.subscriptions import Serving, serve_subscriptions
-from gateway.publishing import Intake
+from gateway.publishing import EventPublisher
 from gateway.subscriptions import register
 
 
@@ -35,17 +35,21 @@ async def api(settings: Settings) -> None:
         await refresh(parts.database, *snapshots)
         hints, heard = HintSender(parts.connect), HintListener(parts.connect)
         async with _stores(parts, hints) as (writer, refusals):
-            intake = Intake(
-                parts.directories, parts.catalogues, writer, backlog_limit=settings.backlog_limit
+            publisher = EventPublisher(
+                parts.directories,
+                parts.catalogues,
+                writer,
+                refusals,
+                backlog_limit=settings.backlog_limit,
             )
-            requests = requesting(parts, intake, writer, refusals)
-            serving = serve_subscriptions(parts, intake, (writer, refusals), heard, stop)
-            app = make_app(_api_context(parts, refusals, intake, governing, requests, serving))
+            requests = open_request_reply(parts, publisher, writer)
+            serving = serve_subscriptions(parts, publisher, writer, heard, stop)
+            app = make_app(_api_context(parts, refusals, publisher, governing, requests, serving))
             calm_collector()
             async with supervised(stop) as background:
                 background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
                 background.periodic(
-                    "publishing.backlog", partial(intake.update_backlog, parts.reader), POLL
+                    "publishing.backlog", partial(publisher.update_backlog, parts.reader), POLL
                 )
                 requests.start(background)
                 background.start("journal.hint_sender", hints.run(stop))
@@ -81,9 +85,9 @@ async def _stores(
 def _api_context(
     parts: ProcessContext,
     refusals: Refusals,
-    intake: Intake,
+    publisher: EventPublisher,
     governing: governance.Dependencies,
-    requests: Requesting,
+    requests: RequestReply,
     serving: Serving,
 ) -> ApiContext:
     return ApiContext(
@@ -93,15 +97,15 @@ def _api_context(
         logins=Logins(parts.database, parts.settings),
         reader=parts.reader,
         refusals=refusals,
-        intake=intake,
+        publisher=publisher,
         subscribing=serving.subscribing,
         endpoints=serving.endpoints,
         governing=governance.Governing(governing),
         lifecycle=governance.Lifecycle(governing),
         pull=serving.pull,
         stream=serving.streaming,
-        requester=requests.asking,
-        responder=requests.answering,
+        requester=requests.requester,
+        responder=requests.responder,
         dead_letters=serving.letters,
         redriver=serving.redriving,
         resender=serving.resending,

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from gateway import identity
-from gateway.base.event import Event
 from gateway.base.periodic import Supervisor, supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL, refresh
@@ -20,10 +19,8 @@ from gateway.delivery import (
     RedriveWorker,
 )
 from gateway.delivery.store import DeadLetters, Redrives
-from gateway.identity import OPERATOR
-from gateway.journal import Candidate, HintListener, JournalWriter, PartitionMaker, ShardLeases
+from gateway.journal import HintListener, JournalWriter, PartitionMaker, ShardLeases
 from gateway.processes.context import ProcessContext, calm_collector, common, redriving, stopping
-from gateway.publishing import judged
 from gateway.relay import ControlPlane, QueueCredit, Relay
 from gateway.subscriptions.repair import Reconciler
 
@@ -116,14 +113,10 @@ def _of_letters(
     settings = parts.settings
     redrives = Redrives(parts.database.pool, timeout=settings.append_timeout)
     after = settings.dead_letter_alert_hours * HOUR
-
-    def judge(event: Event) -> Candidate:
-        return judged(event, OPERATOR, parts.catalogues.value)
-
     return (
         RedriveWorker(redriving(parts, letters), letters, redrives, responsible=responsible),
         DeadLetterAlerts(letters, after=after, responsible=responsible),
-        NonDeliveryReporter(letters, parts.catalogues, writer, judge, responsible=responsible),
+        NonDeliveryReporter(letters, parts.catalogues, writer, responsible=responsible),
     )
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from gateway.base.event import Event
 from gateway.base.stop import Stop
 from gateway.delivery import (
     ConsumerReports,
@@ -16,13 +15,11 @@ from gateway.delivery import (
     StreamDelivery,
     Wakeups,
 )
-from gateway.delivery.dead_letters.resend import Validator
 from gateway.delivery.store import DeadLetters, Deliveries, Redrives
 from gateway.delivery.webhook import Endpoints
-from gateway.identity import Client
-from gateway.journal import Candidate, HintListener, JournalWriter, Refusals
+from gateway.journal import HintListener, JournalWriter
 from gateway.processes.context import ProcessContext, redriving
-from gateway.publishing import Intake
+from gateway.publishing import EventPublisher
 from gateway.subscriptions.subscribe import Subscribing
 
 
@@ -47,8 +44,8 @@ class Serving:
 
 def serve_subscriptions(
     parts: ProcessContext,
-    intake: Intake,
-    journal: tuple[JournalWriter, Refusals],
+    publisher: EventPublisher,
+    writer: JournalWriter,
     hints: HintListener,
     stop: Stop,
 ) -> Serving:
@@ -78,7 +75,7 @@ def serve_subscriptions(
         letters,
         DeadLetterMetrics(letters),
         redriving(parts, letters),
-        Resender(letters, parts.reader, *journal, _judge(intake)),
+        Resender(letters, parts.reader, writer, publisher),
         Redrives(parts.database.pool, timeout=timeout),
         DeliveryLedger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
         ConsumerReports(parts.reader, deliveries),
@@ -86,13 +83,3 @@ def serve_subscriptions(
             endpoints, deliveries, *snapshots, parts.settings.amqp_url.get_secret_value()
         ),
     )
-
-
-def _judge(intake: Intake) -> Validator:
-    """A corrected event comes in as any other does."""
-
-    def judge(event: Event, by: Client) -> Candidate:
-        intake.require_capacity()
-        return intake.judge(event, by)
-
-    return judge

@@ -1,17 +1,19 @@
-"""Verb: accept or refuse events."""
+"""Reads events, accepts or refuses them, and stores what is accepted."""
 
-from gateway.publishing.cloudevents import Batch, Limits, parse_request
-from gateway.publishing.corrections import Correction, corrected
-from gateway.publishing.publish import Intake, Receipt, judged, require_valid
+from gateway.publishing.cloudevents import Batch, Limits, parse_event, parse_request
+from gateway.publishing.corrections import Correction, correct
+from gateway.publishing.publish import EventPublisher, Receipt
+from gateway.publishing.validation import accept, validate
 
 __all__ = [
     "Batch",
     "Correction",
-    "Intake",
+    "EventPublisher",
     "Limits",
     "Receipt",
-    "corrected",
-    "judged",
+    "accept",
+    "correct",
+    "parse_event",
     "parse_request",
-    "require_valid",
+    "validate",
 ]

@@ -1,19 +1,17 @@
 """CloudEvents 1.0.2 over HTTP: the binary, structured and batched content modes, JSON format.
 
-The same event gives an equal `Event.digest` in every mode. So, whichever mode carried it:
+The same event has an equal `Event.digest` in every mode. So, in every mode:
 - JSON data are the bytes as received without the white space around them;
 - data of a JSON media type are JSON, even where `data_base64` carries them, and of any other type
   they are bytes: a JSON string in `data` stands for its text in UTF-8;
-- `datacontenttype` is application/json where the structured mode implies it, and says no charset
+- `datacontenttype` is application/json where the structured mode implies it, and has no charset
   for JSON;
-- no bytes are no data, while the JSON value null is data.
+- an empty body is no data, while the JSON value null is data.
 
-A JSON `Event.data` is split off here but not read: `strict_json.parse(event.data)` proves that it
-is JSON, once, where the contract is checked.
+A JSON `Event.data` is split off here but not parsed: that is done once, by `validate`.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -24,10 +22,15 @@ from msgspec import Raw
 from gateway.base import strict_json
 from gateway.base.errors import Malformed, Refused, TooLarge, UnsupportedMediaType
 from gateway.base.event import AttributeValue, Event
-from gateway.publishing import attributes as rules
-from gateway.publishing import headers, media_type
-from gateway.publishing.body import inflate
-from gateway.publishing.media_type import MediaType
+from gateway.publishing.attributes import make_event, media_of, require_count, shown
+from gateway.publishing.http_request import (
+    Headers,
+    attribute_headers,
+    decode_attribute,
+    inflate,
+    single_header,
+)
+from gateway.publishing.syntax import InvalidMediaType, MediaType, parse_media_type
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -36,14 +39,17 @@ _CONTENT_TYPE = 255  # bytes, as of a datacontenttype
 _JSON = "application/json"
 _SPACE = b" \t\n\r"
 _WHAT_TO_SEND = (
-    f"send an event as {STRUCTURED}, several as {BATCHED}, or the data as the body with its "
-    "Content-Type and the attributes as ce-specversion, ce-id, ce-source and ce-type headers"
+    f"Send an event as {STRUCTURED}, several as {BATCHED}, or the data as the body with its "
+    "Content-Type and the attributes as ce-specversion, ce-id, ce-source and ce-type headers."
 )
-_NO_ATTRIBUTE = "an attribute must be a string, an integer of 32 bits or a boolean"
+_NO_ATTRIBUTE = "An attribute must be a string, an integer of 32 bits or a boolean."
 _NO_BASE64 = (
-    "data_base64 must be padded base64 (RFC 4648, section 4) in a string, without line breaks"
+    "data_base64 must be padded base64 (RFC 4648, section 4) in a string, without line breaks."
 )
-_NO_TEXT = "data that datacontenttype does not call JSON must be a string, or base64 in data_base64"
+_NO_TEXT = (
+    "Where datacontenttype is not JSON, data must be a string. Send other content as base64 in "
+    "data_base64."
+)
 _SCALAR: msgspec.json.Decoder[str | int | float | bool | None] = msgspec.json.Decoder(
     str | int | float | bool | None
 )
@@ -52,7 +58,7 @@ _TEXT: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may hold. Bytes count as sent and again as inflated."""
+    """The limits of one request. Bytes count as sent and again as inflated."""
 
     event_bytes: int = 1 << 20
     batch_bytes: int = 4 << 20
@@ -61,7 +67,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The elements of a batch in their places: each an event, or why it is none.
+    """The elements of a batch in order: each an event, or why it is invalid.
 
     The pointer of a Malformed starts at the batch; its byte counts from the start of the element.
     """
@@ -70,22 +76,31 @@ class Batch:
     elements: tuple[Raw, ...]
 
     def digest(self, index: int) -> bytes:
-        """SHA-256 of the text of an element, which tells one that is no event from others."""
+        """SHA-256 of the text of an element, which identifies an invalid one."""
         return sha256(self.elements[index]).digest()
 
 
-def parse_request(
-    pairs: Sequence[tuple[bytes, bytes]], body: bytes, limits: Limits
-) -> Event | Batch:
+def parse_event(headers: Headers, body: bytes, *, limit: int) -> Event:
+    """Read a request that must hold one event, of at most `limit` bytes.
+
+    Raises Malformed, TooLarge, or UnsupportedMediaType, also for a batch.
+    """
+    parsed = parse_request(headers, body, Limits(limit, limit, 1))
+    if isinstance(parsed, Batch):
+        raise UnsupportedMediaType("A request or reply is one event. Do not send a batch.")
+    return parsed
+
+
+def parse_request(headers: Headers, body: bytes, limits: Limits) -> Event | Batch:
     """Read a publish request: its headers as ASGI gives them, and its body as received.
 
-    Raises Malformed, TooLarge or UnsupportedMediaType. For a batch only what concerns it as a
-    whole is raised.
+    Raises Malformed, TooLarge or UnsupportedMediaType. For a batch only errors of the batch as a
+    whole are raised.
     """
-    declared = headers.only(pairs, b"content-type")
-    coding = headers.only(pairs, b"content-encoding")
+    declared = single_header(headers, b"content-type")
+    coding = single_header(headers, b"content-encoding")
     if declared is not None and len(declared) > _CONTENT_TYPE:
-        raise UnsupportedMediaType(f"the Content-Type is longer than {_CONTENT_TYPE} bytes")
+        raise UnsupportedMediaType(f"The Content-Type is longer than {_CONTENT_TYPE} bytes.")
     content_type = None if declared is None else declared.decode("latin-1")
     event_format = _event_format(content_type)
     if event_format == BATCHED:
@@ -93,42 +108,42 @@ def parse_request(
     text = inflate(coding, body, limits.event_bytes)
     if event_format == STRUCTURED:
         return _structured(text)
-    return _binary(pairs, content_type, text)
+    return _binary(headers, content_type, text)
 
 
 @lru_cache(maxsize=256)
 def _event_format(content_type: str | None) -> str | None:
     """The event format that a Content-Type names; None where it is that of the data."""
     try:
-        media = media_type.parse(content_type or "")
-    except media_type.NoMediaType:
+        media = parse_media_type(content_type or "")
+    except InvalidMediaType:
         return None
     if not media.is_event:
         return None
     if media.essence not in (STRUCTURED, BATCHED):
-        raise UnsupportedMediaType(f"{media.essence} is not supported: {_WHAT_TO_SEND}")
+        raise UnsupportedMediaType(f"{media.essence} is not supported. {_WHAT_TO_SEND}")
     if not media.is_utf8:
-        raise UnsupportedMediaType("the charset of an event must be utf-8")
+        raise UnsupportedMediaType("The charset of an event must be utf-8.")
     return media.essence
 
 
-def _binary(pairs: Sequence[tuple[bytes, bytes]], content_type: str | None, body: bytes) -> Event:
-    found = headers.attributes(pairs)
+def _binary(headers: Headers, content_type: str | None, body: bytes) -> Event:
+    found = attribute_headers(headers)
     if not found:
-        raise UnsupportedMediaType(f"this is no CloudEvent: {_WHAT_TO_SEND}")
-    rules.require_count(len(found))
+        raise UnsupportedMediaType(f"This is not a CloudEvent. {_WHAT_TO_SEND}")
+    require_count(len(found))
     if "datacontenttype" in found:
         raise Malformed(
-            "the header ce-datacontenttype must not be sent: Content-Type says it",
+            "Omit the header ce-datacontenttype. Content-Type states it.",
             pointer="datacontenttype",
         )
     attributes: dict[str, AttributeValue] = {
-        name: headers.decode(rules.shown(name), value) for name, value in found.items()
+        name: decode_attribute(shown(name), value) for name, value in found.items()
     }
     if content_type is not None:
         attributes["datacontenttype"] = content_type
-    media = rules.media_of(attributes)
-    return rules.accept(attributes, *_payload(body, media))
+    media = media_of(attributes)
+    return make_event(attributes, *_payload(body, media))
 
 
 def _batched(body: bytes, limits: Limits) -> Batch:
@@ -139,7 +154,9 @@ def _batched(body: bytes, limits: Limits) -> Batch:
 
 def _element(text: bytes, index: int, limits: Limits) -> Event | Refused:
     if len(text) > limits.event_bytes:
-        return TooLarge(f"the event is larger than the {limits.event_bytes} bytes of a single one")
+        return TooLarge(
+            f"The event is larger than {limits.event_bytes} bytes, the limit of one event."
+        )
     try:
         return _structured(text)
     except Malformed as error:
@@ -154,36 +171,36 @@ def _structured(text: bytes) -> Event:
         name = None if error.pointer is None else error.pointer.removeprefix("/")
         raise Malformed(str(error), pointer=name, byte=error.byte) from None
     data, base64 = found.pop("data", None), found.pop("data_base64", None)
-    rules.require_count(len(found))
+    require_count(len(found))
     attributes: dict[str, AttributeValue] = {}
     for name, raw in found.items():
         value = _scalar(name, raw)
         if value is not None:
             attributes[name] = value
-    media = rules.media_of(attributes)
+    media = media_of(attributes)
     content = None if base64 is None else _decoded(base64)
     if data is None:
-        return rules.accept(attributes, *_payload(content or b"", media))
+        return make_event(attributes, *_payload(content or b"", media))
     if content is not None:
         raise Malformed(
-            "data and data_base64 exclude each other: send one of them", pointer="data_base64"
+            "data and data_base64 exclude each other. Send one of them.", pointer="data_base64"
         )
     if media is None:
         attributes["datacontenttype"] = _JSON
     elif not media.is_json:
-        return rules.accept(attributes, *_payload(_spelled(data, media), media))
-    return rules.accept(attributes, bytes(data), False)
+        return make_event(attributes, *_payload(_text_data(data, media), media))
+    return make_event(attributes, bytes(data), False)
 
 
 def _payload(content: bytes, media: MediaType | None) -> tuple[bytes | None, bool]:
-    """What bytes of a media type are as `Event.data` and `Event.binary`."""
+    """`Event.data` and `Event.binary` for content of a media type."""
     if not content:
         return None, False
     if media is None or not media.is_json:
         return content, True
     content = content.strip(_SPACE)
     if not content:
-        raise Malformed("the data are only white space, which is not JSON", pointer="data")
+        raise Malformed("The data are only white space, which is not JSON.", pointer="data")
     return content, False
 
 
@@ -193,7 +210,7 @@ def _scalar(name: str, raw: Raw) -> AttributeValue | None:
     except ValueError:
         raise _fault(name, raw, _NO_ATTRIBUTE) from None
     if isinstance(value, float):
-        raise Malformed(_NO_ATTRIBUTE, pointer=rules.shown(name))
+        raise Malformed(_NO_ATTRIBUTE, pointer=shown(name))
     return value
 
 
@@ -210,8 +227,8 @@ def _decoded(base64: Raw) -> bytes | None:
     raise _fault("data_base64", base64, _NO_BASE64)
 
 
-def _spelled(data: Raw, media: MediaType) -> bytes:
-    """The bytes of data that are no JSON: they stand as a JSON string for their text in UTF-8."""
+def _text_data(data: Raw, media: MediaType) -> bytes:
+    """The bytes of data that are not JSON: a JSON string holds their text, here as UTF-8."""
     try:
         text = _TEXT.decode(data)
     except ValueError:
@@ -220,17 +237,17 @@ def _spelled(data: Raw, media: MediaType) -> bytes:
         raise _fault("data", data, _NO_TEXT)
     if not media.is_utf8:
         raise Malformed(
-            "data in a JSON string are UTF-8, but datacontenttype names another charset: "
-            "send data_base64",
+            "data in a JSON string are UTF-8, but datacontenttype names another charset. "
+            "Send data_base64.",
             pointer="datacontenttype",
         )
     return text.encode()
 
 
 def _fault(name: str, raw: Raw, message: str) -> Malformed:
-    """Why the value of a member was not read: a fault in its own text, else `message`."""
+    """Why the value of a member was not read: a fault in its JSON, else `message`."""
     try:
         strict_json.parse(bytes(raw))
     except Malformed as error:
-        return Malformed(str(error), pointer=rules.shown(name) + (error.pointer or ""))
-    return Malformed(message, pointer=rules.shown(name))
+        return Malformed(str(error), pointer=shown(name) + (error.pointer or ""))
+    return Malformed(message, pointer=shown(name))

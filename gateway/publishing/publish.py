@@ -1,32 +1,35 @@
-"""Accept or refuse events."""
+"""Accept or refuse events: the use case that every other room may call."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from gateway.base import strict_json
 from gateway.base.errors import (
     BacklogFull,
-    ContractViolation,
     Forbidden,
     IdentifierReused,
     Invalid,
-    Malformed,
     Refused,
-    Violation,
     Withheld,
 )
 from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
-from gateway.contracts import Catalogue, Contract, Deprecation, Pattern, Validator
+from gateway.contracts import Catalogue, Contract, Deprecation, Pattern
 from gateway.identity import Client, Directory
-from gateway.journal import Appended, Candidate, JournalReader, JournalWriter
-from gateway.publishing.data_schema import judge_of, version_of
+from gateway.journal import (
+    Appended,
+    Candidate,
+    JournalReader,
+    JournalWriter,
+    Refusal,
+    Refusals,
+)
+from gateway.publishing.validation import accept, version_of
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
-    """What a publisher gets: the event is stored durably at this place."""
+    """The answer to a publisher: the event is stored durably at this position."""
 
     id: str
     source: str
@@ -37,22 +40,24 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     duplicate: bool
 
 
-class Intake:
-    """The rules by which events come in."""
+class EventPublisher:
+    """Accepts events that their sender may publish and that are valid, and stores them."""
 
     def __init__(
         self,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
         writer: JournalWriter,
+        refusals: Refusals,
         *,
         backlog_limit: int,
     ) -> None:
         self.backlog = 0
-        """Entries that wait for the relay, as of the last look."""
+        """Entries that are not yet relayed, as of the last look."""
         self._directory = directory
         self._catalogue = catalogue
         self._writer = writer
+        self._refusals = refusals
         self._backlog_limit = backlog_limit
 
     async def update_backlog(self, reader: JournalReader) -> None:
@@ -66,21 +71,21 @@ class Intake:
         JournalUnavailable where the event may be good, but the bus is not.
         """
         self.require_capacity()
-        candidate = self.judge(event, sender)
-        (place,) = await self._writer.append((candidate,))
-        return _receipt(event, place)
+        candidate = self.accept(event, sender)
+        (appended,) = await self._writer.append((candidate,))
+        return _receipt(event, appended)
 
     async def publish_each(
         self, events: Sequence[Event | Refused], sender: Client
     ) -> list[Receipt | Refused]:
-        """Judge each event on its own and store those that are good; answers in the same order."""
+        """Accept each event on its own; receipts and refusals are in the order of the events."""
         self.require_capacity()
-        judged = [self._try(event, sender) for event in events]
-        candidates = [each for each in judged if isinstance(each, Candidate)]
-        places = iter(await self._writer.append(candidates) if candidates else ())
+        decided = [self._decide(event, sender) for event in events]
+        candidates = [each for each in decided if isinstance(each, Candidate)]
+        appended = iter(await self._writer.append(candidates) if candidates else ())
         return [
-            _attempt(each.event, next(places)) if isinstance(each, Candidate) else each
-            for each in judged
+            _receipt_or_refusal(each.event, next(appended)) if isinstance(each, Candidate) else each
+            for each in decided
         ]
 
     async def publish_all(
@@ -88,49 +93,44 @@ class Intake:
     ) -> list[Receipt | Refused]:
         """Store all events in one commit, or none when any is refused."""
         self.require_capacity()
-        judged = [self._try(event, sender) for event in events]
-        candidates = [each for each in judged if isinstance(each, Candidate)]
-        if len(candidates) < len(judged):
-            return [each if isinstance(each, Refused) else Withheld() for each in judged]
-        places = await self._writer.append(candidates, atomic=True)
-        return [_receipt(c.event, place) for c, place in zip(candidates, places, strict=True)]
+        decided = [self._decide(event, sender) for event in events]
+        candidates = [each for each in decided if isinstance(each, Candidate)]
+        if len(candidates) < len(decided):
+            return [each if isinstance(each, Refused) else Withheld() for each in decided]
+        appended = await self._writer.append(candidates, atomic=True)
+        return [_receipt(c.event, each) for c, each in zip(candidates, appended, strict=True)]
 
-    def judge(self, event: Event, sender: Client) -> Candidate:
-        """Whether this client may say this, and whether it is valid."""
-        contract = self._permitted(event, sender)
-        if contract.pattern is Pattern.REQUEST_REPLY:
+    def accept(self, event: Event, sender: Client) -> Candidate:
+        """The event as the journal may store it; nothing is stored yet.
+
+        Raises Forbidden unless the client may publish the type, Invalid, Malformed or
+        ContractViolation unless the event is valid.
+        """
+        if self._permitted(event, sender).pattern is Pattern.REQUEST_REPLY:
             raise Invalid(
-                f"{event.type} is a request: it is asked for its reply, not published",
-                pointer="type",
+                f"{event.type} is a request. Send it with POST /v1/requests.", pointer="type"
             )
-        return self._judged(event, sender)
+        return accept(event, sender.id, self._catalogue.value)
 
-    def judge_request(self, event: Event, sender: Client) -> Candidate:
-        """Whether this client may ask this, and whether it is valid."""
+    def accept_request(self, event: Event, sender: Client) -> Candidate:
+        """The same for a request. Raises Invalid for any other event."""
         if self._permitted(event, sender).pattern is not Pattern.REQUEST_REPLY:
             raise Invalid(
-                f"{event.type} is no request: publish it with POST /v1/events", pointer="type"
+                f"{event.type} is not a request. Publish it with POST /v1/events.", pointer="type"
             )
-        return self._judged(event, sender)
+        return accept(event, sender.id, self._catalogue.value)
 
-    def _permitted(self, event: Event, sender: Client) -> Contract:
-        """The contract of an event that this client may send. Raises Forbidden."""
-        catalogue = self._catalogue.value
-        contract = catalogue.contract(event.type)
-        if contract is None or not self._directory.value.may_publish(
-            sender, event.type, contract.owner
-        ):
-            raise Forbidden(
-                "no contract of this type that you may publish: check the type, or ask its owner "
-                "for a grant"
-            )
-        return contract
+    async def refuse(
+        self, sender: tuple[str, str], event: Event | None, error: Refused, digest: bytes
+    ) -> None:
+        """Keep why an event was refused, without its data.
 
-    def _judged(self, event: Event, sender: Client) -> Candidate:
-        return judged(event, sender.id, self._catalogue.value)
+        `sender` is a client and its organisation, `digest` that of the bytes that were sent.
+        """
+        await self._refusals.record([Refusal.of(sender, event, error, digest)])
 
     def deprecation(self, event: Event) -> Deprecation | None:
-        """That the version which judged an accepted event should no longer be used, if so."""
+        """The deprecation of the version that validated an accepted event, if there is one."""
         catalogue = self._catalogue.value
         if event.type not in catalogue.deprecated:
             return None
@@ -143,57 +143,45 @@ class Intake:
     def require_capacity(self) -> None:
         """Raises BacklogFull while the relay is too far behind."""
         if self.backlog >= self._backlog_limit:
-            raise BacklogFull("the bus is too far behind to accept more: try again later")
+            raise BacklogFull("The bus has too large a backlog to accept more. Try again later.")
 
-    def _try(self, event: Event | Refused, sender: Client) -> Candidate | Refused:
+    def _permitted(self, event: Event, sender: Client) -> Contract:
+        """The contract of an event that this client may publish. Raises Forbidden."""
+        contract = self._catalogue.value.contract(event.type)
+        if contract is None or not self._directory.value.may_publish(
+            sender, event.type, contract.owner
+        ):
+            raise Forbidden(
+                "There is no contract of this type that you may publish. Check the type, or ask "
+                "its owner for a grant."
+            )
+        return contract
+
+    def _decide(self, event: Event | Refused, sender: Client) -> Candidate | Refused:
         if isinstance(event, Refused):
             return event
         try:
-            return self.judge(event, sender)
+            return self.accept(event, sender)
         except Refused as error:
             return error
 
 
-def judged(event: Event, client: str, catalogue: Catalogue) -> Candidate:
-    """What may be stored. Raises Invalid, Malformed or ContractViolation."""
-    judge = judge_of(event, catalogue)
-    require_valid(event, judge)
-    return Candidate(event, client, judge.version)
-
-
-def require_valid(event: Event, judge: Validator) -> None:
-    """Raises ContractViolation or Malformed unless the data are what the schema wants."""
-    judge.require(_document(event, judge))
-
-
-def _document(event: Event, judge: Validator) -> object:
-    """The data as the value that the schema judges."""
-    if event.data is None or event.binary:
-        missing = Violation("", "type", "the event must carry JSON data")
-        raise ContractViolation(judge.type, judge.version, (missing,), 1)
-    try:
-        return strict_json.parse(event.data)
-    except Malformed as error:
-        where = f"data{error.pointer or ''}"
-        raise Malformed(f"in data: {error}", pointer=where, byte=error.byte) from None
-
-
-def _attempt(event: Event, place: Appended) -> Receipt | Refused:
-    try:
-        return _receipt(event, place)
-    except IdentifierReused as error:
-        return error
-
-
-def _receipt(event: Event, place: Appended) -> Receipt:
-    if place.digest != event.digest:
+def _receipt(event: Event, appended: Appended) -> Receipt:
+    if appended.digest != event.digest:
         raise IdentifierReused(event.source, event.id)
     return Receipt(
         event.id,
         event.source,
-        place.shard,
-        place.sequence,
-        place.recorded,
-        place.digest,
-        place.duplicate,
+        appended.shard,
+        appended.sequence,
+        appended.recorded,
+        appended.digest,
+        appended.duplicate,
     )
+
+
+def _receipt_or_refusal(event: Event, appended: Appended) -> Receipt | Refused:
+    try:
+        return _receipt(event, appended)
+    except IdentifierReused as error:
+        return error

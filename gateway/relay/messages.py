@@ -6,7 +6,7 @@ from gateway.broker import OutgoingMessage, message, names
 from gateway.journal import Entry
 from gateway.relay.in_flight import InFlight
 from gateway.relay.routing import Route
-from gateway.request_reply import deadline, expired, handed_out
+from gateway.request_reply import deadline, expired, outgoing_request
 
 
 def past_deadline(entry: Entry, route: Route) -> bool:
@@ -31,7 +31,7 @@ def make_message(
     event, correlation = entry.event, ""
     if route.exchange == names.REQUESTS:
         in_flight.deadline, correlation = deadline(event, entry.recorded), event.identity.hex()
-        event = handed_out(event, entry.recorded)
+        event = outgoing_request(event, entry.recorded)
     attributes = (*entry.journal_attributes, route.classification)
     return OutgoingMessage(
         route.exchange,

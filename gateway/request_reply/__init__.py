@@ -1,45 +1,45 @@
-"""Ask a question and wait for its answer: requests, replies, and how they belong together."""
+"""Requests and replies: ask, answer, and pair the two."""
 
 from gateway.request_reply.pairing import (
     DEFAULT_LIFETIME,
     REQUEST_ID,
-    asked,
     deadline,
     expired,
-    handed_out,
     identity_of_request,
-    paired,
+    outgoing_request,
+    pair_reply,
     reply_identity,
-    require_request,
+    require_not_expired,
+    validate_request,
 )
 from gateway.request_reply.refused_replies import RefusedReplies, RefusedReply
 from gateway.request_reply.reply_consumer import ReplyConsumer
-from gateway.request_reply.reply_waiters import Waiting
-from gateway.request_reply.requester import LONGEST_WAIT, Asked, Requester, RequestState
-from gateway.request_reply.responder import Answering, Replied, Responder
-from gateway.request_reply.responder_lookup import Responders
+from gateway.request_reply.reply_waiters import ReplyWaiters
+from gateway.request_reply.requester import LONGEST_WAIT, Requester, RequestState, RequestView
+from gateway.request_reply.responder import ReplySender, Responder, StoredReply
+from gateway.request_reply.responders import Responders
 
 __all__ = [
     "DEFAULT_LIFETIME",
     "LONGEST_WAIT",
     "REQUEST_ID",
-    "Answering",
-    "Asked",
     "RefusedReplies",
     "RefusedReply",
-    "Replied",
     "ReplyConsumer",
+    "ReplySender",
+    "ReplyWaiters",
     "RequestState",
+    "RequestView",
     "Requester",
     "Responder",
     "Responders",
-    "Waiting",
-    "asked",
+    "StoredReply",
     "deadline",
     "expired",
-    "handed_out",
     "identity_of_request",
-    "paired",
+    "outgoing_request",
+    "pair_reply",
     "reply_identity",
-    "require_request",
+    "require_not_expired",
+    "validate_request",
 ]

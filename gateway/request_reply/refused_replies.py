@@ -1,4 +1,4 @@
-"""Replies that were refused: so that the asker learns why none came."""
+"""Replies that were refused, so that the requester learns why there is none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SELECT recorded, organisation, reason FROM refused_replies WHERE request = $1 OR
 
 @dataclass(frozen=True, slots=True)
 class RefusedReply:
-    """When a reply was refused, whose it was, and the code of the reason."""
+    """When a reply was refused, the organisation of its sender, and the code of the reason."""
 
     recorded: datetime
     organisation: str
@@ -36,7 +36,7 @@ class RefusedReplies:
         self._timeout = timeout
 
     async def note(self, request: bytes, organisation: str, reason: str) -> None:
-        """Remember that a reply was refused; of many to one request the first are kept."""
+        """Keep that a reply was refused; of many to one request, the first 20."""
         await self._fetch(_NOTE, request, organisation, reason, KEPT)
 
     async def of(self, request: bytes) -> list[RefusedReply]:
@@ -51,4 +51,4 @@ class RefusedReplies:
                 )
                 return rows
         except OUTAGES as error:
-            raise DatabaseUnavailable("the database does not answer: try again") from error
+            raise DatabaseUnavailable("The database does not answer. Try again.") from error

@@ -1,28 +1,29 @@
-"""Those who wait for a reply in this process, and how they learn that it has come.
+"""Calls in this process that wait for a reply, and how they learn that it has come.
 
-Three ways, of which any is enough: the reply was stored by this process, another process says so,
-or a look at the journal finds it.
+Three ways, of which each is enough: this process stored the reply, another process announced it, or
+a look at the journal finds it.
 """
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from gateway.base.errors import Unavailable
+from gateway.base.periodic import periodic
 from gateway.base.stop import Stop
+from gateway.base.waiting import WakeUp
 from gateway.journal import Entry, JournalReader
 from gateway.request_reply.pairing import reply_identity
 
-LOOK = 0.25  # seconds between two looks for what nobody has told us of
+LOOK = 0.25  # seconds between two looks for replies that were not announced
 
 
-class Waiter:
+class ReplyWaiter:
     """One call that waits for one reply."""
 
     def __init__(self) -> None:
         self.reply: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
         self.request: Entry | None = None
-        """What is waited for an answer to, once it is stored."""
+        """The request, once it is stored."""
 
     async def wait(self, seconds: float) -> Entry | None:
         """The reply, once it is there; None after so many seconds."""
@@ -31,20 +32,20 @@ class Waiter:
         return self.reply.result() if self.reply.done() and not self.reply.cancelled() else None
 
 
-class Waiting:
-    """Everybody who waits, by the identity of the request."""
+class ReplyWaiters:
+    """All waiting calls, by the identity of their request."""
 
     def __init__(self, reader: JournalReader) -> None:
         self._reader = reader
-        self._waiters: dict[bytes, set[Waiter]] = {}
-        self._told: set[bytes] = set()
-        self._due = asyncio.Event()
+        self._waiters: dict[bytes, set[ReplyWaiter]] = {}
+        self._announced: set[bytes] = set()
+        self._wake = WakeUp()
         self._ended = False
 
     @contextmanager
-    def of(self, request: bytes) -> Iterator[Waiter]:
-        """Wait in here. Begun before the request is stored, it misses nothing."""
-        waiter = Waiter()
+    def of(self, request: bytes) -> Iterator[ReplyWaiter]:
+        """Wait in here. Begun before the request is stored, it misses no reply."""
+        waiter = ReplyWaiter()
         if self._ended:
             waiter.reply.cancel()
         self._waiters.setdefault(request, set()).add(waiter)
@@ -56,18 +57,18 @@ class Waiting:
             if not others:
                 del self._waiters[request]
 
-    def hear(self, request: bytes) -> None:
-        """Somebody has answered this request."""
+    def announce(self, request: bytes) -> None:
+        """Another process has stored a reply to this request."""
         if request in self._waiters:
-            self._told.add(request)
-            self._due.set()
+            self._announced.add(request)
+            self._wake.set()
 
     def request(self, request: bytes) -> Entry | None:
-        """The entry of a request that somebody waits for here; None where nobody does."""
+        """The entry of a request that a call waits on here; None without such a call."""
         return next((w.request for w in self._waiters.get(request, ()) if w.request), None)
 
-    def give(self, request: bytes, reply: Entry) -> bool:
-        """Here is the reply to this request. True if somebody has waited for it here."""
+    def deliver(self, request: bytes, reply: Entry) -> bool:
+        """Hand the reply to the calls that wait for it here. True if there was one."""
         waiters = self._waiters.get(request, ())
         for waiter in waiters:
             if not waiter.reply.done():
@@ -75,32 +76,21 @@ class Waiting:
         return bool(waiters)
 
     async def run(self, stop: Stop) -> None:
-        """Look for replies until stopped; then nobody waits any more.
+        """Look for replies until stopped; then no call waits any more.
 
-        At once for what we were told of, else now and then.
+        At once for a reply that was announced, else every 0.25 s for all.
         """
         try:
-            while not stop:
-                wanted = await self._wanted()
-                with suppress(Unavailable):  # the next look may do better
-                    await self._look(wanted)
+            await periodic("request_reply.waiters", self._look, LOOK, stop, wake=self._wake)
         finally:
             self._ended = True
             for waiter in [each for waiters in self._waiters.values() for each in waiters]:
                 waiter.reply.cancel()
 
-    async def _wanted(self) -> set[bytes]:
-        try:
-            async with asyncio.timeout(LOOK):
-                await self._due.wait()
-        except TimeoutError:
-            return set(self._waiters)
-        self._due.clear()
-        told, self._told = self._told, set()
-        return told
-
-    async def _look(self, wanted: set[bytes]) -> None:
-        requests = {reply_identity(each): each for each in wanted if each in self._waiters}
+    async def _look(self) -> None:
+        announced, self._announced = self._announced, set()
+        wanted = announced & self._waiters.keys() or self._waiters.keys()
+        requests = {reply_identity(each): each for each in wanted}
         if requests:
             for identity, reply in (await self._reader.find_all(requests)).items():
-                self.give(requests[identity], reply)
+                self.deliver(requests[identity], reply)

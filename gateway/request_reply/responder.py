@@ -1,4 +1,4 @@
-"""Answer: take the one reply of a request."""
+"""Answer: store the one reply of a request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,30 +9,26 @@ from gateway.base.errors import AlreadyAnswered, Invalid, NotFound, Refused
 from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import METRICS
-from gateway.contracts import Catalogue, Validator
+from gateway.contracts import Catalogue
 from gateway.journal import (
     Appended,
     Candidate,
     Entry,
     JournalReader,
     JournalWriter,
-    Refusal,
-    Refusals,
 )
-from gateway.request_reply.pairing import deadline, paired
+from gateway.publishing import EventPublisher, validate
+from gateway.request_reply.pairing import deadline, pair_reply
 from gateway.request_reply.refused_replies import RefusedReplies
-from gateway.request_reply.reply_waiters import Waiting
-from gateway.request_reply.responder_lookup import Responders
+from gateway.request_reply.reply_waiters import ReplyWaiters
+from gateway.request_reply.responders import Responders
 
-OUTCOMES = Counter(
-    "nusabus_replies", "Replies, by what became of them", ["outcome"], registry=METRICS
-)
-RequireValid = Callable[[Event, Validator], None]
+OUTCOMES = Counter("nusabus_replies", "Replies, by outcome", ["outcome"], registry=METRICS)
 
 
 @dataclass(frozen=True, slots=True)
-class Responder:
-    """Who says the reply. `subscription` is named where the way that it came tells which one."""
+class ReplySender:
+    """The sender of a reply. `subscription` is known for a reply that came over AMQP."""
 
     client: str
     organisation: str
@@ -40,7 +36,7 @@ class Responder:
 
 
 @dataclass(frozen=True, slots=True)
-class Replied:
+class StoredReply:
     """A stored reply. `late`: the deadline had passed; `duplicate`: it was stored before."""
 
     request: Entry
@@ -49,102 +45,93 @@ class Replied:
     duplicate: bool
 
 
-class Answering:
-    """The rules by which replies come in."""
+class Responder:
+    """Accepts the replies of responders, and stores the first one to each request."""
 
     def __init__(
         self,
-        require_valid: RequireValid,
+        publisher: EventPublisher,
         writer: JournalWriter,
         reader: JournalReader,
-        waiting: Waiting,
+        waiters: ReplyWaiters,
         responders: Responders,
-        refused: tuple[Refusals, RefusedReplies],
+        refused: RefusedReplies,
         catalogue: Snapshot[Catalogue],
         announce: Callable[[bytes], None],
     ) -> None:
-        """`announce` tells every other process that a request is answered."""
-        self._require_valid = require_valid
+        """`announce` tells every other process that a request has a reply."""
+        self._publisher = publisher
         self._writer = writer
         self._reader = reader
-        self._waiting = waiting
+        self._waiters = waiters
         self._responders = responders
-        self._refusals, self._refused = refused
+        self._refused = refused
         self._catalogue = catalogue
         self._announce = announce
 
     async def reply(
-        self, identity: bytes | None, said: Event | Refused, responder: Responder
-    ) -> Replied:
+        self, identity: bytes | None, reply: Event | Refused, sender: ReplySender
+    ) -> StoredReply:
         """Store the reply to a request; once this returns it is durable. The first one counts.
 
-        `said` may be why what came is no event: that is a refusal like others. Raises NotFound
-        unless the responder is the one who is asked, Invalid or ContractViolation for what is no
-        reply, AlreadyAnswered where another one came first; the same again is fine.
+        `reply` may be the error that parsing raised: that is a refusal like others. Raises NotFound
+        unless the sender is the responder of this request, Invalid or ContractViolation for an
+        invalid reply, AlreadyAnswered where another one came first. The same reply again is fine.
         """
         try:
-            request = await self._request(identity, responder)
+            request = await self._request(identity, sender)
             try:
-                reply = await self._judged(request, said)
-            except Refused as error:  # the asker is to learn why none came
-                await self._refused.note(request.event.identity, responder.organisation, error.code)
+                paired = await self._validated(request, reply)
+            except Refused as error:  # so that the requester learns why there is no reply
+                await self._refused.note(request.event.identity, sender.organisation, error.code)
                 raise
-            candidate = Candidate(reply, responder.client, request.contract_version)
-            (place,) = await self._writer.append((candidate,))
-            return self._stored(request, candidate, place)
+            candidate = Candidate(paired, sender.client, request.contract_version)
+            (appended,) = await self._writer.append((candidate,))
+            return self._stored(request, candidate, appended)
         except Refused as error:
             OUTCOMES.labels(error.code).inc()
-            event = said if isinstance(said, Event) else None
-            sender = (responder.client, responder.organisation)
+            event = reply if isinstance(reply, Event) else None
             digest = event.digest if event else b""
-            await self._refusals.record([Refusal.of(sender, event, error, digest)])
+            client = (sender.client, sender.organisation)
+            await self._publisher.refuse(client, event, error, digest)
             raise
 
-    async def _request(self, identity: bytes | None, responder: Responder) -> Entry:
-        """What this responder is asked. Whoever is not asked learns nothing."""
-        request = None if identity is None else self._waiting.request(identity)
+    async def _request(self, identity: bytes | None, sender: ReplySender) -> Entry:
+        """The request, if the sender is its responder. Raises NotFound for anybody else."""
+        request = None if identity is None else self._waiters.request(identity)
         if identity is not None and request is None:
             request = (await self._reader.find_all((identity,))).get(identity)
         if request is not None:
             found = await self._responders.of(request.event.type)
             if (
                 found is not None
-                and found.organisation == responder.organisation
-                and responder.subscription in (None, found.name)
+                and found.organisation == sender.organisation
+                and sender.subscription in (None, found.name)
             ):
                 return request
-        raise NotFound("there is no such request that you are asked")
+        raise NotFound("There is no such request for you to answer.")
 
-    async def _judged(self, request: Entry, said: Event | Refused) -> Event:
-        """The reply as it is stored, valid under the version that judged the request."""
-        if isinstance(said, Refused):
-            raise said
-        asker = await self._responders.asker_of(request)
+    async def _validated(self, request: Entry, reply: Event | Refused) -> Event:
+        """The reply as it is stored, valid under the version that validated the request."""
+        if isinstance(reply, Refused):
+            raise reply
+        requester = await self._responders.requester_of(request)
         until = deadline(request.event, request.recorded)
-        reply = paired(request.event, said, asker=asker, until=until)
+        paired = pair_reply(request.event, reply, requester=requester, until=until)
         version = self._catalogue.value.version(request.event.type, request.contract_version)
         if version is None:
-            raise Invalid("the contract of the request is not known any more", pointer="type")
-        self._require_valid(reply, version.reply_judge)
-        return reply
+            raise Invalid("The contract of the request is not known any more.", pointer="type")
+        validate(paired, version.reply_judge)
+        return paired
 
-    def _stored(self, request: Entry, candidate: Candidate, place: Appended) -> Replied:
-        """Wake those who wait, here and elsewhere. Raises AlreadyAnswered."""
-        event = candidate.event
-        if place.digest != event.digest:
-            raise AlreadyAnswered("the request has another reply, which came first")
-        reply = Entry(
-            place.shard,
-            place.sequence,
-            place.recorded,
-            event,
-            place.digest,
-            candidate.client,
-            candidate.contract_version,
-        )
+    def _stored(self, request: Entry, candidate: Candidate, appended: Appended) -> StoredReply:
+        """Wake the calls that wait for it, here and elsewhere. Raises AlreadyAnswered."""
+        if appended.digest != candidate.event.digest:
+            raise AlreadyAnswered("The request has another reply, which came first.")
+        reply = Entry.of(candidate, appended)
         identity = request.event.identity
-        if not self._waiting.give(identity, reply):
-            self._announce(identity)  # who waits in several processes learns it a moment later
+        if not self._waiters.deliver(identity, reply):
+            self._announce(identity)  # calls that wait in several processes learn it a bit later
         late = reply.recorded > deadline(request.event, request.recorded)
-        OUTCOMES.labels("duplicate" if place.duplicate else "late" if late else "in-time").inc()
-        return Replied(request, reply, late, place.duplicate)
+        OUTCOMES.labels("duplicate" if appended.duplicate else "late" if late else "in-time").inc()
+        return StoredReply(request, reply, late, appended.duplicate)

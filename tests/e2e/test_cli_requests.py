@@ -76,15 +76,15 @@ def test_a_deadline_passes(nusabus: Command, uji: Actor) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "says"),
     [
-        (["ask", *about(NOBODY), "--wait", "5"], DATA, "nobody answers"),
+        (["ask", *about(NOBODY), "--wait", "5"], DATA, "There is no responder"),
         (["ask"], DATA, "TYPE and --data"),
         (["ask", NOBODY], DATA, "--source"),
         (["ask", "--event", "-"], b"[]", "not a CloudEvent"),
         (["ask", *about(NOBODY), "--wait", "-1"], DATA, "greater than or equal to 0"),
-        (["ask", *about("id.go.uji.tanya.tak-ada.v1")], DATA, "no contract"),
-        (["show", "0" * 32], b"", "no such request"),
+        (["ask", *about("id.go.uji.tanya.tak-ada.v1")], DATA, "There is no contract"),
+        (["show", "0" * 32], b"", "There is no such request"),
         (["show", "bukan-id"], b"", "422"),
-        (["answer", "0" * 32, "--source", "/uji"], b"{}", "no such request"),
+        (["answer", "0" * 32, "--source", "/uji"], b"{}", "There is no such request"),
     ],
 )
 def test_an_error_says_what_is_wrong(

@@ -161,7 +161,7 @@ def test_who_may_not_publish_is_told_what_to_do(bus: Bus, uji: Actor) -> None:
     number = lost(uji, Puller(both, FREE))["number"]
     refused = resend(subscriber, number)
     assert refused.status_code == 403
-    assert "ask the organisation that published" in refused.json()["detail"]
+    assert "Ask the organisation that published" in refused.json()["detail"]
     refused = resend(both, number)
     assert refused.status_code == 403
     assert "ask its owner for a grant" in refused.json()["detail"]

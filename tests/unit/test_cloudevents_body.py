@@ -7,8 +7,8 @@ import pytest
 
 from gateway.base.errors import Malformed, Refused, TooLarge, UnsupportedMediaType
 from gateway.base.event import Event
-from gateway.publishing.body import inflate
 from gateway.publishing.cloudevents import parse_request
+from gateway.publishing.http_request import inflate
 from tests.unit.cloudevents_requests import LIMITS, envelope
 
 TEXT = b"setiap kejadian " * 100
@@ -51,12 +51,12 @@ def test_inflates_up_to_the_limit(encoding: bytes | None, body: bytes) -> None:
         (b"gzip", b"", Malformed, "ends too early"),
         (b"gzip", gzip.compress(TEXT, mtime=0)[:-1], Malformed, "ends too early"),
         (b"gzip", gzip.compress(TEXT, mtime=0)[:-1] + b"\x01", Malformed, "not gzip"),
-        (b"gzip", gzip.compress(TEXT, mtime=0) + b"\x00", Malformed, "goes on behind its end"),
+        (b"gzip", gzip.compress(TEXT, mtime=0) + b"\x00", Malformed, "continues after its end"),
         (
             b"gzip",
             gzip.compress(TEXT, mtime=0) + gzip.compress(b"", mtime=0),
             Malformed,
-            "goes on behind its end",
+            "continues after its end",
         ),
     ],
 )

@@ -2,10 +2,15 @@
 
 import pytest
 
-from gateway.publishing import media_type
-from gateway.publishing.timestamp import is_timestamp
-from gateway.publishing.tracing import is_traceparent, is_tracestate
-from gateway.publishing.uri import is_absolute, is_reference
+from gateway.publishing.syntax import (
+    InvalidMediaType,
+    is_absolute_uri,
+    is_timestamp,
+    is_traceparent,
+    is_tracestate,
+    is_uri_reference,
+    parse_media_type,
+)
 
 
 @pytest.mark.parametrize(
@@ -126,22 +131,22 @@ NEITHER = [
 
 @pytest.mark.parametrize("text", URIS)
 def test_absolute_uris(text: str) -> None:
-    assert is_absolute(text)
-    assert is_reference(text)
-    assert is_reference(text + "#fragment")
-    assert not is_absolute(text + "#fragment")
+    assert is_absolute_uri(text)
+    assert is_uri_reference(text)
+    assert is_uri_reference(text + "#fragment")
+    assert not is_absolute_uri(text + "#fragment")
 
 
 @pytest.mark.parametrize("text", REFERENCES)
 def test_relative_references(text: str) -> None:
-    assert is_reference(text)
-    assert not is_absolute(text)
+    assert is_uri_reference(text)
+    assert not is_absolute_uri(text)
 
 
 @pytest.mark.parametrize("text", NEITHER)
 def test_no_uris(text: str) -> None:
-    assert not is_reference(text)
-    assert not is_absolute(text)
+    assert not is_uri_reference(text)
+    assert not is_absolute_uri(text)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +166,9 @@ def test_no_uris(text: str) -> None:
     ],
 )
 def test_media_types(text: str, essence: str, canonical: str) -> None:
-    media = media_type.parse(text)
+    media = parse_media_type(text)
     assert (media.essence, media.canonical) == (essence, canonical)
-    assert media_type.parse(canonical).canonical == canonical
+    assert parse_media_type(canonical).canonical == canonical
 
 
 @pytest.mark.parametrize(
@@ -187,8 +192,8 @@ def test_media_types(text: str, essence: str, canonical: str) -> None:
     ],
 )
 def test_no_media_types(text: str) -> None:
-    with pytest.raises(media_type.NoMediaType):
-        media_type.parse(text)
+    with pytest.raises(InvalidMediaType):
+        parse_media_type(text)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +207,7 @@ def test_no_media_types(text: str) -> None:
     ],
 )
 def test_json_media_types(text: str, json: bool) -> None:
-    assert media_type.parse(text).is_json is json
+    assert parse_media_type(text).is_json is json
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,7 @@ def test_json_media_types(text: str, json: bool) -> None:
     ],
 )
 def test_charsets(parameters: str, utf8: bool) -> None:
-    assert media_type.parse("text/plain" + parameters).is_utf8 is utf8
+    assert parse_media_type("text/plain" + parameters).is_utf8 is utf8
 
 
 TRACE_ID, PARENT_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -14,13 +14,14 @@ from gateway.base.telemetry import log
 from gateway.base.times import rfc3339
 from gateway.contracts import Catalogue
 from gateway.delivery.store import DeadLetter, DeadLetters, ReportDecision
+from gateway.identity import OPERATOR
 from gateway.journal import Candidate, JournalWriter, Position
+from gateway.publishing import accept
 
 LOOK = 1.0  # seconds between two looks
 PIECE = 200
 SOURCE = "/nusabus/non-delivery"
 _encode = msgspec.json.Encoder().encode
-Validator = Callable[[Event], Candidate]
 
 
 class NonDeliveryReporter:
@@ -35,14 +36,12 @@ class NonDeliveryReporter:
         dead_letters: DeadLetters,
         catalogue: Snapshot[Catalogue],
         writer: JournalWriter,
-        judge: Validator,
         *,
         responsible: Callable[[], bool],
     ) -> None:
         self._dead_letters = dead_letters
         self._catalogue = catalogue
         self._writer = writer
-        self._judge = judge
         self._responsible = responsible
 
     async def run(self, stop: Stop) -> None:
@@ -70,7 +69,7 @@ class NonDeliveryReporter:
                 decided.append(ReportDecision(dead_letter.number, "none"))
                 continue
             try:
-                wanted.append((dead_letter, self._judge(_event(dead_letter, type))))
+                wanted.append((dead_letter, self._accept(_event(dead_letter, type))))
             except Refused as error:
                 decided.append(ReportDecision(dead_letter.number, "refused"))
                 log().error(
@@ -78,6 +77,10 @@ class NonDeliveryReporter:
                 )
         await self._dead_letters.reported([*decided, *await self._store(wanted)])
         return len(dead_letters)
+
+    def _accept(self, event: Event) -> Candidate:
+        """The gateway publishes reports itself, so the contract alone decides."""
+        return accept(event, OPERATOR, self._catalogue.value)
 
     async def _store(self, wanted: Sequence[tuple[DeadLetter, Candidate]]) -> list[ReportDecision]:
         if not wanted:

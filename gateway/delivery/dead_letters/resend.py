@@ -1,6 +1,5 @@
 """Corrects what failed for good: publishes it anew, and links the dead letter to the new event."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.base.errors import Conflict, Refused
@@ -14,14 +13,9 @@ from gateway.journal import (
     JournalReader,
     JournalWriter,
     Position,
-    Refusal,
-    Refusals,
     sequence_text,
 )
-
-Correct = Callable[[Event, str, str], Event]
-"""Makes the corrected event of the old one, its new id, and the `sequence` of the old one."""
-Validator = Callable[[Event, Client], Candidate]
+from gateway.publishing import Correction, EventPublisher, correct
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +39,16 @@ class Resender:
         dead_letters: DeadLetters,
         reader: JournalReader,
         writer: JournalWriter,
-        refusals: Refusals,
-        judge: Validator,
+        publisher: EventPublisher,
     ) -> None:
         self._dead_letters = dead_letters
         self._reader = reader
         self._writer = writer
-        self._refusals = refusals
-        self._judge = judge
+        self._publisher = publisher
 
-    async def resend(self, dead_letter: DeadLetter, correct: Correct, by: Client) -> ResentEvent:
+    async def resend(
+        self, dead_letter: DeadLetter, correction: Correction, by: Client
+    ) -> ResentEvent:
         """Publish the corrected event, for every subscription; once this returns it is durable.
 
         Raises what publishing raises, and Conflict where it was corrected otherwise, or is not
@@ -65,8 +59,9 @@ class Resender:
             raise Conflict("the journal does not hold the event any more: publish a new one")
         if is_reply(old.event.type):
             raise Conflict("a reply is not corrected: its request has one answer, and it is this")
-        event = correct(old.event, dead_letter.key, sequence_text(*dead_letter.position))
-        candidate = await self._judged(event, by)
+        sequence = sequence_text(*dead_letter.position)
+        event = correct(old.event, correction, id=dead_letter.key, sequence=sequence)
+        candidate = await self._accept(event, by)
         if dead_letter.state != "dead" and await self._reader.find_appended(event.identity) is None:
             raise Conflict(
                 f"it is {dead_letter.state}, no longer dead: if that fails it is a new dead letter"
@@ -80,12 +75,13 @@ class Resender:
             )
         return ResentEvent(event, place)
 
-    async def _judged(self, event: Event, by: Client) -> Candidate:
+    async def _accept(self, event: Event, by: Client) -> Candidate:
         try:
-            return self._judge(event, by)
+            self._publisher.require_capacity()
+            return self._publisher.accept(event, by)
         except Refused as error:
             sender = (by.id, by.organisation)
-            await self._refusals.record([Refusal.of(sender, event, error, event.digest)])
+            await self._publisher.refuse(sender, event, error, event.digest)
             raise
 
     async def _end(self, dead_letter: DeadLetter, place: Appended, by: Client) -> None:

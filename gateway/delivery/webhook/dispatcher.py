@@ -29,7 +29,7 @@ from gateway.delivery.webhook.sender import (
 from gateway.delivery.webhook.settlement_buffer import SettlementBuffer
 from gateway.delivery.webhook.signatures import webhook_id
 from gateway.journal import Entry, JournalReader
-from gateway.request_reply import expired, handed_out
+from gateway.request_reply import expired, outgoing_request
 
 WINDOW = 4  # deliveries in memory for each that may be under way
 IDLE = 2.0  # seconds between two looks at the lease when nothing happens
@@ -236,7 +236,7 @@ class Dispatcher:
             self._done(job)
             return
         if self._subscription.is_responder:
-            event = handed_out(event, job.entry.recorded)
+            event = outgoing_request(event, job.entry.recorded)
         classification = self._context.catalogue.value.classification(event.type)
         body = message.body(event, *job.entry.journal_attributes, classification)
         outcome = await self._caller.deliver(

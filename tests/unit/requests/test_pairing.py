@@ -22,7 +22,7 @@ def an_answer(type: str = f"{QUESTION}.reply", **attributes: Any) -> Event:
 
 
 def paired(request: Event, reply: Event) -> Event:
-    return request_reply.paired(request, reply, asker="lain", until=NOW)
+    return request_reply.pair_reply(request, reply, requester="lain", until=NOW)
 
 
 def test_a_request_is_named_by_its_identity() -> None:
@@ -52,28 +52,28 @@ def test_a_deadline(said: str | None, until: datetime) -> None:
 )
 def test_what_is_no_deadline(said: Any) -> None:
     with pytest.raises(Invalid):
-        request_reply.asked(a_request(expirytime=said))
+        request_reply.validate_request(a_request(expirytime=said))
 
 
 def test_a_deadline_that_has_passed_is_none_for_a_new_request() -> None:
     request = a_request(expirytime="2020-01-01T00:00:00Z")
-    assert request_reply.asked(request) is request
+    request_reply.validate_request(request)
     assert request_reply.expired(request, NOW)
     with pytest.raises(Invalid):
-        request_reply.require_request(request)
-    request_reply.require_request(a_request())
+        request_reply.require_not_expired(request)
+    request_reply.require_not_expired(a_request())
 
 
 @pytest.mark.parametrize("name", ["requestid", "requestedby", "requestexpiry"])
-def test_an_asker_says_nothing_of_what_the_gateway_sets(name: str) -> None:
+def test_a_requester_sets_no_attribute_of_the_gateway(name: str) -> None:
     with pytest.raises(Malformed) as caught:
-        request_reply.asked(a_request(**{name: "0" * 32}))
+        request_reply.validate_request(a_request(**{name: "0" * 32}))
     assert caught.value.pointer == name
 
 
 def test_what_a_responder_gets_names_the_request_and_its_deadline() -> None:
     request = a_request(purpose="uji")
-    got = request_reply.handed_out(request, NOW)
+    got = request_reply.outgoing_request(request, NOW)
     assert got.attributes == {
         "purpose": "uji",
         "requestid": request.identity.hex(),

@@ -10,7 +10,7 @@ import pytest
 from gateway.base.errors import JournalUnavailable
 from gateway.base.stop import Stop
 from gateway.journal import Entry, JournalReader
-from gateway.request_reply import Waiting, reply_identity
+from gateway.request_reply import ReplyWaiters, reply_identity
 from tests.builders import an_event
 
 REQUEST = b"r" * 16
@@ -43,59 +43,61 @@ def shelf() -> Shelf:
 
 
 @pytest.fixture
-async def waiting(shelf: Shelf) -> AsyncIterator[Waiting]:
-    made, stop = Waiting(cast(JournalReader, shelf)), Stop()
+async def waiters(shelf: Shelf) -> AsyncIterator[ReplyWaiters]:
+    made, stop = ReplyWaiters(cast(JournalReader, shelf)), Stop()
     task = asyncio.create_task(made.run(stop))
     yield made
     stop.set()
     await task
 
 
-async def test_a_reply_of_this_process_wakes_at_once(shelf: Shelf, waiting: Waiting) -> None:
+async def test_a_reply_of_this_process_wakes_at_once(shelf: Shelf, waiters: ReplyWaiters) -> None:
     reply = an_entry()
-    with waiting.of(REQUEST) as one, waiting.of(REQUEST) as other:
-        assert waiting.give(REQUEST, reply)
-        assert waiting.give(REQUEST, an_entry())
+    with waiters.of(REQUEST) as one, waiters.of(REQUEST) as other:
+        assert waiters.deliver(REQUEST, reply)
+        assert waiters.deliver(REQUEST, an_entry())
         assert await one.wait(0) is await other.wait(5) is reply
-    assert not waiting.give(REQUEST, reply)
+    assert not waiters.deliver(REQUEST, reply)
     assert shelf.looks == []
 
 
-async def test_the_word_of_another_process_makes_us_look(shelf: Shelf, waiting: Waiting) -> None:
+async def test_an_announcement_by_another_process_makes_us_look(
+    shelf: Shelf, waiters: ReplyWaiters
+) -> None:
     reply = an_entry()
-    with waiting.of(REQUEST) as waiter:
+    with waiters.of(REQUEST) as waiter:
         shelf.held[reply_identity(REQUEST)] = reply
-        waiting.hear(REQUEST)
-        waiting.hear(b"o" * 16)
+        waiters.announce(REQUEST)
+        waiters.announce(b"o" * 16)
         assert await waiter.wait(5) is reply
     assert shelf.looks[0] == {reply_identity(REQUEST)}
 
 
-async def test_a_lost_word_and_an_outage_delay(shelf: Shelf, waiting: Waiting) -> None:
+async def test_a_lost_announcement_and_an_outage_delay(shelf: Shelf, waiters: ReplyWaiters) -> None:
     reply = an_entry()
     shelf.away = True
-    with waiting.of(REQUEST) as waiter:
-        waiting.hear(REQUEST)
+    with waiters.of(REQUEST) as waiter:
+        waiters.announce(REQUEST)
         assert await waiter.wait(0.05) is None
         shelf.held[reply_identity(REQUEST)] = reply
         shelf.away = False
         assert await waiter.wait(5) is reply
 
 
-async def test_nobody_waits_and_nobody_looks(shelf: Shelf, waiting: Waiting) -> None:
-    with waiting.of(REQUEST) as waiter:
+async def test_nobody_waits_and_nobody_looks(shelf: Shelf, waiters: ReplyWaiters) -> None:
+    with waiters.of(REQUEST) as waiter:
         assert await waiter.wait(0.01) is None
-    waiting.hear(REQUEST)
+    waiters.announce(REQUEST)
     await asyncio.sleep(0.3)
     assert shelf.looks == []
 
 
 async def test_the_end_of_the_process_ends_the_waiting(shelf: Shelf) -> None:
-    waiting, stop = Waiting(cast(JournalReader, shelf)), Stop()
-    with waiting.of(REQUEST) as waiter:
-        running = asyncio.create_task(waiting.run(stop))
+    waiters, stop = ReplyWaiters(cast(JournalReader, shelf)), Stop()
+    with waiters.of(REQUEST) as waiter:
+        running = asyncio.create_task(waiters.run(stop))
         stop.set()
         assert await waiter.wait(20) is None
         await running
-        with waiting.of(REQUEST) as late:
+        with waiters.of(REQUEST) as late:
             assert await late.wait(20) is None

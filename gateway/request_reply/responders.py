@@ -1,4 +1,4 @@
-"""Who answers: the one organisation that subscribes to a type of request. And who has asked."""
+"""Finds the responder of a request type, and the requester of a request."""
 
 from gateway.base.database import Database
 from gateway.base.errors import Invalid
@@ -10,7 +10,7 @@ from gateway.subscriptions import Subscription, Subscriptions, SubscriptionState
 
 
 class Responders:
-    """The subscriptions that answer requests."""
+    """The subscriptions that receive requests. Raises DatabaseUnavailable."""
 
     def __init__(
         self,
@@ -25,22 +25,29 @@ class Responders:
         self._subscriptions = subscriptions
 
     async def of(self, type: str) -> Subscription | None:
-        """Who answers this type now, if anybody does."""
+        """The subscription that gets requests of this type now, if there is one."""
         found = self._find(type)
-        if found is None:  # it may have subscribed a moment ago
+        if found is None:  # it may be younger than our snapshot
             await refresh(self._database, self._subscriptions)
             found = self._find(type)
         return found
 
-    async def asker_of(self, request: Entry) -> str:
-        """The organisation that has asked. Raises Invalid where its client is known no more."""
-        client = self._directory.value.client(request.client)
-        if client is None:  # it may have been made a moment ago
+    async def requester_of(self, request: Entry) -> str:
+        """The organisation that sent a request. Raises Invalid if its client is unknown."""
+        organisation = self._directory.value.organisation_of(request.client)
+        if not organisation:  # the client may be younger than our snapshot
             await refresh(self._database, self._directory)
-            client = self._directory.value.client(request.client)
-        if client is None:
-            raise Invalid("who has asked is not known any more")
-        return client.organisation
+            organisation = self._directory.value.organisation_of(request.client)
+        if not organisation:
+            raise Invalid("The requester is not known any more.")
+        return organisation
+
+    def with_queue(self, queue: tuple[str, str] | None) -> Subscription | None:
+        """The responder whose queue belongs to this organisation and subscription name."""
+        for each in self._subscriptions.value.all:
+            if each.key == queue and each.is_responder:
+                return each
+        return None
 
     def _find(self, type: str) -> Subscription | None:
         for each in self._subscriptions.value.all:
@@ -49,7 +56,7 @@ class Responders:
         return None
 
     def _may_answer(self, subscription: Subscription, type: str) -> bool:
-        """Whether it is the owner's, or was granted and still is."""
+        """Whether it belongs to the owner of the type, or has a grant in force."""
         contract = self._catalogue.value.contract(type)
         return (
             contract is not None
