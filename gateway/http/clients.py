@@ -3,39 +3,47 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
 
 from gateway import identity
 from gateway.base.database import Topic
 from gateway.base.telemetry import log
 from gateway.http.context import Admin, AdminOrAuditor, Context, took_effect
-from gateway.http.models import RequestBody, Title
+from gateway.http.models import RequestBody, Resource, Title, example
 from gateway.http.paging import Page, Paging
+from gateway.http.problems import responses
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
-
+ClientId = Annotated[str, Path(max_length=80, examples=["dukcapil-x7k2m"])]
+SecretId = Annotated[str, Path(max_length=80)]
 Roles = Annotated[set[identity.Role], Field(min_length=1)]
 
 
 class NewClient(RequestBody):
-    """A client to be."""
+    """A client to create."""
 
-    organisation: str
+    model_config = example(
+        organisation="dukcapil", title="Register, production", roles=["publisher", "subscriber"]
+    )
+
+    organisation: str = Field(max_length=80)
     title: Title
     roles: Roles
 
 
-class ClientChange(RequestBody):
-    """What is given changes, what is left out stays."""
+class ClientChanges(RequestBody):
+    """Changes of a client. Members that are left out stay as they are."""
+
+    model_config = example(roles=["subscriber"], state="active")
 
     title: Title | None = None
     roles: Roles | None = None
     state: identity.ClientState | None = None
 
 
-class ClientBody(BaseModel):
-    """A client, without its secrets."""
+class Client(Resource):
+    """A set of credentials that belongs to an organisation, without its secrets."""
 
     id: str
     organisation: str
@@ -45,71 +53,78 @@ class ClientBody(BaseModel):
     created: datetime
 
     @classmethod
-    def of(cls, client: identity.Client) -> "ClientBody":
-        """The body for a value."""
-        return cls(
-            id=client.id,
-            organisation=client.organisation,
-            title=client.title,
-            roles=sorted(client.roles),
-            state=client.state,
-            created=client.created,
-        )
+    def of(cls, client: identity.Client) -> "Client":
+        """The model of a value."""
+        found = cls.model_validate(client)
+        found.roles.sort()
+        return found
 
 
-class SecretBody(BaseModel):
-    """One of a client's secrets: which, and since when."""
+class ClientSecret(Resource):
+    """One of the secrets of a client, without the secret itself."""
 
     id: str
     created: datetime
 
 
-class NewSecretBody(SecretBody):
-    """A secret, this once."""
+class NewClientSecret(ClientSecret):
+    """A new secret of a client."""
 
-    secret: str = Field(description="shown only here: keep it")
+    secret: str = Field(description="Shown only here. Keep it.")
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=responses(403, body=True))
 async def create_client(
-    body: NewClient, by: Admin, context: Context, response: Response
-) -> ClientBody:
-    """Make a client. It cannot get a token before it has a secret."""
-    made = await identity.create_client(
-        context.database, by=by, organisation=body.organisation, title=body.title, roles=body.roles
+    body: NewClient, client: Admin, context: Context, response: Response
+) -> Client:
+    """Create a client. It needs a secret before it can get an access token."""
+    created = await identity.create_client(
+        context.database,
+        by=client,
+        organisation=body.organisation,
+        title=body.title,
+        roles=body.roles,
     )
     await took_effect(context, Topic.IDENTITY)
-    log().info("client.created", client=made.id, roles=sorted(made.roles), by=by.id)
-    response.headers["Location"] = f"{router.prefix}/{made.id}"
-    return ClientBody.of(made)
+    log().info("client.created", client=created.id, roles=sorted(created.roles), by=client.id)
+    response.headers["Location"] = f"{router.prefix}/{created.id}"
+    return Client.of(created)
 
 
-@router.get("")
+@router.get("", responses=responses(403, 422))
 async def list_clients(
-    by: AdminOrAuditor,
+    client: AdminOrAuditor,
     context: Context,
     page: Paging,
-    organisation: Annotated[str | None, Query(description="of this one only")] = None,
-) -> Page[ClientBody]:
-    """The clients of your organisation, by id; to the operator, of all."""
+    organisation: Annotated[
+        str | None, Query(max_length=80, description="Only the clients of this organisation.")
+    ] = None,
+) -> Page[Client]:
+    """The clients of your organisation, by id. The operator sees the clients of all."""
     found = await identity.list_clients(
-        context.database, by=by, organisation=organisation, limit=page.limit + 1, after=page.after
+        context.database,
+        by=client,
+        organisation=organisation,
+        limit=page.limit + 1,
+        after=page.after,
     )
-    items, following = page.cut(found, lambda client: client.id)
-    return Page(items=[ClientBody.of(item) for item in items], next=following)
+    items, following = page.cut(found, lambda each: each.id)
+    return Page(items=[Client.of(each) for each in items], next=following)
 
 
-@router.get("/{id}")
-async def get_client(id: str, by: AdminOrAuditor, context: Context) -> ClientBody:
+@router.get("/{id}", responses=responses(403, 404, 422))
+async def get_client(id: ClientId, client: AdminOrAuditor, context: Context) -> Client:
     """One client."""
-    return ClientBody.of(await identity.find_client(context.database, by=by, id=id))
+    return Client.of(await identity.find_client(context.database, by=client, id=id))
 
 
-@router.patch("/{id}")
-async def update_client(id: str, body: ClientChange, by: Admin, context: Context) -> ClientBody:
-    """Rename a client, change its roles, disable or enable it: in force within a second."""
+@router.patch("/{id}", responses=responses(403, 404, 409, body=True))
+async def update_client(
+    id: ClientId, body: ClientChanges, client: Admin, context: Context
+) -> Client:
+    """Rename a client, change its roles, disable or enable it. In force within a second."""
     changed = await identity.change_client(
-        context.database, by=by, id=id, title=body.title, roles=body.roles, state=body.state
+        context.database, by=client, id=id, title=body.title, roles=body.roles, state=body.state
     )
     await took_effect(context, Topic.IDENTITY)
     log().info(
@@ -117,32 +132,37 @@ async def update_client(id: str, body: ClientChange, by: Admin, context: Context
         client=id,
         roles=sorted(changed.roles),
         state=changed.state,
-        by=by.id,
+        by=client.id,
     )
-    return ClientBody.of(changed)
+    return Client.of(changed)
 
 
-@router.post("/{id}/secrets", status_code=201)
+@router.post("/{id}/secrets", status_code=201, responses=responses(403, 404, 409, 422))
 async def create_client_secret(
-    id: str, by: Admin, context: Context, response: Response
-) -> NewSecretBody:
-    """One more secret, up to two: deploy the new one, then delete the old one."""
-    made, secret = await identity.add_secret(context.database, context.settings, by=by, client=id)
-    log().info("secret.created", client=id, secret=made.id, by=by.id)
+    id: ClientId, client: Admin, context: Context, response: Response
+) -> NewClientSecret:
+    """Create a secret; a client may have two. Deploy the new one, then delete the old one."""
+    created, secret = await identity.add_secret(
+        context.database, context.settings, by=client, client=id
+    )
+    log().info("secret.created", client=id, secret=created.id, by=client.id)
     response.headers["Cache-Control"] = "no-store"
-    return NewSecretBody(id=made.id, created=made.created, secret=secret.get_secret_value())
+    return NewClientSecret(id=created.id, created=created.created, secret=secret.get_secret_value())
 
 
-@router.get("/{id}/secrets")
-async def list_client_secrets(id: str, by: AdminOrAuditor, context: Context) -> Page[SecretBody]:
-    """Which secrets a client has; the secrets themselves nobody can read."""
-    found = await identity.list_secrets(context.database, by=by, client=id)
-    items = [SecretBody(id=secret.id, created=secret.created) for secret in found]
-    return Page(items=items, next=None)
+@router.get("/{id}/secrets", responses=responses(403, 404, 422))
+async def list_client_secrets(
+    id: ClientId, client: AdminOrAuditor, context: Context
+) -> Page[ClientSecret]:
+    """The secrets of a client. Nobody can read the secrets themselves."""
+    found = await identity.list_secrets(context.database, by=client, client=id)
+    return Page(items=[ClientSecret.model_validate(each) for each in found], next=None)
 
 
-@router.delete("/{id}/secrets/{secret}", status_code=204)
-async def delete_client_secret(id: str, secret: str, by: Admin, context: Context) -> None:
-    """No new token for this secret; tokens that it has got run out by themselves."""
-    await identity.remove_secret(context.database, by=by, client=id, id=secret)
-    log().info("secret.removed", client=id, secret=secret, by=by.id)
+@router.delete("/{id}/secrets/{secret}", status_code=204, responses=responses(403, 404, 422))
+async def delete_client_secret(
+    id: ClientId, secret: SecretId, client: Admin, context: Context
+) -> None:
+    """Delete a secret: it gets no new access token. Tokens that it got stay valid until they expire."""
+    await identity.remove_secret(context.database, by=client, client=id, id=secret)
+    log().info("secret.removed", client=id, secret=secret, by=client.id)

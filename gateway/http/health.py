@@ -3,59 +3,81 @@
 import hmac
 from collections import Counter
 from collections.abc import Iterable
+from typing import Literal
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from pydantic import BaseModel, Field
 
 from gateway.base.errors import NotAuthenticated
 from gateway.base.telemetry import METRICS
 from gateway.http.context import Context, bearer
+from gateway.http.problems import documented
 from gateway.subscriptions import Subscription, SubscriptionState
 
 router = APIRouter(tags=["health"])
-BACKLOG = Gauge("nusabus_backlog_entries", "Entries not relayed yet", registry=METRICS)
+BACKLOG = Gauge("nusabus_backlog_entries", "Entries that are not yet relayed", registry=METRICS)
 SUBSCRIPTIONS = Gauge(
     "nusabus_subscriptions",
-    "Subscriptions by state; diverted are those whose queue is too deep to get more",
+    "Subscriptions by state; diverted counts those whose queue is too deep",
     ["state"],
     registry=METRICS,
 )
-_BEARER = HTTPBearer(auto_error=False, scheme_name="Metrics", description="the metrics token")
+_BEARER = HTTPBearer(auto_error=False, scheme_name="metricsToken", description="The metrics token.")
 
 
 def require_scraper(context: Context, request: Request) -> None:
-    """A dependency: whoever holds the operator's token for metrics. Raises NotAuthenticated.
+    """A dependency: the request has the metrics token. Raises NotAuthenticated.
 
-    A token of its own, because an access token could not be had while PostgreSQL is away.
+    It is a token of its own, because no access token is issued while PostgreSQL is away.
     """
     token = context.settings.metrics_token
     if token is None:
-        raise NotAuthenticated("the operator has not set NUSABUS_METRICS_TOKEN")
+        raise NotAuthenticated("The endpoint is disabled. Set NUSABUS_METRICS_TOKEN to enable it.")
     said = bearer(request.headers.get("authorization"))
     if not hmac.compare_digest(said.encode(), token.get_secret_value().encode()):
-        raise NotAuthenticated("send the metrics token as Authorization: Bearer")
+        raise NotAuthenticated("Send the metrics token as `Authorization: Bearer <token>`.")
 
 
-@router.get("/health/live")
-async def get_liveness() -> dict[str, str]:
-    """The event loop turns: nothing more is asked, so that an outage elsewhere restarts nobody."""
-    return {"status": "live"}
+class Liveness(BaseModel):
+    """The process serves requests."""
+
+    status: Literal["live"] = "live"
 
 
-@router.get("/health/ready")
-async def get_readiness(context: Context) -> dict[str, str | int]:
-    """Events can be accepted: the journal can be written and the backlog is below its limit.
+class Readiness(BaseModel):
+    """The gateway accepts events."""
 
-    RabbitMQ may be away: events are accepted without it.
+    status: Literal["ready"] = "ready"
+    backlog: int = Field(description="Entries that are not yet relayed.")
+
+
+@router.get("/health/live", responses={500: documented(500)})
+async def get_liveness() -> Liveness:
+    """Liveness: the event loop runs. An outage elsewhere restarts no process."""
+    return Liveness()
+
+
+@router.get("/health/ready", responses={500: documented(500), 503: documented(503)})
+async def get_readiness(context: Context) -> Readiness:
+    """Readiness: the journal can be written, and the backlog is below its limit.
+
+    RabbitMQ may be away: the gateway accepts events without it.
     """
     await context.require_ready()
-    return {"status": "ready", "backlog": context.publisher.backlog}
+    return Readiness(backlog=context.publisher.backlog)
 
 
-@router.get("/metrics", dependencies=[Depends(require_scraper), Depends(_BEARER)])
+@router.get(
+    "/metrics",
+    dependencies=[Depends(require_scraper), Depends(_BEARER)],
+    response_class=PlainTextResponse,
+    responses={401: documented(401), 500: documented(500)},
+)
 async def get_metrics(context: Context) -> Response:
-    """This process's metrics, for Prometheus."""
+    """The metrics of this process, for Prometheus."""
     BACKLOG.set(context.publisher.backlog)
     _count(context.subscriptions.value.all)
     return Response(generate_latest(METRICS), media_type=CONTENT_TYPE_LATEST)

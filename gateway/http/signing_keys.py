@@ -1,20 +1,23 @@
 """`/v1/signing-keys`: the keys that sign access tokens, for the operator."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Path
 
 from gateway import identity
 from gateway.base.database import Topic
 from gateway.base.telemetry import log
 from gateway.http.context import Admin, AdminOrAuditor, Context, took_effect
+from gateway.http.models import Resource
 from gateway.http.paging import Page
+from gateway.http.problems import responses
 
 router = APIRouter(prefix="/v1/signing-keys", tags=["signing keys"])
+KeyId = Annotated[str, Path(max_length=80)]
 
 
-class SigningKeyBody(BaseModel):
+class SigningKey(Resource):
     """A signing key, without its private part."""
 
     kid: str
@@ -24,39 +27,30 @@ class SigningKeyBody(BaseModel):
     retired: datetime | None
 
 
-@router.get("")
-async def list_signing_keys(by: AdminOrAuditor, context: Context) -> Page[SigningKeyBody]:
+@router.get("", responses=responses(403))
+async def list_signing_keys(client: AdminOrAuditor, context: Context) -> Page[SigningKey]:
     """Every key, the youngest first."""
-    return _listing(await identity.list_signing_keys(context.database, by=by))
+    return _page(await identity.list_signing_keys(context.database, by=client))
 
 
-@router.post("", status_code=201)
-async def rotate_signing_key(by: Admin, context: Context) -> Page[SigningKeyBody]:
+@router.post("", status_code=201, responses=responses(403, 409))
+async def rotate_signing_key(client: Admin, context: Context) -> Page[SigningKey]:
     """Sign with the next key from now on, and publish another one ahead."""
-    await identity.rotate(context.database, context.settings, by=by)
+    await identity.rotate(context.database, context.settings, by=client)
     await took_effect(context, Topic.IDENTITY)
-    keys = await identity.list_signing_keys(context.database, by=by)
-    log().info("signing_key.rotated", keys=[f"{key.kid} {key.state}" for key in keys], by=by.id)
-    return _listing(keys)
+    keys = await identity.list_signing_keys(context.database, by=client)
+    states = [f"{key.kid} {key.state}" for key in keys]
+    log().info("signing_key.rotated", keys=states, by=client.id)
+    return _page(keys)
 
 
-@router.delete("/{kid}", status_code=204)
-async def withdraw_signing_key(kid: str, by: Admin, context: Context) -> None:
-    """Refuse every token of a retired key from now on, as after a leak."""
-    await identity.withdraw(context.database, kid, by=by)
+@router.delete("/{kid}", status_code=204, responses=responses(403, 404, 409, 422))
+async def withdraw_signing_key(kid: KeyId, client: Admin, context: Context) -> None:
+    """Refuse every token of a retired key from now on, for example after a leak."""
+    await identity.withdraw(context.database, kid, by=client)
     await took_effect(context, Topic.IDENTITY)
-    log().info("signing_key.withdrawn", key=kid, by=by.id)
+    log().info("signing_key.withdrawn", key=kid, by=client.id)
 
 
-def _listing(keys: tuple[identity.SigningKey, ...]) -> Page[SigningKeyBody]:
-    items = [
-        SigningKeyBody(
-            kid=key.kid,
-            state=key.state,
-            created=key.created,
-            activated=key.activated,
-            retired=key.retired,
-        )
-        for key in keys
-    ]
-    return Page(items=items, next=None)
+def _page(keys: tuple[identity.SigningKey, ...]) -> Page[SigningKey]:
+    return Page(items=[SigningKey.model_validate(key) for key in keys], next=None)

@@ -1,21 +1,25 @@
 """`POST /oauth/token` (RFC 6749, section 4.4) and `/.well-known/jwks.json`.
 
-The token endpoint speaks the errors of RFC 6749, section 5.2, which are no problem+json.
+The token endpoint speaks the errors of RFC 6749, section 5.2, not problem+json.
 """
 
 import binascii
 from base64 import b64decode
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote_plus
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.openapi.models import HTTPBase
 from fastapi.responses import JSONResponse
-from pydantic import SecretStr
+from fastapi.security.base import SecurityBase
+from pydantic import BaseModel, Field, SecretStr
 
 from gateway.base.errors import NotAuthenticated
 from gateway.base.telemetry import log
 from gateway.http.context import Context
+from gateway.http.models import ModelResponse
+from gateway.http.problems import documented
 from gateway.identity import TooManyAttempts
 
 router = APIRouter(tags=["tokens"])
@@ -34,21 +38,71 @@ _OPENAPI: dict[str, Any] = {
                     "type": "object",
                     "required": ["grant_type"],
                     "properties": {
-                        "grant_type": {"const": "client_credentials"},
+                        "grant_type": {"type": "string", "const": "client_credentials"},
                         "client_id": {"type": "string"},
                         "client_secret": {"type": "string", "format": "password"},
                     },
-                }
+                },
+                "example": {"grant_type": "client_credentials"},
             }
         },
     },
 }
 
 
+ErrorCode = Literal[
+    "invalid_request",
+    "invalid_client",
+    "invalid_scope",
+    "unsupported_grant_type",
+    "temporarily_unavailable",
+]
+
+
+class AccessToken(BaseModel):
+    """An access token (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: int = Field(description="Seconds until it expires.")
+
+
+class TokenError(BaseModel):
+    """An error of the token endpoint (RFC 6749, section 5.2)."""
+
+    error: ErrorCode
+    error_description: str
+
+
+class JsonWebKeySet(BaseModel):
+    """Public keys (RFC 7517, section 5)."""
+
+    keys: list[dict[str, Any]]
+
+
+class JwkSet(JSONResponse):
+    """Public keys as JSON."""
+
+    media_type = "application/jwk-set+json"
+
+
+class _ClientSecretBasic(SecurityBase):
+    """Documents HTTP Basic with a client id and a secret; `_credentials` reads it."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBase(scheme="basic", description="The client id and a secret.")
+        self.scheme_name = "clientSecretBasic"
+
+    async def __call__(self, request: Request) -> None:
+        """Nothing to do."""
+
+
 class _Refusal(Exception):
     """An error of RFC 6749, section 5.2."""
 
-    def __init__(self, error: str, description: str, status: int = 400, **headers: str) -> None:
+    def __init__(
+        self, error: ErrorCode, description: str, status: int = 400, **headers: str
+    ) -> None:
         super().__init__(description)
         self.error = error
         self.status = status
@@ -63,9 +117,26 @@ class _Presented:
     secret: SecretStr = field(repr=False)
 
 
-@router.post("/oauth/token", openapi_extra=_OPENAPI)
-async def issue_token(request: Request, context: Context) -> JSONResponse:
-    """An access token for a client id and a secret, sent as HTTP Basic or in the form."""
+def _error(description: str) -> dict[str, Any]:
+    return {"model": TokenError, "description": description}
+
+
+@router.post(
+    "/oauth/token",
+    responses={
+        400: _error("The form breaks a rule of RFC 6749."),
+        401: _error("The client id or the secret is wrong."),
+        408: documented(408),
+        413: _error("The form is too large."),
+        429: _error("Too many failed attempts. Repeat after Retry-After."),
+        500: documented(500),
+        503: documented(503),
+    },
+    dependencies=[Security(_ClientSecretBasic())],
+    openapi_extra=_OPENAPI,
+)
+async def issue_token(request: Request, context: Context) -> ModelResponse[AccessToken]:
+    """Issue an access token for a client id and a secret, sent as HTTP Basic or in the form."""
     address = request.client.host if request.client else ""
     try:
         form = await _form(request)
@@ -81,37 +152,32 @@ async def issue_token(request: Request, context: Context) -> JSONResponse:
     except _Refusal as refusal:
         return _refused(refusal, address)
     log().info("token.issued", client=client.id, address=address)
-    return JSONResponse(
-        {
-            "access_token": context.tokens.issue(client),
-            "token_type": "Bearer",
-            "expires_in": context.settings.token_seconds,
-        },
+    token = context.tokens.issue(client)
+    return ModelResponse(
+        AccessToken(access_token=token, expires_in=context.settings.token_seconds),
         headers=_NO_STORE,
     )
 
 
-@router.get("/.well-known/jwks.json")
-async def get_jwks(context: Context) -> JSONResponse:
-    """The public keys that check our tokens (RFC 7517)."""
-    headers = {"Cache-Control": f"public, max-age={JWKS_SECONDS}"}
-    return JSONResponse(
-        context.directory.jwks, headers=headers, media_type="application/jwk-set+json"
-    )
+@router.get("/.well-known/jwks.json", response_class=JwkSet, responses={500: documented(500)})
+async def get_jwks(response: Response, context: Context) -> JsonWebKeySet:
+    """The public keys that verify our access tokens (RFC 7517)."""
+    response.headers["Cache-Control"] = f"public, max-age={JWKS_SECONDS}"
+    return JsonWebKeySet.model_validate(context.directory.jwks)
 
 
 async def _form(request: Request) -> dict[str, str]:
     """The parameters of the body; empty ones count as left out (RFC 6749, section 3.2)."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != _FORM or "content-encoding" in request.headers:
-        raise _Refusal("invalid_request", f"send the parameters as {_FORM}")
+        raise _Refusal("invalid_request", f"Send the parameters as {_FORM}.")
     if request.url.query:
-        raise _Refusal("invalid_request", "parameters belong into the body, never into the URL")
+        raise _Refusal("invalid_request", "Send the parameters in the body, never in the URL.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
-            raise _Refusal("invalid_request", f"the body exceeds {BODY_LIMIT} bytes", 413)
+            raise _Refusal("invalid_request", f"The body may have {BODY_LIMIT} bytes.", 413)
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -121,10 +187,10 @@ async def _form(request: Request) -> dict[str, str]:
             max_num_fields=32,
         )
     except ValueError:
-        raise _Refusal("invalid_request", f"the body is no {_FORM} of UTF-8 text") from None
+        raise _Refusal("invalid_request", f"The body must be {_FORM} in UTF-8.") from None
     form = dict(pairs)
     if len(form) < len(pairs):
-        raise _Refusal("invalid_request", "a parameter is sent twice")
+        raise _Refusal("invalid_request", "A parameter is repeated. Send it once.")
     return {name: value for name, value in form.items() if value}
 
 
@@ -132,16 +198,16 @@ def _credentials(authorization: str | None, form: dict[str, str]) -> _Presented:
     """What the client presents, in one of the two ways (RFC 6749, section 2.3.1)."""
     if authorization is None:
         if "client_id" not in form or "client_secret" not in form:
-            raise _unknown_client("send the client id and secret as HTTP Basic or in the form")
+            raise _unknown_client("Send the client id and secret as HTTP Basic or in the form.")
         return _Presented(form["client_id"], SecretStr(form["client_secret"]))
     presented = _basic(authorization)
     if "client_secret" in form or form.get("client_id", presented.id) != presented.id:
-        raise _Refusal("invalid_request", "send the client's credentials in one way only")
+        raise _Refusal("invalid_request", "Send the client credentials in one way only.")
     return presented
 
 
 def _basic(authorization: str) -> _Presented:
-    """HTTP Basic (RFC 7617) whose two context are form-encoded first (RFC 6749, section 2.3.1)."""
+    """HTTP Basic (RFC 7617) whose two parts are form-encoded first (RFC 6749, section 2.3.1)."""
     scheme, _, encoded = authorization.partition(" ")
     try:
         text = b64decode(encoded.strip(" "), validate=True).decode()
@@ -152,27 +218,27 @@ def _basic(authorization: str) -> _Presented:
             unquote_plus(id, errors="strict"), SecretStr(unquote_plus(secret, errors="strict"))
         )
     except (ValueError, binascii.Error):
-        raise _unknown_client("the Authorization header is no HTTP Basic") from None
+        raise _unknown_client("The Authorization header must be HTTP Basic.") from None
 
 
 def _check_grant(form: dict[str, str]) -> None:
     if "grant_type" not in form:
-        raise _Refusal("invalid_request", "grant_type is missing: send client_credentials")
+        raise _Refusal("invalid_request", "grant_type is missing. Use client_credentials.")
     if form["grant_type"] != "client_credentials":
-        raise _Refusal("unsupported_grant_type", "the only grant type is client_credentials")
+        raise _Refusal("unsupported_grant_type", "Unsupported grant type. Use client_credentials.")
     if "scope" in form:
-        raise _Refusal("invalid_scope", "there are no scopes: a client has roles")
+        raise _Refusal("invalid_scope", "Omit scope. A client has roles instead.")
 
 
 def _unknown_client(description: str) -> _Refusal:
     return _Refusal("invalid_client", description, 401)
 
 
-def _refused(refusal: _Refusal, address: str) -> JSONResponse:
+def _refused(refusal: _Refusal, address: str) -> ModelResponse[Any]:
     log().info("token.refused", error=refusal.error, address=address)
     challenge = _CHALLENGE if refusal.status == 401 else {}
-    return JSONResponse(
-        {"error": refusal.error, "error_description": str(refusal)},
-        status_code=refusal.status,
-        headers=_NO_STORE | challenge | refusal.headers,
+    return ModelResponse(
+        TokenError(error=refusal.error, error_description=str(refusal)),
+        refusal.status,
+        _NO_STORE | challenge | refusal.headers,
     )

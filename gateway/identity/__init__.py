@@ -35,10 +35,10 @@ from gateway.identity.tokens import Tokens, not_authenticated
 from gateway.identity.values import (
     OPERATOR,
     ORGANISATION_NAME,
-    Action,
     Client,
     ClientState,
     Grant,
+    GrantAction,
     Organisation,
     Role,
 )
@@ -46,12 +46,12 @@ from gateway.identity.values import (
 __all__ = [
     "OPERATOR",
     "ORGANISATION_NAME",
-    "Action",
     "Client",
     "ClientSecret",
     "ClientState",
     "Directory",
     "Grant",
+    "GrantAction",
     "KeyState",
     "Logins",
     "Organisation",

@@ -19,7 +19,7 @@ from gateway.identity.tables import (
     grant_of,
     organisation_of,
 )
-from gateway.identity.values import Action, Client, Grant, Organisation, Role, namespace
+from gateway.identity.values import Client, Grant, GrantAction, Organisation, Role, namespace
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Directory:
         That is what carries its own name and what a grant covers. What a contract adds to it, being
         the organisation's own or public, is for the caller to know.
         """
-        granted = self._granted.get((organisation, Action.SUBSCRIBE), ())
+        granted = self._granted.get((organisation, GrantAction.SUBSCRIBE), ())
         return any(
             type_pattern.covers(pattern, types) for pattern in (namespace(organisation), *granted)
         )
@@ -77,8 +77,8 @@ class Directory:
         return expression is not None and expression.fullmatch(type) is not None
 
     @cached_property
-    def _granted(self) -> Mapping[tuple[str, Action], tuple[str, ...]]:
-        found: dict[tuple[str, Action], tuple[str, ...]] = {}
+    def _granted(self) -> Mapping[tuple[str, GrantAction], tuple[str, ...]]:
+        found: dict[tuple[str, GrantAction], tuple[str, ...]] = {}
         for grant in self.grants:
             key = (grant.organisation, grant.action)
             found[key] = (*found.get(key, ()), grant.type)
@@ -89,7 +89,7 @@ class Directory:
         return {
             organisation: re.compile(type_pattern.expression(patterns))
             for (organisation, action), patterns in self._granted.items()
-            if action is Action.PUBLISH
+            if action is GrantAction.PUBLISH
         }
 
 

@@ -11,11 +11,11 @@ from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, Forbidden, NotFound
 from gateway.identity import policy
 from gateway.identity.tables import GrantRow, OrganisationRow, grant_of
-from gateway.identity.values import Action, Client, Grant, Role, is_key, namespace
+from gateway.identity.values import Client, Grant, GrantAction, Role, is_key, namespace
 
 
 async def create_grant(
-    database: Database, *, by: Client, organisation: str, action: Action, type: str
+    database: Database, *, by: Client, organisation: str, action: GrantAction, type: str
 ) -> Grant:
     """Permit an organisation to act on the types under a pattern.
 

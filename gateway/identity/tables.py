@@ -10,7 +10,7 @@ from sqlalchemy import Column, DateTime, LargeBinary, Select, Text, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel, col
 
-from gateway.identity.values import Action, Client, ClientState, Grant, Organisation, Role
+from gateway.identity.values import Client, ClientState, Grant, GrantAction, Organisation, Role
 
 
 def _time(*, nullable: bool = False) -> Any:
@@ -107,5 +107,5 @@ def client_of(row: ClientRow, *, operator: bool) -> Client:
 def grant_of(row: GrantRow) -> Grant:
     """The value that a row stands for."""
     return Grant(
-        row.id, row.organisation, Action(row.action), row.type, row.granted_by, row.created
+        row.id, row.organisation, GrantAction(row.action), row.type, row.granted_by, row.created
     )

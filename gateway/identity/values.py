@@ -28,7 +28,7 @@ class ClientState(StrEnum):
     DISABLED = "disabled"
 
 
-class Action(StrEnum):
+class GrantAction(StrEnum):
     """What a grant permits."""
 
     PUBLISH = "publish"
@@ -87,7 +87,7 @@ class Grant:
 
     id: str
     organisation: str
-    action: Action
+    action: GrantAction
     type: str
     granted_by: str
     created: datetime

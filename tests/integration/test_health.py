@@ -73,7 +73,7 @@ def test_receipts_and_problems_are_as_described(bus: Bus) -> None:
     answers = {
         "Receipt": uji.publish(a_document()),
         "Problem": uji.publish(a_document(data=[])),
-        "BatchAnswer": uji.publish_batch([a_document(), 5]),
+        "BatchResult": uji.publish_batch([a_document(), 5]),
     }
     for name, answer in answers.items():
         schema = {**document, "$ref": f"#/components/schemas/{name}"}

@@ -9,9 +9,10 @@ from pydantic import SecretStr
 from gateway.base.errors import Forbidden, NotAuthenticated
 from gateway.base.sealing import WrongSecretKey, purpose_key, seal, unseal
 from gateway.http.context import bearer
-from gateway.identity import Action, Client, ClientState, Directory, Grant, Role, policy
+from gateway.identity import Client, ClientState, Directory, Grant, GrantAction, Role, policy
 
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)
+PUBLISH, SUBSCRIBE = GrantAction.PUBLISH, GrantAction.SUBSCRIBE
 KTP = "id.go.dukcapil.ktp.dibuat.v1"
 NIK = "id.go.dukcapil.nik.berubah.v1"
 SECRET = SecretStr("one secret key that is only for tests")
@@ -28,7 +29,7 @@ def a_client(
     )
 
 
-def a_directory(*grants: tuple[str, Action, str], client: Client | None = None) -> Directory:
+def a_directory(*grants: tuple[str, GrantAction, str], client: Client | None = None) -> Directory:
     given = tuple(
         Grant(str(number), organisation, action, type, "nusabus-admin", CREATED)
         for number, (organisation, action, type) in enumerate(grants)
@@ -44,20 +45,27 @@ def a_directory(*grants: tuple[str, Action, str], client: Client | None = None) 
         (a_client(Role.ADMIN, Role.SUBSCRIBER, Role.AUDITOR), [], False),
         (a_client(Role.PUBLISHER, organisation="bps"), [], False),
         (a_client(Role.PUBLISHER, organisation="nusabus", operator=True), [], False),
-        (a_client(Role.PUBLISHER, organisation="bps"), [("bps", Action.PUBLISH, KTP)], True),
-        (a_client(Role.SUBSCRIBER, organisation="bps"), [("bps", Action.PUBLISH, KTP)], False),
-        (a_client(Role.PUBLISHER, organisation="bps"), [("bps", Action.SUBSCRIBE, KTP)], False),
-        (a_client(Role.PUBLISHER, organisation="bps"), [("bps", Action.PUBLISH, NIK)], False),
-        (a_client(Role.PUBLISHER, organisation="bps"), [("bmkg", Action.PUBLISH, KTP)], False),
+        (a_client(Role.PUBLISHER, organisation="bps"), [("bps", PUBLISH, KTP)], True),
+        (a_client(Role.SUBSCRIBER, organisation="bps"), [("bps", PUBLISH, KTP)], False),
         (
             a_client(Role.PUBLISHER, organisation="bps"),
-            [("bps", Action.PUBLISH, NIK), ("bps", Action.PUBLISH, "id.go.dukcapil.ktp.*")],
+            [("bps", SUBSCRIBE, KTP)],
+            False,
+        ),
+        (a_client(Role.PUBLISHER, organisation="bps"), [("bps", PUBLISH, NIK)], False),
+        (a_client(Role.PUBLISHER, organisation="bps"), [("bmkg", PUBLISH, KTP)], False),
+        (
+            a_client(Role.PUBLISHER, organisation="bps"),
+            [
+                ("bps", PUBLISH, NIK),
+                ("bps", PUBLISH, "id.go.dukcapil.ktp.*"),
+            ],
             True,
         ),
     ],
 )
 def test_who_may_publish(
-    client: Client, grants: list[tuple[str, Action, str]], expected: bool
+    client: Client, grants: list[tuple[str, GrantAction, str]], expected: bool
 ) -> None:
     assert a_directory(*grants).may_publish(client, KTP, "dukcapil") is expected
 
@@ -78,9 +86,9 @@ def test_who_may_publish(
 )
 def test_who_may_receive(organisation: str, types: str, expected: bool) -> None:
     directory = a_directory(
-        ("bps", Action.SUBSCRIBE, "id.go.dukcapil.ktp.*"),
-        ("bps", Action.SUBSCRIBE, "id.go.bmkg.*"),
-        ("bmkg", Action.PUBLISH, "id.go.*"),
+        ("bps", SUBSCRIBE, "id.go.dukcapil.ktp.*"),
+        ("bps", SUBSCRIBE, "id.go.bmkg.*"),
+        ("bmkg", PUBLISH, "id.go.*"),
     )
     assert directory.may_receive(organisation, types) is expected
 

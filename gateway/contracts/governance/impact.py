@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gateway.base import type_pattern
 from gateway.base.times import rfc3339
 from gateway.contracts import Contract
-from gateway.identity import Action, Directory
+from gateway.identity import Directory, GrantAction
 from gateway.journal import JournalReader
 
 
@@ -62,7 +62,7 @@ async def impact_of(
     wanting = await receivers(session, types)
     last: dict[str, datetime | None] = {contract.owner: None}
     for grant in directory.grants:
-        if grant.action is Action.PUBLISH and type_pattern.matches(grant.type, contract.type):
+        if grant.action is GrantAction.PUBLISH and type_pattern.matches(grant.type, contract.type):
             last[grant.organisation] = None
     for client_id, time in (await reader.recent_publishers(contract.type)).items():
         client = directory.client(client_id)
