@@ -15,8 +15,7 @@ from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
-ClientId = Annotated[str, Path(max_length=80, examples=["dukcapil-x7k2m"])]
-SecretId = Annotated[str, Path(max_length=80)]
+ClientId = Annotated[str, Path(examples=["dukcapil-x7k2m"])]
 Roles = Annotated[set[identity.Role], Field(min_length=1)]
 
 
@@ -112,7 +111,7 @@ async def list_clients(
     return Page(items=[Client.of(each) for each in items], next=following)
 
 
-@router.get("/{id}", responses=responses(403, 404, 422))
+@router.get("/{id}", responses=responses(403, 404))
 async def get_client(id: ClientId, client: AdminOrAuditor, context: Context) -> Client:
     """One client."""
     return Client.of(await identity.find_client(context.database, by=client, id=id))
@@ -137,7 +136,7 @@ async def update_client(
     return Client.of(changed)
 
 
-@router.post("/{id}/secrets", status_code=201, responses=responses(403, 404, 409, 422))
+@router.post("/{id}/secrets", status_code=201, responses=responses(403, 404, 409))
 async def create_client_secret(
     id: ClientId, client: Admin, context: Context, response: Response
 ) -> NewClientSecret:
@@ -150,7 +149,7 @@ async def create_client_secret(
     return NewClientSecret(id=created.id, created=created.created, secret=secret.get_secret_value())
 
 
-@router.get("/{id}/secrets", responses=responses(403, 404, 422))
+@router.get("/{id}/secrets", responses=responses(403, 404))
 async def list_client_secrets(
     id: ClientId, client: AdminOrAuditor, context: Context
 ) -> Page[ClientSecret]:
@@ -159,10 +158,8 @@ async def list_client_secrets(
     return Page(items=[ClientSecret.model_validate(each) for each in found], next=None)
 
 
-@router.delete("/{id}/secrets/{secret}", status_code=204, responses=responses(403, 404, 422))
-async def delete_client_secret(
-    id: ClientId, secret: SecretId, client: Admin, context: Context
-) -> None:
-    """Delete a secret: it gets no new access token. Tokens that it got stay valid until they expire."""
+@router.delete("/{id}/secrets/{secret}", status_code=204, responses=responses(403, 404))
+async def delete_client_secret(id: ClientId, secret: str, client: Admin, context: Context) -> None:
+    """Delete a secret: it gets no new access token. Tokens that it got expire by themselves."""
     await identity.remove_secret(context.database, by=client, client=id, id=secret)
     log().info("secret.removed", client=id, secret=secret, by=client.id)

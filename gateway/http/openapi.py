@@ -88,12 +88,25 @@ def _document(app: FastAPI, routes: Sequence[Any]) -> dict[str, Any]:
         routes=routes,
     )
     schemas = document["components"]["schemas"]
+    _drop_framework_errors(document["paths"], schemas)
     schemas.update(_schemas(Problem))
     for schema in _parts(schemas):
         if schema.get("default", schema) is None:  # of a member that may be left out
             del schema["default"]
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
+
+
+def _drop_framework_errors(paths: Any, schemas: dict[str, Any]) -> None:
+    """Drop the 422 that FastAPI adds to every operation with a parameter: none answers it."""
+    added = "#/components/schemas/HTTPValidationError"
+    for operations in paths.values():
+        for operation in operations.values():
+            content = operation["responses"].get("422", {}).get("content", {})
+            if content.get("application/json", {}).get("schema") == {"$ref": added}:
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
 
 
 def _schemas(*models: type[BaseModel]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
 
 router = APIRouter(prefix="/v1/organisations", tags=["organisations"])
-OrganisationName = Annotated[str, Path(max_length=80, examples=["dukcapil"])]
+OrganisationName = Annotated[str, Path(examples=["dukcapil"])]
 
 
 class NewOrganisation(RequestBody):
@@ -68,7 +68,7 @@ async def list_organisations(
     return Page(items=[Organisation.model_validate(each) for each in items], next=following)
 
 
-@router.get("/{name}", responses=responses(404, 422))
+@router.get("/{name}", responses=responses(404))
 async def get_organisation(
     name: OrganisationName, client: AuthenticatedClient, context: Context
 ) -> Organisation:
