@@ -20,7 +20,7 @@ from gateway import contracts, identity, journal, processes
 from gateway.base import telemetry
 from gateway.base.database import Database, Topic
 from gateway.base.errors import NusabusError
-from gateway.base.settings import BadSettings, Settings
+from gateway.base.settings import InvalidSettings, Settings
 from gateway.broker import Broker
 from gateway.contracts import governance
 from gateway.migrations.run import migrate as run_migrations
@@ -139,7 +139,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
 def _start(process: str) -> Settings:
     try:
         settings = Settings.parse(os.environ)
-    except BadSettings as error:
+    except InvalidSettings as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(2) from None
     telemetry.configure(process, settings.log_level)

@@ -1,7 +1,7 @@
-"""Everything that can go wrong, as one tree without HTTP in it.
+"""The errors of the gateway, as one tree without HTTP in it.
 
-`gateway.http.problems` holds the one table that maps these to responses. A class is a kind of
-outcome; `code` is its stable name on the wire; the text is a sentence that says what to do.
+`gateway.http.problems` holds the one table that maps them to responses. A class is a kind of error,
+`code` its stable name on the wire; the text says what is wrong, then what to do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,19 @@ from typing import Any
 
 
 class NusabusError(Exception):
-    """The root. `code` is stable; the message is for a person."""
+    """The root of the tree. `code` is stable; the message is for people."""
 
     code = "error"
 
 
 class Refused(NusabusError):
-    """The caller's doing: repeating the same call unchanged cannot succeed."""
+    """The caller's error: the same call, repeated unchanged, cannot succeed."""
 
     code = "refused"
 
 
 class Malformed(Refused):
-    """The bytes are not what they claim to be.
+    """The bytes cannot be parsed as what they claim to be.
 
     `pointer` is a JSON pointer or an attribute name, `parameter` the name of a query, path or
     header parameter, `byte` an offset in the body, where known.
@@ -50,44 +50,44 @@ class TooLarge(Refused):
     code = "too-large"
 
 
-class TooSlow(Refused):
-    """The rest of the request did not come in time."""
+class RequestTimeout(Refused):
+    """The rest of the request did not arrive in time."""
 
     code = "too-slow"
 
 
 class UnsupportedMediaType(Refused):
-    """The media type or content coding is none that this resource reads."""
+    """The resource does not accept this media type or content coding."""
 
     code = "unsupported-media-type"
 
 
 class NotAuthenticated(Refused):
-    """Who is calling could not be established."""
+    """The caller could not be identified."""
 
     code = "not-authenticated"
 
 
 class Forbidden(Refused):
-    """The caller may not do this, or the thing does not exist: the two are not told apart."""
+    """The caller may not do this, or it does not exist: the answer does not say which."""
 
     code = "forbidden"
 
 
 class NotFound(Refused):
-    """No such thing that the caller may see."""
+    """There is no such resource that the caller may see."""
 
     code = "not-found"
 
 
 class Conflict(Refused):
-    """The present state does not allow it; the message says which state."""
+    """The current state does not allow it; the message says which state."""
 
     code = "conflict"
 
 
 class Incompatible(Conflict):
-    """A new version would break somebody. `report` says what was found, and who would be hit."""
+    """A new version would break others. `report` holds the comparison and its impact."""
 
     code = "incompatible"
 
@@ -96,8 +96,8 @@ class Incompatible(Conflict):
         self.report = report
 
 
-class Unconfirmed(Conflict):
-    """What is asked for cannot be undone, and `report` says whom it hits: confirm it."""
+class ConfirmationRequired(Conflict):
+    """The change cannot be undone and affects others, see `report`: the caller must confirm it."""
 
     code = "unconfirmed"
 
@@ -107,13 +107,13 @@ class Unconfirmed(Conflict):
 
 
 class PreconditionRequired(Refused):
-    """A change must say by `If-Match` what it changes (RFC 6585, section 3)."""
+    """A change needs an `If-Match` header (RFC 6585, section 3)."""
 
     code = "precondition-required"
 
 
 class PreconditionFailed(Refused):
-    """Somebody else changed it meanwhile (RFC 9110, section 13.1.1)."""
+    """The resource has changed since it was read (RFC 9110, section 13.1.1)."""
 
     code = "precondition-failed"
 
@@ -125,19 +125,19 @@ class IdentifierReused(Conflict):
 
     def __init__(self, source: str, id: str) -> None:
         super().__init__(
-            f"source {source!r} already published another event with id {id!r}: "
-            "an id names one event for ever; give the new event an id of its own"
+            f"Source {source!r} has already published another event with id {id!r}. "
+            "Give each event an id of its own."
         )
 
 
 class AlreadyAnswered(Conflict):
-    """The request has another reply, which came first."""
+    """The request already has another reply."""
 
     code = "already-answered"
 
 
 class NoReply(NusabusError):
-    """The deadline of a request has passed without a reply. `report` says what is known."""
+    """The deadline of a request passed without a reply. `report` says what is known."""
 
     code = "no-reply"
 
@@ -165,7 +165,7 @@ class Invalid(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One way in which data break their contract; never holds a classified value."""
+    """One rule of the contract that the data break; never holds a classified value."""
 
     pointer: str
     keyword: str
@@ -173,7 +173,7 @@ class Violation:
 
 
 class ContractViolation(Refused):
-    """The data break the contract. At most 20 violations are listed, `total` counts them all."""
+    """The data break the contract. At most 20 violations are listed; `total` counts them all."""
 
     code = "contract-violation"
 
@@ -181,8 +181,8 @@ class ContractViolation(Refused):
         self, type: str, version: int, violations: Sequence[Violation], total: int
     ) -> None:
         super().__init__(
-            f"the data break contract {type} version {version} in {total} place(s): "
-            "correct them and publish again"
+            f"The data violate contract {type} version {version}; violations: {total}. "
+            "Correct the data and publish again."
         )
         self.type = type
         self.version = version
@@ -190,22 +190,22 @@ class ContractViolation(Refused):
         self.total = total
 
 
-class Withheld(Refused):
-    """A good event of a batch that is all or nothing and in which another was refused."""
+class FailedDependency(Refused):
+    """The event is valid, but another event of its all-or-nothing batch was refused."""
 
     code = "withheld"
 
     def __init__(self) -> None:
         super().__init__(
-            "the event is good but was not stored, because the batch is all or nothing: correct "
-            "the others and send the batch again"
+            "The event is valid but was not stored, because the batch is all-or-nothing. Correct "
+            "the refused events and send the batch again."
         )
 
 
 class Unavailable(NusabusError):
-    """A part that is needed does not answer. The outcome may be unknown: repeat, same id.
+    """A dependency does not answer. The outcome may be unknown: repeat with the same id.
 
-    `dependency` names what is away, where the cause is an outage of one.
+    `dependency` names it where the cause is an outage.
     """
 
     code = "unavailable"
@@ -214,34 +214,34 @@ class Unavailable(NusabusError):
 
 
 class JournalUnavailable(Unavailable):
-    """The journal did not confirm. The event may or may not be stored; a repeat stores it once."""
+    """The journal did not confirm. The event may be stored or not; a repeat stores it once."""
 
     code = "journal-unavailable"
     dependency = "database"
 
 
 class NoResponder(Unavailable):
-    """Nobody answers requests of this type now; nothing was stored."""
+    """No responder serves requests of this type now; nothing was stored."""
 
     code = "no-responder"
     retry_after = 10
 
 
 class BacklogFull(Unavailable):
-    """The relay is so far behind that accepting more would only hide the outage."""
+    """The backlog is full: accepting more events would only hide the outage."""
 
     code = "backlog-full"
     retry_after = 10
 
 
 class BrokerUnavailable(Unavailable):
-    """RabbitMQ is needed for this call and does not answer."""
+    """The call needs RabbitMQ, which does not answer."""
 
     code = "broker-unavailable"
     dependency = "broker"
 
 
 class Overloaded(Unavailable):
-    """Too many calls of a costly kind wait already; nothing was done."""
+    """Too many expensive calls are waiting; nothing was done."""
 
     code = "overloaded"

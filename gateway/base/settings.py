@@ -11,7 +11,7 @@ from pydantic import model_validator as rule
 PREFIX = "NUSABUS_"
 
 
-class BadSettings(Exception):
+class InvalidSettings(Exception):
     """At least one variable is missing or invalid; the text names each one."""
 
 
@@ -130,7 +130,7 @@ class Settings(BaseModel):
 
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read the settings from environment variables. Raises BadSettings with every fault.
+        """Read the settings from environment variables. Raises InvalidSettings with every fault.
 
         `NUSABUS_X_FILE` names a file that holds the value of X, for secrets that are mounted.
         """
@@ -148,7 +148,7 @@ class Settings(BaseModel):
                 f"{_variable(e['loc'])}: {e['msg']}"
                 for e in error.errors(include_input=False, include_url=False)
             )
-            raise BadSettings("\n".join(faults)) from None
+            raise InvalidSettings("\n".join(faults)) from None
 
 
 def _variable(place: tuple[int | str, ...]) -> str:
@@ -160,4 +160,4 @@ def _contents(variable: str, path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read().strip()
     except OSError as error:
-        raise BadSettings(f"{variable}: {error.strerror}: {path}") from None
+        raise InvalidSettings(f"{variable}: {error.strerror}: {path}") from None

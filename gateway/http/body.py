@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from starlette.types import Message, Receive
 
-from gateway.base.errors import Malformed, TooLarge, TooSlow
+from gateway.base.errors import Malformed, RequestTimeout, TooLarge
 
 SECONDS = 60
 
@@ -13,8 +13,8 @@ SECONDS = 60
 async def read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
     """The body as received.
 
-    Raises TooLarge before more than the limit is held, TooSlow where it does not end in time,
-    Malformed where the connection ends first.
+    Raises TooLarge before more than the limit is held, RequestTimeout where it does not end in
+    time, Malformed where the connection ends first.
     """
     if declared_size(headers) > limit:
         raise _too_large(limit)
@@ -22,7 +22,7 @@ async def read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: 
         async with asyncio.timeout(SECONDS):
             return await _whole(receive, limit)
     except TimeoutError:
-        raise TooSlow(f"a body must arrive within {SECONDS} seconds") from None
+        raise RequestTimeout(f"a body must arrive within {SECONDS} seconds") from None
 
 
 def declared_size(headers: Sequence[tuple[bytes, bytes]]) -> int:

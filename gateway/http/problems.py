@@ -32,11 +32,11 @@ STATUS: Mapping[type[errors.NusabusError], int] = {
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
     errors.PreconditionRequired: 428,
-    errors.TooSlow: 408,
+    errors.RequestTimeout: 408,
     errors.TooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.Invalid: 422,
-    errors.Withheld: 424,
+    errors.FailedDependency: 424,
     errors.ContractViolation: 422,
     errors.Refused: 400,
     errors.Unavailable: 503,
@@ -160,7 +160,7 @@ _DOCUMENTED: Mapping[int, tuple[str, errors.NusabusError]] = {
     ),
     408: (
         "The body did not arrive in time.",
-        errors.TooSlow("The body must arrive within 60 seconds."),
+        errors.RequestTimeout("The body must arrive within 60 seconds."),
     ),
     409: (
         "The current state does not allow this.",

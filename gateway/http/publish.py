@@ -155,7 +155,8 @@ class Publish(Bare):
         refused = [
             _refusal(client, item if isinstance(item, Event) else None, result, batch.digest(index))
             for index, (item, result) in enumerate(zip(batch.items, results, strict=True))
-            if isinstance(result, errors.Refused) and not isinstance(result, errors.Withheld)
+            if isinstance(result, errors.Refused)
+            and not isinstance(result, errors.FailedDependency)
         ]
         if refused:
             await self.context.refusals.record(refused)

@@ -7,11 +7,11 @@ import msgspec
 
 from gateway.base.errors import (
     BacklogFull,
+    FailedDependency,
     Forbidden,
     IdentifierReused,
     Invalid,
     Refused,
-    Withheld,
 )
 from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
@@ -96,7 +96,7 @@ class EventPublisher:
         decided = [self._decide(event, sender) for event in events]
         candidates = [each for each in decided if isinstance(each, Candidate)]
         if len(candidates) < len(decided):
-            return [each if isinstance(each, Refused) else Withheld() for each in decided]
+            return [each if isinstance(each, Refused) else FailedDependency() for each in decided]
         appended = await self._writer.append(candidates, atomic=True)
         return [_receipt(c.event, each) for c, each in zip(candidates, appended, strict=True)]
 

@@ -23,7 +23,7 @@ def made(kind: type[errors.NusabusError]) -> errors.NusabusError:
     special: dict[type, Callable[[], errors.NusabusError]] = {
         errors.IdentifierReused: lambda: errors.IdentifierReused("/uji", NIK),
         errors.ContractViolation: lambda: errors.ContractViolation("t", 1, [violation], 21),
-        errors.Withheld: errors.Withheld,
+        errors.FailedDependency: errors.FailedDependency,
     }
     try:
         return special[kind]() if kind in special else kind(f"about {NIK}")

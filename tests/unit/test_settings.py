@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.base.settings import BadSettings, Settings
+from gateway.base.settings import InvalidSettings, Settings
 
 GOOD = {
     "NUSABUS_DATABASE_URL": "postgresql://u:p@h/d",
@@ -21,7 +21,7 @@ def test_the_least_that_is_needed() -> None:
 
 
 def test_every_fault_is_named_without_its_value() -> None:
-    with pytest.raises(BadSettings) as caught:
+    with pytest.raises(InvalidSettings) as caught:
         Settings.parse({"NUSABUS_SECRET_KEY": "short", "NUSABUS_PORT": "secret"})
     told = str(caught.value)
     for name in ("DATABASE_URL", "AMQP_URL", "SECRET_KEY", "PORT"):
@@ -41,7 +41,7 @@ def test_every_fault_is_named_without_its_value() -> None:
     ],
 )
 def test_rules(change: dict[str, str], named: str) -> None:
-    with pytest.raises(BadSettings, match=named):
+    with pytest.raises(InvalidSettings, match=named):
         Settings.parse({**GOOD, **change})
 
 
@@ -52,5 +52,5 @@ def test_secrets_may_be_files(tmp_path: Path) -> None:
     assert Settings.parse(environ).secret_key.get_secret_value() == "k" * 32
     del environ["NUSABUS_SECRET_KEY"]
     assert Settings.parse(environ).secret_key.get_secret_value() == "f" * 40
-    with pytest.raises(BadSettings, match="NUSABUS_SECRET_KEY_FILE"):
+    with pytest.raises(InvalidSettings, match="NUSABUS_SECRET_KEY_FILE"):
         Settings.parse({**environ, "NUSABUS_SECRET_KEY_FILE": str(tmp_path / "none")})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.database import Topic
-from gateway.base.errors import Conflict, Forbidden, Invalid, NotFound, Unconfirmed
+from gateway.base.errors import ConfirmationRequired, Conflict, Forbidden, Invalid, NotFound
 from gateway.contracts import Registered, State, queries, registry
 from gateway.contracts.governance.comparison import unapproved
 from gateway.contracts.governance.impact import Impact, impact_of
@@ -82,7 +82,8 @@ class Lifecycle:
     ) -> Retirement:
         """End versions: they judge nothing any more. A dry run only says whom that hits.
 
-        Raises Unconfirmed, with the same report, while somebody is hit and nobody has confirmed.
+        Raises ConfirmationRequired, with the same report, while somebody is hit and nobody has
+        confirmed.
         """
         async with self._use.database.change(Topic.CONTRACTS) as session:
             registered = await self._mine(session, by, type, None if dry_run else revision)
@@ -99,7 +100,7 @@ class Lifecycle:
                 return Retirement(registered, versions, impact)
             drafts = all(registered.versions[each] is State.DRAFT for each in versions)
             if versions and not drafts and not confirmed:
-                raise Unconfirmed(
+                raise ConfirmationRequired(
                     f"retiring ends {len(versions)} version(s) of {type}, and events can no longer "
                     "be published by them: repeat the call with confirm=true if that is meant",
                     {"versions": versions, "impact": impact.report()},
