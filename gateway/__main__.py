@@ -91,8 +91,8 @@ async def _migrate(settings: Settings) -> None:
     await run_migrations(url)
     connection = await asyncpg.connect(url)
     try:
-        await journal.make_shards(connection, settings.shards)
-        await journal.make_partitions(connection)
+        await journal.create_shards(connection, settings.shards)
+        await journal.create_partitions(connection)
     finally:
         await connection.close()
 

@@ -67,8 +67,8 @@ async def furnish(url: str, folder: Path) -> tuple[str, str]:
     """
     await migrate(url)
     connection = await asyncpg.connect(url)
-    await journal.make_shards(connection, SHARDS)
-    await journal.make_partitions(connection)
+    await journal.create_shards(connection, SHARDS)
+    await journal.create_partitions(connection)
     await connection.close()
     settings = Settings.parse(
         {

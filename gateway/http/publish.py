@@ -197,7 +197,7 @@ def _atomic(query: bytes) -> bool:
 
 
 def _refusal(client: Client, event: Event | None, error: errors.Refused, digest: bytes) -> Refusal:
-    return Refusal.of((client.id, client.organisation), event, error, digest)
+    return Refusal.from_error((client.id, client.organisation), event, error, digest)
 
 
 def _result(result: publishing.Receipt | errors.Refused) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Noun: the journal, an append-only log of events in shards."""
+"""The journal: an append-only log of events in shards, with refusals, leases and hints."""
 
 from gateway.journal.entry import (
     BEGINNING,
@@ -10,7 +10,7 @@ from gateway.journal.entry import (
     sequence_text,
 )
 from gateway.journal.hints import HintListener, HintSender
-from gateway.journal.partitions import PartitionMaker, make_partitions, make_shards
+from gateway.journal.partitions import PartitionCreator, create_partitions, create_shards
 from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
 from gateway.journal.shard_leases import ShardLease, ShardLeases
@@ -26,14 +26,14 @@ __all__ = [
     "HintSender",
     "JournalReader",
     "JournalWriter",
-    "PartitionMaker",
+    "PartitionCreator",
     "Position",
     "RecordedRefusal",
     "Refusal",
     "Refusals",
     "ShardLease",
     "ShardLeases",
-    "make_partitions",
-    "make_shards",
+    "create_partitions",
+    "create_shards",
     "sequence_text",
 ]

@@ -1,4 +1,4 @@
-"""What stands in the journal, as values. Structs, as they are made for every event."""
+"""The values of the journal. They are structs because one is made for every event."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -10,21 +10,21 @@ from gateway.base.times import rfc3339
 
 
 def sequence_text(shard: int, sequence: int) -> str:
-    """A place as the CloudEvents extension `sequence`: the order of texts is that of the shard."""
+    """A position as the CloudEvents extension `sequence`; the texts sort as the shard does."""
     return f"{shard:02}-{sequence:016}"
 
 
 class Position(NamedTuple):
-    """Where an entry is in the journal: a gapless number in a shard. Ordered within a shard."""
+    """Where an entry is in the journal: its shard and its gapless number there."""
 
     shard: int
     sequence: int
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """Where an event stands: a gapless number in a shard, and when it was recorded (UTC).
+    """The result of an append: the position of the event and when it was recorded (UTC).
 
-    `digest` is that of the event stored there; `duplicate` says that it stood there already.
+    `digest` is that of the event stored there; `duplicate` means that it was stored before.
     """
 
     shard: int
@@ -35,7 +35,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """An event that was judged valid, with who sent it and the contract version that judged."""
+    """A valid event, with the client that sent it and the contract version that it conforms to."""
 
     event: Event
     client: str
@@ -43,7 +43,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """An event at its place."""
+    """An event in the journal."""
 
     shard: int
     sequence: int
@@ -68,7 +68,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def journal_attributes(self) -> tuple[str, str]:
-        """What its place adds to the event for whoever gets it: `sequence` and `recordedtime`."""
+        """The attributes that the journal adds to the event: `sequence` and `recordedtime`."""
         return sequence_text(self.shard, self.sequence), rfc3339(self.recorded)
 
 
@@ -76,10 +76,9 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 class Cursor(msgspec.Struct, frozen=True, gc=False):
-    """A place to read on from: everything up to `sequence` is done with.
+    """How far a reader is in a shard: everything up to `sequence` is done.
 
-    `recorded` is a time that no later entry of the shard lies before; knowing it spares the older
-    partitions.
+    No later entry of the shard was recorded before `recorded`; so older partitions are not read.
     """
 
     sequence: int

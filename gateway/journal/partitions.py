@@ -1,4 +1,4 @@
-"""Keeps a partition ready for every month in which entries may be recorded soon."""
+"""Creates a partition for every month in which entries may be recorded soon."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -12,53 +12,53 @@ from gateway.journal import sql
 MONTHS_AHEAD = 3
 
 
-async def make_shards(connection: asyncpg.Connection, shards: int) -> None:
-    """Give a new journal its shards; one that has some keeps them, whatever the setting says."""
-    await connection.execute(sql.MAKE_SHARDS.replace("$1", str(int(shards))))
-    await connection.execute(sql.MAKE_LEADS)
+async def create_shards(connection: asyncpg.Connection, shards: int) -> None:
+    """Create the shards of a new journal. An existing journal keeps the number it has."""
+    await connection.execute(sql.CREATE_SHARDS.replace("$1", str(int(shards))))
+    await connection.execute(sql.CREATE_LEASES)
 
 
-class PartitionMaker:
-    """Makes the partitions of the months to come, on a connection of its own."""
+class PartitionCreator:
+    """Creates the partitions of the coming months, on a connection of its own."""
 
     def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
         self._connect = connect
 
     async def run_once(self) -> None:
-        """Make what is missing. Raises Unavailable, also when another process was faster."""
+        """Create missing partitions. Raises Unavailable, also when another process was faster."""
         with database_errors():
             connection = await self._connect()
             try:
-                await make_partitions(connection)
+                await create_partitions(connection)
             except asyncpg.PostgresError as error:
                 raise Unavailable(f"Partitions were not created: {error}") from error
             finally:
                 await connection.close()
 
 
-async def make_partitions(
+async def create_partitions(
     connection: asyncpg.Connection, today: datetime | None = None
 ) -> list[str]:
-    """Make what is missing for this month and the next three; returns the names made.
+    """Create missing partitions for this month and the next three; return their names.
 
-    A table is built aside and then attached, which needs no lock that stops inserts. Entries
-    outside of every month (a clock gone wrong) go to the default partition.
+    Each is created as a separate table and then attached, which needs no lock that stops inserts.
+    Entries of any other month (of a wrong clock) go to the default partition.
     """
     present = {row[0] for row in await connection.fetch(sql.PARTITIONS)}
-    made = []
+    created = []
     for year, month in _months(today or datetime.now(UTC)):
         name = f"journal_entries_{year}_{month:02}"
         if name in present:
             continue
         try:
-            await _make(connection, name, _first(year, month), _first(*_following(year, month)))
+            await _create(connection, name, _first(year, month), _first(*_following(year, month)))
         except asyncpg.CheckViolationError:
-            continue  # the default partition holds entries of this month: it keeps them all
-        made.append(name)
-    return made
+            continue  # the default partition has entries of this month and keeps them all
+        created.append(name)
+    return created
 
 
-async def _make(connection: asyncpg.Connection, name: str, start: str, end: str) -> None:
+async def _create(connection: asyncpg.Connection, name: str, start: str, end: str) -> None:
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = '3s'")
         await connection.execute(

@@ -1,4 +1,4 @@
-"""Refusals: what was not accepted, and why. Kept as evidence, without the data."""
+"""Refusals: events that were not accepted, and why. Kept as evidence, without their data."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,16 +14,17 @@ from gateway.base.errors import ContractViolation, JournalUnavailable, Refused, 
 from gateway.base.event import Event
 from gateway.base.masking import mask
 from gateway.journal import sql
+from gateway.journal.reader import UNAVAILABLE
 
-WAITING = 10_000  # refusals that may wait to be written; each is at most a few kilobytes
-_NOT_KEPT = "the refusal could not be recorded: try again"
+QUEUED = 10_000  # refusals that may wait to be written; each is at most a few kilobytes
+_NOT_RECORDED = "The refusal could not be recorded. Try again."
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Violation]).decode
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Who sent what and why it was refused. `digest` is that of the bytes that were sent."""
+    """A refused event, its sender and the reason. `digest` is that of the bytes that were sent."""
 
     client: str
     organisation: str
@@ -36,10 +37,10 @@ class Refusal:
     digest: bytes
 
     @classmethod
-    def of(
+    def from_error(
         cls, sender: tuple[str, str], event: Event | None, error: Refused, digest: bytes
     ) -> "Refusal":
-        """What to keep of an error. `sender` is a client and its organisation."""
+        """The refusal to record for an error. `sender` is a client and its organisation."""
         return cls(
             *sender,
             event.type if event else None,
@@ -54,7 +55,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRefusal:
-    """A refusal with its number and time."""
+    """A recorded refusal."""
 
     number: int
     recorded: datetime
@@ -74,33 +75,33 @@ class Refusals:
         self._connect = connect
         self._pool = pool
         self._timeout = timeout
-        self._waiting: list[tuple[Sequence[Refusal], asyncio.Future[None]]] = []
-        self._gathered = asyncio.Event()
+        self._queue: list[tuple[Sequence[Refusal], asyncio.Future[None]]] = []
+        self._queued = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the writing task."""
         self._task = asyncio.create_task(self._run(), name="refusals")
 
     async def close(self) -> None:
-        """Stop writing; what is not written yet fails for its caller."""
+        """Stop writing. Callers whose refusals are not written get JournalUnavailable."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        _answer(self._waiting, JournalUnavailable(_NOT_KEPT))
+        _complete(self._queue, JournalUnavailable(_NOT_RECORDED))
 
     async def record(self, refusals: Sequence[Refusal]) -> None:
-        """Keep them. Raises JournalUnavailable when that is not certain."""
-        if sum(len(each) for each, _ in self._waiting) + len(refusals) > WAITING:
-            raise JournalUnavailable(_NOT_KEPT)
+        """Record them durably. Raises JournalUnavailable when that is not certain."""
+        if sum(len(each) for each, _ in self._queue) + len(refusals) > QUEUED:
+            raise JournalUnavailable(_NOT_RECORDED)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((refusals, done))
-        self._gathered.set()
+        self._queue.append((refusals, done))
+        self._queued.set()
         try:
             async with asyncio.timeout(self._timeout):
                 await done
         except TimeoutError:
-            raise JournalUnavailable(_NOT_KEPT) from None
+            raise JournalUnavailable(_NOT_RECORDED) from None
 
     async def page(
         self,
@@ -111,31 +112,31 @@ class Refusals:
         reason: str | None,
         limit: int,
     ) -> list[RecordedRefusal]:
-        """Refusals, the newest first, of one organisation or of all."""
+        """Refusals of one organisation or of all, the newest first, with numbers below `before`."""
         try:
             rows = await self._pool.fetch(
                 sql.REFUSALS, organisation, before, type, reason, limit, timeout=self._timeout
             )
         except OUTAGES as error:
-            raise JournalUnavailable("the journal does not answer: try again") from error
+            raise JournalUnavailable(UNAVAILABLE) from error
         return [RecordedRefusal(row[0], row[1], _refusal(row)) for row in rows]
 
     async def _run(self) -> None:
         connection: asyncpg.Connection | None = None
         try:
             while True:
-                await self._gathered.wait()
-                self._gathered.clear()
-                group, self._waiting = self._waiting, []
+                await self._queued.wait()
+                self._queued.clear()
+                group, self._queue = self._queue, []
                 try:
                     if connection is None or connection.is_closed():
                         connection = await self._connect()
                     await connection.execute(sql.REFUSE, *_columns(group), timeout=self._timeout)
-                    _answer(group, None)
+                    _complete(group, None)
                 except OUTAGES:
-                    _answer(group, JournalUnavailable(_NOT_KEPT))
-                except Exception as error:  # its callers wait for it
-                    _answer(group, error)
+                    _complete(group, JournalUnavailable(_NOT_RECORDED))
+                except Exception as error:  # report it to the waiting callers
+                    _complete(group, error)
         finally:
             if connection is not None:
                 connection.terminate()
@@ -166,7 +167,7 @@ def _columns(group: Sequence[tuple[Sequence[Refusal], object]]) -> list[list[obj
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _answer(
+def _complete(
     group: Sequence[tuple[object, "asyncio.Future[None]"]], error: Exception | None
 ) -> None:
     for _, done in group:

@@ -3,17 +3,17 @@
 Invariants that the statements keep:
 
 * A shard's counter row is locked until commit, so the order of sequences is the order in which
-  entries become visible, and there are no gaps: whoever reads `sequence > n` misses nothing.
+  entries become visible, and there are no gaps: a reader of `sequence > n` misses nothing.
 * `recorded` never runs backwards inside a shard, even if the clock does: a reader
   that knows the time of its cursor can leave older partitions unread.
 * Every write of a relay names its epoch: the write of a lease that was replaced does nothing.
 """
 
-MAKE_SHARDS = """
+CREATE_SHARDS = """
 INSERT INTO journal_shards (shard) SELECT generate_series(0, $1::integer - 1)
 WHERE NOT EXISTS (SELECT FROM journal_shards)
 """
-MAKE_LEADS = (
+CREATE_LEASES = (
     "INSERT INTO journal_leases (shard) SELECT shard FROM journal_shards ON CONFLICT DO NOTHING"
 )
 
@@ -52,12 +52,12 @@ CROSS JOIN LATERAL (
 """
 ENTRY_AT = _ENTRY + "WHERE shard = $1 AND sequence = $2"
 ENTRIES_AT = _ENTRY + "WHERE shard = $1 AND sequence = ANY ($2::bigint[])"
-PLACES_OF = (
+POSITIONS_WITH_TYPES = (
     "SELECT sequence FROM journal_entries WHERE shard = $1 AND sequence = ANY ($2::bigint[]) "
     "AND type ~ $3"
 )
 ENTRY_AT_TIME = ENTRY_AT + " AND recorded = $3"
-HOLDING = """
+ENTRIES_BY_IDENTITY = """
 SELECT e.shard, e.sequence, e.recorded, e.source, e.id, e.type, e.subject, e.attributes, e.data,
        e.is_binary, e.digest, e.client, e.contract_version, i.identity
 FROM journal_identities i
@@ -65,8 +65,8 @@ JOIN journal_entries e ON e.shard = i.shard AND e.sequence = i.sequence AND e.re
 WHERE i.identity = ANY ($1::bytea[])
 """
 RECORDED_AT = "SELECT recorded FROM journal_entries WHERE shard = $1 AND sequence = $2"
-# By place and not by type, for which there is no index: what lies far back is not looked at.
-SENDERS = """
+# By sequence and not by type, for which there is no index: only recent entries are read.
+RECENT_PUBLISHERS = """
 SELECT e.client, max(e.recorded)
 FROM journal_shards s
 JOIN journal_entries e ON e.shard = s.shard AND e.sequence > s.last - $2

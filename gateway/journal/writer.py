@@ -1,4 +1,4 @@
-"""Group commit: what has gathered while one commit was under way goes into the next, together."""
+"""Appends by group commit: requests that arrive during one commit share the next one."""
 
 import asyncio
 import zlib
@@ -10,26 +10,27 @@ from typing import Any
 
 import asyncpg
 import msgspec
+from msgspec.structs import replace
 
 from gateway.base.database import OUTAGES
 from gateway.base.errors import IdentifierReused, JournalUnavailable
 from gateway.journal import sql
 from gateway.journal.entry import Appended, Candidate
 
-GROUP = 500  # events after which a commit takes no further request: 15 ms of work, measured
+GROUP = 500  # events; a commit takes no more requests then: 15 ms of work, measured
 RETRIES = 3
-_UNKNOWN = "the journal did not confirm the commit: publish again with the same id"
+_UNKNOWN = "The journal did not confirm the commit. Publish again with the same id."
 _encode = msgspec.json.Encoder().encode
 
-# Another append stored the same event in another shard meanwhile, or locks were taken crosswise.
+# Another append stored the same event in another shard meanwhile, or two waited for each other.
 _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
 
 
 @dataclass(slots=True)
-class _Request:
+class _AppendRequest:
     candidates: Sequence[Candidate]
     atomic: bool
-    places: asyncio.Future[list[Appended]]
+    appended: asyncio.Future[list[Appended]]
     since: float
 
 
@@ -46,27 +47,27 @@ class JournalWriter:
         shards: int,
         writers: int,
         timeout: float,
-        appended: Callable[[], None] = lambda: None,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
-        """`appended` is called after each commit."""
+        """`on_commit` is called after each commit; `timeout` is in seconds."""
         self._connect = connect
         self._shards = shards
         self._timeout = timeout
-        self._appended = appended
-        self._queue: deque[_Request] = deque()
-        self._gathered = asyncio.Event()
+        self._on_commit = on_commit
+        self._queue: deque[_AppendRequest] = deque()
+        self._queued = asyncio.Event()
         self._writers = writers
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to commit."""
+        """Start the committing tasks."""
         self._tasks = [
             asyncio.create_task(self._run(), name=f"journal-writer-{n}")
             for n in range(self._writers)
         ]
 
     async def close(self) -> None:
-        """Finish nothing more: what was not confirmed is unknown to its caller."""
+        """Stop committing. Callers that wait get JournalUnavailable: their outcome is unknown."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -76,41 +77,42 @@ class JournalWriter:
     async def append(
         self, candidates: Sequence[Candidate], *, atomic: bool = False
     ) -> list[Appended]:
-        """Store each event once and return their places, in the order given.
+        """Store each event once and return the results, in the order given.
 
-        Once this returns the events are durable. An event that was stored before keeps its place
-        and is marked duplicate; compare digests to learn whether it is the same event. With
-        `atomic`, an identity that another event holds raises IdentifierReused and stores nothing.
-        Raises JournalUnavailable when the outcome is unknown, after twice the timeout at most.
+        Once this returns, the events are durable. An event that was stored before keeps its
+        position and is marked as duplicate; compare digests to see whether it is the same event.
+        With `atomic`, an identity that belongs to another event raises IdentifierReused and
+        nothing is stored. Raises JournalUnavailable when the outcome is unknown, after at most
+        twice the timeout.
         """
         loop = asyncio.get_running_loop()
-        request = _Request(candidates, atomic, loop.create_future(), loop.time())
+        request = _AppendRequest(candidates, atomic, loop.create_future(), loop.time())
         self._queue.append(request)
-        self._gathered.set()
-        return await request.places
+        self._queued.set()
+        return await request.appended
 
     async def _run(self) -> None:
         connection: asyncpg.Connection | None = None
         try:
             while True:
-                await self._gathered.wait()
+                await self._queued.wait()
                 group = self._take()
                 if group:
                     connection = await self._commit_group(connection, group)
         finally:
             _drop(connection)
 
-    def _take(self) -> list[_Request]:
-        """As many whole requests as one commit should hold. An atomic one is alone."""
-        group: list[_Request] = []
+    def _take(self) -> list[_AppendRequest]:
+        """The requests of the next commit. An atomic request is alone."""
+        group: list[_AppendRequest] = []
         size = 0
         oldest = asyncio.get_running_loop().time() - self._timeout
         while self._queue and size < GROUP:
             if group and self._queue[0].atomic:
                 break
             request = self._queue.popleft()
-            if request.places.done():
-                continue  # its caller gave up before anything was written
+            if request.appended.done():
+                continue  # the caller gave up before anything was written
             if request.since < oldest:
                 _fail([request], JournalUnavailable(_UNKNOWN))
                 continue
@@ -119,22 +121,22 @@ class JournalWriter:
             if request.atomic:
                 break
         if not self._queue:
-            self._gathered.clear()
+            self._queued.clear()
         return group
 
     async def _commit_group(
-        self, connection: asyncpg.Connection | None, group: list[_Request]
+        self, connection: asyncpg.Connection | None, group: list[_AppendRequest]
     ) -> asyncpg.Connection | None:
-        """Commit and answer; returns the connection while it is fit for the next commit."""
+        """Commit and answer; return the connection if the next commit can use it."""
         try:
             async with asyncio.timeout(self._timeout):
                 if connection is None or connection.is_closed():
                     connection = await self._connect()
                 await _commit(connection, group, self._shards)
-                self._appended()
+                self._on_commit()
                 return connection
         except IdentifierReused as error:
-            _fail(group, error)  # it was rolled back: the connection is fit
+            _fail(group, error)  # rolled back: the connection is usable
             return connection
         except OUTAGES:
             _fail(group, JournalUnavailable(_UNKNOWN))
@@ -142,7 +144,7 @@ class JournalWriter:
             _fail(group, JournalUnavailable(_UNKNOWN))
             _drop(connection)
             raise
-        except Exception as error:  # its callers wait for it
+        except Exception as error:  # report it to the waiting callers
             _fail(group, error)
         _drop(connection)
         return None
@@ -153,22 +155,22 @@ def _drop(connection: asyncpg.Connection | None) -> None:
         connection.terminate()
 
 
-def _fail(group: Sequence[_Request], error: Exception) -> None:
+def _fail(group: Sequence[_AppendRequest], error: Exception) -> None:
     for request in group:
-        if not request.places.done():
-            request.places.set_exception(error)
+        if not request.appended.done():
+            request.appended.set_exception(error)
 
 
-async def _commit(connection: asyncpg.Connection, group: list[_Request], shards: int) -> None:
+async def _commit(connection: asyncpg.Connection, group: list[_AppendRequest], shards: int) -> None:
     candidates = [c for request in group for c in request.candidates]
     for attempt in range(RETRIES):
         try:
             if group[0].atomic:
                 async with connection.transaction():
-                    places = await _append(connection, candidates, shards)
-                    _require_same(candidates, places)
+                    results = await _append(connection, candidates, shards)
+                    _require_same(candidates, results)
             else:
-                places = await _append(connection, candidates, shards)
+                results = await _append(connection, candidates, shards)
             break
         except _RACES:
             if attempt == RETRIES - 1:
@@ -176,43 +178,39 @@ async def _commit(connection: asyncpg.Connection, group: list[_Request], shards:
     start = 0
     for request in group:
         end = start + len(request.candidates)
-        if not request.places.done():
-            request.places.set_result(places[start:end])
+        if not request.appended.done():
+            request.appended.set_result(results[start:end])
         start = end
 
 
-def _require_same(candidates: Sequence[Candidate], places: Sequence[Appended]) -> None:
-    for candidate, place in zip(candidates, places, strict=True):
-        if candidate.event.digest != place.digest:
+def _require_same(candidates: Sequence[Candidate], results: Sequence[Appended]) -> None:
+    for candidate, appended in zip(candidates, results, strict=True):
+        if candidate.event.digest != appended.digest:
             raise IdentifierReused(candidate.event.source, candidate.event.id)
 
 
 async def _append(
     connection: asyncpg.Connection, candidates: Sequence[Candidate], shards: int
 ) -> list[Appended]:
-    """One statement, one commit. An identity given twice is stored by its first occurrence."""
+    """One statement, one commit. Of an identity given twice, the first occurrence is stored."""
     first: dict[bytes, int] = {}
     for index, candidate in enumerate(candidates):
         first.setdefault(candidate.event.identity, index)
     rows = [_row(candidates[index], shards) for index in first.values()]
     answers = await connection.fetch(sql.APPEND, *zip(*rows, strict=True))
-    stored = dict(zip(first, _places(rows, answers), strict=True))
+    stored = dict(zip(first, _results(rows, answers), strict=True))
     if len(stored) == len(candidates):
         return list(stored.values())
-    places = []
+    results = []
     for index, candidate in enumerate(candidates):
-        place = stored[candidate.event.identity]
-        again = first[candidate.event.identity] != index
-        places.append(_again(place) if again else place)
-    return places
-
-
-def _again(place: Appended) -> Appended:
-    return Appended(place.shard, place.sequence, place.recorded, place.digest, True)
+        appended = stored[candidate.event.identity]
+        repeated = first[candidate.event.identity] != index
+        results.append(replace(appended, duplicate=True) if repeated else appended)
+    return results
 
 
 def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes | None]:
-    """What sql.APPEND_FUNCTION takes of an event."""
+    """The arguments of `journal_append` for one event."""
     event = candidate.event
     return (
         zlib.crc32(event.ordering_key.encode()) % shards,
@@ -224,8 +222,8 @@ def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes
     )
 
 
-def _places(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Appended]:
-    """Join what the append function says with its input, see sql.APPEND_FUNCTION."""
+def _results(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Appended]:
+    """Join the answer of `journal_append` with its input."""
     base: dict[int, tuple[int, datetime]] = {}
     known: dict[int, Appended] = {}
     for ord_, shard, sequence, recorded, digest in answers:
@@ -233,13 +231,13 @@ def _places(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[App
             base[shard] = (sequence, recorded)
         else:
             known[ord_ - 1] = Appended(shard, sequence, recorded, digest, True)
-    places = []
+    results = []
     for index, row in enumerate(rows):
-        place = known.get(index)
-        if place is None:
+        appended = known.get(index)
+        if appended is None:
             sequence, recorded = base[row[0]]
             sequence += 1
             base[row[0]] = (sequence, recorded)
-            place = Appended(row[0], sequence, recorded, row[1][16:48], False)
-        places.append(place)
-    return places
+            appended = Appended(row[0], sequence, recorded, row[1][16:48], False)
+        results.append(appended)
+    return results

@@ -70,7 +70,7 @@ async def _stores(
         shards=len(await parts.reader.heads()),
         writers=settings.journal_writers,
         timeout=settings.append_timeout,
-        appended=hints.send,
+        on_commit=hints.send,
     )
     refusals = Refusals(parts.connect, parts.database.pool, timeout=settings.append_timeout)
     writer.start()

@@ -19,7 +19,7 @@ from gateway.delivery import (
     RedriveWorker,
 )
 from gateway.delivery.store import DeadLetters, Redrives
-from gateway.journal import HintListener, JournalWriter, PartitionMaker, ShardLeases
+from gateway.journal import HintListener, JournalWriter, PartitionCreator, ShardLeases
 from gateway.processes.context import ProcessContext, calm_collector, common, redriving, stopping
 from gateway.relay import ControlPlane, QueueCredit, Relay
 from gateway.subscriptions.repair import Reconciler
@@ -46,12 +46,12 @@ async def relay(settings: Settings) -> None:
             name=name,
             database=parts.database,
             reader=parts.reader,
-            leads=ShardLeases(parts.database.pool, name=name, seconds=settings.lease_seconds),
+            leases=ShardLeases(parts.database.pool, name=name, seconds=settings.lease_seconds),
             hints=hints,
             control_plane=ControlPlane(parts.database, parts.catalogues, parts.subscriptions),
             queue_credit=queue_credit,
         )
-        responsible = partial(worker.leads_shard, 0)
+        responsible = partial(worker.holds_shard, 0)
         letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
         dead = DeadLetterQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
         calm_collector()
@@ -125,6 +125,6 @@ def _upkeep(parts: ProcessContext, letters: DeadLetters, background: Supervisor)
     settings = parts.settings
     keys = partial(identity.upkeep, parts.database, settings)
     retention = partial(letters.forget, settings.ledger_retention_days)
-    background.periodic("journal.partitions", PartitionMaker(parts.connect).run_once, UPKEEP)
+    background.periodic("journal.partitions", PartitionCreator(parts.connect).run_once, UPKEEP)
     background.periodic("identity.signing_keys", keys, UPKEEP)
     background.periodic("delivery.retention", retention, UPKEEP)

@@ -127,7 +127,7 @@ class EventPublisher:
 
         `sender` is a client and its organisation, `digest` that of the bytes that were sent.
         """
-        await self._refusals.record([Refusal.of(sender, event, error, digest)])
+        await self._refusals.record([Refusal.from_error(sender, event, error, digest)])
 
     def deprecation(self, event: Event) -> Deprecation | None:
         """The deprecation of the version that validated an accepted event, if there is one."""

@@ -45,7 +45,7 @@ class Backfill:
     def __init__(
         self,
         subscription: Subscription,
-        lead: ShardLease,
+        lease: ShardLease,
         sequence: int,
         context: RelayContext,
         *,
@@ -56,7 +56,7 @@ class Backfill:
         self.near = False
         self._cursor = Cursor(sequence)
         self._saved = sequence
-        self._lead = lead
+        self._lease = lease
         self._context = context
         self._dead_letters = DeadLetters(context.database.pool, timeout=DATABASE_TIMEOUT)
         self._on_near = on_near
@@ -83,7 +83,7 @@ class Backfill:
 
     async def _run(self, read: Callable[[], int]) -> None:
         with closing(OutageReporter("relay.backfill")) as outages:
-            while self._lead and not self.near:
+            while self._lease and not self.near:
                 with outages.tolerated():
                     await self._step(read)
                 if outages.failing:
@@ -131,9 +131,12 @@ class Backfill:
         if self.sequence == self._saved:
             return
         async with self._context.database.session() as session:
-            await self._lead.fence(session)
+            await self._lease.fence(session)
             await backfill_progress.move(
-                session, self.subscription, self._lead.shard, BackfillProgress(self.sequence, False)
+                session,
+                self.subscription,
+                self._lease.shard,
+                BackfillProgress(self.sequence, False),
             )
         self._saved = self.sequence
 
@@ -143,7 +146,7 @@ class Backfill:
         All of them are confirmed when this returns.
         """
         entries = await self._context.reader.matching(
-            self._lead.shard,
+            self._lease.shard,
             self._cursor,
             until=until,
             types=self.subscription.type_expression,
@@ -199,7 +202,7 @@ class Backfill:
             for returned in window.returned:  # its queue is being repaired
                 asyncio.get_running_loop().call_later(RETRY, window.resend, returned)
             window.returned = []
-            if not self._lead:
-                raise LeaseLost(self._lead.shard)
+            if not self._lease:
+                raise LeaseLost(self._lease.shard)
             await self._context.publisher.wait_unblocked()
             await self._context.publisher.publish(window.take_ready())

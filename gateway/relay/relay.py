@@ -22,7 +22,7 @@ from gateway.relay.shard_relay import ShardRelay
 
 SAVE_CURSORS = 0.1  # seconds between two writes: a crash repeats as much
 HEADS_BUSY, HEADS_IDLE = 0.005, 0.2  # seconds between two looks for new entries
-START_RELAYS = 0.02  # seconds between two looks for leads without a shard relay
+START_RELAYS = 0.02  # seconds between two looks for leases without a shard relay
 FINISH = 5.0  # seconds in which a shard relay that ends may settle what it has sent
 
 
@@ -36,7 +36,7 @@ class Relay:
         name: str,
         database: Database,
         reader: JournalReader,
-        leads: ShardLeases,
+        leases: ShardLeases,
         hints: HintListener,
         control_plane: ControlPlane,
         queue_credit: QueueCredit,
@@ -45,7 +45,7 @@ class Relay:
         self._name = name
         self._database = database
         self._reader = reader
-        self._leads = leads
+        self._leases = leases
         self._hints = hints
         self._control_plane = control_plane
         self._queue_credit = queue_credit
@@ -54,10 +54,10 @@ class Relay:
         self._relays: dict[int, ShardRelay] = {}
         self._saved_at = 0.0
 
-    def leads_shard(self, shard: int) -> bool:
-        """Whether this process leads that shard now."""
-        lead = self._held.get(shard)
-        return lead is not None and bool(lead)
+    def holds_shard(self, shard: int) -> bool:
+        """Whether this process holds the lease of that shard now."""
+        lease = self._held.get(shard)
+        return lease is not None and bool(lease)
 
     async def run(self, stop: Stop) -> None:
         """Relay until stopped, then settle what was sent, save the cursors and resign."""
@@ -79,52 +79,52 @@ class Relay:
 
     async def _balance(self) -> None:
         """Hold a fair share of the shards among the relays that are alive."""
-        relays = await self._leads.attend()
-        self._held = {shard: lead for shard, lead in self._held.items() if lead}
+        relays = await self._leases.attend()
+        self._held = {shard: lease for shard, lease in self._held.items() if lease}
         heads = await self._reader.heads()
         share = math.ceil(len(heads) / relays)
         for shard in list(self._held)[share:]:
             await self._resign(shard)
         vacant = [(shard,) for shard in heads if shard not in self._held]
         if vacant and len(self._held) < share:
-            taken = await self._leads.take(vacant, limit=share - len(self._held))
-            for lead in taken:
+            taken = await self._leases.take(vacant, limit=share - len(self._held))
+            for lease in taken:
                 log().info(
                     "relay.shard_acquired",
-                    shard=lead.shard,
-                    epoch=lead.epoch,
-                    cursor=lead.cursor.sequence,
+                    shard=lease.shard,
+                    epoch=lease.epoch,
+                    cursor=lease.cursor.sequence,
                 )
             if taken:
                 await self._control_plane.refresh()
-                self._held |= {lead.shard: lead for lead in taken}
+                self._held |= {lease.shard: lease for lease in taken}
 
     async def _resign(self, shard: int) -> None:
         """Release a shard with its cursor at the last settled entry."""
-        lead = self._held.pop(shard)
+        lease = self._held.pop(shard)
         relay = self._relays.get(shard)
         if relay is not None:
             relay.finish()
             await wait_for_event(relay.ended, FINISH)
-        await self._leads.renew([lead])
-        await self._leads.resign([lead])
+        await self._leases.renew([lease])
+        await self._leases.resign([lease])
         log().info("relay.shard_released", shard=shard)
 
     async def _hand_over(self) -> None:
         with suppress(Unavailable):
             for shard in list(self._held):
                 await self._resign(shard)
-            await self._leads.leave()
+            await self._leases.leave()
 
     async def _save_cursors(self) -> None:
         """Write how far everything is settled; the same write prolongs the leases."""
         for shard, relay in self._relays.items():
-            if relay.lead is self._held.get(shard):
-                relay.update_lead()
+            if relay.lease is self._held.get(shard):
+                relay.update_lease()
         held = list(self._held.values())
-        moved = any(lead.reached != lead.cursor or lead.returned for lead in held)
+        moved = any(lease.reached != lease.cursor or lease.returned for lease in held)
         if moved or time.monotonic() - self._saved_at >= self._settings.lease_seconds / 5:
-            await self._leads.renew(held)
+            await self._leases.renew(held)
             self._saved_at = time.monotonic()
 
     async def _look_at_heads(self) -> bool:
@@ -157,14 +157,14 @@ class Relay:
             raise lost
 
     async def _relay_through(self, publisher: ConfirmPublisher, stop: Stop) -> None:
-        """Run a shard relay for every lead, until stopped or the connection ends."""
+        """Run a shard relay for every lease, until stopped or the connection ends."""
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(_raise_when_closed(publisher))
             running: set[asyncio.Task[None]] = set()
             while await stop.sleep(START_RELAYS):
-                for shard, lead in self._held.items():
-                    if lead and shard not in self._relays:
-                        task = tasks.create_task(self._relay_shard(lead, publisher))
+                for shard, lease in self._held.items():
+                    if lease and shard not in self._relays:
+                        task = tasks.create_task(self._relay_shard(lease, publisher))
                         running.add(task)
                         task.add_done_callback(running.discard)
             for each in self._relays.values():
@@ -174,9 +174,9 @@ class Relay:
             for task in (watcher, *running):
                 task.cancel()
 
-    async def _relay_shard(self, lead: ShardLease, publisher: ConfirmPublisher) -> None:
-        relay = self._relays[lead.shard] = ShardRelay(
-            lead,
+    async def _relay_shard(self, lease: ShardLease, publisher: ConfirmPublisher) -> None:
+        relay = self._relays[lease.shard] = ShardRelay(
+            lease,
             RelayContext(
                 publisher, self._reader, self._database, self._control_plane, self._queue_credit
             ),
@@ -185,9 +185,9 @@ class Relay:
         try:
             await relay.run()
         finally:
-            relay.update_lead()
-            if self._relays.get(lead.shard) is relay:
-                del self._relays[lead.shard]
+            relay.update_lease()
+            if self._relays.get(lease.shard) is relay:
+                del self._relays[lease.shard]
 
 
 async def _raise_when_closed(publisher: ConfirmPublisher) -> None:

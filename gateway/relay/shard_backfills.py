@@ -24,7 +24,7 @@ class ShardBackfills:
 
     def __init__(
         self,
-        lead: ShardLease,
+        lease: ShardLease,
         context: RelayContext,
         *,
         read: Callable[[], int],
@@ -36,7 +36,7 @@ class ShardBackfills:
         `on_near` is called when a backfill is close behind. `on_joined` is called for each
         subscription that gets everything from here on, before anything more is read.
         """
-        self._lead = lead
+        self._lease = lease
         self._context = context
         self._read = read
         self._on_near = on_near
@@ -80,7 +80,7 @@ class ShardBackfills:
     async def _start(self, subscription: Subscription, tasks: asyncio.TaskGroup) -> bool:
         """Start a backfill. False if the subscription has changed meanwhile."""
         async with self._context.database.session() as session:
-            progress = await backfill_progress.progress(session, subscription, self._lead.shard)
+            progress = await backfill_progress.progress(session, subscription, self._lease.shard)
         if progress is None:
             return False
         if subscription.state is SubscriptionState.DIVERTING and not progress.joined:
@@ -92,7 +92,7 @@ class ShardBackfills:
             return True
         backfill = Backfill(
             subscription,
-            self._lead,
+            self._lease,
             progress.position,
             self._context,
             on_near=self._on_near,
@@ -122,7 +122,7 @@ class ShardBackfills:
                 self._on_joined()
                 log().info(
                     "relay.backfill_joined",
-                    shard=self._lead.shard,
+                    shard=self._lease.shard,
                     sequence=self._read(),
                     organisation=subscription.organisation,
                     subscription=subscription.name,
@@ -138,5 +138,5 @@ class ShardBackfills:
 
     async def _save(self, subscription: Subscription, progress: BackfillProgress) -> bool:
         async with self._context.database.session() as session:
-            await self._lead.fence(session)
-            return await backfill_progress.move(session, subscription, self._lead.shard, progress)
+            await self._lease.fence(session)
+            return await backfill_progress.move(session, subscription, self._lease.shard, progress)

@@ -23,20 +23,20 @@ RETRY = 0.5  # seconds until the journal is asked again after an outage
 
 
 class ShardRelay:
-    """Relays one shard, for as long as its lead and its publisher last."""
+    """Relays one shard, for as long as its lease and its publisher last."""
 
-    def __init__(self, lead: ShardLease, context: RelayContext, *, max_in_flight: int) -> None:
-        self.lead = lead
+    def __init__(self, lease: ShardLease, context: RelayContext, *, max_in_flight: int) -> None:
+        self.lease = lease
         self.in_flight = InFlightWindow(
-            lead.reached, entries=max_in_flight, size=MAX_IN_FLIGHT_BYTES
+            lease.reached, entries=max_in_flight, size=MAX_IN_FLIGHT_BYTES
         )
         self.ended = asyncio.Event()
         self._wake_up = asyncio.Event()
-        self._read = lead.reached
-        self._head = lead.reached.sequence
+        self._read = lease.reached
+        self._head = lease.reached.sequence
         self._context = context
         self._backfills = ShardBackfills(
-            lead,
+            lease,
             context,
             read=lambda: self._read.sequence,
             on_near=self._wake_up.set,
@@ -52,9 +52,9 @@ class ShardRelay:
         self.in_flight.changed.set()
         self._wake_up.set()
 
-    def update_lead(self) -> None:
-        """Tell the lead up to where everything is settled."""
-        self.lead.reached = self.in_flight.cursor
+    def update_lease(self) -> None:
+        """Tell the lease up to where everything is settled."""
+        self.lease.reached = self.in_flight.cursor
 
     def head_moved(self, sequence: int) -> bool:
         """Take the new head of the shard; True if it is beyond what was read."""
@@ -65,7 +65,7 @@ class ShardRelay:
         return False
 
     async def run(self) -> None:
-        """Relay until the lead is lost or `finish`.
+        """Relay until the lease is lost or `finish`.
 
         Raises BrokerUnavailable when the publisher's connection ends.
         """
@@ -83,7 +83,7 @@ class ShardRelay:
 
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         with closing(OutageReporter("relay.shard")) as outages:
-            while self.lead and not self._finishing:
+            while self.lease and not self._finishing:
                 with outages.tolerated():
                     await self._repair_returned()
                     await self._apply_changes(tasks)
@@ -94,7 +94,7 @@ class ShardRelay:
                     await asyncio.sleep(RETRY)
 
     async def _settle_rest(self) -> None:
-        while self.lead and len(self.in_flight):
+        while self.lease and len(self.in_flight):
             await self._repair_returned()
             self.in_flight.changed.clear()
             await wait_for_event(self.in_flight.changed, 0.1)
@@ -110,7 +110,7 @@ class ShardRelay:
         self._wake_up.clear()
         if self._read.sequence >= self._head:
             return False
-        entries = await self._context.reader.after(self.lead.shard, self._read, limit=limit)
+        entries = await self._context.reader.after(self.lease.shard, self._read, limit=limit)
         if not self._routes.catalogue.covers({entry.event.type for entry in entries}):
             await self._context.control_plane.refresh()
             if self._context.control_plane.revisions() != self._applied:
@@ -141,10 +141,10 @@ class ShardRelay:
             await self._context.publisher.wait_unblocked()
             window.changed.clear()
             messages = window.take_ready()
-            if messages and self.lead:
+            if messages and self.lease:
                 await self._context.publisher.publish(messages)
             elif messages:
-                raise LeaseLost(self.lead.shard)
+                raise LeaseLost(self.lease.shard)
 
     async def _wait(self) -> None:
         """Wait until the shard grows, the control plane may have changed or a backfill is near."""
@@ -190,7 +190,7 @@ class ShardRelay:
         missed = self._recipients(returned)
         try:
             async with self._context.database.change(Topic.SUBSCRIPTIONS) as session:
-                await self.lead.fence(session)
+                await self.lease.fence(session)
                 for subscription in missed.values():
                     await backfill_progress.begin_again(
                         session, subscription, cause=backfill_progress.Cause.QUEUE_LOST
@@ -199,10 +199,10 @@ class ShardRelay:
         except BaseException:
             self.in_flight.returned += returned
             raise
-        self.lead.returned += len(returned)
+        self.lease.returned += len(returned)
         log().warning(
             "relay.messages_returned",
-            shard=self.lead.shard,
+            shard=self.lease.shard,
             count=len(returned),
             subscriptions=["/".join(key) for key in missed],
         )

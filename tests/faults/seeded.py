@@ -41,11 +41,11 @@ def ack_before_commit() -> None:
     async def commit(connection: Any, group: Any, shards: int) -> None:
         async with connection.transaction():
             candidates = [c for request in group for c in request.candidates]
-            places = iter(await writer._append(connection, candidates, shards))
+            results = iter(await writer._append(connection, candidates, shards))
             for request in group:
-                mine = [next(places) for _ in request.candidates]
-                if not request.places.done():
-                    request.places.set_result(mine)
+                mine = [next(results) for _ in request.candidates]
+                if not request.appended.done():
+                    request.appended.set_result(mine)
             await asyncio.sleep(0.1)
 
     replace(writer, "_commit", lambda _: commit)
@@ -111,7 +111,7 @@ def mandatory_off() -> None:
 
 
 def epoch_check_off() -> None:
-    """A lease never runs out for its holder, and a lead that was replaced writes all the same."""
+    """A lease never runs out for its holder, and a holder that was replaced still writes."""
     statements = vars(shard_leases.SHARD_LEASES)  # they are made when they are first asked for
     statements["renew"] = loosened(shard_leases.SHARD_LEASES.renew, "l.epoch = u.epoch")
     statements["fence"] = loosened(shard_leases.SHARD_LEASES.fence, "epoch = $2")

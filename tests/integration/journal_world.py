@@ -7,13 +7,13 @@ from typing import Any
 
 import asyncpg
 
-from gateway.journal import JournalReader, JournalWriter, make_partitions, make_shards
+from gateway.journal import JournalReader, JournalWriter, create_partitions, create_shards
 from tests.servers import SHARDS
 
 
 @dataclass
 class Journal:
-    """A fresh journal, a pool, and any number of writers as several processes would have."""
+    """A new journal with a pool and any number of writers, as several processes have."""
 
     url: str
     pool: asyncpg.Pool
@@ -39,31 +39,31 @@ class Journal:
         writers: int = 1,
         timeout: float = 10.0,
         connect: Callable[[], Awaitable[asyncpg.Connection]] | None = None,
-        appended: Callable[[], None] = lambda: None,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[JournalWriter]:
         """The writer of one process."""
-        made = JournalWriter(
+        writer = JournalWriter(
             connect or self.connect,
             shards=SHARDS,
             writers=writers,
             timeout=timeout,
-            appended=appended,
+            on_commit=on_commit,
         )
-        made.start()
+        writer.start()
         try:
-            yield made
+            yield writer
         finally:
-            await made.close()
+            await writer.close()
 
     async def entries(self) -> list[Any]:
-        """(shard, sequence, recorded, id, subject) of everything, in order."""
+        """(shard, sequence, recorded, id, subject) of every entry, in order."""
         return await self.pool.fetch(
             "SELECT shard, sequence, recorded, id, subject FROM journal_entries "
             "ORDER BY shard, sequence"
         )
 
     async def require_gapless(self) -> int:
-        """Every shard counts 1, 2, 3... up to its counter; how many entries there are."""
+        """Every shard counts 1, 2, 3... up to its counter; return how many entries there are."""
         found: dict[int, list[int]] = {}
         for shard, sequence, *_ in await self.entries():
             found.setdefault(shard, []).append(sequence)
@@ -80,6 +80,6 @@ async def a_journal(url: str) -> AsyncIterator[Journal]:
     async with asyncpg.create_pool(url, min_size=0, max_size=8) as pool:
         journal = Journal(url, pool, JournalReader(pool, timeout=10))
         async with journal.connection() as connection:
-            await make_shards(connection, SHARDS)
-            await make_partitions(connection)
+            await create_shards(connection, SHARDS)
+            await create_partitions(connection)
         yield journal

@@ -1,4 +1,4 @@
-"""Appending: gapless numbers, one place for one event, and the order of the writers."""
+"""Appending: gapless sequences, one position for one event, and the order of the writers."""
 
 import asyncio
 import random
@@ -19,11 +19,11 @@ async def test_many_writers_leave_no_gap_and_keep_each_ones_order(journal: Journ
 
     async def work(writer: JournalWriter, key: str) -> list[Appended]:
         chance = random.Random(key)
-        places: list[Appended] = []
+        results: list[Appended] = []
         for _ in range(20):
             size = chance.choice((1, 1, 3, 40))
-            places += await writer.append([a_candidate(subject=key) for _ in range(size)])
-        return places
+            results += await writer.append([a_candidate(subject=key) for _ in range(size)])
+        return results
 
     async with (
         journal.writer() as first,
@@ -35,11 +35,11 @@ async def test_many_writers_leave_no_gap_and_keep_each_ones_order(journal: Journ
             for name, writer in (("a", first), ("b", second), ("c", third))
             for n in range(6)
         ]
-        for places in await asyncio.gather(*works):
-            assert len({place.shard for place in places}) == 1
-            assert [p.sequence for p in places] == sorted({p.sequence for p in places})
-            assert [p.recorded for p in places] == sorted(p.recorded for p in places)
-            assert not any(place.duplicate for place in places)
+        for results in await asyncio.gather(*works):
+            assert len({appended.shard for appended in results}) == 1
+            assert [a.sequence for a in results] == sorted({a.sequence for a in results})
+            assert [a.recorded for a in results] == sorted(a.recorded for a in results)
+            assert not any(appended.duplicate for appended in results)
     assert await journal.require_gapless() > 500
     heads = await journal.reader.heads()
     assert all(head.sequence for head in heads.values())
@@ -64,14 +64,17 @@ async def test_one_event_published_at_once_by_many_is_stored_once(journal: Journ
             answers = await asyncio.gather(
                 *(writer.append([candidate]) for writer in (one, other) for _ in range(8))
             )
-        places = [place for (place,) in answers]
-        assert sum(not place.duplicate for place in places) == 1
-        assert len({(place.shard, place.sequence, place.recorded) for place in places}) == 1
+        results = [appended for (appended,) in answers]
+        assert sum(not appended.duplicate for appended in results) == 1
+        assert (
+            len({(appended.shard, appended.sequence, appended.recorded) for appended in results})
+            == 1
+        )
     assert await journal.require_gapless() == 10
 
 
 async def test_one_id_on_its_way_to_several_shards_is_stored_once(journal: Journal) -> None:
-    """Another partition key is another event: one wins, the others are told whose place it is."""
+    """Another partition key is another event: one wins, the others learn whose position it is."""
     for number in range(10):
         rivals = [
             a_candidate(id=f"same {number}", attributes={"partitionkey": f"key {n}"})
@@ -82,9 +85,9 @@ async def test_one_id_on_its_way_to_several_shards_is_stored_once(journal: Journ
             answers = await asyncio.gather(
                 *(writers[n % 3].append([rival]) for n, rival in enumerate(rivals))
             )
-        places = [place for (place,) in answers]
-        (winner,) = [n for n, place in enumerate(places) if not place.duplicate]
-        assert {place.digest for place in places} == {rivals[winner].event.digest}
+        results = [appended for (appended,) in answers]
+        (winner,) = [n for n, appended in enumerate(results) if not appended.duplicate]
+        assert {appended.digest for appended in results} == {rivals[winner].event.digest}
     assert await journal.require_gapless() == 10
 
 
@@ -104,10 +107,10 @@ async def test_batches_with_common_ids_in_other_orders_do_not_deadlock(journal: 
 async def test_an_id_twice_in_one_batch_is_stored_by_its_first(journal: Journal) -> None:
     first, other = a_candidate(id="x"), a_candidate(id="x", subject="another")
     async with journal.writer() as writer:
-        places = await writer.append([first, a_candidate(), first, other])
-    assert [place.duplicate for place in places] == [False, False, True, True]
-    assert places[0].sequence == places[2].sequence == places[3].sequence
-    assert {place.digest for n, place in enumerate(places) if n != 1} == {first.event.digest}
+        results = await writer.append([first, a_candidate(), first, other])
+    assert [appended.duplicate for appended in results] == [False, False, True, True]
+    assert results[0].sequence == results[2].sequence == results[3].sequence
+    assert {appended.digest for n, appended in enumerate(results) if n != 1} == {first.event.digest}
     assert await journal.require_gapless() == 2
 
 
@@ -124,18 +127,18 @@ async def test_an_atomic_batch_that_fails_leaves_nothing_and_no_gap(journal: Jou
         assert isinstance(answers[0], IdentifierReused)
         assert not any(isinstance(answer, BaseException) for answer in answers[1:-1])
         stored = await writer.append(batch, atomic=True)
-        assert not any(place.duplicate for place in stored)
+        assert not any(appended.duplicate for appended in stored)
     await journal.require_gapless()
 
 
-async def test_what_has_gathered_is_committed_together(journal: Journal) -> None:
+async def test_requests_that_wait_are_committed_together(journal: Journal) -> None:
     commits = 0
 
     def count() -> None:
         nonlocal commits
         commits += 1
 
-    async with journal.writer(appended=count) as writer:
+    async with journal.writer(on_commit=count) as writer:
         await writer.append([a_candidate()])
         await asyncio.gather(*(writer.append([a_candidate()]) for _ in range(400)))
     assert commits < 10
@@ -152,17 +155,19 @@ async def test_an_event_comes_out_as_it_went_in(journal: Journal) -> None:
         a_candidate(data=b"x" * (1 << 20)),
     ]
     async with journal.writer() as writer:
-        places = await writer.append(candidates)
-    for candidate, place in zip(candidates, places, strict=True):
-        by_place = await journal.reader.entry_at(place.shard, place.sequence)
+        results = await writer.append(candidates)
+    for candidate, appended in zip(candidates, results, strict=True):
+        by_position = await journal.reader.entry_at(appended.shard, appended.sequence)
         by_identity = await journal.reader.find(candidate.event.identity)
-        assert by_place is not None
-        assert by_place == by_identity
-        assert by_place.event == candidate.event
-        assert by_place.digest == candidate.event.digest == by_place.event.digest
-        assert (by_place.client, by_place.contract_version) == (candidate.client, 1)
+        assert by_position is not None
+        assert by_position == by_identity
+        assert by_position.event == candidate.event
+        assert by_position.digest == candidate.event.digest == by_position.event.digest
+        assert (by_position.client, by_position.contract_version) == (candidate.client, 1)
         known = await journal.reader.find_appended(candidate.event.identity)
-        assert known == Appended(place.shard, place.sequence, place.recorded, place.digest, True)
+        assert known == Appended(
+            appended.shard, appended.sequence, appended.recorded, appended.digest, True
+        )
 
 
 async def test_an_outcome_that_is_not_known_is_stored_once_by_the_repeat(
@@ -184,7 +189,7 @@ async def test_an_outcome_that_is_not_known_is_stored_once_by_the_repeat(
     assert await journal.require_gapless() == 1
 
 
-async def test_nobody_there_is_unknown_and_does_not_end_the_writer(journal: Journal) -> None:
+async def test_an_outage_is_unknown_and_does_not_end_the_writer(journal: Journal) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nowhere = closed.getsockname()[1]
@@ -207,18 +212,18 @@ async def test_nobody_there_is_unknown_and_does_not_end_the_writer(journal: Jour
         await writer.append([a_candidate()])
 
 
-async def test_who_gave_up_before_the_commit_is_not_stored(journal: Journal) -> None:
+async def test_a_request_given_up_before_the_commit_is_not_stored(journal: Journal) -> None:
     async with journal.connection() as holder, journal.writer() as writer:
         async with holder.transaction():
             await holder.execute("SELECT FROM journal_shards FOR UPDATE")
-            under_way = asyncio.create_task(writer.append([a_candidate(id="under way")]))
+            committing = asyncio.create_task(writer.append([a_candidate(id="committing")]))
             await until_waiting(holder)
             waiting = asyncio.create_task(writer.append([a_candidate(id="given up")]))
             await asyncio.sleep(0)
             waiting.cancel()
-        await under_way
+        await committing
         await writer.append([a_candidate(id="later")])
-    assert {row["id"] for row in await journal.entries()} == {"under way", "later"}
+    assert {row["id"] for row in await journal.entries()} == {"committing", "later"}
 
 
 async def until_waiting(connection: asyncpg.Connection) -> None:
@@ -231,7 +236,7 @@ async def until_waiting(connection: asyncpg.Connection) -> None:
             )
 
 
-async def test_a_closed_writer_leaves_nobody_waiting(journal: Journal) -> None:
+async def test_a_closed_writer_leaves_no_caller_waiting(journal: Journal) -> None:
     async with journal.connection() as holder, holder.transaction():
         await holder.execute("SELECT FROM journal_shards FOR UPDATE")
         async with journal.writer() as writer:
@@ -241,7 +246,7 @@ async def test_a_closed_writer_leaves_nobody_waiting(journal: Journal) -> None:
     assert all(isinstance(answer, JournalUnavailable) for answer in answers)
 
 
-async def test_reading_on_from_a_place(journal: Journal) -> None:
+async def test_reading_on_from_a_cursor(journal: Journal) -> None:
     wanted = "^id\\.go\\.uji\\.a$"
     async with journal.writer() as writer:
         await writer.append(
@@ -259,7 +264,7 @@ async def test_reading_on_from_a_place(journal: Journal) -> None:
     assert [entry.sequence for entry in chosen] == [27, 29]
 
 
-async def test_the_last_place_before_a_time(journal: Journal) -> None:
+async def test_the_cursor_before_a_time(journal: Journal) -> None:
     """Bisection agrees with counting, at every time that there is and between them."""
     async with journal.writer() as writer:
         for _ in range(12):
@@ -267,6 +272,6 @@ async def test_the_last_place_before_a_time(journal: Journal) -> None:
     rows = await journal.entries()
     times = sorted({row["recorded"] for row in rows})
     for time in (times[0], times[5], times[-1], times[-1].replace(year=2099)):
-        for shard, place in (await journal.reader.cursors_before(time)).items():
+        for shard, cursor in (await journal.reader.cursors_before(time)).items():
             counted = sum(row["shard"] == shard and row["recorded"] < time for row in rows)
-            assert place.sequence == counted
+            assert cursor.sequence == counted

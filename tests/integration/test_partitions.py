@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.journal import Cursor, make_partitions, make_shards
+from gateway.journal import Cursor, create_partitions, create_shards
 from gateway.journal import sql as statements
 from tests.builders import a_candidate
 from tests.integration.journal_world import Journal
@@ -39,7 +39,7 @@ async def test_making_shards_again_changes_nothing(journal: Journal) -> None:
     stands = await journal.reader.heads()
     async with journal.connection() as connection:
         for number in (4, 9):
-            await make_shards(connection, number)
+            await create_shards(connection, number)
     assert await journal.reader.heads() == stands
     assert before.keys() == stands.keys() == (await journal.reader.relay_cursors()).keys()
 
@@ -47,8 +47,8 @@ async def test_making_shards_again_changes_nothing(journal: Journal) -> None:
 async def test_partitions_for_this_month_and_three_more(journal: Journal) -> None:
     assert len(await partitions(journal)) == 4 + 1
     async with journal.connection() as connection:
-        assert await make_partitions(connection) == []
-        made = await make_partitions(connection, datetime(2031, 11, 30, 23, 59, tzinfo=UTC))
+        assert await create_partitions(connection) == []
+        made = await create_partitions(connection, datetime(2031, 11, 30, 23, 59, tzinfo=UTC))
     assert made == [
         "journal_entries_2031_11",
         "journal_entries_2031_12",
@@ -63,7 +63,7 @@ async def test_partitions_are_made_while_events_come_in(journal: Journal) -> Non
             await reading.fetch("SELECT FROM journal_entries_default")
             await writer.append([a_candidate()])
         async with journal.connection() as connection:
-            await make_partitions(connection, datetime(2031, 1, 1, tzinfo=UTC))
+            await create_partitions(connection, datetime(2031, 1, 1, tzinfo=UTC))
         await writer.append([a_candidate()])
     assert await journal.require_gapless() == 2
 
@@ -93,7 +93,7 @@ async def test_entries_outside_of_every_month_do_not_stop_later_months(journal: 
         await journal.pool.execute("UPDATE journal_shards SET recorded = '2040-06-15'")
         await writer.append([a_candidate()])
     async with journal.connection() as connection:
-        made = await make_partitions(connection, datetime(2040, 5, 1, tzinfo=UTC))
+        made = await create_partitions(connection, datetime(2040, 5, 1, tzinfo=UTC))
         assert made == [f"journal_entries_2040_{month:02}" for month in (5, 7, 8)]
     assert await journal.require_gapless() == 1
 
@@ -103,7 +103,7 @@ async def test_who_knows_the_time_of_its_place_reads_no_older_partition(
     journal: Journal, statement: str
 ) -> None:
     async with journal.connection() as connection:
-        await make_partitions(connection, datetime(2020, 1, 1, tzinfo=UTC))
+        await create_partitions(connection, datetime(2020, 1, 1, tzinfo=UTC))
     month = f"journal_entries_{NOW.year}_{NOW.month:02}"
     rest = (9, "x", 5) if statement == "READ_TYPES" else (5,)
     tables = await scanned(journal, getattr(statements, statement), 0, 1, NOW, *rest)
