@@ -27,10 +27,10 @@ Where = Annotated[
         "-w",
         metavar="NAME=VALUE",
         help="Filter by event (its id), source, trace, organisation, died_from, died_before or "
-        "unattended.",
+        "unseen.",
     ),
 ]
-FILTERS = {"event", "source", "trace", "organisation", "died_from", "died_before", "unattended"}
+FILTERS = {"event", "source", "trace", "organisation", "died_from", "died_before", "unseen"}
 POLL = 0.5  # seconds between two reads of the progress of a redrive
 
 

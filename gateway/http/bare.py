@@ -17,7 +17,9 @@ from gateway.http import problems
 from gateway.http.context import ApiContext
 from gateway.publishing import Limits
 
-REFUSED = Counter("nusabus_events_refused", "Events refused", ["reason"], registry=METRICS)
+REFUSED = Counter(
+    "nusabus_events_refused", "Events that were refused, by reason", ["reason"], registry=METRICS
+)
 CONTENT = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 

@@ -114,7 +114,7 @@ class Search:
     event: Annotated[Name | None, Query(description="an event's id")] = None
     source: Annotated[Name | None, Query()] = None
     trace: Annotated[Trace | None, Query()] = None
-    unattended: Annotated[bool, Query(description="dead, and inspected by nobody")] = False
+    unseen: Annotated[bool, Query(description="dead, and nobody has inspected it")] = False
 
 
 def wanted(by: AuthenticatedClient, search: Annotated[Search, Depends()]) -> DeadLetterQuery:

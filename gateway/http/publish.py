@@ -34,7 +34,9 @@ from gateway.identity import Client, Role
 from gateway.journal import Refusal
 from gateway.publishing import Batch, parse_request
 
-ACCEPTED = Counter("nusabus_events_accepted", "Events answered with a receipt", registry=METRICS)
+ACCEPTED = Counter(
+    "nusabus_events_accepted", "Events that were stored, or were stored before", registry=METRICS
+)
 _encode = msgspec.json.Encoder().encode
 _REFERENCE = {"$ref": "#/components/schemas/CloudEvent"}
 

@@ -27,12 +27,12 @@ from gateway.request_reply.responders import Responders
 
 LONGEST_WAIT = 20.0  # seconds that a call may wait; to wait longer, ask again
 _PAST = 0.01  # seconds after a deadline, so that no clock still sees it in the future
-ASKED = Counter("nusabus_requests_asked", "Requests stored", registry=METRICS)
+ACCEPTED = Counter("nusabus_requests_accepted", "Requests that were stored", registry=METRICS)
 EXPIRED = Counter(
     "nusabus_requests_expired", "Calls that ended at the deadline of a request", registry=METRICS
 )
 SECONDS = Histogram(
-    "nusabus_request_seconds",
+    "nusabus_request_duration_seconds",
     "Seconds from the record of a request to the record of its reply, for requesters that waited",
     buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     registry=METRICS,
@@ -153,7 +153,7 @@ class Requester:
         if appended.digest != event.digest:
             raise IdentifierReused(event.source, event.id)
         if not appended.duplicate:
-            ASKED.inc()
+            ACCEPTED.inc()
             return Entry.of(candidate, appended), False
         found = await self._reader.entry_at(appended.shard, appended.sequence)
         if found is None or self._organisation(found) != requester.organisation:

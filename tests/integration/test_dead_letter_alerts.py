@@ -23,7 +23,7 @@ def told(bus: Bus) -> dict[str, list[dict[str, Any]]]:
     """The lines of the log, by subscription."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in bus.logs().splitlines():
-        if "dead_letter.unattended" in line:
+        if "dead_letters.unseen_reported" in line:
             said = json.loads(line)
             found.setdefault(said["subscription"], []).append(said)
     return found
@@ -47,13 +47,13 @@ def test_metrics_tell_until_somebody_looks(bus: Bus) -> None:
     uji, auditor = bus.actor("uji"), bus.actor("uji", "auditor")
     puller = Puller(uji, FREE)
     number = a_dead_letter(uji, puller)["number"]
-    assert [each["number"] for each in dead(uji, puller.name, unattended=True)] == [number]
-    line = f'unattended{{organisation="uji",subscription="{puller.name}"}} 1.0'
+    assert [each["number"] for each in dead(uji, puller.name, unseen=True)] == [number]
+    line = f'unseen{{organisation="uji",subscription="{puller.name}"}} 1.0'
     assert eventually(lambda: line in bus.metrics())
     seen = auditor.get(f"/v1/dead-letters/{number}").json()
     again = uji.get(f"/v1/dead-letters/{number}").json()
     assert (again["seen_by"], again["seen"]) == (auditor.id, seen["seen"])
-    assert dead(uji, puller.name, unattended=True) == []
+    assert dead(uji, puller.name, unseen=True) == []
     assert eventually(lambda: line not in bus.metrics())
 
 
@@ -61,7 +61,7 @@ def test_ending_it_is_looking_at_it(uji: Actor) -> None:
     puller = Puller(uji, FREE)
     number = a_dead_letter(uji, puller)["number"]
     uji.post(f"/v1/dead-letters/{number}/discard", json={"reason": "uji coba"})
-    assert dead(uji, puller.name, unattended=True) == []
+    assert dead(uji, puller.name, unseen=True) == []
 
 
 @pytest.fixture

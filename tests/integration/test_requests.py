@@ -285,8 +285,8 @@ def test_metrics_count(lain: Actor, over_amqp: Subscribed, bus: Bus) -> None:
     with AmqpResponder(over_amqp.url, over_amqp.queue):
         assert lain.ask(a_question(AMQP), wait=20).status_code == 200
     wanted = {
-        "nusabus_requests_asked_total 1",
-        "nusabus_request_seconds_count 1",
+        "nusabus_requests_accepted_total 1",
+        "nusabus_request_duration_seconds_count 1",
         'nusabus_replies_total{outcome="in-time"} 1',
     }
     seen: set[str] = set()

@@ -23,9 +23,7 @@ def shown() -> dict[str, float]:
     """The samples, by subscription for the count and `subscription!` for the age."""
     found = {}
     for line in generate_latest(METRICS).decode().splitlines():
-        match = re.match(
-            r'nusabus_dead_letters_unattended(\w*)\{.*subscription="(.+)"\} (.+)', line
-        )
+        match = re.match(r'nusabus_dead_letters_unseen(\w*)\{.*subscription="(.+)"\} (.+)', line)
         if match:
             found[match[2] + ("!" if match[1] else "")] = float(match[3])
     return found

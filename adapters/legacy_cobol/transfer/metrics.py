@@ -17,16 +17,16 @@ FILE = "metrics.prom"
 BEAT = 15.0  # seconds between two writes, whatever happens
 
 Counts = Mapping[str, float]
-_SEEN = "nusabus_legacy_seen_seconds", "When the watcher was last alive"
-_FILES = "nusabus_legacy_files", "Files by outcome, or by state", "outcome"
-_RECORDS = "nusabus_legacy_records", "Records by what became of them", "fate"
+_SEEN = "nusabus_legacy_watcher_last_seen_timestamp_seconds", "When the watcher last ran"
+_FILES = "nusabus_legacy_files", "Files by outcome; those in work by state", "outcome"
+_RECORDS = "nusabus_legacy_records", "Records by outcome", "outcome"
 
 
 def incoming(feed: Feed, journal: Journal) -> None:
     """Replace the file of an inbound feed: all counts since the journal began."""
     registry = _registry(feed, journal.count(), journal.sums())
     waiting = len(whole_files(feed))
-    _gauge(registry, feed, "nusabus_legacy_waiting_files", "Whole files in incoming/", waiting)
+    _gauge(registry, feed, "nusabus_legacy_waiting_files", "Complete files in incoming/", waiting)
     write_to_textfile(str(feed.folder / FILE), registry)
 
 
@@ -35,7 +35,9 @@ def outgoing(feed: Feed, spool: Spool) -> None:
     files, records, refused = spool.totals()
     registry = _registry(feed, {"issued": files}, {"issued": records, "refused": refused})
     waiting = spool.waiting()[0]
-    _gauge(registry, feed, "nusabus_legacy_waiting_records", "Records in no file yet", waiting)
+    _gauge(
+        registry, feed, "nusabus_legacy_waiting_records", "Records that are in no file yet", waiting
+    )
     write_to_textfile(str(feed.folder / FILE), registry)
 
 

@@ -16,14 +16,14 @@ MOST = 100  # subscriptions that have metrics of their own
 REST = ("*", "*")  # all others together; no organisation and no subscription has this name
 _LABELS = ("organisation", "subscription")
 COUNT = Gauge(
-    "nusabus_dead_letters_unattended",
-    "Dead letters that nobody has looked at",
+    "nusabus_dead_letters_unseen",
+    "Dead letters that nobody has inspected",
     _LABELS,
     registry=METRICS,
 )
 OLDEST = Gauge(
-    "nusabus_dead_letters_unattended_oldest_seconds",
-    "Age of the oldest dead letter that nobody has looked at",
+    "nusabus_dead_letters_unseen_oldest_age_seconds",
+    "Age of the oldest dead letter that nobody has inspected",
     _LABELS,
     registry=METRICS,
 )
@@ -87,7 +87,7 @@ def show(found: Sequence[UnseenDeadLetters], now: datetime) -> None:
 
 def _tell(each: UnseenDeadLetters) -> None:
     log().warning(
-        "dead_letter.unattended",
+        "dead_letters.unseen_reported",
         organisation=each.organisation,
         subscription=each.subscription,
         count=each.count,

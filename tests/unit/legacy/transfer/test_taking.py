@@ -109,7 +109,7 @@ async def test_metrics_tell_of_a_file_that_waits(
     wanted = {
         'nusabus_legacy_files{feed="payments",outcome="publishing"} 1.0',
         'nusabus_legacy_waiting_files{feed="payments"} 1.0',
-        'nusabus_legacy_records{fate="records",feed="payments"} 3.0',
+        'nusabus_legacy_records{feed="payments",outcome="records"} 3.0',
     }
 
     def told() -> bool:
