@@ -1,1 +1,1 @@
-"""What every room uses: the event, errors, settings, the database, telemetry, time and waiting."""
+"""The foundation: events, errors, settings, database, telemetry, periodic work, leases, waiting."""

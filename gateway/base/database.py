@@ -1,8 +1,8 @@
 """Access to PostgreSQL: sessions for the control plane, a raw pool for the journal.
 
-The control plane is small and read from memory: whoever changes it bumps a *revision* in the same
-transaction, every process polls the revisions a few times a second and reloads what moved. A
-process so sees a change whole or not at all, and no message has to arrive for it.
+The control plane is small and read from memory. A change also increments a *revision* in the same
+transaction; every process polls the revisions a few times a second and reloads what has changed. So
+a process sees a change completely or not at all, and needs no message for it.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import (
 
 from gateway.base.errors import Unavailable
 
-# What asyncpg and the sockets below it raise when the server is away, starting or cut off, and when
-# it has rolled back what may be repeated (a deadlock, a lock that is held too long).
+# Raised by asyncpg and its sockets while the server is down, starting or unreachable, and when it
+# has rolled back a transaction that may be repeated (a deadlock, a lock timeout).
 OUTAGES: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
@@ -42,7 +42,7 @@ _AWAY = "The database does not answer. Try again."
 
 
 class Topic(StrEnum):
-    """A part of the control plane that changes as a whole."""
+    """A part of the control plane that is loaded as a whole."""
 
     IDENTITY = "identity"
     CONTRACTS = "contracts"
@@ -50,7 +50,7 @@ class Topic(StrEnum):
 
 
 class DatabaseUnavailable(Unavailable):
-    """PostgreSQL does not answer. Nothing was changed unless a repeat shows otherwise."""
+    """PostgreSQL does not answer. Whether a change was made is unknown; it may be repeated."""
 
     code = "database-unavailable"
     dependency = "database"
@@ -58,7 +58,7 @@ class DatabaseUnavailable(Unavailable):
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """What asyncpg raises in here while the server is away becomes DatabaseUnavailable."""
+    """Turn what asyncpg raises in here during an outage into DatabaseUnavailable."""
     try:
         yield
     except OUTAGES as error:
@@ -66,7 +66,7 @@ def database_errors() -> Iterator[None]:
 
 
 class Database:
-    """One process's connections to PostgreSQL. Open it once, close it at the end."""
+    """The connections of a process to PostgreSQL. Open it once, close it at the end."""
 
     def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool) -> None:
         self.pool = pool
@@ -75,7 +75,7 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, *, connections: int, timeout: float) -> "Database":
-        """Connect. `connections` bounds the raw pool; `timeout` is for connecting, in seconds."""
+        """Connect. `connections` limits the raw pool; `timeout` for connecting is in seconds."""
         pool = asyncpg.create_pool(
             url,
             min_size=0,
@@ -97,15 +97,15 @@ class Database:
         return cls(engine, pool)
 
     async def close(self) -> None:
-        """Close every connection, by force where one does not end by itself in time."""
+        """Close every connection, by force if necessary."""
         self.pool.terminate()
         await self._engine.dispose()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading; what it wrote without `begin` is rolled back.
+        """A session for reading; writes without `begin` are rolled back.
 
-        Raises DatabaseUnavailable when the server is away.
+        Raises DatabaseUnavailable.
         """
         try:
             async with self._sessions() as session:
@@ -121,10 +121,10 @@ class Database:
 
     @asynccontextmanager
     async def change(self, topic: Topic) -> AsyncIterator[AsyncSession]:
-        """A transaction that changes `topic`: committed at the end, then seen by every process.
+        """A transaction that changes `topic`. Every process sees it after the commit at the end.
 
-        Changes of one topic are serialised by the row lock on its revision, so a check made in
-        here still holds at the commit.
+        The row lock on the revision serialises changes of one topic, so a check made in here
+        still holds at the commit. Raises DatabaseUnavailable.
         """
         async with self.session() as session, session.begin():
             await session.execute(
@@ -134,17 +134,17 @@ class Database:
             yield session
 
     async def revisions(self) -> dict[Topic, int]:
-        """The present revision of every topic. Raises DatabaseUnavailable."""
+        """The current revision of every topic. Raises DatabaseUnavailable."""
         with database_errors():
             rows = await self.pool.fetch("SELECT topic, revision FROM control_revisions", timeout=5)
         return {Topic(topic): revision for topic, revision in rows}
 
 
 async def _keep(_: asyncpg.Connection) -> None:
-    """Nothing to reset: whoever uses the pool leaves a connection as it was."""
+    """Nothing to reset: users of the pool leave a connection as it was."""
 
 
 def sqlalchemy_url(url: str, driver: str = "asyncpg") -> str:
-    """The same address in SQLAlchemy's spelling."""
+    """The same URL in SQLAlchemy's notation."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(scheme=f"postgresql+{driver}"))

@@ -1,4 +1,4 @@
-"""An event: a CloudEvents 1.0 event as a value, and what makes two of them the same.
+"""A CloudEvents 1.0 event as a value, and what makes two events the same.
 
 Source of the rules: CloudEvents specification 1.0.2, context attributes.
 """
@@ -12,20 +12,20 @@ import msgspec
 AttributeValue = str | int | bool
 
 REQUESTED_BY = "requestedby"
-"""The attribute of a reply that names the organisation which asked; set by the gateway alone."""
+"""The attribute of a reply that names the requesting organisation; set by the gateway only."""
 
-# A retry of the same event is a new trace, and the gateway sets the others itself.
+# A retry of the same event has a new trace; the gateway sets the other attributes itself.
 _NOT_IDENTITY = frozenset(
     {"traceparent", "tracestate", "sequence", "recordedtime", "dataclassification"}
 )
 
 
 class Event(msgspec.Struct, frozen=True, dict=True):
-    """What a ministry says happened. A Struct, as one is made for every event at every stage.
+    """What a ministry says happened. A Struct, because every stage creates one for every event.
 
     `attributes` holds every context attribute except specversion, id, source, type and subject,
-    by its JSON type. `data` is the payload as received: JSON text, or arbitrary bytes when
-    `binary` is set (it then travels as `data_base64`), or None when the event has none.
+    by its JSON type. `data` is the payload as received: JSON text, or arbitrary bytes if `binary`
+    is set (then transferred as `data_base64`), or None if the event has none.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Event(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def ordering_key(self) -> str:
-        """What order is kept by: `partitionkey`, else source and subject, else the id."""
+        """Events of one key stay in order: `partitionkey`, else source and subject, else id."""
         key = self.attributes.get("partitionkey")
         if key is not None:
             return str(key)
@@ -46,7 +46,7 @@ class Event(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def identity(self) -> bytes:
-        """16 bytes that stand for (source, id), of the same size however long those are."""
+        """The identity: source and id, hashed to 16 bytes."""
         kept = self.__dict__
         if "identity" not in kept:
             kept["identity"] = identity_of(self.source, self.id)
@@ -54,7 +54,7 @@ class Event(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 over all that the publisher said, alike for every CloudEvents mode it used."""
+        """SHA-256 of all that the publisher sent, the same for every CloudEvents mode."""
         kept = self.__dict__
         if "digest" not in kept:
             kept["digest"] = _digest(self)
@@ -62,7 +62,7 @@ class Event(msgspec.Struct, frozen=True, dict=True):
 
 
 def with_identity(event: Event, identity: bytes) -> Event:
-    """The event, held unique in the journal by another identity than its source and id."""
+    """The event, unique in the journal by this identity instead of its source and id."""
     kept = msgspec.structs.replace(event)
     kept.__dict__["identity"] = identity
     return kept
@@ -74,7 +74,7 @@ def _digest(event: Event) -> bytes:
         if name not in _NOT_IDENTITY:
             value = event.attributes[name]
             parts += (name, value if type(value) is str else attribute_text(value))
-    # No attribute holds a control character, so the line breaks and the kind keep them apart.
+    # No attribute contains a control character, so line breaks and the kind separate the parts.
     parts.append("\0none" if event.data is None else "\0bytes" if event.binary else "\0json")
     return hashlib.sha256("\n".join(parts).encode() + (event.data or b"")).digest()
 
@@ -89,5 +89,5 @@ def attribute_text(value: AttributeValue) -> str:
 
 
 def identity_of(source: str, id: str) -> bytes:
-    """16 bytes that stand for (source, id); neither holds a control character."""
+    """Source and id, hashed to 16 bytes; neither contains a control character."""
     return hashlib.blake2b(f"{source}\n{id}".encode(), digest_size=16).digest()

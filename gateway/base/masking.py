@@ -1,4 +1,4 @@
-"""National ids do not belong into errors, refusals or logs, wherever they came from."""
+"""Masks national ids, which must not appear in errors, refusals or logs."""
 
 import re
 
@@ -7,5 +7,5 @@ _LONG_NUMBER = re.compile(r"\d{9,}")
 
 
 def mask(text: str) -> str:
-    """The text with every run of nine or more digits replaced."""
+    """The text with every sequence of nine or more digits replaced."""
     return _LONG_NUMBER.sub("…", text)

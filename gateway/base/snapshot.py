@@ -1,4 +1,4 @@
-"""The control plane in memory: one immutable value per topic, replaced as a whole on a change."""
+"""The control plane in memory: one immutable value per topic, replaced as a whole."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Unavailable
 
-POLL = 0.25  # seconds; a change is in force everywhere well within one second
+POLL = 0.25  # seconds; every process sees a change well within one second
 T = TypeVar("T")
 
 
@@ -20,22 +20,22 @@ class Snapshot(Generic[T]):
         self.topic = topic
         self._load = load
         self._value: T | None = None
-        self._turn = asyncio.Lock()
+        self._loading = asyncio.Lock()
         self.revision = -1
 
     @property
     def value(self) -> T:
-        """The value as of the last load. It must have been loaded once, see `refresh`."""
+        """The value as of the last load. Raises Unavailable before the first `refresh`."""
         if self._value is None:
-            raise Unavailable("still starting: try again in a second")
+            raise Unavailable("The process is still starting. Try again in a second.")
         return self._value
 
     async def refresh(self, database: Database, revision: int) -> bool:
-        """Load again when `revision` is another one than ours; True if it did.
+        """Load again if `revision` has changed. True if it did.
 
-        Loads take turns, so that an older value never replaces a younger one.
+        Loads take turns, so that an older value never replaces a newer one.
         """
-        async with self._turn:
+        async with self._loading:
             if revision == self.revision:
                 return False
             async with database.session() as session:
@@ -45,7 +45,7 @@ class Snapshot(Generic[T]):
 
 
 async def refresh(database: Database, *snapshots: Snapshot[Any]) -> None:
-    """Bring every snapshot up to date now. Raises Unavailable: the last values stay in force."""
+    """Update every snapshot. Raises Unavailable; then the last values stay in force."""
     revisions: Mapping[Topic, int] = await database.revisions()
     for snapshot in snapshots:
         await snapshot.refresh(database, revisions[snapshot.topic])

@@ -1,11 +1,11 @@
-"""Strict JSON text (RFC 8259, I-JSON RFC 7493): read once, exactly, and refused on any doubt.
+"""Strict JSON (RFC 8259; I-JSON, RFC 7493): parsed once, exactly, and refused on any doubt.
 
-Refused are text that is not UTF-8 or starts with a byte order mark, nesting beyond a limit, a
-member that stands twice in one object, NaN and infinities, lone surrogates, and numbers out
-of the range of an IEEE 754 double, which receivers that read doubles could not take.
+Refused: text that is not UTF-8 or starts with a byte order mark, nesting beyond a limit, an object
+with a duplicate member, NaN and infinities, lone surrogates, and numbers outside the range of an
+IEEE 754 double, which receivers that use doubles could not read.
 
-Clean text is recognised with a few passes in C. Only where such a proof fails does an exact and
-slower reader look again; it alone decides, and says what is wrong and where.
+A few passes in C recognise clean text. Only if they cannot prove it clean, an exact and slower
+parser decides, and says what is wrong and where.
 """
 
 import json
@@ -37,24 +37,24 @@ _PEELS = 8
 
 
 def require_strict(raw: bytes, *, depth: int = DEPTH) -> None:
-    """Refuse text that nests deeper than `depth`, before any value of it is built.
+    """Refuse text that nests deeper than `depth`, before any value is built.
 
-    Raises Malformed. It does not tell whether the text is JSON at all: `parse` does.
+    Raises Malformed. It does not check that the text is JSON; `parse` does.
     """
     if raw.count(b"{") + raw.count(b"[") > depth and _nesting(raw) > depth:
-        raise Malformed(f"the JSON text nests deeper than {depth} levels: flatten it")
+        raise Malformed(f"The JSON text nests deeper than {depth} levels. Flatten it.")
 
 
 def parse(raw: bytes, *, depth: int = DEPTH) -> Any:
-    """The value of a JSON text: integers as int, all other numbers as Decimal, exactly as written.
+    """The value of a JSON text: integers as int, other numbers as Decimal, exactly as written.
 
-    Raises Malformed with the byte or the JSON pointer of the fault.
+    Raises Malformed with the byte offset or the JSON pointer of the error.
     """
     require_strict(raw, depth=depth)
     try:
         value = _READER.decode(raw)
-        # A colon stands after every member name, so when there are no more colons behind quotes
-        # than members that were kept, no member was dropped for another of its name.
+        # Every member name is followed by a colon. If no more colons follow a quote than members
+        # were kept, no duplicate member was dropped.
         if _names(raw) == _members_below((value,)):
             return value
     except (ValueError, ArithmeticError, RecursionError):
@@ -63,9 +63,9 @@ def parse(raw: bytes, *, depth: int = DEPTH) -> Any:
 
 
 def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
-    """The members of an object as text, no name twice; their values are not read yet.
+    """The members of an object as raw text, without duplicates; their values are not parsed yet.
 
-    `nested` names the member that may hold objects itself. All of the text is proven to be UTF-8.
+    `nested` names the member that may hold objects. The whole text is checked to be UTF-8.
     Raises Malformed.
     """
     if not raw.isascii():
@@ -76,7 +76,7 @@ def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
         raise _too_deep() from None
     except ValueError:
         _look_again(raw)
-        raise Malformed("the JSON text must be an object", pointer="") from None
+        raise Malformed("The JSON text must be an object.", pointer="") from None
     below = found.get(nested)
     if _names(raw) - (0 if below is None else _names(bytes(below))) != len(found):
         _look_again(raw)
@@ -84,21 +84,21 @@ def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
 
 
 def elements(raw: bytes, *, limit: int) -> list[Raw]:
-    """The elements of an array as text, unread. Raises Malformed, or TooLarge above `limit`.
+    """The elements of an array as raw text. Raises Malformed, or TooLarge above `limit`.
 
-    What is wrong inside one element only, such as a lone surrogate, is left for who reads it.
+    An error inside one element, such as a lone surrogate, is found when that element is parsed.
     """
     try:
         found = _first(raw, limit + 1)
     except RecursionError:
         raise _too_deep() from None
     if len(found) > limit:
-        raise TooLarge(f"the array has more than {limit} elements: send the rest separately")
+        raise TooLarge(f"The array has more than {limit} elements. Send the rest separately.")
     return found
 
 
 def _look_again(raw: bytes) -> None:
-    """Read a doubtful object exactly. Raises Malformed for what is wrong with it."""
+    """Parse a doubtful object exactly. Raises Malformed if it has an error."""
     require_strict(raw, depth=DEPTH + 1)
     _value(raw)
 
@@ -114,8 +114,8 @@ def _first(raw: bytes, most: int) -> list[Raw]:
 def _nesting(raw: bytes) -> int:
     """How deep JSON text nests, in a fixed number of linear passes.
 
-    Escapes go first, then all but quotes and brackets. A pair of neighbouring quotes changes
-    nothing about which bracket lies inside a string, so pairs vanish, and the quotes that remain
+    First remove the escapes, then everything except quotes and brackets. Two adjacent quotes do
+    not change which brackets are inside a string, so remove such pairs; the remaining quotes
     enclose brackets that are text.
     """
     if b"\\" in raw:
@@ -133,7 +133,7 @@ def _nesting(raw: bytes) -> int:
 
 
 def _names(raw: bytes) -> int:
-    """At least how many member names the text holds: more only where a string has `":` in it."""
+    """An upper bound of the number of member names; a string that contains `":` counts as well."""
     return raw.translate(None, _SPACE).count(b'":')
 
 
@@ -169,9 +169,9 @@ _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 @lru_cache(maxsize=8)
 def _array(size: int) -> msgspec.json.Decoder[Any]:
-    """Reads the first `size` elements of an array and passes over the others.
+    """Parses the first `size` elements of an array and skips the others.
 
-    A list of Raw would hold all of them, however many, before anybody could count.
+    A list of Raw would hold all of them, however many, before they could be counted.
     """
     fields = [(f"element{number}", Raw, None) for number in range(size)]
     return msgspec.json.Decoder(msgspec.defstruct("Elements", fields, array_like=True))
@@ -181,15 +181,15 @@ def _array(size: int) -> msgspec.json.Decoder[Any]:
 
 
 class _Members(list[tuple[str, Any]]):
-    """An object as its members in the order of the text, repeated names included."""
+    """An object as its members in the order of the text, duplicates included."""
 
 
 class _Fault(str):
-    """Stands in the tree for a value that is refused, so that its place can be told."""
+    """Marks a refused value in the tree, so that its pointer can be reported."""
 
 
 _Path = tuple["_Path | None", str | int]
-_TOO_BIG = _Fault("the number is out of range, or too long to be meant")
+_TOO_BIG = _Fault("The number is out of range or too long.")
 
 
 def _number(text: str) -> Decimal | _Fault:
@@ -209,7 +209,7 @@ _EXACT = json.JSONDecoder(
     object_pairs_hook=_Members,
     parse_float=_number,
     parse_int=_integer,
-    parse_constant=lambda name: _Fault(f"{name} is not JSON"),
+    parse_constant=lambda name: _Fault(f"{name} is not JSON."),
 )
 
 
@@ -217,11 +217,11 @@ def _text(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise Malformed("the JSON text is not UTF-8", byte=error.start) from None
+        raise Malformed("The JSON text is not UTF-8.", byte=error.start) from None
 
 
 def _value(raw: bytes) -> Any:
-    """The value of a JSON text, read exactly. Raises Malformed."""
+    """The value of a JSON text, parsed exactly. Raises Malformed."""
     try:
         return _checked(_exact(_text(raw)), None)
     except RecursionError:
@@ -229,27 +229,25 @@ def _value(raw: bytes) -> Any:
 
 
 def _exact(text: str) -> Any:
-    """The tree of a JSON text, with objects as _Members. Raises Malformed for its syntax."""
+    """The tree of a JSON text, with objects as _Members. Raises Malformed for syntax errors."""
     if text.startswith("\ufeff"):
-        raise Malformed("the JSON text starts with a byte order mark: leave it out", byte=0)
+        raise Malformed("The JSON text starts with a byte order mark. Remove it.", byte=0)
     try:
         return _EXACT.decode(text)
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
         raise Malformed(
-            f"not JSON: {reason}", byte=len(text[: error.pos].encode(errors=_KEEP))
+            f"The text is not JSON: {reason}.", byte=len(text[: error.pos].encode(errors=_KEEP))
         ) from None
 
 
 def _checked(tree: Any, path: _Path | None) -> Any:
-    """The value of an exact tree. Raises Malformed with the pointer of the first fault."""
+    """The value of an exact tree. Raises Malformed with the pointer of the first error."""
     if isinstance(tree, _Members):
         value: dict[str, Any] = {}
         for name, member in tree:
             if _sound(name, (path, name)) in value:
-                reason = (
-                    "the member stands twice in one object, and receivers differ in which counts"
-                )
+                reason = "The object has this member twice. Receivers differ in which one they use."
                 raise Malformed(reason, pointer=_pointer((path, name)))
             value[name] = _checked(member, (path, name))
         return value
@@ -261,17 +259,17 @@ def _checked(tree: Any, path: _Path | None) -> Any:
 
 
 def _sound(text: str, path: _Path | None) -> str:
-    """The text itself, free of lone surrogates. Raises Malformed."""
+    """The text, without lone surrogates. Raises Malformed."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        reason = "a \\u escape names half of a surrogate pair, which is no character"
+        reason = "A \\u escape is half of a surrogate pair, which is not a character."
         raise Malformed(reason, pointer=_pointer(path)) from None
     return text
 
 
 def _pointer(path: _Path | None) -> str:
-    """The JSON pointer (RFC 6901) of a path, cut where it gets too long to be read."""
+    """The JSON pointer (RFC 6901) of a path, cut if it is too long."""
     steps: list[str] = []
     while path is not None:
         path, step = path
@@ -281,17 +279,17 @@ def _pointer(path: _Path | None) -> str:
 
 
 def _too_deep() -> Malformed:
-    return Malformed("the JSON text nests too deep: flatten it")
+    return Malformed("The JSON text nests too deep. Flatten it.")
 
 
-_ELEMENT = re.compile(r"[^ \t\n\r,\]]")  # where one starts, in an array that is known to be one
+_ELEMENT = re.compile(r"[^ \t\n\r,\]]")  # the start of an element of an array
 
 
 def _split(raw: bytes, most: int) -> list[Raw]:
-    """The first elements of an array, found by reading each. Raises Malformed."""
+    """The first elements of an array, found by parsing each. Raises Malformed."""
     text, found = raw.decode(errors=_KEEP), list[Raw]()
     if type(_exact(text)) is not list:
-        raise Malformed("the JSON text must be an array", pointer="")
+        raise Malformed("The JSON text must be an array.", pointer="")
     end = text.index("[") + 1
     while len(found) < most and (start := _ELEMENT.search(text, end)):
         end = _EXACT.raw_decode(text, start.start())[1]

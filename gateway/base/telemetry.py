@@ -9,7 +9,7 @@ import structlog.tracebacks
 from prometheus_client import CollectorRegistry
 
 METRICS = CollectorRegistry(auto_describe=True)
-# Local variables hold the data of events and the tokens of clients.
+# Local variables contain the data of events and the tokens of clients.
 _TRACEBACK = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
@@ -19,7 +19,7 @@ def log() -> Any:
 
 
 def configure(process: str, level: str = "info") -> None:
-    """Write one JSON object a line to standard error, with the process's name in each."""
+    """Write one JSON object per line to standard error; each names the process."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -34,6 +34,9 @@ def configure(process: str, level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
-    for chatty in ("aiormq", "aio_pika"):  # a traceback for each lost connection, which we tell
+    for chatty in (
+        "aiormq",
+        "aio_pika",
+    ):  # they log a traceback for each lost connection, which we report
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")

@@ -1,4 +1,4 @@
-"""Short transactions through the pool, with one error for a database that is away."""
+"""Short transactions through the pool, with one error for an outage of the database."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,24 +12,24 @@ Connection = asyncpg.pool.PoolConnectionProxy
 
 
 class Transactions:
-    """What works through the pool; `timeout` is in seconds, for getting a connection."""
+    """Base of the stores that use the pool; `timeout` for a connection is in seconds."""
 
     def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
         self._pool = pool
         self._timeout = timeout
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        """The rows of one statement, a transaction by itself. Raises DatabaseUnavailable."""
+        """The rows of one statement, in a transaction of its own. Raises DatabaseUnavailable."""
         async with self._connection() as connection:
             rows: Sequence[Any] = await connection.fetch(statement, *arguments)
             return rows
 
     @asynccontextmanager
     async def transaction(self, *, flush: bool = True) -> AsyncIterator[Connection]:
-        """A transaction; committed at the end. Raises DatabaseUnavailable.
+        """A transaction, committed at the end. Raises DatabaseUnavailable.
 
-        Without `flush` the commit does not wait for the disk: a server that crashes within the
-        next moments may have lost it, as a whole, with all that came after it.
+        Without `flush` the commit does not wait for the disk: if the server crashes within the
+        next moments, the whole transaction and all later ones may be lost.
         """
         async with self._connection() as connection, connection.transaction():
             if not flush:

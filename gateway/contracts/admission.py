@@ -45,7 +45,7 @@ def admit_contract(contract: Contract) -> None:
             f"{contract.type}: a type reads id.go.<organisation>.<entity>.<fact>.v<major>",
             pointer="/type",
         )
-    if contract.pattern is Pattern.REQUEST_REPLY and not type_pattern.may_be_asked(contract.type):
+    if contract.pattern is Pattern.REQUEST_REPLY and not type_pattern.has_reply_type(contract.type):
         raise Invalid(
             f"{contract.type}: too long by the .reply that the type of its replies ends in",
             pointer="/type",

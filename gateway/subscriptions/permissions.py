@@ -63,7 +63,7 @@ def pattern_of_types(
     Raises Forbidden for what it may not receive, Invalid for what cannot be had together.
     """
     for each in types:
-        type_pattern.places(each)
+        type_pattern.words_of(each)
         if not may_receive(organisation, each, directory, catalogue):
             raise Forbidden(_why_not(each))
     contracts = [catalogue.contract(each) for each in types if not _is_of_many(each)]

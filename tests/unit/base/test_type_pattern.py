@@ -179,7 +179,7 @@ def test_the_type_of_a_reply() -> None:
 
 def test_replies_are_subscribed_to_by_their_type_alone() -> None:
     reply = type_pattern.reply_type(QUESTION)
-    assert type_pattern.places(reply) == (*QUESTION.split("."), "reply")
+    assert type_pattern.words_of(reply) == (*QUESTION.split("."), "reply")
     assert type_pattern.matches(reply, reply)
     assert re.fullmatch(type_pattern.expression([reply]), reply)
     for pattern in ("id.go.*", "id.go.uji.*", "id.go.uji.tanya.diajukan.*", QUESTION):
@@ -194,7 +194,7 @@ def test_replies_are_subscribed_to_by_their_type_alone() -> None:
 )
 def test_what_names_no_replies(text: str) -> None:
     with pytest.raises(Invalid):
-        type_pattern.places(text)
+        type_pattern.words_of(text)
 
 
 def test_the_type_of_replies_is_no_pattern_to_grant() -> None:
