@@ -1,4 +1,4 @@
-"""Verb: deliver to subscribers, and repair what delivery needs."""
+"""Delivers events to subscribers: pull, stream, webhooks; and handles what cannot be delivered."""
 
 from gateway.delivery.consumer_reports import ConsumerReports, ReportResult
 from gateway.delivery.dead_letters.alerts import DeadLetterAlerts, DeadLetterMetrics
@@ -6,11 +6,11 @@ from gateway.delivery.dead_letters.consumer import DeadLetterConsumer
 from gateway.delivery.dead_letters.non_delivery_reports import NonDeliveryReporter
 from gateway.delivery.dead_letters.redrive import Redriver, RedriveWorker
 from gateway.delivery.dead_letters.resend import Resender, ResentEvent
+from gateway.delivery.delivery_tester import DeliveryTester
 from gateway.delivery.journal_scanner import JournalScanner
 from gateway.delivery.ledger import DeliveryLedger, DeliveryStatus, Lag, Stage
 from gateway.delivery.pull import PullDelivery, ReceivedEvent, TokenResult
 from gateway.delivery.stream import StreamDelivery, StreamEvent
-from gateway.delivery.test_delivery import DeliveryTester
 from gateway.delivery.test_event import DeliveryTest, make_test_entry, new_test_number
 from gateway.delivery.wakeups import Wakeups
 

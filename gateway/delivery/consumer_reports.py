@@ -1,4 +1,4 @@
-"""What consumers of queues report as settled, which the broker cannot tell."""
+"""Acknowledgements that consumers of queues report. The broker does not tell which events."""
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -10,43 +10,40 @@ from gateway.subscriptions import Delivery, Subscription
 
 
 class ReportResult(StrEnum):
-    """What became of a sequence in a report."""
+    """The result for one reported sequence."""
 
-    NOTED = "noted"  # now, or in a report before
-    UNKNOWN = "unknown"  # no event of the journal that this subscription is to get
+    NOTED = "noted"  # by this report or an earlier one
+    UNKNOWN = "unknown"  # the journal has no event there that this subscription receives
 
 
 class ConsumerReports:
-    """Takes reports of AMQP subscriptions into the ledger."""
+    """Records the reports of AMQP subscriptions in the delivery ledger."""
 
     def __init__(self, reader: JournalReader, deliveries: Deliveries) -> None:
         self._reader = reader
         self._deliveries = deliveries
 
-    async def acknowledged(
+    async def acknowledge(
         self, subscription: Subscription, positions: Sequence[Position]
     ) -> list[ReportResult]:
-        """Note that its consumer has settled these events; repeating it does no harm.
+        """Record that the consumer settled these events. A repeated report changes nothing.
 
-        Raises Conflict for what is not delivered over AMQP: there each call settles itself.
+        Raises Conflict for deliveries other than AMQP, where the receiver settles each event.
         """
         if subscription.delivery is not Delivery.AMQP:
             raise Conflict(
-                f"{subscription.name} is delivered by {subscription.delivery}: what is settled "
-                "there needs no report"
+                f"Subscription {subscription.name} is delivered by {subscription.delivery}, which "
+                "settles events itself. Send reports only for AMQP subscriptions."
             )
-        real = await self._real(subscription, positions)
-        if real:
-            await self._deliveries.report(subscription.key, real)
-        return [
-            ReportResult.NOTED if position in real else ReportResult.UNKNOWN
-            for position in positions
-        ]
+        known = await self._known(subscription, positions)
+        if known:
+            await self._deliveries.record_acknowledged(subscription.key, known)
+        return [ReportResult.NOTED if each in known else ReportResult.UNKNOWN for each in positions]
 
-    async def _real(
+    async def _known(
         self, subscription: Subscription, positions: Iterable[Position]
     ) -> set[Position]:
-        """Those at which an event stands that it is to get."""
+        """The positions of events that the subscription receives."""
         if subscription.filters:
             entries = await self._reader.entries_at(list(set(positions)))
             return {
@@ -54,7 +51,7 @@ class ConsumerReports:
                 for entry in entries
                 if subscription.wants(entry.event.type) and subscription.accepts(entry.event)
             }
-        places = await self._reader.positions_with_types(
+        found = await self._reader.positions_with_types(
             subscription.type_expression, list(set(positions))
         )
-        return {Position(shard, sequence) for shard, sequence in places}
+        return {Position(shard, sequence) for shard, sequence in found}

@@ -1,4 +1,4 @@
-"""Finds in the journal what a served subscription is to get, and opens it for delivery."""
+"""Scans the journal for the entries of a journal-delivered subscription and opens deliveries."""
 
 from typing import NamedTuple
 
@@ -11,20 +11,20 @@ from gateway.request_reply import expired
 from gateway.subscriptions import Subscription
 from gateway.subscriptions.routing import routed_by
 
-SPAN = 20_000  # numbers looked through by one query, so that rare types do not make it endless
-OLD = 500  # entries that are looked at together while they are too old
-PATIENT = 5_000  # of them for which one call looks on
+SPAN = 20_000  # sequences scanned by one query: bounds its time where the types are rare
+EXPIRED_BATCH = 500  # entries scanned together while they are too old
+EXPIRED_LIMIT = 5_000  # dead letters after which one call returns
 
 
-class Found(NamedTuple):
-    """What was opened, and whether nothing more was there to be found."""
+class OpenedDeliveries(NamedTuple):
+    """Entries whose deliveries were opened, and whether the scan reached the end of the journal."""
 
     entries: list[Entry]
     caught_up: bool
 
 
 class JournalScanner:
-    """Moves the frontier of a subscription up the journal."""
+    """Advances the cursors of subscriptions through the journal."""
 
     def __init__(
         self,
@@ -38,48 +38,35 @@ class JournalScanner:
         self._deliveries = deliveries
         self._catalogue = catalogue
 
-    async def find(self, subscription: Subscription, *, limit: int) -> Found:
-        """Open up to `limit` further deliveries; returns their entries.
+    async def open_deliveries(self, subscription: Subscription, *, limit: int) -> OpenedDeliveries:
+        """Open up to `limit` further deliveries and return their entries.
 
-        What is too old becomes a dead letter. Where another process advances the same
-        subscription at that moment, that shard is left to it.
+        Entries older than `max_age` become dead letters. A shard that another process advances at
+        the same time is left to that process.
         """
         heads = await self._reader.heads()
-        found: list[Entry] = []
-        buried, caught_up = 0, True
+        opened: list[Entry] = []
+        expired_count, caught_up = 0, True
         for shard, cursor in (await self._deliveries.cursors(subscription.key)).items():
-            piece = limit - len(found)
-            while len(found) < limit and cursor.sequence < heads[shard].sequence:
+            batch = limit - len(opened)
+            while len(opened) < limit and cursor.sequence < heads[shard].sequence:
                 until = min(heads[shard].sequence, cursor.sequence + SPAN)
-                wanted, after = await self.look(
-                    subscription, shard, cursor, until=until, limit=piece
+                entries, after = await self.scan(
+                    subscription, shard, cursor, until=until, limit=batch
                 )
-                part = _cut(subscription, wanted, after, limit - len(found))
-                if not await self._advance(subscription, shard, cursor, part):
+                scan = _split_by_age(subscription, entries, after, limit - len(opened))
+                if not await self._advance(subscription, shard, cursor, scan):
                     break
-                found += part.young
-                cursor = part.after
-                buried += len(part.old)
-                if buried >= PATIENT:
-                    return Found(found, False)
-                piece = OLD if part.old else limit - len(found)
+                opened += scan.new
+                cursor = scan.after
+                expired_count += len(scan.expired)
+                if expired_count >= EXPIRED_LIMIT:
+                    return OpenedDeliveries(opened, False)
+                batch = EXPIRED_BATCH if scan.expired else limit - len(opened)
             caught_up &= cursor.sequence >= heads[shard].sequence
-        return Found(found, caught_up)
+        return OpenedDeliveries(opened, caught_up)
 
-    async def _advance(
-        self, subscription: Subscription, shard: int, before: Cursor, part: "_Scan"
-    ) -> bool:
-        return await self._deliveries.advance(
-            subscription.key,
-            shard,
-            before=before,
-            after=part.after,
-            fresh=[_fresh(subscription, entry) for entry in part.young],
-            old=[_fresh(subscription, entry) for entry in part.old],
-            in_flight=subscription.terms.in_flight,
-        )
-
-    async def look(
+    async def scan(
         self,
         subscription: Subscription,
         shard: int,
@@ -88,7 +75,7 @@ class JournalScanner:
         until: int,
         limit: int,
     ) -> tuple[list[Entry], Cursor]:
-        """The next entries that it is to get, and up to where they were looked for."""
+        """The next entries for the subscription, and the cursor that the scan reached."""
         entries = await self._reader.matching(
             shard,
             cursor,
@@ -98,53 +85,62 @@ class JournalScanner:
         )
         recorded = entries[-1].recorded if entries else cursor.recorded
         reached = entries[-1].sequence if len(entries) == limit else until
-        await self._load_contracts(entries)
-        wanted = [entry for entry in entries if self._is_for(subscription, entry)]
-        return wanted, Cursor(reached, recorded)
+        return await self.select(subscription, entries), Cursor(reached, recorded)
 
-    async def choose(self, subscription: Subscription, entries: list[Entry]) -> list[Entry]:
-        """Of entries of its types that somebody has read already, those that it is to get."""
-        await self._load_contracts(entries)
-        return [entry for entry in entries if self._is_for(subscription, entry)]
-
-    async def _load_contracts(self, entries: list[Entry]) -> None:
+    async def select(self, subscription: Subscription, entries: list[Entry]) -> list[Entry]:
+        """Those of these entries that the subscription receives; all are of its types."""
         types = {entry.event.type for entry in entries}
         await load_contracts(types, self._catalogue, self._database)
+        return [entry for entry in entries if self._receives(subscription, entry)]
 
-    def _is_for(self, subscription: Subscription, entry: Entry) -> bool:
+    def _receives(self, subscription: Subscription, entry: Entry) -> bool:
         if not routed_by(subscription, entry.event.type, self._catalogue.value):
             return False
         if subscription.is_responder and expired(entry.event, entry.recorded):
             return False
         return subscription.accepts(entry.event)
 
+    async def _advance(
+        self, subscription: Subscription, shard: int, before: Cursor, scan: "_Scan"
+    ) -> bool:
+        return await self._deliveries.advance(
+            subscription.key,
+            shard,
+            before=before,
+            after=scan.after,
+            new=[_new_delivery(subscription, entry) for entry in scan.new],
+            expired=[_new_delivery(subscription, entry) for entry in scan.expired],
+            in_flight=subscription.terms.in_flight,
+        )
+
 
 class _Scan(NamedTuple):
-    """What one look has found, as far as there is room for it."""
+    """The result of one scan, cut to the number of deliveries that may be opened."""
 
-    old: list[Entry]
-    young: list[Entry]
+    expired: list[Entry]
+    new: list[Entry]
     after: Cursor
 
 
-def _cut(subscription: Subscription, wanted: list[Entry], after: Cursor, room: int) -> _Scan:
-    old: list[Entry] = []
-    young: list[Entry] = []
-    for entry in wanted:
+def _split_by_age(
+    subscription: Subscription, entries: list[Entry], after: Cursor, limit: int
+) -> _Scan:
+    expired: list[Entry] = []
+    new: list[Entry] = []
+    for entry in entries:
         if subscription.terms.too_old(entry.recorded):
-            old.append(entry)
-        elif len(young) < room:
-            young.append(entry)
+            expired.append(entry)
+        elif len(new) < limit:
+            new.append(entry)
         else:
             break
     else:
-        return _Scan(old, young, after)
-    last = max(old + young, key=lambda each: each.sequence)
-    return _Scan(old, young, Cursor(last.sequence, last.recorded))
+        return _Scan(expired, new, after)
+    last = max(expired + new, key=lambda each: each.sequence)
+    return _Scan(expired, new, Cursor(last.sequence, last.recorded))
 
 
-def _fresh(subscription: Subscription, entry: Entry) -> NewDelivery:
-    order = entry.event.ordering_key if subscription.ordered else ""
-    return NewDelivery(
-        Position(entry.shard, entry.sequence), entry.recorded, entry.event.type, order
-    )
+def _new_delivery(subscription: Subscription, entry: Entry) -> NewDelivery:
+    ordering_key = entry.event.ordering_key if subscription.ordered else ""
+    position = Position(entry.shard, entry.sequence)
+    return NewDelivery(position, entry.recorded, entry.event.type, ordering_key)

@@ -1,4 +1,4 @@
-"""The delivery ledger: where an event stands on its way to each subscription that is to get it."""
+"""The delivery ledger: the stage of an event on its way to each subscription that receives it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from enum import StrEnum
 from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, Failure
-from gateway.delivery.store import DeadLetters, Deliveries, DeliveryRecord, Settlement
+from gateway.delivery.store import Deliveries, DeliveryRecord, Settlement
 from gateway.journal import Entry, JournalReader, Position
 from gateway.request_reply import deadline, expired
 from gateway.subscriptions import (
@@ -21,20 +21,20 @@ from gateway.subscriptions.routing import routed_by
 
 
 class Stage(StrEnum):
-    """How far a delivery has come. What is said of AMQP is what the broker can tell."""
+    """How far a delivery has come. For AMQP only as far as the broker can tell."""
 
     WAITING = "waiting"  # in the journal
     OPEN = "open"  # due, or waiting for another attempt
-    IN_HANDS = "in-hands"  # locked by a receiver
+    LOCKED = "in-hands"  # by a receiver
     QUEUED = "queued"  # confirmed into the queue of an AMQP subscription
-    DRAINED = "drained"  # that queue has stood empty since: whoever read it has settled it
+    DRAINED = "drained"  # that queue was empty later, so its consumer has settled the event
     ACKNOWLEDGED = "acknowledged"
     DEAD = "dead"
     DISCARDED = "discarded"
-    EXPIRED = "expired"  # too old, and a dead letter; or a request whose deadline passed
-    SKIPPED = "skipped"  # somebody sought past it
-    RESENT = "resent"  # it was corrected: another event stands for it
-    FILTERED = "filtered"  # a filter of the subscription leaves it out
+    EXPIRED = "expired"  # too old, so a dead letter; or a request whose deadline has passed
+    SKIPPED = "skipped"  # by a seek
+    RESENT = "resent"  # replaced by a corrected event
+    FILTERED = "filtered"  # by a filter of the subscription
 
 
 _SETTLED = {
@@ -48,7 +48,7 @@ _SETTLED = {
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """A subscription and the stage of an event on its way there."""
+    """The stage of an event on its way to a subscription, and since when as far as known."""
 
     organisation: str
     subscription: str
@@ -60,7 +60,7 @@ class DeliveryStatus:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a subscription is behind in one shard: entries of any type, and seconds."""
+    """How far a subscription is behind in one shard, in entries of any type and in seconds."""
 
     shard: int
     events: int
@@ -68,50 +68,49 @@ class Lag:
 
 
 class DeliveryLedger:
-    """Answers who got what, from the cursors that are kept anyway."""
+    """Tells which subscriptions received an event, from records that delivery keeps anyway."""
 
     def __init__(
         self,
         database: Database,
         reader: JournalReader,
         deliveries: Deliveries,
-        dead_letters: DeadLetters,
         catalogue: Snapshot[Catalogue],
     ) -> None:
         self._database = database
         self._reader = reader
         self._deliveries = deliveries
-        self._dead_letters = dead_letters
         self._catalogue = catalogue
 
-    async def of(self, entry: Entry, organisation: str | None) -> list[DeliveryStatus]:
-        """Where an entry stands for every subscription that wants it, or for those of one."""
+    async def statuses(self, entry: Entry, organisation: str | None) -> list[DeliveryStatus]:
+        """The status for every subscription that receives the entry, or those of `organisation`."""
         position = Position(entry.shard, entry.sequence)
         async with self._database.session() as session:
-            everyone = (await register.load(session)).all
+            subscriptions = (await register.load(session)).all
             cursors = await backfill_progress.cursors(session, entry.shard)
-        wanting = [
+        receiving = [
             each
-            for each in everyone
+            for each in subscriptions
             if each.wants(entry.event.type)
             and routed_by(each, entry.event.type, self._catalogue.value)
-            and (each.accepts(entry.event) or not each.is_callback)  # others' replies are not its
+            # Of replies a callback receives only those to its own requests.
+            and (each.accepts(entry.event) or not each.is_callback)
             and organisation in (None, each.organisation)
             and entry.sequence > cursors[each.key].start
         ]
         relayed = await self._reader.relay_cursor(entry.shard) >= entry.sequence
-        record = await self._dead_letters.delivery_records(position, [each.key for each in wanting])
-        found = {each.key: each for each in record}
+        keys = [each.key for each in receiving]
+        records = {each.key: each for each in await self._deliveries.records(position, keys)}
         return [
-            self._status_of(each, entry, found[each.key], cursors[each.key], relayed)
-            for each in wanting
+            self._status_of(each, entry, records[each.key], cursors[each.key], relayed)
+            for each in receiving
         ]
 
     async def lag(self, subscription: Subscription) -> list[Lag]:
         """How far a subscription is behind, shard by shard."""
         heads = await self._reader.heads()
         if subscription.journal_delivered:
-            reached = await self._deliveries.settled(subscription.key)
+            reached = await self._deliveries.settled_up_to(subscription.key)
         else:
             async with self._database.session() as session:
                 reached = await backfill_progress.drained(session, subscription)
@@ -134,11 +133,11 @@ class DeliveryLedger:
         cursors: SubscriptionCursors,
         relayed: bool,
     ) -> DeliveryStatus:
-        stage, at = _stage_of_dead(record)
+        stage, at = _stage_of_dead_letter(record)
         if stage is None and subscription.journal_delivered:
-            stage, at = _stage_of_served(subscription, entry, record)
+            stage, at = _stage_from_journal(subscription, entry, record)
         elif stage is None:
-            stage, at = _stage_of_queued(subscription, entry, record, cursors, relayed)
+            stage, at = _stage_in_queue(subscription, entry, record, cursors, relayed)
         return DeliveryStatus(
             subscription.organisation,
             subscription.name,
@@ -149,24 +148,24 @@ class DeliveryLedger:
         )
 
 
-def _stage_of_dead(record: DeliveryRecord) -> tuple[Stage | None, datetime | None]:
-    if record.dead == "dead":
+def _stage_of_dead_letter(record: DeliveryRecord) -> tuple[Stage | None, datetime | None]:
+    if record.dead_letter == "dead":
         expired = record.failure == Failure.EXPIRED
         return (Stage.EXPIRED if expired else Stage.DEAD), record.changed
-    if record.dead in (Stage.DISCARDED, Stage.RESENT):
-        return Stage(record.dead), record.changed
+    if record.dead_letter in (Stage.DISCARDED, Stage.RESENT):
+        return Stage(record.dead_letter), record.changed
     return None, None
 
 
-def _stage_of_served(
+def _stage_from_journal(
     subscription: Subscription, entry: Entry, record: DeliveryRecord
 ) -> tuple[Stage, datetime | None]:
     if record.attempts is not None:
-        return (Stage.IN_HANDS if record.locked else Stage.OPEN), record.due
-    if record.looked_through is None or entry.sequence > record.looked_through:
+        return (Stage.LOCKED if record.locked else Stage.OPEN), record.due
+    if record.cursor is None or entry.sequence > record.cursor:
         return Stage.WAITING, None
-    if record.ending is not None:
-        return _SETTLED[Settlement(record.ending)], record.settled
+    if record.settlement is not None:
+        return _SETTLED[Settlement(record.settlement)], record.settled
     if not subscription.accepts(entry.event):
         return Stage.FILTERED, None
     if subscription.is_responder and expired(entry.event, entry.recorded):
@@ -174,22 +173,22 @@ def _stage_of_served(
     return Stage.ACKNOWLEDGED, None
 
 
-def _stage_of_queued(
+def _stage_in_queue(
     subscription: Subscription,
     entry: Entry,
     record: DeliveryRecord,
     cursors: SubscriptionCursors,
     relayed: bool,
 ) -> tuple[Stage, datetime | None]:
-    """While it catches up, what was relayed to others need not have reached its queue."""
-    redriven = record.changed if record.dead == "redriven" else None
-    reported = record.settled if record.ending == Settlement.ACKNOWLEDGED else None
+    """During a backfill, an entry that was relayed to others may not be in its queue yet."""
+    redriven = record.changed if record.dead_letter == "redriven" else None
+    reported = record.settled if record.settlement == Settlement.ACKNOWLEDGED else None
     if reported is not None and (redriven is None or reported > redriven):
         return Stage.ACKNOWLEDGED, reported
-    if redriven is not None:  # what the queue had held before says nothing of it
+    if redriven is not None:  # what left the queue before the redrive was an earlier delivery
         return Stage.QUEUED, redriven
-    reaches = subscription.bound or cursors.joined
-    if entry.sequence > cursors.position and not (reaches and relayed):
+    is_routed = subscription.bound or cursors.joined
+    if entry.sequence > cursors.position and not (is_routed and relayed):
         return Stage.WAITING, None
     if not subscription.accepts(entry.event):
         return Stage.FILTERED, None

@@ -1,6 +1,6 @@
-"""Pull: a receiver asks for events, works on them under a lock, and settles them one by one.
+"""Pull delivery: a receiver locks events, processes them, and settles each by its token.
 
-Any gateway process may serve any call: the locks are in the database, and a token names its lock.
+Any process can answer any call: the locks are in the database, and a token names its lock.
 """
 
 import asyncio
@@ -28,20 +28,20 @@ from gateway.request_reply import expired
 from gateway.subscriptions import Delivery, Subscription
 from gateway.subscriptions.permissions import require_right
 
-LOOK = 0.1  # seconds until the next look where there may be more, but not for us at this moment
+RETRY = 0.1  # seconds until the next attempt where another call may have taken the events
 _token = Struct(">hQ16s")
 
 
 class TokenResult(StrEnum):
-    """What became of a token."""
+    """The result of settling one token."""
 
     SETTLED = "settled"
-    GONE = "gone"  # settled before, handed out anew after its lock ended, or never given to anyone
+    GONE = "gone"  # settled before, delivered again after its lock expired, or not a token of ours
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An event in a receiver's hands until `until`; `token` settles it."""
+    """An event that the receiver has locked until `until`; `token` settles it."""
 
     entry: Entry
     attempt: int
@@ -50,21 +50,21 @@ class ReceivedEvent:
 
 
 class ReceiveResult(NamedTuple):
-    """What a receiver gets. Where its rate allows nothing now, it may come again after seconds."""
+    """The events of one call; `retry_after`: seconds to wait where the rate limit allowed none."""
 
-    received: list[ReceivedEvent]
+    events: list[ReceivedEvent]
     retry_after: float | None
 
 
 class _ReceiveAttempt(NamedTuple):
-    """What a look got; `sure` where nothing more comes without news."""
+    """One attempt; `certain`: nothing more is there until the next wake-up."""
 
-    handed: ReceiveResult
-    sure: bool
+    result: ReceiveResult
+    certain: bool
 
 
 class PullDelivery:
-    """Hands out events of pull subscriptions and settles them."""
+    """Delivers events to receivers that ask for them, and settles them."""
 
     def __init__(
         self,
@@ -85,32 +85,32 @@ class PullDelivery:
     async def receive(
         self, subscription: Subscription, *, limit: int, wait: float
     ) -> ReceiveResult:
-        """Up to `limit` events that are due; waits up to `wait` seconds for the first.
+        """Lock up to `limit` events that are due; wait up to `wait` seconds for the first.
 
-        What its rate does not allow now is waited for alike.
+        Where the rate limit allows none now, the call waits for that as well.
 
         Raises Conflict where the subscription is paused or delivered in another way, Forbidden
-        where its organisation has lost the right to its types.
+        where the right to receive its types was withdrawn.
         """
         self._require(subscription)
         if subscription.paused:
-            raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
+            raise Conflict(f"Subscription {subscription.name} is paused. Resume it first.")
         deadline = time.monotonic() + wait
         with self._wakeups.of(subscription) as waiter:
             while True:
-                handed, sure = await self._receive(subscription, limit)
+                result, certain = await self._receive(subscription, limit)
                 left = deadline - time.monotonic()
-                if handed.received or left <= 0 or self._wakeups.ended:
-                    return handed
-                if handed.retry_after:  # whatever there is
-                    await asyncio.sleep(min(max(LOOK, handed.retry_after), left))
+                if result.events or left <= 0 or self._wakeups.ended:
+                    return result
+                if result.retry_after:
+                    await asyncio.sleep(min(max(RETRY, result.retry_after), left))
                 else:
-                    await waiter.wait(left if sure else min(LOOK, left))
+                    await waiter.wait(left if certain else min(RETRY, left))
 
     async def acknowledge(
         self, subscription: Subscription, tokens: Sequence[str]
     ) -> list[TokenResult]:
-        """Settle events that were worked off."""
+        """Settle events that the receiver has processed."""
         return await self._settle(
             subscription, tokens, lambda key, claims: self._deliveries.acknowledge(key, claims)
         )
@@ -118,9 +118,9 @@ class PullDelivery:
     async def release(
         self, subscription: Subscription, tokens: Sequence[str], *, delay: float, reason: str
     ) -> list[TokenResult]:
-        """Give events back, to be handed out again after `delay` seconds.
+        """Give events back, to be delivered again after `delay` seconds.
 
-        Which was the last attempt that the terms allow makes a dead letter.
+        After the last attempt that the terms allow, an event becomes a dead letter.
         """
         return await self._settle(
             subscription,
@@ -133,7 +133,7 @@ class PullDelivery:
     async def reject(
         self, subscription: Subscription, tokens: Sequence[str], *, reason: str
     ) -> list[TokenResult]:
-        """Make dead letters of events that can never be worked off."""
+        """Make dead letters of events that the receiver can never process."""
         return await self._settle(
             subscription,
             tokens,
@@ -145,7 +145,7 @@ class PullDelivery:
     async def renew(
         self, subscription: Subscription, tokens: Sequence[str], *, seconds: float
     ) -> list[TokenResult]:
-        """Let the locks end `seconds` from now."""
+        """Extend the locks to `seconds` from now."""
         return await self._settle(
             subscription,
             tokens,
@@ -156,27 +156,30 @@ class PullDelivery:
         terms, key = subscription.terms, subscription.key
         limits = DeliveryLimits(terms.attempts, terms.lock_seconds, terms.rate, terms.max_age)
         locked, left, wait = await self._deliveries.lock(key, limit=limit, limits=limits)
-        found, sure = list[Entry](), False
+        opened, certain = list[Entry](), False
         if left > 0:
             room = terms.in_flight - await self._deliveries.count_open(key)
             if room > 0:
-                found, sure = await self._scanner.find(subscription, limit=min(left, room))
-            if found:
+                opened, certain = await self._scanner.open_deliveries(
+                    subscription, limit=min(left, room)
+                )
+            if opened:
                 more, _, wait = await self._deliveries.lock(key, limit=left, limits=limits)
                 locked += more
-        entries = await self._entries(key, locked, found)
+        entries = await self._entries(key, locked, opened)
         received = [
-            ReceivedEvent(entries[each.position], each.attempt, each.until, _text(each))
+            ReceivedEvent(entries[each.position], each.attempt, each.until, _token_of(each))
             for each in locked
         ]
         if subscription.is_responder:
-            received = await self._in_time(subscription, received)
-        return _ReceiveAttempt(ReceiveResult(received, None if received else wait or None), sure)
+            received = await self._before_deadline(subscription, received)
+        retry_after = None if received else wait or None
+        return _ReceiveAttempt(ReceiveResult(received, retry_after), certain)
 
-    async def _in_time(
+    async def _before_deadline(
         self, subscription: Subscription, received: Sequence[ReceivedEvent]
     ) -> list[ReceivedEvent]:
-        """The requests whose deadline is still to come; the others are settled."""
+        """The requests whose deadline has not passed; the others are settled."""
         late = [each for each in received if expired(each.entry.event, each.entry.recorded)]
         claims = [claim for each in late if (claim := _claim(each.token))]
         if claims:
@@ -184,9 +187,9 @@ class PullDelivery:
         return [each for each in received if each not in late]
 
     async def _entries(
-        self, key: Key, locked: Iterable[Locked], found: Iterable[Entry]
+        self, key: Key, locked: Iterable[Locked], opened: Iterable[Entry]
     ) -> Mapping[Position, Entry]:
-        entries = {Position(entry.shard, entry.sequence): entry for entry in found}
+        entries = {Position(entry.shard, entry.sequence): entry for entry in opened}
         for each in locked:
             if each.position.shard == TEST_SHARD:
                 entries[each.position] = make_test_entry(key, each.position.sequence, each.recorded)
@@ -204,23 +207,24 @@ class PullDelivery:
         self._require(subscription)
         claims = [_claim(token) for token in tokens]
         settled = await settle(subscription.key, [claim for claim in claims if claim])
-        self._wakeups.tell(subscription.key)
+        self._wakeups.wake(subscription.key)
         return [TokenResult.SETTLED if claim in settled else TokenResult.GONE for claim in claims]
 
     def _require(self, subscription: Subscription) -> None:
         if subscription.delivery is not Delivery.PULL:
             raise Conflict(
-                f"{subscription.name} is delivered by {subscription.delivery}, not pulled"
+                f"Subscription {subscription.name} is delivered by {subscription.delivery}. Only "
+                "pull subscriptions can be received from."
             )
         require_right(subscription, self._directory.value, self._catalogue.value)
 
 
-def _text(locked: Locked) -> str:
+def _token_of(locked: Locked) -> str:
     return urlsafe_b64encode(_token.pack(*locked.position, locked.lock)).rstrip(b"=").decode()
 
 
 def _claim(token: str) -> Claim | None:
-    """What a token says; None where it was never one of ours."""
+    """The claim that a token encodes; None where it is not a token of ours."""
     try:
         raw = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
         shard, sequence, lock = _token.unpack(raw)

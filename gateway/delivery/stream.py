@@ -1,7 +1,7 @@
-"""Streams: a reader follows a subscription from a place that it keeps itself.
+"""Stream delivery: a reader follows a subscription and keeps its cursor itself.
 
-The place is one number for each shard, and travels with every event as its id. A reader that
-comes back with the id of the last event it has got goes on exactly behind it, at any process.
+The cursor is one sequence for each shard, and every event carries it as its id. A reader that
+reconnects to any process with the id of its last event continues exactly after that event.
 """
 
 import time
@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from gateway.base.errors import Conflict, Invalid
+from gateway.base.rate_limit import RateLimit, TokenBucket
 from gateway.base.snapshot import Snapshot
 from gateway.base.stop import Stop
 from gateway.contracts import Catalogue
 from gateway.delivery.journal_scanner import SPAN, JournalScanner
-from gateway.delivery.rate import RateLimit
 from gateway.delivery.store import Deliveries
 from gateway.delivery.wakeups import Wakeups
 from gateway.identity import Directory
@@ -21,43 +21,43 @@ from gateway.journal import BEGINNING, Cursor, Entry, JournalReader
 from gateway.subscriptions import Delivery, Subscription
 from gateway.subscriptions.permissions import require_right
 
-PIECE = 100  # entries of one shard at a time
-SILENCE = 15.0  # seconds without an event after which a sign of life is due
+BATCH = 100  # entries of one shard at a time
+HEARTBEAT = 15.0  # seconds without an event after which a heartbeat is sent
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """An event and the place behind it; a sign of life has none of both."""
+    """An event and the cursor after it; a heartbeat has neither."""
 
     entry: Entry | None = None
-    place: str = ""
+    cursor: str = ""
 
 
-class _Silence:
-    """For how long a reader has heard nothing."""
+class _Heartbeat:
+    """When the next heartbeat is due."""
 
     def __init__(self) -> None:
-        self._spoke = time.monotonic()
+        self._sent = time.monotonic()
 
-    def broken(self) -> None:
-        """It hears something now."""
-        self._spoke = time.monotonic()
+    def restart(self) -> None:
+        """Something was sent now."""
+        self._sent = time.monotonic()
 
     @property
     def left(self) -> float:
-        """Seconds until a sign of life is due."""
-        return SILENCE - (time.monotonic() - self._spoke)
+        """Seconds until a heartbeat is due."""
+        return HEARTBEAT - (time.monotonic() - self._sent)
 
-    def is_long(self) -> bool:
-        """Whether a sign of life is due; it counts as given then."""
+    def take(self) -> bool:
+        """Whether a heartbeat is due; the caller sends it then."""
         due = self.left <= 0
         if due:
-            self.broken()
+            self.restart()
         return due
 
 
 class StreamDelivery:
-    """Lets readers follow subscriptions whose delivery is `stream`."""
+    """Delivers events to readers that follow a subscription."""
 
     def __init__(
         self,
@@ -78,84 +78,93 @@ class StreamDelivery:
         self._stop = stop
 
     async def begin(self, subscription: Subscription, last: str | None) -> dict[int, Cursor]:
-        """Where to go on: behind `last`, else behind what was known to have arrived.
+        """The cursors to continue from: those in `last`, else the stored ones.
 
-        That everything up to `last` has arrived is kept. Raises Invalid for what is no place,
-        Conflict for another way of delivery or a paused subscription, Forbidden for a lost right.
+        `last` is stored as delivered. Raises Invalid where it is not a cursor of this stream,
+        Conflict where the subscription is paused or delivered in another way, Forbidden where the
+        right to receive its types was withdrawn.
         """
         self.require(subscription)
         cursors = await self._deliveries.cursors(subscription.key)
         if last is None:
             return cursors
         heads = await self._reader.heads()
-        given = _places(last, {shard: head.sequence for shard, head in heads.items()})
-        await self._deliveries.arrived(subscription.key, given)
+        given = _parse_cursors(last, {shard: head.sequence for shard, head in heads.items()})
+        await self._deliveries.record_delivered(subscription.key, given)
         return {shard: Cursor(sequence, BEGINNING) for shard, sequence in given.items()}
 
     async def follow(
-        self, subscription: Subscription, places: dict[int, Cursor]
+        self, subscription: Subscription, cursors: dict[int, Cursor]
     ) -> AsyncIterator[StreamEvent]:
-        """Events behind the places, as they come and its rate allows, until the process stops.
+        """Yield the events after the cursors, within the rate limit, until the process stops.
 
-        After SILENCE comes a sign of life, at which the caller may look whether to go on.
+        A heartbeat follows HEARTBEAT seconds without an event; the caller may then check whether
+        to continue.
         """
-        silence = _Silence()
-        pace = RateLimit(subscription.terms.rate) if subscription.terms.rate else None
+        heartbeat = _Heartbeat()
+        rate = subscription.terms.rate
+        bucket = TokenBucket(RateLimit.per_second(rate)) if rate else None
         with self._wakeups.of(subscription) as waiter:
             while not self._stop:
                 found = False
                 heads = await self._reader.heads()
-                for shard, place in list(places.items()):
-                    if place.sequence >= heads[shard].sequence:
+                for shard, cursor in list(cursors.items()):
+                    if cursor.sequence >= heads[shard].sequence:
                         continue
-                    until = min(heads[shard].sequence, place.sequence + SPAN)
-                    entries, after = await self._scanner.look(
-                        subscription, shard, place, until=until, limit=PIECE
+                    until = min(heads[shard].sequence, cursor.sequence + SPAN)
+                    entries, after = await self._scanner.scan(
+                        subscription, shard, cursor, until=until, limit=BATCH
                     )
                     found |= bool(entries) or after.sequence < heads[shard].sequence
                     for entry in entries:
-                        async for sign in self._allowed(pace, silence):
-                            yield sign
+                        async for idle in self._wait_for_rate(bucket, heartbeat):
+                            yield idle
                         if self._stop:
                             return
-                        places[shard] = Cursor(entry.sequence, entry.recorded)
-                        silence.broken()
-                        yield StreamEvent(entry, _text(places))
-                    places[shard] = after
-                if silence.is_long():
+                        cursors[shard] = Cursor(entry.sequence, entry.recorded)
+                        heartbeat.restart()
+                        yield StreamEvent(entry, _format_cursors(cursors))
+                    cursors[shard] = after
+                if heartbeat.take():
                     yield StreamEvent()
                 if not found:
-                    await waiter.wait(silence.left)
+                    await waiter.wait(heartbeat.left)
 
-    async def _allowed(
-        self, pace: RateLimit | None, silence: "_Silence"
+    async def _wait_for_rate(
+        self, bucket: TokenBucket | None, heartbeat: _Heartbeat
     ) -> AsyncIterator[StreamEvent]:
-        """Ends when one more event may go; signs of life until then."""
-        if pace is None:
+        """Wait until the rate limit allows one more event; yield the heartbeats of that time."""
+        if bucket is None:
             return
-        while not pace.left and not self._stop:
-            await self._stop.sleep(min(pace.wait, SILENCE))
-            if silence.is_long():
+        while not bucket.left and not self._stop:
+            await self._stop.sleep(min(bucket.wait, HEARTBEAT))
+            if heartbeat.take():
                 yield StreamEvent()
-        pace.spend()
+        bucket.spend()
 
     def require(self, subscription: Subscription) -> None:
-        """Raises Conflict or Forbidden where nothing may be streamed."""
+        """Raises Conflict or Forbidden where the subscription may not be streamed."""
         if subscription.delivery is not Delivery.STREAM:
-            raise Conflict(f"{subscription.name} is delivered by {subscription.delivery}")
+            raise Conflict(
+                f"Subscription {subscription.name} is delivered by {subscription.delivery}. Only "
+                "stream subscriptions can be followed."
+            )
         if subscription.paused:
-            raise Conflict(f"the subscription {subscription.name} is paused: resume it first")
+            raise Conflict(f"Subscription {subscription.name} is paused. Resume it first.")
         require_right(subscription, self._directory.value, self._catalogue.value)
 
 
-def _text(places: Mapping[int, Cursor]) -> str:
-    return ".".join(str(places[shard].sequence) for shard in sorted(places))
+def _format_cursors(cursors: Mapping[int, Cursor]) -> str:
+    return ".".join(str(cursors[shard].sequence) for shard in sorted(cursors))
 
 
-def _places(text: str, heads: Mapping[int, int]) -> dict[int, int]:
+def _parse_cursors(text: str, heads: Mapping[int, int]) -> dict[int, int]:
     words = text.split(".")
     if len(words) == len(heads) and all(word.isascii() and word.isdecimal() for word in words):
-        places = {shard: int(word[:20]) for shard, word in zip(sorted(heads), words, strict=True)}
-        if all(places[shard] <= heads[shard] for shard in places):
-            return places
-    raise Invalid("Last-Event-ID is none that this stream gave: leave it out to go on where it was")
+        cursors = {shard: int(word[:20]) for shard, word in zip(sorted(heads), words, strict=True)}
+        if all(cursors[shard] <= heads[shard] for shard in cursors):
+            return cursors
+    raise Invalid(
+        "Invalid Last-Event-ID. Send the id of an event of this stream, or omit the header to "
+        "continue after the last one."
+    )

@@ -1,4 +1,4 @@
-"""The event of a trial: it means nothing, belongs to one subscription, and stands in no journal."""
+"""The test event of a subscription. It is not in the journal, and never becomes a dead letter."""
 
 import json
 import secrets
@@ -14,9 +14,11 @@ TEST_EVENT_TYPE = "id.go.nusabus.langganan.diuji.v1"
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTest:
-    """How a trial went. `id` is that of its event; `webhook_id` what an endpoint should have seen.
+    """The result of a test.
 
-    `delivered` says that the endpoint took it, or that it is where the subscriber takes it from.
+    `delivered`: the endpoint accepted the event, or the event is where the subscriber takes it
+    from. `seconds` is how long that took. `id` is the id of the event; `webhook_id` is the
+    `webhook-id` header that the endpoint received, None for other deliveries.
     """
 
     delivered: bool
@@ -27,12 +29,12 @@ class DeliveryTest:
 
 
 def new_test_number() -> int:
-    """A number that names a trial of a subscription."""
+    """A random number that names a test event of a subscription."""
     return secrets.randbits(62)
 
 
 def make_test_event(key: Key, number: int) -> Event:
-    """The event of a trial, always the same for the same number."""
+    """The test event with this number; the same number always gives the same event."""
     organisation, name = key
     return Event(
         f"{number:016x}",
@@ -43,6 +45,6 @@ def make_test_event(key: Key, number: int) -> Event:
     )
 
 
-def make_test_entry(key: Key, number: int, at: datetime) -> Entry:
-    """The same as if it stood in the journal, before all that does."""
-    return Entry(0, 0, at, make_test_event(key, number), b"", "nusabus", 1)
+def make_test_entry(key: Key, number: int, recorded: datetime) -> Entry:
+    """The test event as an entry, at a position before the first one of the journal."""
+    return Entry(0, 0, recorded, make_test_event(key, number), b"", "nusabus", 1)

@@ -1,54 +1,39 @@
-"""Wakes those who wait in this process for something new: receivers that pull, and streams.
+"""Wakes receivers and readers that wait in this process for new events.
 
-One look for all of them, at once on a hint and else by polling: a thousand receivers that wait
-cost the database as much as one. Who is not woken misses nothing but time: nothing is handed out
-by this, and whoever comes looks for itself.
+One query serves all of them, at once after a hint and otherwise by polling, so a thousand waiting
+receivers cost the database as much as one. A wake-up delivers nothing: each receiver then queries
+for itself, so a missed wake-up costs only time.
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 
-from gateway.base.errors import Unavailable
+from gateway.base.outages import OutageReporter
+from gateway.base.periodic import Every, Polling, periodic
 from gateway.base.stop import Stop
+from gateway.base.waiting import WakeUp
 from gateway.delivery.store import Deliveries, Key
 from gateway.journal import Cursor, HintListener, JournalReader
 from gateway.subscriptions import Subscription
 
-BUSY, IDLE = 0.02, 0.25  # seconds between two looks for new entries
-DUE = 0.1  # seconds between two looks for deliveries that are due again
-SOUGHT = 1.0  # seconds between two looks for frontiers that were moved back
-SHARE = 20  # times as long as a look takes is the pause after it at least
-VERDICTS = 50_000  # kept at most
+BUSY, IDLE = 0.02, 0.25  # seconds between two checks for new entries
+DUE = 0.1  # seconds between two checks for deliveries that are due again
+SOUGHT = 1.0  # seconds between two checks for cursors that were moved back
+REST = 20.0  # a check is followed by a pause of at least this many times its length
+MATCHES = 50_000  # results of type matching kept at most
 
 
-class Waiter:
-    """One receiver, and what it waits for."""
+class Waiter(WakeUp):
+    """One waiting receiver, and its subscription."""
 
     def __init__(self, subscription: Subscription) -> None:
+        super().__init__()
         self.subscription = subscription
-        self._woken = asyncio.Event()
-
-    @property
-    def is_woken(self) -> bool:
-        """Whether there may be something since it last waited."""
-        return self._woken.is_set()
-
-    def wake(self) -> None:
-        """There may be something for it."""
-        self._woken.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Until woken, also if that was since the last time; no longer than that."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        self._woken.clear()
 
 
 class Wakeups:
-    """Everybody who waits, by subscription; `run` wakes them."""
+    """The waiting receivers, by subscription; `run` wakes them."""
 
     def __init__(self, reader: JournalReader, deliveries: Deliveries, hints: HintListener) -> None:
         self._reader = reader
@@ -56,14 +41,14 @@ class Wakeups:
         self._hints = hints
         self._waiters: dict[Key, set[Waiter]] = {}
         self._heads: Mapping[int, Cursor] = {}
-        self._verdicts: dict[tuple[tuple[str, ...], str], bool] = {}
+        self._matches: dict[tuple[tuple[str, ...], str], bool] = {}
         self._cursors: dict[Key, int] = {}
         self.ended = False
-        """Nobody is woken any more."""
+        """Whether the process is stopping; there are no further wake-ups."""
 
     @contextmanager
     def of(self, subscription: Subscription) -> Iterator[Waiter]:
-        """Wait in here. Begun before the first look, it misses nothing."""
+        """A waiter for this block. Enter it before the first query, so that it misses nothing."""
         waiter = Waiter(subscription)
         self._waiters.setdefault(subscription.key, set()).add(waiter)
         try:
@@ -74,35 +59,38 @@ class Wakeups:
             if not others:
                 del self._waiters[subscription.key]
 
-    def tell(self, key: Key) -> None:
-        """Something was settled or given back: there may be more to hand out."""
+    def wake(self, key: Key) -> None:
+        """A delivery was settled or released: more may be delivered now."""
         for waiter in self._waiters.get(key, ()):
-            waiter.wake()
+            waiter.set()
 
     async def run(self, stop: Stop) -> None:
-        """Look until stopped; then wake everybody for the last time."""
+        """Check until stopped; then wake everyone a last time."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch_heads(stop))
-                tasks.create_task(_again(self._look_for_due, DUE, stop))
-                tasks.create_task(_again(self._look_for_sought, SOUGHT, stop))
+                tasks.create_task(periodic("wakeups.due", self._check_due, Every(DUE, REST), stop))
+                tasks.create_task(
+                    periodic("wakeups.sought", self._check_sought, Every(SOUGHT, REST), stop)
+                )
         finally:
             self.ended = True
             for key in self._waiters:
-                self.tell(key)
+                self.wake(key)
 
     async def _watch_heads(self, stop: Stop) -> None:
-        pause = BUSY
-        while not stop:
-            hinted = await self._hints.wait(pause)
-            moved = False
-            if self._waiters:
-                with suppress(Unavailable):  # the next look may do better
-                    moved = await self._look_for_new()
-            pause = BUSY if hinted or moved else min(pause * 2, IDLE)
+        pace, pause = Polling(BUSY, IDLE), BUSY
+        with closing(OutageReporter("wakeups.new")) as outages:
+            while not stop:
+                hinted = await self._hints.wait(pause)
+                moved = False
+                if self._waiters:
+                    with outages.tolerated():
+                        moved = await self._check_new()
+                pause = pace.pause(found=moved, woken=hinted, took=0.0)
 
-    async def _look_for_new(self) -> bool:
-        """Wake those who want what has come since the last look; True if anything has."""
+    async def _check_new(self) -> bool:
+        """Wake receivers of the types that are new since the last check; True if any are new."""
         heads = await self._reader.heads()
         if heads == self._heads:
             return False
@@ -111,41 +99,31 @@ class Wakeups:
         for waiters in self._waiters.values():
             for each in waiters:
                 if types is None or any(self._wants(each.subscription, type) for type in types):
-                    each.wake()
+                    each.set()
         return True
 
     def _wants(self, subscription: Subscription, type: str) -> bool:
-        question = subscription.types, type
-        if (verdict := self._verdicts.get(question)) is None:
-            if len(self._verdicts) >= VERDICTS:
-                self._verdicts.clear()
-            verdict = self._verdicts[question] = subscription.wants(type)
-        return verdict
+        pair = subscription.types, type
+        if (match := self._matches.get(pair)) is None:
+            if len(self._matches) >= MATCHES:
+                self._matches.clear()
+            match = self._matches[pair] = subscription.wants(type)
+        return match
 
-    async def _look_for_due(self) -> None:
+    async def _check_due(self) -> None:
         if self._waiters:
             for key in await self._deliveries.due(list(self._waiters)):
-                self.tell(key)
+                self.wake(key)
 
-    async def _look_for_sought(self) -> None:
-        """Wake who was sent back in the journal: its own look may have come before that.
+    async def _check_sought(self) -> None:
+        """Wake receivers whose cursor a seek moved back; their last query may precede the seek.
 
-        A frontier is compared with what was seen the last time, so each waiter is woken once when
-        it is seen for the first time.
+        A cursor is compared with that of the last check, so each receiver is also woken once at
+        the first check that sees it.
         """
         keys = list(self._waiters)
         cursors = await self._deliveries.summed_cursors(keys) if keys else {}
         for key, now in cursors.items():
             if now < self._cursors.get(key, now + 1):
-                self.tell(key)
+                self.wake(key)
         self._cursors = cursors
-
-
-async def _again(look: Callable[[], Awaitable[None]], pause: float, stop: Stop) -> None:
-    """Look until stopped; what takes long is done less often."""
-    took = 0.0
-    while await stop.sleep(max(pause, SHARE * took)):
-        began = time.monotonic()
-        with suppress(Unavailable):  # the next look may do better
-            await look()
-        took = time.monotonic() - began

@@ -144,7 +144,7 @@ async def get_dead_letter(number: Number, by: AuthenticatedClient, context: Cont
 
     Who looks at it first is kept, and with that it waits for nobody any more.
     """
-    letter = await context.dead_letters.see(await letter_of(number, by, context), by=by.id)
+    letter = await context.dead_letters.mark_seen(await letter_of(number, by, context), by=by.id)
     history = await context.dead_letters.attempts(letter)
     entry = await context.reader.entry_at(*letter.position)
     shown = InspectedBody(

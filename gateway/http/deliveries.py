@@ -72,7 +72,7 @@ async def list_deliveries(
     if entry is None or not may_see_entry(by, entry, context.directory, context.catalogue):
         raise NotFound("there is no such event that you may see")
     sender = context.directory.organisation_of(entry.client)
-    found = await context.ledger.of(entry, policy.visible_deliveries(by, sender))
+    found = await context.ledger.statuses(entry, policy.visible_deliveries(by, sender))
     return Deliveries(items=[DeliveryBody(**asdict(each)) for each in found])
 
 

@@ -86,9 +86,9 @@ class Settled(BaseModel):
 async def receive_events(name: Name, body: Receive, by: Subscriber, context: Context) -> Response:
     """Take up to `max` events that are due, each under a lock. An empty list is no error."""
     subscription = await context.subscribing.existing(by.organisation, name)
-    handed = await context.pull.receive(subscription, limit=body.max, wait=body.wait)
-    events = b",".join(_event(each, context) for each in handed.received)
-    again = b',"retry_after":%.3f' % handed.retry_after if handed.retry_after else b""
+    result = await context.pull.receive(subscription, limit=body.max, wait=body.wait)
+    events = b",".join(_event(each, context) for each in result.events)
+    again = b',"retry_after":%.3f' % result.retry_after if result.retry_after else b""
     return Response(b'{"events":[%b]%b}' % (events, again), media_type="application/json")
 
 

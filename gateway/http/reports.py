@@ -34,7 +34,7 @@ async def report_acknowledged(name: Name, body: Report, by: Subscriber, context:
     """Say what an AMQP consumer has settled, so that the ledger can tell; may be repeated."""
     subscription = await context.subscribing.existing(by.organisation, name)
     spots = [_spot(sequence) for sequence in body.sequences]
-    return Noted(results=await context.consumer_reports.acknowledged(subscription, spots))
+    return Noted(results=await context.consumer_reports.acknowledge(subscription, spots))
 
 
 def _spot(sequence: str) -> Position:

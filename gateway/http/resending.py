@@ -71,7 +71,7 @@ async def resend_dead_letter(
     data = strict_json.members(raw, nested="data").get("data")
     correction = Correction(None if data is None else bytes(data), body.attributes)
     found = await context.resender.resend(letter, correction, by)
-    place = found.place
+    place = found.appended
     ACCEPTED.inc()
     log().info("dead_letter.resent", number=number, by=by.id, duplicate=place.duplicate)
     response.status_code = 200 if place.duplicate else 201

@@ -96,7 +96,7 @@ class EventStream(Response):
         if streamed.entry is None:
             return b": alive\n\n"
         data = delivered(streamed.entry, self._context)
-        place = b"id: %b\n" % streamed.place.encode() if streamed.place else b""
+        place = b"id: %b\n" % streamed.cursor.encode() if streamed.cursor else b""
         lines = data.replace(b"\r", b"").replace(b"\n", b"\ndata: ")
         return b"%bdata: %b\n\n" % (place, lines)
 

@@ -33,7 +33,7 @@ async def send_test_event(name: Name, by: Subscriber, context: Context) -> Tried
     by its reader: GET .../stream?test=true.
     """
     subscription = await context.subscribing.existing(by.organisation, name)
-    trial = await context.delivery_tester.attempt(subscription)
+    trial = await context.delivery_tester.send_test_event(subscription)
     log().info(
         "subscription.tried",
         organisation=by.organisation,

@@ -33,6 +33,6 @@ async def rotate_webhook_secret(
     """A new secret. The one before it signs beside it for a while; older ones end at once."""
     subscription = await context.subscribing.existing(by.organisation, name)
     overlap = (body or Rotation()).overlap_seconds  # type: ignore[call-arg]  # pydantic's defaults
-    secret = await context.endpoints.rotate(subscription, overlap=overlap)
+    secret = await context.endpoints.rotate_signing_key(subscription, overlap=overlap)
     log().info("webhook.rotated", organisation=by.organisation, subscription=name, by=by.id)
     return Secret(secret=secret)

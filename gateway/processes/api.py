@@ -20,6 +20,8 @@ from gateway.processes.subscriptions import Serving, serve_subscriptions
 from gateway.publishing import EventPublisher
 from gateway.subscriptions import register
 
+METRICS_EVERY = 5.0  # seconds between two updates of the metrics of dead letters
+
 
 async def api(settings: Settings) -> None:
     """Serve HTTP until SIGTERM or SIGINT."""
@@ -54,8 +56,10 @@ async def api(settings: Settings) -> None:
                 requests.start(background)
                 background.start("journal.hint_sender", hints.run(stop))
                 background.start("journal.hints", heard.run(stop))
-                background.start("dead_letters.metrics", serving.attention.run(stop))
-                background.start("delivery.wakeups", serving.news.run(stop))
+                background.periodic(
+                    "dead_letters.metrics", serving.dead_letter_metrics.run_once, METRICS_EVERY
+                )
+                background.start("delivery.wakeups", serving.wakeups.run(stop))
                 background.start("http", serve(app, settings, stop))
 
 
@@ -103,16 +107,16 @@ def _api_context(
         governing=governance.Governing(governing),
         lifecycle=governance.Lifecycle(governing),
         pull=serving.pull,
-        stream=serving.streaming,
+        stream=serving.stream,
         requester=requests.requester,
         responder=requests.responder,
-        dead_letters=serving.letters,
-        redriver=serving.redriving,
-        resender=serving.resending,
+        dead_letters=serving.dead_letters,
+        redriver=serving.redriver,
+        resender=serving.resender,
         redrives=serving.redrives,
         ledger=serving.ledger,
-        consumer_reports=serving.reporting,
-        delivery_tester=serving.trying,
+        consumer_reports=serving.consumer_reports,
+        delivery_tester=serving.delivery_tester,
         directories=parts.directories,
         catalogues=parts.catalogues,
         subscriptions=parts.subscriptions,

@@ -89,10 +89,10 @@ def calm_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def redriving(parts: ProcessContext, letters: DeadLetters) -> Redriver:
+def make_redriver(parts: ProcessContext, dead_letters: DeadLetters) -> Redriver:
     amqp_url = parts.settings.amqp_url.get_secret_value()
     snapshots = (parts.directories, parts.catalogues)
-    return Redriver(parts.database, parts.reader, letters, *snapshots, amqp_url)
+    return Redriver(parts.database, parts.reader, dead_letters, *snapshots, amqp_url)
 
 
 @asynccontextmanager

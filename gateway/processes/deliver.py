@@ -29,17 +29,19 @@ async def deliver(settings: Settings) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     async with common(settings, "deliver") as parts, stopping() as stop:
         endpoints = Snapshot(Topic.SUBSCRIPTIONS, webhooks.load)
-        plan = WebhookConfigs(parts.directories, parts.catalogues, parts.subscriptions, endpoints)
+        configs = WebhookConfigs(
+            parts.directories, parts.catalogues, parts.subscriptions, endpoints
+        )
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions, endpoints)
         await refresh(parts.database, *snapshots)
         hints = HintListener(parts.connect)
         worker = WebhookWorker(
             settings=settings,
             database=parts.database,
-            context=_sources(parts),
+            context=_context(parts),
             leases=DeliveryLeases(parts.database.pool, name=name, seconds=settings.lease_seconds),
             hints=hints,
-            plan=plan,
+            configs=configs,
             trusted=trust(settings.webhook_ca_file),
         )
         calm_collector()
@@ -49,7 +51,7 @@ async def deliver(settings: Settings) -> None:
             background.start("deliver", worker.run(stop))
 
 
-def _sources(parts: ProcessContext) -> DispatchContext:
+def _context(parts: ProcessContext) -> DispatchContext:
     timeout = parts.settings.append_timeout
     deliveries = Deliveries(parts.database.pool, timeout=timeout)
     return DispatchContext(

@@ -20,11 +20,18 @@ from gateway.delivery import (
 )
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.journal import HintListener, JournalWriter, PartitionCreator, ShardLeases
-from gateway.processes.context import ProcessContext, calm_collector, common, redriving, stopping
+from gateway.processes.context import (
+    ProcessContext,
+    calm_collector,
+    common,
+    make_redriver,
+    stopping,
+)
 from gateway.relay import ControlPlane, QueueCredit, Relay
 from gateway.subscriptions.repair import Reconciler
 
 HOUR = 3600.0
+REDRIVES, REPORTS, ALERTS = 0.5, 1.0, 5.0  # seconds between two runs of these jobs
 UPKEEP = HOUR  # seconds between two looks at partitions and keys
 
 
@@ -52,7 +59,7 @@ async def relay(settings: Settings) -> None:
             queue_credit=queue_credit,
         )
         responsible = partial(worker.holds_shard, 0)
-        letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
+        dead_letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
         dead = DeadLetterQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
         calm_collector()
         async with supervised(stop) as background:
@@ -60,10 +67,10 @@ async def relay(settings: Settings) -> None:
             background.start("journal.hints", hints.run(stop))
             background.start("relay", worker.run(stop))
             background.start("reconciler", _reconciler(parts, responsible).run(stop))
-            for each in _of_letters(parts, letters, writer, responsible):
-                background.start(type(each).__name__, each.run(stop))
-            background.start("dead_letters", dead.run(DeadLetterConsumer(letters).keep, stop))
-            _upkeep(parts, letters, background)
+            _start_dead_letters(parts, dead_letters, writer, background, only_while=responsible)
+            consumer = DeadLetterConsumer(dead_letters)
+            background.start("dead_letters", dead.run(consumer.consume, stop))
+            _upkeep(parts, dead_letters, background)
 
 
 @asynccontextmanager
@@ -103,28 +110,37 @@ async def _queue_credit(parts: ProcessContext, name: str) -> AsyncIterator[Queue
         await broker.close()
 
 
-def _of_letters(
+def _start_dead_letters(
     parts: ProcessContext,
-    letters: DeadLetters,
+    dead_letters: DeadLetters,
     writer: JournalWriter,
-    responsible: Callable[[], bool],
-) -> tuple[RedriveWorker, DeadLetterAlerts, NonDeliveryReporter]:
-    """What goes on about dead letters, in one process at a time."""
+    background: Supervisor,
+    *,
+    only_while: Callable[[], bool],
+) -> None:
+    """The jobs about dead letters, which the leader does."""
     settings = parts.settings
-    redrives = Redrives(parts.database.pool, timeout=settings.append_timeout)
-    after = settings.dead_letter_alert_hours * HOUR
-    return (
-        RedriveWorker(redriving(parts, letters), letters, redrives, responsible=responsible),
-        DeadLetterAlerts(letters, after=after, responsible=responsible),
-        NonDeliveryReporter(letters, parts.catalogues, writer, responsible=responsible),
+    redrives = RedriveWorker(
+        make_redriver(parts, dead_letters),
+        dead_letters,
+        Redrives(parts.database.pool, timeout=settings.append_timeout),
+        background.stop,
     )
+    alerts = DeadLetterAlerts(dead_letters, after=settings.dead_letter_alert_hours * HOUR)
+    reports = NonDeliveryReporter(dead_letters, parts.catalogues, writer)
+    for name, run_once, every in (
+        ("dead_letters.redrives", redrives.run_once, REDRIVES),
+        ("dead_letters.alerts", alerts.run_once, ALERTS),
+        ("dead_letters.non_delivery_reports", reports.run_once, REPORTS),
+    ):
+        background.periodic(name, run_once, every, only_while=only_while)
 
 
-def _upkeep(parts: ProcessContext, letters: DeadLetters, background: Supervisor) -> None:
+def _upkeep(parts: ProcessContext, dead_letters: DeadLetters, background: Supervisor) -> None:
     """Partitions for the months to come, keys before they are old; a ledger that does not grow."""
     settings = parts.settings
     keys = partial(identity.upkeep, parts.database, settings)
-    retention = partial(letters.forget, settings.ledger_retention_days)
+    retention = partial(dead_letters.forget, settings.ledger_retention_days)
     background.periodic("journal.partitions", PartitionCreator(parts.connect).run_once, UPKEEP)
     background.periodic("identity.signing_keys", keys, UPKEEP)
     background.periodic("delivery.retention", retention, UPKEEP)

@@ -1,4 +1,4 @@
-"""What an api process serves subscriptions with."""
+"""Subscriptions and their deliveries in an api process."""
 
 from dataclasses import dataclass
 
@@ -18,28 +18,28 @@ from gateway.delivery import (
 from gateway.delivery.store import DeadLetters, Deliveries, Redrives
 from gateway.delivery.webhook import Endpoints
 from gateway.journal import HintListener, JournalWriter
-from gateway.processes.context import ProcessContext, redriving
+from gateway.processes.context import ProcessContext, make_redriver
 from gateway.publishing import EventPublisher
 from gateway.subscriptions.subscribe import Subscribing
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Subscriptions, what they are handed, and what failed."""
+    """The use cases of subscriptions, deliveries and dead letters."""
 
     subscribing: Subscribing
     endpoints: Endpoints
-    news: Wakeups
+    wakeups: Wakeups
     pull: PullDelivery
-    streaming: StreamDelivery
-    letters: DeadLetters
-    attention: DeadLetterMetrics
-    redriving: Redriver
-    resending: Resender
+    stream: StreamDelivery
+    dead_letters: DeadLetters
+    dead_letter_metrics: DeadLetterMetrics
+    redriver: Redriver
+    resender: Resender
     redrives: Redrives
     ledger: DeliveryLedger
-    reporting: ConsumerReports
-    trying: DeliveryTester
+    consumer_reports: ConsumerReports
+    delivery_tester: DeliveryTester
 
 
 def serve_subscriptions(
@@ -49,12 +49,12 @@ def serve_subscriptions(
     hints: HintListener,
     stop: Stop,
 ) -> Serving:
-    """The parts, each made once."""
+    """Construct them, each once."""
     timeout = parts.settings.append_timeout
     deliveries = Deliveries(parts.database.pool, timeout=timeout)
-    letters = DeadLetters(parts.database.pool, timeout=timeout)
-    finder = JournalScanner(parts.database, parts.reader, deliveries, parts.catalogues)
-    news = Wakeups(parts.reader, deliveries, hints)
+    dead_letters = DeadLetters(parts.database.pool, timeout=timeout)
+    scanner = JournalScanner(parts.database, parts.reader, deliveries, parts.catalogues)
+    wakeups = Wakeups(parts.reader, deliveries, hints)
     endpoints = Endpoints(parts.database, parts.settings)
     snapshots = (parts.directories, parts.catalogues)
     subscribing = Subscribing(
@@ -69,15 +69,15 @@ def serve_subscriptions(
     return Serving(
         subscribing,
         endpoints,
-        news,
-        PullDelivery(parts.reader, deliveries, finder, news, *snapshots),
-        StreamDelivery(parts.reader, deliveries, finder, news, *snapshots, stop),
-        letters,
-        DeadLetterMetrics(letters),
-        redriving(parts, letters),
-        Resender(letters, parts.reader, writer, publisher),
+        wakeups,
+        PullDelivery(parts.reader, deliveries, scanner, wakeups, *snapshots),
+        StreamDelivery(parts.reader, deliveries, scanner, wakeups, *snapshots, stop),
+        dead_letters,
+        DeadLetterMetrics(dead_letters),
+        make_redriver(parts, dead_letters),
+        Resender(dead_letters, parts.reader, writer, publisher),
         Redrives(parts.database.pool, timeout=timeout),
-        DeliveryLedger(parts.database, parts.reader, deliveries, letters, parts.catalogues),
+        DeliveryLedger(parts.database, parts.reader, deliveries, parts.catalogues),
         ConsumerReports(parts.reader, deliveries),
         DeliveryTester(
             endpoints, deliveries, *snapshots, parts.settings.amqp_url.get_secret_value()

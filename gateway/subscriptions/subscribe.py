@@ -85,7 +85,7 @@ class JournalDeliveries(Protocol):
     async def count_open(self, key: Key) -> int:
         """How many deliveries are open: waiting, or locked."""
 
-    async def settled(self, key: Key) -> dict[int, int]:
+    async def settled_up_to(self, key: Key) -> dict[int, int]:
         """Per shard, up to where everything is settled."""
 
     async def seek(self, key: Key, places: ShardSequences) -> None:
@@ -95,14 +95,16 @@ class JournalDeliveries(Protocol):
 class WebhookEndpoints(Protocol):
     """Endpoints of webhooks; see `gateway.delivery.webhook.Endpoints`."""
 
-    def judge(self, delivery: Delivery, terms: Terms) -> None:
-        """Whether these terms can be kept. Raises Invalid."""
+    def check(self, delivery: Delivery, terms: Terms) -> None:
+        """Raises Invalid where the terms have no permitted endpoint, or one without a webhook."""
 
-    async def provide(self, session: AsyncSession, subscription: Subscription) -> str | None:
-        """The first secret of a new webhook, in the transaction that makes it."""
+    async def create_signing_key(
+        self, session: AsyncSession, subscription: Subscription
+    ) -> str | None:
+        """The first secret of a new webhook, in the transaction that creates it; else None."""
 
-    async def known(self, subscription: Subscription) -> webhooks.Webhook | None:
-        """What is known of its endpoint; None where it has none."""
+    async def webhook(self, subscription: Subscription) -> webhooks.Webhook | None:
+        """The state of its endpoint; None for other deliveries."""
 
 
 class Subscribing:
@@ -137,7 +139,7 @@ class Subscribing:
         snapshots = (self._directory.value, self._catalogue.value)
         pattern = pattern_of_types(client.organisation, wish.types, *snapshots)
         _require_deliverable(wish, pattern)
-        self._endpoints.judge(wish.delivery, wish.terms)
+        self._endpoints.check(wish.delivery, wish.terms)
         existing = await self._find(client.organisation, wish.name)
         if existing is not None:
             return await self._same(existing, wish)
@@ -155,7 +157,7 @@ class Subscribing:
             await register.add(session, new, starts)
             if served:
                 await self._deliveries.begin(session, new.key, starts)
-                secret = await self._endpoints.provide(session, new)
+                secret = await self._endpoints.create_signing_key(session, new)
             else:  # before the commit: the relays must not find it without its queue
                 await provide(new, self._broker, self._management)
         return SubscriptionView(new, starts, password, True, secret)
@@ -182,7 +184,7 @@ class Subscribing:
     async def _end_served(self, subscription: Subscription) -> int:
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             held = await self._deliveries.count_open(subscription.key)
-            settled = await self._deliveries.settled(subscription.key)
+            settled = await self._deliveries.settled_up_to(subscription.key)
             await register.remove(session, subscription, drained_to=settled)
         return held
 
@@ -229,7 +231,7 @@ class Subscribing:
         subscription = await self.existing(organisation, name)
         async with self._database.session() as session:
             starts = await register.starts(session, subscription)
-        webhook = await self._endpoints.known(subscription)
+        webhook = await self._endpoints.webhook(subscription)
         return SubscriptionView(subscription, starts, None, False, webhook=webhook)
 
     async def _same(self, existing: Subscription, wish: SubscriptionRequest) -> SubscriptionView:

@@ -131,7 +131,7 @@ BUGS: Mapping[str, Bug] = {
     "mandatory-off": Bug(mandatory_off, ("delete-queue",), "faults", "none came back"),
     "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "leads", "led in epoch", 2),
     "frontier-before-answer": Bug(
-        receiving.frontier_before_answer, ("kill-deliver",), "agreed", "never took"
+        receiving.cursor_before_answer, ("kill-deliver",), "agreed", "never took"
     ),
     "lease-check-off": Bug(
         receiving.lease_check_off, ("freeze-deliver",), "leases", "had the lease", delivers=2

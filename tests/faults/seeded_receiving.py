@@ -18,16 +18,16 @@ def replace(owner: Any, name: str, make: Any) -> None:
     setattr(owner, name, make(getattr(owner, name)))
 
 
-def frontier_before_answer() -> None:
-    """A webhook's frontier passes a delivery when its call begins."""
+def cursor_before_answer() -> None:
+    """A webhook's cursor passes a delivery when its call begins."""
 
     def make(call: Any) -> Any:
         @wraps(call)
-        async def early(self: Any, job: Any) -> None:
-            if job.claim is None:
-                self._settlements.delivered(job)
+        async def early(self: Any, delivery: Any) -> None:
+            if delivery.claim is None:
+                self._settlements.delivered(delivery)
                 self._wake.set()
-            await call(self, job)
+            await call(self, delivery)
 
         return early
 
@@ -60,15 +60,15 @@ def inbox_off() -> None:
 def redrive_to_all() -> None:
     """A dead letter of a queue is sent as if it were new, to everybody who wants its type."""
 
-    def make(outgoing: Any) -> Any:
-        @wraps(outgoing)
-        def public(self: Any, subscription: Any, entry: Any, number: int) -> Any:
-            made = outgoing(self, subscription, entry, number)
+    def make(message_to_queue: Any) -> Any:
+        @wraps(message_to_queue)
+        def public(subscription: Any, entry: Any, classification: str, token: object) -> Any:
+            made = message_to_queue(subscription, entry, classification, token)
             return made._replace(routing_key=entry.event.type)
 
         return public
 
-    replace(redrive.Redriver, "_outgoing", make)
+    replace(redrive, "message_to_queue", make)
 
 
 def loosened(text: str, equality: str) -> str:

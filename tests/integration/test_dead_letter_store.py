@@ -45,7 +45,7 @@ async def test_what_dies_again_before_its_redrive_is_noted_stays_dead(
     await dead_letters.add([new])
     (read,) = await dead_letters.page(wanted, after=0, limit=10)
     await dead_letters.add([new])  # it was sent, and rejected at once
-    assert await dead_letters.redriven([read], by="client") == set()
+    assert await dead_letters.record_redriven([read], by="client") == set()
     (read,) = await dead_letters.page(wanted, after=0, limit=10)
     assert len(await dead_letters.attempts(read)) == 2
-    assert await dead_letters.redriven([read], by="client") == {read.number}
+    assert await dead_letters.record_redriven([read], by="client") == {read.number}

@@ -30,22 +30,22 @@ def shown() -> dict[str, float]:
 
 
 def test_what_was_looked_at_is_shown_no_more() -> None:
-    alerts.show([unseen("a", 3, 60), unseen("b", 1, 5)], NOW)
+    alerts.set_metrics([unseen("a", 3, 60), unseen("b", 1, 5)], NOW)
     assert shown() == {"a": 3, "a!": 60, "b": 1, "b!": 5}
-    alerts.show([unseen("b", 1, 7)], NOW)
+    alerts.set_metrics([unseen("b", 1, 7)], NOW)
     assert shown() == {"b": 1, "b!": 7}
-    alerts.show([], NOW)
+    alerts.set_metrics([], NOW)
     assert shown() == {}
 
 
 def test_the_number_of_metrics_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "MOST", 2)
+    monkeypatch.setattr(alerts, "LABELLED", 2)
     found = [
         unseen(name, count, 10 * count) for name, count in zip("abcd", (4, 1, 2, 3), strict=True)
     ]
-    alerts.show(found, NOW)
+    alerts.set_metrics(found, NOW)
     assert shown() == {"a": 4, "a!": 40, "d": 3, "d!": 30, "*": 3, "*!": 20}
-    alerts.show([], NOW)
+    alerts.set_metrics([], NOW)
 
 
 def test_the_rules_watch_metrics_that_there_are() -> None:

@@ -1,4 +1,4 @@
-"""Who waits for something new is woken by what concerns it, and many cost no more than one."""
+"""A waiting receiver is woken by its own events, and many cost the database no more than one."""
 
 import asyncio
 from collections import Counter
@@ -25,7 +25,7 @@ ENOUGH = 20.0  # seconds until what must come has not come
 
 @dataclass
 class Server:
-    """A journal and its deliveries as the news read them, with the questions counted."""
+    """A journal and its deliveries as the wake-ups read them, with the queries counted."""
 
     last: int = 0
     types: frozenset[str] | None = frozenset()
@@ -73,14 +73,14 @@ def a_subscription(*types: str) -> Subscription:
 
 @asynccontextmanager
 async def running(server: Server) -> AsyncIterator[Wakeups]:
-    told, stop = Wakeups(server, server, server), Stop()  # type: ignore[arg-type]  # it answers as all
-    task = asyncio.create_task(told.run(stop))
-    yield told
+    waking, stop = Wakeups(server, server, server), Stop()  # type: ignore[arg-type]  # it answers as all
+    task = asyncio.create_task(waking.run(stop))
+    yield waking
     stop.set()
     await task
 
 
-async def woken(wait: Callable[[float], Awaitable[None]]) -> None:
+async def woken(wait: Callable[[float], Awaitable[bool]]) -> None:
     """Fails where it slept to the end."""
     async with asyncio.timeout(ENOUGH):
         await wait(ENOUGH * 10)
@@ -94,21 +94,21 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_what_comes_wakes_those_who_want_it_and_no_others() -> None:
     server = Server()
-    async with running(server) as told:
-        with told.of(a_subscription()) as wants, told.of(a_subscription(OTHER)) as other:
+    async with running(server) as waking:
+        with waking.of(a_subscription()) as wants, waking.of(a_subscription(OTHER)) as other:
             await server.looked()
             await asyncio.gather(woken(wants.wait), woken(other.wait))  # seen for the first time
             server.last, server.types = 1, frozenset({FREE})
             await woken(wants.wait)
-            assert not other.is_woken
+            assert not other.is_set()
             server.last, server.types = 2, None
             await woken(other.wait)
 
 
 async def test_what_is_due_again_wakes() -> None:
     server, subscription = Server(), a_subscription()
-    async with running(server) as told:
-        with told.of(subscription) as waiter:
+    async with running(server) as waking:
+        with waking.of(subscription) as waiter:
             server.due_now = {subscription.key}
             for _ in range(5):
                 await woken(waiter.wait)
@@ -117,28 +117,28 @@ async def test_what_is_due_again_wakes() -> None:
 async def test_who_is_sent_back_in_the_journal_is_woken() -> None:
     server, subscription = Server(), a_subscription()
     server.cursors[subscription.key] = 9
-    async with running(server) as told:
-        with told.of(subscription) as waiter:
+    async with running(server) as waking:
+        with waking.of(subscription) as waiter:
             await server.looked()
             await woken(waiter.wait)
             server.cursors[subscription.key] = 3
             await woken(waiter.wait)
 
 
-async def test_what_was_told_before_the_waiting_began_counts() -> None:
-    told, subscription = Wakeups(Server(), Server(), Server()), a_subscription()  # type: ignore[arg-type]  # it answers as all
-    with told.of(subscription) as waiter:
-        told.tell(subscription.key)
-        told.tell(("uji", "another"))
+async def test_what_was_waking_before_the_waiting_began_counts() -> None:
+    waking, subscription = Wakeups(Server(), Server(), Server()), a_subscription()  # type: ignore[arg-type]  # it answers as all
+    with waking.of(subscription) as waiter:
+        waking.wake(subscription.key)
+        waking.wake(("uji", "another"))
         await woken(waiter.wait)
-        assert not waiter.is_woken
+        assert not waiter.is_set()
 
 
 async def test_many_cost_no_more_than_one_and_nobody_costs_nothing() -> None:
     server = Server()
-    async with running(server) as told:
+    async with running(server) as waking:
         with ExitStack() as stack:
-            waiters = [stack.enter_context(told.of(a_subscription())) for _ in range(500)]
+            waiters = [stack.enter_context(waking.of(a_subscription())) for _ in range(500)]
             await asyncio.gather(*(woken(each.wait) for each in waiters))
             assert server.asked.total() < len(waiters)
         await server.wait(1)
@@ -150,8 +150,8 @@ async def test_many_cost_no_more_than_one_and_nobody_costs_nothing() -> None:
 
 async def test_an_outage_ends_nothing() -> None:
     server = Server(away=True)
-    async with running(server) as told:
-        with told.of(a_subscription()) as waiter:
+    async with running(server) as waking:
+        with waking.of(a_subscription()) as waiter:
             await woken(waiter.wait)  # by the first sight of its frontier
             server.away = False
             await woken(waiter.wait)
@@ -159,8 +159,8 @@ async def test_an_outage_ends_nothing() -> None:
 
 async def test_the_end_wakes_everybody() -> None:
     with ExitStack() as stack:
-        async with running(Server()) as told:
-            waiter = stack.enter_context(told.of(a_subscription()))
+        async with running(Server()) as waking:
+            waiter = stack.enter_context(waking.of(a_subscription()))
             await woken(waiter.wait)
-        assert told.ended
-        assert waiter.is_woken
+        assert waking.ended
+        assert waiter.is_set()

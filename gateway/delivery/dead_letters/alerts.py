@@ -1,19 +1,16 @@
-"""Tells of dead letters that nobody looks at: as metrics, and in the log once they wait long."""
+"""Dead letters that nobody has inspected: as metrics, and in the log after some time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from prometheus_client import Gauge
 
-from gateway.base.errors import NusabusError
-from gateway.base.stop import Stop
 from gateway.base.telemetry import METRICS, log
 from gateway.base.times import rfc3339
 from gateway.delivery.store import DeadLetters, UnseenDeadLetters
 
-LOOK = 5.0  # seconds between two looks
-MOST = 100  # subscriptions that have metrics of their own
-REST = ("*", "*")  # all others together; no organisation and no subscription has this name
+LABELLED = 100  # subscriptions that have metrics of their own
+OTHERS = ("*", "*")  # the labels of all others together; neither is a valid name
 _LABELS = ("organisation", "subscription")
 COUNT = Gauge(
     "nusabus_dead_letters_unseen",
@@ -30,66 +27,51 @@ OLDEST = Gauge(
 
 
 class DeadLetterMetrics:
-    """Keeps the metrics of a process; every process says the same."""
+    """Updates the metrics of a process. All processes report the same values."""
 
     def __init__(self, dead_letters: DeadLetters) -> None:
         self._dead_letters = dead_letters
 
-    async def run(self, stop: Stop) -> None:
-        """Look until stopped. Without an answer of the database the last figures stand."""
-        going_on = True
-        while going_on:
-            try:
-                show(await self._dead_letters.unseen(), datetime.now(UTC))
-            except NusabusError as error:
-                log().debug("attention.waits", reason=str(error))
-            going_on = await stop.sleep(LOOK)
+    async def run_once(self) -> None:
+        """Update the metrics. Without an answer of the database the last values stay."""
+        set_metrics(await self._dead_letters.unseen(), datetime.now(UTC))
 
 
 class DeadLetterAlerts:
-    """Writes a line for each subscription with dead letters that nobody has looked at for long.
+    """Logs one line for each subscription with dead letters that nobody has inspected for long.
 
-    Each dead letter is told of once. One at work at a time, see `responsible`.
+    Each dead letter is reported once. Run it in one process at a time.
     """
 
-    def __init__(
-        self, dead_letters: DeadLetters, *, after: float, responsible: Callable[[], bool]
-    ) -> None:
+    def __init__(self, dead_letters: DeadLetters, *, after: float) -> None:
         """`after` is in seconds."""
         self._dead_letters = dead_letters
         self._after = after
-        self._responsible = responsible
 
-    async def run(self, stop: Stop) -> None:
-        """Look until stopped."""
-        while await stop.sleep(LOOK):
-            if not self._responsible():
-                continue
-            try:
-                await self._dead_letters.alert(self._after, tell=_tell)
-            except NusabusError as error:
-                log().warning("attention.waits", reason=str(error))
+    async def run_once(self) -> None:
+        """Report the dead letters that have waited so long since the last run."""
+        await self._dead_letters.alert(self._after, report=_log)
 
 
-def show(found: Sequence[UnseenDeadLetters], now: datetime) -> None:
-    """Set the metrics: the subscriptions with most of them by name, all others together."""
+def set_metrics(unseen: Sequence[UnseenDeadLetters], now: datetime) -> None:
+    """Set the metrics: subscriptions with most dead letters by name, all others together."""
     COUNT.clear()
     OLDEST.clear()
-    ordered = sorted(found, key=lambda each: each.count, reverse=True)
-    groups = [((each.organisation, each.subscription), [each]) for each in ordered[:MOST]]
-    if ordered[MOST:]:
-        groups.append((REST, ordered[MOST:]))
+    ordered = sorted(unseen, key=lambda each: each.count, reverse=True)
+    groups = [((each.organisation, each.subscription), [each]) for each in ordered[:LABELLED]]
+    if ordered[LABELLED:]:
+        groups.append((OTHERS, ordered[LABELLED:]))
     for labels, members in groups:
         oldest = min(each.oldest for each in members)
         COUNT.labels(*labels).set(sum(each.count for each in members))
         OLDEST.labels(*labels).set(max((now - oldest).total_seconds(), 0))
 
 
-def _tell(each: UnseenDeadLetters) -> None:
+def _log(unseen: UnseenDeadLetters) -> None:
     log().warning(
         "dead_letters.unseen_reported",
-        organisation=each.organisation,
-        subscription=each.subscription,
-        count=each.count,
-        oldest=rfc3339(each.oldest),
+        organisation=unseen.organisation,
+        subscription=unseen.subscription,
+        count=unseen.count,
+        oldest=rfc3339(unseen.oldest),
     )

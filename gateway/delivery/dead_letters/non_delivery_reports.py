@@ -1,15 +1,17 @@
-"""Reports to the owner of a type what could not be delivered, where the contract says so."""
+"""Non-delivery reports: events that tell the owner of a type about dead letters.
 
-from collections.abc import Callable, Sequence
+A type has them where its contract names the type of the report.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
 
-from gateway.base.errors import NusabusError, Refused
+from gateway.base.errors import Refused
 from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
-from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.base.times import rfc3339
 from gateway.contracts import Catalogue
@@ -18,17 +20,16 @@ from gateway.identity import OPERATOR
 from gateway.journal import Candidate, JournalWriter, Position
 from gateway.publishing import accept
 
-LOOK = 1.0  # seconds between two looks
-PIECE = 200
+BATCH = 200
 SOURCE = "/nusabus/non-delivery"
 _encode = msgspec.json.Encoder().encode
 
 
 class NonDeliveryReporter:
-    """One event for each dead letter, once: its id follows from the dead letter.
+    """Publishes one event for each dead letter, once: its id is derived from the dead letter.
 
-    It is stored before that is noted, so what is broken off is stored again, as the same event. One
-    at work at a time, see `responsible`; two would do no harm.
+    The event is stored before the decision is recorded. A run that is interrupted in between
+    stores the same event again. Run it in one process at a time; a second one would be safe.
     """
 
     def __init__(
@@ -36,65 +37,52 @@ class NonDeliveryReporter:
         dead_letters: DeadLetters,
         catalogue: Snapshot[Catalogue],
         writer: JournalWriter,
-        *,
-        responsible: Callable[[], bool],
     ) -> None:
         self._dead_letters = dead_letters
         self._catalogue = catalogue
         self._writer = writer
-        self._responsible = responsible
 
-    async def run(self, stop: Stop) -> None:
-        """Go on until stopped."""
-        failing = ""
-        while await stop.sleep(LOOK):
-            try:
-                while self._responsible() and await self._look() == PIECE and not stop:
-                    pass
-                failing = ""
-            except NusabusError as error:
-                if str(error) != failing:
-                    log().warning("non_delivery.waits", reason=str(error))
-                failing = str(error)
-
-    async def _look(self) -> int:
-        """Decide about the next dead letters; how many."""
-        dead_letters = await self._dead_letters.unreported(PIECE)
-        decided: list[ReportDecision] = []
-        wanted: list[tuple[DeadLetter, Candidate]] = []
-        for dead_letter in dead_letters:
-            contract = self._catalogue.value.contract(dead_letter.type)
+    async def run_once(self) -> bool:
+        """Decide about the next dead letters. True if there may be more."""
+        dead_letters = await self._dead_letters.unreported(BATCH)
+        decisions: list[ReportDecision] = []
+        reports: list[tuple[DeadLetter, Candidate]] = []
+        for each in dead_letters:
+            contract = self._catalogue.value.contract(each.type)
             type = contract.non_delivery_report if contract else None
             if type is None:
-                decided.append(ReportDecision(dead_letter.number, "none"))
+                decisions.append(ReportDecision(each.number, "none"))
                 continue
             try:
-                wanted.append((dead_letter, self._accept(_event(dead_letter, type))))
+                report = accept(report_event(each, type), OPERATOR, self._catalogue.value)
             except Refused as error:
-                decided.append(ReportDecision(dead_letter.number, "refused"))
+                decisions.append(ReportDecision(each.number, "refused"))
                 log().error(
-                    "non_delivery.refused", number=dead_letter.number, type=type, reason=str(error)
+                    "non_delivery.refused", number=each.number, type=type, reason=str(error)
                 )
-        await self._dead_letters.reported([*decided, *await self._store(wanted)])
-        return len(dead_letters)
+            else:
+                reports.append((each, report))
+        await self._dead_letters.record_reports([*decisions, *await self._publish(reports)])
+        return len(dead_letters) == BATCH
 
-    def _accept(self, event: Event) -> Candidate:
-        """The gateway publishes reports itself, so the contract alone decides."""
-        return accept(event, OPERATOR, self._catalogue.value)
-
-    async def _store(self, wanted: Sequence[tuple[DeadLetter, Candidate]]) -> list[ReportDecision]:
-        if not wanted:
+    async def _publish(
+        self, reports: Sequence[tuple[DeadLetter, Candidate]]
+    ) -> list[ReportDecision]:
+        if not reports:
             return []
-        places = await self._writer.append([candidate for _, candidate in wanted])
-        log().info("non_delivery.sent", count=len(places))
+        appended = await self._writer.append([candidate for _, candidate in reports])
+        log().info("non_delivery.sent", count=len(appended))
         return [
-            ReportDecision(dead_letter.number, "sent", Position(place.shard, place.sequence))
-            for (dead_letter, _), place in zip(wanted, places, strict=True)
+            ReportDecision(dead_letter.number, "sent", Position(each.shard, each.sequence))
+            for (dead_letter, _), each in zip(reports, appended, strict=True)
         ]
 
 
-def _event(dead_letter: DeadLetter, type: str) -> Event:
-    """The report. The key itself stays hidden: the id of a correction is made of it."""
+def report_event(dead_letter: DeadLetter, type: str) -> Event:
+    """The report of a dead letter, always the same one.
+
+    The key of the dead letter stays secret: the id of its correction is derived from it.
+    """
     attributes = {"datacontenttype": "application/json", "time": rfc3339(dead_letter.died)}
     if dead_letter.event is not None:
         attributes["causationid"] = dead_letter.event
@@ -104,12 +92,11 @@ def _event(dead_letter: DeadLetter, type: str) -> Event:
         type,
         f"{dead_letter.organisation}/{dead_letter.subscription}",
         attributes,
-        _encode(report(dead_letter)),
+        _encode(_report_data(dead_letter)),
     )
 
 
-def report(dead_letter: DeadLetter) -> dict[str, Any]:
-    """The data of the report; a dead letter always gives the same."""
+def _report_data(dead_letter: DeadLetter) -> dict[str, Any]:
     return {
         "dead_letter": dead_letter.number,
         "organisation": dead_letter.organisation,

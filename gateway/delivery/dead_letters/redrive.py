@@ -1,31 +1,29 @@
-"""Sends dead letters again: one, or many as a job."""
+"""Redrive: delivers dead letters again, one at once or many as a job."""
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.base.database import Database
-from gateway.base.errors import Conflict, NusabusError
+from gateway.base.errors import Conflict
 from gateway.base.snapshot import Snapshot
 from gateway.base.stop import Stop
-from gateway.base.telemetry import log
-from gateway.broker import OutgoingMessage, message, publish_confirmed
+from gateway.broker import publish_confirmed
 from gateway.contracts import Catalogue
+from gateway.delivery.queue_message import message_to_queue
 from gateway.delivery.store import DeadLetter, DeadLetters, Redrive, Redrives
 from gateway.identity import Directory
-from gateway.journal import Entry, JournalReader
+from gateway.journal import JournalReader
 from gateway.subscriptions import Subscription, register
 from gateway.subscriptions.permissions import may_receive
-from gateway.subscriptions.routing import exchange_of, private_key
 
-LOOK = 0.5  # seconds between two looks for redrives
-PIECE = 200
+BATCH = 200
 CONFIRM_SECONDS = 30.0
 
 
 class Redriver:
-    """Sends dead letters to their own subscription, and to no other."""
+    """Delivers dead letters again to their own subscription, and to no other."""
 
     def __init__(
         self,
@@ -44,11 +42,11 @@ class Redriver:
         self._url = amqp_url
 
     async def redrive(self, dead_letters: Sequence[DeadLetter], *, by: str) -> set[int]:
-        """Send them again; returns the numbers of those that are on their way.
+        """Deliver dead letters again. Returns the numbers of those that are on their way.
 
-        All belong to one subscription and are of one type. Raises Conflict where it has ended or
-        may not have them any more, BrokerUnavailable where they could not be handed to its queue:
-        they stay dead then.
+        All are of one type and belong to one subscription. One whose event is no longer in the
+        journal stays dead. Raises Conflict where the subscription has ended or may no longer
+        receive the type, BrokerUnavailable where its queue could not take them: all stay dead then.
         """
         subscription = await self._subscription(dead_letters[0])
         if subscription.journal_delivered:
@@ -57,110 +55,85 @@ class Redriver:
             (entry.shard, entry.sequence): entry
             for entry in await self._reader.entries_at([each.position for each in dead_letters])
         }
-        outgoing = [
-            self._outgoing(subscription, entries[dead_letter.position], dead_letter.number)
-            for dead_letter in dead_letters
-            if dead_letter.position in entries
+        classification = self._catalogue.value.classification(dead_letters[0].type)
+        messages = [
+            message_to_queue(subscription, entries[each.position], classification, each.number)
+            for each in dead_letters
+            if each.position in entries
         ]
         confirmed = await publish_confirmed(
-            self._url, outgoing, confirm_timeout=CONFIRM_SECONDS, name="nusabus-redrive"
+            self._url, messages, confirm_timeout=CONFIRM_SECONDS, name="nusabus-redrive"
         )
         sent = [each for each in dead_letters if each.number in confirmed]
-        return await self._dead_letters.redriven(sent, by=by)
+        return await self._dead_letters.record_redriven(sent, by=by)
 
     async def _subscription(self, dead_letter: DeadLetter) -> Subscription:
-        """Where it is to go. Raises Conflict where it may not go there."""
+        """The subscription of a dead letter. Raises Conflict where it may not be redriven."""
         name, type = dead_letter.subscription, dead_letter.type
         async with self._database.session() as session:
             subscription = await register.find(session, dead_letter.organisation, name)
         if subscription is None:
-            raise Conflict(f"the subscription {name} has ended: discard it instead")
+            raise Conflict(f"Subscription {name} has ended. Discard the dead letter.")
         if subscription.is_responder:
-            raise Conflict("a request is not sent again: who asked has had an answer or repeats it")
+            raise Conflict("Requests cannot be redriven; the requester retries them.")
         if not subscription.wants(type):
             raise Conflict(
-                f"the subscription {name} is another one now, without {type}: discard it"
+                f"Subscription {name} no longer receives {type}. Discard the dead letter."
             )
         if not may_receive(
             dead_letter.organisation, type, self._directory.value, self._catalogue.value
         ):
-            raise Conflict(f"the right to receive {type} was withdrawn: ask its owner for a grant")
+            raise Conflict(f"The right to receive {type} was withdrawn. Ask its owner for a grant.")
         return subscription
-
-    def _outgoing(self, subscription: Subscription, entry: Entry, number: int) -> OutgoingMessage:
-        event = entry.event
-        facts = (*entry.journal_attributes, self._catalogue.value.classification(event.type))
-        return OutgoingMessage(
-            exchange_of(subscription),
-            private_key(subscription),
-            True,
-            (),
-            message.body(event, *facts),
-            event.id,
-            message.headers(event, *facts),
-            number,
-        )
 
 
 class RedriveWorker:
-    """Works off the redrives of many; one at work at a time, see `responsible`."""
+    """Works on all running redrives. Run it in one process at a time."""
 
     def __init__(
-        self,
-        redriving: Redriver,
-        dead_letters: DeadLetters,
-        redrives: Redrives,
-        *,
-        responsible: Callable[[], bool],
+        self, redriver: Redriver, dead_letters: DeadLetters, redrives: Redrives, stop: Stop
     ) -> None:
-        self._redriving = redriving
+        self._redriver = redriver
         self._dead_letters = dead_letters
         self._redrives = redrives
-        self._responsible = responsible
+        self._stop = stop
 
-    async def run(self, stop: Stop) -> None:
-        """Go on until stopped. What was interrupted goes on where it was."""
-        while await stop.sleep(LOOK):
-            if not self._responsible():
-                continue
-            try:
-                for redrive in await self._redrives.running():
-                    await self._step(redrive, stop)
-            except NusabusError as error:
-                log().warning("redrive.waits", reason=str(error))
+    async def run_once(self) -> None:
+        """Send the next batch of each running redrive. One that was interrupted continues."""
+        for redrive in await self._redrives.running():
+            await self._send_batch(redrive)
 
-    async def _step(self, redrive: Redrive, stop: Stop) -> None:
-        """As many as a second allows, so that several redrives go on side by side."""
+    async def _send_batch(self, redrive: Redrive) -> None:
+        """Send at most what its rate allows in a second, so that redrives run side by side."""
         began = time.monotonic()
-        wanted = replace(redrive.wanted, state="dead")
-        piece = await self._dead_letters.page(
-            wanted, after=redrive.reached, limit=min(PIECE, redrive.rate)
+        batch = await self._dead_letters.page(
+            replace(redrive.query, state="dead"),
+            after=redrive.reached,
+            limit=min(BATCH, redrive.rate),
         )
-        piece = [each for each in piece if each.number <= redrive.upto]
-        sent, problem = await self._send(piece, redrive)
-        await self._redrives.progress(
+        batch = [each for each in batch if each.number <= redrive.upto]
+        sent, last_error = await self._send(batch, redrive.created_by)
+        await self._redrives.record_progress(
             redrive,
-            reached=piece[-1].number if piece else redrive.upto,
+            reached=batch[-1].number if batch else redrive.upto,
             sent=sent,
-            failed=len(piece) - sent,
-            problem=problem or redrive.problem,
-            finished=not piece,
+            failed=len(batch) - sent,
+            last_error=last_error or redrive.last_error,
+            finished=not batch,
         )
-        if piece:
-            pause = len(piece) / redrive.rate - (time.monotonic() - began)
-            await stop.sleep(max(pause, 0))
+        if batch:
+            pause = len(batch) / redrive.rate - (time.monotonic() - began)
+            await self._stop.sleep(max(pause, 0))
 
-    async def _send(self, piece: Sequence[DeadLetter], redrive: Redrive) -> tuple[int, str | None]:
-        """How many were sent, and what went wrong last."""
-        of: dict[tuple[str, str, str], list[DeadLetter]] = defaultdict(list)
-        for dead_letter in piece:
-            of[dead_letter.organisation, dead_letter.subscription, dead_letter.type].append(
-                dead_letter
-            )
-        sent, problem = 0, None
-        for dead_letters in of.values():
+    async def _send(self, batch: Sequence[DeadLetter], by: str) -> tuple[int, str | None]:
+        """The number of dead letters that were sent, and the reason of the last that were not."""
+        groups: dict[tuple[str, str, str], list[DeadLetter]] = defaultdict(list)
+        for each in batch:
+            groups[each.organisation, each.subscription, each.type].append(each)
+        sent, last_error = 0, None
+        for group in groups.values():
             try:
-                sent += len(await self._redriving.redrive(dead_letters, by=redrive.created_by))
+                sent += len(await self._redriver.redrive(group, by=by))
             except Conflict as error:
-                problem = str(error)
-        return sent, problem
+                last_error = str(error)
+        return sent, last_error

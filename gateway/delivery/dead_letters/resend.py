@@ -1,4 +1,4 @@
-"""Corrects what failed for good: publishes it anew, and links the dead letter to the new event."""
+"""Resend: publishes a corrected event in place of one that failed for good."""
 
 from dataclasses import dataclass
 
@@ -20,18 +20,18 @@ from gateway.publishing import Correction, EventPublisher, correct
 
 @dataclass(frozen=True, slots=True)
 class ResentEvent:
-    """The corrected event and where it stands; `duplicate` says that it stood there before."""
+    """The corrected event, and what the journal says about it."""
 
     event: Event
-    place: Appended
+    appended: Appended
 
 
 class Resender:
-    """The rules by which a dead letter is corrected.
+    """The rules for correcting dead letters.
 
-    The id of the corrected event follows from the dead letter, so the journal decides which
-    correction came first, and holds one. It is stored before the dead letter is ended: whatever
-    breaks off in between, the same call again completes it.
+    The id of the corrected event is derived from the dead letter, so the journal holds one
+    correction, the first. It is stored before the dead letter ends: after an interruption the same
+    call completes the rest.
     """
 
     def __init__(
@@ -49,45 +49,46 @@ class Resender:
     async def resend(
         self, dead_letter: DeadLetter, correction: Correction, by: Client
     ) -> ResentEvent:
-        """Publish the corrected event, for every subscription; once this returns it is durable.
+        """Publish the corrected event to all subscriptions. It is durable once this returns.
 
-        Raises what publishing raises, and Conflict where it was corrected otherwise, or is not
-        dead any more.
+        Raises what publishing raises, and Conflict where the dead letter was corrected in another
+        way or is no longer dead.
         """
         old = await self._reader.entry_at(*dead_letter.position)
         if old is None:
-            raise Conflict("the journal does not hold the event any more: publish a new one")
+            raise Conflict("The event is no longer in the journal. Publish a new one.")
         if is_reply(old.event.type):
-            raise Conflict("a reply is not corrected: its request has one answer, and it is this")
+            raise Conflict("A reply cannot be corrected: each request has exactly one reply.")
         sequence = sequence_text(*dead_letter.position)
         event = correct(old.event, correction, id=dead_letter.key, sequence=sequence)
         candidate = await self._accept(event, by)
         if dead_letter.state != "dead" and await self._reader.find_appended(event.identity) is None:
             raise Conflict(
-                f"it is {dead_letter.state}, no longer dead: if that fails it is a new dead letter"
+                f"The dead letter is {dead_letter.state}, not dead. If that delivery fails, "
+                "correct the new dead letter."
             )
-        (place,) = await self._writer.append((candidate,))
-        await self._end(dead_letter, place, by)
-        if place.digest != event.digest:
+        (appended,) = await self._writer.append((candidate,))
+        await self._link(dead_letter, appended, by)
+        if appended.digest != event.digest:
             raise Conflict(
-                f"it was corrected already, by the event at {place.shard}/{place.sequence}: "
-                "publish a new event to correct that one"
+                f"The event {appended.shard}/{appended.sequence} has corrected this dead letter. "
+                "Publish a new event to correct that one."
             )
-        return ResentEvent(event, place)
+        return ResentEvent(event, appended)
 
     async def _accept(self, event: Event, by: Client) -> Candidate:
+        self._publisher.require_capacity()
         try:
-            self._publisher.require_capacity()
             return self._publisher.accept(event, by)
         except Refused as error:
             sender = (by.id, by.organisation)
             await self._publisher.refuse(sender, event, error, event.digest)
             raise
 
-    async def _end(self, dead_letter: DeadLetter, place: Appended, by: Client) -> None:
-        """Link the dead letter to the event; who corrected it is who published that."""
-        position = Position(place.shard, place.sequence)
-        stored = await self._reader.entry_at(*position) if place.duplicate else None
-        await self._dead_letters.resent(
+    async def _link(self, dead_letter: DeadLetter, appended: Appended, by: Client) -> None:
+        """Link the dead letter to the event, in the name of the client that published it."""
+        position = Position(appended.shard, appended.sequence)
+        stored = await self._reader.entry_at(*position) if appended.duplicate else None
+        await self._dead_letters.record_resent(
             dead_letter.number, position, by=stored.client if stored else by.id
         )

@@ -2,7 +2,7 @@
 
 from gateway.delivery.store.dead_letters import DeadLetters
 from gateway.delivery.store.deliveries import Deliveries
-from gateway.delivery.store.dispatching import (
+from gateway.delivery.store.dispatch import (
     DeferredDelivery,
     DispatchStore,
     ReleasedDelivery,

@@ -1,8 +1,10 @@
-"""Dead letters in the database: kept, found, opened again, discarded."""
+"""Dead letters in the database: stored, found, redriven, resent, discarded."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import Any
+
+import asyncpg
 
 from gateway.base.transactions import Transactions
 from gateway.contracts import Failure
@@ -11,8 +13,6 @@ from gateway.delivery.store.values import (
     Attempt,
     DeadLetter,
     DeadLetterQuery,
-    DeliveryRecord,
-    Key,
     NewDeadLetter,
     ReportDecision,
     Settlement,
@@ -20,17 +20,17 @@ from gateway.delivery.store.values import (
 )
 from gateway.journal import Position
 
-ALERTS = 5000  # dead letters; their rows are written
+ALERTS = 5000  # dead letters of one alert at most: it writes their rows
 
 
 class DeadLetters(Transactions):
-    """The dead letters of every subscription, however it is delivered.
+    """The dead letters of all subscriptions, of every kind of delivery.
 
     Every method raises DatabaseUnavailable where PostgreSQL does not answer.
     """
 
     async def add(self, dead_letters: Sequence[NewDeadLetter]) -> None:
-        """Keep what was given up elsewhere; what lies here already is kept once."""
+        """Store dead letters of queues. One that is dead already is stored once."""
         await self.fetch(
             sql.ADD,
             [each.key[0] for each in dead_letters],
@@ -44,51 +44,51 @@ class DeadLetters(Transactions):
             [each.attempts for each in dead_letters],
         )
 
-    async def page(self, wanted: DeadLetterQuery, *, after: int, limit: int) -> list[DeadLetter]:
-        """Dead letters in the order in which they died."""
-        rows = await self.fetch(sql.DEAD_PAGE, after, *astuple(wanted), limit)
-        return [_dead_letter(row) for row in rows]
+    async def page(self, query: DeadLetterQuery, *, after: int, limit: int) -> list[DeadLetter]:
+        """Dead letters after the number `after`, in the order in which they died."""
+        rows = await self.fetch(sql.PAGE, after, *astuple(query), limit)
+        return [_dead_letter_of(row) for row in rows]
 
     async def find(self, number: int) -> DeadLetter | None:
-        """One of them, or None."""
-        rows = await self.fetch(sql.DEAD_ONE, number)
-        return _dead_letter(rows[0]) if rows else None
+        """The dead letter with this number, or None."""
+        rows = await self.fetch(sql.ONE, number)
+        return _dead_letter_of(rows[0]) if rows else None
 
-    async def see(self, dead_letter: DeadLetter, *, by: str) -> DeadLetter:
-        """Note who looked at it first; as it stands now."""
+    async def mark_seen(self, dead_letter: DeadLetter, *, by: str) -> DeadLetter:
+        """Record who inspected it first. Returns the dead letter with that."""
         if dead_letter.seen is None:
             await self.fetch(sql.SEE, dead_letter.number, by)
         return await self.find(dead_letter.number) or dead_letter
 
     async def unseen(self) -> list[UnseenDeadLetters]:
-        """What nobody has looked at, by subscription."""
+        """The dead letters that nobody has inspected, counted by subscription."""
         return [UnseenDeadLetters(*row) for row in await self.fetch(sql.UNSEEN)]
 
-    async def alert(self, after: float, *, tell: Callable[[UnseenDeadLetters], None]) -> None:
-        """Tell, once, of what nobody has looked at for `after` seconds; twice after a crash.
+    async def alert(self, after: float, *, report: Callable[[UnseenDeadLetters], None]) -> None:
+        """Report dead letters that nobody has inspected for `after` seconds, ALERTS at most.
 
-        At most ALERTS at a time.
+        Each is reported once, or twice where the process crashes meanwhile.
         """
         async with self.transaction() as connection:
             for row in await connection.fetch(sql.ALERT, after, ALERTS):
-                tell(UnseenDeadLetters(*row))
+                report(UnseenDeadLetters(*row))
 
     async def unreported(self, limit: int) -> list[DeadLetter]:
-        """Those of which it is open whether somebody is to be told, the oldest first."""
-        return [_dead_letter(row) for row in await self.fetch(sql.UNREPORTED, limit)]
+        """Dead letters without a decision on their non-delivery report, the oldest first."""
+        return [_dead_letter_of(row) for row in await self.fetch(sql.UNREPORTED, limit)]
 
-    async def reported(self, decided: Sequence[ReportDecision]) -> None:
-        """Note who was told; what is decided already stays."""
+    async def record_reports(self, decisions: Sequence[ReportDecision]) -> None:
+        """Store decisions. One that was stored before stays."""
         await self.fetch(
             sql.REPORTED,
-            [each.number for each in decided],
-            [each.report for each in decided],
-            [each.position.shard if each.position else None for each in decided],
-            [each.position.sequence if each.position else None for each in decided],
+            [each.number for each in decisions],
+            [each.report for each in decisions],
+            [each.position.shard if each.position else None for each in decisions],
+            [each.position.sequence if each.position else None for each in decisions],
         )
 
     async def attempts(self, dead_letter: DeadLetter) -> list[Attempt]:
-        """What was tried, the first first."""
+        """The failed attempts, the first one first."""
         key = (dead_letter.organisation, dead_letter.subscription)
         rows = await self.fetch(sql.ATTEMPTS, *key, *dead_letter.position)
         return [
@@ -96,11 +96,17 @@ class DeadLetters(Transactions):
         ]
 
     async def reopen(self, numbers: Sequence[int], *, by: str) -> set[int]:
-        """Let served subscriptions have them again; returns those that were still dead."""
-        return {row[0] for row in await self.fetch(sql.REOPEN, list(numbers), by)}
+        """Deliver dead letters of one journal-delivered subscription again.
 
-    async def redriven(self, dead_letters: Sequence[DeadLetter], *, by: str) -> set[int]:
-        """Note that they were sent again; returns those that were still dead.
+        Returns those that were still dead; none where the subscription has ended.
+        """
+        try:
+            return {row[0] for row in await self.fetch(sql.REOPEN, list(numbers), by)}
+        except asyncpg.ForeignKeyViolationError:
+            return set()
+
+    async def record_redriven(self, dead_letters: Sequence[DeadLetter], *, by: str) -> set[int]:
+        """Record that dead letters were sent to their queue. Returns those that were still dead.
 
         One that has changed since it was read stays as it is: it may have died again.
         """
@@ -111,38 +117,27 @@ class DeadLetters(Transactions):
         return {row[0] for row in await self.fetch(sql.REDRIVEN, numbers, changed, by)}
 
     async def discard(self, numbers: Sequence[int], *, by: str, reason: str) -> set[int]:
-        """End them for good; returns those that were still dead."""
+        """End dead letters for good. Returns those that were still dead."""
         async with self.transaction() as connection:
             rows = await connection.fetch(sql.CHANGE, list(numbers), "discarded", by, reason)
             discarded = [row[0] for row in rows]
-            await connection.execute(sql.DEAD_SETTLED, discarded, Settlement.DISCARDED.value)
+            await connection.execute(sql.SETTLE, discarded, Settlement.DISCARDED.value)
         return set(discarded)
 
-    async def resent(self, number: int, position: Position, *, by: str) -> None:
-        """Note the corrected event, which stands at a place; it ends what is dead still."""
+    async def record_resent(self, number: int, position: Position, *, by: str) -> None:
+        """Link the corrected event. This ends the dead letter if it is still dead."""
         async with self.transaction() as connection:
             rows = await connection.fetch(sql.RESENT, number, by, *position)
             if rows and rows[0][0] == Settlement.RESENT:
-                await connection.execute(sql.DEAD_SETTLED, [number], Settlement.RESENT.value)
+                await connection.execute(sql.SETTLE, [number], Settlement.RESENT.value)
 
     async def forget(self, days: int) -> None:
-        """Forget settlements and attempts that are older, except of what is still dead."""
+        """Delete settlements and attempts older than that; attempts of dead letters are kept."""
         await self.fetch(sql.FORGET_SETTLED, days)
         await self.fetch(sql.FORGET_ATTEMPTS, days)
 
-    async def delivery_records(
-        self, position: Position, keys: Sequence[Key]
-    ) -> list[DeliveryRecord]:
-        """Where an event stands on its way to each of these subscriptions."""
-        names = [key[0] for key in keys], [key[1] for key in keys]
-        rows = await self.fetch(sql.OF_EVENT, *position, *names)
-        return [
-            DeliveryRecord((organisation, name), attempts, due, bool(locked), *rest)
-            for organisation, name, attempts, due, locked, *rest in rows
-        ]
 
-
-def _dead_letter(row: Any) -> DeadLetter:
+def _dead_letter_of(row: Any) -> DeadLetter:
     facts = dict(row)
     return DeadLetter(
         subscription=facts.pop("name"),

@@ -1,7 +1,7 @@
-"""The statements about dead letters and redrives; the tables stand in `sql`."""
+"""The SQL of dead letters."""
 
-# From RabbitMQ: what a subscription's queue gave up. What its consumer reported as settled does not
-# die of its age when it came again after a repair.
+# From RabbitMQ: messages that a queue dead-lettered. After a repair a message may come again and
+# expire; if its consumer reported it as acknowledged, it is not a dead letter.
 ADD = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::timestamptz[],
@@ -21,12 +21,11 @@ INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, f
                           attempts)
 SELECT DISTINCT ON (organisation, name, shard, sequence)
        organisation, name, shard, sequence, recorded, type, failure, detail, attempts
-FROM given  -- may hold one twice, as a queue may
+FROM given  -- may contain a message twice, as a queue may
 ORDER BY organisation, name, shard, sequence, attempts DESC
 ON CONFLICT (organisation, name, shard, sequence) WHERE state = 'dead'
     DO UPDATE SET changed = clock_timestamp()
 """
-# What nobody asks for any more; the attempts of what is still dead are kept.
 FORGET_SETTLED = """
 DELETE FROM delivery_settlements WHERE at < clock_timestamp() - make_interval(days => $1)
 """
@@ -35,13 +34,13 @@ DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp() - make_interval(d
   AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.organisation = a.organisation
     AND d.name = a.name AND d.shard = a.shard AND d.sequence = a.sequence AND d.state = 'dead')
 """
-_DEAD = """
+_SELECT = """
 SELECT number, organisation, name, shard, sequence, recorded, type, died, failure, detail, attempts,
        state, changed, changed_by, note, publisher, source, event_id, trace_id, key, resent_shard,
        resent_sequence, seen, seen_by, report_shard, report_sequence
 FROM dead_letters
 """
-# The parameters are the fields of Wanted, from $2 on.
+# The parameters are the fields of DeadLetterQuery, from $2 on.
 MATCHES = """
 ($2::text IS NULL AND $3::text IS NULL OR organisation = $2 OR publisher = $3)
   AND ($4::text IS NULL OR organisation = $4) AND ($5::text IS NULL OR name = $5)
@@ -51,8 +50,8 @@ MATCHES = """
   AND ($12::text IS NULL OR source = $12) AND ($13::text IS NULL OR trace_id = $13)
   AND (NOT $14::boolean OR state = 'dead' AND seen IS NULL)
 """
-DEAD_PAGE = f"{_DEAD} WHERE number > $1 AND {MATCHES} ORDER BY number LIMIT $15"
-DEAD_ONE = _DEAD + "WHERE number = $1"
+PAGE = f"{_SELECT} WHERE number > $1 AND {MATCHES} ORDER BY number LIMIT $15"
+ONE = _SELECT + "WHERE number = $1"
 ATTEMPTS = """
 SELECT number, at, failure, detail FROM delivery_attempts
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4 ORDER BY at LIMIT 200
@@ -67,7 +66,7 @@ SELECT organisation, name, count(*), min(died) FROM dead_letters
 WHERE state = 'dead' AND seen IS NULL GROUP BY organisation, name
 """
 ALERT = """
-WITH told AS (
+WITH alerted AS (
     UPDATE dead_letters SET alerted = true
     WHERE number IN (
         SELECT number FROM dead_letters
@@ -76,11 +75,11 @@ WITH told AS (
         ORDER BY died LIMIT $2)
     RETURNING organisation, name, died
 )
-SELECT organisation, name, count(*), min(died) FROM told GROUP BY organisation, name
+SELECT organisation, name, count(*), min(died) FROM alerted GROUP BY organisation, name
 """
-# A moment after they died, so that who reads the contracts has read the newest.
+# One second after they died: by then the reporter has read the newest contracts.
 UNREPORTED = f"""
-{_DEAD} WHERE report = 'open' AND died < clock_timestamp() - interval '1 second'
+{_SELECT} WHERE report = 'open' AND died < clock_timestamp() - interval '1 second'
 ORDER BY number LIMIT $1
 """
 REPORTED = """
@@ -101,20 +100,13 @@ FROM unnest($1::bigint[], $2::timestamptz[]) AS u(number, changed)
 WHERE d.number = u.number AND d.changed = u.changed AND d.state = 'dead'
 RETURNING d.number
 """
-# Only where the subscription is there still, and stays until this is committed.
+# The foreign key of delivery_open keeps the subscription until this is committed, and fails where
+# it has ended.
 REOPEN = """
-WITH going_on AS (
-    SELECT organisation, name FROM subscriptions
-    WHERE (organisation, name) IN (
-        SELECT organisation, name FROM dead_letters WHERE number = ANY ($1::bigint[]))
-    FOR KEY SHARE
-), again AS (
-    UPDATE dead_letters d SET state = 'redriven', changed = clock_timestamp(), changed_by = $2
-    FROM going_on g
-    WHERE d.number = ANY ($1::bigint[]) AND d.state = 'dead'
-      AND d.organisation = g.organisation AND d.name = g.name
-    RETURNING d.number, d.organisation, d.name, d.shard, d.sequence, d.recorded, d.type,
-              d.ordering_key
+WITH again AS (
+    UPDATE dead_letters SET state = 'redriven', changed = clock_timestamp(), changed_by = $2
+    WHERE number = ANY ($1::bigint[]) AND state = 'dead'
+    RETURNING number, organisation, name, shard, sequence, recorded, type, ordering_key
 ), opened AS (
     INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering_key,
                                due, redriven)
@@ -125,7 +117,7 @@ WITH going_on AS (
 )
 SELECT number FROM again
 """
-# The link is kept in any case, but only what is dead still is ended by it.
+# The corrected event is linked in any state, but only a dead letter that is dead ends by it.
 RESENT = """
 UPDATE dead_letters
 SET resent_shard = $3, resent_sequence = $4,
@@ -135,28 +127,8 @@ SET resent_shard = $3, resent_sequence = $4,
 WHERE number = $1 AND resent_sequence IS NULL
 RETURNING state
 """
-DEAD_SETTLED = """
+SETTLE = """
 INSERT INTO delivery_settlements (organisation, name, shard, lowest, highest, sequences, settlement)
 SELECT organisation, name, shard, sequence, sequence, ARRAY[sequence], $2
 FROM dead_letters WHERE number = ANY ($1::bigint[])
-"""
-OF_EVENT = """
-SELECT s.organisation, s.name, o.attempts, o.due, o.lock IS NOT NULL, f.sequence,
-       d.state, d.failure, d.changed, e.settlement, e.at
-FROM unnest($3::text[], $4::text[]) AS s(organisation, name)
-LEFT JOIN delivery_cursors f
-  ON f.organisation = s.organisation AND f.name = s.name AND f.shard = $1
-LEFT JOIN delivery_open o
-  ON o.organisation = s.organisation AND o.name = s.name AND o.shard = $1 AND o.sequence = $2
-LEFT JOIN LATERAL (
-    SELECT state, failure, changed FROM dead_letters
-    WHERE organisation = s.organisation AND name = s.name AND shard = $1 AND sequence = $2
-    ORDER BY number DESC LIMIT 1
-) d ON true
-LEFT JOIN LATERAL (
-    SELECT settlement, at FROM delivery_settlements
-    WHERE organisation = s.organisation AND name = s.name AND shard = $1
-      AND highest >= $2 AND lowest <= $2 AND ($2 = ANY (sequences) OR settlement = 'skipped')
-    ORDER BY settlement = 'skipped', at DESC LIMIT 1
-) e ON true
 """

@@ -1,7 +1,7 @@
-"""Deliveries in the database: opened, handed out, settled.
+"""Deliveries in the database: opened, locked, settled.
 
 Every method is one transaction. It raises DatabaseUnavailable where PostgreSQL does not answer;
-what was asked for may have happened then, and asking again does no harm.
+the transaction may have been committed then, and repeating the call is safe.
 """
 
 import secrets
@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.errors import Overloaded
+from gateway.base.rate_limit import RateLimit
 from gateway.base.transactions import Connection, Transactions
 from gateway.contracts import Failure
 from gateway.delivery.store import deliveries_sql as sql
@@ -21,6 +22,7 @@ from gateway.delivery.store.values import (
     TOO_OLD,
     Claim,
     DeliveryLimits,
+    DeliveryRecord,
     FailedDelivery,
     Key,
     Locked,
@@ -33,15 +35,15 @@ TEST_EVENTS_AT_ONCE = 10
 
 
 class Deliveries(Transactions):
-    """The deliveries of every subscription that the gateway serves itself.
+    """The deliveries of all journal-delivered subscriptions.
 
-    Opening and locking do not wait for the disk. What a crash of the server takes back of that is
-    found and handed out once more; what was settled is always on the disk, and all before it.
+    Opening and locking do not wait for the disk: what a crash of PostgreSQL loses of them is found
+    and delivered again. A settlement is on the disk when its method returns, with all before it.
     """
 
     @staticmethod
     async def begin(session: AsyncSession, key: Key, starts: Mapping[int, int]) -> None:
-        """Let a new subscription have what is above `starts`, in the transaction that makes it."""
+        """Store the start positions of a new subscription, in the transaction that creates it."""
         for shard, start in starts.items():
             await session.execute(
                 text(sql.BEGIN),
@@ -49,28 +51,35 @@ class Deliveries(Transactions):
             )
 
     async def cursors(self, key: Key) -> dict[int, Cursor]:
-        """Up to where the journal was looked through for it, shard by shard."""
-        rows = await self.fetch(sql.FRONTIERS, *key)
+        """Up to where the journal was scanned for the subscription, by shard."""
+        rows = await self.fetch(sql.CURSORS, *key)
         return {shard: Cursor(sequence, recorded) for shard, sequence, recorded in rows}
 
     async def summed_cursors(self, keys: Sequence[Key]) -> dict[Key, int]:
-        """The frontiers of each of these subscriptions, added up over the shards."""
-        rows = await self.fetch(sql.SUMMED, [key[0] for key in keys], [key[1] for key in keys])
+        """For each subscription the sum of its cursors over all shards."""
+        rows = await self.fetch(sql.SUMMED_CURSORS, *_key_columns(keys))
         return {(organisation, name): int(total) for organisation, name, total in rows}
 
     async def count_open(self, key: Key) -> int:
-        """How many deliveries are open: waiting, or locked."""
-        return int((await self.fetch(sql.OPEN, *key))[0][0])
+        """How many deliveries are open: waiting or locked."""
+        return int((await self.fetch(sql.COUNT_OPEN, *key))[0][0])
 
     async def due(self, keys: Sequence[Key]) -> set[Key]:
-        """Which of these subscriptions have a delivery that may be handed out now."""
-        rows = await self.fetch(sql.DUE, [key[0] for key in keys], [key[1] for key in keys])
+        """Those of these subscriptions that have a delivery which may be locked now."""
+        rows = await self.fetch(sql.DUE, *_key_columns(keys))
         return {(organisation, name) for organisation, name in rows}
 
-    async def settled(self, key: Key) -> dict[int, int]:
-        """Per shard, up to where everything is settled."""
-        rows = await self.fetch(sql.SETTLED, *key)
-        return {shard: sequence for shard, sequence in rows}
+    async def settled_up_to(self, key: Key) -> dict[int, int]:
+        """The sequence up to which every delivery is settled, by shard."""
+        return {shard: sequence for shard, sequence in await self.fetch(sql.SETTLED_UP_TO, *key)}
+
+    async def records(self, position: Position, keys: Sequence[Key]) -> list[DeliveryRecord]:
+        """What is known about the delivery of one event to each of these subscriptions."""
+        rows = await self.fetch(sql.RECORDS, *position, *_key_columns(keys))
+        return [
+            DeliveryRecord((organisation, name), attempts, due, bool(locked), *rest)
+            for organisation, name, attempts, due, locked, *rest in rows
+        ]
 
     async def advance(
         self,
@@ -79,45 +88,46 @@ class Deliveries(Transactions):
         *,
         before: Cursor,
         after: Cursor,
-        fresh: Sequence[NewDelivery],
-        old: Sequence[NewDelivery] = (),
+        new: Sequence[NewDelivery],
+        expired: Sequence[NewDelivery] = (),
         in_flight: int,
     ) -> bool:
-        """Open what was found between two frontiers, and make dead letters of what is too old.
+        """Move the cursor, open the new deliveries and make dead letters of the expired ones.
 
-        False, and nothing is done, where another has advanced meanwhile, or more than `in_flight`
-        would be open: processes that find at once would else each fill it up.
+        Returns False and changes nothing where another process moved the cursor, or where more
+        than `in_flight` deliveries would be open: processes that scan at the same time would each
+        fill it up.
         """
         async with self.transaction(flush=False) as connection:
-            if fresh:
-                await connection.execute(sql.TAKE_TURN, *key)
-                rows = await connection.fetch(sql.OPEN_UP_TO, *key, in_flight)
-                if rows[0][0] + len(fresh) > in_flight:
+            if new:
+                await connection.execute(sql.LOCK_SUBSCRIPTION, *key)
+                rows = await connection.fetch(sql.COUNT_OPEN_UP_TO, *key, in_flight)
+                if rows[0][0] + len(new) > in_flight:
                     return False
             moved = await connection.fetch(
                 sql.ADVANCE, *key, shard, before.sequence, after.sequence, after.recorded
             )
             if not moved:
                 return False
-            if fresh:
-                await connection.execute(sql.OPEN_UP, *key, *columns(fresh))
-            if old:
-                expired = [FailedDelivery(each, Failure.EXPIRED, TOO_OLD, 0) for each in old]
-                await insert_dead_letters(connection, key, expired)
+            if new:
+                await connection.execute(sql.OPEN, *key, *columns(new))
+            if expired:
+                failed = [FailedDelivery(each, Failure.EXPIRED, TOO_OLD, 0) for each in expired]
+                await insert_dead_letters(connection, key, failed)
         return True
 
-    async def arrived(self, key: Key, places: Mapping[int, int]) -> None:
-        """Note up to where a reader that keeps its place itself has got everything."""
-        await self.fetch(sql.ARRIVED, *key, list(places), list(places.values()))
+    async def record_delivered(self, key: Key, sequences: Mapping[int, int]) -> None:
+        """Record up to which sequence of each shard a stream reader has received everything."""
+        await self.fetch(sql.RECORD_DELIVERED, *key, list(sequences), list(sequences.values()))
 
-    async def seek(self, key: Key, places: Mapping[int, int]) -> None:
-        """Let it have what lies above these places, and drop what is open; its locks are void."""
-        await self.fetch(sql.SEEK, *key, list(places), list(places.values()))
+    async def seek(self, key: Key, sequences: Mapping[int, int]) -> None:
+        """Continue after these sequences. Open deliveries are dropped, so their locks are void."""
+        await self.fetch(sql.SEEK, *key, list(sequences), list(sequences.values()))
 
     async def lock(self, key: Key, *, limit: int, limits: DeliveryLimits) -> LockedBatch:
-        """Hand out what is due, as far as its rate allows.
+        """Lock deliveries that are due, within the limits.
 
-        What was handed out too often, or is too old, becomes a dead letter instead.
+        Deliveries that were attempted too often or are too old become dead letters instead.
         """
         async with self.transaction(flush=False) as connection:
             await connection.execute(sql.DEAD_LETTER_EXHAUSTED, *key, limits.attempts)
@@ -126,55 +136,53 @@ class Deliveries(Transactions):
             if limits.rate is None:
                 locked = await _lock(connection, key, limit, limits)
                 return LockedBatch(locked, limit - len(locked), 0.0)
-            left = await allowance(connection, key, limits.rate)
-            locked = await _lock(connection, key, min(limit, left.whole), limits)
-            left = await spend(connection, key, left, len(locked))
-            return LockedBatch(locked, min(limit - len(locked), left.whole), left.wait)
+            bucket = await _read_bucket(connection, key, RateLimit.per_second(limits.rate))
+            locked = await _lock(connection, key, min(limit, bucket.left), limits)
+            bucket = await _spend(connection, key, bucket, len(locked))
+            return LockedBatch(locked, min(limit - len(locked), bucket.left), bucket.wait)
 
     async def acknowledge(self, key: Key, claims: Iterable[Claim]) -> set[Claim]:
-        """Settle what was handed out and worked off. Returns those whose lock was still ours."""
+        """Settle processed deliveries. Returns the claims whose locks were still valid."""
         return await self._settle(sql.ACKNOWLEDGE, key, claims)
 
     async def expire(self, key: Key, claims: Iterable[Claim]) -> set[Claim]:
-        """Settle what came to nobody in time."""
+        """Settle requests whose deadline has passed. Returns as `acknowledge` does."""
         return await self._settle(sql.EXPIRE, key, claims)
 
     async def release(
         self, key: Key, claims: Iterable[Claim], *, delay: float, failure: Failure, detail: str
     ) -> set[Claim]:
-        """Give deliveries back, to be handed out again after `delay` seconds."""
+        """Make deliveries due again after `delay` seconds. Returns as `acknowledge` does."""
         return await self._settle(sql.RELEASE, key, claims, delay, failure.value, detail)
 
     async def reject(
         self, key: Key, claims: Iterable[Claim], *, failure: Failure, detail: str
     ) -> set[Claim]:
-        """Make deliveries dead letters at once."""
+        """Make dead letters of deliveries. Returns as `acknowledge` does."""
         return await self._settle(sql.REJECT, key, claims, failure.value, detail)
 
     async def renew(self, key: Key, claims: Iterable[Claim], *, seconds: float) -> set[Claim]:
-        """Let locks end later: `seconds` from now."""
+        """Extend locks to `seconds` from now. Returns as `acknowledge` does."""
         return await self._settle(sql.RENEW, key, claims, seconds)
 
     async def open_test_event(self, key: Key, number: int, type: str) -> None:
-        """Open a test event. Raises Overloaded where many of them were not taken yet."""
+        """Open a test event. Raises Overloaded where too many were not received yet."""
         opened = await self.fetch(
             sql.OPEN_TEST_EVENT, *key, TEST_SHARD, number, type, TEST_EVENTS_AT_ONCE
         )
         if not opened:
-            raise Overloaded(
-                f"{TEST_EVENTS_AT_ONCE} test events wait there already: take them first"
-            )
+            raise Overloaded(f"{TEST_EVENTS_AT_ONCE} test events are waiting. Receive them first.")
 
-    async def report(self, key: Key, positions: Iterable[Position]) -> None:
-        """Note that a consumer has settled what came to it by its queue, once."""
+    async def record_acknowledged(self, key: Key, positions: Iterable[Position]) -> None:
+        """Record, once, that a consumer settled messages of its queue."""
         given = list(positions)
         async with self.transaction() as connection:
-            await connection.execute(sql.TAKE_TURN, *key)
+            await connection.execute(sql.LOCK_SUBSCRIPTION, *key)
             await connection.execute(
-                sql.REPORT,
+                sql.RECORD_ACKNOWLEDGED,
                 *key,
-                [position.shard for position in given],
-                [position.sequence for position in given],
+                [each.shard for each in given],
+                [each.sequence for each in given],
             )
 
     async def _settle(
@@ -206,63 +214,63 @@ async def _lock(
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """`tokens` deliveries may be handed out at the time `at`; `rate` more in each second."""
+class _Bucket:
+    """The token bucket of a subscription, which all processes share, at the time `at`."""
 
+    limit: RateLimit
     tokens: float
-    rate: float
     at: datetime
 
     @property
-    def whole(self) -> int:
-        """How many deliveries that is."""
+    def left(self) -> int:
         return int(self.tokens)
 
     @property
     def wait(self) -> float:
-        """Seconds until there is one more."""
-        return 0.0 if self.whole else (1.0 - self.tokens) / self.rate
+        return self.limit.wait(self.tokens)
 
 
-async def allowance(connection: Connection, key: Key, rate: float) -> Allowance:
-    """What is left, held for this transaction: a second's worth at most, and one at least."""
-    burst = max(1.0, rate)
-    rows = await connection.fetch(sql.ALLOWED, *key, rate, burst)
+async def _read_bucket(connection: Connection, key: Key, limit: RateLimit) -> _Bucket:
+    """Read and refill the bucket. Its row stays locked until the transaction ends."""
+    rows = await connection.fetch(sql.READ_BUCKET, *key)
     if not rows:
-        await connection.execute(sql.BEGIN_PACE, *key, burst)
-        rows = await connection.fetch(sql.ALLOWED, *key, rate, burst)
-    tokens, at = rows[0]
-    return Allowance(tokens, rate, at)
+        await connection.execute(sql.BEGIN_BUCKET, *key, limit.burst)
+        rows = await connection.fetch(sql.READ_BUCKET, *key)
+    tokens, seconds, now = rows[0]
+    return _Bucket(limit, limit.refilled(tokens, seconds), now)
 
 
-async def spend(connection: Connection, key: Key, left: Allowance, count: int) -> Allowance:
-    """Take out what was handed out; returns what is left."""
-    after = Allowance(left.tokens - count, left.rate, left.at)
+async def _spend(connection: Connection, key: Key, bucket: _Bucket, count: int) -> _Bucket:
+    after = _Bucket(bucket.limit, bucket.tokens - count, bucket.at)
     if count:
         await connection.execute(sql.SPEND, *key, after.tokens, after.at)
     return after
 
 
 async def insert_dead_letters(
-    connection: Connection, key: Key, buried: Sequence[FailedDelivery]
+    connection: Connection, key: Key, failed: Sequence[FailedDelivery]
 ) -> None:
-    """Make dead letters of them; what lies there already is kept once."""
+    """Make dead letters of deliveries that had no row. One that is dead already is kept once."""
     await connection.execute(
         sql.INSERT_DEAD_LETTERS,
         *key,
-        *columns([each.fresh for each in buried]),
-        [each.failure.value for each in buried],
-        [each.detail for each in buried],
-        [each.attempts for each in buried],
+        *columns([each.delivery for each in failed]),
+        [each.failure.value for each in failed],
+        [each.detail for each in failed],
+        [each.attempts for each in failed],
     )
 
 
-def columns(fresh: Sequence[NewDelivery]) -> tuple[list[object], ...]:
-    """Shards, sequences, times, types and orders: one list for each."""
+def columns(deliveries: Sequence[NewDelivery]) -> tuple[list[object], ...]:
+    """Their shards, sequences, times, types and ordering keys: a list of each, for `unnest`."""
     return (
-        [each.position.shard for each in fresh],
-        [each.position.sequence for each in fresh],
-        [each.recorded for each in fresh],
-        [each.type for each in fresh],
-        [each.order for each in fresh],
+        [each.position.shard for each in deliveries],
+        [each.position.sequence for each in deliveries],
+        [each.recorded for each in deliveries],
+        [each.type for each in deliveries],
+        [each.ordering_key for each in deliveries],
     )
+
+
+def _key_columns(keys: Sequence[Key]) -> tuple[list[str], list[str]]:
+    return [key[0] for key in keys], [key[1] for key in keys]

@@ -1,38 +1,58 @@
-"""Statements about open deliveries, cursors, settlements and limits.
+"""The SQL of deliveries: open deliveries, cursors, settlements, rates.
 
 Each journal-delivered subscription has a cursor in each shard: every entry up to it that the
-subscription gets is settled, or has a row in `delivery_open`. Rows are for exceptions only, so a
-subscription that is millions of events late costs no more than another.
+subscription receives is settled or has a row in `delivery_open`. Rows are for exceptions only, so
+a subscription that is far behind costs no more than one that is not.
 """
 
 BEGIN = """
 INSERT INTO delivery_cursors (organisation, name, shard, start, sequence)
 VALUES (:organisation, :name, :shard, :start, :start)
 """
-FRONTIERS = """
+CURSORS = """
 SELECT shard, sequence, recorded FROM delivery_cursors WHERE organisation = $1 AND name = $2
 """
-SUMMED = """
+SUMMED_CURSORS = """
 SELECT organisation, name, sum(sequence) FROM delivery_cursors
 JOIN unnest($1::text[], $2::text[]) AS u(organisation, name) USING (organisation, name)
 GROUP BY organisation, name
 """
-OPEN = "SELECT count(*) FROM delivery_open WHERE organisation = $1 AND name = $2"
+COUNT_OPEN = "SELECT count(*) FROM delivery_open WHERE organisation = $1 AND name = $2"
 
-SETTLED = """
+SETTLED_UP_TO = """
 SELECT f.shard, coalesce(min(o.sequence) - 1, f.sequence)
 FROM delivery_cursors f LEFT JOIN delivery_open o USING (organisation, name, shard)
 WHERE f.organisation = $1 AND f.name = $2 GROUP BY f.shard, f.sequence
 """
 
-# Only from the cursor that was read: of two that advance at once, one changes nothing.
+RECORDS = """
+SELECT s.organisation, s.name, o.attempts, o.due, o.lock IS NOT NULL, f.sequence,
+       d.state, d.failure, d.changed, e.settlement, e.at
+FROM unnest($3::text[], $4::text[]) AS s(organisation, name)
+LEFT JOIN delivery_cursors f
+  ON f.organisation = s.organisation AND f.name = s.name AND f.shard = $1
+LEFT JOIN delivery_open o
+  ON o.organisation = s.organisation AND o.name = s.name AND o.shard = $1 AND o.sequence = $2
+LEFT JOIN LATERAL (
+    SELECT state, failure, changed FROM dead_letters
+    WHERE organisation = s.organisation AND name = s.name AND shard = $1 AND sequence = $2
+    ORDER BY number DESC LIMIT 1
+) d ON true
+LEFT JOIN LATERAL (
+    SELECT settlement, at FROM delivery_settlements
+    WHERE organisation = s.organisation AND name = s.name AND shard = $1
+      AND highest >= $2 AND lowest <= $2 AND ($2 = ANY (sequences) OR settlement = 'skipped')
+    ORDER BY settlement = 'skipped', at DESC LIMIT 1
+) e ON true
+"""
+# Only from the cursor that was read: of two that advance at the same time, one changes nothing.
 ADVANCE = """
 UPDATE delivery_cursors SET sequence = $5, recorded = $6
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4
 RETURNING shard
 """
-# What is passed over is noted as a range, without its sequences: where one of them was settled
-# before, a row of its own tells.
+# What is skipped is stored as a range without sequences. A delivery of that range that was settled
+# before has a row of its own.
 SEEK = """
 WITH gone AS (
     DELETE FROM delivery_open
@@ -52,20 +72,20 @@ UPDATE delivery_cursors f SET sequence = u.sequence, recorded = '-infinity'
 FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, sequence)
 WHERE f.organisation = $1 AND f.name = $2 AND f.shard = u.shard
 """
-ARRIVED = """
+RECORD_DELIVERED = """
 UPDATE delivery_cursors f SET sequence = greatest(f.sequence, u.sequence)
 FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, sequence)
 WHERE f.organisation = $1 AND f.name = $2 AND f.shard = u.shard
 """
-OPEN_UP = """
+OPEN = """
 INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering_key, due)
 SELECT $1, $2, u.shard, u.sequence, u.recorded, u.type, u.ordering_key, clock_timestamp()
 FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[])
      AS u(shard, sequence, recorded, type, ordering_key)
 """
 
-# What is due: never handed out, given back, or locked by somebody who let the lock end. Of one
-# ordering key only the first that is open, whatever it waits for.
+# Due deliveries: never locked, released, or with an expired lock. Of one ordering key only the
+# first open delivery can be locked, whatever it waits for.
 LOCK = """
 WITH due AS (
     SELECT o.shard, o.sequence, o.lock IS NOT NULL AS lapsed
@@ -79,7 +99,7 @@ WITH due AS (
     FOR UPDATE SKIP LOCKED
 ), lapsed AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
-    SELECT $1, $2, o.shard, o.sequence, o.attempts, 'lock-expired', 'nothing was said in time'
+    SELECT $1, $2, o.shard, o.sequence, o.attempts, 'lock-expired', 'the lock expired'
     FROM due d JOIN delivery_open o
       ON o.organisation = $1 AND o.name = $2 AND o.shard = d.shard AND o.sequence = d.sequence
     WHERE d.lapsed
@@ -90,8 +110,8 @@ FROM due d
 WHERE o.organisation = $1 AND o.name = $2 AND o.shard = d.shard AND o.sequence = d.sequence
 RETURNING o.shard, o.sequence, o.recorded, o.attempts, o.due, coalesce(o.redriven, o.recorded)
 """
-# Which of these subscriptions have something to hand out, by the rules of LOCK. The time is that of
-# the statement: the index is no help against one that moves meanwhile.
+# The subscriptions that have deliveries which LOCK would return. The time is that of the statement,
+# because an index cannot be used with a time that changes meanwhile.
 DUE = """
 SELECT u.organisation, u.name FROM unnest($1::text[], $2::text[]) AS u(organisation, name)
 WHERE EXISTS (
@@ -102,7 +122,7 @@ WHERE EXISTS (
           WHERE p.organisation = u.organisation AND p.name = u.name
             AND p.ordering_key = o.ordering_key AND p.shard = o.shard AND p.sequence < o.sequence)))
 """
-# What was handed out as often as the terms allow, and was given back or let go.
+# Deliveries that were released or whose lock expired after the last attempt.
 DEAD_LETTER_EXHAUSTED = """
 WITH gone AS (
     DELETE FROM delivery_open
@@ -111,13 +131,13 @@ WITH gone AS (
     RETURNING shard, sequence, recorded, type, ordering_key, attempts, lock IS NOT NULL AS lapsed
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
-    SELECT $1, $2, shard, sequence, attempts, 'lock-expired', 'nothing was said in time'
+    SELECT $1, $2, shard, sequence, attempts, 'lock-expired', 'the lock expired'
     FROM gone WHERE lapsed
 )
 INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering_key,
                           failure, detail, attempts)
 SELECT $1, $2, g.shard, g.sequence, g.recorded, g.type, g.ordering_key,
-       coalesce(a.failure, 'lock-expired'), coalesce(a.detail, 'nothing was said in time'),
+       coalesce(a.failure, 'lock-expired'), coalesce(a.detail, 'the lock expired'),
        g.attempts
 FROM gone g LEFT JOIN LATERAL (
     SELECT failure, detail FROM delivery_attempts a
@@ -176,7 +196,7 @@ WITH gone AS (
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
     SELECT $1, $2, shard, sequence, attempts, $6, $7 FROM gone
-), buried AS (
+), dead AS (
     INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering_key,
                               failure, detail, attempts)
     SELECT $1, $2, shard, sequence, recorded, type, ordering_key, $6, $7, attempts FROM gone
@@ -185,30 +205,29 @@ WITH gone AS (
 )
 SELECT shard, sequence, lock FROM gone
 """
-BEGIN_PACE = """
+BEGIN_BUCKET = """
 INSERT INTO delivery_rates (organisation, name, tokens, at)
 VALUES ($1, $2, $3, clock_timestamp()) ON CONFLICT DO NOTHING
 """
-# Holds the row until the transaction ends, so that two that hand out at once share what is left.
-ALLOWED = """
-SELECT least($4::float8, tokens + extract(epoch FROM now - at)::float8 * $3::float8), now
+# Locks the row until the transaction ends, so that processes share the tokens.
+READ_BUCKET = """
+SELECT tokens, extract(epoch FROM now - at)::float8, now
 FROM (SELECT tokens, at, clock_timestamp() AS now FROM delivery_rates
       WHERE organisation = $1 AND name = $2 FOR UPDATE) p
 """
 SPEND = """
 UPDATE delivery_rates SET tokens = $3, at = $4 WHERE organisation = $1 AND name = $2
 """
-# Of one subscription one at a time, until the transaction ends; two that share a number by chance
+# One transaction of a subscription at a time. Two subscriptions whose numbers are equal by chance
 # only wait for each other.
-TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 7301924))"
-OPEN_UP_TO = """
+LOCK_SUBSCRIPTION = "SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 7301924))"
+COUNT_OPEN_UP_TO = """
 SELECT count(*) FROM (
     SELECT FROM delivery_open WHERE organisation = $1 AND name = $2 LIMIT $3
 ) o
 """
-# What was open for too long, or was recorded too long ago. What somebody sent again counts from
-# that moment. What a receiver holds stays until its lock ends, and what somebody else settles in
-# this moment is left to them.
+# Open deliveries that are too old; the age of a redriven one counts from its redrive. A locked one
+# stays until its lock expires, and one that another transaction settles now is left to it.
 DEAD_LETTER_EXPIRED = """
 WITH gone AS (
     DELETE FROM delivery_open o USING (
@@ -224,7 +243,7 @@ WITH gone AS (
               o.lock IS NOT NULL AS lapsed
 ), noted AS (
     INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
-    SELECT $1, $2, shard, sequence, attempts, 'lock-expired', 'nothing was said in time'
+    SELECT $1, $2, shard, sequence, attempts, 'lock-expired', 'the lock expired'
     FROM gone WHERE lapsed
 )
 INSERT INTO dead_letters (organisation, name, shard, sequence, recorded, type, ordering_key,
@@ -243,7 +262,7 @@ FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::tex
      AS u(shard, sequence, recorded, type, ordering_key, failure, detail, attempts)
 ON CONFLICT DO NOTHING
 """
-# A test event is an open delivery of no shard.
+# A test event is an open delivery whose shard is not in the journal.
 OPEN_TEST_EVENT = """
 INSERT INTO delivery_open (organisation, name, shard, sequence, recorded, type, ordering_key, due)
 SELECT $1, $2, $3, $4, clock_timestamp(), $5, '', clock_timestamp()
@@ -251,9 +270,9 @@ WHERE (SELECT count(*) FROM delivery_open
        WHERE organisation = $1 AND name = $2 AND shard = $3) < $6
 RETURNING sequence
 """
-# Only what is new: a report that comes again writes nothing. The rows that could hold any of it are
-# unnested once, and not looked through for each sequence.
-REPORT = """
+# Only new sequences: a repeated report writes nothing. Rows that may contain any of them are
+# unnested once, not searched for each sequence.
+RECORD_ACKNOWLEDGED = """
 WITH given AS (
     SELECT DISTINCT shard, sequence
     FROM unnest($3::smallint[], $4::bigint[]) AS u(shard, sequence)

@@ -1,4 +1,4 @@
-"""Redrives of many dead letters, as jobs whose progress anybody can look at."""
+"""Redrive jobs in the database: which dead letters to send again, and how far each job is."""
 
 import secrets
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from gateway.base.transactions import Transactions
 from gateway.delivery.store.dead_letters_sql import MATCHES
 from gateway.delivery.store.values import DeadLetterQuery
 
-_wanted = msgspec.json.Decoder(DeadLetterQuery).decode
-_encode = msgspec.json.Encoder().encode
+_decode_query = msgspec.json.Decoder(DeadLetterQuery).decode
+_encode_query = msgspec.json.Encoder().encode
 
 START = f"""
 INSERT INTO redrives (id, organisation, query, rate, created_by, upto, total)
@@ -34,7 +34,7 @@ ORDER BY id LIMIT $3
 """
 )
 RUNNING = _REDRIVE + "WHERE state = 'running' ORDER BY created"
-PROGRESS = """
+RECORD_PROGRESS = """
 UPDATE redrives SET reached = $2, sent = sent + $3, failed = failed + $4, last_error = $5,
        state = CASE WHEN $6 THEN 'finished' ELSE state END, changed = clock_timestamp()
 WHERE id = $1 AND state = 'running'
@@ -46,7 +46,7 @@ WHERE id = $1 AND state = 'running'
 
 
 class RedriveState(StrEnum):
-    """Whether a redrive goes on."""
+    """The state of a redrive."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -55,15 +55,16 @@ class RedriveState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """Sends again all that was dead and wanted when it began, `rate` a second.
+    """A job that sends the dead letters of a query again, `rate` per second.
 
-    `reached` is the number of the dead letter it has come to; `failed` counts those that could
-    not be sent, which stay dead; `problem` tells of the last of them.
+    It covers those that were dead when it began, up to the number `upto`; `reached` is the number
+    it has come to. `failed` counts those that could not be sent and stay dead; `last_error` is the
+    reason of the last one.
     """
 
     id: str
     organisation: str | None
-    wanted: DeadLetterQuery
+    query: DeadLetterQuery
     rate: int
     state: RedriveState
     reached: int
@@ -71,7 +72,7 @@ class Redrive:
     total: int
     sent: int
     failed: int
-    problem: str | None
+    last_error: str | None
     created: datetime
     created_by: str
 
@@ -79,14 +80,14 @@ class Redrive:
 class Redrives(Transactions):
     """The redrives. Every method raises DatabaseUnavailable where PostgreSQL does not answer."""
 
-    async def start(self, wanted: DeadLetterQuery, *, rate: int, by: str) -> Redrive:
-        """Begin one."""
+    async def start(self, query: DeadLetterQuery, *, rate: int, by: str) -> Redrive:
+        """Start a redrive."""
         id_ = f"{secrets.token_hex(8)}"
         await self.fetch(
             START,
             id_,
-            *astuple(replace(wanted, state="dead")),
-            _encode(wanted).decode(),
+            *astuple(replace(query, state="dead")),
+            _encode_query(query).decode(),
             rate,
             by,
         )
@@ -95,35 +96,35 @@ class Redrives(Transactions):
         return started
 
     async def find(self, id: str) -> Redrive | None:
-        """One of them, or None."""
+        """The redrive with this id, or None."""
         rows = await self.fetch(ONE, id)
         return _redrive(rows[0]) if rows else None
 
     async def page(
         self, organisation: str | None, *, after: str | None, limit: int
     ) -> list[Redrive]:
-        """Those of an organisation, or all."""
+        """The redrives of an organisation, or all, after the id `after`."""
         return _redrives(await self.fetch(OF, organisation, after, limit))
 
     async def running(self) -> list[Redrive]:
-        """Those that go on, the oldest first."""
+        """The running redrives, the oldest first."""
         return _redrives(await self.fetch(RUNNING))
 
-    async def progress(
+    async def record_progress(
         self,
         redrive: Redrive,
         *,
         reached: int,
         sent: int,
         failed: int,
-        problem: str | None,
+        last_error: str | None,
         finished: bool,
     ) -> None:
-        """Note what was done; what was cancelled meanwhile stays so."""
-        await self.fetch(PROGRESS, redrive.id, reached, sent, failed, problem, finished)
+        """Record what was done. A redrive that was cancelled meanwhile stays cancelled."""
+        await self.fetch(RECORD_PROGRESS, redrive.id, reached, sent, failed, last_error, finished)
 
     async def cancel(self, id: str) -> None:
-        """Send no more; what was sent stays sent."""
+        """Stop a redrive. What it has sent stays sent."""
         await self.fetch(CANCEL, id)
 
 
@@ -132,5 +133,5 @@ def _redrives(rows: Sequence[Any]) -> list[Redrive]:
 
 
 def _redrive(row: Any) -> Redrive:
-    id_, organisation, wanted, rate, state, *rest = row
-    return Redrive(id_, organisation, _wanted(wanted), rate, RedriveState(state), *rest)
+    id_, organisation, query, rate, state, *rest = row
+    return Redrive(id_, organisation, _decode_query(query), rate, RedriveState(state), *rest)

@@ -1,4 +1,4 @@
-"""What becomes of an event on its way to one subscription that the gateway serves itself."""
+"""Deliveries and dead letters as values."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,45 +12,45 @@ Key = tuple[str, str]  # organisation and name of a subscription
 
 
 class Settlement(StrEnum):
-    """How a delivery ended, for good."""
+    """How a delivery ended for good."""
 
     ACKNOWLEDGED = "acknowledged"
     DEAD = "dead"
     DISCARDED = "discarded"
     EXPIRED = "expired"
-    SKIPPED = "skipped"  # somebody sought past it
-    RESENT = "resent"  # corrected: another event stands for it
+    SKIPPED = "skipped"  # by a seek
+    RESENT = "resent"  # replaced by a corrected event
 
 
-TEST_SHARD = -1  # instead of a shard: a test event, which stands in no journal and never dies
+TEST_SHARD = -1  # the shard of test events: they are not in the journal and never die
 TOO_OLD = "older than the subscription's max_age"
 
 
 class NewDelivery(NamedTuple):
-    """An entry that a subscription is to get and that stands above its frontier.
+    """An entry for a subscription, above the subscription's cursor.
 
-    `order` is its ordering key, or empty where the subscription asks for no order.
+    `ordering_key` is empty where the subscription is not ordered.
     """
 
     position: Position
     recorded: datetime
     type: str
-    order: str
+    ordering_key: str
 
 
 class FailedDelivery(NamedTuple):
-    """A delivery that failed for good before it was ever open, after so many attempts."""
+    """A delivery that failed for good before it had a row of its own."""
 
-    fresh: NewDelivery
+    delivery: NewDelivery
     failure: Failure
     detail: str
     attempts: int = 1
 
 
 class Locked(NamedTuple):
-    """A delivery handed out to a receiver until its lock ends. `attempt` counts from 1.
+    """A delivery that a receiver has locked until `until`. `attempt` counts from 1.
 
-    Its age counts from `since`: when it was recorded, or sent again by somebody.
+    `since` is when it was recorded or last redriven: its age counts from then.
     """
 
     position: Position
@@ -62,7 +62,7 @@ class Locked(NamedTuple):
 
 
 class LockedBatch(NamedTuple):
-    """What was handed out; `left` more may follow at once, else one after `wait` seconds."""
+    """Locked deliveries. `left` more may be locked now; if none, one more after `wait` seconds."""
 
     locked: list[Locked]
     left: int
@@ -70,14 +70,14 @@ class LockedBatch(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a receiver shows to settle a delivery: where it is, and the lock it was given."""
+    """The position and the lock that a receiver presents to settle a delivery."""
 
     position: Position
     lock: bytes
 
 
 class Attempt(NamedTuple):
-    """An attempt that failed. `detail` holds no data of the event."""
+    """A failed attempt. `detail` contains no data of the event."""
 
     number: int
     at: datetime
@@ -87,9 +87,10 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLimits:
-    """How long a subscription keeps on: attempts until a dead letter, seconds of one lock.
+    """Limits on locking deliveries.
 
-    At most `rate` are handed out in a second, and nothing that is older than `max_age` seconds.
+    `attempts` are made before a delivery becomes a dead letter, and each lock lasts `lock_seconds`.
+    At most `rate` deliveries are locked per second, and none older than `max_age` seconds.
     """
 
     attempts: int = 10
@@ -100,12 +101,13 @@ class DeliveryLimits:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A delivery that failed for good, until it is sent again, corrected or discarded.
+    """A delivery that failed for good, until it is redriven, resent or discarded.
 
-    `publisher` is the organisation that sent the event, `source` and `event` name it, `trace` is
-    its trace id; each None where it is not known. `key` is known to nobody outside: ids of what
-    follows from it are made of it. `resent` is where the corrected event stands; `seen` when and by
-    whom it was looked at first; `reported` where the report to the owner of its type stands.
+    `publisher` is the organisation that published the event; `source` and `event` identify it;
+    `trace` is its trace id. Each is None where it is unknown. `key` is secret: the ids of a
+    corrected event and of a non-delivery report are derived from it. `resent` is the position of
+    the corrected event, `reported` that of the non-delivery report. `seen` and `seen_by` tell when
+    and by whom the dead letter was first inspected.
     """
 
     number: int
@@ -133,26 +135,8 @@ class DeadLetter:
     reported: Position | None
 
 
-class ReportDecision(NamedTuple):
-    """What became of the report of a dead letter: none, refused, or sent to a place."""
-
-    number: int
-    report: Literal["none", "sent", "refused"]
-    position: Position | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UnseenDeadLetters:
-    """How many dead letters of a subscription nobody has looked at, and since when."""
-
-    organisation: str
-    subscription: str
-    count: int
-    oldest: datetime
-
-
 class NewDeadLetter(NamedTuple):
-    """A delivery that somebody else gave up."""
+    """A dead letter to store: a delivery over AMQP that failed for good."""
 
     key: Key
     position: Position
@@ -163,12 +147,31 @@ class NewDeadLetter(NamedTuple):
     attempts: int
 
 
+class ReportDecision(NamedTuple):
+    """Whether a dead letter is reported: no, refused, or sent as the event at `position`."""
+
+    number: int
+    report: Literal["none", "sent", "refused"]
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenDeadLetters:
+    """How many dead letters of a subscription nobody has inspected, and when the oldest died."""
+
+    organisation: str
+    subscription: str
+    count: int
+    oldest: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetterQuery:
-    """Which dead letters are asked for; None is any.
+    """Conditions that dead letters must meet; None is no condition.
 
-    Those that `organisation` did not get, and those of events that `publisher` sent; with both
-    None everybody's. The rest must all hold; `receiver` is the organisation of the subscription.
+    A dead letter is included where `organisation` is its subscriber or `publisher` published its
+    event; with both None, all are. The other conditions must all hold. `receiver` is the
+    organisation of the subscription; `unattended` selects those that are dead and not seen.
     """
 
     organisation: str | None = None
@@ -183,25 +186,25 @@ class DeadLetterQuery:
     event: str | None = None
     source: str | None = None
     trace: str | None = None
-    unseen: bool = False
+    unattended: bool = False
 
 
 class DeliveryRecord(NamedTuple):
-    """Where an event stands on its way to one subscription.
+    """What the store knows about the delivery of one event to one subscription.
 
-    `looked_through` is up to where the journal was looked through for it. `dead` is the state of
-    its last dead letter, where there is or was one, `failure` why it died, and `changed` when it
-    came into that state. `ending` and `settled` are how and when it was settled, as far as that is
-    kept.
+    `attempts`, `due` and `locked` are those of an open delivery. `cursor` is the sequence up to
+    which the journal was scanned for the subscription. `dead_letter` is the state of the last dead
+    letter, `failure` its reason, `changed` the time of that state. `settlement` and `settled` tell
+    how and when the delivery was settled, as long as that is kept.
     """
 
     key: Key
     attempts: int | None
     due: datetime | None
     locked: bool
-    looked_through: int | None
-    dead: str | None
+    cursor: int | None
+    dead_letter: str | None
     failure: str | None
     changed: datetime | None
-    ending: str | None
+    settlement: str | None
     settled: datetime | None

@@ -1,4 +1,4 @@
-"""Webhooks: the gateway calls the subscriber's endpoint."""
+"""Webhook delivery: the gateway calls the endpoints of subscribers."""
 
 from gateway.delivery.webhook.configs import WebhookConfigs
 from gateway.delivery.webhook.dispatcher import DispatchContext

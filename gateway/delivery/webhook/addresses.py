@@ -1,7 +1,8 @@
-"""Which addresses a webhook may reach: an endpoint is chosen by a stranger, so what it names is
-looked at as an address, after the name was resolved and before anything is sent.
+"""The URLs and addresses that webhooks may call.
 
-Source: the special-purpose address registries of IANA (RFC 6890 and its successors).
+A stranger chooses the endpoint. So its addresses are checked after the name was resolved and
+before anything is sent. Source: the special-purpose address registries of IANA (RFC 6890 and its
+successors).
 """
 
 import re
@@ -26,8 +27,8 @@ Network = IPv4Network | IPv6Network
 
 SECURE_PORTS, PLAIN_PORTS = frozenset({443, 8443}), frozenset({80, 8080})
 
-# Not even where an operator's network covers them: link-local, where clouds keep their metadata,
-# their other places for those, and what is no address of a host or hides one.
+# Prohibited even where an operator's network covers them: link-local and other addresses of cloud
+# metadata, addresses that are not of a host, and those that contain another address.
 _NEVER = tuple(
     map(
         ip_network,
@@ -75,7 +76,7 @@ _NOT_PUBLIC_4 = tuple(
         ),
     )
 )
-# Of IPv6 only what is allocated for use in the public network, without its special parts.
+# Of IPv6 only the range that is allocated for public use, without its special parts.
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = tuple(
     map(
@@ -94,44 +95,42 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class AddressProhibited(Exception):
-    """An address that no webhook may reach; the text says so to the owner of the endpoint."""
+    """An address that webhooks must not call; the text tells the owner of the endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What the operator permits: private networks, and http:// inside of those."""
+    """The operator's policy: which private networks are permitted, and http:// inside them."""
 
     networks: Sequence[Network] = ()
     plain: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "AddressPolicy":
-        """As the settings have it."""
+        """Read it from the settings."""
         return cls(networks_of(settings.webhook_networks or ""), settings.webhook_http)
 
-    def judge(self, address: Address, *, port: int, secure: bool) -> None:
-        """Return if this may be connected to. Raises Prohibited."""
+    def check_address(self, address: Address, *, port: int, secure: bool) -> None:
+        """Raises AddressProhibited where this address must not be called."""
         if _within(address, _NEVER) or getattr(address, "scope_id", None):
-            raise AddressProhibited("its address is none that may be called")
+            raise AddressProhibited("its address must not be called")
         approved = _within(address, self.networks)
         if not approved and not _is_public(address):
-            raise AddressProhibited(
-                "its address is in no public network and in none that is approved"
-            )
+            raise AddressProhibited("its address is neither public nor in an approved network")
         if not secure and not (approved and self.plain):
-            raise AddressProhibited("http:// is not permitted there: offer https://")
+            raise AddressProhibited("http:// is not permitted there; use https://")
         ports = SECURE_PORTS if secure else PLAIN_PORTS
         if not approved and port not in ports:
-            raise AddressProhibited(f"its port is none of {', '.join(map(str, sorted(ports)))}")
+            raise AddressProhibited(f"its port must be one of {', '.join(map(str, sorted(ports)))}")
 
 
 def networks_of(text: str) -> tuple[Network, ...]:
-    """Networks as `10.0.0.0/8, fd00::/8`. Raises ValueError."""
+    """Parse networks such as `10.0.0.0/8, fd00::/8`. Raises ValueError."""
     return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host is written as, None where it is a name."""
+    """The address of a host that is written as one; None for a name."""
     try:
         return ip_address(host)
     except ValueError:
@@ -149,7 +148,7 @@ def _within(address: Address, networks: Iterable[Network]) -> bool:
 
 
 class EndpointUrl(NamedTuple):
-    """Where to connect and what to ask there."""
+    """The parts of an endpoint's URL. `path` includes the query."""
 
     secure: bool
     host: str
@@ -158,31 +157,32 @@ class EndpointUrl(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """What the Host header says."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
 
 def parse_endpoint_url(url: str, policy: AddressPolicy) -> EndpointUrl:
-    """The target of a URL. Raises Invalid where it is none that could ever be called.
+    """Parse a URL strictly, so that no other parser finds another host in it.
 
-    A name is not resolved here: what it means is judged each time that it is called.
+    Raises Invalid where it could never be called. A name is not resolved here: its addresses are
+    checked at each call.
     """
     if len(url) > LIMIT or not _CHARACTERS.fullmatch(url):
         raise Invalid(
-            f"the URL must have at most {LIMIT} characters, of those that URLs have "
-            "(percent-encode others, write a name as xn--...)",
+            f"A URL has at most {LIMIT} characters of ASCII. Percent-encode others, and write "
+            "international names as xn--...",
             pointer=_POINTER,
         )
     try:
         parts = urlsplit(url)
         port, host = parts.port, (parts.hostname or "").removesuffix(".")
     except ValueError:
-        raise Invalid("this is no URL", pointer=_POINTER) from None
+        raise Invalid("Invalid URL.", pointer=_POINTER) from None
     if parts.scheme not in ("https", "http") or not host or port == 0:
-        raise Invalid("the URL must begin with https:// and a host", pointer=_POINTER)
+        raise Invalid("The URL must begin with https:// and a host.", pointer=_POINTER)
     if "@" in parts.netloc or "#" in url:
-        raise Invalid("the URL must have no login and no fragment", pointer=_POINTER)
+        raise Invalid("The URL must not contain credentials or a fragment.", pointer=_POINTER)
     secure = parts.scheme == "https"
     if port is None:
         port = 443 if secure else 80
@@ -194,20 +194,22 @@ def parse_endpoint_url(url: str, policy: AddressPolicy) -> EndpointUrl:
 def _check_host(
     host: str, port: int, policy: AddressPolicy, *, secure: bool, bracketed: bool
 ) -> None:
-    """Refuse at once what can be seen without the name service."""
+    """Check what needs no name server. Raises Invalid."""
     address = literal(host)
     if bracketed != (address is not None and address.version == 6) or (
         address is None
         and (len(host) > 253 or not _NAME.fullmatch(host) or _NUMBER.fullmatch(_last(host)))
     ):
-        raise Invalid("the host is no name and no address in its usual form", pointer=_POINTER)
+        raise Invalid(
+            "The host is neither a valid name nor an address in its usual form.", pointer=_POINTER
+        )
     if not secure and not policy.plain:
-        raise Invalid("http:// is not permitted: offer https://", pointer=_POINTER)
+        raise Invalid("http:// is not permitted. Use https://.", pointer=_POINTER)
     if address is not None:
         try:
-            policy.judge(address, port=port, secure=secure)
+            policy.check_address(address, port=port, secure=secure)
         except AddressProhibited as refusal:
-            raise Invalid(f"the endpoint cannot be called: {refusal}", pointer=_POINTER) from None
+            raise Invalid(f"The endpoint cannot be called: {refusal}.", pointer=_POINTER) from None
 
 
 def _last(host: str) -> str:

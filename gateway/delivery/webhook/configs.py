@@ -1,4 +1,4 @@
-"""What a dispatcher works by; another assignment of a subscription means a new dispatcher."""
+"""The configuration of webhooks; a dispatcher whose configuration changes is replaced."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,44 +14,44 @@ from gateway.identity import Directory
 from gateway.subscriptions import Delivery, Endpoint, Subscription, Subscriptions, webhooks
 from gateway.subscriptions.permissions import may_receive
 
-DEFAULT_RATE = 100.0  # deliveries a second: an endpoint is never pushed without a bound
+DEFAULT_RATE = 100.0  # deliveries per second where the subscription sets no rate
 
 
 @dataclass(frozen=True)
 class WebhookConfig:
-    """A subscription that is to be delivered now, with its endpoint and the keys that sign."""
+    """A subscription that is delivered by webhook, its handshake and its signing keys."""
 
     subscription: Subscription
-    agreed_url: str | None
-    agreed_rate: float | None
+    accepted_url: str | None
+    accepted_rate: float | None
     keys: tuple[webhooks.SigningKey, ...]
     settings: Settings
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where to."""
+        """The endpoint. Raises ValueError where the subscription has none."""
         endpoint = self.subscription.terms.endpoint
         if endpoint is None:
             raise ValueError(f"{self.subscription.name} has no endpoint")
         return endpoint
 
     @property
-    def agreed(self) -> bool:
-        """Whether this very URL has taken part in the handshake."""
-        return self.agreed_url == self.endpoint.url
+    def accepted(self) -> bool:
+        """Whether this URL has accepted the handshake."""
+        return self.accepted_url == self.endpoint.url
 
     @property
-    def wanted_rate(self) -> float:
-        """Deliveries a second that its owner would like."""
+    def requested_rate(self) -> float:
+        """Deliveries per second that the subscription asks for."""
         return self.subscription.terms.rate or DEFAULT_RATE
 
     @property
     def rate(self) -> float:
-        """Deliveries a second, as far as the endpoint allows."""
-        return min(self.wanted_rate, self.agreed_rate or self.wanted_rate)
+        """Deliveries per second that the endpoint accepts as well."""
+        return min(self.requested_rate, self.accepted_rate or self.requested_rate)
 
     def sign(self) -> tuple[Sign, ...]:
-        """What makes the signatures now; a key that was replaced ends by itself."""
+        """The functions that sign now. A key that was replaced expires by itself."""
         now = datetime.now(UTC)
         signs = zip(self.keys, self._signs, strict=True)
         return tuple(sign for key, sign in signs if key.ends is None or key.ends > now)
@@ -61,54 +61,44 @@ class WebhookConfig:
         return signers(self.keys, self.settings.secret_key)
 
 
-def assign(
-    subscription: Subscription | None,
-    webhook: webhooks.Webhook,
-    directory: Directory,
-    catalogue: Catalogue,
-    settings: Settings,
-) -> WebhookConfig | None:
-    """What is to be done for a subscription; None if nothing, as it is paused or has no right."""
-    if subscription is None or subscription.delivery is not Delivery.WEBHOOK:
-        return None
-    if subscription.paused or subscription.terms.endpoint is None:
-        return None
-    if not all(
-        may_receive(subscription.organisation, types, directory, catalogue)
-        for types in subscription.types
-    ):
-        return None
-    return WebhookConfig(
-        subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, settings
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class WebhookConfigs:
-    """The control plane, as this process has it in memory."""
+    """The configurations of all webhooks, from the snapshots of this process."""
 
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
     subscriptions: Snapshot[Subscriptions]
     webhooks: Snapshot[webhooks.Webhooks]
 
-    def assignments(self, settings: Settings) -> dict[Key, WebhookConfig | None]:
-        """For every webhook what is to be done."""
-        known = self.webhooks.value
-        directory, catalogue = self.directories.value, self.catalogues.value
+    def all(self, settings: Settings) -> dict[Key, WebhookConfig | None]:
+        """The configuration of every webhook; None where nothing may be delivered now."""
         return {
-            each.key: assign(each, known.of(each.key), directory, catalogue, settings)
+            each.key: self._config_of(each, settings)
             for each in self.subscriptions.value.all
             if each.delivery is Delivery.WEBHOOK
         }
 
+    def _config_of(self, subscription: Subscription, settings: Settings) -> WebhookConfig | None:
+        if subscription.paused or subscription.terms.endpoint is None:
+            return None
+        directory, catalogue = self.directories.value, self.catalogues.value
+        if not all(
+            may_receive(subscription.organisation, types, directory, catalogue)
+            for types in subscription.types
+        ):
+            return None
+        webhook = self.webhooks.value.of(subscription.key)
+        return WebhookConfig(
+            subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, settings
+        )
+
     @property
     def revision(self) -> tuple[int, ...]:
-        """Moves whenever any part does."""
+        """Changes whenever one of the snapshots does."""
         parts = (self.directories, self.catalogues, self.subscriptions, self.webhooks)
         return tuple(part.revision for part in parts)
 
 
 def origin(settings: Settings) -> str:
-    """The DNS name by which endpoints permit this bus."""
+    """The DNS name of this bus in the handshake, which endpoints permit."""
     return settings.webhook_origin or urlsplit(settings.url).hostname or "nusabus"

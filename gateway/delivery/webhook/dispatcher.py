@@ -1,18 +1,20 @@
-"""Delivers to one endpoint what its subscription wants, for as long as the lease holds."""
+"""Delivers the events of one webhook subscription to its endpoint while the lease is held."""
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from gateway.base.errors import Unavailable
 from gateway.base.leases import Lease
+from gateway.base.outages import OutageReporter
+from gateway.base.rate_limit import RateLimit, TokenBucket
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
+from gateway.base.waiting import WakeUp
 from gateway.broker import message
 from gateway.contracts import Catalogue
 from gateway.delivery.journal_scanner import JournalScanner
-from gateway.delivery.rate import RateLimit
 from gateway.delivery.store import Claim, Deliveries, DeliveryLimits, DispatchStore, Locked
 from gateway.delivery.webhook.configs import WebhookConfig
 from gateway.delivery.webhook.journal_tail import JournalFollower, JournalTail
@@ -31,11 +33,11 @@ from gateway.delivery.webhook.signatures import webhook_id
 from gateway.journal import Entry, JournalReader
 from gateway.request_reply import expired, outgoing_request
 
-WINDOW = 4  # deliveries in memory for each that may be under way
-IDLE = 2.0  # seconds between two looks at the lease when nothing happens
-AGAIN = 0.5  # seconds until the next try when the database is away
+READ_AHEAD = 4  # deliveries in memory for each concurrent call of the endpoint
+IDLE = 2.0  # seconds between two checks of the lease when nothing happens
+RETRY = 0.5  # seconds until the next step while the database is away
 MARGIN = 10.0  # seconds by which the lock of a retry outlasts its call
-FINISH = 4.0  # seconds in which what is under way may end
+FINISH = 4.0  # seconds in which calls may end when the dispatcher finishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class DispatchContext:
 
     reader: JournalReader
     deliveries: Deliveries
-    dispatching: DispatchStore
+    store: DispatchStore
     scanner: JournalScanner
     catalogue: Snapshot[Catalogue]
     schedule: RetrySchedule
@@ -52,142 +54,140 @@ class DispatchContext:
 
 
 class Dispatcher:
-    """One subscription. One task reads, retries and writes, each call of the endpoint has its own.
+    """Dispatches one subscription.
 
-    So nothing that is decided here waits for the endpoint, and nothing needs a lock.
+    One task reads, retries and writes; each call of the endpoint has a task of its own. So no
+    decision waits for the endpoint, and no state needs a lock.
     """
 
     def __init__(
         self,
-        assignment: WebhookConfig,
+        config: WebhookConfig,
         lease: Lease,
         context: DispatchContext,
-        caller: WebhookSender,
+        sender: WebhookSender,
     ) -> None:
-        self._subscription = assignment.subscription
-        self._endpoint = assignment.endpoint
-        self._sign = assignment.sign
+        self._subscription = config.subscription
+        self._endpoint = config.endpoint
+        self._sign = config.sign
         self._lease = lease
         self._context = context
-        self._caller = caller
-        self._settlements = SettlementBuffer(lease, context.deliveries, context.dispatching)
+        self._sender = sender
+        self._settlements = SettlementBuffer(lease, context.deliveries, context.store)
         self._queue = KeyedQueue()
         self._breaker = CircuitBreaker()
-        self._pace = RateLimit(assignment.rate)
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._following = JournalFollower(self._subscription, context.scanner, context.tail)
+        self._rate = TokenBucket(RateLimit.per_second(config.rate))
+        self._calls: set[asyncio.Task[None]] = set()
+        self._follower = JournalFollower(self._subscription, context.scanner, context.tail)
         self._due = True
-        self._wake = asyncio.Event()
+        self._wake = WakeUp()
         self._finishing = False
         self.gone: str | None = None
-        """What the endpoint said when it wanted no further events."""
-        self.trouble: str | None = None
-        """Why the endpoint is spared now."""
+        """The answer by which the endpoint said that it wants no further events."""
+        self.last_error: str | None = None
+        """Why deliveries are held back now."""
 
-    def something_is_new(self, types: Iterable[str] | None) -> None:
-        """The journal has entries of these types, or of types that are not known."""
-        if self._following.concerns(types):
+    def notify_new(self, types: Iterable[str] | None) -> None:
+        """The journal has new entries of these types; None is any type."""
+        if self._follower.receives_any(types):
             self._wake.set()
 
-    def something_is_due(self) -> None:
-        """An open delivery may be tried again."""
+    def notify_due(self) -> None:
+        """An open delivery is due."""
         self._due = True
         self._wake.set()
 
     def finish(self) -> None:
-        """Begin nothing more, settle what is under way, and end."""
+        """Start no further calls, settle those in flight, and end."""
         self._finishing = True
         self._wake.set()
 
     async def run(self) -> None:
-        """Until told to finish, the lease is lost or the endpoint is gone.
+        """Dispatch until `finish`, or until the lease is lost or the endpoint is gone.
 
-        Raises LeaseLost or Superseded where it must begin again from what is written.
+        Raises LeaseLost or Superseded where it must start again from what is stored.
         """
         await self._settlements.begin()
         async with asyncio.TaskGroup() as calls:
-            while self._lease and not self._finishing and self.gone is None:
-                try:
-                    await self._step(calls)
-                except Unavailable as error:
-                    log().warning("webhook.database_away", reason=str(error))
-                    await asyncio.sleep(AGAIN)
-                await self._rest()
-            if self._under_way:
-                await asyncio.wait(self._under_way, timeout=FINISH if self._lease else 0)
-            for task in self._under_way:
+            with closing(OutageReporter("webhooks.dispatcher")) as outages:
+                while self._lease and not self._finishing and self.gone is None:
+                    with outages.tolerated():
+                        await self._step(calls)
+                    if outages.failing:
+                        await asyncio.sleep(RETRY)
+                    await self._rest()
+            if self._calls:
+                await asyncio.wait(self._calls, timeout=FINISH if self._lease else 0)
+            for task in self._calls:
                 task.cancel()
         with suppress(Unavailable):
             await self._settlements.write()
 
     async def _step(self, calls: asyncio.TaskGroup) -> None:
         if self._settlements.wait == 0 and await self._settlements.write():
-            self._due = True  # what waited behind those of its ordering key
+            self._due = True  # those that waited for their ordering key
         if self._due:
-            await self._collect_due()
+            await self._lock_due()
         await self._read()
-        self._begin_calls(calls)
+        self._start_calls(calls)
 
     async def _rest(self) -> None:
-        """Until something happens, or it is time."""
+        """Wait for a wake-up, or for the next time at which something is to be done."""
         wait = self._settlements.wait
         pause = IDLE if wait is None else max(wait, 0.001)
         if self._queue or self._due:
-            held_up = max(self._breaker.wait, self._pace.wait)
-            pause = min(pause, held_up or IDLE)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await self._wake.wait()
-        self._wake.clear()
+            held_back = max(self._breaker.wait, self._rate.wait)
+            pause = min(pause, held_back or IDLE)
+        await self._wake.wait(pause)
 
     @property
     def _free(self) -> int:
-        """How many calls may begin now."""
-        slots = self._breaker.slots(self._endpoint.concurrency) - len(self._under_way)
-        return max(0, min(slots, self._pace.left))
+        """How many calls may start now."""
+        slots = self._breaker.slots(self._endpoint.concurrency) - len(self._calls)
+        return max(0, min(slots, self._rate.left))
 
     async def _read(self) -> None:
-        """Fill the window from the journal."""
-        window = WINDOW * self._endpoint.concurrency
-        room = window - len(self._queue) - len(self._under_way)
-        open_now = self._settlements.open + self._settlements.fresh
-        room = min(room, self._subscription.terms.in_flight - open_now)
+        """Read entries until enough deliveries are in memory."""
+        window = READ_AHEAD * self._endpoint.concurrency
+        room = window - len(self._queue) - len(self._calls)
+        in_flight = self._settlements.open + self._settlements.in_flight
+        room = min(room, self._subscription.terms.in_flight - in_flight)
         if room * 2 < window and self._queue:
             return
-        for shard, track in self._settlements.tracks.items():
-            head = self._following.head(shard).sequence
-            while track.looked.sequence < head and (limit := self._following.limit(room)) > 0:
+        for shard, tracker in self._settlements.trackers.items():
+            head = self._follower.head(shard).sequence
+            while tracker.scanned.sequence < head and (limit := self._follower.limit(room)) > 0:
                 if self._settlements.full:
                     self._wake.set()
                     return
-                entries, looked = await self._following.after(shard, track.looked, limit)
-                room -= sum(self._admit(entry, track) for entry in entries)
-                track.looked = looked
+                entries, scanned = await self._follower.after(shard, tracker.scanned, limit)
+                room -= sum(self._admit(entry, tracker) for entry in entries)
+                tracker.scanned = scanned
 
-    def _admit(self, entry: Entry, track: ShardTracker) -> bool:
-        """Whether it takes up room."""
-        order = entry.event.ordering_key if self._subscription.ordered else ""
-        job = PendingDelivery(entry, 1, order, entry.recorded)
-        if self._settlements.knows(job.position):
+    def _admit(self, entry: Entry, tracker: ShardTracker) -> bool:
+        """Begin the delivery of an entry. Returns whether it needs room."""
+        ordering_key = entry.event.ordering_key if self._subscription.ordered else ""
+        delivery = PendingDelivery(entry, 1, ordering_key, entry.recorded)
+        if self._settlements.knows(delivery.position):
             return False
-        track.began(entry)
-        if self._subscription.terms.too_old(job.since):
-            self._settlements.too_old(job)
+        tracker.begin(entry)
+        if self._subscription.terms.too_old(delivery.since):
+            self._settlements.too_old(delivery)
             return False
-        if order in self._settlements.blocked:
-            self._settlements.wait_behind(job)
+        if ordering_key in self._settlements.blocked:
+            self._settlements.wait_for_key(delivery)
         else:
-            self._put(job)
+            self._put(delivery)
         return True
 
-    def _put(self, job: PendingDelivery) -> None:
-        self._following.hold(job.entry)
-        self._queue.put(job)
+    def _put(self, delivery: PendingDelivery) -> None:
+        self._follower.hold(delivery.entry)
+        self._queue.put(delivery)
 
-    async def _collect_due(self) -> None:
-        """Lock no more than can be tried at once, so that no lock ends before its attempt.
+    async def _lock_due(self) -> None:
+        """Lock due deliveries, no more than can be attempted before their locks expire.
 
-        Where others wait as well, they have half of the calls.
+        Where new deliveries wait as well, each kind gets half of the calls.
         """
         free = self._free
         limit = max(free - self._queue.ready, (free + 1) // 2)
@@ -195,9 +195,10 @@ class Dispatcher:
             return
         self._due = False
         terms = self._subscription.terms
+        # No rate: it is limited here, as no other process delivers this subscription.
         limits = DeliveryLimits(
             terms.attempts, self._endpoint.timeout + MARGIN, max_age=terms.max_age
-        )  # its pace is kept here, as nobody else delivers
+        )
         try:
             locked, _, _ = await self._context.deliveries.lock(
                 self._subscription.key, limit=limit, limits=limits
@@ -210,86 +211,87 @@ class Dispatcher:
         found = {(entry.shard, entry.sequence): entry for entry in entries}
         for each in locked:
             self._retry(each, found[each.position])
-        if not locked:  # what was tried too often became dead letters: nobody waits for it now
-            await self._settlements.look_at_open()
+        if not locked:  # some may have become dead letters, which block their ordering key no more
+            await self._settlements.update_open()
 
     def _retry(self, locked: Locked, entry: Entry) -> None:
-        order = entry.event.ordering_key if self._subscription.ordered else ""
+        ordering_key = entry.event.ordering_key if self._subscription.ordered else ""
         claim = Claim(locked.position, locked.lock)
-        self._put(PendingDelivery(entry, locked.attempt, order, locked.since, claim))
+        self._put(PendingDelivery(entry, locked.attempt, ordering_key, locked.since, claim))
 
-    def _begin_calls(self, calls: asyncio.TaskGroup) -> None:
-        while self._free and (job := self._queue.take()):
-            if self._subscription.terms.too_old(job.since):
-                self._settlements.too_old(job)
-                self._done(job)
+    def _start_calls(self, calls: asyncio.TaskGroup) -> None:
+        while self._free and (delivery := self._queue.take()):
+            if self._subscription.terms.too_old(delivery.since):
+                self._settlements.too_old(delivery)
+                self._done(delivery)
                 continue
-            self._pace.spend()
-            task = calls.create_task(self._call(job))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._rate.spend()
+            task = calls.create_task(self._call(delivery))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
 
-    async def _call(self, job: PendingDelivery) -> None:
-        event = job.entry.event
-        if self._subscription.is_responder and expired(event, job.entry.recorded):
-            self._settlements.expired(job)
-            self._done(job)
-            return
+    async def _call(self, delivery: PendingDelivery) -> None:
+        event = delivery.entry.event
         if self._subscription.is_responder:
-            event = outgoing_request(event, job.entry.recorded)
+            if expired(event, delivery.entry.recorded):
+                self._settlements.expired(delivery)
+                self._done(delivery)
+                return
+            event = outgoing_request(event, delivery.entry.recorded)
         classification = self._context.catalogue.value.classification(event.type)
-        body = message.body(event, *job.entry.journal_attributes, classification)
-        outcome = await self._caller.deliver(
+        body = message.body(event, *delivery.entry.journal_attributes, classification)
+        result = await self._sender.deliver(
             webhook_id(event), body, self._sign(), content_type=message.CONTENT_TYPE
         )
-        self._settle(job, outcome)
-        self._done(job)
+        self._settle(delivery, result)
+        self._done(delivery)
 
-    def _done(self, job: PendingDelivery) -> None:
+    def _done(self, delivery: PendingDelivery) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a call is a task
-        self._under_way.discard(task)  # before the wake-up, so that its place is seen to be free
-        self._following.let_go(job.entry)
-        self._queue.done(job)
+        self._calls.discard(task)  # before the wake-up, so that the slot is free by then
+        self._follower.release(delivery.entry)
+        self._queue.done(delivery)
         self._wake.set()
 
-    def _settle(self, job: PendingDelivery, outcome: AttemptResult) -> None:
-        match outcome:
+    def _settle(self, delivery: PendingDelivery, result: AttemptResult) -> None:
+        match result:
             case Delivered():
-                self._settlements.delivered(job)
+                self._settlements.delivered(delivery)
             case Rejected():
-                self._settlements.rejected(job, outcome)
+                self._settlements.rejected(delivery, result)
             case RetryLater():
-                delay = self._context.schedule.delay(job.attempt, outcome.after)
-                self._settlements.failed(job, outcome, delay=self._delay(job, delay))
+                self._settlements.retry(delivery, result, delay=self._delay(delivery, result))
             case EndpointGone():
-                self.gone = outcome.detail
-                self._settlements.failed(job, RetryLater(outcome.detail, 410), delay=0.0)
-        if isinstance(outcome, RetryLater | EndpointGone):
-            for waiting in self._queue.withdraw(job.order):
-                self._following.let_go(waiting.entry)
-                self._settlements.wait_behind(waiting)
-        self._judge_endpoint(job, outcome)
+                self.gone = result.detail
+                self._settlements.retry(delivery, RetryLater(result.detail, 410), delay=0.0)
+        if isinstance(result, RetryLater | EndpointGone):
+            for waiting in self._queue.withdraw(delivery.ordering_key):
+                self._follower.release(waiting.entry)
+                self._settlements.wait_for_key(waiting)
+        self._update_breaker(delivery, result)
 
-    def _delay(self, job: PendingDelivery, planned: float) -> float:
-        """At once where it was the last attempt: it becomes a dead letter then."""
-        return 0.0 if job.attempt >= self._subscription.terms.attempts else planned
+    def _delay(self, delivery: PendingDelivery, result: RetryLater) -> float:
+        """Seconds until the next attempt; none after the last one, for it becomes a dead letter."""
+        if delivery.attempt >= self._subscription.terms.attempts:
+            return 0.0
+        return self._context.schedule.delay(delivery.attempt, result.after)
 
-    def _judge_endpoint(self, job: PendingDelivery, outcome: AttemptResult) -> None:
-        if not isinstance(outcome, RetryLater):
+    def _update_breaker(self, delivery: PendingDelivery, result: AttemptResult) -> None:
+        if not isinstance(result, RetryLater):
             self._breaker.succeeded()
-            self.trouble = None
+            self.last_error = None
             return
         log().info(
             "webhook.attempt_failed",
             organisation=self._subscription.organisation,
             subscription=self._subscription.name,
-            shard=job.position.shard,
-            sequence=job.position.sequence,
-            attempt=job.attempt,
-            reason=outcome.detail,
+            shard=delivery.position.shard,
+            sequence=delivery.position.sequence,
+            attempt=delivery.attempt,
+            reason=result.detail,
         )
-        if self._breaker.failed(outcome.after):
-            self.trouble = (
-                f"spared after {CircuitBreaker.FAILURES} failures in a row: {outcome.detail}"
+        if self._breaker.failed(result.after):
+            self.last_error = (
+                f"held back after {CircuitBreaker.FAILURES} failures in a row: {result.detail}"
             )

@@ -1,8 +1,7 @@
-"""Connecting to an endpoint: resolve, judge every address, connect to a judged one and no other.
+"""Connects to endpoints: resolves the name, checks every address, connects to a checked one only.
 
-The name is resolved here and nowhere else, and what is connected to is the address that was
-judged, so a name that changes between two look-ups gains nothing. The certificate is checked
-against the name as always.
+The name is resolved only here, and the connection goes to the address that was checked, so a name
+that changes between two look-ups gains nothing. The certificate is still verified for the name.
 """
 
 import asyncio
@@ -19,32 +18,32 @@ from gateway.delivery.webhook.addresses import Address, AddressPolicy, AddressPr
 
 RESOLVE = 5.0  # seconds
 CONNECT = 5.0  # seconds, to each address
-_LOOKUPS = 32  # at once: a name service that hangs must not stop that of others
+_LOOKUPS = 32  # at the same time: a name server that hangs must not block the others
 
 Resolve = Callable[[str], Awaitable[list[Address]]]
 _threads = ThreadPoolExecutor(_LOOKUPS, "resolve")
 
 
 async def resolve(host: str) -> list[Address]:
-    """The addresses of a name, as this machine finds them. Raises OSError."""
+    """The addresses of a name, from the resolver of the machine. Raises OSError."""
     async with asyncio.timeout(RESOLVE):
         found = await asyncio.get_running_loop().run_in_executor(
             _threads, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         )
     addresses = {literal(str(each[4][0])): None for each in found}
     if None in addresses:  # such as one with a zone
-        raise AddressProhibited("its address is none that may be called")
+        raise AddressProhibited("its address must not be called")
     return [address for address in addresses if address is not None]
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects nowhere but where the reach permits. One for each endpoint."""
+    """Connects only where the policy permits. Each endpoint has its own."""
 
     def __init__(self, policy: AddressPolicy, *, secure: bool, resolve: Resolve = resolve) -> None:
         self._policy = policy
         self._secure = secure
         self._resolve = resolve
-        self._turn = asyncio.Lock()  # one look-up at a time for one endpoint
+        self._lookup = asyncio.Lock()  # one look-up at a time for each endpoint
         self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -55,13 +54,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to a judged address of this host.
+        """A connection to a checked address of this host.
 
-        Raises Prohibited if any of its addresses is: an answer that mixes good and bad ones is
-        no accident. Raises httpcore.ConnectError where it cannot be resolved.
+        Raises AddressProhibited if any of its addresses is prohibited: a mixed answer is no
+        accident. Raises httpcore.ConnectError where the name cannot be resolved.
         """
         failure: Exception | None = None
-        for address in await self._judged(host, port):
+        for address in await self._checked_addresses(host, port):
             try:
                 return await self._backend.connect_tcp(
                     str(address), port, timeout=CONNECT, socket_options=socket_options
@@ -73,30 +72,30 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.AsyncNetworkStream:
-        """Never: an endpoint is on the network."""
-        raise AddressProhibited("its address is none that may be called")
+        """Raises AddressProhibited: an endpoint is on the network."""
+        raise AddressProhibited("its address must not be called")
 
     async def sleep(self, seconds: float) -> None:
         """Sleep."""
         await asyncio.sleep(seconds)
 
-    async def _judged(self, host: str, port: int) -> list[Address]:
+    async def _checked_addresses(self, host: str, port: int) -> list[Address]:
         address = literal(host)
         if address is not None:
             addresses = [address]
         else:
-            async with self._turn:
+            async with self._lookup:
                 try:
                     addresses = await self._resolve(host)
                 except (OSError, UnicodeError) as error:
                     raise httpcore.ConnectError("the name cannot be resolved") from error
         for each in addresses:
-            self._policy.judge(each, port=port, secure=self._secure)
+            self._policy.check_address(each, port=port, secure=self._secure)
         return addresses
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext:
-    """Whom we trust: the public authorities, and those of the operator. Raises OSError."""
+    """TLS that trusts the public authorities and the operator's. Raises OSError."""
     context = httpx.create_ssl_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is not None:

@@ -1,4 +1,4 @@
-"""What is on its way to one endpoint: who may go next, and up to where everything is settled."""
+"""The deliveries of one endpoint: which may be sent next, and what is settled in each shard."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -10,36 +10,36 @@ from gateway.journal import Cursor, Entry, Position
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingDelivery:
-    """One delivery to make. `attempt` counts from 1; with a claim it is one that was open.
+    """A delivery to attempt. `attempt` counts from 1; one with a claim has a row and is locked.
 
-    Its age counts from `since`.
+    Its age counts from `since`. `ordering_key` is empty where the subscription is not ordered.
     """
 
     entry: Entry
     attempt: int
-    order: str
+    ordering_key: str
     since: datetime
     claim: Claim | None = None
 
     @property
     def position(self) -> Position:
-        """Where the entry stands."""
+        """The position of its entry."""
         return Position(self.entry.shard, self.entry.sequence)
 
     @property
-    def fresh(self) -> NewDelivery:
-        """As the table of open deliveries wants it."""
-        return NewDelivery(self.position, self.entry.recorded, self.entry.event.type, self.order)
+    def new(self) -> NewDelivery:
+        """The same, to be stored."""
+        entry = self.entry
+        return NewDelivery(self.position, entry.recorded, entry.event.type, self.ordering_key)
 
 
 class KeyedQueue:
-    """Hands out jobs first come, first served, but of one ordering key one at a time."""
+    """A first-in first-out queue that gives out one delivery of each ordering key at a time."""
 
     def __init__(self) -> None:
         self._ready: deque[PendingDelivery] = deque()
-        self._behind: dict[
-            str, deque[PendingDelivery]
-        ] = {}  # behind the one of their key that is handed out
+        # By ordering key of a delivery that is ready or taken: those that must follow it.
+        self._following: dict[str, deque[PendingDelivery]] = {}
         self._size = 0
 
     def __len__(self) -> int:
@@ -48,93 +48,95 @@ class KeyedQueue:
 
     @property
     def ready(self) -> int:
-        """How many of them could go at once."""
+        """How many of them can be taken now."""
         return len(self._ready)
 
-    def put(self, job: PendingDelivery) -> None:
-        """One more waits."""
+    def put(self, delivery: PendingDelivery) -> None:
+        """Add a delivery."""
+        key = delivery.ordering_key
         self._size += 1
-        if job.order and job.order in self._behind:
-            self._behind[job.order].append(job)
+        if key and key in self._following:
+            self._following[key].append(delivery)
             return
-        if job.order:
-            self._behind[job.order] = deque()
-        if job.claim:  # its lock runs
-            self._ready.appendleft(job)
+        if key:
+            self._following[key] = deque()
+        if delivery.claim:  # its lock is running
+            self._ready.appendleft(delivery)
         else:
-            self._ready.append(job)
+            self._ready.append(delivery)
 
     def take(self) -> PendingDelivery | None:
-        """The next one, or None. Give it back by `done`."""
+        """The next delivery, or None. Call `done` when it has ended."""
         if not self._ready:
             return None
         self._size -= 1
         return self._ready.popleft()
 
-    def done(self, job: PendingDelivery) -> None:
-        """It has ended: the next of its key may go."""
-        behind = self._behind.get(job.order) if job.order else None
-        if behind is None:
+    def done(self, delivery: PendingDelivery) -> None:
+        """A delivery has ended: the next one of its ordering key is ready."""
+        key = delivery.ordering_key
+        following = self._following.get(key) if key else None
+        if following is None:
             return
-        if behind:
-            self._ready.append(behind.popleft())
+        if following:
+            self._ready.append(following.popleft())
         else:
-            del self._behind[job.order]
+            del self._following[key]
 
-    def withdraw(self, order: str) -> list[PendingDelivery]:
-        """Take out those of a key that come from the journal and wait behind the one under way."""
-        behind = self._behind.get(order)
-        if not order or not behind:
+    def withdraw(self, ordering_key: str) -> list[PendingDelivery]:
+        """Remove those without a claim that follow the present one of this ordering key."""
+        following = self._following.get(ordering_key)
+        if not ordering_key or not following:
             return []
-        out = [job for job in behind if job.claim is None]
-        self._behind[order] = deque(job for job in behind if job.claim is not None)
+        out = [each for each in following if each.claim is None]
+        self._following[ordering_key] = deque(each for each in following if each.claim is not None)
         self._size -= len(out)
         return out
 
 
 class ShardTracker:
-    """One shard of one subscription: what was read and is not settled yet, in order."""
+    """The entries of one shard that were read and are not yet passed by the stored cursor."""
 
-    def __init__(self, written: Cursor) -> None:
-        self.written = written  # as it stands in the database
-        self.looked = written  # up to here the journal was looked through
-        self._waiting: deque[tuple[int, Cursor]] = deque()
-        self._ended: dict[int, bool] = {}  # sequence, and whether it was delivered
+    def __init__(self, stored: Cursor) -> None:
+        self.stored = stored  # the cursor in the database
+        self.scanned = stored  # the journal was scanned up to here
+        self._entries: deque[tuple[int, Cursor]] = deque()
+        self._ended: dict[int, bool] = {}  # by sequence, whether it was delivered
 
-    def began(self, entry: Entry) -> None:
+    def begin(self, entry: Entry) -> None:
         """An entry was read and is to be delivered."""
-        self._waiting.append((entry.sequence, Cursor(entry.sequence, entry.recorded)))
+        self._entries.append((entry.sequence, Cursor(entry.sequence, entry.recorded)))
 
-    def ended(self, sequence: int, *, delivered: bool) -> None:
-        """It was delivered, or it is written down as open or dead from now on."""
+    def end(self, sequence: int, *, delivered: bool) -> None:
+        """It was delivered, or is stored as open or dead with the next write."""
         self._ended[sequence] = delivered
 
     @property
-    def going_on(self) -> int:
-        """How many were read and have not ended."""
-        return len(self._waiting) - len(self._ended)
+    def in_flight(self) -> int:
+        """How many entries have not ended."""
+        return len(self._entries) - len(self._ended)
 
     @property
-    def unwritten(self) -> bool:
-        """Whether anything has ended that is not written."""
+    def has_ended(self) -> bool:
+        """Whether any entry has ended since the last write."""
         return bool(self._ended)
 
-    def reached(self) -> Cursor:
-        """Up to where nothing is missing."""
-        last = self.written
-        for sequence, place in self._waiting:
+    def complete_up_to(self) -> Cursor:
+        """The cursor up to which every entry has ended."""
+        last = self.stored
+        for sequence, cursor in self._entries:
             if sequence not in self._ended:
                 return last
-            last = place
-        return self.looked
+            last = cursor
+        return self.scanned
 
-    def delivered_to(self, reached: Cursor) -> list[int]:
-        """What was delivered up to there."""
-        return [s for s, _ in self._waiting if s <= reached.sequence and self._ended.get(s)]
+    def delivered_up_to(self, cursor: Cursor) -> list[int]:
+        """The sequences up to this cursor that were delivered."""
+        return [s for s, _ in self._entries if s <= cursor.sequence and self._ended.get(s)]
 
-    def wrote(self, reached: Cursor) -> None:
-        """The database knows it up to there: forget it."""
-        self.written = reached
-        while self._waiting and self._waiting[0][0] <= reached.sequence:
-            sequence, _ = self._waiting.popleft()
+    def advance(self, cursor: Cursor) -> None:
+        """The database has this cursor now: forget what is before it."""
+        self.stored = cursor
+        while self._entries and self._entries[0][0] <= cursor.sequence:
+            sequence, _ = self._entries.popleft()
             self._ended.pop(sequence, None)

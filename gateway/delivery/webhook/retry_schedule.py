@@ -1,4 +1,4 @@
-"""When to try again: the schedule of one delivery, and the breaker of one endpoint."""
+"""When to retry: the schedule of one delivery, and the circuit breaker of one endpoint."""
 
 import random
 import time
@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from gateway.base.backoff import Backoff
+
 DAY = 86_400.0
 JITTER = 0.2  # of the delay, each way
 Clock = Callable[[], float]
 
 
 class RetrySchedule:
-    """Seconds until the next attempt, from seconds to a day."""
+    """The pauses between the attempts at one delivery, from seconds to a day."""
 
     def __init__(
         self, delays: Sequence[float], *, chance: Callable[[], float] = random.random
@@ -22,18 +24,18 @@ class RetrySchedule:
 
     @classmethod
     def parse(cls, text: str) -> "RetrySchedule":
-        """As the settings have it."""
+        """Read the setting: seconds, separated by commas."""
         return cls([float(each) for each in text.split(",")])
 
-    def delay(self, attempts: int, asked: float | None) -> float:
-        """After so many attempts; at least as long as the receiver asked for."""
-        planned = self._delays[min(attempts, len(self._delays)) - 1]
+    def delay(self, attempt: int, requested: float | None) -> float:
+        """Seconds to wait after this failed attempt, at least as many as the endpoint requested."""
+        planned = self._delays[min(attempt, len(self._delays)) - 1]
         spread = planned * (1 + JITTER * (2 * self._chance() - 1))
-        return min(DAY, max(spread, asked or 0.0))
+        return min(DAY, max(spread, requested or 0.0))
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a `Retry-After` asks for, a day at most (RFC 9110, section 10.2.3)."""
+    """Seconds that `Retry-After` requests, a day at most; None if invalid (RFC 9110, 10.2.3)."""
     if value is None:
         return None
     text = value.strip()
@@ -49,54 +51,53 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
 
 
 class CircuitBreaker:
-    """Spares an endpoint that fails again and again: one probe at a time until one succeeds.
+    """Holds back calls of an endpoint that keeps failing: one probe at a time until one succeeds.
 
-    `FAILURES` in a row open it. What waits meanwhile loses no attempt.
+    `FAILURES` in a row open it. Deliveries that wait meanwhile use up no attempts.
     """
 
     FAILURES = 10
     FIRST, LAST = 2.0, 300.0  # seconds until a probe
-    HOLD = 3600.0  # seconds that a receiver may ask for by Retry-After
+    HOLD = 3600.0  # seconds that Retry-After can hold back an endpoint at most
 
     def __init__(
         self, clock: Clock = time.monotonic, chance: Callable[[], float] = random.random
     ) -> None:
         self._clock = clock
-        self._chance = chance
+        self._backoff = Backoff(self.FIRST, self.LAST, jitter=JITTER, chance=chance)
         self._failures = 0
-        self._pause = self.FIRST
         self._until = 0.0
 
     @property
     def open(self) -> bool:
-        """Whether it spares the endpoint now."""
+        """Whether calls are held back."""
         return self._failures >= self.FAILURES
 
     @property
     def wait(self) -> float:
-        """Seconds until `admit` may say yes again."""
+        """Seconds until a call may begin."""
         return max(0.0, self._until - self._clock())
 
     def slots(self, usual: int) -> int:
-        """How many deliveries may be under way now."""
+        """How many calls may be in flight now, of the usual number."""
         if self.wait:
             return 0
         return min(usual, 1) if self.open else usual
 
     def succeeded(self) -> None:
-        """An endpoint answered with success."""
-        self._failures, self._pause, self._until = 0, self.FIRST, 0.0
+        """A call succeeded."""
+        self._backoff.reset()
+        self._failures, self._until = 0, 0.0
 
-    def failed(self, asked: float | None = None) -> bool:
-        """It failed; `asked` is for how long it wants to be spared. True if that opened it."""
+    def failed(self, requested: float | None = None) -> bool:
+        """A call failed, and may have requested a pause in seconds. True if this opened it."""
         was_open, probed = self.open, not self.wait
         self._failures += 1
-        if self.open and probed:  # else it was under way before and proves nothing new
-            self._spare(self._pause * (1 + JITTER * (2 * self._chance() - 1)))
-            self._pause = min(self._pause * 2, self.LAST)
-        if asked is not None:
-            self._spare(min(asked, self.HOLD))
+        if self.open and probed:  # else the call began before and proves nothing new
+            self._hold_back(self._backoff.next())
+        if requested is not None:
+            self._hold_back(min(requested, self.HOLD))
         return self.open and not was_open
 
-    def _spare(self, seconds: float) -> None:
+    def _hold_back(self, seconds: float) -> None:
         self._until = max(self._until, self._clock() + seconds)

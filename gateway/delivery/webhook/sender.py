@@ -1,4 +1,4 @@
-"""One call of an endpoint, and what its answer means."""
+"""Calls an endpoint and classifies its response."""
 
 import asyncio
 import ssl
@@ -15,40 +15,40 @@ from gateway.delivery.webhook.guarded_network import CONNECT, GuardedBackend, Re
 from gateway.delivery.webhook.retry_schedule import retry_after
 from gateway.delivery.webhook.signatures import Sign, headers
 
-BODY = 16 << 10  # bytes of an answer that are read, so that its connection may be used again
-DRAIN = 1.0  # seconds for them
-IDLE = 30.0  # seconds that an unused connection is kept
+BODY = 16 << 10  # bytes of a response that are read, so that its connection can be reused
+DRAIN = 1.0  # seconds for reading them
+IDLE = 30.0  # seconds for which an unused connection is kept
 _AGENT = ("user-agent", "Nusabus-Webhooks/1")
-# The event itself can never be processed: an unchanged repeat has the same fate.
-_NEVER = {HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.UNPROCESSABLE_ENTITY}
+# The endpoint can never process the event: repeating it unchanged would not help.
+_REJECTED = {HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The endpoint took it."""
+    """The endpoint accepted the event."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """It may take it later. `status` is None where nothing was answered."""
+    """The endpoint may accept the event later. `status` is None where there was no response."""
 
     detail: str
     status: int | None = None
-    after: float | None = None  # seconds that the endpoint asked for
+    after: float | None = None  # seconds that the endpoint requested
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It will never take this event."""
+    """The endpoint will never accept this event."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointGone:
-    """It wants no further events (410)."""
+    """The endpoint wants no further events (410)."""
 
     detail: str
 
@@ -58,18 +58,18 @@ AttemptResult = Delivered | RetryLater | Rejected | EndpointGone
 
 @dataclass(frozen=True, slots=True)
 class EndpointResponse:
-    """What came back: the status, and header fields by lower-case name."""
+    """The status of a response, and its header fields by lower-case name."""
 
     status: int
     headers: dict[str, str]
 
 
 class NoResponse(Exception):
-    """The endpoint was not reached, or did not answer in time; the text says which."""
+    """The endpoint was not reached or did not respond in time; the text says which."""
 
 
 class WebhookSender:
-    """Calls one endpoint, over connections of its own."""
+    """Calls one endpoint, over its own connections."""
 
     def __init__(
         self,
@@ -102,13 +102,13 @@ class WebhookSender:
     async def deliver(
         self, id: str, body: bytes, sign: Sequence[Sign], *, content_type: str
     ) -> AttemptResult:
-        """POST one event."""
+        """Send one event."""
         proof = headers(id, int(time.time()), body, sign)
         try:
-            answer = await self.call("POST", [("content-type", content_type), *proof], body)
+            response = await self.call("POST", [("content-type", content_type), *proof], body)
         except NoResponse as failure:
             return RetryLater(str(failure))
-        return judge(answer)
+        return classify(response)
 
     async def call(
         self, method: str, fields: Sequence[tuple[str, str]], body: bytes = b""
@@ -118,13 +118,13 @@ class WebhookSender:
             async with asyncio.timeout(self._timeout):
                 return await self._call(method, fields, body)
         except TimeoutError:
-            raise NoResponse(f"no answer within {self._timeout:g} s") from None
+            raise NoResponse(f"no response within {self._timeout:g} s") from None
         except AddressProhibited as refusal:
             raise NoResponse(f"not called: {refusal}") from None
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             raise NoResponse(_why_not_connected(error)) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
-            raise NoResponse("the connection broke, or the answer was not HTTP") from None
+            raise NoResponse("the connection was lost, or the response was not HTTP") from None
 
     async def _call(
         self, method: str, fields: Sequence[tuple[str, str]], body: bytes
@@ -166,10 +166,10 @@ class WebhookSender:
         )
 
     async def _connection(self) -> httpcore.AsyncHTTPConnection:
-        """One that was used before and still stands, or a new one.
+        """An idle connection that is still open, or a new one.
 
-        Not httpcore's pool: it looks at all its connections for every request, and who calls
-        bounds their number anyway. Measured: a third of the CPU time of a delivery.
+        Not httpcore's pool, which examines all its connections for every request: the dispatcher
+        limits their number anyway. Measured: a third of the CPU time of a delivery.
         """
         while self._idle:
             connection = self._idle.pop()
@@ -184,22 +184,22 @@ class WebhookSender:
         )
 
 
-def judge(answer: EndpointResponse) -> AttemptResult:
-    """What an answer to a delivery means."""
-    detail = status_line(answer.status)
-    if 200 <= answer.status < 300:
+def classify(response: EndpointResponse) -> AttemptResult:
+    """The result that a response to a delivery means."""
+    detail = status_line(response.status)
+    if 200 <= response.status < 300:
         return Delivered(detail)
-    if answer.status == HTTPStatus.GONE:
+    if response.status == HTTPStatus.GONE:
         return EndpointGone(detail)
-    if answer.status in _NEVER:
+    if response.status in _REJECTED:
         return Rejected(detail)
-    if 300 <= answer.status < 400:
-        return RetryLater(f"{detail}: redirects are not followed", answer.status)
-    return RetryLater(detail, answer.status, retry_after(answer.headers.get("retry-after")))
+    if 300 <= response.status < 400:
+        return RetryLater(f"{detail}: redirects are not followed", response.status)
+    return RetryLater(detail, response.status, retry_after(response.headers.get("retry-after")))
 
 
 def status_line(status: int) -> str:
-    """A status with the phrase of the registry: of the receiver's own words nothing is kept."""
+    """A status with its registered phrase; nothing of the response's own text is kept."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -207,7 +207,7 @@ def status_line(status: int) -> str:
 
 
 async def _drain(response: httpcore.Response) -> None:
-    """Read a short body; a longer one costs the endpoint its connection."""
+    """Read a short body. After a longer one the connection is not reused."""
     size = 0
     async for chunk in response.aiter_stream():
         size += len(chunk)
@@ -221,9 +221,9 @@ def _why_not_connected(error: Exception) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
-            return "no TLS connection could be made"
+            return "the TLS handshake failed"
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpcore.ConnectTimeout):
         return f"no connection within {CONNECT:g} s"
     named = "the name cannot be resolved"
-    return named if named in str(error) else "no connection could be made"
+    return named if named in str(error) else "the connection failed"

@@ -1,4 +1,4 @@
-"""What became of the deliveries of one dispatcher, until it is written."""
+"""The results of one dispatcher's deliveries, until they are written to the database."""
 
 import time
 
@@ -18,170 +18,171 @@ from gateway.delivery.webhook.keyed_queue import PendingDelivery, ShardTracker
 from gateway.delivery.webhook.sender import Rejected, RetryLater
 from gateway.journal import Position
 
-PRESSING = 0.1  # seconds until what did not simply go well is written
-KEEP = 0.5  # seconds between two writes else: what is repeated after a crash
-GLANCE = 10.0  # seconds between two writes of a frontier that only looked
-FULL = 1000  # dead letters that were not written yet
+WRITE_FAILURES = 0.1  # seconds until a result other than success of a new delivery is written
+WRITE_SUCCESSES = 0.5  # seconds between writes of successes: a crash repeats at most those
+WRITE_CURSORS = 10.0  # seconds between writes of cursors that passed no delivery
+FULL = 1000  # unwritten dead letters
 
 
 class SettlementBuffer:
-    """Holds what is not written yet, and writes all of it at once.
+    """Collects results and writes them together.
 
-    A fresh delivery ends in its track, and with a row where it did not go well; one that was open
-    ends by its claim.
+    A new delivery ends in the tracker of its shard, with a row only if it did not succeed. A
+    delivery with a claim ends by that claim.
     """
 
-    def __init__(self, lease: Lease, deliveries: Deliveries, dispatching: DispatchStore) -> None:
+    def __init__(self, lease: Lease, deliveries: Deliveries, store: DispatchStore) -> None:
         self._lease = lease
         self._deliveries = deliveries
-        self._dispatching = dispatching
+        self._store = store
         self._known: set[Position] = set()
-        self._opened: list[DeferredDelivery] = []
-        self._buried: list[FailedDelivery] = []
+        self._deferred: list[DeferredDelivery] = []
+        self._failed: list[FailedDelivery] = []
         self._acknowledged: list[Claim] = []
-        self._returned: list[ReleasedDelivery] = []
+        self._released: list[ReleasedDelivery] = []
         self._expired: list[Claim] = []
         self._rejected: list[tuple[Claim, Failure, str]] = []
         self._written_at = 0.0
-        self.tracks: dict[int, ShardTracker] = {}
+        self.trackers: dict[int, ShardTracker] = {}
         self.blocked: set[str] = set()
-        """Ordering keys of which a delivery is open: what comes after it has to wait."""
+        """Ordering keys with an open delivery: later deliveries of the same key must wait."""
         self.open = 0
         """How many deliveries are open."""
 
     async def begin(self) -> None:
-        """Learn how things stand."""
+        """Read the state that the last dispatcher left."""
         cursors = await self._deliveries.cursors(self._lease.key)
-        self._known = await self._dispatching.written(self._lease.key)
-        self.tracks = {shard: ShardTracker(cursor) for shard, cursor in cursors.items()}
-        await self.look_at_open()
+        self._known = await self._store.stored_above_cursor(self._lease.key)
+        self.trackers = {shard: ShardTracker(cursor) for shard, cursor in cursors.items()}
+        await self.update_open()
 
-    async def look_at_open(self) -> None:
-        """Learn which ordering keys have to wait."""
-        orders = await self._dispatching.open_orders(self._lease.key)
-        unwritten = [each.fresh.order for each in self._opened]
-        self.blocked = {order for order in (*orders, *unwritten) if order}
-        self.open = sum(orders.values()) + len(unwritten)
+    async def update_open(self) -> None:
+        """Read which ordering keys have open deliveries, and how many there are."""
+        stored = await self._store.open_by_ordering_key(self._lease.key)
+        unwritten = [each.delivery.ordering_key for each in self._deferred]
+        self.blocked = {key for key in (*stored, *unwritten) if key}
+        self.open = sum(stored.values()) + len(unwritten)
 
     @property
     def wait(self) -> float | None:
-        """Seconds until it is time to write; None where there is nothing."""
+        """Seconds until the next write is due; None where there is nothing to write."""
         if self.full:
             return 0.0
-        if self._pressing:
-            pause = PRESSING
-        elif any(track.unwritten for track in self.tracks.values()):
-            pause = KEEP
-        elif self._looked_on:
-            pause = GLANCE
+        if self._has_failures:
+            pause = WRITE_FAILURES
+        elif any(tracker.has_ended for tracker in self.trackers.values()):
+            pause = WRITE_SUCCESSES
+        elif self._has_scanned:
+            pause = WRITE_CURSORS
         else:
             return None
         return max(0.0, self._written_at + pause - time.monotonic())
 
     @property
-    def _pressing(self) -> bool:
+    def _has_failures(self) -> bool:
         return bool(
-            self._opened
-            or self._buried
+            self._deferred
+            or self._failed
             or self._acknowledged
-            or self._returned
+            or self._released
             or self._rejected
             or self._expired
         )
 
     @property
     def full(self) -> bool:
-        """Whether so much is a dead letter that it should be written before more is read."""
-        return len(self._buried) >= FULL
+        """Whether there are so many dead letters that they must be written before more is read."""
+        return len(self._failed) >= FULL
 
     @property
-    def fresh(self) -> int:
-        """How many deliveries were read and have neither ended nor are open."""
-        return sum(track.going_on for track in self.tracks.values())
+    def in_flight(self) -> int:
+        """How many new deliveries have neither ended nor become open."""
+        return sum(tracker.in_flight for tracker in self.trackers.values())
 
     @property
-    def _looked_on(self) -> bool:
-        return any(track.looked != track.written for track in self.tracks.values())
+    def _has_scanned(self) -> bool:
+        return any(tracker.scanned != tracker.stored for tracker in self.trackers.values())
 
     def knows(self, position: Position) -> bool:
-        """Whether a predecessor has written it down as open or dead."""
+        """Whether an earlier dispatcher stored this delivery as open or dead."""
         return position in self._known
 
-    def delivered(self, job: PendingDelivery) -> None:
-        """The endpoint took it."""
-        if job.claim:
-            self._acknowledged.append(job.claim)
+    def delivered(self, delivery: PendingDelivery) -> None:
+        """The endpoint accepted it."""
+        if delivery.claim:
+            self._acknowledged.append(delivery.claim)
         else:
-            self._end(job, delivered=True)
+            self._end(delivery, delivered=True)
 
-    def failed(self, job: PendingDelivery, outcome: RetryLater, *, delay: float) -> None:
-        """It is to be tried again."""
-        if job.claim:
-            failure = _failure(outcome)
-            self._returned.append(ReleasedDelivery(job.claim, delay, failure, outcome.detail))
+    def retry(self, delivery: PendingDelivery, result: RetryLater, *, delay: float) -> None:
+        """It failed and is attempted again after `delay` seconds."""
+        failure = _failure(result)
+        if delivery.claim:
+            released = ReleasedDelivery(delivery.claim, delay, failure, result.detail)
+            self._released.append(released)
         else:
-            self._open(
-                DeferredDelivery(job.fresh, 1, delay, _failure(outcome), outcome.detail), job
-            )
+            self._defer(DeferredDelivery(delivery.new, 1, delay, failure, result.detail), delivery)
 
-    def rejected(self, job: PendingDelivery, outcome: Rejected) -> None:
-        """It is a dead letter."""
-        if job.claim:
-            self._rejected.append((job.claim, Failure.REJECTED, outcome.detail))
+    def rejected(self, delivery: PendingDelivery, result: Rejected) -> None:
+        """The endpoint rejected it: it becomes a dead letter."""
+        if delivery.claim:
+            self._rejected.append((delivery.claim, Failure.REJECTED, result.detail))
         else:
-            self._buried.append(FailedDelivery(job.fresh, Failure.REJECTED, outcome.detail))
-            self._end(job, delivered=False)
+            self._failed.append(FailedDelivery(delivery.new, Failure.REJECTED, result.detail))
+            self._end(delivery, delivered=False)
 
-    def too_old(self, job: PendingDelivery) -> None:
-        """It is a dead letter, as it was not handed out in time."""
-        if job.claim:
-            self._rejected.append((job.claim, Failure.EXPIRED, TOO_OLD))
+    def too_old(self, delivery: PendingDelivery) -> None:
+        """It was not delivered within `max_age`: it becomes a dead letter."""
+        if delivery.claim:
+            self._rejected.append((delivery.claim, Failure.EXPIRED, TOO_OLD))
         else:
-            self._buried.append(FailedDelivery(job.fresh, Failure.EXPIRED, TOO_OLD, 0))
-            self._end(job, delivered=False)
+            self._failed.append(FailedDelivery(delivery.new, Failure.EXPIRED, TOO_OLD, 0))
+            self._end(delivery, delivered=False)
 
-    def expired(self, job: PendingDelivery) -> None:
-        """Nobody waits for it any more."""
-        if job.claim:
-            self._expired.append(job.claim)
+    def expired(self, delivery: PendingDelivery) -> None:
+        """The deadline of the request has passed: it ends without a dead letter."""
+        if delivery.claim:
+            self._expired.append(delivery.claim)
         else:
-            self._end(job, delivered=False)
+            self._end(delivery, delivered=False)
 
-    def wait_behind(self, job: PendingDelivery) -> None:
-        """It waits, untried, until what is open of its ordering key is settled."""
-        self._open(DeferredDelivery(job.fresh, 0, 0.0, Failure.REFUSED, ""), job)
+    def wait_for_key(self, delivery: PendingDelivery) -> None:
+        """It waits, without an attempt, until earlier deliveries of its ordering key end."""
+        self._defer(DeferredDelivery(delivery.new, 0, 0.0, Failure.REFUSED, ""), delivery)
 
     async def write(self) -> bool:
-        """Write everything; returns whether deliveries that were open have come to an end.
+        """Write everything. Returns whether open deliveries have ended.
 
-        Raises LeaseLost or Superseded; Unavailable where it is to be repeated.
+        Raises LeaseLost or Superseded; Unavailable where the write must be repeated.
 
-        What is taken here was settled before the first await, so the frontier and the rows of
+        All that is taken here was settled before the first await, so the cursor and the rows of
         what it passes are written together.
         """
-        if self._opened or self._buried or self._looked_on:
-            await self._write_fresh()
+        if self._deferred or self._failed or self._has_scanned:
+            await self._write_new()
         ended = bool(self._acknowledged or self._rejected or self._expired)
-        if ended or self._returned:
+        if ended or self._released:
             await self._write_claims()
-            await self.look_at_open()
+            await self.update_open()
         self._written_at = time.monotonic()
         return ended
 
-    async def _write_fresh(self) -> None:
-        opened, buried = tuple(self._opened), tuple(self._buried)
-        reached = {shard: track.reached() for shard, track in self.tracks.items()}
-        settled = [
-            ShardAdvance(shard, track.written, reached[shard], track.delivered_to(reached[shard]))
-            for shard, track in self.tracks.items()
-            if reached[shard] != track.written
+    async def _write_new(self) -> None:
+        deferred, failed = tuple(self._deferred), tuple(self._failed)
+        complete = {shard: each.complete_up_to() for shard, each in self.trackers.items()}
+        advances = [
+            ShardAdvance(
+                shard, tracker.stored, complete[shard], tracker.delivered_up_to(complete[shard])
+            )
+            for shard, tracker in self.trackers.items()
+            if complete[shard] != tracker.stored
         ]
-        if not (settled or opened or buried):
+        if not (advances or deferred or failed):
             return
-        await self._dispatching.keep(self._lease, settled=settled, opened=opened, buried=buried)
-        del self._opened[: len(opened)], self._buried[: len(buried)]
-        for each in settled:
-            self.tracks[each.shard].wrote(each.after)
+        await self._store.write(self._lease, advances=advances, deferred=deferred, failed=failed)
+        del self._deferred[: len(deferred)], self._failed[: len(failed)]
+        for each in advances:
+            self.trackers[each.shard].advance(each.after)
             self._known = {
                 position
                 for position in self._known
@@ -194,10 +195,10 @@ class SettlementBuffer:
         if acknowledged:
             await self._deliveries.acknowledge(key, acknowledged)
             del self._acknowledged[: len(acknowledged)]
-        returned = tuple(self._returned)
-        if returned:
-            await self._dispatching.release(key, returned)
-            del self._returned[: len(returned)]
+        released = tuple(self._released)
+        if released:
+            await self._store.release(key, released)
+            del self._released[: len(released)]
         expired = tuple(self._expired)
         if expired:
             await self._deliveries.expire(key, expired)
@@ -207,16 +208,17 @@ class SettlementBuffer:
             await self._deliveries.reject(key, [claim], failure=failure, detail=detail)
             del self._rejected[0]
 
-    def _open(self, opened: DeferredDelivery, job: PendingDelivery) -> None:
-        self._opened.append(opened)
+    def _defer(self, deferred: DeferredDelivery, delivery: PendingDelivery) -> None:
+        self._deferred.append(deferred)
         self.open += 1
-        if job.order:
-            self.blocked.add(job.order)
-        self._end(job, delivered=False)
+        if delivery.ordering_key:
+            self.blocked.add(delivery.ordering_key)
+        self._end(delivery, delivered=False)
 
-    def _end(self, job: PendingDelivery, *, delivered: bool) -> None:
-        self.tracks[job.position.shard].ended(job.position.sequence, delivered=delivered)
+    def _end(self, delivery: PendingDelivery, *, delivered: bool) -> None:
+        position = delivery.position
+        self.trackers[position.shard].end(position.sequence, delivered=delivered)
 
 
-def _failure(outcome: RetryLater) -> Failure:
-    return Failure.UNREACHABLE if outcome.status is None else Failure.REFUSED
+def _failure(result: RetryLater) -> Failure:
+    return Failure.UNREACHABLE if result.status is None else Failure.REFUSED

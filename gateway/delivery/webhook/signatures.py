@@ -1,4 +1,4 @@
-"""Standard Webhooks 1.0: the headers that prove to a receiver who sent what, and when."""
+"""Standard Webhooks 1.0: the headers that prove the sender, the content and the time of a call."""
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -15,17 +15,17 @@ Sign = Callable[[bytes], str]
 
 
 def webhook_id(event: Event) -> str:
-    """What a receiver knows repeats by: the same for every attempt at the same event."""
+    """The id by which a receiver recognises repeats: the same in every attempt at an event."""
     return f"evt_{event.identity.hex()}"
 
 
 def signers(keys: Sequence[webhooks.SigningKey], secret_key: SecretStr) -> tuple[Sign, ...]:
-    """A function for each key that makes its signature. Raises WrongSecretKey."""
+    """For each key the function that signs with it. Raises WrongSecretKey."""
     return tuple(_signer(key.signature, key.open(secret_key)) for key in keys)
 
 
 def headers(id: str, timestamp: int, body: bytes, sign: Sequence[Sign]) -> list[tuple[str, str]]:
-    """The three headers. `timestamp` is that of the attempt, in seconds (Unix)."""
+    """The three headers. `timestamp` is the Unix time of the attempt, in seconds."""
     content = b"%b.%d.%b" % (id.encode(), timestamp, body)
     return [
         ("webhook-id", id),

@@ -1,40 +1,43 @@
-"""The deliver process: holds its share of the webhooks, and keeps a dispatcher at work on each."""
+"""The webhook worker: holds a share of the webhook subscriptions and dispatches each of them."""
 
 import asyncio
 import math
 import ssl
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from gateway.base.backoff import Backoff
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Invalid, Unavailable
 from gateway.base.leases import Lease, LeaseLost
+from gateway.base.outages import OutageReporter
+from gateway.base.periodic import Polling, periodic
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.delivery.store import DeliveryLeases, Key, Superseded
-from gateway.delivery.webhook import handshake
 from gateway.delivery.webhook.addresses import AddressPolicy, parse_endpoint_url
 from gateway.delivery.webhook.configs import WebhookConfig, WebhookConfigs, origin
 from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
+from gateway.delivery.webhook.handshake import HandshakeAccepted, perform_handshake
 from gateway.delivery.webhook.sender import WebhookSender
 from gateway.journal import HintListener
 from gateway.subscriptions import Delivery, register, webhooks
 
-TEND = 0.25  # seconds between two looks at what changed
-HEADS_BUSY, HEADS_IDLE = 0.02, 0.25  # seconds between two looks for new entries
-ASK_FIRST, ASK_LAST = 5.0, 600.0  # seconds between two handshakes with one that withholds
-FINISH = 8.0  # seconds in which every dispatcher ends
+CHECK = 0.25  # seconds between two checks of configurations and of due deliveries
+HEADS_BUSY, HEADS_IDLE = 0.02, 0.25  # seconds between two checks for new entries
+HANDSHAKE_FIRST, HANDSHAKE_LAST = 5.0, 600.0  # seconds between handshakes that are declined
+FINISH = 8.0  # seconds in which every dispatcher must end
 
 
 @dataclass(slots=True)
 class DispatcherTask:
-    """A dispatcher at work, or the handshake before it."""
+    """A running dispatcher, or the handshake before it."""
 
-    assignment: WebhookConfig
+    config: WebhookConfig
     task: asyncio.Task[None]
     dispatcher: Dispatcher | None = None
-    told: str | None = None  # the trouble that its owner can read
+    reported: str | None = None  # the last error as stored for the owner
 
     def finish(self) -> None:
         """Let it end."""
@@ -45,7 +48,7 @@ class DispatcherTask:
 
 
 class WebhookWorker:
-    """One deliver process among any number; `run` ends only on `stop` or a defect."""
+    """One of any number of workers. `run` ends only on `stop` or on a defect."""
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class WebhookWorker:
         context: DispatchContext,
         leases: DeliveryLeases,
         hints: HintListener,
-        plan: WebhookConfigs,
+        configs: WebhookConfigs,
         trusted: ssl.SSLContext,
     ) -> None:
         self._settings = settings
@@ -63,214 +66,200 @@ class WebhookWorker:
         self._context = context
         self._leases = leases
         self._hints = hints
-        self._plan = plan
+        self._configs = configs
         self._trusted = trusted
         self._policy = AddressPolicy.of(settings)
         self._held: dict[Key, Lease] = {}
-        self._posts: dict[Key, DispatcherTask] = {}
+        self._running: dict[Key, DispatcherTask] = {}
         self._revision: tuple[int, ...] = ()
-        self._assignments: dict[Key, WebhookConfig | None] = {}
+        self._wanted: dict[Key, WebhookConfig | None] = {}
 
     async def run(self, stop: Stop) -> None:
-        """Deliver until stopped, then settle what is under way and give back."""
-        async with asyncio.TaskGroup() as posts:
+        """Dispatch until stopped; then settle what is in flight and give the leases back."""
+        async with asyncio.TaskGroup() as dispatchers:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self._watch_heads(stop))
-                loops.create_task(self._watch_due(stop))
-                loops.create_task(self._keep_share(stop))
-                while await stop.sleep(TEND):
-                    self._tend(posts)
+                loops.create_task(periodic("webhooks.due", self._notify_due, CHECK, stop))
+                every = self._settings.lease_seconds / 5
+                loops.create_task(periodic("webhooks.leases", self._balance, every, stop))
+                while await stop.sleep(CHECK):
+                    self._apply_configs(dispatchers)
             await self._hand_over()
 
     async def _hand_over(self) -> None:
         with suppress(Unavailable):
             await self._leases.renew(self._held.values())
-        await self._end(list(self._posts))
+        await self._finish(list(self._running))
         with suppress(Unavailable):
             await self._leases.resign(list(self._held.values()))
             await self._leases.leave()
 
-    async def _keep_share(self, stop: Stop) -> None:
-        """Hold as many webhooks as is fair among the processes that live."""
-        going_on = True
-        while going_on:
-            try:
-                await self._balance()
-            except Unavailable as error:
-                log().warning("deliver.database_away", reason=str(error))
-            going_on = await stop.sleep(self._settings.lease_seconds / 5)
-
     async def _balance(self) -> None:
+        """Renew the leases, and hold a fair share of them among the live workers."""
         processes = await self._leases.attend()
         await self._leases.renew(self._held.values())
         self._held = {key: lease for key, lease in self._held.items() if lease}
         keys = [
             each.key
-            for each in self._plan.subscriptions.value.all
+            for each in self._configs.subscriptions.value.all
             if each.delivery is Delivery.WEBHOOK
         ]
         share = math.ceil(len(keys) / processes)
         surplus = list(self._held)[share:]
         if surplus:
-            await self._end(surplus)
+            await self._finish(surplus)
             await self._leases.resign([self._held.pop(key) for key in surplus if key in self._held])
         vacant = [key for key in keys if key not in self._held]
         if vacant and len(self._held) < share:
             taken = await self._leases.take(vacant, limit=share - len(self._held))
             self._held |= {lease.key: lease for lease in taken}
             if taken:
-                log().info("deliver.took", webhooks=len(taken), share=share)
+                log().info("webhooks.leases_taken", count=len(taken), share=share)
 
-    def _tend(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin and end dispatchers as the subscriptions have it now."""
-        if self._revision != self._plan.revision:
-            self._revision = self._plan.revision
-            self._assignments = self._plan.assignments(self._settings)
+    def _apply_configs(self, dispatchers: asyncio.TaskGroup) -> None:
+        """Start and finish dispatchers as the configurations require."""
+        if self._revision != self._configs.revision:
+            self._revision = self._configs.revision
+            self._wanted = self._configs.all(self._settings)
         for key, lease in self._held.items():
-            wanted = self._assignments.get(key)
-            post = self._posts.get(key)
-            if post is not None:
-                if post.assignment != wanted:
-                    post.finish()
+            wanted = self._wanted.get(key)
+            running = self._running.get(key)
+            if running is not None:
+                if running.config != wanted:
+                    running.finish()
             elif wanted is not None and lease:
-                task = tasks.create_task(self._work(wanted, lease))
-                known = self._plan.webhooks.value.of(key)
-                self._posts[key] = DispatcherTask(wanted, task, told=known.last_error)
+                task = dispatchers.create_task(self._work(wanted, lease))
+                stored = self._configs.webhooks.value.of(key)
+                self._running[key] = DispatcherTask(wanted, task, reported=stored.last_error)
 
-    async def _end(self, keys: list[Key]) -> None:
-        """Let dispatchers finish; those that do not in time are cut off."""
+    async def _finish(self, keys: list[Key]) -> None:
+        """Let dispatchers finish; cancel those that take too long."""
         tasks = []
         for key in keys:
-            if key in self._posts:
-                self._posts[key].finish()
-                tasks.append(self._posts[key].task)
+            if key in self._running:
+                self._running[key].finish()
+                tasks.append(self._running[key].task)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=FINISH)
             for task in late:
                 task.cancel()
 
-    async def _work(self, assignment: WebhookConfig, lease: Lease) -> None:
-        """One post, from the handshake to its end."""
+    async def _work(self, config: WebhookConfig, lease: Lease) -> None:
+        """Run one dispatcher task, from the handshake to its end."""
         key = lease.key
-        caller = self._caller(assignment)
+        sender = self._make_sender(config)
         try:
-            if caller is None:
-                await self._tell(key, "the endpoint's URL may not be called any more")
-                await asyncio.sleep(ASK_LAST)
-            elif not assignment.agreed:
-                await self._introduce(assignment, key, caller)
+            if sender is None:
+                await self._report(key, "the URL of the endpoint is no longer permitted")
+                await asyncio.sleep(HANDSHAKE_LAST)
+            elif not config.accepted:
+                await self._shake_hands(config, key, sender)
             else:
-                await self._dispatch(assignment, lease, caller)
+                await self._dispatch(config, lease, sender)
         except* (LeaseLost, Superseded) as errors:
-            log().info("webhook.begins_again", reason=type(errors.exceptions[0]).__name__)
+            log().info("webhook.restarted", reason=type(errors.exceptions[0]).__name__)
         except* Unavailable as errors:
             log().warning("webhook.database_away", reason=str(errors.exceptions[0]))
         finally:
-            del self._posts[key]
-            if caller is not None:
-                await caller.close()
+            del self._running[key]
+            if sender is not None:
+                await sender.close()
 
-    def _caller(self, assignment: WebhookConfig) -> WebhookSender | None:
-        """None where the operator's settings have changed since the URL was accepted."""
-        endpoint = assignment.endpoint
+    def _make_sender(self, config: WebhookConfig) -> WebhookSender | None:
+        """None where the settings have changed since the URL was accepted."""
+        endpoint = config.endpoint
         try:
-            where = parse_endpoint_url(endpoint.url, self._policy)
+            url = parse_endpoint_url(endpoint.url, self._policy)
         except Invalid:
             return None
         return WebhookSender(
-            where,
+            url,
             self._policy,
             self._trusted,
             origin=origin(self._settings),
             timeout=endpoint.timeout,
         )
 
-    async def _introduce(self, assignment: WebhookConfig, key: Key, caller: WebhookSender) -> None:
-        """Ask until the endpoint agrees; the dispatcher begins once that is known everywhere."""
-        delay = ASK_FIRST
+    async def _shake_hands(self, config: WebhookConfig, key: Key, sender: WebhookSender) -> None:
+        """Repeat the handshake until it is accepted. That changes the config, which ends this."""
+        backoff = Backoff(HANDSHAKE_FIRST, HANDSHAKE_LAST)
         while True:
-            answer = await handshake.ask(caller, rate=assignment.wanted_rate)
-            if isinstance(answer, handshake.HandshakeAccepted):
+            answer = await perform_handshake(sender, rate=config.requested_rate)
+            if isinstance(answer, HandshakeAccepted):
                 async with self._database.change(Topic.SUBSCRIPTIONS) as session:
-                    await webhooks.set_agreed(session, key, assignment.endpoint.url, answer.rate)
-                log().info("webhook.agreed", organisation=key[0], subscription=key[1])
-                await asyncio.sleep(ASK_LAST)
-            await self._tell(key, getattr(answer, "reason", None))
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, ASK_LAST)
+                    await webhooks.set_agreed(session, key, config.endpoint.url, answer.rate)
+                log().info("webhook.accepted", organisation=key[0], subscription=key[1])
+                await asyncio.sleep(HANDSHAKE_LAST)
+            await self._report(key, getattr(answer, "reason", None))
+            await asyncio.sleep(backoff.next())
 
-    async def _dispatch(
-        self, assignment: WebhookConfig, lease: Lease, caller: WebhookSender
-    ) -> None:
-        dispatcher = Dispatcher(assignment, lease, self._context, caller)
-        self._posts[lease.key].dispatcher = dispatcher
+    async def _dispatch(self, config: WebhookConfig, lease: Lease, sender: WebhookSender) -> None:
+        dispatcher = Dispatcher(config, lease, self._context, sender)
+        self._running[lease.key].dispatcher = dispatcher
         await dispatcher.run()
         if dispatcher.gone is not None:
-            self._posts[lease.key].dispatcher = None
-            await self._switch_off(assignment, dispatcher.gone)
-            await asyncio.sleep(ASK_LAST)  # the pause is known everywhere long before
+            self._running[lease.key].dispatcher = None
+            await self._pause(config, dispatcher.gone)
+            await asyncio.sleep(HANDSHAKE_LAST)  # the pause cancels this much earlier
 
-    async def _switch_off(self, assignment: WebhookConfig, said: str) -> None:
-        """The endpoint wants nothing more: pause the subscription, unless it has changed by now."""
-        subscription = assignment.subscription
+    async def _pause(self, config: WebhookConfig, answer: str) -> None:
+        """Pause a subscription whose endpoint is gone, unless its endpoint has changed."""
+        subscription = config.subscription
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
-            now = await register.find(session, *subscription.key)
-            if now is not None and now.terms.endpoint == assignment.endpoint:
+            present = await register.find(session, *subscription.key)
+            if present is not None and present.terms.endpoint == config.endpoint:
                 await register.set_paused(
-                    session, now, paused=True, because=f"the endpoint answered {said}"
+                    session, present, paused=True, because=f"the endpoint answered {answer}"
                 )
         log().info(
             "webhook.gone", organisation=subscription.organisation, subscription=subscription.name
         )
 
-    async def _tell(self, key: Key, trouble: str | None) -> None:
-        """Write down what troubles an endpoint, where its owner does not know it."""
-        post = self._posts[key]
-        if post.told == trouble:
+    async def _report(self, key: Key, last_error: str | None) -> None:
+        """Store the last error of an endpoint for its owner, if it is not stored yet."""
+        running = self._running[key]
+        if running.reported == last_error:
             return
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             if await register.find(session, *key) is not None:
-                await webhooks.set_last_error(session, key, trouble)
-        post.told = trouble
+                await webhooks.set_last_error(session, key, last_error)
+        running.reported = last_error
 
     async def _watch_heads(self, stop: Stop) -> None:
-        """Tell the dispatchers that there is more: at once on a hint, else by polling."""
-        pause, last = HEADS_BUSY, None
-        while not stop:
-            hinted = await self._hints.wait(pause)
-            try:
-                heads = await self._context.reader.heads()
-                moved = heads != last
-                if moved:
-                    self._announce(await self._context.tail.extend(heads, self._types()))
-            except Unavailable:
-                await stop.sleep(HEADS_IDLE)
-                continue
-            last = heads
-            pause = HEADS_BUSY if hinted or moved else min(pause * 2, HEADS_IDLE)
+        """Notify the dispatchers of new entries, at once after a hint and otherwise by polling."""
+        pace, pause, last = Polling(HEADS_BUSY, HEADS_IDLE), HEADS_BUSY, None
+        with closing(OutageReporter("webhooks.new")) as outages:
+            while not stop:
+                hinted = await self._hints.wait(pause)
+                moved = False
+                with outages.tolerated():
+                    heads = await self._context.reader.heads()
+                    moved = heads != last
+                    if moved:
+                        self._notify_new(await self._context.tail.extend(heads, self._types()))
+                    last = heads
+                if outages.failing:
+                    await stop.sleep(HEADS_IDLE)
+                pause = pace.pause(found=moved, woken=hinted, took=0.0)
 
     def _types(self) -> frozenset[str]:
-        """What any of the dispatchers here wants."""
-        posts = self._posts.values()
-        return frozenset(type for post in posts for type in post.assignment.subscription.types)
+        """The types of all subscriptions that are dispatched here."""
+        running = self._running.values()
+        return frozenset(type for each in running for type in each.config.subscription.types)
 
-    def _announce(self, types: set[str] | None) -> None:
-        for post in self._posts.values():
-            if post.dispatcher is not None:
-                post.dispatcher.something_is_new(types)
+    def _notify_new(self, types: set[str] | None) -> None:
+        for each in self._running.values():
+            if each.dispatcher is not None:
+                each.dispatcher.notify_new(types)
 
-    async def _watch_due(self, stop: Stop) -> None:
-        """Tell the dispatchers what is due, and the owners what troubles their endpoints."""
-        while await stop.sleep(TEND):
-            working = {k: p for k, p in self._posts.items() if p.dispatcher is not None}
-            if not working:
-                continue
-            try:
-                due = await self._context.dispatching.due(list(working))
-                for key, post in working.items():
-                    if post.dispatcher is not None and key in due:
-                        post.dispatcher.something_is_due()
-                    if post.dispatcher is not None and key in self._posts:
-                        await self._tell(key, post.dispatcher.trouble)
-            except Unavailable as error:
-                log().warning("deliver.database_away", reason=str(error))
+    async def _notify_due(self) -> None:
+        """Notify dispatchers of due deliveries, and store the last errors of their endpoints."""
+        dispatched = {k: r for k, r in self._running.items() if r.dispatcher is not None}
+        if not dispatched:
+            return
+        due = await self._context.store.due(list(dispatched))
+        for key, each in dispatched.items():
+            if each.dispatcher is not None and key in due:
+                each.dispatcher.notify_due()
+            if each.dispatcher is not None and key in self._running:
+                await self._report(key, each.dispatcher.last_error)

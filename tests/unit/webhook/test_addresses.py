@@ -34,11 +34,11 @@ NEVER = [
 ]  # fmt: skip
 
 
-def permits(reach: AddressPolicy, address: str, port: int = 443, *, secure: bool = True) -> bool:
+def permits(policy: AddressPolicy, address: str, port: int = 443, *, secure: bool = True) -> bool:
     found = literal(address)
     assert found is not None
     try:
-        reach.judge(found, port=port, secure=secure)
+        policy.check_address(found, port=port, secure=secure)
     except AddressProhibited:
         return False
     return True

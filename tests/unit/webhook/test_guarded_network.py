@@ -1,4 +1,4 @@
-"""Connecting: every address is judged, and only a judged one is connected to."""
+"""Connecting: every address is checked, and only a checked one is connected to."""
 
 import socket
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ class Dialled:
     """A backend that remembers where it was to connect, after a name service with these answers."""
 
     def __init__(
-        self, *answers: Iterable[str] | Exception, reach: AddressPolicy | None = None
+        self, *answers: Iterable[str] | Exception, policy: AddressPolicy | None = None
     ) -> None:
         self.answers = list(answers)
         self.connected: list[str] = []
         self.refusing: set[str] = set()
-        self.guarded = GuardedBackend(reach or AddressPolicy(), secure=True, resolve=self.resolve)
+        self.guarded = GuardedBackend(policy or AddressPolicy(), secure=True, resolve=self.resolve)
         self.guarded._backend = self  # type: ignore[assignment]  # what would open sockets
 
     async def resolve(self, host: str) -> list[Address]:
@@ -42,7 +42,7 @@ class Dialled:
         return host
 
 
-async def test_connects_to_the_address_that_was_judged_and_not_to_the_name() -> None:
+async def test_connects_to_the_address_that_was_checked_and_not_to_the_name() -> None:
     dialled = Dialled(["1.1.1.1", "2606:4700::1111"])
     await dialled.guarded.connect_tcp("contoh.example", 443)
     assert dialled.connected == ["1.1.1.1"]
@@ -104,15 +104,15 @@ async def test_never_a_unix_socket() -> None:
 
 
 async def test_an_approved_network_excuses_no_other_address() -> None:
-    reach = AddressPolicy(networks_of("10.1.0.0/16"))
+    policy = AddressPolicy(networks_of("10.1.0.0/16"))
     for other in ("10.2.0.1", "169.254.169.254", "127.0.0.1", "::ffff:10.1.2.3"):
-        dialled = Dialled(["10.1.2.3", other], reach=reach)
+        dialled = Dialled(["10.1.2.3", other], policy=policy)
         with pytest.raises(AddressProhibited):
             await dialled.guarded.connect_tcp("dalam.example", 443)
         assert dialled.connected == []
 
 
 async def test_approved_networks_are_reached() -> None:
-    dialled = Dialled(["10.1.2.3"], reach=AddressPolicy(networks_of("10.0.0.0/8")))
+    dialled = Dialled(["10.1.2.3"], policy=AddressPolicy(networks_of("10.0.0.0/8")))
     await dialled.guarded.connect_tcp("dalam.example", 9443)
     assert dialled.connected == ["10.1.2.3"]

@@ -19,73 +19,73 @@ def an_entry(sequence: int) -> Entry:
     return Entry(0, sequence, THEN, an_event(), b"", "uji-client", 1)
 
 
-def taken(lanes: KeyedQueue) -> list[PendingDelivery]:
+def taken(queue: KeyedQueue) -> list[PendingDelivery]:
     jobs = []
-    while (job := lanes.take()) is not None:
+    while (job := queue.take()) is not None:
         jobs.append(job)
     return jobs
 
 
 def test_without_order_all_go_at_once() -> None:
-    lanes, jobs = KeyedQueue(), [a_job(n) for n in range(3)]
+    queue, jobs = KeyedQueue(), [a_job(n) for n in range(3)]
     for job in jobs:
-        lanes.put(job)
-    assert len(lanes) == lanes.ready == 3
-    assert taken(lanes) == jobs
-    assert not lanes
+        queue.put(job)
+    assert len(queue) == queue.ready == 3
+    assert taken(queue) == jobs
+    assert not queue
 
 
 def test_of_one_key_one_at_a_time_and_in_order() -> None:
-    lanes = KeyedQueue()
+    queue = KeyedQueue()
     first, second, third, other = a_job(1, "a"), a_job(2, "a"), a_job(3, "a"), a_job(4, "b")
     for job in (first, second, third, other):
-        lanes.put(job)
-    assert taken(lanes) == [first, other]
-    assert len(lanes) == 2
-    lanes.done(first)
-    assert taken(lanes) == [second]
-    lanes.done(other)
-    assert taken(lanes) == []
-    lanes.done(second)
-    assert taken(lanes) == [third]
-    lanes.done(third)
-    lanes.put(first)
-    assert taken(lanes) == [first]
+        queue.put(job)
+    assert taken(queue) == [first, other]
+    assert len(queue) == 2
+    queue.done(first)
+    assert taken(queue) == [second]
+    queue.done(other)
+    assert taken(queue) == []
+    queue.done(second)
+    assert taken(queue) == [third]
+    queue.done(third)
+    queue.put(first)
+    assert taken(queue) == [first]
 
 
 def test_what_waits_behind_a_failure_is_withdrawn_but_for_what_was_open() -> None:
-    lanes = KeyedQueue()
+    queue = KeyedQueue()
     first, fresh, open = a_job(2, "a"), a_job(3, "a"), a_job(1, "a", open=True)
     for job in (first, fresh, open):
-        lanes.put(job)
-    assert taken(lanes) == [first]
-    assert lanes.withdraw("a") == [fresh]
-    assert lanes.withdraw("") == lanes.withdraw("b") == []
-    lanes.done(first)
-    assert taken(lanes) == [open]
-    assert not lanes
+        queue.put(job)
+    assert taken(queue) == [first]
+    assert queue.withdraw("a") == [fresh]
+    assert queue.withdraw("") == queue.withdraw("b") == []
+    queue.done(first)
+    assert taken(queue) == [open]
+    assert not queue
 
 
-def place(sequence: int) -> Cursor:
+def cursor_at(sequence: int) -> Cursor:
     return Cursor(sequence, THEN)
 
 
-def test_the_frontier_stops_at_the_first_that_has_not_ended() -> None:
-    track = ShardTracker(place(0))
+def test_the_cursor_stops_at_the_first_that_has_not_ended() -> None:
+    tracker = ShardTracker(cursor_at(0))
     for sequence in (2, 5, 7):
-        track.began(an_entry(sequence))
-    track.looked = place(9)
-    assert track.reached() == place(0)
-    track.ended(5, delivered=True)
-    assert track.reached() == place(0)
-    track.ended(2, delivered=False)
-    assert track.reached() == place(5)
-    assert track.delivered_to(place(5)) == [5]
-    track.wrote(place(5))
-    assert track.reached() == place(5)
-    track.ended(7, delivered=True)
-    assert track.reached() == place(9)
-    assert track.delivered_to(place(9)) == [7]
-    track.wrote(place(9))
-    assert not track.unwritten
-    assert track.looked == track.written
+        tracker.begin(an_entry(sequence))
+    tracker.scanned = cursor_at(9)
+    assert tracker.complete_up_to() == cursor_at(0)
+    tracker.end(5, delivered=True)
+    assert tracker.complete_up_to() == cursor_at(0)
+    tracker.end(2, delivered=False)
+    assert tracker.complete_up_to() == cursor_at(5)
+    assert tracker.delivered_up_to(cursor_at(5)) == [5]
+    tracker.advance(cursor_at(5))
+    assert tracker.complete_up_to() == cursor_at(5)
+    tracker.end(7, delivered=True)
+    assert tracker.complete_up_to() == cursor_at(9)
+    assert tracker.delivered_up_to(cursor_at(9)) == [7]
+    tracker.advance(cursor_at(9))
+    assert not tracker.has_ended
+    assert tracker.scanned == tracker.stored

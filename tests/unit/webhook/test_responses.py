@@ -1,9 +1,12 @@
-"""What the answers of an endpoint mean."""
+"""What the responses of an endpoint mean."""
 
 import pytest
 
-from gateway.delivery.webhook import handshake
-from gateway.delivery.webhook.handshake import HandshakeAccepted, HandshakeDeclined
+from gateway.delivery.webhook.handshake import (
+    HandshakeAccepted,
+    HandshakeDeclined,
+    parse_handshake,
+)
 from gateway.delivery.webhook.sender import (
     AttemptResult,
     Delivered,
@@ -11,12 +14,12 @@ from gateway.delivery.webhook.sender import (
     EndpointResponse,
     Rejected,
     RetryLater,
-    judge,
+    classify,
 )
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"),
+    ("status", "result"),
     [
         (200, Delivered("200 OK")),
         (204, Delivered("204 No Content")),
@@ -33,13 +36,13 @@ from gateway.delivery.webhook.sender import (
         (599, RetryLater("599", 599)),
     ],
 )
-def test_a_status(status: int, outcome: AttemptResult) -> None:
-    assert judge(EndpointResponse(status, {})) == outcome
+def test_a_status(status: int, result: AttemptResult) -> None:
+    assert classify(EndpointResponse(status, {})) == result
 
 
-def test_when_to_come_again() -> None:
-    answer = EndpointResponse(503, {"retry-after": "7"})
-    assert judge(answer) == RetryLater("503 Service Unavailable", 503, 7.0)
+def test_the_requested_delay() -> None:
+    response = EndpointResponse(503, {"retry-after": "7"})
+    assert classify(response) == RetryLater("503 Service Unavailable", 503, 7.0)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +53,8 @@ def test_when_to_come_again() -> None:
         ({"webhook-allowed-origin": "bus.example", "webhook-allowed-rate": "120"}, 2.0),
     ],
 )
-def test_an_endpoint_that_agrees(headers: dict[str, str], rate: float | None) -> None:
-    assert handshake.judge(EndpointResponse(405, headers), "bus.example") == HandshakeAccepted(rate)
+def test_an_endpoint_that_accepts(headers: dict[str, str], rate: float | None) -> None:
+    assert parse_handshake(EndpointResponse(405, headers), "bus.example") == HandshakeAccepted(rate)
 
 
 @pytest.mark.parametrize(
@@ -66,5 +69,5 @@ def test_an_endpoint_that_agrees(headers: dict[str, str], rate: float | None) ->
 )
 def test_an_endpoint_that_does_not(headers: dict[str, str]) -> None:
     assert isinstance(
-        handshake.judge(EndpointResponse(200, headers), "bus.example"), HandshakeDeclined
+        parse_handshake(EndpointResponse(200, headers), "bus.example"), HandshakeDeclined
     )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.delivery.rate import RateLimit
+from gateway.base.rate_limit import RateLimit, TokenBucket
 from gateway.delivery.webhook.retry_schedule import CircuitBreaker, RetrySchedule, retry_after
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_a_success_between_failures_keeps_it_closed() -> None:
     assert breaker.slots(8) == 8
 
 
-def test_an_endpoint_that_asks_for_it_is_spared() -> None:
+def test_an_endpoint_can_request_a_pause() -> None:
     clock = Clock()
     breaker = CircuitBreaker(clock)
     breaker.failed(30.0)
@@ -98,23 +98,23 @@ def test_an_endpoint_that_asks_for_it_is_spared() -> None:
 
 def test_no_more_than_the_rate() -> None:
     clock = Clock()
-    pace = RateLimit(2.0, clock)
-    assert pace.left == 2
-    pace.spend()
-    pace.spend()
-    assert pace.left == 0
-    assert pace.wait == pytest.approx(0.5)
+    bucket = TokenBucket(RateLimit.per_second(2.0), clock)
+    assert bucket.left == 2
+    bucket.spend()
+    bucket.spend()
+    assert bucket.left == 0
+    assert bucket.wait == pytest.approx(0.5)
     clock.now += 0.5
-    assert pace.left == 1
+    assert bucket.left == 1
     clock.now += 1000
-    assert pace.left == 2
+    assert bucket.left == 2
 
 
 def test_less_than_one_a_second() -> None:
     clock = Clock()
-    pace = RateLimit(0.1, clock)
-    assert pace.left == 1
-    pace.spend()
-    assert pace.wait == pytest.approx(10)
+    bucket = TokenBucket(RateLimit.per_second(0.1), clock)
+    assert bucket.left == 1
+    bucket.spend()
+    assert bucket.wait == pytest.approx(10)
     clock.now += 10.01
-    assert pace.left == 1
+    assert bucket.left == 1

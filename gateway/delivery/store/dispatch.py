@@ -1,7 +1,7 @@
-"""What a dispatcher writes: what it delivered in batches, and a row only for each exception.
+"""The writes of dispatchers: successful deliveries in batches, and a row for each exception.
 
-It keeps in memory what went well, until the cursor passes it. So a dispatcher that dies repeats
-at most what lies above the cursor; what it wrote as open or dead, its successor leaves alone.
+A dispatcher keeps its successes in memory until the cursor passes them. A dispatcher that dies
+repeats at most what is above the cursor; its successor skips what it wrote as open or dead.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,8 @@ from gateway.delivery.store.deliveries import columns, insert_dead_letters
 from gateway.delivery.store.values import Claim, FailedDelivery, Key, NewDelivery, Settlement
 from gateway.journal import Cursor, Position
 
-# Only from the cursor that we know: whoever moved it meanwhile (a seek) has the last word.
-MOVE = """
+# Only from the cursor that the dispatcher knows: a seek in the meantime wins.
+ADVANCE = """
 UPDATE delivery_cursors SET sequence = $5, recorded = $6
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4
 RETURNING shard
@@ -33,7 +33,7 @@ FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::tex
             $9::float8[]) AS u(shard, sequence, recorded, type, ordering_key, attempts, delay)
 ON CONFLICT DO NOTHING
 """
-NOTE = """
+RECORD_ATTEMPTS = """
 INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
 SELECT $1, $2, u.shard, u.sequence, u.number, u.failure, u.detail
 FROM unnest($3::smallint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
@@ -51,7 +51,7 @@ WITH back AS (
 INSERT INTO delivery_attempts (organisation, name, shard, sequence, number, failure, detail)
 SELECT $1, $2, shard, sequence, attempts, failure, detail FROM back
 """
-WRITTEN = """
+STORED_ABOVE_CURSOR = """
 SELECT o.shard, o.sequence FROM delivery_open o JOIN delivery_cursors f
   USING (organisation, name, shard)
 WHERE o.organisation = $1 AND o.name = $2 AND o.sequence > f.sequence
@@ -60,7 +60,7 @@ SELECT d.shard, d.sequence FROM dead_letters d JOIN delivery_cursors f
   USING (organisation, name, shard)
 WHERE d.organisation = $1 AND d.name = $2 AND d.sequence > f.sequence
 """
-ORDERS = """
+OPEN_BY_ORDERING_KEY = """
 SELECT ordering_key, count(*) FROM delivery_open WHERE organisation = $1 AND name = $2
 GROUP BY ordering_key
 """
@@ -73,7 +73,7 @@ WHERE EXISTS (
 
 
 class ShardAdvance(NamedTuple):
-    """How far a shard has come, and what was delivered on the way there."""
+    """The move of a shard's cursor, and the sequences that were delivered on the way."""
 
     shard: int
     before: Cursor
@@ -82,12 +82,12 @@ class ShardAdvance(NamedTuple):
 
 
 class DeferredDelivery(NamedTuple):
-    """A delivery to be tried again in `delay` seconds, and how the last attempt went wrong.
+    """A delivery to attempt again in `delay` seconds, and the failure of the last attempt.
 
-    Without attempts it waits for others of its ordering key, and nothing went wrong.
+    With no attempts it only waits for earlier deliveries of its ordering key.
     """
 
-    fresh: NewDelivery
+    delivery: NewDelivery
     attempts: int
     delay: float
     failure: Failure
@@ -95,7 +95,7 @@ class DeferredDelivery(NamedTuple):
 
 
 class ReleasedDelivery(NamedTuple):
-    """An open delivery that failed once more and is to be tried again in `delay` seconds."""
+    """An open delivery that failed again and is attempted again in `delay` seconds."""
 
     claim: Claim
     delay: float
@@ -104,63 +104,65 @@ class ReleasedDelivery(NamedTuple):
 
 
 class Superseded(Exception):
-    """The cursor is not where this dispatcher left it: begin again from what is written."""
+    """The stored cursor is not the dispatcher's: it must start again from what is stored."""
 
 
 class DispatchStore(Transactions):
-    """The writes of dispatchers. Those with a lease count only while it is held."""
+    """Reads and writes of dispatchers. Those with a lease have no effect once it is lost."""
 
-    async def written(self, key: Key) -> set[Position]:
-        """What lies above the cursor and is open or dead already."""
-        return {Position(shard, sequence) for shard, sequence in await self.fetch(WRITTEN, *key)}
+    async def stored_above_cursor(self, key: Key) -> set[Position]:
+        """The positions above the cursor that are open or dead already."""
+        rows = await self.fetch(STORED_ABOVE_CURSOR, *key)
+        return {Position(shard, sequence) for shard, sequence in rows}
 
-    async def open_orders(self, key: Key) -> dict[str, int]:
-        """How many deliveries are open, by ordering key."""
-        return {order: count for order, count in await self.fetch(ORDERS, *key)}
+    async def open_by_ordering_key(self, key: Key) -> dict[str, int]:
+        """The number of open deliveries by ordering key."""
+        rows = await self.fetch(OPEN_BY_ORDERING_KEY, *key)
+        return {ordering_key: count for ordering_key, count in rows}
 
     async def due(self, keys: Sequence[Key]) -> set[Key]:
-        """Which of these subscriptions have a delivery that is due."""
+        """Those of these subscriptions that have a delivery which is due."""
         rows = await self.fetch(DUE, [key[0] for key in keys], [key[1] for key in keys])
         return {(row[0], row[1]) for row in rows}
 
-    async def release(self, key: Key, returned: Sequence[ReleasedDelivery]) -> None:
-        """Give deliveries back, each for its own time. What is locked by another stays."""
+    async def release(self, key: Key, released: Sequence[ReleasedDelivery]) -> None:
+        """Make deliveries due again, each after its delay. One locked by others is left alone."""
         await self.fetch(
             RELEASE,
             *key,
-            [each.claim.position.shard for each in returned],
-            [each.claim.position.sequence for each in returned],
-            [each.claim.lock for each in returned],
-            [each.delay for each in returned],
-            [each.failure.value for each in returned],
-            [each.detail for each in returned],
+            [each.claim.position.shard for each in released],
+            [each.claim.position.sequence for each in released],
+            [each.claim.lock for each in released],
+            [each.delay for each in released],
+            [each.failure.value for each in released],
+            [each.detail for each in released],
         )
 
-    async def keep(
+    async def write(
         self,
         lease: Lease,
         *,
-        settled: Iterable[ShardAdvance],
-        opened: Sequence[DeferredDelivery],
-        buried: Sequence[FailedDelivery],
+        advances: Iterable[ShardAdvance],
+        deferred: Sequence[DeferredDelivery],
+        failed: Sequence[FailedDelivery],
     ) -> None:
-        """Write it all at once. Raises LeaseLost or Superseded, and then nothing is written.
+        """Write everything in one transaction. Raises LeaseLost or Superseded, writing nothing.
 
-        What a crash of the server takes back of that is delivered once more.
+        It does not wait for the disk: what a crash of PostgreSQL loses is delivered again.
         """
         async with self.transaction(flush=False) as connection:
             await lease.fence(connection)
-            for each in settled:
-                await _settle(connection, lease.key, each)
-            if opened:
-                await _open(connection, lease.key, opened)
-            if buried:
-                await _bury(connection, lease.key, buried)
+            for each in advances:
+                await _advance(connection, lease.key, each)
+            if deferred:
+                await _defer(connection, lease.key, deferred)
+            if failed:
+                await _fail(connection, lease.key, failed)
 
 
-async def _settle(connection: Connection, key: Key, each: ShardAdvance) -> None:
+async def _advance(connection: Connection, key: Key, each: ShardAdvance) -> None:
     moved = await connection.fetch(
-        MOVE, *key, each.shard, each.before.sequence, each.after.sequence, each.after.recorded
+        ADVANCE, *key, each.shard, each.before.sequence, each.after.sequence, each.after.recorded
     )
     if not moved:
         raise Superseded(key)
@@ -172,34 +174,34 @@ async def _settle(connection: Connection, key: Key, each: ShardAdvance) -> None:
         )
 
 
-async def _open(connection: Connection, key: Key, opened: Sequence[DeferredDelivery]) -> None:
+async def _defer(connection: Connection, key: Key, deferred: Sequence[DeferredDelivery]) -> None:
     await connection.execute(
         OPEN,
         *key,
-        *columns([each.fresh for each in opened]),
-        [each.attempts for each in opened],
-        [each.delay for each in opened],
+        *columns([each.delivery for each in deferred]),
+        [each.attempts for each in deferred],
+        [each.delay for each in deferred],
     )
-    tried = [each for each in opened if each.attempts]
-    await _note(
-        connection, key, [(e.fresh.position, e.attempts, e.failure, e.detail) for e in tried]
-    )
-
-
-async def _bury(connection: Connection, key: Key, buried: Sequence[FailedDelivery]) -> None:
-    await insert_dead_letters(connection, key, buried)
-    tried = [each for each in buried if each.attempts]
-    await _note(
-        connection, key, [(e.fresh.position, e.attempts, e.failure, e.detail) for e in tried]
+    attempted = [each for each in deferred if each.attempts]
+    await _record_attempts(
+        connection, key, [(e.delivery.position, e.attempts, e.failure, e.detail) for e in attempted]
     )
 
 
-async def _note(
+async def _fail(connection: Connection, key: Key, failed: Sequence[FailedDelivery]) -> None:
+    await insert_dead_letters(connection, key, failed)
+    attempted = [each for each in failed if each.attempts]
+    await _record_attempts(
+        connection, key, [(e.delivery.position, e.attempts, e.failure, e.detail) for e in attempted]
+    )
+
+
+async def _record_attempts(
     connection: Connection, key: Key, attempts: Sequence[tuple[Position, int, Failure, str]]
 ) -> None:
     if attempts:
         await connection.execute(
-            NOTE,
+            RECORD_ATTEMPTS,
             *key,
             [position.shard for position, _, _, _ in attempts],
             [position.sequence for position, _, _, _ in attempts],
