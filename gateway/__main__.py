@@ -1,6 +1,6 @@
-"""`python -m gateway`: the processes of the gateway, and what an operator runs beside them.
+"""`python -m gateway`: the processes of the gateway and the commands of its operator.
 
-The only reader of the environment; see gateway/base/settings.py for the variables.
+Settings are NUSABUS_... environment variables, see docs/operations/settings.md.
 """
 
 import asyncio
@@ -30,54 +30,59 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 @app.command()
 def api() -> None:
-    """Serve HTTP. Any number of these may share one port."""
+    """Serve the HTTP API. Several processes may share one port."""
     settings = _start("api")
     _run(processes.api(settings))
 
 
 @app.command()
 def relay() -> None:
-    """Move the journal to RabbitMQ. Several of these share the shards."""
+    """Publish the journal to RabbitMQ. Several processes share the shards."""
     settings = _start("relay")
     _run(processes.relay(settings))
 
 
 @app.command()
 def deliver() -> None:
-    """Deliver to webhooks. Several of these share them."""
+    """Deliver events to webhooks. Several processes share the subscriptions."""
     settings = _start("deliver")
     _run(processes.deliver(settings))
 
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest shape; safe to repeat."""
+    """Migrate the database to the newest schema. Safe to repeat."""
     settings = _start("migrate")
     _run(_migrate(settings))
 
 
 @app.command()
 def topology() -> None:
-    """Declare the exchanges and the dead letter queue; safe to repeat."""
+    """Declare the exchanges and the dead letter queue. Safe to repeat."""
     settings = _start("topology")
     _run(_topology(settings))
 
 
 @app.command("contracts")
 def load_contracts(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="such as schemas/")],
+    folder: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="Folder of contracts, such as schemas/"),
+    ],
 ) -> None:
-    """Load organisations and contracts from files; safe to repeat."""
+    """Load organisations and contracts from files. Safe to repeat."""
     settings = _start("contracts")
     _run(_load_contracts(settings, folder))
 
 
 @app.command()
 def bootstrap(
-    reset: Annotated[bool, typer.Option(help="replace the secrets of one that exists")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    reset: Annotated[
+        bool, typer.Option(help="Replace the secrets of an existing administrator.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make the operator's administrator and print its secret, once."""
+    """Create the operator's administrator and print its secret, once."""
     settings = _start("bootstrap")
     client, secret = _run(_bootstrap(settings, reset))
     if as_json:
@@ -147,7 +152,7 @@ def _start(process: str) -> Settings:
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; a failure that has a sentence is told by it."""
+    """Run to the end. An expected error is printed as one sentence, without a traceback."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)

@@ -17,7 +17,7 @@ from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.base.waiting import WakeUp
 
-RETRY_FIRST, RETRY_LAST = 0.25, 5.0  # seconds until a run that failed is repeated
+RETRY_FIRST, RETRY_LAST = 0.25, 2.0  # seconds until a run that failed is repeated
 
 RunOnce = Callable[[], Awaitable[object]]
 
@@ -80,7 +80,7 @@ async def periodic(
     - `wake` is a hint: the next run begins as soon as it is set.
     - `Unavailable` is an outage, reported by the one policy (see `outages`); another NusabusError
       is logged once as `work.failed`. The run is repeated after 0.25 s, then less often up to
-      5 s, or as `every` says if that is sooner.
+      2 s, or as `every` says if that is sooner.
     - Any other exception is a defect: it is raised, and ends the process through its TaskGroup.
 
     `name` is dotted and stable: the log calls the work by it.
@@ -132,10 +132,10 @@ async def reconnecting(
 
     `session(connected)` opens a connection, calls `connected()` once it works, and then works until
     the stop or until the connection is lost, which it raises as Unavailable. Each loss is reported
-    as `periodic` does; the next session begins after a pause of `backoff` (0.1 to 5 s, unless
+    as `periodic` does; the next session begins after a pause of `backoff` (0.1 to 2 s, unless
     given), which begins anew with each `connected()`. Other exceptions are defects and are raised.
     """
-    backoff = backoff or Backoff(0.1, 5.0)
+    backoff = backoff or Backoff(0.1, 2.0)
     reporter = OutageReporter(name, outages)
 
     def connected() -> None:
