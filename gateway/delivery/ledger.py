@@ -188,7 +188,7 @@ def _stage_in_queue(
     if redriven is not None:  # what left the queue before the redrive was an earlier delivery
         return Stage.QUEUED, redriven
     is_routed = subscription.bound or cursors.joined
-    if entry.sequence > cursors.position and not (is_routed and relayed):
+    if entry.sequence > cursors.backfilled and not (is_routed and relayed):
         return Stage.WAITING, None
     if not subscription.accepts(entry.event):
         return Stage.FILTERED, None

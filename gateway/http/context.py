@@ -31,7 +31,7 @@ from gateway.journal import JournalReader, Refusals
 from gateway.publishing import EventPublisher
 from gateway.request_reply import Requester, Responder
 from gateway.subscriptions import Subscriptions
-from gateway.subscriptions.subscribe import Subscribing
+from gateway.subscriptions.lifecycle import SubscriptionLifecycle
 
 BEARER = HTTPBearer(
     auto_error=False,
@@ -60,7 +60,7 @@ class ApiContext:
     reader: JournalReader
     refusals: Refusals
     publisher: EventPublisher
-    subscribing: Subscribing
+    subscription_lifecycle: SubscriptionLifecycle
     endpoints: Endpoints
     governing: Governing
     lifecycle: Lifecycle

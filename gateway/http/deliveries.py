@@ -79,7 +79,7 @@ async def list_deliveries(
 @router.get("/subscriptions/{name}/lag")
 async def get_lag(name: Name, by: Viewer, context: Context) -> Lags:
     """How far a subscription is behind: for AMQP, what has not been seen to leave its queue."""
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     shards = [LagBody(**asdict(each)) for each in await context.ledger.lag(subscription)]
     return Lags(
         events=sum(each.events for each in shards),

@@ -85,7 +85,7 @@ class Settled(BaseModel):
 @router.post("/{name}/receive", response_model=Events)
 async def receive_events(name: Name, body: Receive, by: Subscriber, context: Context) -> Response:
     """Take up to `max` events that are due, each under a lock. An empty list is no error."""
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     result = await context.pull.receive(subscription, limit=body.max, wait=body.wait)
     events = b",".join(_event(each, context) for each in result.events)
     again = b',"retry_after":%.3f' % result.retry_after if result.retry_after else b""
@@ -97,14 +97,14 @@ async def acknowledge_events(
     name: Name, body: Acknowledge, by: Subscriber, context: Context
 ) -> Settled:
     """Settle events that were worked off; repeating it does no harm."""
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     return Settled(results=await context.pull.acknowledge(subscription, body.tokens))
 
 
 @router.post("/{name}/release")
 async def release_events(name: Name, body: Release, by: Subscriber, context: Context) -> Settled:
     """Give events back, to be handed out again later."""
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     results = await context.pull.release(
         subscription, body.tokens, delay=body.delay, reason=mask(body.reason)
     )
@@ -114,7 +114,7 @@ async def release_events(name: Name, body: Release, by: Subscriber, context: Con
 @router.post("/{name}/reject")
 async def reject_events(name: Name, body: Reject, by: Subscriber, context: Context) -> Settled:
     """Make dead letters of events."""
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     return Settled(
         results=await context.pull.reject(subscription, body.tokens, reason=mask(body.reason))
     )
@@ -123,7 +123,7 @@ async def reject_events(name: Name, body: Reject, by: Subscriber, context: Conte
 @router.post("/{name}/renew")
 async def renew_locks(name: Name, body: Renew, by: Subscriber, context: Context) -> Settled:
     """Keep events longer."""
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     return Settled(
         results=await context.pull.renew(subscription, body.tokens, seconds=body.seconds)
     )

@@ -32,7 +32,7 @@ class Noted(BaseModel):
 @router.post("/{name}/acknowledged")
 async def report_acknowledged(name: Name, body: Report, by: Subscriber, context: Context) -> Noted:
     """Say what an AMQP consumer has settled, so that the ledger can tell; may be repeated."""
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     spots = [_spot(sequence) for sequence in body.sequences]
     return Noted(results=await context.consumer_reports.acknowledge(subscription, spots))
 

@@ -85,7 +85,9 @@ class EventStream(Response):
         """The token must still be good, and the subscription be there, unpaused and allowed."""
         client = await authenticate(self._context, self._authorization)
         name = self._subscription.name
-        subscription = await self._context.subscribing.existing(client.organisation, name)
+        subscription = await self._context.subscription_lifecycle.existing(
+            client.organisation, name
+        )
         self._context.stream.require(subscription)
 
     async def _send(self, send: Send, data: bytes) -> None:
@@ -117,7 +119,7 @@ async def stream_events(
     """
     if len(_readers) >= READERS:
         raise Unavailable(f"{READERS} readers are connected here already: try again")
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     places = await context.stream.begin(subscription, last_event_id)
     events = context.stream.follow(subscription, places)
     authorization = request.headers.get("authorization")

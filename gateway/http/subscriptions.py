@@ -25,7 +25,8 @@ from gateway.subscriptions import (
     Terms,
     register,
 )
-from gateway.subscriptions.subscribe import SubscriptionRequest, SubscriptionView
+from gateway.subscriptions.lifecycle import SubscriptionView
+from gateway.subscriptions.subscription_request import SubscriptionRequest
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 Name = Annotated[str, Path(pattern=NAME, examples=["nisn-dan-kk"])]
@@ -176,7 +177,7 @@ async def create_subscription(
         body.delivery,
         body.terms.value() if body.terms else DEFAULT_TERMS,
     )
-    granted = await context.subscribing.subscribe(by, wish)
+    granted = await context.subscription_lifecycle.subscribe(by, wish)
     if granted.created:
         response.status_code = 201
         log().info(
@@ -202,13 +203,13 @@ async def list_subscriptions(by: Viewer, context: Context, page: Paging) -> Page
 @router.get("/{name}")
 async def get_subscription(name: Name, by: Viewer, context: Context) -> SubscriptionBody:
     """One subscription of the caller's organisation."""
-    return _body(await context.subscribing.show(by.organisation, name), context.settings)
+    return _body(await context.subscription_lifecycle.show(by.organisation, name), context.settings)
 
 
 @router.post("/{name}/credentials")
 async def renew_credentials(name: Name, by: Subscriber, context: Context) -> SubscriptionBody:
     """A new password for its broker user; the old one is void, open connections stay."""
-    granted = await context.subscribing.renew(by.organisation, name)
+    granted = await context.subscription_lifecycle.renew(by.organisation, name)
     log().info("subscription.renewed", organisation=by.organisation, subscription=name, by=by.id)
     return _body(granted, context.settings)
 
@@ -216,7 +217,9 @@ async def renew_credentials(name: Name, by: Subscriber, context: Context) -> Sub
 @router.post("/{name}/pause")
 async def pause_subscription(name: Name, by: Subscriber, context: Context) -> SubscriptionBody:
     """Hand out nothing more until `resume`; what comes meanwhile waits in the journal."""
-    return _body(await context.subscribing.pause(by, name, paused=True), context.settings)
+    return _body(
+        await context.subscription_lifecycle.pause(by, name, paused=True), context.settings
+    )
 
 
 class Seek(RequestBody):
@@ -230,19 +233,21 @@ async def seek_subscription(
     name: Name, body: Seek, by: Subscriber, context: Context
 ) -> SubscriptionBody:
     """Go on from another place of the journal; what is open is dropped, what was dead stays."""
-    return _body(await context.subscribing.seek(by, name, body.to), context.settings)
+    return _body(await context.subscription_lifecycle.seek(by, name, body.to), context.settings)
 
 
 @router.post("/{name}/resume")
 async def resume_subscription(name: Name, by: Subscriber, context: Context) -> SubscriptionBody:
     """Go on after `pause`."""
-    return _body(await context.subscribing.pause(by, name, paused=False), context.settings)
+    return _body(
+        await context.subscription_lifecycle.pause(by, name, paused=False), context.settings
+    )
 
 
 @router.delete("/{name}")
 async def delete_subscription(name: Name, by: Subscriber, context: Context) -> Ended:
     """End a subscription. Says how many messages its queue still held."""
-    held = await context.subscribing.unsubscribe(by.organisation, name)
+    held = await context.subscription_lifecycle.unsubscribe(by.organisation, name)
     log().info(
         "subscription.ended", organisation=by.organisation, subscription=name, by=by.id, held=held
     )
@@ -257,7 +262,7 @@ def _body(granted: SubscriptionView, settings: Settings) -> SubscriptionBody:
         types=list(subscription.types),
         ordered=subscription.ordered,
         start=subscription.start,
-        starts=dict(granted.starts) or None,
+        starts=dict(granted.start_positions) or None,
         state=subscription.state,
         repairs=subscription.repairs,
         diverted=subscription.diverted,

@@ -32,7 +32,7 @@ async def send_test_event(name: Name, by: Subscriber, context: Context) -> Tried
     It means nothing and stands in no journal; rejected, it makes no dead letter. A stream is tried
     by its reader: GET .../stream?test=true.
     """
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     trial = await context.delivery_tester.send_test_event(subscription)
     log().info(
         "subscription.tried",

@@ -31,7 +31,7 @@ async def rotate_webhook_secret(
     name: Name, by: Subscriber, context: Context, body: Rotation | None = None
 ) -> Secret:
     """A new secret. The one before it signs beside it for a while; older ones end at once."""
-    subscription = await context.subscribing.existing(by.organisation, name)
+    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     overlap = (body or Rotation()).overlap_seconds  # type: ignore[call-arg]  # pydantic's defaults
     secret = await context.endpoints.rotate_signing_key(subscription, overlap=overlap)
     log().info("webhook.rotated", organisation=by.organisation, subscription=name, by=by.id)

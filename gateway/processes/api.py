@@ -102,7 +102,7 @@ def _api_context(
         reader=parts.reader,
         refusals=refusals,
         publisher=publisher,
-        subscribing=serving.subscribing,
+        subscription_lifecycle=serving.subscription_lifecycle,
         endpoints=serving.endpoints,
         governing=governance.Governing(governing),
         lifecycle=governance.Lifecycle(governing),

@@ -28,7 +28,7 @@ from gateway.processes.context import (
     stopping,
 )
 from gateway.relay import ControlPlane, QueueCredit, Relay
-from gateway.subscriptions.repair import Reconciler
+from gateway.subscriptions.reconciler import Reconciler
 
 HOUR = 3600.0
 REDRIVES, REPORTS, ALERTS = 0.5, 1.0, 5.0  # seconds between two runs of these jobs

@@ -20,14 +20,14 @@ from gateway.delivery.webhook import Endpoints
 from gateway.journal import HintListener, JournalWriter
 from gateway.processes.context import ProcessContext, make_redriver
 from gateway.publishing import EventPublisher
-from gateway.subscriptions.subscribe import Subscribing
+from gateway.subscriptions.lifecycle import SubscriptionLifecycle
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
     """The use cases of subscriptions, deliveries and dead letters."""
 
-    subscribing: Subscribing
+    subscription_lifecycle: SubscriptionLifecycle
     endpoints: Endpoints
     wakeups: Wakeups
     pull: PullDelivery
@@ -57,7 +57,7 @@ def serve_subscriptions(
     wakeups = Wakeups(parts.reader, deliveries, hints)
     endpoints = Endpoints(parts.database, parts.settings)
     snapshots = (parts.directories, parts.catalogues)
-    subscribing = Subscribing(
+    lifecycle = SubscriptionLifecycle(
         parts.database,
         parts.reader,
         deliveries,
@@ -67,7 +67,7 @@ def serve_subscriptions(
         endpoints,
     )
     return Serving(
-        subscribing,
+        lifecycle,
         endpoints,
         wakeups,
         PullDelivery(parts.reader, deliveries, scanner, wakeups, *snapshots),

@@ -132,7 +132,7 @@ class Backfill:
             return
         async with self._context.database.session() as session:
             await self._lease.fence(session)
-            await backfill_progress.move(
+            await backfill_progress.save(
                 session,
                 self.subscription,
                 self._lease.shard,

@@ -84,7 +84,7 @@ class ShardBackfills:
         if progress is None:
             return False
         if subscription.state is SubscriptionState.DIVERTING and not progress.joined:
-            progress = BackfillProgress(progress.position, True)
+            progress = BackfillProgress(progress.sequence, True)
             if not await self._save(subscription, progress):
                 return False
         if progress.joined:
@@ -93,7 +93,7 @@ class ShardBackfills:
         backfill = Backfill(
             subscription,
             self._lease,
-            progress.position,
+            progress.sequence,
             self._context,
             on_near=self._on_near,
         )
@@ -139,4 +139,4 @@ class ShardBackfills:
     async def _save(self, subscription: Subscription, progress: BackfillProgress) -> bool:
         async with self._context.database.session() as session:
             await self._lease.fence(session)
-            return await backfill_progress.move(session, subscription, self._lease.shard, progress)
+            return await backfill_progress.save(session, subscription, self._lease.shard, progress)

@@ -192,8 +192,8 @@ class ShardRelay:
             async with self._context.database.change(Topic.SUBSCRIPTIONS) as session:
                 await self.lease.fence(session)
                 for subscription in missed.values():
-                    await backfill_progress.begin_again(
-                        session, subscription, cause=backfill_progress.Cause.QUEUE_LOST
+                    await backfill_progress.restart(
+                        session, subscription, cause=backfill_progress.RestartCause.QUEUE_LOST
                     )
             await self._context.control_plane.refresh()
         except BaseException:

@@ -1,4 +1,4 @@
-"""Noun: subscriptions, who wants which events and how far they have come."""
+"""Which organisation receives which events, by which route, and how far it is."""
 
 from gateway.subscriptions import backfill_progress, register, webhooks
 from gateway.subscriptions.filters import Filter, compile_filters

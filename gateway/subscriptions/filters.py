@@ -1,8 +1,8 @@
 """Filters on attributes (CloudEvents Subscriptions API, filter dialects).
 
 A filter is an object with one member: `exact`, `prefix` or `suffix` with attributes and texts,
-`all` or `any` with a list of filters, `not` with one. An attribute that an event does not have
-matches nothing.
+`all` or `any` with a list of filters, `not` with one. An attribute that is missing from an event
+matches no text.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ _MANY: Mapping[str, Callable[[Any], bool]] = {"all": all, "any": any}
 
 
 def compile_filters(filters: Sequence[Filter]) -> Callable[[Event], bool]:
-    """One test for all of them. Raises Invalid with a pointer to what is no filter."""
+    """One test for all of them. Raises Invalid with a pointer to an invalid filter."""
     left = [SIZE]
     tests = [_compile(each, f"/filters/{index}", 1, left) for index, each in enumerate(filters)]
     if not tests:
@@ -35,7 +35,7 @@ def compile_filters(filters: Sequence[Filter]) -> Callable[[Event], bool]:
 
 
 def _all_of(tests: Sequence[Test]) -> Test:
-    """Most filters have one test or two: those are spared the generator, which costs more."""
+    """Most filters have one test or two: without the generator these are faster."""
     if len(tests) == 1:
         return tests[0]
     if len(tests) == 2:
@@ -45,7 +45,7 @@ def _all_of(tests: Sequence[Test]) -> Test:
 
 
 def _texts(event: Event) -> Mapping[str, str]:
-    """Made once for an event, however many subscriptions look at it."""
+    """Computed once for an event, for all subscriptions."""
     kept: dict[str, Any] = event.__dict__
     if "texts" not in kept:
         kept["texts"] = _texts_of(event)
@@ -63,34 +63,34 @@ def _texts_of(event: Event) -> Mapping[str, str]:
 def _compile(given: object, pointer: str, depth: int, left: list[int]) -> Test:
     left[0] -= 1
     if depth > DEPTH or left[0] < 0:
-        raise Invalid(f"filters may nest {DEPTH} deep and be {SIZE} together", pointer=pointer)
+        raise Invalid(f"Filters may nest {DEPTH} deep, and be {SIZE} together.", pointer=pointer)
     if not isinstance(given, Mapping) or len(given) != 1:
         raise Invalid(
-            "a filter is an object with one member: exact, prefix, suffix, all, any or not",
+            "A filter is an object with one member: exact, prefix, suffix, all, any or not.",
             pointer=pointer,
         )
     ((dialect, inner),) = given.items()
-    place = f"{pointer}/{dialect}"
+    inside = f"{pointer}/{dialect}"
     if dialect in _TEXT:
-        return _compile_texts(_TEXT[dialect], inner, place)
+        return _compile_texts(_TEXT[dialect], inner, inside)
     if dialect in _MANY:
-        return _compile_many(_MANY[dialect], inner, place, depth, left)
+        return _compile_many(_MANY[dialect], inner, inside, depth, left)
     if dialect == "not":
-        test = _compile(inner, place, depth + 1, left)
+        test = _compile(inner, inside, depth + 1, left)
         return lambda attributes: not test(attributes)
     raise Invalid(
-        f"{str(dialect)[:40]!r} is no filter: say exact, prefix, suffix, all, any or not",
+        f"Unknown filter {str(dialect)[:40]!r}. Use exact, prefix, suffix, all, any or not.",
         pointer=pointer,
     )
 
 
-def _compile_texts(holds: Callable[[str, str], bool], inner: object, place: str) -> Test:
+def _compile_texts(holds: Callable[[str, str], bool], inner: object, pointer: str) -> Test:
     if not isinstance(inner, Mapping) or not inner:
-        raise Invalid("say attributes and texts, such as {'subject': '31'}", pointer=place)
+        raise Invalid("Use attributes and texts, such as {'subject': '31'}.", pointer=pointer)
     for name, text in inner.items():
         if not isinstance(text, str) or not text:
             raise Invalid(
-                "the text must be a string of one character or more", pointer=f"{place}/{name}"
+                "The text must be a string of at least one character.", pointer=f"{pointer}/{name}"
             )
     return _all_of([_text_test(holds, name, text) for name, text in inner.items()])
 
@@ -104,11 +104,11 @@ def _text_test(holds: Callable[[str, str], bool], name: str, text: str) -> Test:
 
 
 def _compile_many(
-    join: Callable[[Any], bool], inner: object, place: str, depth: int, left: list[int]
+    join: Callable[[Any], bool], inner: object, pointer: str, depth: int, left: list[int]
 ) -> Test:
     if not isinstance(inner, Sequence) or isinstance(inner, str) or not inner:
-        raise Invalid("say a list of one filter or more", pointer=place)
+        raise Invalid("Use a list of at least one filter.", pointer=pointer)
     tests = [
-        _compile(each, f"{place}/{index}", depth + 1, left) for index, each in enumerate(inner)
+        _compile(each, f"{pointer}/{index}", depth + 1, left) for index, each in enumerate(inner)
     ]
     return lambda attributes: join(test(attributes) for test in tests)

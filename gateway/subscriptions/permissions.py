@@ -1,4 +1,4 @@
-"""Who may receive what."""
+"""Which events an organisation may receive, and a client may see."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,15 @@ from gateway.subscriptions import Subscription
 
 
 def may_receive(organisation: str, types: str, directory: Directory, catalogue: Catalogue) -> bool:
-    """Whether an organisation may receive an event type, or all that ever falls under a pattern.
+    """Whether an organisation may receive an event type, or every type that a pattern will match.
 
-    Its own namespace, what a grant covers, and single types that are its own or public. A pattern
-    over public types is not enough: a confidential type may join them tomorrow. Requests are for
-    their one responder, however public they are; replies of a type for those who may ask it.
+    That is its own namespace, types that a grant covers, and single types that are its own or
+    public. A pattern over public types is not enough: a confidential type may come under it later.
+    Requests are for their one responder, even public ones; replies are for organisations that may
+    send the request.
     """
     if is_reply(types):
-        return _may_ask(organisation, request_type(types), directory, catalogue)
+        return _may_send_request(organisation, request_type(types), directory, catalogue)
     if directory.may_receive(organisation, types):
         return True
     contract = catalogue.contract(types)
@@ -58,47 +59,50 @@ def may_read_entry(by: Client, entry: Entry, directory: Directory, catalogue: Ca
 def pattern_of_types(
     organisation: str, types: Sequence[str], directory: Directory, catalogue: Catalogue
 ) -> Pattern:
-    """How types travel that one subscription of an organisation is to receive.
+    """The one pattern of the types of a subscription.
 
-    Raises Forbidden for what it may not receive, Invalid for what cannot be had together.
+    Raises Forbidden for types that the organisation may not receive, Invalid for types that need
+    subscriptions of their own.
     """
     for each in types:
         type_pattern.words_of(each)
         if not may_receive(organisation, each, directory, catalogue):
             raise Forbidden(_why_not(each))
-    contracts = [catalogue.contract(each) for each in types if not _is_of_many(each)]
+    contracts = [catalogue.contract(each) for each in types if not _has_no_contract(each)]
     if any(contract is None for contract in contracts):
-        raise Invalid("there is no contract of one of these types", pointer="/types")
+        raise Invalid("One of these types has no contract.", pointer="/types")
     patterns = {contract.pattern for contract in contracts if contract is not None}
     if len(contracts) < len(types):
         patterns.add(Pattern.PUBLISH_SUBSCRIBE)
     if len(patterns) > 1 or len({is_reply(each) for each in types}) > 1:
         raise Invalid(
-            "point-to-point types, requests and replies need subscriptions of their own, without "
-            "patterns",
+            "Point-to-point types, requests and replies need subscriptions of their own, without "
+            "patterns.",
             pointer="/types",
         )
     return patterns.pop()
 
 
-def _is_of_many(types: str) -> bool:
-    """Whether any number of subscriptions may have them, though they are no contract's type."""
+def _has_no_contract(types: str) -> bool:
+    """Whether this is a reply type or a pattern, which have no contract of their own."""
     return is_reply(types) or type_pattern.ANY in types
 
 
 def _why_not(types: str) -> str:
     if is_reply(types):
         return (
-            f"you may not receive {types}: replies come to those who may ask, so ask the owner of "
-            "the requests for a grant to publish them"
+            f"You may not receive {types}. Replies are for organisations that may send the "
+            "request: ask its owner for a grant to publish it."
         )
     return (
-        f"you may not receive {types}: name single types, or ask their owner for a grant; a "
-        "pattern needs a grant that covers all of it"
+        f"You may not receive {types}. Name single types, or ask their owner for a grant. A "
+        "pattern needs a grant that covers all of it."
     )
 
 
-def _may_ask(organisation: str, type: str, directory: Directory, catalogue: Catalogue) -> bool:
+def _may_send_request(
+    organisation: str, type: str, directory: Directory, catalogue: Catalogue
+) -> bool:
     contract = catalogue.contract(type)
     return (
         contract is not None
@@ -108,9 +112,9 @@ def _may_ask(organisation: str, type: str, directory: Directory, catalogue: Cata
 
 
 def require_right(subscription: Subscription, directory: Directory, catalogue: Catalogue) -> None:
-    """Raises Forbidden where its organisation may not receive all of its types any more."""
+    """Raises Forbidden if its organisation may not receive all of its types any more."""
     for types in subscription.types:
         if not may_receive(subscription.organisation, types, directory, catalogue):
             raise Forbidden(
-                f"the right to receive {types} was withdrawn: ask its owner for a grant"
+                f"The right to receive {types} was withdrawn. Ask its owner for a grant."
             )

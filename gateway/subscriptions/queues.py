@@ -1,4 +1,4 @@
-"""The queue of an AMQP subscription: how it is made, what is bound to it, how it is filled anew."""
+"""The queue of an AMQP subscription: how it is made, and how it is filled again."""
 
 from dataclasses import replace
 
@@ -6,12 +6,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.database import Database, Topic
 from gateway.broker import Broker, Management, NotOnBroker, names
-from gateway.subscriptions import Subscription, SubscriptionState, backfill_progress, register
+from gateway.subscriptions import backfill_progress, register
+from gateway.subscriptions.backfill_progress import RestartCause
 from gateway.subscriptions.routing import exchange_of, private_key
+from gateway.subscriptions.values import Subscription, SubscriptionState
 
 
-async def provide(subscription: Subscription, broker: Broker, management: Management) -> None:
-    """Make sure of the queue, its private binding and the user that reads it."""
+async def provide_queue(subscription: Subscription, broker: Broker, management: Management) -> None:
+    """Make the queue, its private binding and its user, as far as they are missing."""
     queue = names.queue(*subscription.key)
     await broker.declare_queue(
         queue, ordered=subscription.ordered, max_age=subscription.terms.max_age
@@ -25,20 +27,20 @@ async def provide(subscription: Subscription, broker: Broker, management: Manage
     )
 
 
-async def begin_again(
+async def restart_backfill(
     session: AsyncSession,
     subscription: Subscription,
     broker: Broker,
     management: Management,
     *,
-    cause: backfill_progress.Cause,
+    cause: RestartCause,
 ) -> bool:
-    """Make the queue, then catch up: whoever joins must find it there. False where it is suspended.
+    """Make the queue, then let the subscription catch up again. False if it is suspended.
 
     Run inside `Database.change(Topic.SUBSCRIPTIONS)`, with the subscription as it is in there. The
-    queue gets the key of the generation to come: what still goes by the present one was meant for
-    what ends here. If the queue proves lost meanwhile, that is the cause: what it held is to come
-    again.
+    relays must find the queue, so it comes first. It gets the private key of the generation to
+    come: a message that still has the present key belongs to the backfill that ends here. If the
+    queue proves lost meanwhile, that is the cause: its messages must come again.
     """
     if subscription.state is SubscriptionState.SUSPENDED:
         return False
@@ -47,23 +49,23 @@ async def begin_again(
     try:
         await broker.bind(queue, exchange_of(subscription), private_key(following))
     except NotOnBroker:
-        cause = backfill_progress.Cause.QUEUE_LOST
-    await provide(following, broker, management)
-    return await backfill_progress.begin_again(session, subscription, cause=cause)
+        cause = RestartCause.QUEUE_LOST
+    await provide_queue(following, broker, management)
+    return await backfill_progress.restart(session, subscription, cause=cause)
 
 
-async def begin_again_now(
+async def restart_backfill_now(
     database: Database,
     subscription: Subscription,
     broker: Broker,
     management: Management,
     *,
-    cause: backfill_progress.Cause,
+    cause: RestartCause,
 ) -> bool:
-    """The same as a change of its own; False as well where it has begun again meanwhile."""
+    """The same in a transaction of its own; False also if it has restarted meanwhile."""
     async with database.change(Topic.SUBSCRIPTIONS) as session:
-        # With the password as it is now: it may have been renewed since somebody looked.
+        # Read again: the password may have been renewed meanwhile.
         present = await register.find(session, *subscription.key)
         if present is None or present.generation != subscription.generation:
             return False
-        return await begin_again(session, present, broker, management, cause=cause)
+        return await restart_backfill(session, present, broker, management, cause=cause)

@@ -1,4 +1,4 @@
-"""Subscriptions in the database: made, listed, ended."""
+"""The subscriptions in the database."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +19,9 @@ from gateway.subscriptions.tables import (
 from gateway.subscriptions.values import Key, ShardSequences, Subscription, SubscriptionState, Terms
 
 LIMIT = 100  # of one organisation; a quorum queue costs the broker about 1 MB and a log
-# Of the names of all queues with filters. All of them may want one event: their keys stand in its
-# header then, and a header must fit one frame of 128 KiB.
-CHOOSY_BYTES = 64 << 10
+# Of the private keys of all queues with filters. One event may be for all of them: then their keys
+# are in its header, and a header must fit one frame of 128 KiB.
+FILTERED_KEYS_BYTES = 64 << 10
 _KEY = 25  # bytes of a private key beside the names of organisation and subscription
 
 
@@ -33,7 +33,7 @@ class Subscriptions:
 
 
 async def load(session: AsyncSession) -> Subscriptions:
-    """The subscriptions as the database has them now."""
+    """All subscriptions in their present state."""
     rows = (await session.execute(select(SubscriptionRow))).scalars()
     return Subscriptions(tuple(subscription_of(row) for row in rows))
 
@@ -68,15 +68,15 @@ async def page(
     return [subscription_of(row) for row in rows]
 
 
-async def add(session: AsyncSession, new: Subscription, starts: ShardSequences) -> None:
-    """Store a new subscription that is to receive what lies above `starts`.
+async def add(session: AsyncSession, new: Subscription, positions: ShardSequences) -> None:
+    """Store a new subscription that receives what is above these positions.
 
-    Run inside `Database.change(Topic.SUBSCRIPTIONS)`. Raises Conflict when a point-to-point type
-    has a subscription already, the organisation has too many, or all have too many with filters.
+    Run inside `Database.change(Topic.SUBSCRIPTIONS)`. Raises Conflict if a point-to-point type
+    has a subscription already, the organisation has too many, or the bus too many with filters.
     """
     own = select(func.count()).where(col(SubscriptionRow.organisation) == new.organisation)
     if (await session.execute(own)).scalar_one() >= LIMIT:
-        raise Conflict(f"an organisation may have {LIMIT} subscriptions: delete one first")
+        raise Conflict(f"An organisation may have {LIMIT} subscriptions. Delete one first.")
     if new.point_to_point:
         others = select(col(SubscriptionRow.types)).where(
             col(SubscriptionRow.point_to_point), col(SubscriptionRow.types).op("&&")(new.types)
@@ -84,10 +84,10 @@ async def add(session: AsyncSession, new: Subscription, starts: ShardSequences) 
         taken = {type_ for types in (await session.scalars(others)) for type_ in types}
         for type_ in taken.intersection(new.types):
             raise Conflict(
-                f"{type_} is point-to-point and has its one subscription already: let more "
-                "workers read that queue instead"
+                f"{type_} is point-to-point and has its one subscription already. Let more "
+                "consumers read that queue instead."
             )
-    await _require_room(session, new)
+    await _require_filter_capacity(session, new)
     session.add(_row(new))
     await session.flush()
     session.add_all(
@@ -100,21 +100,24 @@ async def add(session: AsyncSession, new: Subscription, starts: ShardSequences) 
             routed=start,
             drained=start,
         )
-        for shard, start in starts.items()
+        for shard, start in positions.items()
     )
 
 
-async def _require_room(session: AsyncSession, new: Subscription) -> None:
-    """Raises Conflict where one more subscription with filters does not fit."""
+async def _require_filter_capacity(session: AsyncSession, new: Subscription) -> None:
+    """Raises Conflict if the bus has no capacity for another queue with filters."""
     if not new.filtered:
         return
     with_queue = select(SubscriptionRow).where(col(SubscriptionRow.delivery) == new.delivery.value)
     others = await session.scalars(with_queue)
     filtered = [new, *(each for each in map(subscription_of, others) if each.filtered)]
-    if sum(len(each.organisation) + len(each.name) + _KEY for each in filtered) > CHOOSY_BYTES:
+    if (
+        sum(len(each.organisation) + len(each.name) + _KEY for each in filtered)
+        > FILTERED_KEYS_BYTES
+    ):
         raise Conflict(
-            "the bus has as many queues with filters as it can serve: choose pull, stream or "
-            "webhook, or leave the filters out"
+            "The bus cannot have more queues with filters. Choose pull, stream or webhook, or omit "
+            "the filters."
         )
 
 
@@ -137,10 +140,10 @@ def _row(new: Subscription) -> SubscriptionRow:
     )
 
 
-async def served(
+async def delivered_positions(
     session: AsyncSession, types: Iterable[str], shards: Iterable[int]
 ) -> ShardSequences:
-    """Up to where all of these point-to-point types were worked off before; 0 where never."""
+    """Up to where earlier subscriptions have had all of these point-to-point types; 0 if none."""
     wanted = set(types)
     rows = await session.execute(
         select(PointToPointPositionRow).where(col(PointToPointPositionRow.type).in_(wanted))
@@ -149,9 +152,9 @@ async def served(
     return {shard: min(found.get((type_, shard), 0) for type_ in wanted) for shard in shards}
 
 
-async def starts(session: AsyncSession, subscription: Subscription) -> ShardSequences:
-    """Above which sequence of each shard the promise holds for it."""
-    rows = await session.execute(_places(subscription))
+async def start_positions(session: AsyncSession, subscription: Subscription) -> ShardSequences:
+    """After which sequence of each shard it started."""
+    rows = await session.execute(_cursors(subscription))
     return {row.shard: row.start for row in rows.scalars()}
 
 
@@ -160,72 +163,73 @@ async def remove(
 ) -> None:
     """End a subscription. Run inside `Database.change(Topic.SUBSCRIPTIONS)`.
 
-    What its point-to-point types have been worked off to is kept for the next one: `drained_to`
-    if its queue was found empty, else the last places at which it was known to be empty.
+    How far its point-to-point types were delivered is kept for the next one: `drained_to` if its
+    queue was found empty, else the positions at which it was last known to be empty.
     """
-    row = await session.get(SubscriptionRow, subscription.key)
-    if row is None:
-        raise NotFound(f"there is no subscription {subscription.name}")
+    row = await _existing(session, subscription)
     if subscription.point_to_point:
-        places = (await session.execute(_places(subscription))).scalars().all()
-        ended = drained_to or {place.shard: place.drained for place in places}
-        await _keep_served(session, subscription.types, ended)
+        cursors = (await session.execute(_cursors(subscription))).scalars().all()
+        ended = drained_to or {cursor.shard: cursor.drained for cursor in cursors}
+        await _keep_positions(session, subscription.types, ended)
     await session.delete(row)
 
 
 async def set_password_hash(
     session: AsyncSession, subscription: Subscription, password_hash: str
 ) -> None:
-    """Remember the hash under which the broker knows the new password."""
-    row = await session.get(SubscriptionRow, subscription.key)
-    if row is None:
-        raise NotFound(f"there is no subscription {subscription.name}")
+    """Keep the hash of the new password, as the broker has it."""
+    row = await _existing(session, subscription)
     row.password_hash = password_hash
 
 
 async def set_terms(session: AsyncSession, subscription: Subscription, terms: Terms) -> None:
-    """Change what the subscriber has chosen; in force for what is handed out from now on.
+    """Change the terms; they apply to what is delivered from now on.
 
     Raises Conflict as `add` does.
     """
-    row = await session.get(SubscriptionRow, subscription.key)
-    if row is None:
-        raise NotFound(f"there is no subscription {subscription.name}")
+    row = await _existing(session, subscription)
     changed = replace(subscription, terms=terms)
     if changed.filtered and not subscription.filtered:
-        await _require_room(session, changed)
+        await _require_filter_capacity(session, changed)
     row.terms = msgspec.json.encode(terms).decode()
 
 
 async def set_paused(
     session: AsyncSession, subscription: Subscription, *, paused: bool, because: str | None = None
 ) -> None:
-    """Hand out nothing, or go on; `because` says why, where the subscriber did not ask for it."""
-    row = await session.get(SubscriptionRow, subscription.key)
-    if row is None:
-        raise NotFound(f"there is no subscription {subscription.name}")
+    """Stop to hand out events, or go on; `because` is the reason if the gateway stops it."""
+    row = await _existing(session, subscription)
     row.paused = paused
     row.pause_reason = because if paused else None
 
 
 async def suspend(session: AsyncSession, subscription: Subscription, *, suspended: bool) -> None:
-    """Stop a subscription that lost its right, or let it catch up once it has it again.
+    """Suspend a subscription that lost its right, or let it catch up once it has it again.
 
-    Who was catching up goes on from the place it had reached: after the loss of its queue that
-    lies before `routed`.
+    One that was catching up goes on from where it was: after the loss of its queue that is before
+    `routed`.
     """
     row = await session.get(SubscriptionRow, subscription.key, with_for_update=True)
     if row is None or row.generation != subscription.generation:
         return
     row.state = (SubscriptionState.SUSPENDED if suspended else SubscriptionState.CATCHING_UP).value
     row.generation += 1
-    for place in (await session.execute(_places(subscription))).scalars():
-        was_joined, place.joined = place.joined, False
+    for cursor in (await session.execute(_cursors(subscription))).scalars():
+        was_joined, cursor.joined = cursor.joined, False
         if subscription.bound or was_joined:
-            place.backfilled = place.routed
+            cursor.backfilled = cursor.routed
 
 
-async def _keep_served(session: AsyncSession, types: Sequence[str], ended: ShardSequences) -> None:
+async def _existing(session: AsyncSession, subscription: Subscription) -> SubscriptionRow:
+    row = await session.get(SubscriptionRow, subscription.key)
+    if row is None:
+        raise NotFound(f"There is no subscription {subscription.name}.")
+    return row
+
+
+async def _keep_positions(
+    session: AsyncSession, types: Sequence[str], ended: ShardSequences
+) -> None:
     for type_ in types:
         for shard, sequence in ended.items():
             await session.execute(
@@ -237,7 +241,7 @@ async def _keep_served(session: AsyncSession, types: Sequence[str], ended: Shard
             )
 
 
-def _places(subscription: Subscription):  # type: ignore[no-untyped-def]  # Select[tuple[...]] is unnamed
+def _cursors(subscription: Subscription):  # type: ignore[no-untyped-def]  # Select[tuple[...]] is unnamed
     return select(CursorRow).where(
         col(CursorRow.organisation) == subscription.organisation,
         col(CursorRow.name) == subscription.name,

@@ -1,4 +1,4 @@
-"""The rows of subscriptions. They never leave this noun; the migrations make the tables."""
+"""The rows of subscriptions. They never leave this room; the migrations make the tables."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""A durable interest of an organisation in events, delivered into its own AMQP queue."""
+"""Subscriptions as values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
 class SubscriptionState(StrEnum):
-    """Where a subscription stands.
+    """The state of a subscription.
 
-    While it is catching up, the journal is sent into its queue alone; once every shard has
-    arrived at the present, its queue is bound to the types and the exchange takes over. Where the
-    queue becomes too deep it goes the other way: while it is diverting it is still bound, and every
-    shard adds its private key too, so that the bindings can go.
+    While it catches up, a backfill sends it the journal by its private key. Once every shard has
+    reached the present, its queue is bound to its types and the exchange takes over. If the queue
+    becomes too deep it goes the other way: while it is diverting it is still bound, and every shard
+    adds its private key too, so that the bindings can go.
     """
 
     CATCHING_UP = "catching-up"
@@ -31,7 +31,7 @@ class SubscriptionState(StrEnum):
 
 
 class Delivery(StrEnum):
-    """How events reach the subscriber. All but AMQP are served by the gateway, from the journal."""
+    """How events reach the subscriber. All but AMQP are delivered from the journal."""
 
     AMQP = "amqp"
     PULL = "pull"
@@ -40,17 +40,14 @@ class Delivery(StrEnum):
 
 
 class Signature(StrEnum):
-    """By what an endpoint tells that a delivery is ours (Standard Webhooks 1.0)."""
+    """How an endpoint verifies that a call is ours (Standard Webhooks 1.0)."""
 
     HMAC = "hmac"  # a common secret, `v1`
     ED25519 = "ed25519"  # our private and their public key, `v1a`
 
 
 class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a webhook delivers to, and how hard it may push.
-
-    At most `concurrency` deliveries are under way, and each has `timeout` seconds.
-    """
+    """The endpoint of a webhook: at most `concurrency` calls at once, each of `timeout` seconds."""
 
     url: str
     signature: Signature = Signature.HMAC
@@ -61,12 +58,11 @@ class Endpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a subscriber may choose about deliveries.
 
-    `filters` are CloudEvents subscription filters, of which all must hold. What is older than
-    `max_age` seconds is not handed out any more but becomes a dead letter; None is never. The
-    others are for deliveries that the gateway serves itself: `attempts` are made before a delivery
-    becomes a dead letter; `lock_seconds` is how long a receiver has for one; `in_flight` bounds
-    what is open at once; at most `rate` are handed out in a second, any number where it is None;
-    `endpoint` is for webhooks alone.
+    `filters` are CloudEvents subscription filters, and all must match. An event older than
+    `max_age` seconds is not delivered any more but becomes a dead letter; None is no limit. The
+    others are for journal-delivered subscriptions: after `attempts` a delivery becomes a dead
+    letter; `lock_seconds` is the time that a receiver has for one; at most `in_flight` are open at
+    once; at most `rate` are handed out in a second, None is no limit; `endpoint` is for webhooks.
     """
 
     attempts: int = 10
@@ -92,9 +88,9 @@ Key = tuple[str, str]  # organisation and name
 
 @dataclass(frozen=True)
 class Subscription:
-    """`types` are event types or patterns of them, or types of replies: a callback.
+    """A durable interest of an organisation in events.
 
-    `generation` counts how often it caught up.
+    `types` are event types or patterns, or types of replies. `generation` counts its backfills.
     """
 
     organisation: str
@@ -113,10 +109,10 @@ class Subscription:
     terms: Terms = DEFAULT_TERMS
     paused: bool = False
     is_responder: bool = False
-    """Whether it receives requests, to answer them; it is point-to-point then."""
+    """Whether it receives requests, to answer them. It is point-to-point then."""
     pause_reason: str | None = None
     diverted: datetime | None = None
-    """Since when it catches up because its queue was too deep to get more."""
+    """Since when it catches up because its queue was too deep."""
 
     @property
     def journal_delivered(self) -> bool:
@@ -125,7 +121,7 @@ class Subscription:
 
     @property
     def bound(self) -> bool:
-        """Whether the exchange is to serve it, where no filter forbids that."""
+        """Whether its queue is to be bound to its types, unless it is filtered."""
         return not self.journal_delivered and self.state in (
             SubscriptionState.ACTIVE,
             SubscriptionState.DIVERTING,
@@ -133,36 +129,36 @@ class Subscription:
 
     @property
     def is_callback(self) -> bool:
-        """Whether it receives replies: those to its own organisation's requests, and no others."""
+        """Whether it receives replies to the requests of its organisation."""
         return any(type_pattern.is_reply(each) for each in self.types)
 
     @property
     def filters(self) -> tuple[Filter, ...]:
-        """What must hold of an event beside its type."""
+        """The filters of its terms; for a callback also that its organisation sent the request."""
         own: Filter = {"exact": {REQUESTED_BY: self.organisation}}
         return (*self.terms.filters, own) if self.is_callback else self.terms.filters
 
     @property
     def key(self) -> Key:
-        """What names it on the whole bus."""
+        """Its name on the whole bus."""
         return self.organisation, self.name
 
     @property
     def filtered(self) -> bool:
-        """Whether it has a queue but is to get only what it `accepts` of its types.
+        """Whether it has a queue and filters.
 
-        No binding can tell that. So its queue is bound to its private key alone, and the relay
-        adds that key to each event that it is to get, for as long as it lives.
+        No binding can express a filter. So its queue is bound to its private key alone, and the
+        relay adds that key to each event that it `accepts`.
         """
         return not self.journal_delivered and bool(self.filters)
 
     def wants(self, type: str) -> bool:
-        """Whether events of this type are to reach it."""
+        """Whether this type is one of its types."""
         return any(type_pattern.matches(pattern, type) for pattern in self.types)
 
     @cached_property
     def accepts(self) -> Callable[[Event], bool]:
-        """Whether an event passes its filters; the types are another matter."""
+        """Whether an event passes its filters. Raises Invalid for an invalid filter."""
         return compile_filters(self.filters)
 
     @property
@@ -175,21 +171,24 @@ class Subscription:
 class BackfillProgress:
     """How far a subscription has caught up in one shard.
 
-    Everything up to `position` went into its queue; `joined` says that the lead of the shard adds
-    the queue to whatever it sends after that.
+    Everything up to `sequence` is in its queue; `joined` says that the relay of the shard adds its
+    private key to every message after that.
     """
 
-    position: int
+    sequence: int
     joined: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionCursors:
-    """How a subscription stands in a shard: where it began, how far it has caught up, what is sure
-    to have reached its queue, and what of that is sure to have left it."""
+    """How far a subscription is in one shard, as sequences.
+
+    It gets what is above `start`; `backfilled` and `joined` as in BackfillProgress; everything up
+    to `routed` is known to have reached its queue, and up to `drained` to have left it.
+    """
 
     start: int
-    position: int
+    backfilled: int
     joined: bool
     routed: int
     drained: int

@@ -1,4 +1,4 @@
-"""What is kept of each webhook: whether its endpoint agreed, and the keys that sign for it."""
+"""Webhooks in the database: whether the endpoint agreed, and the signing keys."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,13 @@ from gateway.subscriptions.tables import WebhookKeyRow, WebhookRow
 from gateway.subscriptions.values import Key, Signature
 
 SECRET_BYTES = 32  # of 24 to 64 (Standard Webhooks 1.0, signature scheme)
-KEPT = 2  # keys that sign at once: a third would only lengthen every request
+KEPT = 2  # keys that sign at the same time
 _PURPOSE = "webhook keys v1"
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key that signs until `ends`; `public` (`whpk_...`) is what verifies an Ed25519 one."""
+    """A key that signs until `ends`; `public` (`whpk_...`) verifies an Ed25519 signature."""
 
     key: Key
     id: str
@@ -40,10 +40,10 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """What is known of an endpoint. `agreed_url` is the one that took part in the handshake."""
+    """An endpoint. `agreed_url` is the URL that took part in the handshake."""
 
     agreed_url: str | None = None
-    agreed_rate: float | None = None  # deliveries a second, None where any
+    agreed_rate: float | None = None  # deliveries a second; None is no limit
     last_error: str | None = None
     keys: tuple[SigningKey, ...] = ()
 
@@ -64,7 +64,7 @@ class Webhooks:
 
 
 async def load(session: AsyncSession) -> Webhooks:
-    """The webhooks as the database has them now."""
+    """All webhooks in their present state."""
     keys = (await session.execute(_newest_first())).scalars().all()
     rows = (await session.execute(select(WebhookRow))).scalars()
     known = {(row.organisation, row.name): row for row in rows}
@@ -77,7 +77,7 @@ async def load(session: AsyncSession) -> Webhooks:
 
 
 async def find(session: AsyncSession, key: Key) -> Webhook:
-    """One webhook as the database has it now."""
+    """One webhook in its present state."""
     return _webhook(await session.get(WebhookRow, key), await _keys(session, key))
 
 
@@ -89,10 +89,10 @@ async def add_key(
     *,
     overlap: timedelta,
 ) -> str:
-    """Make the key that signs from now on; those before it sign on for `overlap` at most.
+    """Make the key that signs from now on; earlier ones sign for at most `overlap` longer.
 
-    Returns what the receiver verifies with: `whsec_...`, which nobody can show again, or the
-    public `whpk_...`. Run inside `Database.change(Topic.SUBSCRIPTIONS)`.
+    Returns what the receiver verifies with: `whsec_...`, which is never shown again, or the public
+    `whpk_...`. Run inside `Database.change(Topic.SUBSCRIPTIONS)`.
     """
     now = datetime.now(UTC)
     until = now + overlap
@@ -125,7 +125,7 @@ async def set_agreed(session: AsyncSession, key: Key, url: str, rate: float | No
 
 
 async def set_last_error(session: AsyncSession, key: Key, error: str | None) -> None:
-    """Why nothing is delivered now, for its owner to read. Run inside `Database.change`."""
+    """Keep why calls fail now, for the owner to read. Run inside `Database.change`."""
     row = await _row(session, key)
     row.last_error = error
 

@@ -32,7 +32,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 async def test_queues_with_filters_are_as_many_as_fit_a_header(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(register, "CHOOSY_BYTES", 2 * (len("lain") + len("satu") + 25))
+    monkeypatch.setattr(register, "FILTERED_KEYS_BYTES", 2 * (len("lain") + len("satu") + 25))
 
     async def add(name: str, **changes: object) -> None:
         async with database.change(Topic.SUBSCRIPTIONS) as session:
@@ -61,4 +61,4 @@ async def test_a_shard_may_have_more_entries_than_fit_into_32_bits(database: Dat
     async with database.change(Topic.SUBSCRIPTIONS) as session:
         await register.add(session, far, {0: 2**40})
     async with database.session() as session:
-        assert await register.starts(session, far) == {0: 2**40}
+        assert await register.start_positions(session, far) == {0: 2**40}

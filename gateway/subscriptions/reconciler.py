@@ -1,10 +1,10 @@
-"""Keeps the broker as the subscriptions say, and lets those catch up that missed something.
+"""Repairs the broker: what RabbitMQ has is made what the subscriptions need.
 
-What a subscription is sure to have got is known by two marks for each shard, moved on with every
-look at the broker: `routed` (its bindings stood, so all that was relayed before reached its queue)
-and `drained` (its queue stood empty, so all that had reached it was taken and settled). A binding
-that is gone costs what came after `routed`; a queue that is gone costs what came after `drained`.
-From there the journal is sent again: nothing is lost, and what repeats has its identity.
+Two cursors for each shard, moved on with every look at the broker, say what a subscription has
+received: `routed` (its bindings were there, so every message relayed before is in its queue) and
+`drained` (its queue was empty, so every message that was in it is settled). A lost binding costs
+the events after `routed`; a lost queue costs the events after `drained`. From there the journal is
+sent again: nothing is lost, and a repeated event has the same identity.
 """
 
 import time
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gateway.base.database import Database, Topic
 from gateway.base.errors import NusabusError
+from gateway.base.periodic import periodic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.stop import Stop
@@ -22,24 +23,18 @@ from gateway.broker import Broker, Management, NotOnBroker, QueueState, names
 from gateway.contracts import Catalogue
 from gateway.identity import Directory
 from gateway.journal import JournalReader
-from gateway.subscriptions import (
-    Key,
-    ShardSequences,
-    Subscription,
-    Subscriptions,
-    SubscriptionState,
-    backfill_progress,
-    register,
-)
-from gateway.subscriptions.backfill_progress import Cause
-from gateway.subscriptions.deep_queues import Deep
+from gateway.subscriptions import backfill_progress, register
+from gateway.subscriptions.backfill_progress import RestartCause
+from gateway.subscriptions.deep_queues import DeepQueues
 from gateway.subscriptions.permissions import may_receive
-from gateway.subscriptions.queues import begin_again_now
+from gateway.subscriptions.queues import restart_backfill_now
+from gateway.subscriptions.register import Subscriptions
 from gateway.subscriptions.routing import binding_keys, exchange_of, private_key
+from gateway.subscriptions.values import Key, ShardSequences, Subscription, SubscriptionState
 
 LOOK = 1.0  # seconds between two looks at the broker
-SHARE = 4  # times as long as it takes to see the broker is the pause after it at least
-LONGEST = 5.0  # seconds of that pause: its statistics are as old as that anyway
+REST = 4  # the pause is at least this many times as long as it took to see the broker
+LONGEST = 5.0  # seconds of that pause at most: the broker's statistics are as old anyway
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
 # RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
 # the queue comes back without a leader and never confirms anything again. A sound queue counts its
@@ -48,7 +43,7 @@ UNSOUND_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _BrokerState:
     """The broker at one moment: `bindings` has the routing keys by exchange and queue."""
 
     queues: Mapping[str, QueueState]
@@ -60,7 +55,7 @@ class _Seen:
 
 
 class Reconciler:
-    """One at work at a time: `responsible` says whether it is this process's turn."""
+    """Works in one process at a time: `responsible` says whether it is this one's turn."""
 
     def __init__(
         self,
@@ -80,7 +75,9 @@ class Reconciler:
         self._directory, self._catalogue, self._subscriptions = control
         self._responsible = responsible
         self._statistics_delay = settings.queue_statistics_delay
-        self._deep = Deep(database, reader, broker, management, settings.queue_depth_limit)
+        self._deep_queues = DeepQueues(
+            database, reader, broker, management, settings.queue_depth_limit
+        )
         self._cursors: deque[tuple[float, ShardSequences]] = deque()
         self._active_since: dict[tuple[Key, int], float] = {}
         self._orphans: dict[str, float] = {}
@@ -88,30 +85,31 @@ class Reconciler:
         self._seeing = 0.0
 
     async def run(self, stop: Stop) -> None:
-        """Look and mend until stopped; where the broker takes long to tell, it is asked less."""
-        failing = ""
-        while await stop.sleep(max(LOOK, min(SHARE * self._seeing, LONGEST))):
-            if not self._responsible():
-                self._cursors.clear()
-                self._active_since.clear()
-                continue
-            try:
-                await self.look()
-                failing = ""
-            except NusabusError as error:
-                if str(error) != failing:
-                    log().warning("repair.waits", reason=str(error))
-                failing = str(error)
+        """Reconcile until stopped, every second; a slow broker is asked less often."""
+        await periodic(
+            "subscriptions.reconciler", self.run_once, self, stop, only_while=self._is_responsible
+        )
 
-    async def look(self) -> None:
-        """One look at everything. Raises what the database or the broker raise."""
+    def pause(self, *, found: bool, woken: bool, took: float) -> float:
+        """The pause between two runs, see `gateway.base.periodic.Pace`."""
+        return max(LOOK, min(REST * self._seeing, LONGEST))
+
+    async def run_once(self) -> None:
+        """Reconcile everything once. Raises what the database or the broker raise."""
         try:
-            await self._look()
+            await self._reconcile()
         except NotOnBroker:
             await self._broker.declare_base()  # a deleted exchange looks like one without bindings
             raise
 
-    async def _look(self) -> None:
+    def _is_responsible(self) -> bool:
+        if self._responsible():
+            return True
+        self._cursors.clear()
+        self._active_since.clear()
+        return False
+
+    async def _reconcile(self) -> None:
         now = time.monotonic()
         cursors = await self._reader.relay_cursors()
         await refresh(self._database, self._subscriptions)
@@ -119,23 +117,23 @@ class Reconciler:
         seen = await self._see()
         self._seeing = time.monotonic() - now
         await self._delete_unsound(seen, now)
-        marks = []
+        delivered = []
         for subscription in subscriptions:
-            if await self._mend(subscription, seen):
+            if await self._repair(subscription, seen):
                 queue = seen.queues[names.queue(*subscription.key)]
-                if not await self._deep.divert(subscription, queue, cursors):
+                if not await self._deep_queues.divert(subscription, queue, cursors):
                     drained = self._drained(subscription, seen, now)
-                    marks.append((subscription, cursors, drained))
+                    delivered.append((subscription, cursors, drained))
         self._cursors.append((now, cursors))
         while len(self._cursors) > 1 and self._cursors[1][0] <= now - self._statistics_delay:
             self._cursors.popleft()
         async with self._database.session() as session:
-            await backfill_progress.mark(session, marks)
+            await backfill_progress.record_delivery(session, delivered)
         await self._delete_orphans(subscriptions, seen, now)
 
-    async def _see(self) -> _Seen:
+    async def _see(self) -> _BrokerState:
         try:
-            return _Seen(
+            return _BrokerState(
                 await self._management.queues(),
                 {
                     name: _by_queue(await self._management.bindings(name))
@@ -143,30 +141,30 @@ class Reconciler:
                 },
             )
         except NusabusError:
-            await self._broker.declare_base()  # a new broker, or somebody deleted an exchange
+            await self._broker.declare_base()  # a new broker, or an exchange was deleted
             raise
 
-    async def _mend(self, subscription: Subscription, seen: _Seen) -> bool:
-        """Put right what is wrong with one subscription; True if what is sent to it arrives."""
+    async def _repair(self, subscription: Subscription, seen: _BrokerState) -> bool:
+        """Repair one subscription. True if messages for it arrive in its queue."""
         queue = names.queue(*subscription.key)
         state, keys = seen.queues.get(queue), seen.keys(subscription)
-        if await self._keep_right(subscription, keys):
+        if await self._follow_permission(subscription, keys):
             return False
         if subscription.state is SubscriptionState.SUSPENDED:
             await self._unbind(subscription, keys)
             return False
         if state is None:
-            await self._begin_again(subscription, "queue is gone", Cause.QUEUE_LOST)
+            await self._restart(subscription, "queue is gone", RestartCause.QUEUE_LOST)
             return False
         private = private_key(subscription)
         if private not in keys:
-            await self._begin_again(subscription, "private binding is gone", Cause.WAY_LOST)
+            await self._restart(subscription, "private binding is gone", RestartCause.BINDING_LOST)
             return False
         wanted = set(binding_keys(subscription))
         if not subscription.bound:
             return await self._activate_when_joined(subscription, keys - {private}, wanted)
         if not wanted <= keys:
-            await self._begin_again(subscription, "binding is gone", Cause.WAY_LOST)
+            await self._restart(subscription, "binding is gone", RestartCause.BINDING_LOST)
             return False
         await self._unbind(subscription, keys - wanted - {private})
         return True
@@ -174,9 +172,9 @@ class Reconciler:
     async def _activate_when_joined(
         self, subscription: Subscription, present: set[str], wanted: set[str]
     ) -> bool:
-        """Let the exchange serve it once every lead adds its queue to what it sends.
+        """Bind the queue to its types once every shard adds its private key to all messages.
 
-        True if there is still time until then.
+        True if that is not yet the case.
         """
         async with self._database.session() as session:
             _, everywhere = await backfill_progress.joined(session, subscription)
@@ -190,15 +188,15 @@ class Reconciler:
         log().info("subscription.active", **_named(subscription))
         return False
 
-    async def _begin_again(self, subscription: Subscription, why: str, cause: Cause) -> None:
-        begun = await begin_again_now(
+    async def _restart(self, subscription: Subscription, why: str, cause: RestartCause) -> None:
+        restarted = await restart_backfill_now(
             self._database, subscription, self._broker, self._management, cause=cause
         )
-        if begun:
+        if restarted:
             log().warning("subscription.repaired", why=why, **_named(subscription))
 
-    async def _keep_right(self, subscription: Subscription, keys: set[str]) -> bool:
-        """Suspend who lost the right to its types, resume who has it again; True if changed."""
+    async def _follow_permission(self, subscription: Subscription, keys: set[str]) -> bool:
+        """Suspend a subscription that lost its right, resume it with one. True if changed."""
         permitted = all(
             may_receive(
                 subscription.organisation, types, self._directory.value, self._catalogue.value
@@ -208,7 +206,7 @@ class Reconciler:
         suspended = subscription.state is SubscriptionState.SUSPENDED
         if permitted is not suspended:
             return False
-        if not permitted:  # first, so that who is shown as suspended gets nothing any more
+        if not permitted:  # first: a subscription that is shown as suspended gets nothing any more
             await self._unbind(subscription, keys)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await register.suspend(session, subscription, suspended=not permitted)
@@ -221,10 +219,12 @@ class Reconciler:
                 names.queue(*subscription.key), exchange_of(subscription), key
             )
 
-    def _drained(self, subscription: Subscription, seen: _Seen, now: float) -> ShardSequences:
-        """Up to where its queue is known to have been emptied by now.
+    def _drained(
+        self, subscription: Subscription, seen: _BrokerState, now: float
+    ) -> ShardSequences:
+        """Up to where its queue is known to have been emptied.
 
-        The statistics may be old: an empty queue says something of the time before the margin.
+        The statistics may be old: an empty queue counts for the time before their delay.
         """
         if not subscription.bound:
             return {}
@@ -235,8 +235,8 @@ class Reconciler:
         looked, cursors = self._cursors[0]
         return cursors if since <= looked <= now - self._statistics_delay else {}
 
-    async def _delete_unsound(self, seen: _Seen, now: float) -> None:
-        """Queues that will not work again: the next look finds them gone and fills new ones."""
+    async def _delete_unsound(self, seen: _BrokerState, now: float) -> None:
+        """Delete queues that will not work again: the next run makes and fills new ones."""
         unsound = {
             name
             for name, queue in seen.queues.items()
@@ -249,9 +249,9 @@ class Reconciler:
                 log().warning("repair.unsound_deleted", queue=name, state=seen.queues[name].state)
 
     async def _delete_orphans(
-        self, subscriptions: tuple[Subscription, ...], seen: _Seen, now: float
+        self, subscriptions: tuple[Subscription, ...], seen: _BrokerState, now: float
     ) -> None:
-        """Queues of subscriptions that ended while the broker or we were away."""
+        """Delete queues of subscriptions that ended while the broker or the gateway was away."""
         known = {names.queue(*s.key) for s in subscriptions}
         orphans = {name for name in seen.queues if names.owner(name) and name not in known}
         self._orphans = {name: self._orphans.get(name, now) for name in orphans}
