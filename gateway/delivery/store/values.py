@@ -171,7 +171,7 @@ class DeadLetterQuery:
 
     A dead letter is included where `organisation` is its subscriber or `publisher` published its
     event; with both None, all are. The other conditions must all hold. `receiver` is the
-    organisation of the subscription; `unattended` selects those that are dead and not seen.
+    organisation of the subscription; `unseen` selects those that are dead and not seen.
     """
 
     organisation: str | None = None
@@ -186,7 +186,7 @@ class DeadLetterQuery:
     event: str | None = None
     source: str | None = None
     trace: str | None = None
-    unattended: bool = False
+    unseen: bool = False
 
 
 class DeliveryRecord(NamedTuple):
