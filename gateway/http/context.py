@@ -26,7 +26,15 @@ from gateway.delivery import (
 )
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.delivery.webhook import Endpoints
-from gateway.identity import Client, Directory, Logins, Role, Tokens, not_authenticated, policy
+from gateway.identity import (
+    Client,
+    ClientAuthenticator,
+    Directory,
+    Role,
+    Tokens,
+    not_authenticated,
+    policy,
+)
 from gateway.journal import JournalReader, Refusals
 from gateway.publishing import EventPublisher
 from gateway.request_reply import Requester, Responder
@@ -56,7 +64,7 @@ class ApiContext:
     settings: Settings
     database: Database
     tokens: Tokens
-    logins: Logins
+    authenticator: ClientAuthenticator
     reader: JournalReader
     refusals: Refusals
     publisher: EventPublisher

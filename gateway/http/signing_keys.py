@@ -34,7 +34,7 @@ async def list_signing_keys(client: AdminOrAuditor, context: Context) -> Page[Si
 @router.post("", status_code=201, responses=responses(403, 409))
 async def rotate_signing_key(client: Admin, context: Context) -> Page[SigningKey]:
     """Sign with the next key from now on, and publish another one ahead."""
-    await identity.rotate(context.database, context.settings, by=client)
+    await identity.rotate_signing_keys(context.database, context.settings, by=client)
     await took_effect(context, Topic.IDENTITY)
     keys = await identity.list_signing_keys(context.database, by=client)
     states = [f"{key.kid} {key.state}" for key in keys]
@@ -45,7 +45,7 @@ async def rotate_signing_key(client: Admin, context: Context) -> Page[SigningKey
 @router.delete("/{kid}", status_code=204, responses=responses(403, 404, 409))
 async def withdraw_signing_key(kid: str, client: Admin, context: Context) -> None:
     """Refuse every token of a retired key from now on, for example after a leak."""
-    await identity.withdraw(context.database, kid, by=client)
+    await identity.withdraw_signing_key(context.database, kid, by=client)
     await took_effect(context, Topic.IDENTITY)
     log().info("signing_key.withdrawn", key=kid, by=client.id)
 

@@ -142,7 +142,7 @@ async def issue_token(request: Request, context: Context) -> ModelResponse[Acces
         form = await _form(request)
         presented = _credentials(request.headers.get("authorization"), form)
         _check_grant(form)
-        client = await context.logins.client(presented.id, presented.secret, address)
+        client = await context.authenticator.authenticate(presented.id, presented.secret, address)
     except NotAuthenticated as error:
         return _refused(_unknown_client(str(error)), address)
     except TooManyAttempts as error:

@@ -1,6 +1,6 @@
-"""Who takes part in the bus, how they prove it, and what they may do.
+"""Organisations and clients: how they authenticate, and what they may do.
 
-The hot path reads a `Directory` and asks `Tokens`; everything else reads and writes the tables.
+The hot path reads a `Directory` and checks `Tokens`; everything else reads and writes the tables.
 """
 
 from gateway.base.sealing import WrongSecretKey
@@ -8,8 +8,8 @@ from gateway.identity import policy
 from gateway.identity.bootstrap import bootstrap
 from gateway.identity.clients import change_client, create_client, find_client, list_clients
 from gateway.identity.credentials import (
+    ClientAuthenticator,
     ClientSecret,
-    Logins,
     TooManyAttempts,
     add_secret,
     list_secrets,
@@ -27,9 +27,9 @@ from gateway.identity.signing import (
     KeyState,
     SigningKey,
     list_signing_keys,
-    rotate,
-    upkeep,
-    withdraw,
+    maintain_signing_keys,
+    rotate_signing_keys,
+    withdraw_signing_key,
 )
 from gateway.identity.tokens import Tokens, not_authenticated
 from gateway.identity.values import (
@@ -47,13 +47,13 @@ __all__ = [
     "OPERATOR",
     "ORGANISATION_NAME",
     "Client",
+    "ClientAuthenticator",
     "ClientSecret",
     "ClientState",
     "Directory",
     "Grant",
     "GrantAction",
     "KeyState",
-    "Logins",
     "Organisation",
     "Role",
     "SigningKey",
@@ -74,12 +74,12 @@ __all__ = [
     "list_secrets",
     "list_signing_keys",
     "load",
+    "maintain_signing_keys",
     "not_authenticated",
     "policy",
     "provide_organisation",
     "remove_grant",
     "remove_secret",
-    "rotate",
-    "upkeep",
-    "withdraw",
+    "rotate_signing_keys",
+    "withdraw_signing_key",
 ]

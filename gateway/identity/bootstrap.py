@@ -1,4 +1,4 @@
-"""The first client of all: the one that makes the others."""
+"""Bootstrap: the first client, which makes all others."""
 
 from datetime import UTC, datetime
 
@@ -18,10 +18,10 @@ ADMIN = f"{OPERATOR}-admin"
 
 
 async def bootstrap(database: Database, settings: Settings, reset: bool) -> tuple[str, SecretStr]:
-    """Make the operator's organisation and its administrator; the client id and its only secret.
+    """Make the operator's organisation and its administrator; returns its id and only secret.
 
-    With `reset` an existing administrator gets its rights back and a new secret in place of all
-    others. Raises Conflict without it, when there is one.
+    With `reset` an existing administrator gets its rights back, and a new secret that replaces all
+    others. Without it, raises Conflict if there is one.
     """
     async with database.change(Topic.IDENTITY) as session:
         await _provide_operator(session)
@@ -32,7 +32,7 @@ async def bootstrap(database: Database, settings: Settings, reset: bool) -> tupl
         elif reset:
             await _restore(session, client)
         else:
-            raise Conflict(f"{ADMIN} exists: ask for a reset to replace its secrets")
+            raise Conflict(f"{ADMIN} exists. Use --reset to replace its secrets.")
         _, secret = store_secret(session, settings, ADMIN)
     return ADMIN, secret
 
@@ -54,7 +54,7 @@ async def _provide_operator(session: AsyncSession) -> None:
             created=datetime.now(UTC),
         )
         session.add(row)
-    row.operator = True  # also where a folder of contracts has named it first
+    row.operator = True  # also if a folder of contracts has made it first
     await session.flush()
 
 

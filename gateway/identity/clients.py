@@ -1,6 +1,6 @@
 """Clients: an organisation's administrators manage its own, the operator's manage all.
 
-What is out of reach looks exactly like what does not exist.
+A client out of reach gets the same answer as one that does not exist.
 """
 
 from collections.abc import Collection
@@ -16,8 +16,8 @@ from gateway.identity import policy
 from gateway.identity.tables import CLIENTS, ClientRow, OrganisationRow, client_of
 from gateway.identity.values import Client, ClientState, Role, is_key
 
-_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that are mistaken for one another
-_RANDOM = 16  # of those letters: 79 bits
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without characters that look alike
+_RANDOM = 16  # characters: 79 bits
 
 
 async def create_client(
@@ -33,9 +33,9 @@ async def create_client(
     async with database.change(Topic.IDENTITY) as session:
         owner = await session.get(OrganisationRow, organisation) if is_key(organisation) else None
         if owner is None:
-            raise Invalid(f"there is no organisation {organisation!r}", pointer="/organisation")
+            raise Invalid(f"There is no organisation {organisation!r}.", pointer="/organisation")
         row = ClientRow(
-            id=f"{organisation}-{''.join(choice(_LETTERS) for _ in range(_RANDOM))}",
+            id=f"{organisation}-{''.join(choice(_ALPHABET) for _ in range(_RANDOM))}",
             organisation=organisation,
             title=title,
             roles=sorted(set(roles)),
@@ -49,7 +49,7 @@ async def create_client(
 async def list_clients(
     database: Database, *, by: Client, organisation: str | None, limit: int, after: str | None
 ) -> list[Client]:
-    """Clients within reach by id, from behind `after`; of one organisation when it is named."""
+    """Clients within reach by id, after `after`; of one organisation if it is named."""
     by.require(Role.ADMIN, Role.AUDITOR)
     query = CLIENTS.order_by(col(ClientRow.id)).limit(limit)
     if not by.operator:
@@ -81,7 +81,7 @@ async def change_client(
     roles: Collection[Role] | None = None,
     state: ClientState | None = None,
 ) -> Client:
-    """Change what is given. Raises NotFound, or Conflict when an administrator would end itself."""
+    """Change what is given. Raises NotFound, or Conflict if a client would lose its own rights."""
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         row = await reachable(session, by, id)
@@ -89,15 +89,15 @@ async def change_client(
         row.roles = row.roles if roles is None else sorted(set(roles))
         row.state = row.state if state is None else state
         if row.id == by.id and (row.state != ClientState.ACTIVE or Role.ADMIN not in row.roles):
-            raise Conflict("you would lose your own rights: let another administrator do it")
+            raise Conflict("You would lose your own rights. Let another administrator do it.")
         return await _value(session, row)
 
 
 async def reachable(session: AsyncSession, by: Client, id: str) -> ClientRow:
-    """The row of a client that `by` may deal with. Raises NotFound, for whatever reason alike."""
+    """The row of a client within reach. Raises NotFound, with one text for every reason."""
     row = await session.get(ClientRow, id) if is_key(id) else None
     if row is None or not policy.manages(by, row.organisation):
-        raise NotFound("no such client")
+        raise NotFound("There is no such client.")
     return row
 
 

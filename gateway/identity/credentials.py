@@ -1,8 +1,8 @@
 """Client secrets: random, shown once, kept as keyed hashes, two at a time so that they can rotate.
 
 A secret has 256 random bits, so its hash needs no salt and no work factor (NIST SP 800-63B, section
-5.1.2.2, is about secrets that people choose); it is keyed, so that a stolen table alone is no list
-of hashes to compare with.
+5.1.2.2, is about secrets that people choose). It is keyed, so a stolen table alone is of no use to
+test secrets.
 """
 
 import hmac
@@ -31,29 +31,29 @@ SECRETS = 2  # at most, per client
 PREFIX = "nbs_"  # so that a leaked secret is recognised as one
 _PURPOSE = "client secrets v1"
 _PLAUSIBLE_ID = re.compile(r"[a-z0-9-]{1,80}")
-_NOBODY = bytes(32)  # the hash of no secret
+_NO_SECRET = bytes(32)  # the hash of no secret
 
 
 class TooManyAttempts(Refused):
-    """Wrong credentials came too often; `retry_after` is in seconds."""
+    """Too many failed attempts; `retry_after` is in seconds."""
 
     code = "too-many-attempts"
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"too many failed attempts: wait {retry_after} s, then try again")
+        super().__init__(f"Too many failed attempts. Wait {retry_after} s, then try again.")
         self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """A secret as it may be listed: which, and since when."""
+    """A secret as it is listed, without the secret itself."""
 
     id: str
     created: datetime
 
 
-class Logins:
-    """Tells who presents a client id and a secret, and slows down who guesses.
+class ClientAuthenticator:
+    """Authenticates clients by id and secret, and limits the rate of failed attempts.
 
     Failures are counted per client id from one address, so that nobody can lock out a client from
     elsewhere, and per address, so that nobody can try many clients.
@@ -65,10 +65,10 @@ class Logins:
         self._failures_of_client = KeyedBuckets(RateLimit(rate=1 / 6, burst=10))
         self._failures_of_address = KeyedBuckets(RateLimit(rate=5, burst=100))
 
-    async def client(self, id: str, secret: SecretStr, address: str) -> Client:
-        """The active client whose secret this is; the same work whether it exists or not.
+    async def authenticate(self, id: str, secret: SecretStr, address: str) -> Client:
+        """The active client with this secret. Takes the same time if there is none.
 
-        Raises NotAuthenticated, or TooManyAttempts without having looked.
+        Raises NotAuthenticated, or TooManyAttempts without a check.
         """
         wait = max(
             self._failures_of_client.wait((id, address)), self._failures_of_address.wait(address)
@@ -89,7 +89,7 @@ class Logins:
         if found is None or not matches:
             self._failures_of_client.spend((id, address))
             self._failures_of_address.spend(address)
-            raise NotAuthenticated("the client id or the secret is wrong")
+            raise NotAuthenticated("The client id or the secret is wrong.")
         row, operator = found
         return client_of(row, operator=operator)
 
@@ -97,17 +97,17 @@ class Logins:
 async def add_secret(
     database: Database, settings: Settings, *, by: Client, client: str
 ) -> tuple[ClientSecret, SecretStr]:
-    """Make one more secret; nobody can read it again. Raises Conflict when there are two."""
+    """Make one more secret, which is shown only now. Raises Conflict if there are two."""
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         row = await reachable(session, by, client)
         if len(await _digests(session, row.id)) >= SECRETS:
-            raise Conflict(f"the client has {SECRETS} secrets: remove the one that is not in use")
+            raise Conflict(f"The client has {SECRETS} secrets. Remove the one that is not in use.")
         return store_secret(session, settings, row.id)
 
 
 async def list_secrets(database: Database, *, by: Client, client: str) -> list[ClientSecret]:
-    """The secrets of a client, the oldest first, without what is secret about them."""
+    """The secrets of a client, the oldest first, without the secrets themselves."""
     by.require(Role.ADMIN, Role.AUDITOR)
     async with database.session() as session:
         await reachable(session, by, client)
@@ -120,21 +120,21 @@ async def list_secrets(database: Database, *, by: Client, client: str) -> list[C
 
 
 async def remove_secret(database: Database, *, by: Client, client: str, id: str) -> None:
-    """Remove a secret: no new token for it from now on. Tokens already issued run out."""
+    """Remove a secret: it gets no new tokens. Tokens already issued are valid until they expire."""
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         await reachable(session, by, client)
         rows = await session.execute(select(SecretRow).where(col(SecretRow.client) == client))
         row = next((row for row in rows.scalars() if row.id == id), None)
         if row is None:
-            raise NotFound("the client has no such secret")
+            raise NotFound("The client has no such secret.")
         await session.delete(row)
 
 
 def store_secret(
     session: AsyncSession, settings: Settings, client: str
 ) -> tuple[ClientSecret, SecretStr]:
-    """Add a new secret to the transaction and hand it out."""
+    """Store a new secret in the transaction, and return it."""
     secret = SecretStr(PREFIX + token_urlsafe(32))
     row = SecretRow(
         id=token_hex(6),
@@ -159,7 +159,7 @@ def _digest(settings: Settings, client: str, secret: SecretStr) -> bytes:
 
 
 def _holds(settings: Settings, client: str, secret: SecretStr, digests: list[bytes]) -> bool:
-    """Compare with two hashes, always, in constant time."""
+    """Whether one of the hashes fits: always compares two, in constant time."""
     presented = _digest(settings, client, secret)
-    stored = [*digests, _NOBODY, _NOBODY][:SECRETS]
+    stored = [*digests, _NO_SECRET, _NO_SECRET][:SECRETS]
     return any([hmac.compare_digest(presented, digest) for digest in stored])

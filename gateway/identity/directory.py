@@ -1,4 +1,4 @@
-"""Everyone who takes part, in memory: what the hot path asks about rights is answered here."""
+"""Organisations, clients and grants in memory, for the hot path."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from gateway.identity.values import Client, Grant, GrantAction, Organisation, Ro
 class Directory:
     """Organisations and clients by name, grants, and the keys that sign tokens.
 
-    Rights are denied unless something here gives them.
+    A right that nothing here gives is denied.
     """
 
     organisations: Mapping[str, Organisation]
@@ -35,7 +35,7 @@ class Directory:
     signing_keys: tuple[SigningKey, ...]
 
     def client(self, id: str) -> Client | None:
-        """The client of that id, active or not."""
+        """The client of this id, active or not."""
         return self.clients.get(id)
 
     def organisation_of(self, client_id: str) -> str:
@@ -44,7 +44,7 @@ class Directory:
         return client.organisation if client else ""
 
     def sender(self, client_id: str) -> Client | None:
-        """The client of that id if it may be used, else None."""
+        """The client of this id if it is active, else None."""
         client = self.clients.get(client_id)
         return client if client is not None and client.active else None
 
@@ -53,14 +53,14 @@ class Directory:
         return Role.PUBLISHER in client.roles and self.may_send(client.organisation, type, owner)
 
     def may_send(self, organisation: str, type: str, owner: str) -> bool:
-        """Whether clients of an organisation may publish or ask a type that `owner` owns."""
+        """Whether clients of an organisation may publish or request a type that `owner` owns."""
         return owner == organisation or self._may_publish_foreign(organisation, type)
 
     def may_receive(self, organisation: str, types: str) -> bool:
-        """Whether an organisation may receive all that will ever fall under a pattern.
+        """Whether an organisation may receive every type that a pattern will ever match.
 
-        That is what carries its own name and what a grant covers. What a contract adds to it, being
-        the organisation's own or public, is for the caller to know.
+        That is its own namespace, and what a grant covers. See also `may_receive` of subscriptions,
+        which knows the contracts.
         """
         granted = self._granted.get((organisation, GrantAction.SUBSCRIBE), ())
         return any(
@@ -94,7 +94,7 @@ class Directory:
 
 
 async def load(session: AsyncSession) -> Directory:
-    """The directory as the database has it now."""
+    """The directory in its present state."""
     organisations = (await session.execute(select(OrganisationRow))).scalars()
     clients = await session.execute(CLIENTS)
     grants = (await session.execute(select(GrantRow))).scalars()

@@ -1,4 +1,4 @@
-"""Grants: an organisation opens its own types to others; the operator may open any."""
+"""Grants: an organisation gives others rights to its types; the operator may grant any."""
 
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -25,17 +25,17 @@ async def create_grant(
     by.require(Role.ADMIN)
     type_pattern.parse(type)
     if not policy.may_grant(by, type):
-        raise Forbidden(f"you may grant access to types under {namespace(by.organisation)} only")
+        raise Forbidden(f"You may grant types under {namespace(by.organisation)} only.")
     async with database.change(Topic.IDENTITY) as session:
         if not is_key(organisation) or await session.get(OrganisationRow, organisation) is None:
-            raise NotFound("no such organisation")
+            raise NotFound("There is no such organisation.")
         same = select(GrantRow).where(
             col(GrantRow.organisation) == organisation,
             col(GrantRow.action) == action,
             col(GrantRow.type) == type,
         )
         if (await session.execute(same)).scalar_one_or_none() is not None:
-            raise Conflict(f"{organisation} is granted to {action} {type} already")
+            raise Conflict(f"{organisation} has the grant to {action} {type} already.")
         row = GrantRow(
             id=token_hex(8),
             organisation=organisation,
@@ -51,10 +51,10 @@ async def create_grant(
 async def list_grants(
     database: Database, *, by: Client, organisation: str, limit: int, after: str | None
 ) -> list[Grant]:
-    """What an organisation was granted, by id, from behind `after`.
+    """The grants of an organisation, by id, after `after`.
 
-    Its own clients and the operator's see all of it, an administrator or auditor of another
-    organisation what concerns its own types. Raises Forbidden to the rest, and NotFound.
+    Its own clients and the operator's see all, an administrator or auditor of another organisation
+    those for its own types. Raises Forbidden for other clients, and NotFound.
     """
     outside = not policy.manages(by, organisation)
     if outside or by.organisation != organisation:
@@ -66,16 +66,16 @@ async def list_grants(
         query = query.where(col(GrantRow.id) > after)
     async with database.session() as session:
         if not is_key(organisation) or await session.get(OrganisationRow, organisation) is None:
-            raise NotFound("no such organisation")
+            raise NotFound("There is no such organisation.")
         rows = await session.execute(query.order_by(col(GrantRow.id)).limit(limit))
         return [grant_of(row) for row in rows.scalars()]
 
 
 async def remove_grant(database: Database, *, by: Client, organisation: str, id: str) -> None:
-    """Take a grant back. Raises NotFound, also for one that the caller could not have given."""
+    """Revoke a grant. Raises NotFound, also for one that the client could not have given."""
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         row = await session.get(GrantRow, id) if is_key(id) else None
         if row is None or row.organisation != organisation or not policy.may_grant(by, row.type):
-            raise NotFound("no such grant")
+            raise NotFound("There is no such grant.")
         await session.delete(row)

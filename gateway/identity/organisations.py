@@ -1,4 +1,4 @@
-"""Organisations: made by the operator, known to all who take part."""
+"""Organisations: the operator makes them, every client may see them."""
 
 from datetime import UTC, datetime
 
@@ -16,11 +16,11 @@ from gateway.identity.values import Client, Organisation, Role, is_key
 async def create_organisation(
     database: Database, *, by: Client, name: str, title: str, description: str
 ) -> Organisation:
-    """Let an organisation take part. Raises Forbidden, or Conflict when the name is taken."""
+    """Make an organisation. Raises Forbidden, or Conflict if the name is taken."""
     policy.require_operator(by, Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         if await session.get(OrganisationRow, name) is not None:
-            raise Conflict(f"there is an organisation {name} already")
+            raise Conflict(f"There is an organisation {name} already.")
         row = OrganisationRow(
             name=name,
             title=title,
@@ -35,7 +35,7 @@ async def create_organisation(
 async def list_organisations(
     database: Database, *, limit: int, after: str | None
 ) -> list[Organisation]:
-    """Organisations by name, from behind `after`."""
+    """Organisations by name, after `after`."""
     query = select(OrganisationRow).order_by(col(OrganisationRow.name)).limit(limit)
     if after is not None:
         query = query.where(col(OrganisationRow.name) > after)
@@ -48,16 +48,16 @@ async def find_organisation(database: Database, name: str) -> Organisation:
     async with database.session() as session:
         row = await session.get(OrganisationRow, name) if is_key(name) else None
     if row is None:
-        raise NotFound("no such organisation")
+        raise NotFound("There is no such organisation.")
     return organisation_of(row)
 
 
 async def provide_organisation(
     session: AsyncSession, *, name: str, title: str, description: str
 ) -> None:
-    """Let an organisation take part, or correct its title and description if it does already.
+    """Make an organisation, or update its title and description if it exists.
 
-    For the loading of files by the operator, inside `Database.change(Topic.IDENTITY)`.
+    Used when the operator loads files. Run inside `Database.change(Topic.IDENTITY)`.
     """
     row = await session.get(OrganisationRow, name)
     if row is None:

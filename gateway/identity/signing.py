@@ -1,7 +1,7 @@
-"""The keys that sign access tokens: one active, the next published ahead, the last ones retired.
+"""The keys that sign access tokens: one is active, the next is published, older ones are retired.
 
-A key is in every process's directory before it signs its first token, and stays there until its
-last token has expired. So a rotation is never felt.
+A key is in the directory of every process before it signs its first token, and stays there until
+its last token has expired. So a rotation invalidates no token.
 """
 
 import json
@@ -28,13 +28,13 @@ from gateway.identity.values import Client, Role, is_key
 
 ALGORITHM = "ES256"
 ROTATE_AFTER = timedelta(days=90)
-SETTLE = timedelta(seconds=10)  # from publishing a key until every process surely knows it
+SETTLE = timedelta(seconds=10)  # from publishing a key until every process knows it
 _LATE = timedelta(seconds=60)  # a process may sign with the old key a little longer
 _PURPOSE = "signing keys v1"
 
 
 class KeyState(StrEnum):
-    """Where a key is in its life."""
+    """The state of a signing key."""
 
     NEXT = "next"
     ACTIVE = "active"
@@ -54,7 +54,7 @@ class SigningKey:
     retired: datetime | None
 
     def private(self, secret_key: SecretStr) -> ECKey:
-        """The key that signs. Raises WrongSecretKey when it was sealed under another one."""
+        """The private key. Raises WrongSecretKey if it was sealed under another secret key."""
         return ECKey.import_key(json.loads(unseal(secret_key, _PURPOSE, self.kid, self.sealed)))
 
 
@@ -67,29 +67,29 @@ async def load_signing_keys(session: AsyncSession) -> tuple[SigningKey, ...]:
 
 
 async def list_signing_keys(database: Database, *, by: Client) -> tuple[SigningKey, ...]:
-    """Every key, the youngest first. Raises Forbidden outside of the operator."""
+    """Every key, the youngest first. Raises Forbidden unless the client is the operator's."""
     policy.require_operator(by, Role.ADMIN, Role.AUDITOR)
     async with database.session() as session:
         return await load_signing_keys(session)
 
 
-async def rotate(database: Database, settings: Settings, *, by: Client) -> None:
+async def rotate_signing_keys(database: Database, settings: Settings, *, by: Client) -> None:
     """The next key becomes the active one, and a new next one is published.
 
     Raises Forbidden, or Conflict while a process might not know the next key yet.
     """
     policy.require_operator(by, Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
-        keys = await _in_turn(session)
+        keys = await _unretired(session)
         active, following = keys.get(KeyState.ACTIVE), keys.get(KeyState.NEXT)
-        if active is None or following is None or not _settled(following):
+        if active is None or following is None or not _is_known_everywhere(following):
             raise Conflict(
-                f"the next key was published less than {SETTLE.seconds} s ago: wait, then rotate"
+                f"The next key was published less than {SETTLE.seconds} s ago. Wait, then rotate."
             )
         await _rotate(session, active, following, settings)
 
 
-async def withdraw(database: Database, kid: str, *, by: Client) -> None:
+async def withdraw_signing_key(database: Database, kid: str, *, by: Client) -> None:
     """Remove a retired key now: its tokens are refused within a second.
 
     Raises Forbidden, NotFound, or Conflict for a key that is not retired.
@@ -98,17 +98,17 @@ async def withdraw(database: Database, kid: str, *, by: Client) -> None:
     async with database.change(Topic.IDENTITY) as session:
         row = await session.get(SigningKeyRow, kid) if is_key(kid) else None
         if row is None:
-            raise NotFound("no such signing key")
+            raise NotFound("There is no such signing key.")
         if row.state != KeyState.RETIRED:
-            raise Conflict(f"the key is {row.state}: rotate until it is retired, then withdraw it")
+            raise Conflict(f"The key is {row.state}. Rotate until it is retired, then withdraw it.")
         await session.delete(row)
 
 
-async def upkeep(database: Database, settings: Settings) -> None:
+async def maintain_signing_keys(database: Database, settings: Settings) -> None:
     """Make the first keys, rotate an old one, remove those whose last token has expired.
 
-    To be called at the start of every process and now and then after; costs one read when nothing
-    is due. Raises WrongSecretKey when the secret key is not the one of this database.
+    Called at the start of every process and periodically; costs one read if nothing is due. Raises
+    WrongSecretKey if the secret key is not the one of this database.
     """
     async with database.session() as session:
         keys = {key.state: key for key in await load_signing_keys(session)}
@@ -124,13 +124,13 @@ async def _maintain(database: Database, settings: Settings) -> None:
     async with database.change(Topic.IDENTITY) as session:
         for row in await _expired(session, settings):
             await session.delete(row)
-        keys = await _in_turn(session)
+        keys = await _unretired(session)
         active, following = keys.get(KeyState.ACTIVE), keys.get(KeyState.NEXT)
         if active is None:
             session.add(_row(new_signing_key(settings, KeyState.ACTIVE)))
         if following is None:
             session.add(_row(new_signing_key(settings, KeyState.NEXT)))
-        elif active is not None and _is_old(active) and _settled(following):
+        elif active is not None and _is_old(active) and _is_known_everywhere(following):
             await _rotate(session, active, following, settings)
 
 
@@ -139,13 +139,13 @@ async def _rotate(
 ) -> None:
     now = datetime.now(UTC)
     active.state, active.retired = KeyState.RETIRED, now
-    await session.flush()  # at no moment may two keys be active
+    await session.flush()  # two keys must never be active at once
     following.state, following.activated = KeyState.ACTIVE, now
     await session.flush()
     session.add(_row(new_signing_key(settings, KeyState.NEXT)))
 
 
-async def _in_turn(session: AsyncSession) -> dict[str, SigningKeyRow]:
+async def _unretired(session: AsyncSession) -> dict[str, SigningKeyRow]:
     rows = await session.execute(
         select(SigningKeyRow).where(col(SigningKeyRow.state) != KeyState.RETIRED)
     )
@@ -167,12 +167,12 @@ def _is_old(key: SigningKey | SigningKeyRow) -> bool:
     return key.activated is None or key.activated < datetime.now(UTC) - ROTATE_AFTER
 
 
-def _settled(following: SigningKeyRow) -> bool:
+def _is_known_everywhere(following: SigningKeyRow) -> bool:
     return following.created <= datetime.now(UTC) - SETTLE
 
 
 def new_signing_key(settings: Settings, state: KeyState) -> SigningKey:
-    """A fresh key pair."""
+    """A new key pair."""
     kid = token_urlsafe(9)
     key = ECKey.generate_key("P-256", {"kid": kid, "use": "sig", "alg": ALGORITHM})
     now = datetime.now(UTC)

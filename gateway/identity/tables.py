@@ -1,4 +1,4 @@
-"""The rows of organisations, clients, secrets, grants and signing keys. They never leave this noun.
+"""The rows of organisations, clients, secrets, grants and signing keys. They never leave this room.
 
 The migrations make the tables.
 """

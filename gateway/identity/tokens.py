@@ -1,8 +1,8 @@
-"""Access tokens: JWTs that name a client (RFC 9068), signed by us for us.
+"""Access tokens: JWTs that name a client (RFC 9068), issued and accepted by the gateway alone.
 
-A token says who, not what that one may do: roles and state are looked up in the directory at each
+A token names a client, not its rights: roles and state are looked up in the directory at each
 request, so disabling a client works at once. The signature is checked when a token is first seen;
-after that its SHA-256 digest is remembered until it expires.
+after that its SHA-256 digest is cached until it expires.
 """
 
 import time
@@ -55,7 +55,7 @@ class Tokens:
         self._signer: tuple[str, ECKey] | None = None
 
     def issue(self, client: Client) -> str:
-        """A new token for this client, good for `token_seconds`."""
+        """A new token for this client, valid for `token_seconds`."""
         key = self._active_key()
         issued = int(self._now())
         claims = {
@@ -74,7 +74,7 @@ class Tokens:
     def verify(self, token: str | bytes) -> str:
         """The id of the client that a token names.
 
-        Raises NotAuthenticated unless it is ours, whole and in force, and its key not withdrawn.
+        Raises NotAuthenticated unless it is ours, unchanged and in force, and its key is known.
         """
         raw = token.encode(errors="replace") if isinstance(token, str) else token
         if len(raw) > LIMIT:
@@ -144,15 +144,17 @@ class Tokens:
             (k for k in self._directory().signing_keys if k.state is KeyState.ACTIVE), None
         )
         if active is None:
-            raise Unavailable("no key signs tokens yet: try again in a second")
+            raise Unavailable("There is no signing key yet. Try again in a second.")
         if self._signer is None or self._signer[0] != active.kid:
             self._signer = (active.kid, active.private(self._settings.secret_key))
         return self._signer[1]
 
 
 def not_authenticated() -> NotAuthenticated:
-    """The one answer to everyone whom we do not know, whatever the reason."""
-    return NotAuthenticated("send a valid access token as Authorization: Bearer")
+    """The error for every failed authentication, with one text for every reason."""
+    return NotAuthenticated(
+        "Authentication required. Send a valid access token as `Authorization: Bearer`."
+    )
 
 
 def _header(kid: str | None) -> dict[str, Any]:

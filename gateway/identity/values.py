@@ -1,4 +1,4 @@
-"""Who takes part: organisations, their clients, and what they have been granted."""
+"""Organisations, their clients and grants as values."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 
 class ClientState(StrEnum):
-    """A disabled client can neither get a token nor use one."""
+    """A disabled client can neither get nor use a token."""
 
     ACTIVE = "active"
     DISABLED = "disabled"
@@ -68,7 +68,7 @@ class Client:
 
     @property
     def active(self) -> bool:
-        """Whether it may be used at all."""
+        """Whether it is enabled."""
         return self.state is ClientState.ACTIVE
 
     def has(self, *roles: Role) -> bool:
@@ -99,5 +99,5 @@ def namespace(organisation: str) -> str:
 
 
 def is_key(text: str) -> bool:
-    """Whether `text` could name anything in the tables; the database refuses some characters."""
+    """Whether `text` could be a key in the tables; the database refuses some characters."""
     return _KEY.fullmatch(text) is not None

@@ -11,7 +11,7 @@ from gateway.base.snapshot import POLL, refresh
 from gateway.contracts import governance
 from gateway.http.app import make_app
 from gateway.http.context import ApiContext
-from gateway.identity import Logins, Tokens
+from gateway.identity import ClientAuthenticator, Tokens
 from gateway.journal import HintListener, HintSender, JournalWriter, Refusals
 from gateway.processes.context import ProcessContext, calm_collector, common, stopping
 from gateway.processes.request_reply import RequestReply, open_request_reply
@@ -32,7 +32,7 @@ async def api(settings: Settings) -> None:
         ) as governing,
         stopping() as stop,
     ):
-        await identity.upkeep(parts.database, settings)
+        await identity.maintain_signing_keys(parts.database, settings)
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
         await refresh(parts.database, *snapshots)
         hints, heard = HintSender(parts.connect), HintListener(parts.connect)
@@ -98,7 +98,7 @@ def _api_context(
         settings=parts.settings,
         database=parts.database,
         tokens=Tokens(parts.settings, lambda: parts.directories.value),
-        logins=Logins(parts.database, parts.settings),
+        authenticator=ClientAuthenticator(parts.database, parts.settings),
         reader=parts.reader,
         refusals=refusals,
         publisher=publisher,

@@ -45,7 +45,7 @@ async def relay(settings: Settings) -> None:
         stopping() as stop,
     ):
         snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
-        await identity.upkeep(parts.database, settings)
+        await identity.maintain_signing_keys(parts.database, settings)
         await refresh(parts.database, *snapshots)
         hints = HintListener(parts.connect)
         worker = Relay(
@@ -139,7 +139,7 @@ def _start_dead_letters(
 def _upkeep(parts: ProcessContext, dead_letters: DeadLetters, background: Supervisor) -> None:
     """Partitions for the months to come, keys before they are old; a ledger that does not grow."""
     settings = parts.settings
-    keys = partial(identity.upkeep, parts.database, settings)
+    keys = partial(identity.maintain_signing_keys, parts.database, settings)
     retention = partial(dead_letters.forget, settings.ledger_retention_days)
     background.periodic("journal.partitions", PartitionCreator(parts.connect).run_once, UPKEEP)
     background.periodic("identity.signing_keys", keys, UPKEEP)

@@ -14,7 +14,7 @@ from gateway.base.database import Database, Topic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.http import clients, grants, organisations, problems, signing_keys, tokens
-from gateway.identity import Directory, Logins, Tokens
+from gateway.identity import ClientAuthenticator, Directory, Tokens
 
 URL = "https://bus.example.go.id"
 
@@ -27,7 +27,7 @@ class World:
     database: Database
     snapshot: Snapshot[Directory]
     tokens: Tokens
-    logins: Logins
+    authenticator: ClientAuthenticator
     http: httpx.AsyncClient
     admin: "Actor | None" = None
 
@@ -147,14 +147,14 @@ async def a_world(database_url: str, *, empty: bool = False) -> AsyncIterator[Wo
             database,
             snapshot,
             Tokens(settings, lambda: snapshot.value),
-            Logins(database, settings),
+            ClientAuthenticator(database, settings),
             http,
         )
         app.state.context = world
         try:
             if empty:
                 await _clear(database)
-            await identity.upkeep(database, settings)
+            await identity.maintain_signing_keys(database, settings)
             await refresh(database, snapshot)
             yield world
         finally:

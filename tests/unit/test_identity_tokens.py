@@ -51,7 +51,9 @@ class Issuer:
         """Whether the token is refused, with the one answer that all of them get."""
         with pytest.raises(NotAuthenticated) as caught:
             self.tokens.verify(token)
-        return str(caught.value) == "send a valid access token as Authorization: Bearer"
+        return str(caught.value) == (
+            "Authentication required. Send a valid access token as `Authorization: Bearer`."
+        )
 
 
 @pytest.fixture

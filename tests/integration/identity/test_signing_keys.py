@@ -54,7 +54,9 @@ async def test_the_published_keys_check_a_token(world: World, admin: Actor) -> N
 async def test_processes_that_start_together_make_one_pair_of_keys(database_url: str) -> None:
     async with a_world(database_url, empty=True) as world:
         await world.execute("DELETE FROM signing_keys")
-        await asyncio.gather(*(identity.upkeep(world.database, world.settings) for _ in range(8)))
+        await asyncio.gather(
+            *(identity.maintain_signing_keys(world.database, world.settings) for _ in range(8))
+        )
         states = await world.query("SELECT state FROM signing_keys ORDER BY state")
         assert states == ["active", "next"]
 
@@ -88,10 +90,10 @@ async def test_a_retired_key_goes_when_its_last_token_has_expired(
     await admin.post("/v1/signing-keys")
     retired = (await states(world))["retired"]
     await age(world, seconds=600)
-    await identity.upkeep(world.database, world.settings)
+    await identity.maintain_signing_keys(world.database, world.settings)
     assert retired in await jwks(world)
     await age(world, seconds=61)
-    await identity.upkeep(world.database, world.settings)
+    await identity.maintain_signing_keys(world.database, world.settings)
     await world.refresh(Topic.IDENTITY)
     assert retired not in await jwks(world)
     assert (await admin.get("/v1/organisations")).status_code == 401
@@ -113,31 +115,31 @@ async def test_a_withdrawn_key_ends_its_tokens_now(world: World, admin: Actor) -
 
 async def test_an_old_key_is_rotated_by_upkeep(world: World) -> None:
     before = await states(world)
-    await identity.upkeep(world.database, world.settings)
+    await identity.maintain_signing_keys(world.database, world.settings)
     await world.refresh(Topic.IDENTITY)
     assert await states(world) == before
     await age(world, days=91)
-    await identity.upkeep(world.database, world.settings)
+    await identity.maintain_signing_keys(world.database, world.settings)
     await world.refresh(Topic.IDENTITY)
     after = await states(world)
     assert (after["active"], after["retired"]) == (before["next"], before["active"])
     await age(world, days=90)
     await world.execute("UPDATE signing_keys SET created = now() WHERE state = 'next'")
-    await identity.upkeep(world.database, world.settings)
+    await identity.maintain_signing_keys(world.database, world.settings)
     await world.refresh(Topic.IDENTITY)
     assert (await states(world))["active"] == after["active"], "the next one is too young"
 
 
 async def test_upkeep_costs_no_write_when_nothing_is_due(world: World) -> None:
     before = await world.database.revisions()
-    await identity.upkeep(world.database, world.settings)
+    await identity.maintain_signing_keys(world.database, world.settings)
     assert await world.database.revisions() == before
 
 
 async def test_private_keys_are_sealed(world: World, database_url: str) -> None:
     other = settings_for(database_url, NUSABUS_SECRET_KEY="another secret key, only for tests..")
     with pytest.raises(WrongSecretKey):
-        await identity.upkeep(world.database, other)
+        await identity.maintain_signing_keys(world.database, other)
     active = next(k for k in world.directory.signing_keys if k.state is KeyState.ACTIVE)
     private = active.private(world.settings.secret_key).as_dict(private=True)["d"]
     rows = await world.query("SELECT signing_keys::text FROM signing_keys")

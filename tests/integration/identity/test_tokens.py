@@ -146,12 +146,14 @@ async def test_guessing_is_slowed_down_for_the_guesser_only(world: World, admin:
     assert 1 <= int(refused.headers["retry-after"]) <= 6
     assert refused.json()["error"] == "temporarily_unavailable"
 
-    from_elsewhere = await world.logins.client(admin.id, SecretStr(admin.secret), "192.0.2.7")
+    from_elsewhere = await world.authenticator.authenticate(
+        admin.id, SecretStr(admin.secret), "192.0.2.7"
+    )
     assert from_elsewhere.id == admin.id
 
 
 async def test_one_address_cannot_try_many_clients(world: World) -> None:
-    world.logins._failures_of_address = KeyedBuckets(RateLimit(rate=1 / 60, burst=3))
+    world.authenticator._failures_of_address = KeyedBuckets(RateLimit(rate=1 / 60, burst=3))
     codes = []
     for number in range(4):
         guess = {"client_id": f"c{number}", "client_secret": "x", **dict([GRANT.split("=")])}
