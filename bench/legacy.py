@@ -16,11 +16,11 @@ from typing import Any
 
 from adapters.legacy_cobol.copybook.kinds import Encoding
 from adapters.legacy_cobol.fields.columns import Numbers
-from adapters.legacy_cobol.records.decoding import Decoded, Decoder
-from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.chunk_reader import chunks
+from adapters.legacy_cobol.records.decoder import Decoded, Decoder
+from adapters.legacy_cobol.records.encoder import Encoder
 from adapters.legacy_cobol.records.framing import RDW, Body, Fixed, Framing
-from adapters.legacy_cobol.records.reading import chunks
-from adapters.legacy_cobol.records.types import RecordType
+from adapters.legacy_cobol.records.record_type import RecordType
 from bench import legacy_files as files
 from bench.failure import BenchFailure
 from bench.results import Results, Value

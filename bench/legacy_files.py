@@ -7,10 +7,10 @@ sign because coboljsonifier takes an unsigned one for an edited number.)
 import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, ZonedSigns
-from adapters.legacy_cobol.copybook.reading import Options, read_copybook
+from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook
 from adapters.legacy_cobol.copybook.source import Form
 from adapters.legacy_cobol.records.framing import RDW
-from adapters.legacy_cobol.records.types import RecordType, Selector
+from adapters.legacy_cobol.records.record_type import RecordType, Selector
 
 COPYBOOK = """
        01 PENDUDUK.
@@ -57,7 +57,7 @@ def residents(page: str, zone: int, count: int) -> bytes:
 
 def resident() -> RecordType:
     """The record type of COPYBOOK."""
-    (record,) = read_copybook(COPYBOOK, options=Options(form=Form.FREE)).records
+    (record,) = read_copybook(COPYBOOK, options=CopybookOptions(form=Form.FREE)).records
     return RecordType("penduduk", record)
 
 
@@ -78,7 +78,7 @@ def mixed_types() -> list[RecordType]:
         f"01 {name}. 05 JENIS PIC X. 05 ISI PIC X({size}). 05 NILAI PIC S9(7)V99 COMP-3. "
         for name, size in (("SATU", 20), ("DUA", 40), ("TIGA", 60))
     )
-    book = read_copybook(text, options=Options(form=Form.FREE))
+    book = read_copybook(text, options=CopybookOptions(form=Form.FREE))
     return [
         RecordType(each.name.lower(), each, (Selector.equals(each, "JENIS", str(number)),))
         for number, each in enumerate(book.records, 1)
@@ -97,5 +97,5 @@ def mixed(count: int) -> bytes:
 
 def family() -> RecordType:
     """The record type of ODO."""
-    (record,) = read_copybook(ODO, options=Options(form=Form.FREE)).records
+    (record,) = read_copybook(ODO, options=CopybookOptions(form=Form.FREE)).records
     return RecordType("keluarga", record)

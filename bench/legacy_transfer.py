@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from adapters.client import Administration, Nusabus
-from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.encoder import Encoder
 from adapters.legacy_cobol.transfer.dropping import drop
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.journal import Journal, Outcome
+from adapters.legacy_cobol.transfer.journal import FileOutcome, Journal
 from bench.children import environment, run
 from bench.events import ORGANISATION
 from bench.failure import BenchFailure
@@ -105,7 +105,7 @@ def _require_all(feed: Feed, log: Path, records: int) -> None:
     journal = Journal(feed.folder)
     files = journal.files()
     journal.close()
-    good = files and files[0].outcome is Outcome.ACCEPTED and files[0].published == records
+    good = files and files[0].outcome is FileOutcome.ACCEPTED and files[0].published == records
     if not good:
         raise BenchFailure(f"not every record got through: {files}\n{log.read_text()[-2000:]}")
 

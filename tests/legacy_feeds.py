@@ -11,7 +11,7 @@ import httpx
 from adapters.client import CallRetryPolicy, Nusabus
 from adapters.legacy_cobol.transfer.feed import Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, provide
-from adapters.legacy_cobol.transfer.sending import Sender
+from adapters.legacy_cobol.transfer.sender import Sender
 
 TYPE = "id.go.uji.bebas.dicatat.v1"
 COPYBOOK = """

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from adapters.legacy_cobol.records.encoding import Encoder
-from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.transfer.feed import Feed
 
 Document = Mapping[str, Any]
@@ -36,7 +36,7 @@ class Batch:
             raise ValueError(f"the demo's file cannot be written: {encoded.faults}")
         records = [each for each in encoded.records if each is not None]
         whole = (self.break_(at, each) for at, each in enumerate(records))
-        return b"".join(framed(whole, feed.framing.body))
+        return b"".join(frame_records(whole, feed.framing.body))
 
 
 def civil_registry(serial: int, day: date) -> Batch:

@@ -16,10 +16,10 @@ from adapters.legacy_cobol.transfer.dropping import drop
 from adapters.legacy_cobol.transfer.feed import Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import FeedBusy
 from adapters.legacy_cobol.transfer.journal import File, Journal, Reject
-from adapters.legacy_cobol.transfer.outgoing import serve
-from adapters.legacy_cobol.transfer.sending import Sender
+from adapters.legacy_cobol.transfer.outbound import serve
+from adapters.legacy_cobol.transfer.sender import Sender
 from adapters.legacy_cobol.transfer.spool import Issue, Spool
-from adapters.legacy_cobol.transfer.watching import watch
+from adapters.legacy_cobol.transfer.watcher import watch
 from deploy.local.credentials import Credentials
 from deploy.local.demo_accounts import SCHEMAS, Accounts, open_accounts
 from deploy.local.demo_env import DemoEnv

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 from adapters.client import Nusabus
-from adapters.legacy_cobol.transfer.journal import Outcome
-from adapters.legacy_cobol.transfer.outgoing import serve
-from adapters.legacy_cobol.transfer.sending import ONCE, Sender
-from adapters.legacy_cobol.transfer.watching import watch
+from adapters.legacy_cobol.transfer.journal import FileOutcome
+from adapters.legacy_cobol.transfer.outbound import serve
+from adapters.legacy_cobol.transfer.sender import ONCE, Sender
+from adapters.legacy_cobol.transfer.watcher import watch
 from tests.builders import CITIZEN, FREE, a_name
 from tests.bus import Actor, Bus
 from tests.legacy_feeds import FEED, OUT, TYPE, a_feed, a_file, a_payment, drop, payments
@@ -35,7 +35,7 @@ async def test_a_file_goes_through_the_bus_and_comes_back_as_a_file(
         )  # fmt: skip
         sender = Sender(connection)
         (file,) = await watch(payment, sender, asyncio.Event(), once=True)
-        assert (file.outcome, file.published, file.repeated) == (Outcome.ACCEPTED, 1500, 0)
+        assert (file.outcome, file.published, file.repeated) == (FileOutcome.ACCEPTED, 1500, 0)
         await serve(answers, connection, asyncio.Event(), once=True)
     (back,) = (answers.folder / "outgoing").iterdir()
     content = back.read_bytes()
@@ -51,7 +51,7 @@ async def test_the_same_records_again_are_duplicates_to_the_bus(bus: Bus, tmp_pa
             feed = a_feed(tmp_path / name)
             drop(feed, a_file(payments(20, 7000)))
             (file,) = await watch(feed, Sender(connection), asyncio.Event(), once=True)
-            assert file.outcome is Outcome.ACCEPTED
+            assert file.outcome is FileOutcome.ACCEPTED
     assert file.repeated == 20
 
 
@@ -62,7 +62,7 @@ async def test_what_breaks_the_contract_is_rejected_with_its_reason(
     drop(feed, a_file([a_payment(1)]))
     async with connect(bus.actor("uji")) as connection:
         (file,) = await watch(feed, Sender(connection), asyncio.Event(), once=True)
-    assert (file.outcome, file.published, file.rejected) == (Outcome.PARTIAL, 0, 1)
+    assert (file.outcome, file.published, file.rejected) == (FileOutcome.PARTIAL, 0, 1)
     report = (tmp_path / "rejects" / "PAY.DAT.000001.report.jsonl").read_text()
     (fault,) = json.loads(report)["faults"]
     assert fault["code"] == "gateway:contract-violation"

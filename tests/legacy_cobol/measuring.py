@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.legacy_cobol.copybook.layout import Item, Record
-from adapters.legacy_cobol.copybook.placement import Area, Wanted, place_with
+from adapters.legacy_cobol.copybook.placement import Area, CounterNeeded, place_with
 
 COMPILER = shutil.which("cobc")
 
@@ -35,7 +35,7 @@ def counters(record: Record) -> list[Item]:
     """The items that count something, in the order of the record."""
     found: list[Item] = []
 
-    def ask(wanted: Wanted) -> int:
+    def ask(wanted: CounterNeeded) -> int:
         found.append(wanted.item)
         return wanted.maximum
 

@@ -15,7 +15,7 @@ from adapters.legacy_cobol.copybook.dialects import (
     Dialect,
 )
 from adapters.legacy_cobol.copybook.layout import Record
-from adapters.legacy_cobol.copybook.reading import Options, read_copybook
+from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook
 from adapters.legacy_cobol.copybook.source import Form
 from tests.legacy_cobol.measuring import COMPILER, counters, measured, measures
 from tests.unit.legacy.copybook.random_records import a_record
@@ -74,7 +74,7 @@ def check(files: list[str], dialect: Dialect, flags: list[str], folder: Path) ->
 
 
 def check_text(source: str, dialect: Dialect, flags: list[str], folder: Path) -> None:
-    copybook = read_copybook(source, options=Options(dialect, Form.FREE))
+    copybook = read_copybook(source, options=CopybookOptions(dialect, Form.FREE))
     asked = [
         (record, counts, list(measures(record, counts)))
         for record in copybook.records

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from adapters.legacy_cobol.copybook.picture import BadPicture, Writing, read_picture
+from adapters.legacy_cobol.copybook.picture import BadPicture, SpecialNames, read_picture
 from tests.legacy_cobol.measuring import COMPILER
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="the package gnucobol3 is not installed")
@@ -59,7 +59,7 @@ def refused_by_compiler(pictures: list[str], folder: Path) -> set[str]:
 
 def understood(picture: str) -> bool:
     try:
-        return read_picture(picture, Writing()).size > 0
+        return read_picture(picture, SpecialNames()).size > 0
     except BadPicture:
         return False
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, ZonedSigns
-from adapters.legacy_cobol.copybook.reading import Options, read_copybook
+from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook
 from adapters.legacy_cobol.copybook.source import Form
-from adapters.legacy_cobol.records.decoding import Decoder
-from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.chunk_reader import chunk_of, chunks
+from adapters.legacy_cobol.records.decoder import Decoder
+from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import (
     GNUCOBOL,
     RDW,
@@ -25,10 +27,8 @@ from adapters.legacy_cobol.records.framing import (
     Lines,
     SelfDelimiting,
 )
-from adapters.legacy_cobol.records.measuring import Measure
-from adapters.legacy_cobol.records.reading import chunk_of, chunks
-from adapters.legacy_cobol.records.types import RecordType
-from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.records.record_length import RecordLength
+from adapters.legacy_cobol.records.record_type import RecordType
 from tests.legacy_gnucobol.programs import compiled, needs_cobol, sequential
 
 pytestmark = needs_cobol
@@ -107,7 +107,7 @@ def sums() -> str:
 
 
 def kind() -> RecordType:
-    (record,) = read_copybook(COPYBOOK, options=Options(form=Form.FREE)).records
+    (record,) = read_copybook(COPYBOOK, options=CopybookOptions(form=Form.FREE)).records
     return RecordType("r", record)
 
 
@@ -133,7 +133,7 @@ def test_variable_formats(number: int, tmp_path: Path) -> None:
     compiled(tmp_path, source).run(environment)
     data = (tmp_path / "file.dat").read_bytes()
     assert read(data, GNUCOBOL[number]) == documents()
-    ours = b"".join(framed(records(), GNUCOBOL[number]))
+    ours = b"".join(frame_records(records(), GNUCOBOL[number]))
     assert ours == data
     reader = compiled(tmp_path, sequential(COPYBOOK, READER, working=WORKING, record=VARYING))
     assert _unpointed(reader.run(environment)) == sums()
@@ -144,7 +144,7 @@ def test_lines(tmp_path: Path) -> None:
     compiled(tmp_path, sequential(COPYBOOK, WRITER, **more)).run()
     data = (tmp_path / "file.dat").read_bytes()
     assert read(data, Lines()) == documents()
-    (tmp_path / "file.dat").write_bytes(b"".join(framed(records(), Lines())))
+    (tmp_path / "file.dat").write_bytes(b"".join(frame_records(records(), Lines())))
     reader = compiled(tmp_path, sequential(COPYBOOK, READER, **more))
     assert _unpointed(reader.run()) == sums()
 
@@ -159,7 +159,7 @@ def test_trimmed_lines_stand_for_blanks(tmp_path: Path) -> None:
     compiled(tmp_path, sequential(copybook, lines, organization="LINE SEQUENTIAL")).run()
     data = (tmp_path / "file.dat").read_bytes()
     assert data == b"000\n004xxxx\n009xxxxxxxxx\n"
-    (record,) = read_copybook(copybook, options=Options(form=Form.FREE)).records
+    (record,) = read_copybook(copybook, options=CopybookOptions(form=Form.FREE)).records
     decoder = Decoder([RecordType("r", record)], ASCII, padded=True)
     found = decoder.decode(chunk_of(data, Framing(Lines()))).documents()
     assert found == [{"a": at, "b": "x" * at} for at in (0, 4, 9)]
@@ -240,7 +240,7 @@ BY_BYTE: dict[str, Body] = {
     "RDW": RDW,
     "LITTLE": RDW_LITTLE,
     "BDW": Blocked(),
-    "SELF": SelfDelimiting(Measure((kind(),), ASCII)),
+    "SELF": SelfDelimiting(RecordLength((kind(),), ASCII)),
 }
 
 
@@ -250,10 +250,10 @@ def test_descriptors(mode: str, tmp_path: Path) -> None:
     data = (tmp_path / "file.dat").read_bytes()
     assert read(data, BY_BYTE[mode]) == documents()
     if mode == "SELF":
-        assert b"".join(framed(records(), BY_BYTE[mode])) == data
+        assert b"".join(frame_records(records(), BY_BYTE[mode])) == data
         return
     body = replace(Blocked(), block=500) if mode == "BDW" else BY_BYTE[mode]
-    (tmp_path / "file.dat").write_bytes(b"".join(framed(records(), body)))
+    (tmp_path / "file.dat").write_bytes(b"".join(frame_records(records(), body)))
     reader = compiled(tmp_path, _by_byte(BYTES_READER))
     assert _unpointed(reader.run({"SHAPE": mode})) == sums()
 
@@ -273,12 +273,12 @@ def test_fixed_and_fixed_blocked(tmp_path: Path) -> None:
     lines += [f"MOVE {at} TO A. MOVE -{at} TO B. WRITE R." for at in range(1, 8)]
     compiled(tmp_path, sequential(copybook, [*lines, "CLOSE F."], record=blocked)).run()
     data = (tmp_path / "file.dat").read_bytes()
-    (record,) = read_copybook(copybook, options=Options(form=Form.FREE)).records
+    (record,) = read_copybook(copybook, options=CopybookOptions(form=Form.FREE)).records
     decoder = Decoder([RecordType("r", record)], ASCII)
     expected = [{"a": at, "b": -at} for at in range(1, 8)]
     chunk = chunk_of(data, Framing(Fixed(8)))
     assert decoder.decode(chunk).documents() == expected
-    padded = b"".join(framed([chunk.raw(at) for at in range(7)], FixedBlocked(8, 30)))
+    padded = b"".join(frame_records([chunk.raw(at) for at in range(7)], FixedBlocked(8, 30)))
     assert len(padded) == 2 * 30 + 8
     assert decoder.decode(chunk_of(padded, Framing(FixedBlocked(8, 30)))).documents() == expected
 

@@ -10,14 +10,14 @@ import pytest
 
 from adapters.legacy_cobol.copybook.dialects import GNUCOBOL
 from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, FloatFormat, ZonedSigns
-from adapters.legacy_cobol.copybook.reading import Options, read_copybook
+from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook
 from adapters.legacy_cobol.copybook.source import Form as SourceForm
 from adapters.legacy_cobol.fields.policy import Form, Policy
-from adapters.legacy_cobol.records.decoding import Decoder
-from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.chunk_reader import chunk_of
+from adapters.legacy_cobol.records.decoder import Decoder
+from adapters.legacy_cobol.records.encoder import Encoder
 from adapters.legacy_cobol.records.framing import Fixed, Framing
-from adapters.legacy_cobol.records.reading import chunk_of
-from adapters.legacy_cobol.records.types import RecordType
+from adapters.legacy_cobol.records.record_type import RecordType
 from tests.legacy_gnucobol.programs import compiled, needs_cobol, sequential
 
 pytestmark = needs_cobol
@@ -105,7 +105,7 @@ class Dialected:
 def compiler(request: pytest.FixtureRequest) -> Dialected:
     flags, encoding = COMPILERS[request.param]
     dialect = replace(GNUCOBOL, encoding=encoding)
-    options = Options(form=SourceForm.FREE, dialect=dialect)
+    options = CopybookOptions(form=SourceForm.FREE, dialect=dialect)
     (record,) = read_copybook(COPYBOOK, options=options).records
     return Dialected(flags, encoding, RecordType("r", record, policy=Policy(form=Form.STRING)))
 

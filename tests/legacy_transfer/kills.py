@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.journal import File, Journal, Outcome, State
+from adapters.legacy_cobol.transfer.journal import File, FileOutcome, FileState, Journal
 from deploy.local.gateway import ROOT
 from tests.legacy_feeds import a_feed, a_file, a_payment, drop
 from tests.legacy_transfer.gateway import StoringGateway
@@ -76,7 +76,7 @@ class Harness:
         while process.poll() is None:
             if lock.exists() and lock.read_text() == str(process.pid):
                 file = self._file()
-                if not publishing or (file and file.state is State.PUBLISHING):
+                if not publishing or (file and file.state is FileState.PUBLISHING):
                     return
             time.sleep(0.01)
 
@@ -105,7 +105,7 @@ class Harness:
         numbers = {int(id.rpartition("-")[2]) for id in gateway.ids}
         right = {number + 1 for number in range(1, self.records + 1) if number % EVERY_BAD}
         checks = [
-            (file is not None and file.outcome is Outcome.PARTIAL, f"outcome: {file}"),
+            (file is not None and file.outcome is FileOutcome.PARTIAL, f"outcome: {file}"),
             (file is not None and file.published == wanted, f"published: {file}"),
             (file is not None and file.rejected == self.bad, f"rejected: {file}"),
             (numbers == right, f"{len(numbers ^ right)} records are missing or too many"),

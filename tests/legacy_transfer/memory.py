@@ -17,8 +17,8 @@ import httpx
 from adapters.client import Nusabus
 from adapters.legacy_cobol.transfer.feed import Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, provide
-from adapters.legacy_cobol.transfer.sending import ONCE, Sender
-from adapters.legacy_cobol.transfer.watching import watch
+from adapters.legacy_cobol.transfer.sender import ONCE, Sender
+from adapters.legacy_cobol.transfer.watcher import watch
 from tests.legacy_feeds import a_record
 
 LENGTH = 1000  # bytes of a record

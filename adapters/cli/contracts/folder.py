@@ -20,9 +20,9 @@ import msgspec
 
 from adapters.cli.contracts.judge import judge_of
 from adapters.cli.exits import Failure
-from adapters.cli.legacy.annotating import schema_of
+from adapters.cli.legacy.annotations import schema_of
 from adapters.legacy_cobol.copybook.errors import CopybookError
-from adapters.legacy_cobol.mapping.declared import read_layout
+from adapters.legacy_cobol.mapping.layout_file import read_layout
 from adapters.legacy_cobol.mapping.section import LayoutError
 
 Files = Mapping[str, bytes]  # by path below the contract's folder

@@ -1,13 +1,13 @@
-"""`nusabus legacy`: COBOL batch files looked at, converted, and fed into the bus."""
+"""`nusabus legacy`: inspect, convert and feed COBOL batch files."""
 
 import typer
 
-from adapters.cli.legacy import comparing, converting, feeding, looking
+from adapters.cli.legacy import conversion, differences, feeds, layouts
 
 app = typer.Typer(
-    help="COBOL batch files: looked at, converted, and fed into the bus.",
+    help="COBOL batch files: inspect them, convert them, and feed them into the bus.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-for area in (looking, converting, comparing, feeding):
+for area in (layouts, conversion, differences, feeds):
     app.add_typer(area.app)

@@ -13,7 +13,7 @@ import typer
 from adapters.cli.exits import Failure
 from adapters.legacy_cobol.copybook.dialects import DIALECTS
 from adapters.legacy_cobol.copybook.errors import CopybookError
-from adapters.legacy_cobol.mapping.declared import Layout, layout_of
+from adapters.legacy_cobol.mapping.layout_file import Layout, layout_of
 from adapters.legacy_cobol.mapping.section import LayoutError
 from adapters.legacy_cobol.records.framing import Framing, FramingError
 

@@ -10,7 +10,7 @@ from adapters.legacy_cobol.copybook.entries import (
     read_level,
 )
 from adapters.legacy_cobol.copybook.literals import read_ranges
-from adapters.legacy_cobol.copybook.picture import Writing
+from adapters.legacy_cobol.copybook.picture import SpecialNames
 from adapters.legacy_cobol.copybook.words import Word, WordKind
 
 MOST_OCCURRENCES = 1_000_000
@@ -23,10 +23,10 @@ _USAGES = {
     "BINARY-LONG": "BINARY-LONG", "BINARY-DOUBLE": "BINARY-DOUBLE",
     "POINTER": "POINTER", "PROCEDURE-POINTER": "POINTER", "FUNCTION-POINTER": "POINTER",
 }  # fmt: skip
-Clause = Callable[[Cursor, Entry, Writing], None]
+Clause = Callable[[Cursor, Entry, SpecialNames], None]
 
 
-def read_entry(cursor: Cursor, writing: Writing) -> Entry:
+def read_entry(cursor: Cursor, writing: SpecialNames) -> Entry:
     """One entry. Raises CopybookError at the first word that cannot be read."""
     level = read_level(cursor)
     at = cursor.last
@@ -68,7 +68,7 @@ def _clause(cursor: Cursor) -> Clause:
     )
 
 
-def _picture(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _picture(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.take("PICTURE")
     cursor.accept("IS")
     word = cursor.take("a picture")
@@ -77,7 +77,7 @@ def _picture(cursor: Cursor, entry: Entry, _: Writing) -> None:
     entry.picture = word
 
 
-def _usage(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _usage(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.accept("USAGE")
     cursor.accept("IS")
     word = cursor.take("a usage")
@@ -91,7 +91,7 @@ def _usage(cursor: Cursor, entry: Entry, _: Writing) -> None:
         entry.unsigned = cursor.accept("SIGNED", "UNSIGNED") == "UNSIGNED"
 
 
-def _sign(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _sign(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     entry.sign_at = cursor.word
     cursor.accept("SIGN")
     cursor.accept("IS")
@@ -103,7 +103,7 @@ def _sign(cursor: Cursor, entry: Entry, _: Writing) -> None:
     entry.sign = Sign(place == "LEADING", separate)
 
 
-def _occurs(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _occurs(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     at = cursor.take("OCCURS")
     minimum = maximum = cursor.number("number of occurrences")
     if has_range := bool(cursor.accept("TO")):
@@ -148,24 +148,24 @@ def _qualified(cursor: Cursor, expected: str) -> tuple[Word, ...]:
     return tuple(names)
 
 
-def _redefines(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _redefines(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.take("REDEFINES")
     entry.redefines = cursor.name("name of the redefined item")
 
 
-def _synchronized(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _synchronized(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.take("SYNCHRONIZED")
     cursor.accept("LEFT", "RIGHT")
     entry.synchronized = True
 
 
-def _justified(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _justified(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.take("JUSTIFIED")
     cursor.accept("RIGHT")
     entry.justified = True
 
 
-def _blank(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _blank(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.take("BLANK")
     cursor.accept("WHEN")
     if not cursor.accept("ZERO", "ZEROS", "ZEROES"):
@@ -173,7 +173,7 @@ def _blank(cursor: Cursor, entry: Entry, _: Writing) -> None:
     entry.blank_when_zero = True
 
 
-def _value(cursor: Cursor, entry: Entry, writing: Writing) -> None:
+def _value(cursor: Cursor, entry: Entry, writing: SpecialNames) -> None:
     word = cursor.take("VALUE")
     cursor.accept("IS", "ARE")
     entry.ranges = read_ranges(cursor, writing)
@@ -188,14 +188,14 @@ def _value(cursor: Cursor, entry: Entry, writing: Writing) -> None:
         raise cursor.error(word, "several values", "Only level 88 has more than one")
 
 
-def _renames(cursor: Cursor, entry: Entry, _: Writing) -> None:
+def _renames(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.take("RENAMES")
     first = _qualified(cursor, "name of an item")
     last = _qualified(cursor, "name of an item") if cursor.accept("THRU", "THROUGH") else first
     entry.renames = (first, last)
 
 
-def _no_bytes(cursor: Cursor, _entry: Entry, _: Writing) -> None:
+def _no_bytes(cursor: Cursor, _entry: Entry, _: SpecialNames) -> None:
     """EXTERNAL, GLOBAL and VOLATILE say nothing about the bytes."""
     cursor.take("a clause")
 

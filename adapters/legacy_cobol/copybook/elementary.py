@@ -18,7 +18,7 @@ from adapters.legacy_cobol.copybook.picture import (
     BadPicture,
     Category,
     Picture,
-    Writing,
+    SpecialNames,
     read_picture,
 )
 from adapters.legacy_cobol.copybook.source import Source
@@ -48,19 +48,19 @@ class Inherited:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CopybookContext:
     """What kinds depend on besides the entry."""
 
     source: Source
     dialect: Dialect
-    writing: Writing
+    writing: SpecialNames
 
     def error(self, word: Word, problem: str, remedy: str) -> Exception:
         """To be raised by the caller."""
         return self.source.error(word.start, problem, remedy)
 
 
-def kind_of(entry: Entry, inherited: Inherited, reading: Reading) -> tuple[Kind, str]:
+def kind_of(entry: Entry, inherited: Inherited, reading: CopybookContext) -> tuple[Kind, str]:
     """The kind of an elementary item and its usage. Raises CopybookError."""
     usage = entry.usage or inherited.usage
     if usage in _FLOATS or usage == "INDEX" or (usage or "").startswith("BINARY-"):
@@ -84,7 +84,7 @@ def kind_of(entry: Entry, inherited: Inherited, reading: Reading) -> tuple[Kind,
     return kind, usage
 
 
-def _without_picture(entry: Entry, usage: str, reading: Reading) -> Kind:
+def _without_picture(entry: Entry, usage: str, reading: CopybookContext) -> Kind:
     if entry.picture is not None:
         raise reading.error(entry.picture, f"{usage} takes no PICTURE", "Take the PICTURE out")
     if usage in _FLOATS:
@@ -96,7 +96,7 @@ def _without_picture(entry: Entry, usage: str, reading: Reading) -> Kind:
 
 
 def _with_picture(
-    entry: Entry, picture: Picture, usage: str, inherited: Inherited, reading: Reading
+    entry: Entry, picture: Picture, usage: str, inherited: Inherited, reading: CopybookContext
 ) -> Kind:
     match picture.category, usage:
         case Category.ALPHANUMERIC, "DISPLAY":
@@ -118,7 +118,7 @@ def _with_picture(
     )
 
 
-def _edited(entry: Entry, picture: Picture, writing: Writing) -> Edited:
+def _edited(entry: Entry, picture: Picture, writing: SpecialNames) -> Edited:
     return Edited(
         picture.expanded,
         picture.digits,
@@ -131,7 +131,7 @@ def _edited(entry: Entry, picture: Picture, writing: Writing) -> Edited:
     )
 
 
-def _zoned(entry: Entry, picture: Picture, inherited: Inherited, reading: Reading) -> Zoned:
+def _zoned(entry: Entry, picture: Picture, inherited: Inherited, reading: CopybookContext) -> Zoned:
     sign = entry.sign or inherited.sign
     if entry.sign is not None and not picture.signed:
         raise reading.error(
@@ -149,7 +149,7 @@ def _zoned(entry: Entry, picture: Picture, inherited: Inherited, reading: Readin
     )
 
 
-def _packed(entry: Entry, picture: Picture, usage: str, reading: Reading) -> Packed:
+def _packed(entry: Entry, picture: Picture, usage: str, reading: CopybookContext) -> Packed:
     if usage == "COMP-6" and picture.signed:
         raise reading.error(
             entry.picture or entry.at, "COMP-6 has no sign", "Take S out, or make it COMP-3"
@@ -157,7 +157,7 @@ def _packed(entry: Entry, picture: Picture, usage: str, reading: Reading) -> Pac
     return Packed(picture.digits, picture.scale, picture.signed, usage == "COMP-3")
 
 
-def _binary(entry: Entry, picture: Picture, usage: str, reading: Reading) -> Binary:
+def _binary(entry: Entry, picture: Picture, usage: str, reading: CopybookContext) -> Binary:
     length = reading.dialect.binary_length(picture.digits, signed=picture.signed)
     if length is None:
         raise reading.error(
@@ -168,7 +168,7 @@ def _binary(entry: Entry, picture: Picture, usage: str, reading: Reading) -> Bin
     return Binary(picture.digits, length, picture.scale, picture.signed, usage == "COMP-5")
 
 
-def _check_clauses(entry: Entry, kind: Kind, reading: Reading) -> None:
+def _check_clauses(entry: Entry, kind: Kind, reading: CopybookContext) -> None:
     """Clauses that this kind cannot have. Raises CopybookError."""
     if entry.justified and not isinstance(kind, Text | National):
         raise reading.error(entry.at, "JUSTIFIED for a number", "Take the clause out")

@@ -3,13 +3,13 @@
 from adapters.legacy_cobol.copybook.clauses import read_entry
 from adapters.legacy_cobol.copybook.entries import Cursor, Entry, sentences
 from adapters.legacy_cobol.copybook.layout import Notice
-from adapters.legacy_cobol.copybook.picture import Writing
+from adapters.legacy_cobol.copybook.picture import SpecialNames
 from adapters.legacy_cobol.copybook.source import Source
 
 _IMPLIED = "RECORD"
 
 
-def read_records(source: Source, writing: Writing, notices: list[Notice]) -> list[Entry]:
+def read_records(source: Source, writing: SpecialNames, notices: list[Notice]) -> list[Entry]:
     """The 01 and 77 entries, everything else below them. Raises CopybookError."""
     records: list[Entry] = []
     branch: list[Entry] = []  # from the record down to the entry read last

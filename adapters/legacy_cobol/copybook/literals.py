@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from adapters.legacy_cobol.copybook.entries import Cursor
 from adapters.legacy_cobol.copybook.layout import Figurative, Literal, Range, Repeated
-from adapters.legacy_cobol.copybook.picture import Writing
+from adapters.legacy_cobol.copybook.picture import SpecialNames
 from adapters.legacy_cobol.copybook.words import Word, WordKind
 
 _FIGURATIVE = {
@@ -20,7 +20,7 @@ _POINT = re.compile(r"[+-]?[0-9]{0,40}(?:\.[0-9]{1,40})?")
 _COMMA = re.compile(r"[+-]?[0-9]{0,40}(?:,[0-9]{1,40})?")
 
 
-def read_ranges(cursor: Cursor, writing: Writing) -> tuple[Range, ...]:
+def read_ranges(cursor: Cursor, writing: SpecialNames) -> tuple[Range, ...]:
     """The values of a VALUE clause, ranges with THRU among them. Raises CopybookError."""
     ranges = [_range(cursor, writing)]
     while cursor.word is not None and _begins(cursor.word, writing):
@@ -28,21 +28,21 @@ def read_ranges(cursor: Cursor, writing: Writing) -> tuple[Range, ...]:
     return tuple(ranges)
 
 
-def _begins(word: Word, writing: Writing) -> bool:
+def _begins(word: Word, writing: SpecialNames) -> bool:
     if word.kind is WordKind.LITERAL:
         return True
     upper = word.upper
     return upper in _FIGURATIVE or upper == "ALL" or bool(_number(upper, writing))
 
 
-def _range(cursor: Cursor, writing: Writing) -> Range:
+def _range(cursor: Cursor, writing: SpecialNames) -> Range:
     low = _literal(cursor, writing)
     if cursor.accept("THRU", "THROUGH"):
         return Range(low, _literal(cursor, writing))
     return Range(low)
 
 
-def _literal(cursor: Cursor, writing: Writing) -> Literal:
+def _literal(cursor: Cursor, writing: SpecialNames) -> Literal:
     repeated = cursor.accept("ALL")
     word = cursor.take("a literal")
     if word.kind is WordKind.LITERAL:
@@ -57,7 +57,7 @@ def _literal(cursor: Cursor, writing: Writing) -> Literal:
     )
 
 
-def _number(text: str, writing: Writing) -> str:
+def _number(text: str, writing: SpecialNames) -> str:
     """The number with a point, empty where it is none."""
     pattern = _COMMA if writing.decimal_comma else _POINT
     if not pattern.fullmatch(text) or not any(each.isdigit() for each in text):

@@ -34,7 +34,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class SpecialNames:
     """What SPECIAL-NAMES may change about pictures and numbers."""
 
     decimal_comma: bool = False
@@ -68,7 +68,7 @@ _SCALED_EDITED = re.compile(r"V?P+[^PZ*]+|[^P]+P+V?")
 _LONGEST_EDITED = 249  # characters, IBM Enterprise COBOL's limit
 
 
-def read_picture(text: str, writing: Writing) -> Picture:
+def read_picture(text: str, writing: SpecialNames) -> Picture:
     """Understand a picture. Raises BadPicture."""
     if len(text) > LONGEST_PICTURE:
         raise BadPicture(
@@ -102,7 +102,7 @@ def read_picture(text: str, writing: Writing) -> Picture:
     return _edited(expanded, writing)
 
 
-def _runs(text: str, writing: Writing) -> list[tuple[str, int]]:
+def _runs(text: str, writing: SpecialNames) -> list[tuple[str, int]]:
     """Symbols and how often each stands there in a row."""
     runs: list[tuple[str, int]] = []
     known = {*"XAN9SVPZEGB0*+-/.,", "CR", "DB", writing.currency}
@@ -150,7 +150,7 @@ def _numeric(expanded: str) -> Picture:
     return Picture(Category.NUMERIC, digits, digits, scale, "S" in expanded, expanded)
 
 
-def _edited(expanded: str, writing: Writing) -> Picture:
+def _edited(expanded: str, writing: SpecialNames) -> Picture:
     core, signed = _without_fixed(expanded, writing)
     core = re.sub(f"[B0/{re.escape(writing.separator)}]", "", core).replace(writing.point, ".")
     symbols = set(core) - set("9P.V")
@@ -198,7 +198,7 @@ def _edited_scale(core: str, digits: int) -> int:
     return len(fraction)
 
 
-def _without_fixed(expanded: str, writing: Writing) -> tuple[str, bool]:
+def _without_fixed(expanded: str, writing: SpecialNames) -> tuple[str, bool]:
     """The picture without a fixed sign and currency sign, and whether there was a sign."""
     core, signed = expanded, False
     if core.endswith(("CR", "DB")):

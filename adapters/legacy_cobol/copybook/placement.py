@@ -45,7 +45,7 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CounterNeeded:
     """The counter to read next: `item` at `offset`, and what it may say for `table`."""
 
     item: Item
@@ -71,11 +71,11 @@ class CountOutOfBounds(ValueError):
 class _CountMissing(Exception):
     """How far the counts reach; never leaves this module."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: CounterNeeded) -> None:
         self.wanted = wanted
 
 
-def place(record: Record, counts: tuple[int, ...]) -> Area | Wanted:
+def place(record: Record, counts: tuple[int, ...]) -> Area | CounterNeeded:
     """The places for these counts, or the next counter to read. `counts` in the order asked for.
 
     Raises CountOutOfBounds.
@@ -91,7 +91,7 @@ def shortest(root: Item) -> int:
     return place_with(root, lambda wanted: wanted.minimum).length
 
 
-def place_with(root: Item, count: Callable[[Wanted], int]) -> Area:
+def place_with(root: Item, count: Callable[[CounterNeeded], int]) -> Area:
     """The places where this function answers for each counter. Raises CountOutOfBounds."""
     placer = _Placer(iter(()))
     placer.ask = count
@@ -105,7 +105,7 @@ class _Placer:
         self.counts = counts
         self.known: dict[tuple[tuple[str, ...], tuple[int, ...]], int] = {}
         self.offsets: dict[tuple[tuple[str, ...], tuple[int, ...]], tuple[Item, int]] = {}
-        self.ask: Callable[[Wanted], int] | None = None
+        self.ask: Callable[[CounterNeeded], int] | None = None
 
     def area(self, item: Item, offset: int, indices: tuple[int, ...]) -> Area:
         """`indices` are those of the uneven tables around the item."""
@@ -147,7 +147,7 @@ class _Placer:
         key = self._key(bounds.counter, indices)
         if key not in self.known:
             self.known[key] = self._answer(
-                Wanted(*self.offsets[key], item, bounds.minimum, bounds.maximum)
+                CounterNeeded(*self.offsets[key], item, bounds.minimum, bounds.maximum)
             )
         count = self.known[key]
         if not bounds.minimum <= count <= bounds.maximum:
@@ -163,7 +163,7 @@ class _Placer:
             size -= 1
         return counter, indices[:size]
 
-    def _answer(self, wanted: Wanted) -> int:
+    def _answer(self, wanted: CounterNeeded) -> int:
         if self.ask is not None:
             return self.ask(wanted)
         count = next(self.counts, None)

@@ -1,13 +1,13 @@
 """Level 66: other names for neighbouring items."""
 
-from adapters.legacy_cobol.copybook.counters import ends_in
-from adapters.legacy_cobol.copybook.elementary import Reading
+from adapters.legacy_cobol.copybook.elementary import CopybookContext
 from adapters.legacy_cobol.copybook.entries import Entry
 from adapters.legacy_cobol.copybook.layout import Item, Renames
+from adapters.legacy_cobol.copybook.references import ends_in
 from adapters.legacy_cobol.copybook.words import Word
 
 
-def renames_of(entry: Entry, root: Item, reading: Reading) -> Renames:
+def renames_of(entry: Entry, root: Item, reading: CopybookContext) -> Renames:
     """What a level 66 entry stands for. Raises CopybookError."""
     first = _find(entry.renames[0], root, reading)
     last = _find(entry.renames[1], root, reading)
@@ -21,7 +21,7 @@ def renames_of(entry: Entry, root: Item, reading: Reading) -> Renames:
     return Renames(entry.name or "", first.path, last.path, first.offset, length)
 
 
-def _find(words: tuple[Word, ...], root: Item, reading: Reading) -> Item:
+def _find(words: tuple[Word, ...], root: Item, reading: CopybookContext) -> Item:
     found = [each for each in root.walk() if each is not root and ends_in(each.path, words)]
     if len(found) != 1:
         raise reading.error(

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import Binary, ByteOrder, Encoding, ZonedSigns
-from adapters.legacy_cobol.fields import words
-from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields import machine_words
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import Column, Mask, Numbers, Rows, objects
 from adapters.legacy_cobol.fields.decimals import numbers_of, refuse_unfitting
 from adapters.legacy_cobol.fields.policy import Policy
-from adapters.legacy_cobol.fields.special import Special
+from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 _NATIVE_DIGITS = {1: 3, 2: 5, 3: 8, 4: 10, 5: 13, 6: 15, 7: 17, 8: 20, 16: 39}
 
@@ -32,7 +32,7 @@ class BinaryCodec:
         order = encoding.native_order if kind.native else encoding.byte_order
         self._little = order is ByteOrder.LITTLE
         blank = b"\x40" if encoding.zoned_signs is ZonedSigns.EBCDIC else b"\x20"
-        self._special = Special(kind, policy, blank)
+        self._special = SpecialValues(kind, policy, blank)
         bits = 8 * kind.length
         self._low = -(1 << bits - 1) if kind.signed else 0
         self._high = (1 << bits - kind.signed) - 1
@@ -43,7 +43,7 @@ class BinaryCodec:
     def decode(self, rows: Rows, offset: int) -> Numbers:
         """The values; a code where one has more digits than its picture."""
         value = self._integers(rows, offset)
-        codes = mark(None, (value < self._low) | (value > self._high), Code.OUT_OF_RANGE)
+        codes = mark(None, (value < self._low) | (value > self._high), FaultCode.OUT_OF_RANGE)
 
         def zero(where: Mask) -> None:
             value[where] = 0
@@ -61,7 +61,7 @@ class BinaryCodec:
             signed = self._kind.signed
             found = [int.from_bytes(raw[at : at + length], signed=signed) for at in steps]
             return objects(found)
-        word = words.words(rows, offset, length)
+        word = machine_words.words(rows, offset, length)
         if self._kind.signed:
             shift = 64 - 8 * length
             return (word << shift).view(np.int64) >> shift
@@ -80,7 +80,7 @@ class BinaryCodec:
         column.codes = mark(
             column.codes,
             (column.data > self._high) | ((column.data < self._low) & kind.signed),
-            Code.OVERFLOW,
+            FaultCode.OVERFLOW,
         )
         null = self._special.of_null()
         value, codes = refuse_unfitting(column, max(self._digits, 20), kind.signed, null)

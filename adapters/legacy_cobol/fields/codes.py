@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Codes = NDArray[np.uint8]
 
 
-class Code(IntEnum):
+class FaultCode(IntEnum):
     """0 is a good value. Numbers live in memory only; `label` is the name in reports."""
 
     GOOD = 0
@@ -53,42 +53,43 @@ class Code(IntEnum):
 
 
 _ADVICE = {
-    Code.GOOD: "Nothing.",
-    Code.INVALID_DIGIT: "Correct the digit in the sending system, or check usage, offset and code "
-    "page of this field in the layout.",
-    Code.INVALID_SIGN: "Correct the sign in the sending system, or check the sign convention of "
+    FaultCode.GOOD: "Nothing.",
+    FaultCode.INVALID_DIGIT: "Correct the digit in the sending system, or check usage, offset and "
+    "code page of this field in the layout.",
+    FaultCode.INVALID_SIGN: "Correct the sign in the sending system, or check the sign convention "
+    "of the layout.",
+    FaultCode.BLANK: "Send a number, or declare in the layout what blanks mean (null or zero).",
+    FaultCode.LOW_VALUES: "Send a value, or declare in the layout what low-values mean (null, zero "
+    "or keep).",
+    FaultCode.HIGH_VALUES: "Send a value, or declare in the layout what high-values mean (null or "
+    "keep).",
+    FaultCode.OUT_OF_RANGE: "The number has more digits than its picture: correct it, or widen the "
+    "picture.",
+    FaultCode.NEGATIVE_UNSIGNED: "Send no negative value here, or give the picture an S.",
+    FaultCode.INVALID_CHARACTER: "The byte is not a character: check the code page of the layout.",
+    FaultCode.CONTROL_CHARACTER: "The text has a control character: check framing and code page, "
+    "or declare that this field keeps control characters.",
+    FaultCode.NOT_FINITE: "Send a finite number.",
+    FaultCode.INVALID_EDITED: "The characters do not match the picture: correct them or the "
+    "picture.",
+    FaultCode.NON_PREFERRED_SIGN: "Send sign C, D or F, or allow the others in the layout.",
+    FaultCode.NO_VARIANT: "No selector of this REDEFINES matches: correct the selecting field or "
     "the layout.",
-    Code.BLANK: "Send a number, or declare in the layout what blanks mean (null or zero).",
-    Code.LOW_VALUES: "Send a value, or declare in the layout what low-values mean (null, zero or "
-    "keep).",
-    Code.HIGH_VALUES: "Send a value, or declare in the layout what high-values mean (null or "
-    "keep).",
-    Code.OUT_OF_RANGE: "The number has more digits than its picture: correct it, or widen the "
-    "picture.",
-    Code.NEGATIVE_UNSIGNED: "Send no negative value here, or give the picture an S.",
-    Code.INVALID_CHARACTER: "The byte stands for no character: check the code page of the layout.",
-    Code.CONTROL_CHARACTER: "Text holds a control character: check framing and code page, or "
-    "declare that this field keeps them.",
-    Code.NOT_FINITE: "Send a finite number.",
-    Code.INVALID_EDITED: "The characters are not what this picture prints: correct them or the "
-    "picture.",
-    Code.NON_PREFERRED_SIGN: "Send sign C, D or F, or allow the others in the layout.",
-    Code.NO_VARIANT: "No selector of this REDEFINES holds: correct the selecting field or the "
-    "layout.",
-    Code.COUNTER_OUT_OF_RANGE: "The counter is outside of the bounds of its OCCURS: correct the "
+    FaultCode.COUNTER_OUT_OF_RANGE: "The counter is out of the bounds of its OCCURS: correct the "
     "counter.",
-    Code.RECORD_LENGTH: "The record is longer or shorter than its layout: check the framing, the "
-    "counters and the copybook.",
-    Code.NO_RECORD_TYPE: "No selector of the layout fits this record: correct it, or add its type.",
-    Code.NULL: "Give a value; the layout declares no way to write none.",
-    Code.WRONG_TYPE: "Give a value of the field's type.",
-    Code.OVERFLOW: "Give a value that fits the picture.",
-    Code.FRACTION_LOST: "Round the value to the decimals of the picture first.",
-    Code.UNENCODABLE: "Use only characters of the file's code page.",
-    Code.TOO_LONG: "Shorten the text to the length of the field.",
-    Code.MISSING: "Give every field of the record.",
-    Code.UNKNOWN_FIELD: "Leave out what the layout does not name.",
-    Code.COUNT_MISMATCH: "Give as many elements as the table and its counter allow.",
+    FaultCode.RECORD_LENGTH: "The record is longer or shorter than its layout: check the framing, "
+    "the counters and the copybook.",
+    FaultCode.NO_RECORD_TYPE: "No selector of the layout matches this record: correct it, or add "
+    "its type.",
+    FaultCode.NULL: "Give a value; the layout declares no bytes for null.",
+    FaultCode.WRONG_TYPE: "Give a value of the field's type.",
+    FaultCode.OVERFLOW: "Give a value that fits the picture.",
+    FaultCode.FRACTION_LOST: "Round the value to the decimals of the picture first.",
+    FaultCode.UNENCODABLE: "Use only characters of the file's code page.",
+    FaultCode.TOO_LONG: "Shorten the text to the length of the field.",
+    FaultCode.MISSING: "Give every field of the record.",
+    FaultCode.UNKNOWN_FIELD: "Leave out fields that the layout does not name.",
+    FaultCode.COUNT_MISMATCH: "Give as many elements as the table and its counter allow.",
 }
 
 
@@ -97,7 +98,7 @@ class FieldFault:
     """One bad field of one record. `offset` counts from the start of the record."""
 
     field: str
-    code: Code
+    code: FaultCode
     offset: int | None = None
     raw: bytes = b""
     detail: str = ""
@@ -110,7 +111,7 @@ class FieldFault:
         return f"{self.field}{place}: {self.code.label}{raw}{detail}. {self.code.advice}"
 
 
-def mark(codes: Codes | None, where: NDArray[np.bool_], code: Code) -> Codes | None:
+def mark(codes: Codes | None, where: NDArray[np.bool_], code: FaultCode) -> Codes | None:
     """Put `code` where no earlier code stands. None stays None while nothing is marked."""
     if not where.any():
         return codes

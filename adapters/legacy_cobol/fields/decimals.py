@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import IN_INT64, Numbers, objects
 from adapters.legacy_cobol.fields.policy import Form
 
@@ -45,7 +45,7 @@ def numbers_of(values: Sequence[object], digits: int, scale: int, form: Form) ->
         number = _quickly(value, shift)
         if number is None:
             nulls[at] = value is None
-            number, codes[at] = (0, Code.GOOD) if value is None else _scaled(value, shift)
+            number, codes[at] = (0, FaultCode.GOOD) if value is None else _scaled(value, shift)
         scaled.append(number)
     fits = digits <= IN_INT64 and min(scaled, default=0) > -_LARGEST
     fits = fits and max(scaled, default=0) < _LARGEST
@@ -67,22 +67,22 @@ def _quickly(value: object, scale: int) -> int | None:
     return int(whole + part.ljust(scale, "0")) if usual and len(part) <= scale else None
 
 
-def _scaled(value: object, scale: int) -> tuple[int, Code]:
+def _scaled(value: object, scale: int) -> tuple[int, FaultCode]:
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return 0, Code.WRONG_TYPE
+        return 0, FaultCode.WRONG_TYPE
     number = Decimal(value)
     if not number.is_finite():
-        return 0, Code.WRONG_TYPE
+        return 0, FaultCode.WRONG_TYPE
     if number.adjusted() > _LARGEST_POWER:
-        return 0, Code.OVERFLOW
+        return 0, FaultCode.OVERFLOW
     try:
         shifted = number.scaleb(scale, _EXACT)
     except (Inexact, InvalidOperation):
-        return 0, Code.FRACTION_LOST
+        return 0, FaultCode.FRACTION_LOST
     whole = int(shifted)
-    return whole, Code.GOOD if whole == shifted else Code.FRACTION_LOST
+    return whole, FaultCode.GOOD if whole == shifted else FaultCode.FRACTION_LOST
 
 
 def refuse_unfitting(
@@ -93,11 +93,11 @@ def refuse_unfitting(
     limit = 10**digits
     codes = column.codes
     if digits <= IN_INT64 or value.dtype == object:
-        codes = mark(codes, (value >= limit) | (value <= -limit), Code.OVERFLOW)
+        codes = mark(codes, (value >= limit) | (value <= -limit), FaultCode.OVERFLOW)
     if not signed:
-        codes = mark(codes, value < 0, Code.NEGATIVE_UNSIGNED)
+        codes = mark(codes, value < 0, FaultCode.NEGATIVE_UNSIGNED)
     if column.nulls is not None:
-        codes = mark(codes, column.nulls & (null is None), Code.NULL)
+        codes = mark(codes, column.nulls & (null is None), FaultCode.NULL)
     if codes is None:
         return value, None
     return np.where(codes == 0, value, 0), codes

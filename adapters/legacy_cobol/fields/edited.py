@@ -7,12 +7,12 @@ import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Edited, Encoding
 from adapters.legacy_cobol.fields.codepages import CodePage, code_page
-from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import IN_INT64, Column, Mask, Numbers, Rows
 from adapters.legacy_cobol.fields.decimals import numbers_of, refuse_unfitting
 from adapters.legacy_cobol.fields.editing import Editing, NotPrinted
 from adapters.legacy_cobol.fields.policy import Policy
-from adapters.legacy_cobol.fields.special import Special
+from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 _REMEMBERED = 65_536
 
@@ -25,7 +25,7 @@ class EditedCodec:
         self._kind = kind
         self._form = policy.form_of(kind.digits, kind.scale)
         self._page = code_page(encoding.code_page) or _ascii()
-        self._special = Special(kind, policy, bytes((self._page.space,)))
+        self._special = SpecialValues(kind, policy, bytes((self._page.space,)))
         self._editing = Editing(kind)
         self._read = lru_cache(_REMEMBERED)(self._one)
         self._print = lru_cache(_REMEMBERED)(self._bytes)
@@ -37,7 +37,7 @@ class EditedCodec:
         found = [self._read(raw[at : at + self.length]) for at in steps]
         codes: Codes | None = None
         bad = np.array([each is None for each in found], bool)
-        codes = mark(codes, bad, Code.INVALID_EDITED)
+        codes = mark(codes, bad, FaultCode.INVALID_EDITED)
         dtype = np.int64 if self._kind.digits <= IN_INT64 else object
         value = np.array([each or 0 for each in found], dtype)
 
@@ -46,8 +46,8 @@ class EditedCodec:
 
         codes, nulls = self._special.settle(rows, offset, codes, zero)
         if codes is not None:
-            blank = (codes == Code.BLANK) & ~bad
-            codes[blank] = Code.GOOD
+            blank = (codes == FaultCode.BLANK) & ~bad
+            codes[blank] = FaultCode.GOOD
         return Numbers(value, self._kind.scale, self._kind.digits, self._form, codes, nulls)
 
     def _one(self, raw: bytes) -> int | None:

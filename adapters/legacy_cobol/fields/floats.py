@@ -19,11 +19,11 @@ from adapters.legacy_cobol.copybook.kinds import (
     FloatFormat,
     ZonedSigns,
 )
-from adapters.legacy_cobol.fields import words
-from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields import machine_words
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import Column, Floats, Mask, Rows
 from adapters.legacy_cobol.fields.policy import Policy
-from adapters.legacy_cobol.fields.special import Special
+from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 
 class FloatCodec:
@@ -34,17 +34,17 @@ class FloatCodec:
         self._ibm = encoding.float_format is FloatFormat.IBM
         self._order = "<" if encoding.native_order is ByteOrder.LITTLE else ">"
         blank = b"\x40" if encoding.zoned_signs is ZonedSigns.EBCDIC else b"\x20"
-        self._special = Special(kind, policy, blank)
+        self._special = SpecialValues(kind, policy, blank)
 
     def decode(self, rows: Rows, offset: int) -> Floats:
         """The values; a code where one is not finite."""
         if self._ibm:
-            value = _from_ibm(words.words(rows, offset, self.length), self.length)
+            value = _from_ibm(machine_words.words(rows, offset, self.length), self.length)
         else:
             raw = np.ascontiguousarray(rows[:, offset : offset + self.length])
             typed = raw.view(f"{self._order}f{self.length}")[:, 0]
             value = typed.astype(typed.dtype.newbyteorder("="))
-        codes = mark(None, ~np.isfinite(value), Code.NOT_FINITE)
+        codes = mark(None, ~np.isfinite(value), FaultCode.NOT_FINITE)
 
         def zero(where: Mask) -> None:
             value[where] = 0
@@ -63,11 +63,11 @@ class FloatCodec:
             if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
                 data[at], codes[at] = _float(value)
             elif value is not None:
-                codes[at] = Code.WRONG_TYPE
+                codes[at] = FaultCode.WRONG_TYPE
         if not self._ibm and self.length == 4:
             with np.errstate(over="ignore"):
                 data = data.astype(np.float32)
-            codes[~np.isfinite(data) & (codes == 0)] = Code.OVERFLOW
+            codes[~np.isfinite(data) & (codes == 0)] = FaultCode.OVERFLOW
         return Floats(data, codes if codes.any() else None, nulls if nulls.any() else None)
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
@@ -75,11 +75,11 @@ class FloatCodec:
         assert isinstance(column, Floats)  # noqa: S101
         codes = column.codes
         if column.nulls is not None and self._special.of_null() is None:
-            codes = mark(codes, column.nulls, Code.NULL)
+            codes = mark(codes, column.nulls, FaultCode.NULL)
         value = column.data if codes is None else np.where(codes == 0, column.data, 0)
         if self._ibm:
             word, over = _to_ibm(value.astype(np.float64), self.length)
-            codes = mark(codes, over, Code.OVERFLOW)
+            codes = mark(codes, over, FaultCode.OVERFLOW)
             raw = word.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 8 - self.length :]
         else:
             typed = value.astype(f"{self._order}f{self.length}")
@@ -89,15 +89,15 @@ class FloatCodec:
         return codes
 
 
-def _float(value: float | Decimal) -> tuple[float, Code]:
+def _float(value: float | Decimal) -> tuple[float, FaultCode]:
     try:
         found = float(value)
     except OverflowError:
-        return 0.0, Code.OVERFLOW
-    return (found, Code.GOOD) if np.isfinite(found) else (0.0, Code.NOT_FINITE)
+        return 0.0, FaultCode.OVERFLOW
+    return (found, FaultCode.GOOD) if np.isfinite(found) else (0.0, FaultCode.NOT_FINITE)
 
 
-def _from_ibm(word: words.Words, length: int) -> NDArray[Any]:
+def _from_ibm(word: machine_words.Words, length: int) -> NDArray[Any]:
     bits = 8 * length - 8
     fraction = (word & ((1 << bits) - 1)).astype(np.float64)
     exponent = (word >> bits & 0x7F).astype(np.int64)
@@ -106,7 +106,7 @@ def _from_ibm(word: words.Words, length: int) -> NDArray[Any]:
     return np.where(negative, -value, value)
 
 
-def _to_ibm(value: NDArray[np.float64], length: int) -> tuple[words.Words, Mask]:
+def _to_ibm(value: NDArray[np.float64], length: int) -> tuple[machine_words.Words, Mask]:
     """The nearest IBM float of each, and where it is too large. Too small becomes zero."""
     bits = 8 * length - 8
     mantissa, two = np.frexp(np.abs(value))

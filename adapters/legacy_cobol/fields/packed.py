@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, Packed, ZonedSigns
-from adapters.legacy_cobol.fields import words
-from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields import machine_words
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import Column, Mask, Numbers, Rows
 from adapters.legacy_cobol.fields.decimals import (
     digits_of,
@@ -23,7 +23,7 @@ from adapters.legacy_cobol.fields.decimals import (
     total,
 )
 from adapters.legacy_cobol.fields.policy import Policy
-from adapters.legacy_cobol.fields.special import Special
+from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 _MINUS = (1 << 0xB) | (1 << 0xD)
 _UNUSUAL = (1 << 0xA) | (1 << 0xB) | (1 << 0xE)
@@ -38,25 +38,25 @@ class PackedCodec:
         self._policy = policy
         self._form = policy.form_of(kind.digits, kind.scale)
         blank = b"\x40" if encoding.zoned_signs is ZonedSigns.EBCDIC else b"\x20"
-        self._special = Special(kind, policy, blank)
+        self._special = SpecialValues(kind, policy, blank)
         self._stored = 2 * kind.length - kind.sign_nibble  # one more than the digits, or the same
 
     def decode(self, rows: Rows, offset: int) -> Numbers:
         """The values; a code where a nibble is no digit or no sign, or one digit is too many."""
         parts = []
         bad = np.zeros(len(rows), np.uint64)
-        sign: words.Words | None = None
-        pieces = words.split(offset, self.length)
+        sign: machine_words.Words | None = None
+        pieces = machine_words.split(offset, self.length)
         for at, size in pieces:
-            word = words.words(rows, at, size)
+            word = machine_words.words(rows, at, size)
             if self._kind.sign_nibble and (at, size) == pieces[-1]:
                 sign, word = word & 0x0F, word >> 4
-            bad |= words.beyond_nine(word)
-            parts.append(words.of_nibbles(word))
-        codes = mark(None, bad != 0, Code.INVALID_DIGIT)
+            bad |= machine_words.beyond_nine(word)
+            parts.append(machine_words.of_nibbles(word))
+        codes = mark(None, bad != 0, FaultCode.INVALID_DIGIT)
         value = self._value(parts)
         if self._stored > self._kind.digits:
-            codes = mark(codes, rows[:, offset] > 0x0F, Code.OUT_OF_RANGE)
+            codes = mark(codes, rows[:, offset] > 0x0F, FaultCode.OUT_OF_RANGE)
         if sign is not None:
             value, codes = self._signed(value, sign, codes)
 
@@ -73,15 +73,15 @@ class PackedCodec:
         return front * 10**15 + parts[-1]
 
     def _signed(
-        self, value: NDArray[Any], sign: words.Words, codes: Codes | None
+        self, value: NDArray[Any], sign: machine_words.Words, codes: Codes | None
     ) -> tuple[NDArray[Any], Codes | None]:
-        codes = mark(codes, sign < 10, Code.INVALID_SIGN)
+        codes = mark(codes, sign < 10, FaultCode.INVALID_SIGN)
         negative = (np.uint64(_MINUS) >> sign & 1) != 0
         if self._policy.preferred_signs:
             unusual = (np.uint64(_UNUSUAL) >> sign & 1) != 0
-            codes = mark(codes, unusual, Code.NON_PREFERRED_SIGN)
+            codes = mark(codes, unusual, FaultCode.NON_PREFERRED_SIGN)
         if not self._kind.signed:
-            return value, mark(codes, negative, Code.NEGATIVE_UNSIGNED)
+            return value, mark(codes, negative, FaultCode.NEGATIVE_UNSIGNED)
         return np.where(negative, -value, value), codes
 
     def column(self, values: Sequence[object]) -> Numbers:

@@ -8,7 +8,7 @@ from adapters.legacy_cobol.copybook.kinds import Binary, Edited, Float, Kind, Pa
 EXACT_DIGITS = 15  # more than these do not survive a JSON reader that uses doubles
 
 
-class On(StrEnum):
+class Meaning(StrEnum):
     """What a field that is all blanks, all X'00' or all X'FF' means."""
 
     ERROR = "error"
@@ -42,26 +42,26 @@ class Policy:
     Blank text is the empty text, and all bytes of a binary field are numbers, so these keep them.
     """
 
-    blanks: On | None = None
-    low_values: On | None = None
-    high_values: On | None = None
+    blanks: Meaning | None = None
+    low_values: Meaning | None = None
+    high_values: Meaning | None = None
     trim: Trim = Trim.AUTO
     form: Form = Form.AUTO
     controls: bool = False  # keep control characters in text
     preferred_signs: bool = False  # refuse sign nibbles A, B and E
 
-    def meaning(self, kind: Kind) -> tuple[On, On, On]:
+    def meaning(self, kind: Kind) -> tuple[Meaning, Meaning, Meaning]:
         """For blanks, low-values and high-values of such a field. Raises ValueError."""
         number = isinstance(kind, Zoned | Packed | Edited)
         bits = isinstance(kind, Binary | Float)
-        default = On.KEEP if bits else On.ERROR
-        blanks = self.blanks or (default if number or bits else On.KEEP)
+        default = Meaning.KEEP if bits else Meaning.ERROR
+        blanks = self.blanks or (default if number or bits else Meaning.KEEP)
         found = (blanks, self.low_values or default, self.high_values or default)
-        if number and On.KEEP in found:
+        if number and Meaning.KEEP in found:
             raise ValueError(
                 "blanks, low-values and high-values are no numbers: error, null or zero"
             )
-        if not number and not bits and On.ZERO in found:
+        if not number and not bits and Meaning.ZERO in found:
             raise ValueError("text has no zero: error, null or keep")
         return found
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, National, Text
 from adapters.legacy_cobol.fields.codepages import UNDEFINED, CodePage
-from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import (
     Characters,
     Column,
@@ -16,7 +16,7 @@ from adapters.legacy_cobol.fields.columns import (
     objects,
 )
 from adapters.legacy_cobol.fields.policy import Policy, Trim
-from adapters.legacy_cobol.fields.special import Special
+from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 
 class _TooLong(Exception):
@@ -32,7 +32,7 @@ class TextCodec:
         self._policy = policy
         self._justified = kind.justified
         self._left, self._right = sides(policy.trim, kind.justified)
-        self._special = Special(kind, policy, bytes((page.space,)))
+        self._special = SpecialValues(kind, policy, bytes((page.space,)))
 
     def decode(self, rows: Rows, offset: int) -> Characters:
         """The characters; a code where a byte is none, or a control character."""
@@ -43,9 +43,9 @@ class TextCodec:
             bad = np.asarray(
                 np.isin(data, np.frombuffer(self._page.bad, np.uint8)).any(axis=1), bool
             )
-            codes = mark(codes, bad, Code.INVALID_CHARACTER)
+            codes = mark(codes, bad, FaultCode.INVALID_CHARACTER)
         if not self._policy.controls:
-            codes = mark(codes, self._controls(data), Code.CONTROL_CHARACTER)
+            codes = mark(codes, self._controls(data), FaultCode.CONTROL_CHARACTER)
         codes, nulls = self._special.settle(rows, offset, codes, _no_zero)
         return Characters(data, self._page.alphabet, self._left, self._right, codes, nulls)
 
@@ -66,13 +66,13 @@ class TextCodec:
         texts = [value if isinstance(value, str) else "" for value in values]
         for at, value in enumerate(values):
             if value is not None and not isinstance(value, str):
-                codes[at] = Code.WRONG_TYPE
+                codes[at] = FaultCode.WRONG_TYPE
         try:
             data = self._padded(texts)
         except (UnicodeEncodeError, _TooLong):
             data = np.concatenate([self._one(text, at, codes) for at, text in enumerate(texts)])
         if not self._policy.controls:
-            codes[self._controls(data) & (codes == 0)] = Code.CONTROL_CHARACTER
+            codes[self._controls(data) & (codes == 0)] = FaultCode.CONTROL_CHARACTER
         return Characters(
             data, self._page.alphabet, self._left, self._right,
             codes if codes.any() else None, nulls if nulls.any() else None,
@@ -91,9 +91,9 @@ class TextCodec:
         try:
             return self._padded([text])
         except _TooLong:
-            codes[at] = Code.TOO_LONG
+            codes[at] = FaultCode.TOO_LONG
         except UnicodeEncodeError:
-            codes[at] = Code.UNENCODABLE
+            codes[at] = FaultCode.UNENCODABLE
         return self._padded([""])
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
@@ -101,7 +101,7 @@ class TextCodec:
         assert isinstance(column, Characters)  # noqa: S101
         codes = column.codes
         if column.nulls is not None and self._special.of_null() is None:
-            codes = mark(codes, column.nulls, Code.NULL)
+            codes = mark(codes, column.nulls, FaultCode.NULL)
         raw = column.data.tobytes().translate(self._page.write)
         rows[:, offset : offset + self.length] = np.frombuffer(raw, np.uint8).reshape(
             -1, self.length
@@ -122,7 +122,7 @@ class WideCodec:
         utf16 = "utf-16-le" if little else "utf-16-be"
         self._page = utf16 if isinstance(kind, National) else encoding.code_page
         self._blank = " ".encode(self._page)
-        self._special = Special(kind, policy, self._blank)
+        self._special = SpecialValues(kind, policy, self._blank)
 
     def decode(self, rows: Rows, offset: int) -> Strings:
         """The strings; a code where the bytes are none, or hold control characters."""
@@ -137,12 +137,12 @@ class WideCodec:
         settled, nulls = self._special.settle(rows, offset, kept, _no_zero)
         return Strings(objects(values), settled, nulls)
 
-    def _one(self, piece: bytes) -> tuple[str, Code]:
+    def _one(self, piece: bytes) -> tuple[str, FaultCode]:
         try:
             text = piece.decode(self._page)
         except UnicodeDecodeError:
-            return "", Code.INVALID_CHARACTER
-        code = Code.CONTROL_CHARACTER if self._refused(text) else Code.GOOD
+            return "", FaultCode.INVALID_CHARACTER
+        code = FaultCode.CONTROL_CHARACTER if self._refused(text) else FaultCode.GOOD
         text = text.rstrip(" ") if self._right else text
         return text.lstrip(" ") if self._left else text, code
 
@@ -155,9 +155,9 @@ class WideCodec:
         nulls = np.array([value is None for value in values], bool)
         for at, value in enumerate(values):
             if isinstance(value, str):
-                codes[at] = Code.CONTROL_CHARACTER if self._refused(value) else Code.GOOD
+                codes[at] = FaultCode.CONTROL_CHARACTER if self._refused(value) else FaultCode.GOOD
             elif value is not None:
-                codes[at] = Code.WRONG_TYPE
+                codes[at] = FaultCode.WRONG_TYPE
         texts = [value if isinstance(value, str) else "" for value in values]
         kept = codes if codes.any() else None
         return Strings(objects(texts), kept, nulls if nulls.any() else None)
@@ -167,7 +167,7 @@ class WideCodec:
         assert isinstance(column, Strings)  # noqa: S101
         codes = np.zeros(len(rows), np.uint8) if column.codes is None else column.codes.copy()
         if column.nulls is not None and self._special.of_null() is None:
-            codes[column.nulls & (codes == 0)] = Code.NULL
+            codes[column.nulls & (codes == 0)] = FaultCode.NULL
         for at, text in enumerate(column.data.tolist()):
             padded, code = self._padded(text)
             rows[at, offset : offset + self.length] = np.frombuffer(padded, np.uint8)
@@ -175,17 +175,17 @@ class WideCodec:
         self._special.write_nulls(column.nulls, rows, offset)
         return codes if codes.any() else None
 
-    def _padded(self, text: str) -> tuple[bytes, Code]:
+    def _padded(self, text: str) -> tuple[bytes, FaultCode]:
         blanks = self._blank * (self.length // len(self._blank))
         try:
             raw = text.encode(self._page)
         except UnicodeEncodeError:
-            return blanks, Code.UNENCODABLE
+            return blanks, FaultCode.UNENCODABLE
         missing = self.length - len(raw)
         if missing < 0 or missing % len(self._blank):
-            return blanks, Code.TOO_LONG
+            return blanks, FaultCode.TOO_LONG
         padding = blanks[:missing]
-        return padding + raw if self._justified else raw + padding, Code.GOOD
+        return padding + raw if self._justified else raw + padding, FaultCode.GOOD
 
 
 def sides(trim: Trim, justified: bool) -> tuple[bool, bool]:

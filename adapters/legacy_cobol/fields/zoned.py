@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, Zoned
-from adapters.legacy_cobol.fields import words
-from adapters.legacy_cobol.fields.codes import Code, Codes, mark
+from adapters.legacy_cobol.fields import machine_words
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import Column, Mask, Numbers, Rows
 from adapters.legacy_cobol.fields.decimals import (
     digits_of,
@@ -23,7 +23,7 @@ from adapters.legacy_cobol.fields.decimals import (
 )
 from adapters.legacy_cobol.fields.policy import Policy
 from adapters.legacy_cobol.fields.signs import BAD, NEGATIVE, UNUSUAL, sign_table
-from adapters.legacy_cobol.fields.special import Special
+from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 
 class ZonedCodec:
@@ -35,7 +35,7 @@ class ZonedCodec:
         self._policy = policy
         self._form = policy.form_of(kind.digits, kind.scale)
         self._table = sign_table(encoding.zoned_signs)
-        self._special = Special(kind, policy, bytes((self._table.space,)))
+        self._special = SpecialValues(kind, policy, bytes((self._table.space,)))
         self._shared = kind.signed and not kind.separate  # the sign sits on a digit
         self._sign_at = 0 if kind.leading else kind.length - 1
         self._digits_at = 1 if kind.separate and kind.leading else 0
@@ -43,7 +43,7 @@ class ZonedCodec:
     def decode(self, rows: Rows, offset: int) -> Numbers:
         """The values; a code where a byte is no digit or no sign."""
         value, bad = self._magnitude(rows, offset)
-        codes = mark(None, bad, Code.INVALID_DIGIT)
+        codes = mark(None, bad, FaultCode.INVALID_DIGIT)
         if self._kind.signed:
             value, codes = self._signed(rows, offset, value, codes)
 
@@ -52,8 +52,8 @@ class ZonedCodec:
 
         codes, nulls = self._special.settle(rows, offset, codes, zero)
         if self._kind.blank_when_zero and codes is not None:
-            blank = codes == Code.BLANK
-            codes[blank] = Code.GOOD
+            blank = codes == FaultCode.BLANK
+            codes[blank] = FaultCode.GOOD
             zero(blank)
         return Numbers(value, self._kind.scale, self._kind.digits, self._form, codes, nulls)
 
@@ -62,15 +62,17 @@ class ZonedCodec:
         start, length = offset + self._digits_at, self._kind.digits
         parts: list[NDArray[np.int64]] = []
         bad = np.zeros(len(rows), np.uint64)
-        for at, size in words.split(start, length):
-            word = words.words(rows, at, size) ^ words.repeated(self._table.zone, size)
+        for at, size in machine_words.split(start, length):
+            word = machine_words.words(rows, at, size) ^ machine_words.repeated(
+                self._table.zone, size
+            )
             if self._shared and at <= offset + self._sign_at < at + size:
                 shift = 8 * (at + size - 1 - offset - self._sign_at)
                 digit = self._table.read[rows[:, offset + self._sign_at]]
                 word &= ~np.uint64(0xFF << shift)
                 word |= (digit & np.uint8(0x0F)).astype(np.uint64) << shift
-            bad |= words.bytes_beyond_nine(word)
-            parts.append(words.of_bytes(word))
+            bad |= machine_words.bytes_beyond_nine(word)
+            parts.append(machine_words.of_bytes(word))
         return total(parts, 8, length), bad != 0
 
     def _signed(
@@ -79,13 +81,13 @@ class ZonedCodec:
         byte = rows[:, offset + self._sign_at]
         if self._kind.separate:
             negative = byte == self._table.minus
-            codes = mark(codes, ~negative & (byte != self._table.plus), Code.INVALID_SIGN)
+            codes = mark(codes, ~negative & (byte != self._table.plus), FaultCode.INVALID_SIGN)
         else:
             sign = self._table.read[byte]
             negative = (sign & NEGATIVE) != 0
-            codes = mark(codes, (sign & BAD) != 0, Code.INVALID_SIGN)
+            codes = mark(codes, (sign & BAD) != 0, FaultCode.INVALID_SIGN)
             if self._policy.preferred_signs:
-                codes = mark(codes, (sign & UNUSUAL) != 0, Code.NON_PREFERRED_SIGN)
+                codes = mark(codes, (sign & UNUSUAL) != 0, FaultCode.NON_PREFERRED_SIGN)
         return np.where(negative, -value, value), codes
 
     def column(self, values: Sequence[object]) -> Numbers:

@@ -8,23 +8,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.legacy_cobol.fields.codes import Code
-from adapters.legacy_cobol.records.jsontext import Piece, lay_out
-from adapters.legacy_cobol.records.matching import Match
+from adapters.legacy_cobol.fields.codes import FaultCode
+from adapters.legacy_cobol.records.json_text import Piece, lay_out
 from adapters.legacy_cobol.records.nodes import MISSING, Node
-from adapters.legacy_cobol.records.scope import Scope
+from adapters.legacy_cobol.records.row_view import RowView
+from adapters.legacy_cobol.records.selectors import SelectorMatcher
 
 Pairs = list[tuple[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class SelectorTest:
     """A selector, and how many tables further out its field stands."""
 
-    match: Match
+    match: SelectorMatcher
     levels: int
 
-    def holds(self, scope: Scope) -> NDArray[np.bool_]:
+    def holds(self, scope: RowView) -> NDArray[np.bool_]:
         """For which rows of the scope."""
         return scope.spread(self.match.holds(scope.outer(self.levels).rows), self.levels)
 
@@ -33,7 +33,7 @@ class Test:
 class Alternative:
     """One meaning of shared bytes: its members, and the selectors that must all hold."""
 
-    tests: tuple[Test, ...]
+    tests: tuple[SelectorTest, ...]
     members: "Members"
 
     @property
@@ -46,14 +46,14 @@ Chosen = tuple[Alternative, NDArray[np.intp], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RedefinesChoice:
     """Shared bytes: every row has the members of one alternative. It has no name of its own."""
 
     label: str
     offset: int
     alternatives: tuple[Alternative, ...]
 
-    def read(self, scope: Scope) -> list[Chosen]:
+    def read(self, scope: RowView) -> list[Chosen]:
         """For each alternative that rows chose: which, those rows, and its values there."""
         open_rows = np.ones(len(scope.rows), bool)
         found = []
@@ -67,7 +67,7 @@ class Choice:
                 inner = scope.subset(chosen)
                 found.append((each, chosen, [node.read(inner) for _, node in each.members]))
         for row in np.flatnonzero(open_rows).tolist():
-            scope.note(row, self.label, Code.NO_VARIANT, self.offset)
+            scope.note(row, self.label, FaultCode.NO_VARIANT, self.offset)
         return found
 
     def pieces(self, values: list[Chosen], count: int) -> list[Piece]:
@@ -90,7 +90,7 @@ class Choice:
                 out[row] = list(pair)
         return out
 
-    def write(self, values: Sequence[Any], scope: Scope) -> None:
+    def write(self, values: Sequence[Any], scope: RowView) -> None:
         """Write the alternative whose names each document has."""
         taken = np.zeros(len(values), np.intp) - 1
         for row, document in enumerate(values):
@@ -100,7 +100,7 @@ class Choice:
             if len(present) == 1:
                 taken[row] = present[0]
             elif present or scope.kept is None or not scope.kept[row]:
-                code = Code.UNKNOWN_FIELD if present else Code.MISSING
+                code = FaultCode.UNKNOWN_FIELD if present else FaultCode.MISSING
                 detail = "of the items that share these bytes exactly one is wanted"
                 scope.note(row, self.label, code, self.offset, detail=detail)
         for at, each in enumerate(self.alternatives):
@@ -122,7 +122,7 @@ class Group:
     offset: int
     members: "Members"
 
-    def read(self, scope: Scope) -> list[Any]:
+    def read(self, scope: RowView) -> list[Any]:
         """The values of each member."""
         return [node.read(scope) for _, node in self.members]
 
@@ -134,21 +134,23 @@ class Group:
         """A dict for each row."""
         return list(map(dict, member_pairs(self.members, values, count)))
 
-    def write(self, values: Sequence[Any], scope: Scope) -> None:
+    def write(self, values: Sequence[Any], scope: RowView) -> None:
         """Write the members of each row's mapping."""
         for row, value in enumerate(values):
             if not isinstance(value, Mapping) and value is not MISSING:
-                scope.note(row, self.label, Code.WRONG_TYPE, self.offset, detail="no object")
+                scope.note(row, self.label, FaultCode.WRONG_TYPE, self.offset, detail="no object")
         given = [each if isinstance(each, Mapping) else {} for each in values]
         self._refuse_unknown(given, scope)
         for name, node in self.members:
             node.write(_given(name, given), scope)
 
-    def _refuse_unknown(self, given: Sequence[Mapping[str, Any]], scope: Scope) -> None:
+    def _refuse_unknown(self, given: Sequence[Mapping[str, Any]], scope: RowView) -> None:
         known = set(names_of(self.members))
         for row, document in enumerate(given):
             for name in document.keys() - known:
-                scope.note(row, f"{self.label}.{name}".strip("."), Code.UNKNOWN_FIELD, self.offset)
+                scope.note(
+                    row, f"{self.label}.{name}".strip("."), FaultCode.UNKNOWN_FIELD, self.offset
+                )
 
 
 Members = tuple[tuple[str, Node], ...]  # a Choice has no name: ""
@@ -157,7 +159,7 @@ Members = tuple[tuple[str, Node], ...]  # a Choice has no name: ""
 def names_of(members: Members) -> Iterable[str]:
     """All names that documents may have here."""
     for name, node in members:
-        if isinstance(node, Choice):
+        if isinstance(node, RedefinesChoice):
             for each in node.alternatives:
                 yield from each.names
         else:

@@ -22,7 +22,7 @@ from adapters.legacy_cobol.records.framing import (
     FramingError,
     Lines,
 )
-from adapters.legacy_cobol.records.splitting import splitter
+from adapters.legacy_cobol.records.splitter import splitter
 
 SAMPLE = 1 << 20
 _LONGEST_GUESS = 4096

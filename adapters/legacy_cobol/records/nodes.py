@@ -7,10 +7,10 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from adapters.legacy_cobol.fields.codec import Codec
-from adapters.legacy_cobol.fields.codes import Code, mark
+from adapters.legacy_cobol.fields.codes import FaultCode, mark
 from adapters.legacy_cobol.fields.columns import Column, same
-from adapters.legacy_cobol.records.jsontext import Piece, lay_out, pieces_of
-from adapters.legacy_cobol.records.scope import Scope
+from adapters.legacy_cobol.records.json_text import Piece, lay_out, pieces_of
+from adapters.legacy_cobol.records.row_view import RowView
 
 
 class Missing:
@@ -23,7 +23,7 @@ MISSING: Final = Missing()
 class Node(Protocol):
     """One part. What `read` returns is only understood by the node itself."""
 
-    def read(self, scope: Scope) -> Any:
+    def read(self, scope: RowView) -> Any:
         """The values of all rows; faults go to the scope."""
         ...
 
@@ -35,7 +35,7 @@ class Node(Protocol):
         """Them as Python values, one for each row."""
         ...
 
-    def write(self, values: Sequence[Any], scope: Scope) -> None:
+    def write(self, values: Sequence[Any], scope: RowView) -> None:
         """Python values into the rows; faults go to the scope."""
         ...
 
@@ -48,7 +48,7 @@ class Leaf:
     offset: int
     codec: Codec
 
-    def read(self, scope: Scope) -> Column:
+    def read(self, scope: RowView) -> Column:
         """Its column."""
         column = self.codec.decode(scope.rows, self.offset)
         scope.report(self.label, column.codes, self.offset, self.codec.length)
@@ -62,7 +62,7 @@ class Leaf:
         """Python values of its column."""
         return values.python()
 
-    def write(self, values: Sequence[Any], scope: Scope) -> None:
+    def write(self, values: Sequence[Any], scope: RowView) -> None:
         """Write them; bytes that mean the same already stay as they are."""
         missing = np.array([each is MISSING for each in values], bool)
         given = [None if each is MISSING else each for each in values]
@@ -74,16 +74,16 @@ class Leaf:
         keep = np.zeros(len(values), bool)
         if scope.kept is not None and scope.kept.any():
             keep = scope.kept & (missing | same(self.codec.decode(scope.rows, self.offset), column))
-        codes = mark(codes, missing & ~keep, Code.MISSING)
+        codes = mark(codes, missing & ~keep, FaultCode.MISSING)
         if codes is not None:
             self._refuse(codes, given, scope)
             keep |= codes != 0
         scope.rows[~keep, self.offset : self.offset + self.codec.length] = fresh[~keep]
 
-    def _refuse(self, codes: Any, given: Sequence[Any], scope: Scope) -> None:
+    def _refuse(self, codes: Any, given: Sequence[Any], scope: RowView) -> None:
         for row in np.flatnonzero(codes).tolist():
-            code = Code(codes[row])
-            detail = "" if code is Code.MISSING else repr(given[row])[:60]
+            code = FaultCode(codes[row])
+            detail = "" if code is FaultCode.MISSING else repr(given[row])[:60]
             scope.note(row, self.label, code, self.offset, detail=detail)
 
 
@@ -97,7 +97,7 @@ class Table:
     stride: int
     element: Node
 
-    def read(self, scope: Scope) -> Any:
+    def read(self, scope: RowView) -> Any:
         """The values of all elements of all rows, row by row."""
         if not self.count:
             return None
@@ -119,7 +119,7 @@ class Table:
         flat = self.element.python(values, count * self.count)
         return [flat[at : at + self.count] for at in range(0, len(flat), self.count)]
 
-    def write(self, values: Sequence[Any], scope: Scope) -> None:
+    def write(self, values: Sequence[Any], scope: RowView) -> None:
         """Write the elements of each row's list."""
         flat: list[Any] = []
         for row, value in enumerate(values):
@@ -129,26 +129,26 @@ class Table:
             self.element.write(flat, inner)
             inner.write_back()
 
-    def _elements(self, value: Any, row: int, scope: Scope) -> Sequence[Any]:
+    def _elements(self, value: Any, row: int, scope: RowView) -> Sequence[Any]:
         if value is not MISSING and isinstance(value, list | tuple) and len(value) == self.count:
             return value
         if value is not MISSING:
             wrong = not isinstance(value, list | tuple)
-            code = Code.WRONG_TYPE if wrong else Code.COUNT_MISMATCH
+            code = FaultCode.WRONG_TYPE if wrong else FaultCode.COUNT_MISMATCH
             detail = "no list" if wrong else f"{len(value)} elements, not {self.count}"
             scope.note(row, self.label, code, self.offset, detail=detail)
         return [MISSING] * self.count
 
 
 @dataclass(frozen=True, slots=True)
-class Uneven:
+class VariableTable:
     """OCCURS whose elements differ in length in one record: each is a part of its own."""
 
     label: str
     offset: int
     parts: tuple[Node, ...]
 
-    def read(self, scope: Scope) -> list[Any]:
+    def read(self, scope: RowView) -> list[Any]:
         """The values of each element."""
         return [node.read(scope) for node in self.parts]
 
@@ -164,12 +164,12 @@ class Uneven:
         columns = [node.python(each, count) for node, each in zip(self.parts, values, strict=True)]
         return [list(each) for each in zip(*columns, strict=True)]
 
-    def write(self, values: Sequence[Any], scope: Scope) -> None:
+    def write(self, values: Sequence[Any], scope: RowView) -> None:
         """Write the elements of each row's list."""
         good = [isinstance(each, list | tuple) and len(each) == len(self.parts) for each in values]
         for row, fine in enumerate(good):
             if not fine and values[row] is not MISSING:
-                scope.note(row, self.label, Code.COUNT_MISMATCH, self.offset)
+                scope.note(row, self.label, FaultCode.COUNT_MISMATCH, self.offset)
         for at, node in enumerate(self.parts):
             pairs = zip(values, good, strict=True)
             node.write([each[at] if fine else MISSING for each, fine in pairs], scope)

@@ -8,14 +8,20 @@ from adapters.legacy_cobol.copybook.kinds import Encoding, Kind, National, Text
 from adapters.legacy_cobol.copybook.layout import Figurative, Item
 from adapters.legacy_cobol.copybook.placement import Area
 from adapters.legacy_cobol.fields.codec import codec
-from adapters.legacy_cobol.records.groups import Alternative, Choice, Group, Members, Test
-from adapters.legacy_cobol.records.matching import Match, literal_bytes
-from adapters.legacy_cobol.records.nodes import Leaf, Node, Table, Uneven
-from adapters.legacy_cobol.records.types import Path, RecordType, Selector
+from adapters.legacy_cobol.records.groups import (
+    Alternative,
+    Group,
+    Members,
+    RedefinesChoice,
+    SelectorTest,
+)
+from adapters.legacy_cobol.records.nodes import Leaf, Node, Table, VariableTable
+from adapters.legacy_cobol.records.record_type import Path, RecordType, Selector
+from adapters.legacy_cobol.records.selectors import SelectorMatcher, literal_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Enclosing:
     """What encloses an item: the area, how many tables deep, and where its rows begin."""
 
     area: Area
@@ -34,7 +40,7 @@ class Plan:
     chooses: bool = field(default=False, init=False)  # a REDEFINES is decided by selectors
 
     def __post_init__(self) -> None:
-        place = _Place(self.area, 0, 0)
+        place = _Enclosing(self.area, 0, 0)
         if self.area.item.kind is None:
             self.node = Group("", 0, self._members(self.area, (place,)))
         else:
@@ -52,7 +58,7 @@ class Plan:
         _initialise(self.area, 0, row, self.encoding)
         return row.tobytes()
 
-    def _members(self, area: Area, around: tuple[_Place, ...]) -> Members:
+    def _members(self, area: Area, around: tuple[_Enclosing, ...]) -> Members:
         found: list[tuple[str, Node]] = []
         for family in _families(area.children):
             if len(family) > 1:
@@ -61,26 +67,26 @@ class Plan:
                 found += self._member(family[0], around)
         return tuple(found)
 
-    def _member(self, area: Area, around: tuple[_Place, ...]) -> Members:
+    def _member(self, area: Area, around: tuple[_Enclosing, ...]) -> Members:
         """None for a FILLER, those of its children for a FILLER group, else itself."""
         item = area.item
         if item.filler and area.count is None and not area.uneven:
             return () if item.kind else self._members(area, (*around, _within(area, around)))
         return ((self.kind.name_of(item), self._node(area, around)),)
 
-    def _node(self, area: Area, around: tuple[_Place, ...]) -> Node:
+    def _node(self, area: Area, around: tuple[_Enclosing, ...]) -> Node:
         label, here = _label(area.item), around[-1]
         offset = area.offset - here.origin
         if area.uneven:
             parts = tuple(self._one(each, around) for each in area.uneven)
-            return Uneven(label, offset, parts)
+            return VariableTable(label, offset, parts)
         if area.count is None:
             return self._one(area, around)
-        inner = _Place(area, here.depth + 1, area.offset)
+        inner = _Enclosing(area, here.depth + 1, area.offset)
         element = self._one(area, (*around, inner), entered=True)
         return Table(label, offset, area.count, area.stride, element)
 
-    def _one(self, area: Area, around: tuple[_Place, ...], *, entered: bool = False) -> Node:
+    def _one(self, area: Area, around: tuple[_Enclosing, ...], *, entered: bool = False) -> Node:
         here = around[-1] if entered else _within(area, around)
         if area.item.kind is not None:
             return self._leaf(area, here)
@@ -88,13 +94,13 @@ class Plan:
         members = self._members(area, inside)
         return Group(_label(area.item), area.offset - here.origin, members)
 
-    def _leaf(self, area: Area, place: _Place) -> Leaf:
+    def _leaf(self, area: Area, place: _Enclosing) -> Leaf:
         item = area.item
         assert item.kind is not None  # noqa: S101  (elementary)
         worker = codec(item.kind, self.encoding, self.kind.policy_of(item))
         return Leaf(_label(item), area.offset - place.origin, worker)
 
-    def _shared(self, family: list[Area], around: tuple[_Place, ...]) -> Members:
+    def _shared(self, family: list[Area], around: tuple[_Enclosing, ...]) -> Members:
         """The members of items that share their bytes: one Choice, or those of the only meaning."""
         variants = self.kind.variants
         if not any(each.item.path in variants for each in family):
@@ -112,23 +118,30 @@ class Plan:
             )
             found.append(Alternative(tests, members))
         first = family[0]
-        return (("", Choice(_label(first.item), first.offset - around[-1].origin, tuple(found))),)
+        return (
+            (
+                "",
+                RedefinesChoice(_label(first.item), first.offset - around[-1].origin, tuple(found)),
+            ),
+        )
 
-    def _test(self, selector: Selector, around: tuple[_Place, ...]) -> Test:
+    def _test(self, selector: Selector, around: tuple[_Enclosing, ...]) -> SelectorTest:
         depth = around[-1].depth
         for place in reversed(around):
             found = _find(place.area, selector.path)
             if found is not None:
                 offset = found.offset - place.origin
-                match = Match(found.item.kind, found.length, offset, selector.ranges, self.encoding)
-                return Test(match, depth - place.depth)
+                match = SelectorMatcher(
+                    found.item.kind, found.length, offset, selector.ranges, self.encoding
+                )
+                return SelectorTest(match, depth - place.depth)
         raise ValueError(
             f"{'.'.join(selector.path)} cannot select: it is missing, or stands in another table"
         )
 
 
-def _within(area: Area, around: tuple[_Place, ...]) -> _Place:
-    return _Place(area, around[-1].depth, around[-1].origin)
+def _within(area: Area, around: tuple[_Enclosing, ...]) -> _Enclosing:
+    return _Enclosing(area, around[-1].depth, around[-1].origin)
 
 
 def _families(children: tuple[Area, ...]) -> list[list[Area]]:

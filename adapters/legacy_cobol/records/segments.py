@@ -17,7 +17,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class SegmentRecord:
     """One record: its number, its type and document (None where it was rejected)."""
 
     number: int
@@ -26,7 +26,7 @@ class Read:
 
 
 @dataclass(slots=True)
-class Assembled:
+class AssembledEvent:
     """A root record with all that belongs to it. `broken` are the numbers of bad records in it.
 
     An event of broken parts is no event: whoever reads it rejects all of `numbers`.
@@ -38,7 +38,7 @@ class Assembled:
     broken: list[int] = field(default_factory=list)
 
 
-class Assembly:
+class SegmentTree:
     """Joins records by declared segments. Raises ValueError where these form no tree."""
 
     def __init__(self, segments: Sequence[Segment]) -> None:
@@ -56,26 +56,26 @@ class Assembly:
                 raise ValueError(f"{kind} is above itself: segments form a tree")
         return depth
 
-    def join(self, records: Iterable[Read]) -> Iterator[Assembled]:
+    def join(self, records: Iterable[SegmentRecord]) -> Iterator[AssembledEvent]:
         """Whole events in the order of their roots. A child without its parent comes alone, broken.
 
         A rejected record belongs to the event before it, whatever it was meant to be.
         """
-        event: Assembled | None = None
+        event: AssembledEvent | None = None
         last: dict[str, Document] = {}
         for record in records:
             if record.kind is not None and record.kind not in self._parents:
                 if event is not None:
                     yield event
-                event, last = Assembled(record.kind, record.document), {}
+                event, last = AssembledEvent(record.kind, record.document), {}
             elif event is None:
-                yield Assembled(record.kind, record.document, [record.number], [record.number])
+                yield AssembledEvent(record.kind, record.document, [record.number], [record.number])
                 continue
             self._add(record, event, last)
         if event is not None:
             yield event
 
-    def _add(self, record: Read, event: Assembled, last: dict[str, Document]) -> None:
+    def _add(self, record: SegmentRecord, event: AssembledEvent, last: dict[str, Document]) -> None:
         event.numbers.append(record.number)
         if record.document is None or record.kind is None:
             event.broken.append(record.number)

@@ -10,7 +10,7 @@ from adapters.legacy_cobol.copybook.kinds import Encoding, Float, Kind, National
 from adapters.legacy_cobol.copybook.layout import Condition, Figurative, Item, Literal, Range
 from adapters.legacy_cobol.fields.codec import codec
 from adapters.legacy_cobol.fields.policy import EXACT_DIGITS, Form, Policy
-from adapters.legacy_cobol.records.matching import literal_bytes
+from adapters.legacy_cobol.records.selectors import literal_bytes
 from adapters.legacy_cobol.schema.values import Number, Schema, form_of, nullable
 
 MOST_VALUES = 256  # of a range that is written out

@@ -9,9 +9,9 @@ from typing import Any
 
 from adapters.legacy_cobol.copybook.kinds import Encoding
 from adapters.legacy_cobol.copybook.layout import Item
-from adapters.legacy_cobol.mapping.declared import Layout
-from adapters.legacy_cobol.mapping.recordtypes import Declaration
-from adapters.legacy_cobol.records.types import Selector
+from adapters.legacy_cobol.mapping.layout_file import Layout
+from adapters.legacy_cobol.mapping.record_types import DeclaredRecord
+from adapters.legacy_cobol.records.record_type import Selector
 from adapters.legacy_cobol.schema.conditions import closed, named, one_of
 from adapters.legacy_cobol.schema.values import Schema, value_schema
 
@@ -24,7 +24,7 @@ def derive(layout: Layout, record: str = "") -> Schema:
     Raises ValueError where no record becomes an event, or a policy does not suit its field.
     """
     wanted = [each for each in layout.events if record in ("", each.type.name)]
-    found = [_Deriving(layout, each).whole() for each in wanted]
+    found = [_SchemaBuilder(layout, each).whole() for each in wanted]
     if not found and record:
         names = ", ".join(each.type.name for each in layout.events)
         raise ValueError(f"{record!r} becomes no event: {names} do")
@@ -35,10 +35,10 @@ def derive(layout: Layout, record: str = "") -> Schema:
     return {"$schema": DIALECT, "oneOf": found}
 
 
-class _Deriving:
+class _SchemaBuilder:
     """Derives the schema of one record type."""
 
-    def __init__(self, layout: Layout, declared: Declaration) -> None:
+    def __init__(self, layout: Layout, declared: DeclaredRecord) -> None:
         self.layout = layout
         self.declared = declared
         self.kind = declared.type
@@ -53,7 +53,7 @@ class _Deriving:
             schema = self._group(root)
         for each in self.layout.records:
             if each.segment is not None and each.segment.parent == self.kind.name:
-                below = _Deriving(self.layout, each).whole()
+                below = _SchemaBuilder(self.layout, each).whole()
                 schema["properties"][each.segment.name] = {"type": "array", "items": below}
         return {"title": self._title(root), **schema, "x-cobol": self._place(root)}
 

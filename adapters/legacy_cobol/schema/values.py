@@ -12,7 +12,7 @@ from adapters.legacy_cobol.copybook.kinds import (
     Text,
     Zoned,
 )
-from adapters.legacy_cobol.fields.policy import Form, On, Policy
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
 
 Schema = dict[str, Any]
 Number = Zoned | Packed | Binary | Edited
@@ -37,7 +37,7 @@ def value_schema(kind: Kind, policy: Policy) -> Schema:
 
 def nullable(kind: Kind, policy: Policy) -> bool:
     """Whether blanks, low-values or high-values are declared to mean null."""
-    return On.NULL in policy.meaning(kind)
+    return Meaning.NULL in policy.meaning(kind)
 
 
 def form_of(kind: Number, policy: Policy) -> Form:
@@ -65,7 +65,7 @@ def bounds(kind: Number) -> tuple[int, int]:
 
 def _text(length: int, policy: Policy, kind: Kind) -> Schema:
     schema: Schema = {"type": "string", "maxLength": length}
-    if policy.meaning(kind)[0] is not On.KEEP:
+    if policy.meaning(kind)[0] is not Meaning.KEEP:
         schema["minLength"] = 1
     return schema
 

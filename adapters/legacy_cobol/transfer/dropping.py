@@ -4,9 +4,9 @@ import hashlib
 import os
 from pathlib import Path
 
-from adapters.legacy_cobol.transfer.arrival import MARKERS
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, provide, write
+from adapters.legacy_cobol.transfer.incoming import MARKERS
 
 _BLOCK = 1 << 20
 

@@ -8,10 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from adapters.legacy_cobol.mapping.declared import Layout, read_layout
+from adapters.legacy_cobol.mapping.layout_file import Layout, read_layout
 from adapters.legacy_cobol.mapping.section import LayoutError, Section
 from adapters.legacy_cobol.records.framing import Framing
-from adapters.legacy_cobol.transfer.figures import Control, read_controls
+from adapters.legacy_cobol.transfer.control_records import ControlRecord, read_controls
 from adapters.legacy_cobol.transfer.rotation import Rotation, read_rotation
 
 FILE = "feed.toml"
@@ -54,7 +54,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class EventMapping:
     """What a record type becomes. `subject` has members of the document in braces."""
 
     record: str
@@ -73,8 +73,8 @@ class Feed:
     direction: Direction
     layout: Layout
     framing: Framing
-    events: Mapping[str, Published]
-    controls: tuple[Control, ...] = ()
+    events: Mapping[str, EventMapping]
+    controls: tuple[ControlRecord, ...] = ()
     pattern: str = "*"
     complete: Complete = Complete.RENAME
     names: Names = Names.UNIQUE
@@ -121,14 +121,14 @@ def feed_of(content: Mapping[str, Any], folder: Path, beside: Path, name: str = 
     return feed
 
 
-def _events(section: Section, layout: Layout) -> dict[str, Published]:
+def _events(section: Section, layout: Layout) -> dict[str, EventMapping]:
     known = [each.type.name for each in layout.events]
     found = {}
     for each in section.sections("events"):
         record = each.text("record", known[0] if len(known) == 1 else "")
         if record not in known:
             raise each.error("record", f"{record!r} is no event", f"Take one of {', '.join(known)}")
-        found[record] = Published(
+        found[record] = EventMapping(
             record,
             each.text("type", ""),
             each.text("source", ""),

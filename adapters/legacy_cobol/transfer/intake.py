@@ -8,11 +8,10 @@ from typing import Any
 
 import structlog
 
-from adapters.legacy_cobol.transfer import acknowledging, rejecting
-from adapters.legacy_cobol.transfer.arrival import MARKERS, BadMarker, marker_of, marker_text
-from adapters.legacy_cobol.transfer.checking import Checked, Checker
+from adapters.legacy_cobol.transfer.acknowledgement import acknowledgement
+from adapters.legacy_cobol.transfer.control_records import ControlValue
 from adapters.legacy_cobol.transfer.feed import Feed, Names
-from adapters.legacy_cobol.transfer.figures import Of
+from adapters.legacy_cobol.transfer.file_check import CheckResult, FileChecker
 from adapters.legacy_cobol.transfer.folders import (
     ACKS,
     DONE,
@@ -23,9 +22,18 @@ from adapters.legacy_cobol.transfer.folders import (
     move,
     write,
 )
-from adapters.legacy_cobol.transfer.journal import File, Journal, Outcome, Reject, State, now
-from adapters.legacy_cobol.transfer.publishing import Publishing
-from adapters.legacy_cobol.transfer.sending import Sender
+from adapters.legacy_cobol.transfer.incoming import MARKERS, BadMarker, marker_of, marker_text
+from adapters.legacy_cobol.transfer.journal import (
+    File,
+    FileOutcome,
+    FileState,
+    Journal,
+    Reject,
+    now,
+)
+from adapters.legacy_cobol.transfer.publisher import FilePublisher
+from adapters.legacy_cobol.transfer.reject_report import rejects_file, report, report_lines
+from adapters.legacy_cobol.transfer.sender import Sender
 
 Progress = Callable[[File, int], None]
 _BLOCK = 1 << 20
@@ -41,7 +49,7 @@ class Intake:
         self._feed = feed
         self._journal = journal
         self._sender = sender
-        self._checker = Checker(feed)
+        self._checker = FileChecker(feed)
         self._progress = progress
 
     async def take(self, incoming: Path) -> File:
@@ -52,15 +60,15 @@ class Intake:
     async def go_on(self, file: File) -> File:
         """A file from whatever state it is in to its end."""
         log = structlog.get_logger()
-        while file.state is not State.FINISHED:
+        while file.state is not FileState.FINISHED:
             match file.state:
-                case State.CLAIMED:
+                case FileState.CLAIMED:
                     file = self._fetch(file)
-                case State.CHECKING:
+                case FileState.CHECKING:
                     file = await asyncio.to_thread(self._check, file)
-                case State.PUBLISHING:
+                case FileState.PUBLISHING:
                     file = await self._publish(file)
-                case State.FINISHING:
+                case FileState.FINISHING:
                     file = self._finish(file)
         log.info(
             "legacy.file_finished", feed=self._feed.name, file=file.name, arrival=file.arrival,
@@ -81,8 +89,8 @@ class Intake:
         if not self._path(file).exists():
             move(incoming, self._path(file))
         if not self._path(file).exists():
-            return self._end(file, Outcome.QUARANTINE, "the file was taken away while it came")
-        return self._change(file, state=State.CHECKING)
+            return self._end(file, FileOutcome.QUARANTINE, "the file was taken away while it came")
+        return self._change(file, state=FileState.CHECKING)
 
     def _check(self, file: File) -> File:
         path = self._path(file)
@@ -104,9 +112,9 @@ class Intake:
             checked = self._checker.check(path, keep, lambda read: self._progress(file, read))
         except ValueError as error:  # nothing has left yet, and the files behind it wait
             structlog.get_logger().error("legacy.file_unreadable", file=file.name, exc_info=error)
-            return self._end(file, Outcome.QUARANTINE, f"it cannot be read: {error}")
+            return self._end(file, FileOutcome.QUARANTINE, f"it cannot be read: {error}")
         if _written(path) != before:
-            return self._end(file, Outcome.QUARANTINE, "it was written to while it was checked")
+            return self._end(file, FileOutcome.QUARANTINE, "it was written to while it was checked")
         return self._decide(file, checked)
 
     def _refuse_whole(self, file: File, size: int, digest: str) -> File | None:
@@ -114,25 +122,25 @@ class Intake:
         earlier = self._journal.taken(digest=digest)
         if earlier is not None:
             reason = f"the same as {earlier.name}, arrival {earlier.arrival} of {earlier.received}"
-            return self._end(file, Outcome.DUPLICATE, reason)
+            return self._end(file, FileOutcome.DUPLICATE, reason)
         try:
             marker = marker_of(file.marker, self._feed)
         except BadMarker as error:
-            return self._end(file, Outcome.QUARANTINE, f"the control file: {error}")
+            return self._end(file, FileOutcome.QUARANTINE, f"the control file: {error}")
         if marker.size not in (None, size):
             reason = f"the control file says {marker.size} bytes, the file has {size}"
-            return self._end(file, Outcome.QUARANTINE, reason)
+            return self._end(file, FileOutcome.QUARANTINE, reason)
         if marker.sha256 not in (None, digest):
             reason = "the control file says another SHA-256 than the file has"
-            return self._end(file, Outcome.QUARANTINE, reason)
+            return self._end(file, FileOutcome.QUARANTINE, reason)
         if self._feed.names is Names.UNIQUE:
             earlier = self._journal.taken(name=file.name)
             if earlier is not None:
                 reason = f"arrival {earlier.arrival} had the same name and other content"
-                return self._end(file, Outcome.QUARANTINE, reason)
+                return self._end(file, FileOutcome.QUARANTINE, reason)
         return None
 
-    def _decide(self, file: File, checked: Checked) -> File:
+    def _decide(self, file: File, checked: CheckResult) -> File:
         """What becomes of a file that was read."""
         facts: dict[str, Any] = {
             "records": checked.records, "rejected": checked.rejected, "day": checked.day,
@@ -140,24 +148,26 @@ class Intake:
         }  # fmt: skip
         stated = marker_of(file.marker, self._feed).records
         if checked.broken:
-            return self._end(file, Outcome.QUARANTINE, checked.broken, **facts)
+            return self._end(file, FileOutcome.QUARANTINE, checked.broken, **facts)
         if stated not in (None, checked.records):
             reason = f"the control file says {stated} records, the file has {checked.records}"
-            return self._end(file, Outcome.QUARANTINE, reason, **facts)
+            return self._end(file, FileOutcome.QUARANTINE, reason, **facts)
         wrong = self._out_of_turn(checked)
         if wrong:
-            return self._end(file, Outcome.QUARANTINE, wrong, **facts)
+            return self._end(file, FileOutcome.QUARANTINE, wrong, **facts)
         if checked.crowded:
             reason = f"{checked.rejected} of {checked.records} records are bad: nothing was taken"
-            return self._end(file, Outcome.REJECTED, reason, **facts)
-        return self._change(file, state=State.PUBLISHING, published=0, repeated=0, **facts)
+            return self._end(file, FileOutcome.REJECTED, reason, **facts)
+        return self._change(file, state=FileState.PUBLISHING, published=0, repeated=0, **facts)
 
-    def _out_of_turn(self, checked: Checked) -> str:
+    def _out_of_turn(self, checked: CheckResult) -> str:
         """A sentence about a serial that is not the next one."""
         if checked.serial is None:
             return ""
         last = self._journal.last_serial(checked.day)
-        dated = any(f.of is Of.DATE for c in self._feed.controls for f in c.figures.values())
+        dated = any(
+            f.of is ControlValue.DATE for c in self._feed.controls for f in c.figures.values()
+        )
         wanted = last + 1 if last is not None else (1 if dated else checked.serial)
         if checked.serial == wanted:
             return ""
@@ -165,17 +175,17 @@ class Intake:
         return f"serial {checked.serial}{of}, and {wanted} is the next one"
 
     async def _publish(self, file: File) -> File:
-        publishing = Publishing(self._feed, self._journal, self._sender)
+        publishing = FilePublisher(self._feed, self._journal, self._sender)
 
         def progress(done: File) -> None:
             self._progress(done, done.position.offset if done.position else 0)
 
         file = await publishing.run(file, self._path(file), progress)
-        outcome = Outcome.PARTIAL if file.rejected else Outcome.ACCEPTED
+        outcome = FileOutcome.PARTIAL if file.rejected else FileOutcome.ACCEPTED
         reason = f"{file.rejected} records were rejected" if file.rejected else ""
         return self._end(file, outcome, reason, note="")
 
-    def _end(self, file: File, outcome: Outcome, reason: str, **facts: Any) -> File:
+    def _end(self, file: File, outcome: FileOutcome, reason: str, **facts: Any) -> File:
         """The outcome is decided: write what goes with it, then let everything move."""
         with self._journal.change():
             if not outcome.is_taken:
@@ -186,13 +196,13 @@ class Intake:
         if file.rejected and any(self._journal.rejects(file.arrival)):
             rejects = self._journal.rejects
             framing, arrival = self._feed.framing, file.arrival
-            raw = rejecting.rejects_file(rejects(arrival), framing)
+            raw = rejects_file(rejects(arrival), framing)
             write(self._path(file, ".rejects"), raw)
-            write(self._path(file, ".report.txt"), rejecting.report(file, rejects(arrival)))
-            lines = rejecting.report_lines(rejects(arrival))
+            write(self._path(file, ".report.txt"), report(file, rejects(arrival)))
+            lines = report_lines(rejects(arrival))
             write(self._path(file, ".report.jsonl"), lines)
-        write(self._path(file, ".ack"), acknowledging.acknowledgement(self._feed, file))
-        return self._change(file, state=State.FINISHING)
+        write(self._path(file, ".ack"), acknowledgement(self._feed, file))
+        return self._change(file, state=FileState.FINISHING)
 
     def _finish(self, file: File) -> File:
         """Every rename happens once: what is gone from processing/ has been moved already."""
@@ -205,7 +215,7 @@ class Intake:
             move(self._path(file, suffix), end / f"{stem}{suffix}")
         move(self._path(file), end / stem)
         move(self._path(file, ".ack"), folder / ACKS / f"{stem}.ack")
-        return self._change(file, state=State.FINISHED)
+        return self._change(file, state=FileState.FINISHED)
 
     def _change(self, file: File, **changes: Any) -> File:
         with self._journal.change():

@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from adapters.legacy_cobol.records.reading import Position
-from adapters.legacy_cobol.transfer.store import Store
-from adapters.legacy_cobol.transfer.units import Fault, Unit
+from adapters.legacy_cobol.records.chunk_reader import ResumePoint
+from adapters.legacy_cobol.transfer.source_records import Fault, SourceRecord
+from adapters.legacy_cobol.transfer.sqlite_store import Store
 
 FILE = "journal.db"
 _SCHEMA = """
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS rejects (
 """
 
 
-class State(StrEnum):
+class FileState(StrEnum):
     """Where a file stands; each is left only when what it names is done."""
 
     CLAIMED = "claimed"  # to be moved to processing/
@@ -45,7 +45,7 @@ class State(StrEnum):
     FINISHED = "finished"
 
 
-class Outcome(StrEnum):
+class FileOutcome(StrEnum):
     """What became of a file."""
 
     ACCEPTED = "ACCEPTED"
@@ -57,7 +57,7 @@ class Outcome(StrEnum):
     @property
     def is_taken(self) -> bool:
         """Whether its records are on the bus."""
-        return self in (Outcome.ACCEPTED, Outcome.PARTIAL)
+        return self in (FileOutcome.ACCEPTED, FileOutcome.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class File:
     arrival: int
     name: str
     marker: str
-    state: State
+    state: FileState
     received: str
     finished: str | None
     digest: str | None
@@ -76,10 +76,10 @@ class File:
     published: int
     repeated: int
     rejected: int
-    position: Position | None
+    position: ResumePoint | None
     reason: str
     note: str
-    outcome: Outcome | None
+    outcome: FileOutcome | None
     day: str | None
     serial: int | None
     totals: tuple[Mapping[str, Any], ...]
@@ -101,7 +101,7 @@ class Reject:
     faults: tuple[Fault, ...]
 
     @staticmethod
-    def of(unit: Unit, *faults: Fault) -> "Reject":
+    def of(unit: SourceRecord, *faults: Fault) -> "Reject":
         """A record with its own faults, or with these."""
         return Reject(unit.number, unit.offset, unit.kind, unit.raw, faults or unit.faults)
 
@@ -121,7 +121,7 @@ class Journal(Store):
         """Note that a file has come, before it is moved."""
         found = self._db.execute(
             "INSERT INTO files (name, marker, state, received) VALUES (?, ?, ?, ?)",
-            (name, marker, State.CLAIMED, now()),
+            (name, marker, FileState.CLAIMED, now()),
         )
         return self.file(int(found.lastrowid or 0))
 
@@ -149,7 +149,7 @@ class Journal(Store):
     def unfinished(self) -> list[File]:
         """Files to go on with, the oldest first."""
         rows = self._db.execute(
-            "SELECT * FROM files WHERE state <> ? ORDER BY arrival", (State.FINISHED,)
+            "SELECT * FROM files WHERE state <> ? ORDER BY arrival", (FileState.FINISHED,)
         )
         return [_file(row) for row in rows]
 
@@ -220,8 +220,8 @@ class Journal(Store):
 
 def _file(row: sqlite3.Row) -> File:
     found = {each.name: row[each.name] for each in fields(File)}
-    found["state"] = State(row["state"])
-    found["outcome"] = row["outcome"] and Outcome(row["outcome"])
-    found["position"] = row["position"] and Position(**json.loads(row["position"]))
+    found["state"] = FileState(row["state"])
+    found["outcome"] = row["outcome"] and FileOutcome(row["outcome"])
+    found["position"] = row["position"] and ResumePoint(**json.loads(row["position"]))
     found["totals"] = tuple(json.loads(row["totals"]))
     return File(**found)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.legacy_cobol.transfer.figures import number_of
+from adapters.legacy_cobol.transfer.control_records import number_of
 
 Path = tuple[str, ...]
 _slow = json.JSONDecoder(parse_float=Decimal).decode

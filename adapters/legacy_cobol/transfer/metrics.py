@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
-from adapters.legacy_cobol.transfer.arrival import whole_files
 from adapters.legacy_cobol.transfer.feed import Feed
+from adapters.legacy_cobol.transfer.incoming import whole_files
 from adapters.legacy_cobol.transfer.journal import Journal
 from adapters.legacy_cobol.transfer.spool import Spool
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.legacy_cobol.transfer.journal import now
-from adapters.legacy_cobol.transfer.store import Store
+from adapters.legacy_cobol.transfer.sqlite_store import Store
 
 FILE = "spool.db"
 _SCHEMA = """
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WI
 """
 
 
-class Step(StrEnum):
+class IssueState(StrEnum):
     """Where an outbound file stands."""
 
     CLOSING = "closing"  # what belongs to it is decided
@@ -50,7 +50,7 @@ class Issue:
 
     number: int
     name: str
-    state: Step
+    state: IssueState
     closed: str
     day: str
     serial: int
@@ -61,7 +61,7 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Spooled:
+class SpooledEvent:
     """An event as it will stand in a file: its records, without framing."""
 
     identity: bytes
@@ -82,7 +82,7 @@ class Spool(Store):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / FILE, _SCHEMA)
 
-    def add(self, events: Iterable[Spooled]) -> int:
+    def add(self, events: Iterable[SpooledEvent]) -> int:
         """Take in events that are not known yet; how many those were."""
         added = 0
         for each in events:
@@ -138,7 +138,7 @@ class Spool(Store):
         self._db.execute(
             "INSERT INTO files (number, name, state, closed, day, serial, records)"
             " VALUES (?, ?, ?, ?, ?, ?, 0)",
-            (number, name, Step.CLOSING, now(), day, serial),
+            (number, name, IssueState.CLOSING, now(), day, serial),
         )
         return self.file(number)
 
@@ -165,7 +165,8 @@ class Spool(Store):
     def totals(self) -> tuple[int, int, int]:
         """Files issued, records in them, events that fit no record."""
         issued = self._db.execute(
-            "SELECT count(*), coalesce(sum(records), 0) FROM files WHERE state = ?", (Step.ISSUED,)
+            "SELECT count(*), coalesce(sum(records), 0) FROM files WHERE state = ?",
+            (IssueState.ISSUED,),
         ).fetchone()
         refused = self._db.execute("SELECT count(*) FROM refused").fetchone()
         return int(issued[0]), int(issued[1]), int(refused[0])
@@ -173,7 +174,7 @@ class Spool(Store):
     def unfinished(self) -> Issue | None:
         """The file that a kill left, if there is one."""
         row = self._db.execute(
-            "SELECT * FROM files WHERE state <> ? ORDER BY number", (Step.ISSUED,)
+            "SELECT * FROM files WHERE state <> ? ORDER BY number", (IssueState.ISSUED,)
         ).fetchone()
         return None if row is None else _issue(row)
 
@@ -199,4 +200,4 @@ class Spool(Store):
 
 
 def _issue(row: sqlite3.Row) -> Issue:
-    return Issue(**{**dict(row), "state": Step(row["state"])})
+    return Issue(**{**dict(row), "state": IssueState(row["state"])})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.legacy_cobol.copybook.errors import CopybookError
-from adapters.legacy_cobol.copybook.reading import read_copybook
+from adapters.legacy_cobol.copybook.parser import read_copybook
 from adapters.legacy_cobol.copybook.source import Form
 from tests.unit.legacy.copybook.reading import FREE, refused, with_form
 

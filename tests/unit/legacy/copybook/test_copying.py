@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.legacy_cobol.copybook.reading import read_copybook_file
+from adapters.legacy_cobol.copybook.parser import read_copybook_file
 from tests.unit.legacy.copybook.reading import FREE, copybook, refused
 
 

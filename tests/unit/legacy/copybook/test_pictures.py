@@ -15,7 +15,7 @@ from adapters.legacy_cobol.copybook.kinds import (
     Text,
     Zoned,
 )
-from adapters.legacy_cobol.copybook.reading import Options
+from adapters.legacy_cobol.copybook.parser import CopybookOptions
 from tests.unit.legacy.copybook.reading import FREE, item, kind, record
 
 KINDS = [
@@ -147,7 +147,7 @@ def test_groups_hand_their_usage_and_sign_down() -> None:
 
 
 def test_a_pointer_is_bytes_and_a_notice() -> None:
-    options = Options(form=FREE.form)
+    options = CopybookOptions(form=FREE.form)
     found = record("05 A PIC X. 05 P USAGE POINTER. 05 B PIC X.", options)
     assert found.find("P").kind is None
     assert found.find("P").children == ()

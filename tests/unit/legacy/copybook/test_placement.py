@@ -5,8 +5,8 @@ import pytest
 from adapters.legacy_cobol.copybook.layout import Record
 from adapters.legacy_cobol.copybook.placement import (
     Area,
+    CounterNeeded,
     CountOutOfBounds,
-    Wanted,
     place,
     place_with,
 )
@@ -29,9 +29,9 @@ def placed(of: Record, *counts: int) -> Area:
     return found
 
 
-def wanted(of: Record, *counts: int) -> Wanted:
+def wanted(of: Record, *counts: int) -> CounterNeeded:
     found = place(of, counts)
-    assert isinstance(found, Wanted)
+    assert isinstance(found, CounterNeeded)
     return found
 
 

@@ -1,6 +1,6 @@
 """The table of positions."""
 
-from adapters.legacy_cobol.copybook.table import layout_table
+from adapters.legacy_cobol.copybook.listing import layout_table
 from tests.unit.legacy.copybook.reading import copybook
 
 TEXT = """

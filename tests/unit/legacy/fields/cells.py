@@ -6,7 +6,7 @@ import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, FloatFormat, Kind, ZonedSigns
 from adapters.legacy_cobol.fields.codec import codec
-from adapters.legacy_cobol.fields.codes import Code
+from adapters.legacy_cobol.fields.codes import FaultCode
 from adapters.legacy_cobol.fields.policy import Policy
 
 EBCDIC = Encoding()
@@ -28,7 +28,7 @@ def read(
     values = column.python()
     if column.codes is not None:
         for at in np.flatnonzero(column.codes):
-            values[at] = Code(column.codes[at])
+            values[at] = FaultCode(column.codes[at])
     return values
 
 
@@ -45,5 +45,5 @@ def write(
     found: list[Any] = [row[len(BEFORE) : -len(BEHIND)].tobytes() for row in rows]
     if codes is not None:
         for at in np.flatnonzero(codes):
-            found[at] = Code(codes[at])
+            found[at] = FaultCode(codes[at])
     return found

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.legacy_cobol.copybook.kinds import Binary, ByteOrder, Encoding
-from adapters.legacy_cobol.fields.codes import Code
-from adapters.legacy_cobol.fields.policy import Form, On, Policy
+from adapters.legacy_cobol.fields.codes import FaultCode
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
 from tests.unit.legacy.fields.cells import EBCDIC, read, write
 
 LITTLE = replace(EBCDIC, byte_order=ByteOrder.LITTLE, native_order=ByteOrder.LITTLE)
@@ -41,7 +41,7 @@ def test_hand_checked(encoding: Encoding, kind: Binary, cell: str, value: object
 def test_more_digits_than_the_picture() -> None:
     kind = Binary(4, 2, signed=True)
     assert read(kind, b"\x27\x0f", b"\x27\x10", b"\xd8\xf1", b"\xd8\xf0") == [
-        9999, Code.OUT_OF_RANGE, -9999, Code.OUT_OF_RANGE,
+        9999, FaultCode.OUT_OF_RANGE, -9999, FaultCode.OUT_OF_RANGE,
     ]  # fmt: skip
     assert read(replace(kind, native=True), b"\x27\x10") == [10000]
 
@@ -49,16 +49,16 @@ def test_more_digits_than_the_picture() -> None:
 def test_fillings_are_numbers_unless_declared() -> None:
     kind = Binary(4, 2)
     assert read(kind, bytes(2)) == [0]
-    assert read(kind, bytes(2), b"\x00\x01", policy=Policy(low_values=On.NULL)) == [None, 1]
+    assert read(kind, bytes(2), b"\x00\x01", policy=Policy(low_values=Meaning.NULL)) == [None, 1]
 
 
 def test_refusals() -> None:
     assert write(Binary(4, 2), -1, 10_000, 9_999) == [
-        Code.NEGATIVE_UNSIGNED, Code.OVERFLOW, b"\x27\x0f",
+        FaultCode.NEGATIVE_UNSIGNED, FaultCode.OVERFLOW, b"\x27\x0f",
     ]  # fmt: skip
     native = Binary(4, 2, signed=True, native=True)
     assert write(native, 32_767, 32_768, -32_768, -32_769) == [
-        b"\x7f\xff", Code.OVERFLOW, b"\x80\x00", Code.OVERFLOW,
+        b"\x7f\xff", FaultCode.OVERFLOW, b"\x80\x00", FaultCode.OVERFLOW,
     ]  # fmt: skip
 
 
@@ -82,6 +82,6 @@ def test_any_bytes_are_their_integer_or_too_large(
     ):
         number = int.from_bytes(cell, "little" if little else "big", signed=kind.signed)
         fits = kind.native or abs(number) < 10**kind.digits
-        assert value == (number if fits else Code.OUT_OF_RANGE)
+        assert value == (number if fits else FaultCode.OUT_OF_RANGE)
         if fits:
             assert write(kind, value, encoding=encoding, policy=policy) == [cell]

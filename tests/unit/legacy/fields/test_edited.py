@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.legacy_cobol.copybook.kinds import Edited
-from adapters.legacy_cobol.fields.codes import Code
-from adapters.legacy_cobol.fields.policy import Form, On, Policy
+from adapters.legacy_cobol.fields.codes import FaultCode
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
 from tests.unit.legacy.fields.cells import ASCII, EBCDIC, read, write
 
 PICTURES = [
@@ -53,25 +53,25 @@ def test_hand_checked(picture: str, digits: int, scale: int, value: int, text: s
 def test_decimal_comma_and_currency() -> None:
     kind = Edited("££.££9,99", 6, 2, point=",", separator=".", currency="£")
     cell = "  £123,45".encode("latin-1")
-    assert read(kind, b"  \xa3123,45", encoding=EBCDIC) == [Code.INVALID_EDITED]
+    assert read(kind, b"  \xa3123,45", encoding=EBCDIC) == [FaultCode.INVALID_EDITED]
     assert cell[2:3] == b"\xa3"
     assert read(kind, "  £123,45".encode("cp037")) == ["123.45"]
 
 
 def test_blanks() -> None:
     kind = edited("ZZ9", 3, 0)
-    assert read(kind, b"   ", encoding=ASCII) == [Code.BLANK]
-    assert read(kind, b"   ", encoding=ASCII, policy=Policy(blanks=On.NULL)) == [None]
+    assert read(kind, b"   ", encoding=ASCII) == [FaultCode.BLANK]
+    assert read(kind, b"   ", encoding=ASCII, policy=Policy(blanks=Meaning.NULL)) == [None]
     blank_when_zero = Edited("ZZ9", 3, blank_when_zero=True)
     assert read(blank_when_zero, b"   ", encoding=ASCII) == [0]
     assert read(edited("ZZZ", 3, 0), b"   ", b" 12", b"012", encoding=ASCII) == [
-        0, 12, Code.INVALID_EDITED,
+        0, 12, FaultCode.INVALID_EDITED,
     ]  # fmt: skip
 
 
 def test_refusals() -> None:
     assert write(edited("ZZ9", 3, 0), -1, 1000, "1.5", None, encoding=ASCII) == [
-        Code.NEGATIVE_UNSIGNED, Code.OVERFLOW, Code.FRACTION_LOST, Code.NULL,
+        FaultCode.NEGATIVE_UNSIGNED, FaultCode.OVERFLOW, FaultCode.FRACTION_LOST, FaultCode.NULL,
     ]  # fmt: skip
 
 
@@ -89,5 +89,5 @@ def test_any_print_is_exactly_what_the_picture_prints_or_a_code(texts: list[str]
     kind = edited("ZZ,ZZ9.99CR", 7, 2)
     cells = [text.encode() for text in texts]
     for cell, value in zip(cells, read(kind, *cells, encoding=ASCII), strict=True):
-        if not isinstance(value, Code):
+        if not isinstance(value, FaultCode):
             assert write(kind, value, encoding=ASCII) == [cell]

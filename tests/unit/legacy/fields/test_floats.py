@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, Float
-from adapters.legacy_cobol.fields.codes import Code
+from adapters.legacy_cobol.fields.codes import FaultCode
 from tests.unit.legacy.fields.cells import ASCII, EBCDIC, read, write
 
 IEEE, LITTLE = ASCII, replace(ASCII, native_order=ByteOrder.LITTLE)
@@ -42,15 +42,19 @@ def test_hand_checked(encoding: Encoding, cell: str, value: float) -> None:
 
 def test_not_finite() -> None:
     cells = [struct.pack(">f", each) for each in (float("nan"), float("inf"), float("-inf"))]
-    assert read(Float(4), *cells, encoding=IEEE) == [Code.NOT_FINITE] * 3
+    assert read(Float(4), *cells, encoding=IEEE) == [FaultCode.NOT_FINITE] * 3
 
 
 def test_refusals() -> None:
     assert write(Float(8), 1e76, 15 * 16.0**62, float("nan"), "1", None, True) == [
-        Code.OVERFLOW, bytes.fromhex("7ff0000000000000"), Code.NOT_FINITE, Code.WRONG_TYPE,
-        Code.NULL, Code.WRONG_TYPE,
-    ]  # fmt: skip
-    assert write(Float(4), 1e39, encoding=IEEE) == [Code.OVERFLOW]
+        FaultCode.OVERFLOW,
+        bytes.fromhex("7ff0000000000000"),
+        FaultCode.NOT_FINITE,
+        FaultCode.WRONG_TYPE,
+        FaultCode.NULL,
+        FaultCode.WRONG_TYPE,
+    ]
+    assert write(Float(4), 1e39, encoding=IEEE) == [FaultCode.OVERFLOW]
 
 
 @given(st.lists(st.floats(-1e70, 1e70).filter(lambda x: x == 0 or abs(x) > 1e-70), min_size=1))

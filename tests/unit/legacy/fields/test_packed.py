@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.legacy_cobol.copybook.kinds import Packed
-from adapters.legacy_cobol.fields.codes import Code
-from adapters.legacy_cobol.fields.policy import Form, On, Policy
+from adapters.legacy_cobol.fields.codes import FaultCode
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
 from tests.unit.legacy.fields.cells import ASCII, read, write
 
 AMOUNT = Packed(digits=7, scale=2, signed=True)
@@ -46,48 +46,53 @@ def test_hand_checked(kind: Packed, cell: str, value: object) -> None:
 def test_every_sign_nibble() -> None:
     cells = [bytes((0x12, 0x30 | nibble)) for nibble in range(16)]
     plus, minus = 123, -123
-    expected = [*[Code.INVALID_SIGN] * 10, plus, minus, plus, minus, plus, plus]
+    expected = [*[FaultCode.INVALID_SIGN] * 10, plus, minus, plus, minus, plus, plus]
     assert read(Packed(3, 0, True), *cells) == expected
-    unsigned = [Code.NEGATIVE_UNSIGNED if value == minus else value for value in expected]
+    unsigned = [FaultCode.NEGATIVE_UNSIGNED if value == minus else value for value in expected]
     assert read(Packed(3), *cells) == unsigned
 
 
 def test_only_preferred_signs_when_declared() -> None:
     cells = [bytes((0x12, 0x30 | nibble)) for nibble in range(10, 16)]
-    odd = Code.NON_PREFERRED_SIGN
+    odd = FaultCode.NON_PREFERRED_SIGN
     found = read(Packed(3, 0, True), *cells, policy=Policy(preferred_signs=True))
     assert found == [odd, odd, 123, -123, odd, 123]
 
 
 def test_a_digit_more_than_the_picture_is_an_error() -> None:
-    assert read(Packed(4, 0, True), bytes.fromhex("91234c")) == [Code.OUT_OF_RANGE]
-    assert read(Packed(5, sign_nibble=False), bytes.fromhex("112345")) == [Code.OUT_OF_RANGE]
+    assert read(Packed(4, 0, True), bytes.fromhex("91234c")) == [FaultCode.OUT_OF_RANGE]
+    assert read(Packed(5, sign_nibble=False), bytes.fromhex("112345")) == [FaultCode.OUT_OF_RANGE]
 
 
 def test_blanks_and_fillings_by_policy() -> None:
     cells = (b"\x40" * 4, bytes(4), b"\xff" * 4)
-    assert read(AMOUNT, *cells) == [Code.BLANK, Code.LOW_VALUES, Code.HIGH_VALUES]
-    lenient = Policy(blanks=On.ZERO, low_values=On.NULL, high_values=On.NULL)
+    assert read(AMOUNT, *cells) == [FaultCode.BLANK, FaultCode.LOW_VALUES, FaultCode.HIGH_VALUES]
+    lenient = Policy(blanks=Meaning.ZERO, low_values=Meaning.NULL, high_values=Meaning.NULL)
     assert read(AMOUNT, *cells, policy=lenient) == ["0.00", None, None]
     assert write(AMOUNT, None, policy=lenient) == [bytes(4)]
-    assert read(AMOUNT, b"\x20" * 4, encoding=ASCII) == [Code.BLANK]
+    assert read(AMOUNT, b"\x20" * 4, encoding=ASCII) == [FaultCode.BLANK]
     with pytest.raises(ValueError, match="no numbers"):
-        read(AMOUNT, bytes(4), policy=Policy(blanks=On.KEEP))
+        read(AMOUNT, bytes(4), policy=Policy(blanks=Meaning.KEEP))
 
 
 def test_refusals() -> None:
     refused = write(AMOUNT, "100000.00", Decimal("1.005"), 1.5, "abc", None, True, Decimal("NaN"))
     assert refused == [
-        Code.OVERFLOW, Code.FRACTION_LOST, Code.WRONG_TYPE, Code.WRONG_TYPE, Code.NULL,
-        Code.WRONG_TYPE, Code.WRONG_TYPE,
-    ]  # fmt: skip
+        FaultCode.OVERFLOW,
+        FaultCode.FRACTION_LOST,
+        FaultCode.WRONG_TYPE,
+        FaultCode.WRONG_TYPE,
+        FaultCode.NULL,
+        FaultCode.WRONG_TYPE,
+        FaultCode.WRONG_TYPE,
+    ]
     assert write(Packed(3), -1, 10**30, 999) == [
-        Code.NEGATIVE_UNSIGNED, Code.OVERFLOW, bytes.fromhex("999f"),
+        FaultCode.NEGATIVE_UNSIGNED, FaultCode.OVERFLOW, bytes.fromhex("999f"),
     ]  # fmt: skip
     monsters = ["9" * 5000, Decimal("1E+999999"), "1." + "0" * 300 + "1", Decimal("1E-999999")]
-    assert write(AMOUNT, *monsters) == [Code.OVERFLOW] * 2 + [Code.FRACTION_LOST] * 2
+    assert write(AMOUNT, *monsters) == [FaultCode.OVERFLOW] * 2 + [FaultCode.FRACTION_LOST] * 2
     assert write(AMOUNT, "+1.5", "1.50", "-0.00", "1.", ".5", "١", " 1", "1e1") == [
-        *[bytes.fromhex("0000150c")] * 2, bytes.fromhex("0000000c"), *[Code.WRONG_TYPE] * 5,
+        *[bytes.fromhex("0000150c")] * 2, bytes.fromhex("0000000c"), *[FaultCode.WRONG_TYPE] * 5,
     ]  # fmt: skip
 
 
@@ -122,7 +127,7 @@ def test_any_bytes_are_a_value_or_a_code(data: st.DataObject, kind: Packed) -> N
         good = digits.isdecimal() and sign in "abcdef"
         good = good and (kind.signed or sign not in "bd")
         good = good and int(digits) < 10**kind.digits
-        assert isinstance(value, Code) != good
+        assert isinstance(value, FaultCode) != good
 
 
 def test_every_change_of_one_byte() -> None:
@@ -135,6 +140,6 @@ def test_every_change_of_one_byte() -> None:
     values = read(AMOUNT, *changed)
     for raw, value in zip(changed, values, strict=True):
         valid = raw.hex()[:7].isdecimal() and raw.hex()[7] in "abcdef"
-        assert valid != isinstance(value, Code)
+        assert valid != isinstance(value, FaultCode)
         if valid and raw.hex()[7] in "cd":
             assert write(AMOUNT, value) == [raw]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, National, Text
 from adapters.legacy_cobol.fields.codepages import UnknownCodePage, code_page, known
-from adapters.legacy_cobol.fields.codes import Code
-from adapters.legacy_cobol.fields.policy import On, Policy, Trim
+from adapters.legacy_cobol.fields.codes import FaultCode
+from adapters.legacy_cobol.fields.policy import Meaning, Policy, Trim
 from tests.unit.legacy.fields.cells import ASCII, EBCDIC, read, write
 
-KEEPING = Policy(trim=Trim.NONE, controls=True, low_values=On.KEEP, high_values=On.KEEP)
+KEEPING = Policy(trim=Trim.NONE, controls=True, low_values=Meaning.KEEP, high_values=Meaning.KEEP)
 
 
 def test_trimmed_on_the_padded_side() -> None:
@@ -29,30 +29,37 @@ def test_trimmed_on_the_padded_side() -> None:
 
 def test_blank_text_is_empty_unless_declared() -> None:
     assert read(Text(3), b"\x40" * 3) == [""]
-    assert read(Text(3), b"\x40" * 3, policy=Policy(blanks=On.NULL)) == [None]
-    assert read(Text(3), b"\x40" * 3, policy=Policy(blanks=On.ERROR)) == [Code.BLANK]
-    assert write(Text(3), None, policy=Policy(blanks=On.NULL)) == [b"\x40" * 3]
+    assert read(Text(3), b"\x40" * 3, policy=Policy(blanks=Meaning.NULL)) == [None]
+    assert read(Text(3), b"\x40" * 3, policy=Policy(blanks=Meaning.ERROR)) == [FaultCode.BLANK]
+    assert write(Text(3), None, policy=Policy(blanks=Meaning.NULL)) == [b"\x40" * 3]
 
 
 def test_fillings_and_control_characters() -> None:
     cells = (bytes(2), b"\xff" * 2, b"\x05\xc1", b"\xc1\x07")
     assert read(Text(2), *cells) == [
-        Code.LOW_VALUES, Code.HIGH_VALUES, Code.CONTROL_CHARACTER, Code.CONTROL_CHARACTER,
-    ]  # fmt: skip
+        FaultCode.LOW_VALUES,
+        FaultCode.HIGH_VALUES,
+        FaultCode.CONTROL_CHARACTER,
+        FaultCode.CONTROL_CHARACTER,
+    ]
     assert read(Text(2), *cells, policy=KEEPING) == ["\0\0", "\x9f\x9f", "\tA", "A\x7f"]
 
 
 def test_bytes_that_are_no_character() -> None:
     assert read(Text(1), b"\x81", b"\x80", encoding=replace(ASCII, code_page="cp1252")) == [
-        Code.INVALID_CHARACTER, "€",
+        FaultCode.INVALID_CHARACTER, "€",
     ]  # fmt: skip
-    assert read(Text(1), b"\xe9", encoding=ASCII) == [Code.INVALID_CHARACTER]
+    assert read(Text(1), b"\xe9", encoding=ASCII) == [FaultCode.INVALID_CHARACTER]
 
 
 def test_refusals() -> None:
     assert write(Text(2), "ABC", "漢", 5, None, "A\n") == [
-        Code.TOO_LONG, Code.UNENCODABLE, Code.WRONG_TYPE, Code.NULL, Code.CONTROL_CHARACTER,
-    ]  # fmt: skip
+        FaultCode.TOO_LONG,
+        FaultCode.UNENCODABLE,
+        FaultCode.WRONG_TYPE,
+        FaultCode.NULL,
+        FaultCode.CONTROL_CHARACTER,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -111,9 +118,9 @@ def test_pages_of_several_bytes() -> None:
     encoding = replace(ASCII, code_page="shift_jis")
     assert read(Text(4), "あ".encode("shift_jis") + b"  ", encoding=encoding) == ["あ"]
     assert write(Text(4), "あ", "あああ", "é", encoding=encoding) == [
-        b"\x82\xa0  ", Code.TOO_LONG, Code.UNENCODABLE,
+        b"\x82\xa0  ", FaultCode.TOO_LONG, FaultCode.UNENCODABLE,
     ]  # fmt: skip
-    assert read(Text(1), b"\x82", encoding=encoding) == [Code.INVALID_CHARACTER]
+    assert read(Text(1), b"\x82", encoding=encoding) == [FaultCode.INVALID_CHARACTER]
 
 
 def test_national() -> None:
@@ -122,11 +129,11 @@ def test_national() -> None:
     assert read(National(3), "漢A ".encode("utf-16-le"), encoding=little) == ["漢A"]
     assert read(National(2, justified=True), " A".encode("utf-16-be")) == ["A"]
     assert read(National(2), "😀".encode("utf-16-be"), b"\xd8\x3d\x00\x41") == [
-        "😀", Code.INVALID_CHARACTER,
+        "😀", FaultCode.INVALID_CHARACTER,
     ]  # fmt: skip
-    assert read(National(2), b"\x00\x20" * 2, policy=Policy(blanks=On.NULL)) == [None]
+    assert read(National(2), b"\x00\x20" * 2, policy=Policy(blanks=Meaning.NULL)) == [None]
     assert write(National(2), "漢", "abc", None) == [
-        "漢 ".encode("utf-16-be"), Code.TOO_LONG, Code.NULL,
+        "漢 ".encode("utf-16-be"), FaultCode.TOO_LONG, FaultCode.NULL,
     ]  # fmt: skip
 
 
@@ -141,7 +148,7 @@ def test_kept_bytes_come_back(cells: list[bytes], page: str) -> None:
 def test_good_text_comes_back(cells: list[bytes], justified: bool) -> None:
     kind = Text(5, justified)
     for cell, text in zip(cells, read(kind, *cells), strict=True):
-        if not isinstance(text, Code):
+        if not isinstance(text, FaultCode):
             assert write(kind, text) == [cell]
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, Zoned, ZonedSigns
-from adapters.legacy_cobol.fields.codes import Code
-from adapters.legacy_cobol.fields.policy import Form, On, Policy
+from adapters.legacy_cobol.fields.codes import FaultCode
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
 from tests.unit.legacy.fields.cells import ASCII, EBCDIC, read, write
 
 TRANSLATED = replace(ASCII, zoned_signs=ZonedSigns.ASCII_TRANSLATED)
@@ -57,10 +57,10 @@ def test_hand_checked(encoding: Encoding, kind: Zoned, cell: bytes, value: objec
 
 def test_plus_and_minus_zones_of_ebcdic() -> None:
     cells = [bytes((0xF1, 0xF2, zone << 4 | 3)) for zone in range(16)]
-    bad = [Code.INVALID_SIGN] * 10
+    bad = [FaultCode.INVALID_SIGN] * 10
     assert read(S3, *cells) == [*bad, 123, -123, 123, -123, 123, 123]
     unsigned = read(Zoned(3), *cells)
-    assert unsigned == [*[Code.INVALID_DIGIT] * 15, 123]
+    assert unsigned == [*[FaultCode.INVALID_DIGIT] * 15, 123]
 
 
 def test_zero_is_written_with_plus() -> None:
@@ -76,15 +76,15 @@ def test_blank_when_zero() -> None:
 
 def test_blanks_and_fillings_by_policy() -> None:
     cells = (b"\x40" * 3, bytes(3), b"\xff" * 3, b"\x40\xf1\xf2")
-    codes = [Code.BLANK, Code.LOW_VALUES, Code.HIGH_VALUES, Code.INVALID_DIGIT]
+    codes = [FaultCode.BLANK, FaultCode.LOW_VALUES, FaultCode.HIGH_VALUES, FaultCode.INVALID_DIGIT]
     assert read(Zoned(3), *cells) == codes
-    policy = Policy(blanks=On.NULL, low_values=On.ZERO)
+    policy = Policy(blanks=Meaning.NULL, low_values=Meaning.ZERO)
     assert read(Zoned(3), *cells, policy=policy) == [None, 0, *codes[2:]]
     assert write(Zoned(3), None, 5, policy=policy) == [b"\x40" * 3, b"\xf0\xf0\xf5"]
 
 
 def test_realia_blanks_are_a_negative_zero_only_at_the_end() -> None:
-    assert read(S3, b"   ", encoding=REALIA) == [Code.BLANK]
+    assert read(S3, b"   ", encoding=REALIA) == [FaultCode.BLANK]
 
 
 def test_codes_keep_leading_zeros() -> None:
@@ -95,8 +95,12 @@ def test_codes_keep_leading_zeros() -> None:
 
 def test_refusals() -> None:
     assert write(Zoned(3), -1, 1000, "1.5", None, 1.0) == [
-        Code.NEGATIVE_UNSIGNED, Code.OVERFLOW, Code.FRACTION_LOST, Code.NULL, Code.WRONG_TYPE,
-    ]  # fmt: skip
+        FaultCode.NEGATIVE_UNSIGNED,
+        FaultCode.OVERFLOW,
+        FaultCode.FRACTION_LOST,
+        FaultCode.NULL,
+        FaultCode.WRONG_TYPE,
+    ]
 
 
 kinds = st.builds(
@@ -128,7 +132,7 @@ def test_any_bytes_are_the_value_they_say_or_a_code(
     for cell, value in zip(
         cells, read(kind, *cells, policy=policy, encoding=encoding), strict=True
     ):
-        if not isinstance(value, Code):
+        if not isinstance(value, FaultCode):
             (again,) = write(kind, value, policy=policy, encoding=encoding)
             different = [at for at in range(kind.length) if again[at] != cell[at]]
             assert set(different) <= ({sign_at} if kind.signed else set())
@@ -146,7 +150,7 @@ def test_every_change_of_one_byte(signs: ZonedSigns, leading: bool, separate: bo
         for at in range(len(cell)) for byte in range(256) if byte != cell[at]
     ]  # fmt: skip
     values = read(kind, *changed, encoding=encoding)
-    good = [value for value in values if not isinstance(value, Code)]
+    good = [value for value in values if not isinstance(value, FaultCode)]
     assert len(good) == 9 * (kind.digits - (not separate)) + len(_signs(signs, separate)) - 1
     assert good.count("-123.45") == (1 if signs is ZonedSigns.EBCDIC and not separate else 0)
 

@@ -9,9 +9,9 @@ import pytest
 from adapters.legacy_cobol.copybook.dialects import TWO_FOUR_EIGHT
 from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, ZonedSigns
 from adapters.legacy_cobol.copybook.layout import Range
-from adapters.legacy_cobol.fields.policy import Form, On, Policy, Trim
-from adapters.legacy_cobol.mapping.declared import Layout, layout_of, read_layout
-from adapters.legacy_cobol.mapping.recordtypes import Role
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy, Trim
+from adapters.legacy_cobol.mapping.layout_file import Layout, layout_of, read_layout
+from adapters.legacy_cobol.mapping.record_types import Role
 from adapters.legacy_cobol.mapping.section import LayoutError
 from adapters.legacy_cobol.records.framing import (
     GNUCOBOL,
@@ -98,7 +98,7 @@ trim = "both"
     (declared,) = layout(tmp_path, text).records
     kind, path = declared.type, ("R", "G", "CODE-A")
     assert kind.names == {path: "first_code"}
-    assert kind.policies[path] == Policy(low_values=On.NULL, trim=Trim.BOTH, form=Form.CODE)
+    assert kind.policies[path] == Policy(low_values=Meaning.NULL, trim=Trim.BOTH, form=Form.CODE)
     assert kind.policy == Policy(form=Form.STRING)
     assert [each.ranges for each in kind.when] == [
         (Range("G"),),

@@ -4,13 +4,13 @@ from typing import Any
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, FloatFormat, ZonedSigns
 from adapters.legacy_cobol.copybook.layout import Record
-from adapters.legacy_cobol.copybook.reading import Options, read_copybook
+from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook
 from adapters.legacy_cobol.copybook.source import Form
-from adapters.legacy_cobol.records.decoding import Decoded, Decoder
+from adapters.legacy_cobol.records.chunk_reader import chunk_of
+from adapters.legacy_cobol.records.decoder import Decoded, Decoder
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import Fixed, Framing, Prefixed
-from adapters.legacy_cobol.records.reading import chunk_of
-from adapters.legacy_cobol.records.types import RecordType
-from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.records.record_type import RecordType
 
 ASCII = Encoding(
     code_page="ascii", zoned_signs=ZonedSigns.ASCII_LETTERS, float_format=FloatFormat.IEEE
@@ -21,7 +21,7 @@ TWO_BYTES = Prefixed(header=2, counts_header=False)
 
 def record(text: str) -> Record:
     """The only record of a copybook."""
-    (only,) = read_copybook(text, options=Options(form=Form.FREE)).records
+    (only,) = read_copybook(text, options=CopybookOptions(form=Form.FREE)).records
     return only
 
 
@@ -35,7 +35,7 @@ def decode(
 ) -> Decoded:
     """Records of any lengths, decoded."""
     kinds = types if isinstance(types, list) else [types]
-    data = b"".join(framed(records, TWO_BYTES))
+    data = b"".join(frame_records(records, TWO_BYTES))
     return Decoder(kinds, encoding).decode(chunk_of(data, Framing(TWO_BYTES)))
 
 

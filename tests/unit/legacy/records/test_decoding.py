@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder
-from adapters.legacy_cobol.fields.codes import Code
-from adapters.legacy_cobol.fields.policy import Form, On, Policy
-from adapters.legacy_cobol.records.decoding import BLOCK
-from adapters.legacy_cobol.records.encoding import Encoder
-from adapters.legacy_cobol.records.types import Path, RecordType, Selector
+from adapters.legacy_cobol.fields.codes import FaultCode
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
+from adapters.legacy_cobol.records.decoder import BLOCK
+from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.records.record_type import Path, RecordType, Selector
 from tests.unit.legacy.records.files import ASCII, EBCDIC, a_type, decode, decode_fixed, record
 
 PERSON = """
@@ -76,13 +76,13 @@ def test_a_reject_names_field_offset_code_and_bytes() -> None:
     (reject,) = decoded.rejects()
     assert (reject.number, reject.offset, reject.raw, reject.kind) == (2, 32, bad, "test")
     (fault,) = reject.faults
-    assert (fault.field, fault.code, fault.offset) == ("BALANCE", Code.INVALID_DIGIT, 26)
+    assert (fault.field, fault.code, fault.offset) == ("BALANCE", FaultCode.INVALID_DIGIT, 26)
     assert fault.raw.hex() == "12a4567d"
     assert str(fault).startswith("BALANCE at byte 26: invalid-digit (hex 12a4567d). Correct")
 
 
 def test_nulls_in_json() -> None:
-    kind = a_type("01 R. 05 A PIC 9(3). 05 B PIC X(2).", policy=Policy(blanks=On.NULL))
+    kind = a_type("01 R. 05 A PIC 9(3). 05 B PIC X(2).", policy=Policy(blanks=Meaning.NULL))
     decoded = decode_fixed(kind, b"     " + b"123ab")
     assert decoded.ndjson() == b'{"a":null,"b":null}\n{"a":123,"b":"ab"}\n'
 
@@ -134,9 +134,12 @@ def test_bad_counters_and_lengths_are_rejects() -> None:
     assert [each is None for each in decoded.documents()] == [True] * 4 + [False, True]
     codes = [reject.faults[0].code for reject in decoded.rejects()]
     assert codes == [
-        Code.COUNTER_OUT_OF_RANGE, Code.INVALID_DIGIT, Code.RECORD_LENGTH, Code.RECORD_LENGTH,
-        Code.RECORD_LENGTH,
-    ]  # fmt: skip
+        FaultCode.COUNTER_OUT_OF_RANGE,
+        FaultCode.INVALID_DIGIT,
+        FaultCode.RECORD_LENGTH,
+        FaultCode.RECORD_LENGTH,
+        FaultCode.RECORD_LENGTH,
+    ]
 
 
 def test_tables_whose_elements_differ_in_length() -> None:
@@ -177,7 +180,7 @@ def test_record_types_are_chosen_by_their_selectors_and_stay_in_order() -> None:
     ]  # fmt: skip
     assert decoded.ndjson().splitlines() == [each for each in decoded.json() if each]
     assert [(each.number, each.faults[0].code) for each in decoded.rejects()] == [
-        (4, Code.NO_RECORD_TYPE), (6, Code.NO_RECORD_TYPE),
+        (4, FaultCode.NO_RECORD_TYPE), (6, FaultCode.NO_RECORD_TYPE),
     ]  # fmt: skip
 
 
@@ -234,7 +237,7 @@ def test_no_variant_is_a_reject() -> None:
     }
     decoded = decode_fixed(RecordType("r", found, variants=variants), b"1x273x")
     assert decoded.documents() == [{"s": 1, "a": "x"}, {"s": 2, "b": 7}, None]
-    assert next(decoded.rejects()).faults[0].code is Code.NO_VARIANT
+    assert next(decoded.rejects()).faults[0].code is FaultCode.NO_VARIANT
 
 
 @pytest.mark.parametrize("chosen", ["1", "2", "3", "9"])
@@ -259,7 +262,7 @@ def test_alternatives_that_no_record_takes(chosen: str) -> None:
     encoding = replace(ASCII, native_order=ByteOrder.LITTLE)
     decoded = decode_fixed(kind, chosen.encode() + data[chosen], encoding)
     if chosen == "9":
-        assert next(decoded.rejects()).faults[0].code is Code.NO_VARIANT
+        assert next(decoded.rejects()).faults[0].code is FaultCode.NO_VARIANT
         assert decoded.json() == [None]
         return
     document = {"s": chosen, **shared[chosen]}

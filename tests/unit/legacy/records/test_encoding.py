@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.legacy_cobol.fields.codes import Code
-from adapters.legacy_cobol.fields.policy import On, Policy, Trim
-from adapters.legacy_cobol.records.encoding import Encoder, originals_needed
-from adapters.legacy_cobol.records.types import RecordType
+from adapters.legacy_cobol.fields.codes import FaultCode
+from adapters.legacy_cobol.fields.policy import Meaning, Policy, Trim
+from adapters.legacy_cobol.records.encoder import Encoder, originals_needed
+from adapters.legacy_cobol.records.record_type import RecordType
 from tests.unit.legacy.copybook.random_records import a_record, in_free_form
 from tests.unit.legacy.records.files import ASCII, EBCDIC, a_type, decode, decode_fixed
 from tests.unit.legacy.records.test_decoding import CELL, ODO, PERSON, choosing
@@ -40,24 +40,24 @@ def test_what_no_document_names_has_its_value_clause_or_blanks() -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"balance": "100000.00"}, ("BALANCE", Code.OVERFLOW)),
-        ({"balance": Decimal("0.001")}, ("BALANCE", Code.FRACTION_LOST)),
-        ({"balance": 0.5}, ("BALANCE", Code.WRONG_TYPE)),
-        ({"balance": None}, ("BALANCE", Code.NULL)),
-        ({"nik": -1}, ("NIK", Code.NEGATIVE_UNSIGNED)),
-        ({"full_name": "é"}, ("FULL-NAME", Code.UNENCODABLE)),
-        ({"full_name": "ABCDEFGHIJK"}, ("FULL-NAME", Code.TOO_LONG)),
-        ({"full_name": 7}, ("FULL-NAME", Code.WRONG_TYPE)),
-        ({"other": 1}, ("other", Code.UNKNOWN_FIELD)),
+        ({"balance": "100000.00"}, ("BALANCE", FaultCode.OVERFLOW)),
+        ({"balance": Decimal("0.001")}, ("BALANCE", FaultCode.FRACTION_LOST)),
+        ({"balance": 0.5}, ("BALANCE", FaultCode.WRONG_TYPE)),
+        ({"balance": None}, ("BALANCE", FaultCode.NULL)),
+        ({"nik": -1}, ("NIK", FaultCode.NEGATIVE_UNSIGNED)),
+        ({"full_name": "é"}, ("FULL-NAME", FaultCode.UNENCODABLE)),
+        ({"full_name": "ABCDEFGHIJK"}, ("FULL-NAME", FaultCode.TOO_LONG)),
+        ({"full_name": 7}, ("FULL-NAME", FaultCode.WRONG_TYPE)),
+        ({"other": 1}, ("other", FaultCode.UNKNOWN_FIELD)),
     ],
 )
-def test_refusals_name_the_field(change: dict[str, Any], fault: tuple[str, Code]) -> None:
+def test_refusals_name_the_field(change: dict[str, Any], fault: tuple[str, FaultCode]) -> None:
     assert encode(a_type(PERSON), GOOD | change, GOOD)[0] == fault
     assert encode(a_type(PERSON), GOOD | change, GOOD)[1] is not None
 
 
 def test_missing_fields_are_refused() -> None:
-    assert encode(a_type(PERSON), {"nik": 1, "balance": 0}) == [("FULL-NAME", Code.MISSING)]
+    assert encode(a_type(PERSON), {"nik": 1, "balance": 0}) == [("FULL-NAME", FaultCode.MISSING)]
 
 
 def test_the_original_keeps_all_that_was_not_changed() -> None:
@@ -78,15 +78,15 @@ def test_tables_need_as_many_elements_as_their_counter_says() -> None:
     kind = a_type(ODO)
     items = [{"code_x": "a", "qty": 1}, {"code_x": "b", "qty": 2}]
     assert encode(kind, {"n": 2, "items": items, "total": 3}) == [b"2a01b02003"]
-    assert encode(kind, {"n": 1, "items": items, "total": 3}) == [("N", Code.COUNT_MISMATCH)]
+    assert encode(kind, {"n": 1, "items": items, "total": 3}) == [("N", FaultCode.COUNT_MISMATCH)]
     many = {"n": 6, "items": items * 3, "total": 3}
-    assert encode(kind, many) == [("ITEMS", Code.COUNT_MISMATCH)]
+    assert encode(kind, many) == [("ITEMS", FaultCode.COUNT_MISMATCH)]
     assert encode(kind, {"n": 2, "items": [*items[:1], 5], "total": 3}) == [
-        ("ITEMS(2)", Code.WRONG_TYPE)
+        ("ITEMS(2)", FaultCode.WRONG_TYPE)
     ]
     fixed = a_type("01 R. 05 A PIC 9 OCCURS 2.")
     assert encode(fixed, {"a": [1]}, {"a": [1, 2]}, {"a": 5}) == [
-        ("A", Code.COUNT_MISMATCH), b"12", ("A", Code.WRONG_TYPE),
+        ("A", FaultCode.COUNT_MISMATCH), b"12", ("A", FaultCode.WRONG_TYPE),
     ]  # fmt: skip
 
 
@@ -101,9 +101,9 @@ def test_variants_are_written_and_must_be_those_that_are_selected() -> None:
         "kind_x": "A",
         "place_x": [{"sort_x": 1, "text_x": "1234"}, {"sort_x": 1, "number_x": 4}],
     }
-    assert encode(kind, wrong) == [("(record)", Code.NO_VARIANT)]
+    assert encode(kind, wrong) == [("(record)", FaultCode.NO_VARIANT)]
     none = {"kind_x": "A", "place_x": [{"sort_x": 0}, {"sort_x": 1, "number_x": 4}]}
-    assert encode(kind, none) == [("PLACE-X.TEXT-X(1)", Code.MISSING)]
+    assert encode(kind, none) == [("PLACE-X.TEXT-X(1)", FaultCode.MISSING)]
 
 
 def test_only_records_that_need_them_keep_their_bytes() -> None:
@@ -117,7 +117,9 @@ def test_only_records_that_need_them_keep_their_bytes() -> None:
 @given(st.integers(0), st.data())
 def test_any_bytes_of_any_record_come_back_or_are_rejected(seed: int, data: st.DataObject) -> None:
     text = in_free_form(Random(seed), a_record(Random(seed), "R"))
-    lenient = Policy(low_values=On.KEEP, high_values=On.KEEP, controls=True, trim=Trim.NONE)
+    lenient = Policy(
+        low_values=Meaning.KEEP, high_values=Meaning.KEEP, controls=True, trim=Trim.NONE
+    )
     kind = a_type(text, policies=_only_text(text, lenient))
     length = kind.record.maximum_length
     raw = data.draw(st.binary(min_size=length, max_size=length))

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.legacy_cobol.records.chunk_reader import ResumePoint, chunk_of, chunks
 from adapters.legacy_cobol.records.chunks import Chunk
-from adapters.legacy_cobol.records.decoding import Decoder
+from adapters.legacy_cobol.records.decoder import Decoder
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import (
     GNUCOBOL,
     RDW,
@@ -24,12 +26,12 @@ from adapters.legacy_cobol.records.framing import (
     Prefixed,
     SelfDelimiting,
 )
-from adapters.legacy_cobol.records.measuring import Measure
-from adapters.legacy_cobol.records.reading import Position, chunk_of, chunks
-from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.records.record_length import RecordLength
 from tests.unit.legacy.records.files import ASCII, a_type
 
-MEASURE = Measure((a_type("01 R. 05 N PIC 9. 05 A PIC X OCCURS 0 TO 9 DEPENDING ON N."),), ASCII)
+MEASURE = RecordLength(
+    (a_type("01 R. 05 N PIC 9. 05 A PIC X OCCURS 0 TO 9 DEPENDING ON N."),), ASCII
+)
 
 
 def records_of(found: Chunk) -> list[bytes]:
@@ -61,7 +63,7 @@ def records_of(found: Chunk) -> list[bytes]:
 )
 def test_hand_checked(body: Body, data: bytes, records: list[bytes]) -> None:
     assert records_of(chunk_of(data, Framing(body))) == records
-    assert b"".join(framed(records, body)) == data
+    assert b"".join(frame_records(records, body)) == data
     inside = chunk_of(b"HEAD" + data + b"END", Framing(body, head=4, tail=3))
     assert records_of(inside) == records
     assert inside.offset == 4
@@ -76,7 +78,7 @@ def test_lines_may_have_carriage_returns_and_no_last_end() -> None:
 def test_an_extended_block_descriptor() -> None:
     record = bytes(40_000)
     body = Blocked(Prefixed(size=4, counts_header=True), block=100_000)
-    data = b"".join(framed([record], body))
+    data = b"".join(frame_records([record], body))
     assert data[:4] == (40_008 | 1 << 31).to_bytes(4)
     assert records_of(chunk_of(data, Framing(body))) == [record]
 
@@ -126,7 +128,7 @@ def test_what_could_not_be_read_back_is_not_written(
     body: Body, record: bytes, message: str
 ) -> None:
     with pytest.raises(FramingError, match=message):
-        list(framed([record], body))
+        list(frame_records([record], body))
 
 
 VARIABLE: list[Body] = [RDW, RDW_LITTLE, RDW_REVERSED, *GNUCOBOL, Blocked(block=64)]
@@ -137,7 +139,7 @@ texts = st.lists(st.binary(min_size=1, max_size=50).filter(lambda each: b"\n" no
 def test_records_come_back_whatever_is_read_at_once(
     records: list[bytes], body: Body, size: int
 ) -> None:
-    data = b"".join(framed(records, body))
+    data = b"".join(frame_records(records, body))
     found = list(chunks(io.BytesIO(data), Framing(body), size=size))
     assert [each for chunk in found for each in records_of(chunk)] == records
     ends = [(chunk.number, len(chunk)) for chunk in found]
@@ -147,7 +149,7 @@ def test_records_come_back_whatever_is_read_at_once(
 @given(st.lists(st.integers(0, 3), max_size=300), st.sampled_from(VARIABLE[:-1]))
 def test_runs_of_equal_lengths(lengths: list[int], body: Body) -> None:
     records = [bytes((length,)) * (length + 1) for length in sorted(lengths)]
-    data = b"".join(framed(records, body))
+    data = b"".join(frame_records(records, body))
     assert records_of(chunk_of(data, Framing(body))) == records
 
 
@@ -159,17 +161,17 @@ def test_reading_goes_on_from_every_record(data: st.DataObject) -> None:
     body = data.draw(st.sampled_from(RESUMED))
     count = data.draw(st.integers(1, 40))
     records = [f"{number:03}".encode() for number in range(count)]
-    file = io.BytesIO(b"HH" + b"".join(framed(records, body)) + b"T")
+    file = io.BytesIO(b"HH" + b"".join(frame_records(records, body)) + b"T")
     framing = Framing(body, head=2, tail=1)
     for chunk in chunks(file, framing, size=20):
         for done in range(len(chunk) + 1):
-            position = Position.behind(chunk, done)
+            position = ResumePoint.behind(chunk, done)
             rest = list(chunks(file, framing, position, size=20))
             left = [each for chunk in rest for each in records_of(chunk)]
             assert left == records[chunk.number - 1 + done :]
             assert [each.number for each in rest[:1]] in ([], [chunk.number + done])
             for again in rest[:1]:
-                last = Position.behind(again, len(again))
+                last = ResumePoint.behind(again, len(again))
                 beyond = list(chunks(file, framing, last, size=20))
                 assert [each for one in beyond for each in records_of(one)] == left[len(again) :]
 
@@ -182,12 +184,12 @@ def test_any_bytes_are_records_or_refused(data: bytes, body: Body) -> None:
         return
     assert sum(found.lengths.tolist()) <= len(data)
     if not isinstance(body, FixedBlocked | Lines | Blocked):
-        assert b"".join(framed(records_of(found), body)) == data
+        assert b"".join(frame_records(records_of(found), body)) == data
 
 
 def test_a_resumed_chunk_is_decoded_where_it_begins() -> None:
     kind = a_type("01 R. 05 A PIC 9(3).")
     file = io.BytesIO(b"001002003004")
     (whole,) = chunks(file, Framing(Fixed(3)))
-    (rest,) = chunks(file, Framing(Fixed(3)), Position.behind(whole, 2))
+    (rest,) = chunks(file, Framing(Fixed(3)), ResumePoint.behind(whole, 2))
     assert Decoder([kind], ASCII).decode(rest).documents() == [{"a": 3}, {"a": 4}]

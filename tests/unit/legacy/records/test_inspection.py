@@ -4,6 +4,8 @@ from random import Random
 
 import pytest
 
+from adapters.legacy_cobol.records.chunk_reader import chunk_of
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import (
     GNUCOBOL,
     RDW,
@@ -17,8 +19,6 @@ from adapters.legacy_cobol.records.framing import (
     Lines,
 )
 from adapters.legacy_cobol.records.inspection import characters_of, propose
-from adapters.legacy_cobol.records.reading import chunk_of
-from adapters.legacy_cobol.records.writing import framed
 
 
 def a_line(random: Random, length: int) -> bytes:
@@ -43,7 +43,7 @@ def a_line(random: Random, length: int) -> bytes:
 def test_variable_framings_are_proposed_first(body: Body) -> None:
     random = Random(5)
     records = [a_line(random, random.randint(26, 60)) for _ in range(50)]
-    data = b"".join(framed(records, body))
+    data = b"".join(frame_records(records, body))
     best, *_ = propose(data, len(data))
     found = chunk_of(data, Framing(best.body))
     assert [found.raw(at) for at in range(len(found))] == records

@@ -7,16 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.legacy_cobol.records.segments import Assembled, Assembly, Read, Segment
+from adapters.legacy_cobol.records.segments import (
+    AssembledEvent,
+    Segment,
+    SegmentRecord,
+    SegmentTree,
+)
 
-ASSEMBLY = Assembly([Segment("item", "order", "items"), Segment("note", "item", "notes")])
+ASSEMBLY = SegmentTree([Segment("item", "order", "items"), Segment("note", "item", "notes")])
 
 
-def join(*records: tuple[str | None, int | None]) -> list[Assembled]:
+def join(*records: tuple[str | None, int | None]) -> list[AssembledEvent]:
     """Records as (kind, number in the document or None for a reject)."""
     return list(
         ASSEMBLY.join(
-            Read(number, kind, None if n is None else {"n": n})
+            SegmentRecord(number, kind, None if n is None else {"n": n})
             for number, (kind, n) in enumerate(records, 1)
         )
     )
@@ -48,9 +53,9 @@ def test_a_reject_breaks_the_event_that_it_stands_in() -> None:
 
 def test_segments_form_a_tree() -> None:
     with pytest.raises(ValueError, match="tree"):
-        Assembly([Segment("a", "b", "x"), Segment("b", "a", "y")])
+        SegmentTree([Segment("a", "b", "x"), Segment("b", "a", "y")])
     with pytest.raises(ValueError, match="two parents"):
-        Assembly([Segment("a", "b", "x"), Segment("a", "c", "y")])
+        SegmentTree([Segment("a", "b", "x"), Segment("a", "c", "y")])
 
 
 notes = st.fixed_dictionaries({"n": st.integers()})
@@ -65,5 +70,7 @@ orders = st.fixed_dictionaries(
 @given(st.lists(orders))
 def test_events_come_back(events: list[dict[str, Any]]) -> None:
     parts = (part for event in events for part in ASSEMBLY.split("order", event))
-    records = (Read(number, kind, document) for number, (kind, document) in zip(count(1), parts))
+    records = (
+        SegmentRecord(number, kind, document) for number, (kind, document) in zip(count(1), parts)
+    )
     assert [each.document for each in ASSEMBLY.join(records)] == events

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder
+from adapters.legacy_cobol.records.chunk_reader import ResumePoint, chunk_of, chunks
 from adapters.legacy_cobol.records.chunks import Chunk
-from adapters.legacy_cobol.records.decoding import Decoder
+from adapters.legacy_cobol.records.decoder import Decoder
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import (
     SPANNED,
     Blocked,
@@ -18,8 +20,6 @@ from adapters.legacy_cobol.records.framing import (
     FramingError,
     Prefixed,
 )
-from adapters.legacy_cobol.records.reading import Position, chunk_of, chunks
-from adapters.legacy_cobol.records.writing import framed
 from tests.unit.legacy.records.files import ASCII, a_type
 
 LITTLE = Prefixed(order=ByteOrder.LITTLE, spanned=True)
@@ -61,15 +61,15 @@ def test_hand_checked(body: Body, data: bytes, records: list[bytes], offsets: li
 
 
 def test_written_as_an_access_method_does() -> None:
-    assert b"".join(framed([b"abcdefghij", b"k", b"lmn"], BLOCKS)) == (
+    assert b"".join(frame_records([b"abcdefghij", b"k", b"lmn"], BLOCKS)) == (
         b"\0\x10\0\0\0\x0c\1\0abcdefgh\0\x0f\0\0\0\x06\2\0ij\0\x05\0\0k\0\x0b\0\0\0\x07\0\0lmn"
     )
     long = bytes(70_000)
-    written = list(framed([long], SPANNED))
+    written = list(frame_records([long], SPANNED))
     assert [each[:4].hex() for each in written] == ["7ff80100", "7ff80300", "118c0200"]
     assert records_of(chunk_of(b"".join(written), Framing(SPANNED))) == [long]
     with pytest.raises(FramingError, match="hold no segment"):
-        list(framed([b"a"], Blocked(SPANNED, block=8)))
+        list(frame_records([b"a"], Blocked(SPANNED, block=8)))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ texts = st.lists(st.binary(max_size=60), max_size=30)
 def test_records_come_back_whatever_is_read_at_once(
     records: list[bytes], body: Body, size: int
 ) -> None:
-    data = b"".join(framed(records, body))
+    data = b"".join(frame_records(records, body))
     found = list(chunks(io.BytesIO(data), Framing(body), size=size))
     assert [each for chunk in found for each in records_of(chunk)] == records
     ends = [(chunk.number, len(chunk)) for chunk in found]
@@ -132,16 +132,19 @@ def test_records_come_back_whatever_is_read_at_once(
 def test_reading_goes_on_from_every_record(data: st.DataObject) -> None:
     body = data.draw(st.sampled_from(BOTH))
     records = data.draw(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=20))
-    file, framing = io.BytesIO(b"HH" + b"".join(framed(records, body)) + b"T"), Framing(body, 2, 1)
+    file, framing = (
+        io.BytesIO(b"HH" + b"".join(frame_records(records, body)) + b"T"),
+        Framing(body, 2, 1),
+    )
     for chunk in chunks(file, framing, size=20):
         for done in range(len(chunk) + 1):
-            rest = list(chunks(file, framing, Position.behind(chunk, done), size=20))
+            rest = list(chunks(file, framing, ResumePoint.behind(chunk, done), size=20))
             assert [each for one in rest for each in records_of(one)] == (
                 records[chunk.number - 1 + done :]
             )
             assert [each.number for each in rest[:1]] in ([], [chunk.number + done])
             for again in rest[:1]:
-                beyond = list(chunks(file, framing, Position.behind(again, len(again)), size=20))
+                beyond = list(chunks(file, framing, ResumePoint.behind(again, len(again)), size=20))
                 assert [each for one in beyond for each in records_of(one)] == (
                     records[again.number - 1 + len(again) :]
                 )
@@ -158,7 +161,7 @@ def test_any_bytes_are_records_or_refused(data: bytes, body: Body) -> None:
 
 def test_a_reject_stands_at_its_first_segment() -> None:
     kind = a_type("01 R. 05 A PIC 9(4).")
-    data = b"".join(framed([b"0001", b"00X2", b"0003"], Blocked(SPANNED, block=18)))
+    data = b"".join(frame_records([b"0001", b"00X2", b"0003"], Blocked(SPANNED, block=18)))
     decoded = Decoder([kind], ASCII).decode(chunk_of(data, Framing(Blocked(SPANNED))))
     (reject,) = decoded.rejects()
     assert (reject.number, reject.raw) == (2, b"00X2")

@@ -4,7 +4,7 @@ import tomllib
 from decimal import Decimal
 from pathlib import Path
 
-from adapters.legacy_cobol.mapping.declared import Layout, layout_of
+from adapters.legacy_cobol.mapping.layout_file import Layout, layout_of
 from tests.legacy_feeds import a_record
 
 COPYBOOK = """

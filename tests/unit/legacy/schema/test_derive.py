@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from adapters.legacy_cobol.mapping.declared import Layout
+from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.records.chunks import Chunk
-from adapters.legacy_cobol.records.decoding import Decoder
-from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.records.decoder import Decoder
+from adapters.legacy_cobol.records.encoder import Encoder
 from adapters.legacy_cobol.schema.derive import derive
 from tests.unit.legacy.schema.feeds import LAYOUT, a_layout
 

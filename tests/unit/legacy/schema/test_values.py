@@ -13,7 +13,7 @@ from adapters.legacy_cobol.copybook.dialects import GNUCOBOL, IBM
 from adapters.legacy_cobol.copybook.kinds import Binary, Edited, Kind, Packed, Text, Zoned
 from adapters.legacy_cobol.copybook.layout import Figurative, Literal, Range, Repeated
 from adapters.legacy_cobol.fields.codec import codec
-from adapters.legacy_cobol.fields.policy import Form, On, Policy
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
 from adapters.legacy_cobol.schema.conditions import one_of
 from adapters.legacy_cobol.schema.values import Number, bounds, value_schema
 
@@ -84,8 +84,8 @@ def test_codes_text_and_nulls() -> None:
     assert valid(code, "0012")
     assert not valid(code, "12")
     assert value_schema(Text(3), Policy()) == {"type": "string", "maxLength": 3}
-    assert value_schema(Text(3), Policy(blanks=On.ERROR))["minLength"] == 1
-    assert value_schema(Zoned(3), Policy(blanks=On.NULL))["type"] == ["integer", "null"]
+    assert value_schema(Text(3), Policy(blanks=Meaning.ERROR))["minLength"] == 1
+    assert value_schema(Zoned(3), Policy(blanks=Meaning.NULL))["type"] == ["integer", "null"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_ranges() -> None:
     assert one_of(number, Zoned(2), Policy(form=Form.CODE), IBM.encoding) == {
         "enum": ["01", "02", "03", "09"]
     }
-    null = one_of((Range("A"),), Text(1), Policy(blanks=On.NULL), IBM.encoding)
+    null = one_of((Range("A"),), Text(1), Policy(blanks=Meaning.NULL), IBM.encoding)
     assert null == {"enum": [None, "A"]}
 
 

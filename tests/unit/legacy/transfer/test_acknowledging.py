@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from adapters.legacy_cobol.fields.codepages import known
-from adapters.legacy_cobol.records.decoding import Decoder
+from adapters.legacy_cobol.records.chunk_reader import chunk_of
+from adapters.legacy_cobol.records.decoder import Decoder
 from adapters.legacy_cobol.records.framing import Framing
-from adapters.legacy_cobol.records.reading import chunk_of
-from adapters.legacy_cobol.transfer.acknowledging import body_of, types
-from adapters.legacy_cobol.transfer.journal import Outcome
+from adapters.legacy_cobol.transfer.acknowledgement import body_of, types
+from adapters.legacy_cobol.transfer.journal import FileOutcome
 from tests.legacy_feeds import LAYOUT, a_feed, drop
 from tests.unit.legacy.transfer.working import work
 
@@ -25,7 +25,7 @@ async def test_an_answer_in_the_code_page_of_the_feed(tmp_path: Path, page: str)
     name = f"PAY-é日{'ü' * 50}.DAT"
     drop(feed, b"?" * 33, name)
     (file,) = await work(feed)
-    assert file.outcome is Outcome.QUARANTINE
+    assert file.outcome is FileOutcome.QUARANTINE
     (ack,) = (feed.folder / "acks").iterdir()
     assert len(ack.read_bytes()) == 400
     chunk = chunk_of(ack.read_bytes(), Framing(body_of(feed)))

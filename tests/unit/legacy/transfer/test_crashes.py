@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.journal import Journal, Outcome
-from adapters.legacy_cobol.transfer.watching import watch
+from adapters.legacy_cobol.transfer.journal import FileOutcome, Journal
+from adapters.legacy_cobol.transfer.watcher import watch
 from tests.legacy_feeds import FakeGateway, a_feed, a_file, a_payment, a_sender, drop, payments
 
 MOST = 200  # steps that no file has
@@ -117,7 +117,7 @@ def lives(folder: Path, at: int, *, after: bool, patch: pytest.MonkeyPatch) -> b
     journal = Journal(feed.folder)
     (file,) = journal.files()
     journal.close()
-    assert (file.outcome, file.published, file.rejected) == (Outcome.PARTIAL, 3, 1), at
+    assert (file.outcome, file.published, file.rejected) == (FileOutcome.PARTIAL, 3, 1), at
     assert len(gateway.events) == 3
     assert sorted(found) == [
         "PAY.DAT.000001.ack", "PAY.DAT.000001.rejects",
@@ -154,6 +154,6 @@ async def test_a_stop_keeps_what_is_settled(tmp_path: Path) -> None:
     assert 0 < file.published < 12_000
     assert file.position is not None
     (done,) = await watch(feed, a_sender(gateway), asyncio.Event(), once=True)
-    assert (done.outcome, done.published) == (Outcome.ACCEPTED, 12_000)
+    assert (done.outcome, done.published) == (FileOutcome.ACCEPTED, 12_000)
     assert done.repeated <= 5000
     assert len(gateway.events) == 12_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.legacy_cobol.transfer.journal import Journal, Outcome
+from adapters.legacy_cobol.transfer.journal import FileOutcome, Journal
 from tests.legacy_feeds import (
     FEED,
     FakeGateway,
@@ -25,7 +25,7 @@ async def test_a_good_file(tmp_path: Path) -> None:
     drop(feed, a_file(payments(2500)))
     (file,) = await work(feed, gateway)
     assert (file.outcome, file.records, file.published, file.rejected) == (
-        Outcome.ACCEPTED, 2500, 2500, 0,
+        FileOutcome.ACCEPTED, 2500, 2500, 0,
     )  # fmt: skip
     assert file.digest is not None
     assert len(gateway.events) == 2500
@@ -55,7 +55,7 @@ async def test_what_is_rejected(tmp_path: Path) -> None:
     content = a_file(good, total=5 * 1250)
     drop(feed, content.replace(good[1], bad_digit).replace(good[2], bad_amount))
     (file,) = await work(feed, gateway)
-    assert (file.outcome, file.published, file.rejected) == (Outcome.PARTIAL, 2, 3)
+    assert (file.outcome, file.published, file.rejected) == (FileOutcome.PARTIAL, 2, 3)
     assert [(each["name"], each["agrees"], each["unknown"]) for each in file.totals] == [
         ("record_count", True, 0), ("amount_total", True, 1), ("hash_total", True, 1),
     ]  # fmt: skip
@@ -79,7 +79,7 @@ async def test_a_record_without_a_subject_is_rejected(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
     drop(feed, a_file([a_payment(1), a_payment(2, who=" "), a_payment(3)]))
     (file,) = await work(feed)
-    assert (file.outcome, file.published, file.rejected) == (Outcome.PARTIAL, 2, 1)
+    assert (file.outcome, file.published, file.rejected) == (FileOutcome.PARTIAL, 2, 1)
     report = (feed.folder / "rejects" / "PAY.DAT.000001.report.txt").read_text()
     assert "taxpayer: no-subject" in report
 
@@ -99,7 +99,7 @@ async def test_controls_that_disagree_quarantine_before_any_event(
     feed, gateway = a_feed(tmp_path), FakeGateway()
     drop(feed, a_file(payments(3), **change))
     found, why = await outcome(feed, gateway)
-    assert found is Outcome.QUARANTINE
+    assert found is FileOutcome.QUARANTINE
     assert reason in why
     assert gateway.requests == 0
     assert names(feed, "failed") == ["PAY.DAT.000001"]
@@ -119,7 +119,7 @@ async def test_a_torn_file_is_quarantined(tmp_path: Path, cut: slice, reason: st
     feed = a_feed(tmp_path)
     drop(feed, a_file(payments(3))[cut])
     found, why = await outcome(feed)
-    assert found is Outcome.QUARANTINE
+    assert found is FileOutcome.QUARANTINE
     assert reason in why
 
 
@@ -127,7 +127,7 @@ async def test_records_behind_the_trailer(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
     drop(feed, a_file(payments(3)) + a_payment(4))
     assert await outcome(feed) == (
-        Outcome.QUARANTINE, "record 6 stands behind the trailer, which is record 5",
+        FileOutcome.QUARANTINE, "record 6 stands behind the trailer, which is record 5",
     )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ async def test_serials_go_up_by_one_a_day(tmp_path: Path) -> None:
         drop(feed, a_file(payments(1, serial), serial=serial), name)
     drop(feed, a_file(payments(1, 9), date="20261123"), "E")
     found = [file.outcome for file in await work(feed)]
-    good, bad = Outcome.ACCEPTED, Outcome.QUARANTINE
+    good, bad = FileOutcome.ACCEPTED, FileOutcome.QUARANTINE
     assert found == [good, bad, good, good, good]
 
 
@@ -148,7 +148,7 @@ async def test_the_same_file_again_is_a_duplicate(tmp_path: Path) -> None:
     requests = gateway.requests
     drop(feed, a_file(payments(3)), "OTHER.DAT")
     found, why = await outcome(feed, gateway)
-    assert found is Outcome.DUPLICATE
+    assert found is FileOutcome.DUPLICATE
     assert "the same as PAY.DAT, arrival 1" in why
     assert gateway.requests == requests
     assert names(feed, "acks") == ["OTHER.DAT.000002.ack", "PAY.DAT.000001.ack"]
@@ -160,31 +160,31 @@ async def test_the_same_name_with_other_content(tmp_path: Path) -> None:
     await work(feed)
     drop(feed, a_file(payments(4), serial=2))
     assert await outcome(feed) == (
-        Outcome.QUARANTINE, "arrival 1 had the same name and other content",
+        FileOutcome.QUARANTINE, "arrival 1 had the same name and other content",
     )  # fmt: skip
     reusing = a_feed(tmp_path, 'names = "reused"')
     drop(reusing, a_file(payments(4), serial=2))
-    assert (await outcome(reusing))[0] is Outcome.ACCEPTED
+    assert (await outcome(reusing))[0] is FileOutcome.ACCEPTED
 
 
 async def test_what_was_refused_may_come_again(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
     drop(feed, a_file(payments(3), count=9))
-    assert (await outcome(feed))[0] is Outcome.QUARANTINE
+    assert (await outcome(feed))[0] is FileOutcome.QUARANTINE
     drop(feed, a_file(payments(3)))
-    assert (await outcome(feed))[0] is Outcome.ACCEPTED
+    assert (await outcome(feed))[0] is FileOutcome.ACCEPTED
 
 
 @pytest.mark.parametrize(
     ("threshold", "expected"),
     [
-        ("records = 1", Outcome.REJECTED),
-        ("records = 2", Outcome.PARTIAL),
-        ("percent = 9.9", Outcome.REJECTED),
-        ("percent = 10", Outcome.PARTIAL),
+        ("records = 1", FileOutcome.REJECTED),
+        ("records = 2", FileOutcome.PARTIAL),
+        ("percent = 9.9", FileOutcome.REJECTED),
+        ("percent = 10", FileOutcome.PARTIAL),
     ],
 )
-async def test_the_threshold(tmp_path: Path, threshold: str, expected: Outcome) -> None:
+async def test_the_threshold(tmp_path: Path, threshold: str, expected: FileOutcome) -> None:
     feed, gateway = a_feed(tmp_path, feed=f"{FEED}\n[threshold]\n{threshold}\n"), FakeGateway()
     good = payments(20)
     content = a_file(good)
@@ -192,7 +192,7 @@ async def test_the_threshold(tmp_path: Path, threshold: str, expected: Outcome) 
         content = content.replace(each, b"D" + b"\xff" * 8 + each[9:])
     drop(feed, content)
     assert (await outcome(feed, gateway))[0] is expected
-    assert len(gateway.events) == (18 if expected is Outcome.PARTIAL else 0)
+    assert len(gateway.events) == (18 if expected is FileOutcome.PARTIAL else 0)
     assert "PAY.DAT.000001.report.txt" in names(feed, "rejects")
 
 
@@ -200,7 +200,7 @@ async def test_a_gateway_that_is_away_or_forgets_to_answer(tmp_path: Path) -> No
     feed, gateway = a_feed(tmp_path), FakeGateway(away=5, lost=1)
     drop(feed, a_file(payments(10)))
     (file,) = await work(feed, gateway)
-    assert (file.outcome, file.published, file.repeated) == (Outcome.ACCEPTED, 10, 10)
+    assert (file.outcome, file.published, file.repeated) == (FileOutcome.ACCEPTED, 10, 10)
     assert file.note == ""
 
 
@@ -220,4 +220,4 @@ async def test_a_missing_right_is_waited_for(tmp_path: Path) -> None:
     assert "forbidden" in note
     gateway._judge = lambda _: None
     (file,) = await task
-    assert (file.outcome, file.note) == (Outcome.ACCEPTED, "")
+    assert (file.outcome, file.note) == (FileOutcome.ACCEPTED, "")

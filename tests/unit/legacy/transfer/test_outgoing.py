@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from adapters.client import Problem
-from adapters.legacy_cobol.transfer import outgoing
+from adapters.legacy_cobol.transfer import outbound
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.issuing import Issuing
-from adapters.legacy_cobol.transfer.outgoing import Outgoing, serve
+from adapters.legacy_cobol.transfer.issuer import FileIssuer
+from adapters.legacy_cobol.transfer.outbound import OutboundFeed, serve
 from adapters.legacy_cobol.transfer.rotation import Rotation
 from adapters.legacy_cobol.transfer.spool import Spool
 from tests.legacy_feeds import (
@@ -88,7 +88,7 @@ async def test_files_rotate_by_the_time_of_day(tmp_path: Path) -> None:
     pull = a_pull(3)
     for folder in ("outgoing", "issued"):
         (tmp_path / folder).mkdir()
-    working = Outgoing(feed, spool, a_bus(pull))
+    working = OutboundFeed(feed, spool, a_bus(pull))
     noon = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)  # 12:00 in Jakarta
     assert working.rotate(noon - timedelta(minutes=1)) == []
     await working.receive(0)
@@ -100,12 +100,12 @@ async def test_files_rotate_by_the_time_of_day(tmp_path: Path) -> None:
 
 
 async def test_acknowledgements_that_are_lost_repeat_nothing(tmp_path: Path) -> None:
-    outgoing_pause, outgoing.PAUSE = outgoing.PAUSE, 0.01
+    outgoing_pause, outbound.PAUSE = outbound.PAUSE, 0.01
     feed, pull = a_feed(tmp_path, feed=OUT), a_pull(7, lost=4)
     try:
         await work(feed, pull)
     finally:
-        outgoing.PAUSE = outgoing_pause
+        outbound.PAUSE = outgoing_pause
     assert issued(feed) == {f"ANS-{today()}-000001.DAT": a_file(payments(7), date=today())}
 
 
@@ -128,11 +128,11 @@ async def test_a_file_is_issued_again(tmp_path: Path) -> None:
     (name, content), *_ = issued(feed).items()
     (tmp_path / "outgoing" / name).unlink()
     spool = Spool(tmp_path)
-    Issuing(feed, spool).reissue(1)
+    FileIssuer(feed, spool).reissue(1)
     assert issued(feed) == {name: content}
     assert spool.file(1).issues == 2
     with pytest.raises(KeyError):
-        Issuing(feed, spool).reissue(2)
+        FileIssuer(feed, spool).reissue(2)
     spool.close()
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from adapters.legacy_cobol.transfer import metrics, units
-from adapters.legacy_cobol.transfer.checking import Checked, Checker
+from adapters.legacy_cobol.transfer import metrics, source_records
+from adapters.legacy_cobol.transfer.file_check import CheckResult, FileChecker
 from adapters.legacy_cobol.transfer.folders import FeedBusy, locked
-from adapters.legacy_cobol.transfer.journal import Outcome
-from adapters.legacy_cobol.transfer.watching import watch
+from adapters.legacy_cobol.transfer.journal import FileOutcome
+from adapters.legacy_cobol.transfer.watcher import watch
 from tests.legacy_feeds import (
     FEED,
     LAYOUT,
@@ -31,20 +31,20 @@ from tests.waiting import eventually
 @pytest.mark.parametrize(
     ("mode", "marker", "expected"),
     [
-        ("done", "", Outcome.ACCEPTED),
-        ("ctl", "size = {size}\nsha256 = {sha256}\nrecords = 3", Outcome.ACCEPTED),
-        ("ctl", '{{"SIZE": {size}}}', Outcome.ACCEPTED),
-        ("ctl", "", Outcome.QUARANTINE),
-        ("ctl", "size = 1", Outcome.QUARANTINE),
-        ("ctl", "records = 4", Outcome.QUARANTINE),
-        ("ctl", f"sha256 = {'0' * 64}", Outcome.QUARANTINE),
-        ("ctl", "sha256 = 00", Outcome.QUARANTINE),
-        ("ctl", "colour = red", Outcome.QUARANTINE),
-        ("ctl", "size", Outcome.QUARANTINE),
-        ("ctl", "{{", Outcome.QUARANTINE),
+        ("done", "", FileOutcome.ACCEPTED),
+        ("ctl", "size = {size}\nsha256 = {sha256}\nrecords = 3", FileOutcome.ACCEPTED),
+        ("ctl", '{{"SIZE": {size}}}', FileOutcome.ACCEPTED),
+        ("ctl", "", FileOutcome.QUARANTINE),
+        ("ctl", "size = 1", FileOutcome.QUARANTINE),
+        ("ctl", "records = 4", FileOutcome.QUARANTINE),
+        ("ctl", f"sha256 = {'0' * 64}", FileOutcome.QUARANTINE),
+        ("ctl", "sha256 = 00", FileOutcome.QUARANTINE),
+        ("ctl", "colour = red", FileOutcome.QUARANTINE),
+        ("ctl", "size", FileOutcome.QUARANTINE),
+        ("ctl", "{{", FileOutcome.QUARANTINE),
     ],
 )
-async def test_markers(tmp_path: Path, mode: str, marker: str, expected: Outcome) -> None:
+async def test_markers(tmp_path: Path, mode: str, marker: str, expected: FileOutcome) -> None:
     feed = a_feed(tmp_path, f'complete = "{mode}"')
     content = a_file(payments(3))
     file = drop(feed, content)
@@ -75,7 +75,7 @@ async def test_what_its_sender_has_open_is_left_alone(tmp_path: Path) -> None:
         assert await work(feed, gateway) == []
         file.write(content[40:])
     (found,) = await work(feed, gateway)
-    assert found.outcome is Outcome.ACCEPTED
+    assert found.outcome is FileOutcome.ACCEPTED
 
 
 async def test_what_changes_while_it_is_checked_is_quarantined(
@@ -83,18 +83,18 @@ async def test_what_changes_while_it_is_checked_is_quarantined(
 ) -> None:
     feed = a_feed(tmp_path)
     drop(feed, a_file(payments(3)))
-    check = Checker.check
+    check = FileChecker.check
 
-    def check_and_change(self: Checker, file: Path, *more: Any) -> Checked:
+    def check_and_change(self: FileChecker, file: Path, *more: Any) -> CheckResult:
         found = check(self, file, *more)
         with file.open("ab") as late:
             late.write(b"x")
         return found
 
-    monkeypatch.setattr(Checker, "check", check_and_change)
+    monkeypatch.setattr(FileChecker, "check", check_and_change)
     (found,) = await work(feed)
     assert (found.outcome, found.reason) == (
-        Outcome.QUARANTINE, "it was written to while it was checked",
+        FileOutcome.QUARANTINE, "it was written to while it was checked",
     )  # fmt: skip
 
 
@@ -172,12 +172,12 @@ record = "tail"
 
 
 async def test_an_event_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "MOST_PARTS", 3)
+    monkeypatch.setattr(source_records, "MOST_PARTS", 3)
     feed = a_feed(tmp_path, feed=FEED.partition("[[control]]")[0] + CONTROLS, layout=SEGMENTS)
     first, *others = payments(5)
     drop(feed, a_file([first, *(b"P" + each[1:] for each in others)]))
     (file,) = await work(feed)
-    assert file.outcome is Outcome.QUARANTINE
+    assert file.outcome is FileOutcome.QUARANTINE
     assert "byte 33: more than 3 records belong to the event of record 2" in file.reason
 
 
@@ -191,7 +191,7 @@ async def test_parents_and_children_are_one_event(tmp_path: Path) -> None:
     records = [child[0], good[0], child[1], child[2], bad[0], child[4], child[5], bad[2]]
     drop(feed, a_file(records).replace(child[4], broken))
     (file,) = await work(feed, gateway)
-    assert (file.outcome, file.records, file.rejected) == (Outcome.PARTIAL, 8, 4)
+    assert (file.outcome, file.records, file.rejected) == (FileOutcome.PARTIAL, 8, 4)
     documents = [event["data"] for event in gateway.events.values()]
     assert [len(each.get("parts", ())) for each in documents] == [2, 0]
     report = (feed.folder / "rejects" / "PAY.DAT.000001.report.jsonl").read_text()

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.journal import File, Outcome
-from adapters.legacy_cobol.transfer.watching import watch
+from adapters.legacy_cobol.transfer.journal import File, FileOutcome
+from adapters.legacy_cobol.transfer.watcher import watch
 from tests.legacy_feeds import (
     FakeGateway,
     a_sender,
@@ -17,7 +17,7 @@ async def work(feed: Feed, gateway: FakeGateway | None = None) -> list[File]:
     return await watch(feed, a_sender(gateway or FakeGateway()), asyncio.Event(), once=True)
 
 
-async def outcome(feed: Feed, gateway: FakeGateway | None = None) -> tuple[Outcome | None, str]:
+async def outcome(feed: Feed, gateway: FakeGateway | None = None) -> tuple[FileOutcome | None, str]:
     """Of the only file that is there."""
     (file,) = await work(feed, gateway)
     return file.outcome, file.reason

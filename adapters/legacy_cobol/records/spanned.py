@@ -20,7 +20,7 @@ _NULL = 0x8000
 _LOST = "Segments are lost, or the file was put together of several, or it is framed otherwise"
 
 
-class Code(IntEnum):
+class SegmentCode(IntEnum):
     """Which part of a record a segment is."""
 
     WHOLE = 0
@@ -31,17 +31,17 @@ class Code(IntEnum):
     @property
     def begins(self) -> bool:
         """Whether it is the first of its record."""
-        return self in (Code.WHOLE, Code.FIRST)
+        return self in (SegmentCode.WHOLE, SegmentCode.FIRST)
 
     @property
     def ends(self) -> bool:
         """Whether it is the last of its record."""
-        return self in (Code.WHOLE, Code.LAST)
+        return self in (SegmentCode.WHOLE, SegmentCode.LAST)
 
 
 def split(body: Prefixed, data: bytes, final: bool) -> Split:
     """The whole records of a buffer of segments. Raises FramingError."""
-    joining = _Joining()
+    joining = _SegmentJoiner()
     reached = joining.take(body, data, 0, len(data))
     if final:
         if reached != len(data):
@@ -57,7 +57,7 @@ def split_blocks(
 
     Reading goes on at a block: at that in which the record begins that has no end yet.
     """
-    joining = _Joining(inside)
+    joining = _SegmentJoiner(inside)
     used = block = 0
     for start, end in blocks:
         reached = joining.take(body, data, start, end, block=True)
@@ -84,7 +84,7 @@ def cut(record: bytes, body: Prefixed, room: int, size: int) -> Iterator[bytes]:
     while True:
         part = record[at : at + ends]
         last = at + len(part) == len(record)
-        first = (Code.WHOLE, Code.FIRST), (Code.LAST, Code.MIDDLE)
+        first = (SegmentCode.WHOLE, SegmentCode.FIRST), (SegmentCode.LAST, SegmentCode.MIDDLE)
         code = first[at > 0][not last]
         yield (len(part) + WORD).to_bytes(2, body.order.value) + bytes((code, 0)) + part
         if last:
@@ -93,7 +93,7 @@ def cut(record: bytes, body: Prefixed, room: int, size: int) -> Iterator[bytes]:
 
 
 @dataclass(slots=True)
-class _Joining:
+class _SegmentJoiner:
     """Puts records together. `places` are where their first segments' words stand.
 
     `inside` says that the first segments may belong to a record that was put together before.
@@ -113,7 +113,7 @@ class _Joining:
             if block and said == _NULL and not any(data[at + 2 : end]):
                 return end
             code, reserved = data[at + 2], data[at + 3]
-            if not WORD <= said <= LONGEST or code > Code.MIDDLE or reserved:
+            if not WORD <= said <= LONGEST or code > SegmentCode.MIDDLE or reserved:
                 raise FramingError(
                     at,
                     f"{data[at : at + WORD].hex()} is no segment descriptor",
@@ -122,11 +122,11 @@ class _Joining:
                 )
             if at + said > end:
                 break
-            self._add(at, Code(code), data[at + WORD : at + said])
+            self._add(at, SegmentCode(code), data[at + WORD : at + said])
             at += said
         return at
 
-    def _add(self, at: int, code: Code, content: bytes) -> None:
+    def _add(self, at: int, code: SegmentCode, content: bytes) -> None:
         if code.begins:
             self.require_whole(f"another begins at byte {at}")
             self.began = at

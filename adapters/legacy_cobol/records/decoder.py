@@ -8,24 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import Encoding
-from adapters.legacy_cobol.copybook.placement import CountOutOfBounds, Wanted, place
+from adapters.legacy_cobol.copybook.placement import CounterNeeded, CountOutOfBounds, place
 from adapters.legacy_cobol.fields.codec import codec
-from adapters.legacy_cobol.fields.codes import Code, FieldFault
+from adapters.legacy_cobol.fields.codes import FaultCode, FieldFault
 from adapters.legacy_cobol.fields.columns import Numbers, Rows
 from adapters.legacy_cobol.fields.signs import sign_table
 from adapters.legacy_cobol.records.chunks import Chunk
-from adapters.legacy_cobol.records.jsontext import lay_out
-from adapters.legacy_cobol.records.matching import matches_of
+from adapters.legacy_cobol.records.json_text import lay_out
 from adapters.legacy_cobol.records.plan import Plan
-from adapters.legacy_cobol.records.scope import Found, Scope
-from adapters.legacy_cobol.records.types import RecordType
+from adapters.legacy_cobol.records.record_type import RecordType
+from adapters.legacy_cobol.records.row_view import FaultsByRow, RowView
+from adapters.legacy_cobol.records.selectors import matches_of
 
 Index = NDArray[np.intp]
 BLOCK = 8192  # records; with them the columns of one field stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DecodedPart:
     """Records of one type and the same counts. `index` are their places in the chunk."""
 
     kind: RecordType
@@ -45,7 +45,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Reject:
+class DecodedReject:
     """A record that is no event: its number from 1 on, its place in the file, its bytes, why."""
 
     number: int
@@ -60,8 +60,8 @@ class Decoded:
     """A chunk in columns. `faults` are by place in the chunk; such records have no document."""
 
     chunk: Chunk
-    parts: list[Part] = field(default_factory=list)
-    faults: Found = field(default_factory=dict)
+    parts: list[DecodedPart] = field(default_factory=list)
+    faults: FaultsByRow = field(default_factory=dict)
 
     def json(self) -> list[bytes | None]:
         """A JSON document for each record in the order of the file; None for a reject."""
@@ -102,14 +102,14 @@ class Decoded:
                 out[at] = part.kind.name
         return out
 
-    def rejects(self) -> Iterator[Reject]:
+    def rejects(self) -> Iterator[DecodedReject]:
         """The bad records in the order of the file."""
         kinds = self.kinds() if self.faults else []
         chunk = self.chunk
         for at in sorted(self.faults):
             offset = int(chunk.offsets[at])
             faults = tuple(self.faults[at])
-            yield Reject(chunk.number + at, offset, chunk.raw(at), kinds[at], faults)
+            yield DecodedReject(chunk.number + at, offset, chunk.raw(at), kinds[at], faults)
 
 
 class Decoder:
@@ -140,7 +140,7 @@ class Decoder:
             self._resolve(number, index, rows, (), found)
         return found
 
-    def _by_type(self, chunk: Chunk, faults: Found) -> Iterator[tuple[int, Index]]:
+    def _by_type(self, chunk: Chunk, faults: FaultsByRow) -> Iterator[tuple[int, Index]]:
         everything = np.arange(len(chunk))
         if len(self.types) == 1 and not self._matches[0]:
             if len(chunk):
@@ -159,7 +159,7 @@ class Decoder:
                 yield number, np.flatnonzero(here)
         for at in np.flatnonzero(left).tolist():
             raw = heads[at].tobytes()
-            faults[at] = [FieldFault("(record)", Code.NO_RECORD_TYPE, 0, raw)]
+            faults[at] = [FieldFault("(record)", FaultCode.NO_RECORD_TYPE, 0, raw)]
 
     def _resolve(
         self, number: int, index: Index, rows: Rows, counts: tuple[int, ...], found: Decoded
@@ -169,7 +169,9 @@ class Decoder:
             wanted = None if (number, counts) in self._plans else self._place(number, counts)
         except CountOutOfBounds as error:
             for at in index.tolist():
-                fault = FieldFault(error.counter[-1], Code.COUNTER_OUT_OF_RANGE, detail=str(error))
+                fault = FieldFault(
+                    error.counter[-1], FaultCode.COUNTER_OUT_OF_RANGE, detail=str(error)
+                )
                 found.faults[at] = [fault]
             return
         if wanted is None:
@@ -180,10 +182,10 @@ class Decoder:
             here = np.flatnonzero(good & (values == count))
             self._resolve(number, index[here], rows[here], (*counts, count), found)
 
-    def _place(self, number: int, counts: tuple[int, ...]) -> Wanted | None:
+    def _place(self, number: int, counts: tuple[int, ...]) -> CounterNeeded | None:
         kind = self.types[number]
         area = place(kind.record, counts)
-        if isinstance(area, Wanted):
+        if isinstance(area, CounterNeeded):
             return area
         self._plans[number, counts] = Plan(kind, self.encoding, area)
         return None
@@ -193,7 +195,7 @@ class Decoder:
         return self._plans[number, counts]
 
     def _count(
-        self, wanted: Wanted, index: Index, rows: Rows, found: Decoded
+        self, wanted: CounterNeeded, index: Index, rows: Rows, found: Decoded
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """A counter of all rows, and where it can be used."""
         assert wanted.item.kind is not None  # noqa: S101  (a counter is elementary)
@@ -204,15 +206,15 @@ class Decoder:
         end = wanted.offset + wanted.item.length
         short = found.chunk.lengths[index] < end
         if not self._padded:
-            bad[short] = Code.RECORD_LENGTH
-        bad[(bad == 0) & outside] = Code.COUNTER_OUT_OF_RANGE
+            bad[short] = FaultCode.RECORD_LENGTH
+        bad[(bad == 0) & outside] = FaultCode.COUNTER_OUT_OF_RANGE
         for row in np.flatnonzero(bad).tolist():
             raw = rows[row, wanted.offset : end].tobytes()
-            code = Code(bad[row])
+            code = FaultCode(bad[row])
             detail = f"{wanted.table.name} occurs {wanted.minimum} to {wanted.maximum} times"
             fault = FieldFault(
                 ".".join(wanted.item.path[1:]), code, wanted.offset, raw,
-                detail if code is Code.COUNTER_OUT_OF_RANGE else "",
+                detail if code is FaultCode.COUNTER_OUT_OF_RANGE else "",
             )  # fmt: skip
             found.faults[int(index[row])] = [fault]
         return column.data, bad == 0
@@ -223,14 +225,14 @@ class Decoder:
         if wrong.any():
             for at in np.flatnonzero(wrong).tolist():
                 detail = f"{int(lengths[at])} bytes, and the layout has {plan.length}"
-                fault = FieldFault("(record)", Code.RECORD_LENGTH, 0, b"", detail)
+                fault = FieldFault("(record)", FaultCode.RECORD_LENGTH, 0, b"", detail)
                 found.faults[int(index[at])] = [fault]
             index, rows = index[~wrong], rows[~wrong]
         for start in range(0, len(index), BLOCK):
             part = index[start : start + BLOCK]
-            scope = Scope(rows[start : start + BLOCK, : plan.length])
+            scope = RowView(rows[start : start + BLOCK, : plan.length])
             values = plan.node.read(scope)
-            found.parts.append(Part(plan.kind, plan, part, values))
+            found.parts.append(DecodedPart(plan.kind, plan, part, values))
             for row, faults in scope.faults.items():
                 found.faults[int(part[row])] = faults
 
@@ -238,6 +240,6 @@ class Decoder:
 def _fewest(kind: RecordType) -> tuple[int, ...]:
     """The smallest counts, for a plan that shows early whether everything fits together."""
     counts: tuple[int, ...] = ()
-    while isinstance(wanted := place(kind.record, counts), Wanted):
+    while isinstance(wanted := place(kind.record, counts), CounterNeeded):
         counts = (*counts, wanted.minimum)
     return counts

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.legacy_cobol.fields.codes import Code, Codes, FieldFault
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode, FieldFault
 from adapters.legacy_cobol.fields.columns import Mask, Rows
 
-Found = dict[int, list[FieldFault]]  # faults by row of the outermost scope
+FaultsByRow = dict[int, list[FieldFault]]  # faults by row of the outermost scope
 
 
 @dataclass(slots=True)
-class Scope:
+class RowView:
     """Rows in which nodes find their fields.
 
     Elements of a table have `count`, `base` (the offset of the first one in the parent's rows)
@@ -24,25 +24,25 @@ class Scope:
     """
 
     rows: Rows
-    faults: Found = field(default_factory=dict)
-    parent: "Scope | None" = None
+    faults: FaultsByRow = field(default_factory=dict)
+    parent: "RowView | None" = None
     count: int = 1
     base: int = 0
     stride: int = 0
     chosen: NDArray[np.intp] | None = None
     kept: Mask | None = None  # writing: rows that hold older bytes to be kept where possible
 
-    def elements(self, offset: int, count: int, stride: int) -> "Scope":
+    def elements(self, offset: int, count: int, stride: int) -> "RowView":
         """Each element of a table as a row."""
         region = self.rows[:, offset : offset + count * stride]
         rows = region.reshape(len(self.rows) * count, stride)
         kept = None if self.kept is None else np.repeat(self.kept, count)
-        return Scope(rows, self.faults, self, count, offset, stride, None, kept)
+        return RowView(rows, self.faults, self, count, offset, stride, None, kept)
 
-    def subset(self, chosen: NDArray[np.intp]) -> "Scope":
+    def subset(self, chosen: NDArray[np.intp]) -> "RowView":
         """Only these rows."""
         kept = None if self.kept is None else self.kept[chosen]
-        return Scope(self.rows[chosen], self.faults, self, chosen=chosen, kept=kept)
+        return RowView(self.rows[chosen], self.faults, self, chosen=chosen, kept=kept)
 
     def write_back(self) -> None:
         """Put the rows where they came from."""
@@ -55,7 +55,7 @@ class Scope:
         end = self.base + self.count * self.stride
         parent.rows[:, self.base : end] = self.rows.reshape(len(parent.rows), -1)
 
-    def outer(self, levels: int) -> "Scope":
+    def outer(self, levels: int) -> "RowView":
         """The scope that many tables further out."""
         scope = self
         while levels or scope.chosen is not None:
@@ -68,7 +68,7 @@ class Scope:
     def spread(self, mask: Mask, levels: int) -> Mask:
         """A mask over the rows of `outer(levels)` as one over the rows here."""
         target = self.outer(levels)
-        way: list[Scope] = []
+        way: list[RowView] = []
         scope = self
         while scope is not target and scope.parent is not None:
             way.append(scope)
@@ -93,10 +93,10 @@ class Scope:
             return
         for row in np.flatnonzero(codes).tolist():
             raw = self.rows[row, offset : offset + length].tobytes()
-            self.note(row, name, Code(codes[row]), offset, raw)
+            self.note(row, name, FaultCode(codes[row]), offset, raw)
 
     def note(
-        self, row: int, name: str, code: Code, offset: int, raw: bytes = b"", detail: str = ""
+        self, row: int, name: str, code: FaultCode, offset: int, raw: bytes = b"", detail: str = ""
     ) -> None:
         """Note one fault."""
         record, subscripts, base = self.locate(row)

@@ -51,7 +51,7 @@ class _Replacing:
     part: str = ""
 
 
-class Copier:
+class CopyExpander:
     """Follows COPY statements for one copybook."""
 
     def __init__(self, library: Library, form: Form, files: list[str], notices: list[Notice]):

@@ -8,12 +8,12 @@ import structlog
 from watchfiles import awatch
 
 from adapters.legacy_cobol.transfer import metrics
-from adapters.legacy_cobol.transfer.arrival import whole_files
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, locked, provide
+from adapters.legacy_cobol.transfer.incoming import whole_files
 from adapters.legacy_cobol.transfer.intake import Intake, Progress
 from adapters.legacy_cobol.transfer.journal import File, Journal
-from adapters.legacy_cobol.transfer.sending import Sender
+from adapters.legacy_cobol.transfer.sender import Sender
 
 RESCAN = 15.0  # seconds after which the folder is looked at again, whatever was noticed
 

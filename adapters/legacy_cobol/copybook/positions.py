@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass, field, replace
 
-from adapters.legacy_cobol.copybook.counters import Counters
-from adapters.legacy_cobol.copybook.elementary import Inherited, Reading, kind_of
+from adapters.legacy_cobol.copybook.elementary import CopybookContext, Inherited, kind_of
 from adapters.legacy_cobol.copybook.entries import Entry
 from adapters.legacy_cobol.copybook.kinds import Binary, Float
 from adapters.legacy_cobol.copybook.layout import Condition, Item, Notice, Occurs, Record
 from adapters.legacy_cobol.copybook.placement import shortest
+from adapters.legacy_cobol.copybook.references import Counters
 from adapters.legacy_cobol.copybook.renaming import renames_of
 
 LARGEST_RECORD = 134_217_727  # bytes, the limit of IBM Enterprise COBOL
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Context:
     """Where a group stands while its children are arranged."""
 
     path: tuple[str, ...]
@@ -26,7 +26,7 @@ class _Place:
 
 
 @dataclass(slots=True)
-class _Siblings:
+class _PlacedChildren:
     """The children of one group that have their places already."""
 
     behind: int  # the offset behind all of them
@@ -42,20 +42,22 @@ class _Siblings:
         self.varies = self.varies or item.varies or bool(counted)
 
 
-def arrange(entries: list[Entry], reading: Reading, notices: list[Notice]) -> tuple[Record, ...]:
+def lay_out_records(
+    entries: list[Entry], reading: CopybookContext, notices: list[Notice]
+) -> tuple[Record, ...]:
     """The records of these 01 and 77 entries. Raises CopybookError."""
     records: list[Record] = []
     names: dict[str, int] = {}
     for entry in entries:
         name = _unique(entry, names, reading, notices)
-        records.append(_Arranger(reading, notices).record(entry, name, records))
+        records.append(_RecordBuilder(reading, notices).record(entry, name, records))
     return tuple(records)
 
 
-class _Arranger:
+class _RecordBuilder:
     """Arranges one record."""
 
-    def __init__(self, reading: Reading, notices: list[Notice]) -> None:
+    def __init__(self, reading: CopybookContext, notices: list[Notice]) -> None:
         self.reading = reading
         self.notices = notices
         self.counters = Counters(reading)
@@ -66,13 +68,13 @@ class _Arranger:
             raise self._unknown_base(entry)
         if entry.table is not None:
             raise self.reading.error(entry.table.at, "OCCURS at level 01", "Put a group between")
-        root = self._item(entry, name, _Place((), 0, Inherited()))
+        root = self._item(entry, name, _Context((), 0, Inherited()))
         if entry.redefines is not None:
             root = replace(root, redefines=entry.redefines.upper)
         renames = tuple(renames_of(each, root, self.reading) for each in entry.others)
         return Record(root, shortest(root), root.length, renames)
 
-    def _item(self, entry: Entry, name: str, place: _Place) -> Item:
+    def _item(self, entry: Entry, name: str, place: _Context) -> Item:
         path = (*place.path, name)
         occurs = self._occurs(entry, path, place)
         inherited = place.inherited.with_group(entry)
@@ -98,7 +100,7 @@ class _Arranger:
             )
         return item
 
-    def _plain(self, entry: Entry, path: tuple[str, ...], place: _Place) -> Item:
+    def _plain(self, entry: Entry, path: tuple[str, ...], place: _Context) -> Item:
         """What an item has whatever it is."""
         where = self.reading.source.where(entry.at.start)
         return Item(
@@ -116,7 +118,7 @@ class _Arranger:
             file=where.file,
         )
 
-    def _occurs(self, entry: Entry, path: tuple[str, ...], place: _Place) -> Occurs | None:
+    def _occurs(self, entry: Entry, path: tuple[str, ...], place: _Context) -> Occurs | None:
         table = entry.table
         if table is None:
             return None
@@ -137,9 +139,9 @@ class _Arranger:
         length = self.reading.dialect.pointer_length
         return replace(item, usage="POINTER", length=length, filler=True)
 
-    def _with_children(self, item: Item, entry: Entry, inside: _Place) -> Item:
+    def _with_children(self, item: Item, entry: Entry, inside: _Context) -> Item:
         self._check_group(entry)
-        siblings = _Siblings(item.offset)
+        siblings = _PlacedChildren(item.offset)
         for index, child in enumerate(entry.children):
             last = inside.last and index == len(entry.children) - 1
             siblings.add(self._child(child, siblings, replace(inside, last=last)))
@@ -158,7 +160,7 @@ class _Arranger:
             return _padded_late(item, padding)
         return replace(item, length=length + padding, padding=padding)
 
-    def _child(self, entry: Entry, siblings: _Siblings, inside: _Place) -> Item:
+    def _child(self, entry: Entry, siblings: _PlacedChildren, inside: _Context) -> Item:
         name = _unique(entry, siblings.names, self.reading, self.notices)
         moves = inside.moves or siblings.varies
         if entry.redefines is not None:
@@ -169,7 +171,9 @@ class _Arranger:
         siblings.bases = {name: item}
         return replace(item, slack=slack)
 
-    def _redefining(self, entry: Entry, name: str, siblings: _Siblings, inside: _Place) -> Item:
+    def _redefining(
+        self, entry: Entry, name: str, siblings: _PlacedChildren, inside: _Context
+    ) -> Item:
         base = siblings.bases.get(entry.redefines.upper) if entry.redefines else None
         if base is None:
             raise self._unknown_base(entry)
@@ -243,12 +247,14 @@ def _padded_late(item: Item, padding: int) -> Item:
     return replace(item, children=(*item.children[:-1], last), length=item.length + padding)
 
 
-def _notice_at(entry: Entry, text: str, reading: Reading) -> Notice:
+def _notice_at(entry: Entry, text: str, reading: CopybookContext) -> Notice:
     where = reading.source.where(entry.at.start)
     return Notice(where.file, where.line, where.column, text)
 
 
-def _unique(entry: Entry, names: dict[str, int], reading: Reading, notices: list[Notice]) -> str:
+def _unique(
+    entry: Entry, names: dict[str, int], reading: CopybookContext, notices: list[Notice]
+) -> str:
     """The entry's name among its neighbours: the second FILLER is FILLER-2."""
     name = unique = entry.name or "FILLER"
     while unique in names:

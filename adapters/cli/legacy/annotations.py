@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.cli.exits import Failure
-from adapters.legacy_cobol.mapping.declared import Layout
+from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.schema.derive import derive
 
 Schema = dict[str, Any]

@@ -1,6 +1,6 @@
 """Finding the item that counts a table."""
 
-from adapters.legacy_cobol.copybook.elementary import Reading
+from adapters.legacy_cobol.copybook.elementary import CopybookContext
 from adapters.legacy_cobol.copybook.entries import Table
 from adapters.legacy_cobol.copybook.kinds import Binary, Packed, Zoned
 from adapters.legacy_cobol.copybook.layout import Item
@@ -21,7 +21,7 @@ def ends_in(path: Path, qualified: tuple[Word, ...]) -> bool:
 class Counters:
     """The elementary items of a record so far, and the tables around each."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: CopybookContext) -> None:
         self.reading = reading
         self.named: dict[str, list[tuple[Item, tuple[Path, ...]]]] = {}
 

@@ -9,12 +9,12 @@ from adapters.legacy_cobol.copybook.kinds import Encoding, Kind, National, Text
 from adapters.legacy_cobol.copybook.layout import Figurative, Literal, Range, Repeated
 from adapters.legacy_cobol.fields.codec import Codec, codec
 from adapters.legacy_cobol.fields.columns import Mask, Numbers, Rows
-from adapters.legacy_cobol.records.types import RecordType
+from adapters.legacy_cobol.records.record_type import RecordType
 
 _QUOTE = '"'
 
 
-class Match:
+class SelectorMatcher:
     """A selector on one place of the rows."""
 
     def __init__(
@@ -118,7 +118,7 @@ def _written(value: Any, kind: Kind, encoding: Encoding) -> bytes:
     return row.tobytes()
 
 
-def matches_of(kind: RecordType, encoding: Encoding) -> list[Match]:
+def matches_of(kind: RecordType, encoding: Encoding) -> list[SelectorMatcher]:
     """What chooses a record type, at its places. Raises ValueError where one has no fixed place."""
     found = []
     for each in kind.when:
@@ -129,5 +129,5 @@ def matches_of(kind: RecordType, encoding: Encoding) -> list[Match]:
             if above.path == each.path[: len(above.path)]
         ):
             raise ValueError(f"{'.'.join(each.path)} cannot select: it has no fixed place")
-        found.append(Match(item.kind, item.length, item.offset, each.ranges, encoding))
+        found.append(SelectorMatcher(item.kind, item.length, item.offset, each.ranges, encoding))
     return found

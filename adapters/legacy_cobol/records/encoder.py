@@ -9,14 +9,14 @@ import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Encoding
 from adapters.legacy_cobol.copybook.layout import Item
-from adapters.legacy_cobol.copybook.placement import CountOutOfBounds, Wanted, place
+from adapters.legacy_cobol.copybook.placement import CounterNeeded, CountOutOfBounds, place
 from adapters.legacy_cobol.fields.codec import codec
-from adapters.legacy_cobol.fields.codes import Code, FieldFault
+from adapters.legacy_cobol.fields.codes import FaultCode, FieldFault
 from adapters.legacy_cobol.fields.columns import Numbers
-from adapters.legacy_cobol.records.decoding import Decoded
+from adapters.legacy_cobol.records.decoder import Decoded
 from adapters.legacy_cobol.records.plan import Plan
-from adapters.legacy_cobol.records.scope import Found, Scope
-from adapters.legacy_cobol.records.types import Path, RecordType
+from adapters.legacy_cobol.records.record_type import Path, RecordType
+from adapters.legacy_cobol.records.row_view import FaultsByRow, RowView
 
 Document = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ class Encoded:
     """A record for each document; None where `faults` say why not."""
 
     records: list[bytes | None]
-    faults: Found = field(default_factory=dict)
+    faults: FaultsByRow = field(default_factory=dict)
 
 
 class Encoder:
@@ -35,7 +35,9 @@ class Encoder:
     def __init__(self, types: Sequence[RecordType], encoding: Encoding) -> None:
         self.types = {each.name: each for each in types}
         self.encoding = encoding
-        self._counting = {each.name for each in types if isinstance(place(each.record, ()), Wanted)}
+        self._counting = {
+            each.name for each in types if isinstance(place(each.record, ()), CounterNeeded)
+        }
         self._plans: dict[tuple[str, tuple[int, ...]], Plan] = {}
 
     def encode(
@@ -58,7 +60,7 @@ class Encoder:
             try:
                 counts = _counts(kind, document) if kind.name in self._counting else ()
             except CountOutOfBounds as error:
-                fault = FieldFault(error.table.name, Code.COUNT_MISMATCH, detail=str(error))
+                fault = FieldFault(error.table.name, FaultCode.COUNT_MISMATCH, detail=str(error))
                 encoded.faults[at] = [fault]
                 continue
             groups.setdefault((kind.name, counts), []).append(at)
@@ -70,7 +72,7 @@ class Encoder:
         key = (name, counts)
         if key not in self._plans:
             area = place(self.types[name].record, counts)
-            assert not isinstance(area, Wanted)  # noqa: S101  (`_counts` answered everything)
+            assert not isinstance(area, CounterNeeded)  # noqa: S101  (`_counts` answered everything)
             self._plans[key] = Plan(self.types[name], self.encoding, area)
         return self._plans[key]
 
@@ -86,7 +88,7 @@ class Encoder:
             base if keep and base else blank for base, keep in zip(bases, kept, strict=True)
         )
         rows = np.frombuffer(bytearray(raw), np.uint8).reshape(len(given), plan.length)
-        scope = Scope(rows, kept=kept)
+        scope = RowView(rows, kept=kept)
         plan.node.write(given, scope)
         self._check_counters(plan, counts, scope)
         if plan.chooses:
@@ -97,11 +99,11 @@ class Encoder:
             else:
                 encoded.records[at] = rows[row].tobytes()
 
-    def _check_counters(self, plan: Plan, counts: tuple[int, ...], scope: Scope) -> None:
+    def _check_counters(self, plan: Plan, counts: tuple[int, ...], scope: RowView) -> None:
         """Every counter says as many as were written."""
         for known, count in enumerate(counts):
             wanted = place(plan.kind.record, counts[:known])
-            assert isinstance(wanted, Wanted)  # noqa: S101
+            assert isinstance(wanted, CounterNeeded)  # noqa: S101
             assert wanted.item.kind is not None  # noqa: S101
             column = codec(wanted.item.kind, self.encoding).decode(scope.rows, wanted.offset)
             assert isinstance(column, Numbers)  # noqa: S101
@@ -109,7 +111,7 @@ class Encoder:
                 if row not in scope.faults:
                     label = ".".join(wanted.item.path[1:])
                     detail = f"{column.data[row]}, but {wanted.table.name} has {count} elements"
-                    scope.note(row, label, Code.COUNT_MISMATCH, wanted.offset, detail=detail)
+                    scope.note(row, label, FaultCode.COUNT_MISMATCH, wanted.offset, detail=detail)
 
 
 def originals_needed(decoded: Decoded, encoder: Encoder) -> list[bytes | None]:
@@ -125,14 +127,14 @@ def originals_needed(decoded: Decoded, encoder: Encoder) -> list[bytes | None]:
     return out
 
 
-def _check_choices(plan: Plan, given: Sequence[Document], scope: Scope) -> None:
+def _check_choices(plan: Plan, given: Sequence[Document], scope: RowView) -> None:
     """The selectors choose the same alternatives as the documents did."""
-    inner = Scope(scope.rows.copy())
+    inner = RowView(scope.rows.copy())
     back = plan.node.python(plan.node.read(inner), len(given))
     for row, (document, found) in enumerate(zip(given, back, strict=True)):
         if row not in scope.faults and not _alike(document, found):
             detail = "the selecting fields choose another one than the document gives"
-            scope.note(row, "(record)", Code.NO_VARIANT, 0, detail=detail)
+            scope.note(row, "(record)", FaultCode.NO_VARIANT, 0, detail=detail)
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -148,7 +150,7 @@ def _counts(kind: RecordType, document: Document) -> tuple[int, ...]:
     queues: dict[Path, deque[int]] = {}
     _count_lists(kind, kind.record.root, document, queues)
     counts: tuple[int, ...] = ()
-    while isinstance(wanted := place(kind.record, counts), Wanted):
+    while isinstance(wanted := place(kind.record, counts), CounterNeeded):
         queue = queues.get(wanted.table.path)
         counts = (*counts, queue.popleft() if queue else wanted.minimum)
     return counts

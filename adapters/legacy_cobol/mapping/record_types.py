@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 from adapters.legacy_cobol.copybook.layout import Copybook, Item, Range, Record
-from adapters.legacy_cobol.fields.policy import On, Policy
+from adapters.legacy_cobol.fields.policy import Meaning, Policy
 from adapters.legacy_cobol.mapping.section import LayoutError, Section
+from adapters.legacy_cobol.records.record_type import Path, RecordType, Selector
 from adapters.legacy_cobol.records.segments import Segment
-from adapters.legacy_cobol.records.types import Path, RecordType, Selector
 
 
 class Role(StrEnum):
@@ -28,7 +28,7 @@ class Conditions(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Declaration:
+class DeclaredRecord:
     """A record type and what is declared about it beyond reading and writing."""
 
     type: RecordType
@@ -43,7 +43,7 @@ class Declaration:
         return self.role is Role.EVENT and self.segment is None
 
 
-def read_record_types(section: Section, copybook: Copybook) -> tuple[Declaration, ...]:
+def read_record_types(section: Section, copybook: Copybook) -> tuple[DeclaredRecord, ...]:
     """The record types in their order; all records of the copybook where none is declared."""
     common = _policy(section.section("policy"), Policy())
     conditions = section.choice("conditions", Conditions.CLOSED)
@@ -52,7 +52,9 @@ def read_record_types(section: Section, copybook: Copybook) -> tuple[Declaration
     ]
     if not found:
         types = [RecordType(each.name.lower(), each, policy=common) for each in copybook.records]
-        found = [Declaration(each, open_conditions=_all_open(each, conditions)) for each in types]
+        found = [
+            DeclaredRecord(each, open_conditions=_all_open(each, conditions)) for each in types
+        ]
     names = {each.type.name for each in found}
     for each in found:
         if len(names) != len(found) or (each.segment and each.segment.parent not in names):
@@ -64,7 +66,7 @@ def read_record_types(section: Section, copybook: Copybook) -> tuple[Declaration
 
 def _declaration(
     section: Section, copybook: Copybook, common: Policy, conditions: Conditions
-) -> Declaration:
+) -> DeclaredRecord:
     record = _record(section, copybook)
     name = section.text("name", record.name.lower())
     names, policies, titles = {}, {}, {}
@@ -93,7 +95,7 @@ def _declaration(
     role = section.choice("role", Role.EVENT)
     segment = _segment(section, name)
     section.close()
-    return Declaration(type_, role, segment, frozenset(open_conditions), titles)
+    return DeclaredRecord(type_, role, segment, frozenset(open_conditions), titles)
 
 
 def _all_open(kind: RecordType, conditions: Conditions) -> frozenset[Path]:
@@ -134,9 +136,9 @@ def _item(section: Section, name: str, record: Record) -> Item:
 
 def _policy(section: Section, common: Policy) -> Policy:
     policy = Policy(
-        blanks=section.one_of("blanks", On, common.blanks),
-        low_values=section.one_of("low_values", On, common.low_values),
-        high_values=section.one_of("high_values", On, common.high_values),
+        blanks=section.one_of("blanks", Meaning, common.blanks),
+        low_values=section.one_of("low_values", Meaning, common.low_values),
+        high_values=section.one_of("high_values", Meaning, common.high_values),
         trim=section.choice("trim", common.trim),
         form=section.choice("form", common.form),
         controls=section.flag("controls", common.controls),

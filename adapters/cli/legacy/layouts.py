@@ -7,16 +7,16 @@ import typer
 
 from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.legacy.annotating import schema_of
+from adapters.cli.legacy.annotations import schema_of
 from adapters.cli.legacy.options import with_layout
 from adapters.cli.session import AsJson
 from adapters.legacy_cobol.copybook.dialects import DIALECTS
 from adapters.legacy_cobol.copybook.errors import CopybookError
 from adapters.legacy_cobol.copybook.layout import Copybook, Item
-from adapters.legacy_cobol.copybook.reading import Options, read_copybook_file
+from adapters.legacy_cobol.copybook.listing import layout_table
+from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook_file
 from adapters.legacy_cobol.copybook.source import Form
-from adapters.legacy_cobol.copybook.table import layout_table
-from adapters.legacy_cobol.mapping.declared import Layout
+from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.records.inspection import SAMPLE, characters_of, propose
 
 app = typer.Typer()
@@ -101,7 +101,7 @@ def schema(
 def _copybook(file: Path, form: Form, dialect: str) -> Copybook:
     if dialect not in DIALECTS:
         raise Failure(f"--dialect {dialect}: take one of {', '.join(DIALECTS)}")
-    options = Options(dialect=DIALECTS[dialect], form=form, folders=(file.parent,))
+    options = CopybookOptions(dialect=DIALECTS[dialect], form=form, folders=(file.parent,))
     try:
         return read_copybook_file(file, options)
     except CopybookError as error:

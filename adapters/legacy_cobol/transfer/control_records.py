@@ -9,12 +9,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from adapters.legacy_cobol.mapping.declared import Layout
-from adapters.legacy_cobol.mapping.recordtypes import Role
+from adapters.legacy_cobol.mapping.layout_file import Layout
+from adapters.legacy_cobol.mapping.record_types import Role
 from adapters.legacy_cobol.mapping.section import Section
 
 
-class Of(StrEnum):
+class ControlValue(StrEnum):
     """What a field of a control record holds."""
 
     COUNT = "count"  # the records between header and trailer
@@ -24,7 +24,7 @@ class Of(StrEnum):
     VALUE = "value"  # always the same
 
 
-class Place(StrEnum):
+class ControlPlacement(StrEnum):
     """Where the control record stands."""
 
     BEGIN = "begin"
@@ -32,10 +32,10 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class ControlField:
     """One field. `format` is that of a date, as in strftime."""
 
-    of: Of
+    of: ControlValue
     member: str = ""
     modulo: int = 0
     value: Any = None
@@ -43,12 +43,12 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class ControlRecord:
     """A control record: its record type, its place, its fields by member name."""
 
     record: str
-    place: Place
-    figures: Mapping[str, Figure]
+    place: ControlPlacement
+    figures: Mapping[str, ControlField]
 
 
 def number_of(value: Any) -> Decimal | None:
@@ -62,7 +62,7 @@ def number_of(value: Any) -> Decimal | None:
     return found if found.is_finite() else None
 
 
-def read_controls(section: Section, layout: Layout) -> tuple[Control, ...]:
+def read_controls(section: Section, layout: Layout) -> tuple[ControlRecord, ...]:
     """What `control` declares. Raises LayoutError."""
     known = [each.type.name for each in layout.records if each.role is Role.CONTROL]
     found = []
@@ -72,9 +72,9 @@ def read_controls(section: Section, layout: Layout) -> tuple[Control, ...]:
             raise each.error(
                 "record", f"{record!r} is no control record", f"Known: {', '.join(known) or 'none'}"
             )
-        place = each.choice("place", Place.END)
+        place = each.choice("place", ControlPlacement.END)
         figures = {name: _figure(inner, f"{name}") for name, inner in each.named("fields")}
-        found.append(Control(record, place, figures))
+        found.append(ControlRecord(record, place, figures))
         each.close()
     places = [each.place for each in found]
     if len(set(places)) != len(places):
@@ -87,11 +87,11 @@ def read_controls(section: Section, layout: Layout) -> tuple[Control, ...]:
     return tuple(found)
 
 
-def _figure(section: Section, name: str) -> Figure:
-    of = section.one_of("of", Of, None)
+def _figure(section: Section, name: str) -> ControlField:
+    of = section.one_of("of", ControlValue, None)
     if of is None:
-        raise section.error("of", f"{name} has none", f"Take one of {', '.join(Of)}")
-    figure = Figure(
+        raise section.error("of", f"{name} has none", f"Take one of {', '.join(ControlValue)}")
+    figure = ControlField(
         of,
         section.text("member", ""),
         section.integer("modulo", 0),
@@ -99,6 +99,6 @@ def _figure(section: Section, name: str) -> Figure:
         section.text("format", "%Y%m%d"),
     )
     section.close()
-    if of is Of.SUM and not figure.member:
+    if of is ControlValue.SUM and not figure.member:
         raise section.error("member", "is missing", "Name the member that is summed up")
     return figure

@@ -17,10 +17,10 @@ from adapters.legacy_cobol.copybook.dialects import (
 )
 from adapters.legacy_cobol.copybook.kinds import Encoding
 from adapters.legacy_cobol.copybook.layout import Copybook
-from adapters.legacy_cobol.copybook.reading import Options, read_copybook_file
+from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook_file
 from adapters.legacy_cobol.copybook.source import Form
-from adapters.legacy_cobol.mapping.framings import read_framing
-from adapters.legacy_cobol.mapping.recordtypes import Declaration, read_record_types
+from adapters.legacy_cobol.mapping.framing import read_framing
+from adapters.legacy_cobol.mapping.record_types import DeclaredRecord, read_record_types
 from adapters.legacy_cobol.mapping.section import LayoutError, Section
 from adapters.legacy_cobol.records.framing import Framing
 
@@ -41,10 +41,10 @@ class Layout:
     copybook: Copybook
     encoding: Encoding
     framing: Framing | None
-    records: tuple[Declaration, ...]
+    records: tuple[DeclaredRecord, ...]
 
     @property
-    def events(self) -> tuple[Declaration, ...]:
+    def events(self) -> tuple[DeclaredRecord, ...]:
         """Records that become events of their own: neither control records nor parts of others."""
         return tuple(each for each in self.records if each.is_event)
 
@@ -100,7 +100,7 @@ def _copybook(section: Section, dialect: Dialect, folder: Path) -> Copybook:
         raise section.error("copybook", "is missing", "Name the file of the copybook")
     if not (folder / file).resolve().is_relative_to(folder.resolve()):
         raise section.error("copybook", f"{file} is elsewhere", "Put it beside the layout")
-    options = Options(
+    options = CopybookOptions(
         dialect=dialect,
         form=section.choice("form", Form.FIXED),
         decimal_comma=section.flag("decimal_comma", False),

@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 
 from adapters.client import Problem
-from adapters.legacy_cobol.records.reading import Position
-from adapters.legacy_cobol.transfer.feed import Feed, Published
+from adapters.legacy_cobol.records.chunk_reader import ResumePoint
+from adapters.legacy_cobol.transfer.feed import EventMapping, Feed
 from adapters.legacy_cobol.transfer.journal import File, Journal, Reject
 from adapters.legacy_cobol.transfer.members import NoMember, template
-from adapters.legacy_cobol.transfer.sending import Answer, Sender
-from adapters.legacy_cobol.transfer.units import Fault, Reader, Unit
+from adapters.legacy_cobol.transfer.sender import Answer, Sender
+from adapters.legacy_cobol.transfer.source_records import Fault, SourceReader, SourceRecord
 
 BATCH_EVENTS, BATCH_BYTES = 1000, 3_500_000  # the gateway's limits are 1000 and 4 MiB
 DEPTH = 4  # batches under way
@@ -28,22 +28,22 @@ CHECKPOINT = 1.0  # seconds between two commits
 class Batch:
     """Events to be sent together. `last` is the last record read, which may be no event."""
 
-    units: list[Unit] = field(default_factory=list)
+    units: list[SourceRecord] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
     subjects: set[str] = field(default_factory=set)
     rejects: list[Reject] = field(default_factory=list)
-    last: Unit | None = None
+    last: SourceRecord | None = None
     size: int = 2
 
 
 @dataclass(slots=True)
-class _Done:
+class _Settled:
     """What was settled since the last commit."""
 
     published: int = 0
     repeated: int = 0
     rejects: list[Reject] = field(default_factory=list)
-    behind: Position | None = None
+    behind: ResumePoint | None = None
 
 
 class Subjects:
@@ -52,7 +52,7 @@ class Subjects:
     def __init__(self, feed: Feed) -> None:
         self._templates = {name: template(each.subject) for name, each in feed.events.items()}
 
-    def of(self, units: Sequence[Unit]) -> list[str | NoMember]:
+    def of(self, units: Sequence[SourceRecord]) -> list[str | NoMember]:
         """One for each unit, "" for none; a NoMember where the record has no value for it."""
         found: list[str | NoMember] = [""] * len(units)
         for kind, fill in self._templates.items():
@@ -69,7 +69,7 @@ class Envelope:
         self._heads = {name: _head(each, digest) for name, each in feed.events.items()}
         self._id = digest[:32].encode()  # 128 bits tell files apart
 
-    def event(self, unit: Unit, subject: str) -> bytes:
+    def event(self, unit: SourceRecord, subject: str) -> bytes:
         """The event of a record."""
         return b'%b%b"id":"%b-%d","data":%b}' % (
             self._heads[unit.kind or ""],
@@ -78,7 +78,7 @@ class Envelope:
         )  # fmt: skip
 
 
-def _head(published: Published, digest: str) -> bytes:
+def _head(published: EventMapping, digest: str) -> bytes:
     """What all events of a file have in common. The trace is that of the file."""
     common = {
         "specversion": "1.0",
@@ -91,7 +91,9 @@ def _head(published: Published, digest: str) -> bytes:
     return json.dumps(common, ensure_ascii=False).encode()[:-1] + b","
 
 
-def batches(pieces: Iterable[Sequence[Unit]], feed: Feed, envelope: Envelope) -> Iterator[Batch]:
+def batches(
+    pieces: Iterable[Sequence[SourceRecord]], feed: Feed, envelope: Envelope
+) -> Iterator[Batch]:
     """The events of records; rejected and control records only move on."""
     batch, subjects = Batch(), Subjects(feed)
     for piece in pieces:
@@ -112,21 +114,21 @@ def batches(pieces: Iterable[Sequence[Unit]], feed: Feed, envelope: Envelope) ->
         yield batch
 
 
-class Publishing:
+class FilePublisher:
     """Publishes the rest of a file from where the journal says."""
 
     def __init__(self, feed: Feed, journal: Journal, sender: Sender) -> None:
         self._feed = feed
         self._journal = journal
         self._sender = sender
-        self._done = _Done()
+        self._done = _Settled()
         self._committed = 0.0
 
     async def run(
         self, file: File, path: Path, progress: Callable[[File], None] = lambda _: None
     ) -> File:
         """Publish; every record is settled when this returns. What is settled survives a kill."""
-        reader = Reader(self._feed.layout, self._feed.framing)
+        reader = SourceReader(self._feed.layout, self._feed.framing)
         envelope = Envelope(self._feed, file.digest or "")
         pieces = reader.pieces(path, file.position)
         waiting = batches(pieces, self._feed, envelope)
@@ -186,7 +188,7 @@ class Publishing:
                 repeated=file.repeated + done.repeated,
                 rejected=self._journal.count_rejects(file.arrival),
             )
-        self._done, self._committed = _Done(), time.monotonic()
+        self._done, self._committed = _Settled(), time.monotonic()
         return file
 
 

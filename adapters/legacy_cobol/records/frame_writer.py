@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from adapters.legacy_cobol.records import spanning
+from adapters.legacy_cobol.records import spanned
 from adapters.legacy_cobol.records.framing import (
     Blocked,
     Body,
@@ -15,7 +15,7 @@ from adapters.legacy_cobol.records.framing import (
 )
 
 
-def framed(records: Iterable[bytes], body: Body) -> Iterator[bytes]:
+def frame_records(records: Iterable[bytes], body: Body) -> Iterator[bytes]:
     """The pieces of a file that `reading.chunks` reads as these records. Raises FramingError."""
     match body:
         case Fixed():
@@ -24,7 +24,7 @@ def framed(records: Iterable[bytes], body: Body) -> Iterator[bytes]:
             yield from _fixed_blocked(records, body)
         case Prefixed(spanned=True):
             for each in records:
-                yield from spanning.cut(each, body, spanning.LONGEST, spanning.LONGEST)
+                yield from spanned.cut(each, body, spanned.LONGEST, spanned.LONGEST)
         case Prefixed():
             yield from (_described(each, body, at) for at, each in enumerate(records, 1))
         case Blocked(records=Prefixed(spanned=True)):
@@ -88,17 +88,17 @@ def _blocked(records: Iterable[bytes], body: Blocked) -> Iterator[bytes]:
 def _spanned_blocks(records: Iterable[bytes], body: Blocked) -> Iterator[bytes]:
     """Full blocks: what does not fit goes on in the next one, as the access methods write it."""
     block: list[bytes] = []
-    size, most = spanning.WORD, body.block - spanning.WORD
-    if most <= spanning.WORD:
+    size, most = spanned.WORD, body.block - spanned.WORD
+    if most <= spanned.WORD:
         raise _refused(1, f"blocks of {body.block} bytes hold no segment", "Declare larger ones")
     for record in records:
-        if size + spanning.WORD >= body.block:  # no room for one byte
+        if size + spanned.WORD >= body.block:  # no room for one byte
             yield _block(block, size, body)
-            block, size = [], spanning.WORD
-        for segment in spanning.cut(record, body.records, body.block - size, most):
+            block, size = [], spanned.WORD
+        for segment in spanned.cut(record, body.records, body.block - size, most):
             if size + len(segment) > body.block:
                 yield _block(block, size, body)
-                block, size = [], spanning.WORD
+                block, size = [], spanned.WORD
             block.append(segment)
             size += len(segment)
     if block:

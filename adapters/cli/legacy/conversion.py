@@ -17,13 +17,13 @@ from adapters.cli.exits import Exit, Failure
 from adapters.cli.legacy.options import framing_of, with_layout
 from adapters.cli.legacy.progress import reading
 from adapters.cli.session import AsJson
-from adapters.legacy_cobol.mapping.declared import Layout
-from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.mapping.layout_file import Layout
+from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import FramingError
-from adapters.legacy_cobol.records.writing import framed
 from adapters.legacy_cobol.transfer.journal import Reject
-from adapters.legacy_cobol.transfer.rejecting import paragraph, report_lines
-from adapters.legacy_cobol.transfer.units import Reader, Unit
+from adapters.legacy_cobol.transfer.reject_report import paragraph, report_lines
+from adapters.legacy_cobol.transfer.source_records import SourceReader, SourceRecord
 
 T = TypeVar("T")
 app = typer.Typer()
@@ -109,7 +109,7 @@ def encode(
         stack.enter_context(lines)
         out = stack.enter_context(_whole(output))
         try:
-            out.writelines(framed(_records(layout, lines, record, faults), framing.body))
+            out.writelines(frame_records(_records(layout, lines, record, faults), framing.body))
         except FramingError as error:
             raise Failure(str(error)) from None
     for each in faults.first:
@@ -156,11 +156,11 @@ def validate(
     return Exit.CHANGES if bad.count else Exit.OK
 
 
-def _units(layout: Layout, file: Path, stack: ExitStack, *, quiet: bool) -> Iterator[Unit]:
+def _units(layout: Layout, file: Path, stack: ExitStack, *, quiet: bool) -> Iterator[SourceRecord]:
     """The records of a file, with a bar on the screen. Raises Failure."""
     bar = stack.enter_context(reading(file, quiet=quiet))
     try:
-        for piece in Reader(layout, framing_of(layout)).pieces(file):
+        for piece in SourceReader(layout, framing_of(layout)).pieces(file):
             yield from piece
             if piece:
                 bar(piece[-1].offset)
@@ -174,16 +174,16 @@ def _output(stack: ExitStack, output: Path | None) -> BinaryIO:
     return stack.enter_context(output.open("wb"))
 
 
-def _typed(unit: Unit, *, originals: bool) -> bytes:
+def _typed(unit: SourceRecord, *, originals: bool) -> bytes:
     raw = b',"original":"%b"' % unit.raw.hex().encode() if originals and not unit.parts else b""
     return b'{"record":%b,"data":%b%b}\n' % (json.dumps(unit.kind).encode(), unit.text, raw)
 
 
-def _reject(unit: Unit, layout: Layout, kept: BinaryIO | None, bad: _Bad[Reject]) -> None:
+def _reject(unit: SourceRecord, layout: Layout, kept: BinaryIO | None, bad: _Bad[Reject]) -> None:
     for part in unit.records:
         bad.add(Reject.of(part))
         if kept is not None:
-            kept.writelines(framed([part.raw], framing_of(layout).body))
+            kept.writelines(frame_records([part.raw], framing_of(layout).body))
 
 
 def _tell(bad: _Bad[Reject]) -> None:

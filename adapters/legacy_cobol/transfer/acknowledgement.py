@@ -8,13 +8,13 @@ from typing import Any
 
 from adapters.legacy_cobol.copybook.kinds import Text
 from adapters.legacy_cobol.copybook.layout import Copybook
-from adapters.legacy_cobol.copybook.reading import read_copybook_file
+from adapters.legacy_cobol.copybook.parser import read_copybook_file
 from adapters.legacy_cobol.fields.codepages import characters
-from adapters.legacy_cobol.fields.policy import Form, On, Policy
-from adapters.legacy_cobol.records.encoding import Encoder
+from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
+from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import Body, Fixed, Lines
-from adapters.legacy_cobol.records.types import RecordType
-from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.records.record_type import RecordType
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.journal import File
 
@@ -40,7 +40,7 @@ def _widths() -> dict[str, int]:
 
 def types() -> list[RecordType]:
     """Their record types."""
-    policy = Policy(form=Form.STRING, blanks=On.NULL)
+    policy = Policy(form=Form.STRING, blanks=Meaning.NULL)
     names = {"ACKNOWLEDGEMENT": ACK, "CONTROL-TOTAL": TOTAL}
     return [RecordType(names[each.name], each, policy=policy) for each in copybook().records]
 
@@ -59,7 +59,7 @@ def acknowledgement(feed: Feed, file: File) -> Iterator[bytes]:
     records = Encoder(types(), feed.layout.encoding).encode(_fit(documents, feed), kinds)
     if records.faults:
         raise ValueError(f"the acknowledgement cannot be written: {records.faults}")
-    return framed((each for each in records.records if each is not None), body_of(feed))
+    return frame_records((each for each in records.records if each is not None), body_of(feed))
 
 
 def _about(file: File) -> dict[str, Any]:

@@ -9,10 +9,16 @@ from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
-from adapters.legacy_cobol.records.encoding import Encoder
-from adapters.legacy_cobol.records.writing import framed
+from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.records.frame_writer import frame_records
+from adapters.legacy_cobol.transfer.control_records import (
+    ControlField,
+    ControlPlacement,
+    ControlRecord,
+    ControlValue,
+    number_of,
+)
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.figures import Control, Figure, Of, Place, number_of
 from adapters.legacy_cobol.transfer.folders import (
     ISSUED,
     OUTGOING,
@@ -22,14 +28,14 @@ from adapters.legacy_cobol.transfer.folders import (
     write,
 )
 from adapters.legacy_cobol.transfer.members import follow, path_of
-from adapters.legacy_cobol.transfer.spool import Issue, Spool, Step
+from adapters.legacy_cobol.transfer.spool import Issue, IssueState, Spool
 
 
 class ControlRefused(ValueError):
     """A header or trailer cannot be written."""
 
 
-class Issuing:
+class FileIssuer:
     """Closes files of an outbound feed."""
 
     def __init__(self, feed: Feed, spool: Spool) -> None:
@@ -39,7 +45,7 @@ class Issuing:
         self._encoder = Encoder(types, feed.layout.encoding)
         self._summed = [
             figure for each in feed.controls for figure in each.figures.values()
-            if figure.of is Of.SUM
+            if figure.of is ControlValue.SUM
         ]  # fmt: skip
 
     def close(self, now: datetime) -> Issue:
@@ -54,13 +60,17 @@ class Issuing:
     def go_on(self, issue: Issue) -> Issue:
         """A file from whatever state it is in to the receiver."""
         path = self._feed.folder / PROCESSING / issue.name
-        if issue.state is Step.CLOSING:
+        if issue.state is IssueState.CLOSING:
             last, records = self._write(path, issue)
             size, digest = _digest(path)
             with self._spool.change():
                 self._spool.drop(last)
                 issue = self._spool.update(
-                    issue.number, state=Step.ISSUING, records=records, size=size, digest=digest
+                    issue.number,
+                    state=IssueState.ISSUING,
+                    records=records,
+                    size=size,
+                    digest=digest,
                 )
         if path.exists():
             kept = self._feed.folder / ISSUED / issue.name
@@ -69,7 +79,7 @@ class Issuing:
             sync_folder(kept.parent)
             move(path, self._feed.folder / OUTGOING / issue.name)
         with self._spool.change():
-            return self._spool.update(issue.number, state=Step.ISSUED)
+            return self._spool.update(issue.number, state=IssueState.ISSUED)
 
     def reissue(self, number: int) -> Path:
         """Put a file into outgoing/ once more, byte by byte the same. Raises KeyError."""
@@ -85,8 +95,8 @@ class Issuing:
         """The last place of the spool that went in, and how many records."""
         with localcontext(Context(prec=100)):
             last, count, sums = self._measure()
-            figures = _Figures(issue, count, sums, self._summed)
-            write(path, framed(self._records(last, figures), self._feed.framing.body))
+            figures = _ControlValues(issue, count, sums, self._summed)
+            write(path, frame_records(self._records(last, figures), self._feed.framing.body))
         return last, count
 
     def _measure(self) -> tuple[int, int, list[Decimal]]:
@@ -103,19 +113,19 @@ class Issuing:
                 sums[at] += number_of(follow(values, path_of(figure.member))) or 0
         return last, count, sums
 
-    def _records(self, last: int, figures: "_Figures") -> Iterator[bytes]:
+    def _records(self, last: int, figures: "_ControlValues") -> Iterator[bytes]:
         for each in self._feed.controls:
-            if each.place is Place.BEGIN:
+            if each.place is ControlPlacement.BEGIN:
                 yield self._control(each, figures)
         for place, _, _, records in self._spool.events():
             if place > last:
                 break
             yield from records
         for each in self._feed.controls:
-            if each.place is Place.END:
+            if each.place is ControlPlacement.END:
                 yield self._control(each, figures)
 
-    def _control(self, control: Control, figures: "_Figures") -> bytes:
+    def _control(self, control: ControlRecord, figures: "_ControlValues") -> bytes:
         document = {name: figures.value(each) for name, each in control.figures.items()}
         encoded = self._encoder.encode([document], control.record)
         if encoded.records[0] is None:
@@ -124,24 +134,26 @@ class Issuing:
         return encoded.records[0]
 
 
-class _Figures:
+class _ControlValues:
     """What the fields of header and trailer hold."""
 
-    def __init__(self, issue: Issue, count: int, sums: list[Decimal], summed: list[Figure]) -> None:
+    def __init__(
+        self, issue: Issue, count: int, sums: list[Decimal], summed: list[ControlField]
+    ) -> None:
         self._issue = issue
         self._count = count
         self._sums = sums
         self._summed = summed
 
-    def value(self, figure: Figure) -> Any:
+    def value(self, figure: ControlField) -> Any:
         match figure.of:
-            case Of.COUNT:
+            case ControlValue.COUNT:
                 return self._count
-            case Of.SERIAL:
+            case ControlValue.SERIAL:
                 return self._issue.serial
-            case Of.DATE:
+            case ControlValue.DATE:
                 return date.fromisoformat(self._issue.day).strftime(figure.format)
-            case Of.VALUE:
+            case ControlValue.VALUE:
                 return figure.value
         total = self._sums[self._summed.index(figure)]
         return total % figure.modulo if figure.modulo else total

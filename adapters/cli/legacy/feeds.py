@@ -19,17 +19,17 @@ from adapters.cli.session import AsJson, ProfileName
 from adapters.client import Nusabus
 from adapters.legacy_cobol.copybook.errors import CopybookError
 from adapters.legacy_cobol.mapping.section import LayoutError
-from adapters.legacy_cobol.transfer.arrival import whole_files
 from adapters.legacy_cobol.transfer.dropping import drop
 from adapters.legacy_cobol.transfer.feed import Direction, Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import FeedBusy, is_busy
-from adapters.legacy_cobol.transfer.issuing import Issuing
-from adapters.legacy_cobol.transfer.journal import FILE, File, Journal, State
-from adapters.legacy_cobol.transfer.outgoing import serve
-from adapters.legacy_cobol.transfer.sending import ONCE, Sender
+from adapters.legacy_cobol.transfer.incoming import whole_files
+from adapters.legacy_cobol.transfer.issuer import FileIssuer
+from adapters.legacy_cobol.transfer.journal import FILE, File, FileState, Journal
+from adapters.legacy_cobol.transfer.outbound import serve
+from adapters.legacy_cobol.transfer.sender import ONCE, Sender
 from adapters.legacy_cobol.transfer.spool import FILE as SPOOL
 from adapters.legacy_cobol.transfer.spool import Spool
-from adapters.legacy_cobol.transfer.watching import watch as watch_feed
+from adapters.legacy_cobol.transfer.watcher import watch as watch_feed
 
 app = typer.Typer()
 FeedFolder = Annotated[
@@ -132,7 +132,7 @@ def reissue(
     try:
         spool = Spool(feed)
         try:
-            path = Issuing(found, spool).reissue(number)
+            path = FileIssuer(found, spool).reissue(number)
         finally:
             spool.close()
     except KeyError:
@@ -195,7 +195,7 @@ async def _follow(folder: Path, name: str, before: int, progress: Bar) -> File:
         for each in _journalled(folder, 100)[0]:
             if each.name == name and each.arrival > before:
                 progress.show(each, each.position.offset if each.position else 0)
-                if each.state is State.FINISHED:
+                if each.state is FileState.FINISHED:
                     return each
         await asyncio.sleep(LOOK)
 
@@ -231,7 +231,7 @@ def _show(file: File, *, as_json: bool) -> None:
 
 
 def _line(file: File) -> str:
-    state = str(file.outcome) if file.state is State.FINISHED else str(file.state)
+    state = str(file.outcome) if file.state is FileState.FINISHED else str(file.state)
     told = file.note or file.reason
     return (
         f"{file.arrival:>6} {file.received} {state:<10} {file.published:>11,} of "

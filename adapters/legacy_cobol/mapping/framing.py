@@ -15,8 +15,8 @@ from adapters.legacy_cobol.records.framing import (
     Prefixed,
     SelfDelimiting,
 )
-from adapters.legacy_cobol.records.measuring import Measure
-from adapters.legacy_cobol.records.types import RecordType
+from adapters.legacy_cobol.records.record_length import RecordLength
+from adapters.legacy_cobol.records.record_type import RecordType
 
 Types = tuple[RecordType, ...]
 
@@ -97,7 +97,7 @@ def _gnucobol(section: Section, _types: Types, _: Encoding) -> Body:
 
 
 def _self_delimiting(_section: Section, types: Types, encoding: Encoding) -> Body:
-    return SelfDelimiting(Measure(types, encoding))
+    return SelfDelimiting(RecordLength(types, encoding))
 
 
 _BODIES: dict[str, Callable[[Section, Types, Encoding], Body]] = {

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from adapters.legacy_cobol.fields.codes import FieldFault
-from adapters.legacy_cobol.mapping.declared import Layout
-from adapters.legacy_cobol.mapping.recordtypes import Role
+from adapters.legacy_cobol.mapping.layout_file import Layout
+from adapters.legacy_cobol.mapping.record_types import Role
+from adapters.legacy_cobol.records.chunk_reader import ResumePoint, chunks
 from adapters.legacy_cobol.records.chunks import Chunk
-from adapters.legacy_cobol.records.decoding import Decoded, Decoder
+from adapters.legacy_cobol.records.decoder import Decoded, Decoder
 from adapters.legacy_cobol.records.framing import Framing, FramingError, Lines
-from adapters.legacy_cobol.records.reading import Position, chunks
-from adapters.legacy_cobol.records.segments import Assembly, Read
+from adapters.legacy_cobol.records.segments import SegmentRecord, SegmentTree
 
 Document = dict[str, Any]
 MOST_PARTS = 50_000  # records of one event: an event of the bus has 1 MiB at most
@@ -45,7 +45,7 @@ class Fault:
         )  # fmt: skip
 
 
-class Unit(msgspec.Struct, frozen=True, gc=False):
+class SourceRecord(msgspec.Struct, frozen=True, gc=False):
     """A record, or a root record with those below it. (A million of them are made in a minute.)
 
     `text` is JSON; with faults it has values of the good fields only. `place` is where reading
@@ -57,20 +57,20 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     kind: str | None
     text: bytes
     raw: bytes
-    place: tuple[Position, int]
+    place: tuple[ResumePoint, int]
     faults: tuple[Fault, ...] = ()
-    parts: "tuple[Unit, ...]" = ()
+    parts: "tuple[SourceRecord, ...]" = ()
 
     @property
-    def records(self) -> "tuple[Unit, ...]":
+    def records(self) -> "tuple[SourceRecord, ...]":
         """The records that it is made of."""
         return self.parts or (self,)
 
     @property
-    def behind(self) -> Position:
+    def behind(self) -> ResumePoint:
         """Where reading goes on."""
         base, count = self.place
-        return Position(base.number, base.offset, base.skip + count)
+        return ResumePoint(base.number, base.offset, base.skip + count)
 
     def document(self) -> Document:
         """Its values, numbers exact."""
@@ -78,7 +78,7 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
         return found
 
 
-class Reader:
+class SourceReader:
     """Reads files by a layout. Raises ValueError where its parts do not suit each other."""
 
     def __init__(self, layout: Layout, framing: Framing) -> None:
@@ -90,25 +90,27 @@ class Reader:
         self.decoder = Decoder(types, layout.encoding, padded=padded)
         segments = [each.segment for each in layout.records if each.segment is not None]
         self._control = {each.type.name for each in layout.records if each.role is Role.CONTROL}
-        self._assembly = Assembly(segments) if segments else None
+        self._assembly = SegmentTree(segments) if segments else None
 
     def pieces(
-        self, file: Path, start: Position | None = None, size: int = PIECE
-    ) -> Iterator[Sequence[Unit]]:
+        self, file: Path, start: ResumePoint | None = None, size: int = PIECE
+    ) -> Iterator[Sequence[SourceRecord]]:
         """The records of a file, piece by piece, in flat memory. Raises FramingError."""
         found = self._records(file, start, size)
         return found if self._assembly is None else self._assembled(found, self._assembly)
 
-    def _records(self, file: Path, start: Position | None, size: int) -> Iterator[Sequence[Unit]]:
+    def _records(
+        self, file: Path, start: ResumePoint | None, size: int
+    ) -> Iterator[Sequence[SourceRecord]]:
         with file.open("rb") as opened:
             for chunk in chunks(opened, self.framing, start, size):
                 resumed = start is not None and start.skip and chunk.offset == start.offset
-                base = start if resumed and start else Position(chunk.number, chunk.offset)
-                yield units_of(self.decoder.decode(chunk), base)
+                base = start if resumed and start else ResumePoint(chunk.number, chunk.offset)
+                yield source_records_of(self.decoder.decode(chunk), base)
 
     def _assembled(
-        self, pieces: Iterator[Sequence[Unit]], assembly: Assembly
-    ) -> Iterator[Sequence[Unit]]:
+        self, pieces: Iterator[Sequence[SourceRecord]], assembly: SegmentTree
+    ) -> Iterator[Sequence[SourceRecord]]:
         """Whole events; control records stay alone, and nothing belongs to them."""
         units = chain.from_iterable(pieces)
         for control, run in groupby(units, lambda unit: unit.kind in self._control):
@@ -118,15 +120,17 @@ class Reader:
                 yield from _joined(run, assembly)
 
 
-def _joined(units: Iterable[Unit], assembly: Assembly) -> Iterator[Sequence[Unit]]:
-    waiting: dict[int, Unit] = {}
+def _joined(
+    units: Iterable[SourceRecord], assembly: SegmentTree
+) -> Iterator[Sequence[SourceRecord]]:
+    waiting: dict[int, SourceRecord] = {}
 
-    def reads() -> Iterator[Read]:
+    def reads() -> Iterator[SegmentRecord]:
         for unit in units:
             waiting[unit.number] = unit
             if len(waiting) > MOST_PARTS:
                 raise _endless(waiting[min(waiting)])
-            yield Read(unit.number, unit.kind, None if unit.faults else unit.document())
+            yield SegmentRecord(unit.number, unit.kind, None if unit.faults else unit.document())
 
     for each in assembly.join(reads()):
         parts = tuple(waiting.pop(number) for number in each.numbers)
@@ -136,13 +140,13 @@ def _joined(units: Iterable[Unit], assembly: Assembly) -> Iterator[Sequence[Unit
         text = first.text if each.document is None else _encode(each.document)
         faults = parts[0].faults
         yield (
-            Unit(
+            SourceRecord(
                 first.number, first.offset, each.kind, text, first.raw, last.place, faults, parts
             ),
         )  # fmt: skip
 
 
-def _endless(root: Unit) -> FramingError:
+def _endless(root: SourceRecord) -> FramingError:
     return FramingError(
         root.offset,
         f"more than {MOST_PARTS:,} records belong to the event of record {root.number}",
@@ -150,7 +154,7 @@ def _endless(root: Unit) -> FramingError:
     )
 
 
-def _marked(part: Unit, broken: set[int], root: int) -> Unit:
+def _marked(part: SourceRecord, broken: set[int], root: int) -> SourceRecord:
     """A record of an event that is none, with why."""
     if part.faults:
         return part
@@ -159,12 +163,12 @@ def _marked(part: Unit, broken: set[int], root: int) -> Unit:
     else:
         advice = "Correct the other records of the same event and send them all again."
         fault = Fault("(record)", "part-of-rejected", advice, detail=f"of the event at {root}")
-    return Unit(
+    return SourceRecord(
         part.number, part.offset, part.kind, part.text, part.raw, part.place, (fault,)
     )  # fmt: skip
 
 
-def units_of(decoded: Decoded, base: Position) -> list[Unit]:
+def source_records_of(decoded: Decoded, base: ResumePoint) -> list[SourceRecord]:
     """The records of a chunk in their order. `base` is where the first one is."""
     chunk = decoded.chunk
     texts: list[bytes] = [b"{}"] * len(chunk)
@@ -177,7 +181,7 @@ def units_of(decoded: Decoded, base: Position) -> list[Unit]:
     faults = {at: tuple(map(Fault.of, found)) for at, found in decoded.faults.items()}
     none: tuple[Fault, ...] = ()
     return [
-        Unit(
+        SourceRecord(
             chunk.number + at, offset, kinds[at], texts[at], raw, (base, at + 1),
             faults.get(at, none),
         )

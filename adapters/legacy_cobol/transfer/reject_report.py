@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
 
+from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import Framing
-from adapters.legacy_cobol.records.writing import framed
 from adapters.legacy_cobol.transfer.journal import File, Reject
 
 
 def rejects_file(rejects: Iterable[Reject], framing: Framing) -> Iterator[bytes]:
     """The original bytes, framed as they came, without header and trailer."""
-    return framed((each.raw for each in rejects), framing.body)
+    return frame_records((each.raw for each in rejects), framing.body)
 
 
 def report(file: File, rejects: Iterable[Reject]) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder
-from adapters.legacy_cobol.records import spanning
+from adapters.legacy_cobol.records import spanned
 from adapters.legacy_cobol.records.chunks import Split
 from adapters.legacy_cobol.records.explaining import explain_rest
 from adapters.legacy_cobol.records.framing import (
@@ -42,11 +42,11 @@ def splitter(body: Body) -> Splitter:
         case FixedBlocked():
             return lambda data, final, _: _fixed_blocked(body, data, final)
         case Prefixed(spanned=True):
-            return lambda data, final, _: spanning.split(body, data, final)
+            return lambda data, final, _: spanned.split(body, data, final)
         case Prefixed():
             return lambda data, final, _: _prefixed(body, data, final)
         case Blocked(records=Prefixed(spanned=True)):
-            return lambda data, final, inside: spanning.split_blocks(
+            return lambda data, final, inside: spanned.split_blocks(
                 body.records, data, _blocks(body, data, final), final, inside
             )
         case Blocked():

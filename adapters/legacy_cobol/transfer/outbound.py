@@ -13,13 +13,13 @@ import structlog
 
 from adapters.client import Nusabus, Problem
 from adapters.client.call_retry import UNSETTLED
-from adapters.legacy_cobol.records.encoding import Encoder
-from adapters.legacy_cobol.records.segments import Assembly
+from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.records.segments import SegmentTree
 from adapters.legacy_cobol.transfer import metrics
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.folders import OUT_FOLDERS, REJECTS, locked, provide, write
-from adapters.legacy_cobol.transfer.issuing import Issuing
-from adapters.legacy_cobol.transfer.spool import Issue, Spool, Spooled, identity_of
+from adapters.legacy_cobol.transfer.issuer import FileIssuer
+from adapters.legacy_cobol.transfer.spool import Issue, Spool, SpooledEvent, identity_of
 
 MOST = 500  # events asked for at once
 WAIT = 10.0  # seconds for the first of them
@@ -28,18 +28,18 @@ ROTATED = "rotated"
 KEPT = timedelta(days=400)  # identities, by which an event that comes again is known
 
 
-class Outgoing:
+class OutboundFeed:
     """Works one outbound feed; the caller holds its lock."""
 
     def __init__(self, feed: Feed, spool: Spool, bus: Nusabus) -> None:
         self._feed = feed
         self._spool = spool
         self._bus = bus
-        self._issuing = Issuing(feed, spool)
+        self._issuing = FileIssuer(feed, spool)
         layout = feed.layout
         self._encoder = Encoder([each.type for each in layout.records], layout.encoding)
         segments = [each.segment for each in layout.records if each.segment is not None]
-        self._assembly = Assembly(segments)
+        self._assembly = SegmentTree(segments)
         self._kinds = {each.type: name for name, each in feed.events.items()}
         self._path = f"/v1/subscriptions/{feed.subscription}"
 
@@ -99,7 +99,7 @@ class Outgoing:
 
     def _encoded(
         self, events: Sequence[dict[str, Any]]
-    ) -> tuple[list[Spooled], list[tuple[dict[str, Any], str]]]:
+    ) -> tuple[list[SpooledEvent], list[tuple[dict[str, Any], str]]]:
         good, bad = [], []
         for event in events:
             kind, data = self._kinds.get(event["type"]), event.get("data")
@@ -116,7 +116,7 @@ class Outgoing:
                 bad.append((event, "; ".join(faults)))
                 continue
             text = json.dumps(data, default=str)
-            good.append(Spooled(identity_of(event), kind, text, records))
+            good.append(SpooledEvent(identity_of(event), kind, text, records))
         return good, bad
 
     async def _settle(
@@ -150,7 +150,7 @@ async def serve(feed: Feed, bus: Nusabus, stop: asyncio.Event, *, once: bool = F
     with locked(feed.folder):
         spool = Spool(feed.folder)
         try:
-            outgoing = Outgoing(feed, spool, bus)
+            outgoing = OutboundFeed(feed, spool, bus)
             outgoing.recover()
             async with metrics.reported(lambda: metrics.outgoing(feed, spool)):
                 await _serve(feed.name, outgoing, stop, once=once)
@@ -158,7 +158,7 @@ async def serve(feed: Feed, bus: Nusabus, stop: asyncio.Event, *, once: bool = F
             spool.close()
 
 
-async def _serve(feed: str, outgoing: Outgoing, stop: asyncio.Event, *, once: bool) -> None:
+async def _serve(feed: str, outgoing: OutboundFeed, stop: asyncio.Event, *, once: bool) -> None:
     log = structlog.get_logger()
     known = False
     while not stop.is_set():

@@ -11,9 +11,9 @@ from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.legacy.options import framing_of, with_layout
 from adapters.cli.session import AsJson
-from adapters.legacy_cobol.mapping.declared import Layout
+from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.records.framing import FramingError
-from adapters.legacy_cobol.transfer.units import Reader, Unit
+from adapters.legacy_cobol.transfer.source_records import SourceReader, SourceRecord
 
 app = typer.Typer()
 DataFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False)]
@@ -29,7 +29,7 @@ def diff(
     as_json: AsJson = False,
 ) -> int:
     """Compare two files field by field, in the order of their records. Exit code 2: they differ."""
-    reader = Reader(layout, framing_of(layout))
+    reader = SourceReader(layout, framing_of(layout))
     found: list[dict[str, Any]] = []
     count = 0
     try:
@@ -51,11 +51,11 @@ def diff(
     return Exit.CHANGES if count else Exit.OK
 
 
-def _all(reader: Reader, file: Path) -> Iterator[Unit]:
+def _all(reader: SourceReader, file: Path) -> Iterator[SourceRecord]:
     return chain.from_iterable(reader.pieces(file))
 
 
-def _differences(one: Unit | None, other: Unit | None) -> Iterator[dict[str, Any]]:
+def _differences(one: SourceRecord | None, other: SourceRecord | None) -> Iterator[dict[str, Any]]:
     if one is None or other is None:
         known = one or other
         assert known is not None  # noqa: S101  (zip_longest ends before)

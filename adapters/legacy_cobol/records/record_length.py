@@ -3,30 +3,30 @@
 import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Encoding
-from adapters.legacy_cobol.copybook.placement import CountOutOfBounds, Wanted, place
+from adapters.legacy_cobol.copybook.placement import CounterNeeded, CountOutOfBounds, place
 from adapters.legacy_cobol.fields.codec import Codec, codec
 from adapters.legacy_cobol.fields.columns import Numbers
 from adapters.legacy_cobol.records.framing import FramingError
-from adapters.legacy_cobol.records.matching import Match, matches_of
-from adapters.legacy_cobol.records.types import RecordType
+from adapters.legacy_cobol.records.record_type import RecordType
+from adapters.legacy_cobol.records.selectors import SelectorMatcher, matches_of
 
 _REMEMBERED = 100_000
 _REMEDY = "Correct the record; where the next one begins is not known"
 
 
-class Measure:
+class RecordLength:
     """For `framing.SelfDelimiting`. Remembers every selector and counter that it has seen."""
 
     def __init__(self, types: tuple[RecordType, ...], encoding: Encoding) -> None:
         self._types = types
         self._encoding = encoding
-        self._matches: list[list[Match]] = [matches_of(each, encoding) for each in types]
+        self._matches: list[list[SelectorMatcher]] = [matches_of(each, encoding) for each in types]
         spans = {(each.offset, each.end) for found in self._matches for each in found}
         self._spans = sorted(spans)
         self._width = max((end for _, end in spans), default=0)
         self._chosen: dict[tuple[bytes, ...], int] = {}
         self._counted: dict[tuple[int, tuple[int, ...], bytes], int] = {}
-        self._places: dict[tuple[int, tuple[int, ...]], Wanted | int] = {}
+        self._places: dict[tuple[int, tuple[int, ...]], CounterNeeded | int] = {}
         self._codecs: dict[tuple[str, ...], Codec] = {}
 
     def __call__(self, data: bytes, at: int) -> int | None:
@@ -61,7 +61,7 @@ class Measure:
             return None
         raise FramingError(at, f"no record type fits (hex {head[:32].hex()})", _REMEDY)
 
-    def _place(self, number: int, counts: tuple[int, ...], at: int) -> Wanted | int:
+    def _place(self, number: int, counts: tuple[int, ...], at: int) -> CounterNeeded | int:
         key = (number, counts)
         found = self._places.get(key)
         if found is None:
@@ -69,14 +69,14 @@ class Measure:
                 area = place(self._types[number].record, counts)
             except CountOutOfBounds as error:
                 raise FramingError(at, str(error), _REMEDY) from None
-            found = area if isinstance(area, Wanted) else area.end
+            found = area if isinstance(area, CounterNeeded) else area.end
             if len(self._places) > _REMEMBERED:
                 self._places.clear()
             self._places[key] = found
         return found
 
     def _count(
-        self, number: int, counts: tuple[int, ...], wanted: Wanted, raw: bytes, at: int
+        self, number: int, counts: tuple[int, ...], wanted: CounterNeeded, raw: bytes, at: int
     ) -> int:
         key = (number, counts, raw)
         found = self._counted.get(key)
@@ -87,7 +87,7 @@ class Measure:
             self._counted[key] = found
         return found
 
-    def _read(self, wanted: Wanted, raw: bytes, at: int) -> int:
+    def _read(self, wanted: CounterNeeded, raw: bytes, at: int) -> int:
         item = wanted.item
         assert item.kind is not None  # noqa: S101  (a counter is elementary)
         worker = self._codecs.setdefault(item.path, codec(item.kind, self._encoding))

@@ -9,14 +9,14 @@ import numpy as np
 
 from adapters.legacy_cobol.records.chunks import Chunk, Split
 from adapters.legacy_cobol.records.framing import Framing, FramingError
-from adapters.legacy_cobol.records.splitting import splitter
+from adapters.legacy_cobol.records.splitter import splitter
 
 CHUNK = 4 << 20  # bytes read at once
 LONGEST = 64 << 20  # bytes that may be read without finding one record
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class ResumePoint:
     """Where to go on: `skip` records behind record `number`, which begins a chunk at `offset`."""
 
     number: int
@@ -24,14 +24,14 @@ class Position:
     skip: int = 0
 
     @staticmethod
-    def behind(chunk: Chunk, records: int) -> "Position":
+    def behind(chunk: Chunk, records: int) -> "ResumePoint":
         """Behind that many records of a chunk."""
         first = chunk.number - chunk.skipped
-        return Position(first, chunk.offset, chunk.skipped + records)
+        return ResumePoint(first, chunk.offset, chunk.skipped + records)
 
 
 def chunks(
-    file: BinaryIO, framing: Framing, start: Position | None = None, size: int = CHUNK
+    file: BinaryIO, framing: Framing, start: ResumePoint | None = None, size: int = CHUNK
 ) -> Iterator[Chunk]:
     """The records of a seekable file in order. Raises FramingError where it does not divide.
 
@@ -64,7 +64,7 @@ def chunks(
         rest = data[found.used :]
 
 
-def _start(framing: Framing, start: Position | None) -> tuple[int, int, int]:
+def _start(framing: Framing, start: ResumePoint | None) -> tuple[int, int, int]:
     if start is None:
         return 1, framing.head, 0
     return start.number, start.offset, start.skip

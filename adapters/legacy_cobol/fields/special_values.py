@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Edited, Kind, Packed, Zoned
-from adapters.legacy_cobol.fields.codes import Code, Codes
+from adapters.legacy_cobol.fields.codes import Codes, FaultCode
 from adapters.legacy_cobol.fields.columns import Mask, Rows
-from adapters.legacy_cobol.fields.policy import On, Policy
+from adapters.legacy_cobol.fields.policy import Meaning, Policy
 
-NAMES = (Code.BLANK, Code.LOW_VALUES, Code.HIGH_VALUES)
+NAMES = (FaultCode.BLANK, FaultCode.LOW_VALUES, FaultCode.HIGH_VALUES)
 
 
-class Special:
+class SpecialValues:
     """The meaning of the three fillings for one field.
 
     `blank` is a blank as bytes: one for text and numbers, two for national text.
@@ -34,17 +34,17 @@ class Special:
         """
         nulls: Mask | None = None
         for filling, on, name in zip(self.fillings, self.meaning, NAMES, strict=True):
-            if on is On.KEEP or not (self._unmarked or codes is not None):
+            if on is Meaning.KEEP or not (self._unmarked or codes is not None):
                 continue
             found = self._filled(rows, offset, codes, filling)
             if not found.any():
                 continue
             if codes is None:
                 codes = np.zeros(len(rows), np.uint8)
-            codes[found] = name if on is On.ERROR else Code.GOOD
-            if on is On.ZERO:
+            codes[found] = name if on is Meaning.ERROR else FaultCode.GOOD
+            if on is Meaning.ZERO:
                 zero(found)
-            if on is On.NULL:
+            if on is Meaning.NULL:
                 nulls = found if nulls is None else nulls | found
         return codes, nulls
 
@@ -61,7 +61,7 @@ class Special:
     def of_null(self) -> bytes | None:
         """The bytes that say null; None where nothing does."""
         for filling, on in zip(self.fillings, self.meaning, strict=True):
-            if on is On.NULL:
+            if on is Meaning.NULL:
                 return filling
         return None
 
