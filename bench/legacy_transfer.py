@@ -16,8 +16,8 @@ import numpy as np
 
 from adapters.client import Administration, Nusabus
 from adapters.legacy_cobol.records.encoder import Encoder
-from adapters.legacy_cobol.transfer.dropping import drop
 from adapters.legacy_cobol.transfer.feed import Feed
+from adapters.legacy_cobol.transfer.incoming import submit
 from adapters.legacy_cobol.transfer.journal import FileOutcome, Journal
 from bench.children import environment, run
 from bench.events import ORGANISATION
@@ -49,7 +49,7 @@ async def transfer(world: World, scale: Scale, results: Results) -> None:
         own = {"NUSABUS_URL": url, **await _client(url, **json.loads(made))}
         source = world.folder / f"PENDUDUK-{date.today():%Y%m%d}-0001.DAT"  # noqa: DTZ011
         source.write_bytes(content)
-        drop(feed, source)
+        submit(feed, source)
         say(f"legacy: {records:,} records, {len(content):,} bytes")
         meter, watched = site.meter(), _spent_by_children()
         seconds = await _feed(site, feed, own, records)

@@ -10,7 +10,7 @@ import httpx
 
 from adapters.client import CallRetryPolicy, Nusabus
 from adapters.legacy_cobol.transfer.feed import Feed, read_feed
-from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, provide
+from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, create_folders
 from adapters.legacy_cobol.transfer.sender import Sender
 
 TYPE = "id.go.uji.bebas.dicatat.v1"
@@ -85,7 +85,7 @@ hash_total = {{ of = "sum", member = "serial_in_file", modulo = 1000000 }}
 
 def a_feed(folder: Path, *more: str, feed: str = FEED, layout: str = LAYOUT) -> Feed:
     """The feed of these texts; lines of `more` stand at the top of feed.toml."""
-    provide(folder, IN_FOLDERS)
+    create_folders(folder, IN_FOLDERS)
     (folder / "pay.cpy").write_text(COPYBOOK)
     (folder / "layout.toml").write_text(layout)
     (folder / "feed.toml").write_text("\n".join(more) + feed)
@@ -114,7 +114,7 @@ def payments(count: int, first: int = 1) -> list[bytes]:
     return [a_payment(number) for number in range(first, first + count)]
 
 
-def drop(feed: Feed, content: bytes, name: str = "PAY.DAT") -> Path:
+def submit(feed: Feed, content: bytes, name: str = "PAY.DAT") -> Path:
     """Put a file into incoming/ as a sender does that renames."""
     target = feed.folder / INCOMING / name
     fresh = target.with_name(f".{name}")
@@ -137,7 +137,7 @@ class FakeGateway(httpx.AsyncBaseTransport):
         self.requests = 0
         self._came = asyncio.Event()
         self.away, self.lost = away, lost
-        self._judge = judge
+        self._conclude = judge
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/oauth/token":
@@ -161,7 +161,7 @@ class FakeGateway(httpx.AsyncBaseTransport):
             await self._came.wait()
 
     def _store(self, event: dict[str, Any]) -> dict[str, Any]:
-        problem = self._judge(event)
+        problem = self._conclude(event)
         if problem is not None:
             return {"status": problem["status"], "problem": problem}
         known = self.events.setdefault(event["id"], event)
@@ -174,7 +174,7 @@ def a_sender(gateway: FakeGateway) -> Sender:
     bus = Nusabus(
         "http://bus", "id", "secret", transport=gateway, retry=CallRetryPolicy(attempts=1)
     )
-    return Sender(bus, first=0.001, longest=0.01)
+    return Sender(bus, first_delay=0.001, longest_delay=0.01)
 
 
 OUT = f"""

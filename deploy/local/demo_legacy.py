@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.client import Nusabus
-from adapters.legacy_cobol.transfer.dropping import drop
 from adapters.legacy_cobol.transfer.feed import Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import FeedBusy
+from adapters.legacy_cobol.transfer.incoming import submit
 from adapters.legacy_cobol.transfer.journal import File, Journal, Reject
-from adapters.legacy_cobol.transfer.outbound import serve
+from adapters.legacy_cobol.transfer.outbound import run_outbound
 from adapters.legacy_cobol.transfer.sender import Sender
 from adapters.legacy_cobol.transfer.spool import Issue, Spool
 from adapters.legacy_cobol.transfer.watcher import watch
@@ -61,7 +61,7 @@ async def run(url: str, operator: Credentials, folder: Path, console: Console) -
         markup=False,
     )
     outcomes = [each.file.outcome for each in sent]
-    return all(outcome and outcome.is_taken for outcome in outcomes) and bool(issued)
+    return all(outcome and outcome.is_published for outcome in outcomes) and bool(issued)
 
 
 async def perform(accounts: Accounts, feeds: Path) -> tuple[list[Sent], list[Issue]]:
@@ -75,7 +75,7 @@ async def perform(accounts: Accounts, feeds: Path) -> tuple[list[Sent], list[Iss
         await _send(accounts.buses["pajak"], feeds / "pajak-setoran", SETORAN, tax_payments),
     ]
     before = len(_issued(answers))
-    await serve(answers, receiver, asyncio.Event(), once=True)
+    await run_outbound(answers, receiver, asyncio.Event(), once=True)
     issued = _issued(answers)
     return sent, issued[: len(issued) - before]
 
@@ -118,7 +118,7 @@ async def _send(bus: Nusabus, folder: Path, type: str, make: Make) -> Sent:
     batch = make(_next_serial(folder), date.today())  # noqa: DTZ011  (as a ministry's clock says)
     file = folder / batch.name
     file.write_bytes(batch.content(feed))
-    drop(feed, file)
+    submit(feed, file)
     file.unlink()
     files = await watch(feed, Sender(bus), asyncio.Event(), once=True)
     found = next(each for each in reversed(files) if each.name == batch.name)

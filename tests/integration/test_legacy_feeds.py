@@ -6,12 +6,12 @@ from pathlib import Path
 
 from adapters.client import Nusabus
 from adapters.legacy_cobol.transfer.journal import FileOutcome
-from adapters.legacy_cobol.transfer.outbound import serve
+from adapters.legacy_cobol.transfer.outbound import run_outbound
 from adapters.legacy_cobol.transfer.sender import ONCE, Sender
 from adapters.legacy_cobol.transfer.watcher import watch
 from tests.builders import CITIZEN, FREE, a_name
 from tests.bus import Actor, Bus
-from tests.legacy_feeds import FEED, OUT, TYPE, a_feed, a_file, a_payment, drop, payments
+from tests.legacy_feeds import FEED, OUT, TYPE, a_feed, a_file, a_payment, payments, submit
 from tests.pulling import Puller
 
 assert TYPE == FREE
@@ -27,7 +27,7 @@ async def test_a_file_goes_through_the_bus_and_comes_back_as_a_file(
     uji = bus.actor("uji")
     answers = a_feed(tmp_path / "out", feed=OUT.replace('"answers"', f'"{a_name()}"'))
     payment = a_feed(tmp_path / "in")
-    drop(payment, a_file(payments(1500)))
+    submit(payment, a_file(payments(1500)))
     async with connect(uji) as connection:
         await connection.call(
             "PUT", f"/v1/subscriptions/{answers.subscription}",
@@ -36,7 +36,7 @@ async def test_a_file_goes_through_the_bus_and_comes_back_as_a_file(
         sender = Sender(connection)
         (file,) = await watch(payment, sender, asyncio.Event(), once=True)
         assert (file.outcome, file.published, file.repeated) == (FileOutcome.ACCEPTED, 1500, 0)
-        await serve(answers, connection, asyncio.Event(), once=True)
+        await run_outbound(answers, connection, asyncio.Event(), once=True)
     (back,) = (answers.folder / "outgoing").iterdir()
     content = back.read_bytes()
     records = {content[at : at + 33] for at in range(33, len(content) - 33, 33)}
@@ -49,7 +49,7 @@ async def test_the_same_records_again_are_duplicates_to_the_bus(bus: Bus, tmp_pa
     async with connect(uji) as connection:
         for name in ("one", "other"):  # a feed that lost its journal
             feed = a_feed(tmp_path / name)
-            drop(feed, a_file(payments(20, 7000)))
+            submit(feed, a_file(payments(20, 7000)))
             (file,) = await watch(feed, Sender(connection), asyncio.Event(), once=True)
             assert file.outcome is FileOutcome.ACCEPTED
     assert file.repeated == 20
@@ -59,7 +59,7 @@ async def test_what_breaks_the_contract_is_rejected_with_its_reason(
     bus: Bus, tmp_path: Path
 ) -> None:
     feed = a_feed(tmp_path, feed=FEED.replace(TYPE, CITIZEN))
-    drop(feed, a_file([a_payment(1)]))
+    submit(feed, a_file([a_payment(1)]))
     async with connect(bus.actor("uji")) as connection:
         (file,) = await watch(feed, Sender(connection), asyncio.Event(), once=True)
     assert (file.outcome, file.published, file.rejected) == (FileOutcome.PARTIAL, 0, 1)
@@ -73,7 +73,7 @@ async def test_the_trace_is_that_of_the_file(bus: Bus, tmp_path: Path) -> None:
     uji = bus.actor("uji")
     puller = Puller(uji, FREE)
     feed = a_feed(tmp_path)
-    drop(feed, a_file(payments(3, 8000)))
+    submit(feed, a_file(payments(3, 8000)))
     async with connect(uji) as connection:
         (file,) = await watch(feed, Sender(connection), asyncio.Event(), once=True)
     assert file.digest is not None

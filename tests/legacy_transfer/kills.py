@@ -12,7 +12,7 @@ from pathlib import Path
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.journal import File, FileOutcome, FileState, Journal
 from deploy.local.gateway import ROOT
-from tests.legacy_feeds import a_feed, a_file, a_payment, drop
+from tests.legacy_feeds import a_feed, a_file, a_payment, submit
 from tests.legacy_transfer.gateway import StoringGateway
 
 PUBLISHING = 0.75  # of the kills come when events are leaving
@@ -39,7 +39,7 @@ class Harness:
         self.feed: Feed = a_feed(folder / "feed")
         self._random = random.Random(seed)
         self._acks: list[str] = []
-        drop(self.feed, _content(records))
+        submit(self.feed, _content(records))
 
     def run(self, kills: int, *, longest: float) -> Verdict:
         """Kill so many times, each up to `longest` seconds after it began to work."""
@@ -57,7 +57,7 @@ class Harness:
             process = self._start(gateway.url)
             process.wait()
             self._take_acks()
-            problems = tuple(self._judge(gateway))
+            problems = tuple(self._conclude(gateway))
             seconds = time.monotonic() - began
             return Verdict(done, len(gateway.ids), gateway.repeated, seconds, problems)
 
@@ -99,7 +99,7 @@ class Harness:
             self._acks.append(each.name)
             each.unlink()
 
-    def _judge(self, gateway: StoringGateway) -> list[str]:
+    def _conclude(self, gateway: StoringGateway) -> list[str]:
         file = self._file()
         wanted = self.records - self.bad
         numbers = {int(id.rpartition("-")[2]) for id in gateway.ids}

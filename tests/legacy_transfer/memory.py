@@ -16,7 +16,7 @@ import httpx
 
 from adapters.client import Nusabus
 from adapters.legacy_cobol.transfer.feed import Feed, read_feed
-from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, provide
+from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, create_folders
 from adapters.legacy_cobol.transfer.sender import ONCE, Sender
 from adapters.legacy_cobol.transfer.watcher import watch
 from tests.legacy_feeds import a_record
@@ -84,7 +84,7 @@ class Forgetful(httpx.AsyncBaseTransport):
 
 def a_wide_feed(folder: Path) -> Feed:
     """A feed of records of 1,000 bytes with a header and a trailer."""
-    provide(folder, IN_FOLDERS)
+    create_folders(folder, IN_FOLDERS)
     for name, text in (("lebar.cpy", COPYBOOK), ("layout.toml", LAYOUT), ("feed.toml", FEED)):
         (folder / name).write_text(text)
     return read_feed(folder)

@@ -76,13 +76,13 @@ def decode(
     with ExitStack() as stack:
         out = _output(stack, output)
         kept = stack.enter_context(rejects.open("wb")) if rejects else None
-        for unit in _units(layout, file, stack, quiet=output is None):
-            if unit.faults:
-                _reject(unit, layout, kept, bad)
+        for record in _source_records(layout, file, stack, quiet=output is None):
+            if record.faults:
+                _reject(record, layout, kept, bad)
             elif several:
-                out.write(_typed(unit, originals=originals))
+                out.write(_typed(record, originals=originals))
             else:
-                out.write(unit.text + b"\n")
+                out.write(record.text + b"\n")
     _tell(bad)
     return Exit.CHANGES if bad.count else Exit.OK
 
@@ -140,11 +140,11 @@ def validate(
     kinds: dict[str, int] = {}
     with ExitStack() as stack:
         kept = stack.enter_context(rejects.open("wb")) if rejects else None
-        for unit in _units(layout, file, stack, quiet=as_json):
-            for part in unit.records:
+        for record in _source_records(layout, file, stack, quiet=as_json):
+            for part in record.records:
                 kinds[part.kind or "(none)"] = kinds.get(part.kind or "(none)", 0) + 1
-            if unit.faults:
-                _reject(unit, layout, kept, bad)
+            if record.faults:
+                _reject(record, layout, kept, bad)
     if as_json:
         found = [json.loads(line) for line in report_lines(bad.first)]
         screen.print_json({"records": kinds, "rejected": bad.count, "rejects": found})
@@ -156,11 +156,13 @@ def validate(
     return Exit.CHANGES if bad.count else Exit.OK
 
 
-def _units(layout: Layout, file: Path, stack: ExitStack, *, quiet: bool) -> Iterator[SourceRecord]:
+def _source_records(
+    layout: Layout, file: Path, stack: ExitStack, *, quiet: bool
+) -> Iterator[SourceRecord]:
     """The records of a file, with a bar on the screen. Raises Failure."""
     bar = stack.enter_context(reading(file, quiet=quiet))
     try:
-        for piece in SourceReader(layout, framing_of(layout)).pieces(file):
+        for piece in SourceReader(layout, framing_of(layout)).read(file):
             yield from piece
             if piece:
                 bar(piece[-1].offset)
@@ -174,13 +176,13 @@ def _output(stack: ExitStack, output: Path | None) -> BinaryIO:
     return stack.enter_context(output.open("wb"))
 
 
-def _typed(unit: SourceRecord, *, originals: bool) -> bytes:
-    raw = b',"original":"%b"' % unit.raw.hex().encode() if originals and not unit.parts else b""
-    return b'{"record":%b,"data":%b%b}\n' % (json.dumps(unit.kind).encode(), unit.text, raw)
+def _typed(record: SourceRecord, *, originals: bool) -> bytes:
+    raw = b',"original":"%b"' % record.raw.hex().encode() if originals and not record.parts else b""
+    return b'{"record":%b,"data":%b%b}\n' % (json.dumps(record.kind).encode(), record.text, raw)
 
 
-def _reject(unit: SourceRecord, layout: Layout, kept: BinaryIO | None, bad: _Bad[Reject]) -> None:
-    for part in unit.records:
+def _reject(record: SourceRecord, layout: Layout, kept: BinaryIO | None, bad: _Bad[Reject]) -> None:
+    for part in record.records:
         bad.add(Reject.of(part))
         if kept is not None:
             kept.writelines(frame_records([part.raw], framing_of(layout).body))

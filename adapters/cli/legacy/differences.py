@@ -52,7 +52,7 @@ def diff(
 
 
 def _all(reader: SourceReader, file: Path) -> Iterator[SourceRecord]:
-    return chain.from_iterable(reader.pieces(file))
+    return chain.from_iterable(reader.read(file))
 
 
 def _differences(one: SourceRecord | None, other: SourceRecord | None) -> Iterator[dict[str, Any]]:

@@ -19,13 +19,12 @@ from adapters.cli.session import AsJson, ProfileName
 from adapters.client import Nusabus
 from adapters.legacy_cobol.copybook.errors import CopybookError
 from adapters.legacy_cobol.mapping.section import LayoutError
-from adapters.legacy_cobol.transfer.dropping import drop
 from adapters.legacy_cobol.transfer.feed import Direction, Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import FeedBusy, is_busy
-from adapters.legacy_cobol.transfer.incoming import whole_files
+from adapters.legacy_cobol.transfer.incoming import complete_files, submit
 from adapters.legacy_cobol.transfer.issuer import FileIssuer
 from adapters.legacy_cobol.transfer.journal import FILE, File, FileState, Journal
-from adapters.legacy_cobol.transfer.outbound import serve
+from adapters.legacy_cobol.transfer.outbound import run_outbound
 from adapters.legacy_cobol.transfer.sender import ONCE, Sender
 from adapters.legacy_cobol.transfer.spool import FILE as SPOOL
 from adapters.legacy_cobol.transfer.spool import Spool
@@ -56,12 +55,12 @@ def watch(
 
     async def work(bus: Nusabus, stop: asyncio.Event) -> list[File]:
         if found.direction is Direction.OUT:
-            await serve(found, bus, stop, once=once)
+            await run_outbound(found, bus, stop, once=once)
             return []
         return await watch_feed(found, Sender(bus), stop, once=once, polling=polling)
 
     files = _run(profile, work)
-    return Exit.OK if all(each.outcome and each.outcome.is_taken for each in files) else (
+    return Exit.OK if all(each.outcome and each.outcome.is_published for each in files) else (
         Exit.CHANGES
     )  # fmt: skip
 
@@ -82,7 +81,7 @@ def send(
         raise Failure(f"{feed} is an outbound feed")
     _log_to_stderr(logging.CRITICAL)  # the outcome is printed
     before = _newest(feed)
-    drop(found, file)
+    submit(found, file)
     busy = is_busy(feed)
     with Bar(file, quiet=as_json) as progress:
         if busy:
@@ -90,7 +89,7 @@ def send(
         else:
             ended = _carry(found, file.name, before, progress, profile)
     _show(ended, as_json=as_json)
-    return Exit.OK if ended.outcome and ended.outcome.is_taken and not ended.rejected else (
+    return Exit.OK if ended.outcome and ended.outcome.is_published and not ended.rejected else (
         Exit.CHANGES
     )  # fmt: skip
 
@@ -109,7 +108,7 @@ def status(
         return
     files, counts, sums = _journalled(feed, most)
     incoming = feed / "incoming"
-    waiting = [each.name for each in whole_files(found)] if incoming.is_dir() else []
+    waiting = [each.name for each in complete_files(found)] if incoming.is_dir() else []
     if as_json:
         listed = [asdict(each) for each in files]
         about = {"feed": found.name, "watched": busy, "waiting": waiting, "files": counts}

@@ -26,7 +26,7 @@ _USAGES = {
 Clause = Callable[[Cursor, Entry, SpecialNames], None]
 
 
-def read_entry(cursor: Cursor, writing: SpecialNames) -> Entry:
+def read_entry(cursor: Cursor, special_names: SpecialNames) -> Entry:
     """One entry. Raises CopybookError at the first word that cannot be read."""
     level = read_level(cursor)
     at = cursor.last
@@ -39,7 +39,7 @@ def read_entry(cursor: Cursor, writing: SpecialNames) -> Entry:
         if clause in seen:
             raise cursor.error(cursor.word, f"a second {cursor.word.upper}", "Keep one of them")
         seen.add(clause)
-        clause(cursor, entry, writing)
+        clause(cursor, entry, special_names)
     if level in (66, 77, 88) and entry.name is None:
         raise cursor.error(at, f"a level {level} without a name", "Give it a name")
     return entry
@@ -173,17 +173,17 @@ def _blank(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     entry.blank_when_zero = True
 
 
-def _value(cursor: Cursor, entry: Entry, writing: SpecialNames) -> None:
+def _value(cursor: Cursor, entry: Entry, special_names: SpecialNames) -> None:
     word = cursor.take("VALUE")
     cursor.accept("IS", "ARE")
-    entry.ranges = read_ranges(cursor, writing)
+    entry.ranges = read_ranges(cursor, special_names)
     if entry.level == 88:
         if cursor.accept("WHEN", "FALSE"):
             cursor.accept("SET")
             cursor.accept("TO")
             cursor.accept("FALSE")
             cursor.accept("IS")
-            read_ranges(cursor, writing)
+            read_ranges(cursor, special_names)
     elif len(entry.ranges) > 1 or entry.ranges[0].high is not None:
         raise cursor.error(word, "several values", "Only level 88 has more than one")
 

@@ -53,50 +53,50 @@ class CopybookContext:
 
     source: Source
     dialect: Dialect
-    writing: SpecialNames
+    special_names: SpecialNames
 
     def error(self, word: Word, problem: str, remedy: str) -> Exception:
         """To be raised by the caller."""
         return self.source.error(word.start, problem, remedy)
 
 
-def kind_of(entry: Entry, inherited: Inherited, reading: CopybookContext) -> tuple[Kind, str]:
+def kind_of(entry: Entry, inherited: Inherited, context: CopybookContext) -> tuple[Kind, str]:
     """The kind of an elementary item and its usage. Raises CopybookError."""
     usage = entry.usage or inherited.usage
     if usage in _FLOATS or usage == "INDEX" or (usage or "").startswith("BINARY-"):
-        kind = _without_picture(entry, usage or "", reading)
-        _check_clauses(entry, kind, reading)
+        kind = _without_picture(entry, usage or "", context)
+        _check_clauses(entry, kind, context)
         return kind, usage or ""
     if entry.picture is None:
-        raise reading.error(
+        raise context.error(
             entry.at,
             f"{entry.name or 'FILLER'} has no PICTURE and nothing below it",
             "Give it a PICTURE, or items with higher level numbers",
         )
     try:
-        picture = read_picture(entry.picture.text, reading.writing)
+        picture = read_picture(entry.picture.text, context.special_names)
     except BadPicture as bad:
-        raise reading.error(entry.picture, bad.problem, bad.remedy) from None
+        raise context.error(entry.picture, bad.problem, bad.remedy) from None
     if usage is None:
         usage = "NATIONAL" if picture.category is Category.NATIONAL else "DISPLAY"
-    kind = _with_picture(entry, picture, usage, inherited, reading)
-    _check_clauses(entry, kind, reading)
+    kind = _with_picture(entry, picture, usage, inherited, context)
+    _check_clauses(entry, kind, context)
     return kind, usage
 
 
-def _without_picture(entry: Entry, usage: str, reading: CopybookContext) -> Kind:
+def _without_picture(entry: Entry, usage: str, context: CopybookContext) -> Kind:
     if entry.picture is not None:
-        raise reading.error(entry.picture, f"{usage} takes no PICTURE", "Take the PICTURE out")
+        raise context.error(entry.picture, f"{usage} takes no PICTURE", "Take the PICTURE out")
     if usage in _FLOATS:
         return Float(_FLOATS[usage])
     if usage == "INDEX":
-        return Binary(10, reading.dialect.index_length, signed=True, native=True)
+        return Binary(10, context.dialect.index_length, signed=True, native=True)
     length, digits = _BINARIES.get(usage, (8, _DOUBLE_DIGITS - (not entry.unsigned)))
     return Binary(digits, length, signed=not entry.unsigned, native=True)
 
 
 def _with_picture(
-    entry: Entry, picture: Picture, usage: str, inherited: Inherited, reading: CopybookContext
+    entry: Entry, picture: Picture, usage: str, inherited: Inherited, context: CopybookContext
 ) -> Kind:
     match picture.category, usage:
         case Category.ALPHANUMERIC, "DISPLAY":
@@ -104,37 +104,37 @@ def _with_picture(
         case Category.NATIONAL, "NATIONAL":
             return National(picture.size, entry.justified)
         case Category.EDITED, "DISPLAY":
-            return _edited(entry, picture, reading.writing)
+            return _edited(entry, picture, context.special_names)
         case Category.NUMERIC, "DISPLAY":
-            return _zoned(entry, picture, inherited, reading)
+            return _zoned(entry, picture, inherited, context)
         case Category.NUMERIC, "COMP-3" | "COMP-6":
-            return _packed(entry, picture, usage, reading)
+            return _packed(entry, picture, usage, context)
         case Category.NUMERIC, "COMP" | "COMP-5":
-            return _binary(entry, picture, usage, reading)
-    raise reading.error(
+            return _binary(entry, picture, usage, context)
+    raise context.error(
         entry.picture or entry.at,
         f"a {picture.category} picture cannot have the usage {usage}",
         "Change one of them; the usage may come from a group above",
     )
 
 
-def _edited(entry: Entry, picture: Picture, writing: SpecialNames) -> Edited:
+def _edited(entry: Entry, picture: Picture, special_names: SpecialNames) -> Edited:
     return Edited(
         picture.expanded,
         picture.digits,
         picture.scale,
         picture.signed,
-        writing.point,
-        writing.separator,
-        writing.currency,
+        special_names.point,
+        special_names.separator,
+        special_names.currency,
         entry.blank_when_zero,
     )
 
 
-def _zoned(entry: Entry, picture: Picture, inherited: Inherited, reading: CopybookContext) -> Zoned:
+def _zoned(entry: Entry, picture: Picture, inherited: Inherited, context: CopybookContext) -> Zoned:
     sign = entry.sign or inherited.sign
     if entry.sign is not None and not picture.signed:
-        raise reading.error(
+        raise context.error(
             entry.sign_at or entry.at, "SIGN for a picture without S", "Put S into the picture"
         )
     if sign is None or not picture.signed:
@@ -149,34 +149,34 @@ def _zoned(entry: Entry, picture: Picture, inherited: Inherited, reading: Copybo
     )
 
 
-def _packed(entry: Entry, picture: Picture, usage: str, reading: CopybookContext) -> Packed:
+def _packed(entry: Entry, picture: Picture, usage: str, context: CopybookContext) -> Packed:
     if usage == "COMP-6" and picture.signed:
-        raise reading.error(
+        raise context.error(
             entry.picture or entry.at, "COMP-6 has no sign", "Take S out, or make it COMP-3"
         )
     return Packed(picture.digits, picture.scale, picture.signed, usage == "COMP-3")
 
 
-def _binary(entry: Entry, picture: Picture, usage: str, reading: CopybookContext) -> Binary:
-    length = reading.dialect.binary_length(picture.digits, signed=picture.signed)
+def _binary(entry: Entry, picture: Picture, usage: str, context: CopybookContext) -> Binary:
+    length = context.dialect.binary_length(picture.digits, signed=picture.signed)
     if length is None:
-        raise reading.error(
+        raise context.error(
             entry.picture or entry.at,
-            f"a binary number of {picture.digits} digits is too large for {reading.dialect.name}",
+            f"a binary number of {picture.digits} digits is too large for {context.dialect.name}",
             "Check the picture, or choose the dialect of the compiler that is used",
         )
     return Binary(picture.digits, length, picture.scale, picture.signed, usage == "COMP-5")
 
 
-def _check_clauses(entry: Entry, kind: Kind, reading: CopybookContext) -> None:
+def _check_clauses(entry: Entry, kind: Kind, context: CopybookContext) -> None:
     """Clauses that this kind cannot have. Raises CopybookError."""
     if entry.justified and not isinstance(kind, Text | National):
-        raise reading.error(entry.at, "JUSTIFIED for a number", "Take the clause out")
+        raise context.error(entry.at, "JUSTIFIED for a number", "Take the clause out")
     if entry.blank_when_zero and not isinstance(kind, Zoned | Edited):
-        raise reading.error(
+        raise context.error(
             entry.at, "BLANK WHEN ZERO needs a number of usage DISPLAY", "Take the clause out"
         )
     if entry.sign is not None and not isinstance(kind, Zoned):
-        raise reading.error(
+        raise context.error(
             entry.sign_at or entry.at, "SIGN needs a number of usage DISPLAY", "Take SIGN out"
         )

@@ -9,12 +9,12 @@ from adapters.legacy_cobol.copybook.source import Source
 _IMPLIED = "RECORD"
 
 
-def read_records(source: Source, writing: SpecialNames, notices: list[Notice]) -> list[Entry]:
+def read_records(source: Source, special_names: SpecialNames, notices: list[Notice]) -> list[Entry]:
     """The 01 and 77 entries, everything else below them. Raises CopybookError."""
     records: list[Entry] = []
     branch: list[Entry] = []  # from the record down to the entry read last
     for cursor in sentences(source):
-        entry = read_entry(cursor, writing)
+        entry = read_entry(cursor, special_names)
         if entry.level == 88:
             _add_condition(entry, branch, cursor)
         elif entry.level == 66:

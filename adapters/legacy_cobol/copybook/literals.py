@@ -20,29 +20,29 @@ _POINT = re.compile(r"[+-]?[0-9]{0,40}(?:\.[0-9]{1,40})?")
 _COMMA = re.compile(r"[+-]?[0-9]{0,40}(?:,[0-9]{1,40})?")
 
 
-def read_ranges(cursor: Cursor, writing: SpecialNames) -> tuple[Range, ...]:
+def read_ranges(cursor: Cursor, special_names: SpecialNames) -> tuple[Range, ...]:
     """The values of a VALUE clause, ranges with THRU among them. Raises CopybookError."""
-    ranges = [_range(cursor, writing)]
-    while cursor.word is not None and _begins(cursor.word, writing):
-        ranges.append(_range(cursor, writing))
+    ranges = [_range(cursor, special_names)]
+    while cursor.word is not None and _begins(cursor.word, special_names):
+        ranges.append(_range(cursor, special_names))
     return tuple(ranges)
 
 
-def _begins(word: Word, writing: SpecialNames) -> bool:
+def _begins(word: Word, special_names: SpecialNames) -> bool:
     if word.kind is WordKind.LITERAL:
         return True
     upper = word.upper
-    return upper in _FIGURATIVE or upper == "ALL" or bool(_number(upper, writing))
+    return upper in _FIGURATIVE or upper == "ALL" or bool(_number(upper, special_names))
 
 
-def _range(cursor: Cursor, writing: SpecialNames) -> Range:
-    low = _literal(cursor, writing)
+def _range(cursor: Cursor, special_names: SpecialNames) -> Range:
+    low = _literal(cursor, special_names)
     if cursor.accept("THRU", "THROUGH"):
-        return Range(low, _literal(cursor, writing))
+        return Range(low, _literal(cursor, special_names))
     return Range(low)
 
 
-def _literal(cursor: Cursor, writing: SpecialNames) -> Literal:
+def _literal(cursor: Cursor, special_names: SpecialNames) -> Literal:
     repeated = cursor.accept("ALL")
     word = cursor.take("a literal")
     if word.kind is WordKind.LITERAL:
@@ -50,16 +50,16 @@ def _literal(cursor: Cursor, writing: SpecialNames) -> Literal:
         return Repeated(value) if repeated and isinstance(value, str) else value
     if word.upper in _FIGURATIVE:
         return _FIGURATIVE[word.upper]
-    if number := _number(word.text, writing):
+    if number := _number(word.text, special_names):
         return Decimal(number)
     raise cursor.error(
         word, f"{word.text} is no literal", "Write a number, a text in quotes or a constant"
     )
 
 
-def _number(text: str, writing: SpecialNames) -> str:
+def _number(text: str, special_names: SpecialNames) -> str:
     """The number with a point, empty where it is none."""
-    pattern = _COMMA if writing.decimal_comma else _POINT
+    pattern = _COMMA if special_names.decimal_comma else _POINT
     if not pattern.fullmatch(text) or not any(each.isdigit() for each in text):
         return ""
     return text.replace(",", ".")

@@ -41,9 +41,11 @@ def read_copybook(
     source = read_source(text, options.form, files, notices)
     copier = CopyExpander(search_path(options.folders), options.form, files, notices)
     whole = copier.expand(source)
-    writing = SpecialNames(options.decimal_comma, options.currency)
-    entries = read_records(whole, writing, notices)
-    records = lay_out_records(entries, CopybookContext(whole, options.dialect, writing), notices)
+    special_names = SpecialNames(options.decimal_comma, options.currency)
+    entries = read_records(whole, special_names, notices)
+    records = lay_out_records(
+        entries, CopybookContext(whole, options.dialect, special_names), notices
+    )
     return Copybook(records, tuple(notices))
 
 

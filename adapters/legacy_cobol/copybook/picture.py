@@ -68,13 +68,13 @@ _SCALED_EDITED = re.compile(r"V?P+[^PZ*]+|[^P]+P+V?")
 _LONGEST_EDITED = 249  # characters, IBM Enterprise COBOL's limit
 
 
-def read_picture(text: str, writing: SpecialNames) -> Picture:
+def read_picture(text: str, special_names: SpecialNames) -> Picture:
     """Understand a picture. Raises BadPicture."""
     if len(text) > LONGEST_PICTURE:
         raise BadPicture(
             f"a picture of {len(text)} characters is too long", "Use repeat counts, as in X(20)"
         )
-    runs = _runs(text.upper(), writing)
+    runs = _runs(text.upper(), special_names)
     letters = {symbol for symbol, _ in runs}
     if "E" in letters or "G" in letters:
         raise BadPicture(
@@ -99,13 +99,13 @@ def read_picture(text: str, writing: SpecialNames) -> Picture:
     expanded = "".join(symbol * times for symbol, times in runs)
     if letters <= {"S", "9", "V", "P"}:
         return _numeric(expanded)
-    return _edited(expanded, writing)
+    return _edited(expanded, special_names)
 
 
-def _runs(text: str, writing: SpecialNames) -> list[tuple[str, int]]:
+def _runs(text: str, special_names: SpecialNames) -> list[tuple[str, int]]:
     """Symbols and how often each stands there in a row."""
     runs: list[tuple[str, int]] = []
-    known = {*"XAN9SVPZEGB0*+-/.,", "CR", "DB", writing.currency}
+    known = {*"XAN9SVPZEGB0*+-/.,", "CR", "DB", special_names.currency}
     index = 0
     while index < len(text):
         match = _SYMBOL.match(text, index)
@@ -150,9 +150,11 @@ def _numeric(expanded: str) -> Picture:
     return Picture(Category.NUMERIC, digits, digits, scale, "S" in expanded, expanded)
 
 
-def _edited(expanded: str, writing: SpecialNames) -> Picture:
-    core, signed = _without_fixed(expanded, writing)
-    core = re.sub(f"[B0/{re.escape(writing.separator)}]", "", core).replace(writing.point, ".")
+def _edited(expanded: str, special_names: SpecialNames) -> Picture:
+    core, signed = _without_fixed(expanded, special_names)
+    core = re.sub(f"[B0/{re.escape(special_names.separator)}]", "", core).replace(
+        special_names.point, "."
+    )
     symbols = set(core) - set("9P.V")
     symbol = symbols.pop() if symbols else "Z"
     floating = symbol not in "Z*"
@@ -198,7 +200,7 @@ def _edited_scale(core: str, digits: int) -> int:
     return len(fraction)
 
 
-def _without_fixed(expanded: str, writing: SpecialNames) -> tuple[str, bool]:
+def _without_fixed(expanded: str, special_names: SpecialNames) -> tuple[str, bool]:
     """The picture without a fixed sign and currency sign, and whether there was a sign."""
     core, signed = expanded, False
     if core.endswith(("CR", "DB")):
@@ -207,6 +209,6 @@ def _without_fixed(expanded: str, writing: SpecialNames) -> tuple[str, bool]:
         core, signed = core[:-1], True
     if not signed and core[:1] in ("+", "-") and core.count(core[0]) == 1:
         core, signed = core[1:], True
-    if core.startswith(writing.currency) and core.count(writing.currency) == 1:
+    if core.startswith(special_names.currency) and core.count(special_names.currency) == 1:
         core = core[1:]
     return core, signed

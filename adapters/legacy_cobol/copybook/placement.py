@@ -114,7 +114,7 @@ class _Placer:
         if item.uneven and count is not None:
             return self._uneven(item, offset, indices, count)
         children = self._children(item, offset, indices)
-        length = _behind(children, offset) + item.padding if children else item.length
+        length = _extent(children, offset) + item.padding if children else item.length
         return Area(item, offset, length, count, length, children)
 
     def _uneven(self, item: Item, offset: int, indices: tuple[int, ...], count: int) -> Area:
@@ -122,7 +122,7 @@ class _Placer:
         start = offset
         for index in range(count):
             children = self._children(item, start, (*indices, index))
-            length = _behind(children, start) + item.padding
+            length = _extent(children, start) + item.padding
             areas.append(Area(item, start, length, None, length, children))
             start += length
         return Area(item, offset, 0, count, 0, (), tuple(areas))
@@ -130,13 +130,13 @@ class _Placer:
     def _children(self, item: Item, offset: int, indices: tuple[int, ...]) -> tuple[Area, ...]:
         starts: dict[str, int] = {}
         areas = []
-        behind = offset
+        after = offset
         for child in item.children:
-            at = behind + child.slack if child.redefines is None else starts[child.redefines]
+            at = after + child.slack if child.redefines is None else starts[child.redefines]
             starts[child.name] = at
             area = self.area(child, at, indices)
             areas.append(area)
-            behind = max(behind, _end(area))
+            after = max(after, _end(area))
         return tuple(areas)
 
     def _count(self, item: Item, indices: tuple[int, ...]) -> int:
@@ -172,7 +172,7 @@ class _Placer:
         return count
 
 
-def _behind(children: tuple[Area, ...], offset: int) -> int:
+def _extent(children: tuple[Area, ...], offset: int) -> int:
     """The bytes of a group, from this offset on."""
     return max((_end(each) for each in children), default=offset) - offset
 

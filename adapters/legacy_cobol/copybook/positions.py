@@ -29,7 +29,7 @@ class _Context:
 class _PlacedChildren:
     """The children of one group that have their places already."""
 
-    behind: int  # the offset behind all of them
+    after: int  # the offset behind all of them
     items: list[Item] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
     bases: dict[str, Item] = field(default_factory=dict)  # what may be redefined now, by name
@@ -37,41 +37,41 @@ class _PlacedChildren:
 
     def add(self, item: Item) -> None:
         self.items.append(item)
-        self.behind = max(self.behind, item.offset + item.total)
+        self.after = max(self.after, item.offset + item.total)
         counted = item.occurs is not None and item.occurs.counter and not item.occurs.reserved
         self.varies = self.varies or item.varies or bool(counted)
 
 
 def lay_out_records(
-    entries: list[Entry], reading: CopybookContext, notices: list[Notice]
+    entries: list[Entry], context: CopybookContext, notices: list[Notice]
 ) -> tuple[Record, ...]:
     """The records of these 01 and 77 entries. Raises CopybookError."""
     records: list[Record] = []
     names: dict[str, int] = {}
     for entry in entries:
-        name = _unique(entry, names, reading, notices)
-        records.append(_RecordBuilder(reading, notices).record(entry, name, records))
+        name = _unique(entry, names, context, notices)
+        records.append(_RecordBuilder(context, notices).record(entry, name, records))
     return tuple(records)
 
 
 class _RecordBuilder:
     """Arranges one record."""
 
-    def __init__(self, reading: CopybookContext, notices: list[Notice]) -> None:
-        self.reading = reading
+    def __init__(self, context: CopybookContext, notices: list[Notice]) -> None:
+        self.context = context
         self.notices = notices
-        self.counters = Counters(reading)
+        self.counters = Counters(context)
 
     def record(self, entry: Entry, name: str, before: list[Record]) -> Record:
         """The record, its lengths and its level 66 names."""
         if entry.redefines is not None and entry.redefines.upper not in [r.name for r in before]:
             raise self._unknown_base(entry)
         if entry.table is not None:
-            raise self.reading.error(entry.table.at, "OCCURS at level 01", "Put a group between")
+            raise self.context.error(entry.table.at, "OCCURS at level 01", "Put a group between")
         root = self._item(entry, name, _Context((), 0, Inherited()))
         if entry.redefines is not None:
             root = replace(root, redefines=entry.redefines.upper)
-        renames = tuple(renames_of(each, root, self.reading) for each in entry.others)
+        renames = tuple(renames_of(each, root, self.context) for each in entry.others)
         return Record(root, shortest(root), root.length, renames)
 
     def _item(self, entry: Entry, name: str, place: _Context) -> Item:
@@ -86,7 +86,7 @@ class _RecordBuilder:
         elif entry.usage == "POINTER" or (entry.usage is None and inherited.usage == "POINTER"):
             item = self._pointer(item, entry)
         else:
-            kind, usage = kind_of(entry, place.inherited, self.reading)
+            kind, usage = kind_of(entry, place.inherited, self.context)
             item = replace(item, kind=kind, usage=usage, length=kind.length)
             self.counters.add(replace(item, occurs=occurs), place.tables)
         uneven = occurs is not None and any(
@@ -95,14 +95,14 @@ class _RecordBuilder:
         )
         item = replace(item, occurs=occurs, uneven=uneven)
         if item.offset + item.total > LARGEST_RECORD:
-            raise self.reading.error(
+            raise self.context.error(
                 entry.at, f"a record of more than {LARGEST_RECORD} bytes", "Make it smaller"
             )
         return item
 
     def _plain(self, entry: Entry, path: tuple[str, ...], place: _Context) -> Item:
         """What an item has whatever it is."""
-        where = self.reading.source.where(entry.at.start)
+        where = self.context.source.where(entry.at.start)
         return Item(
             level=entry.level,
             name=path[-1],
@@ -125,7 +125,7 @@ class _RecordBuilder:
         if not table.counter:
             return Occurs(table.maximum, table.maximum)
         counter = self.counters.of(table, place.tables)
-        stays = not self.reading.dialect.slides and (not place.last or bool(place.tables))
+        stays = not self.context.dialect.slides and (not place.last or bool(place.tables))
         if stays:
             text = f"{path[-1]} keeps room for {table.maximum} whatever {counter[-1]} says"
             self._notice(entry, f"{text}: declare sliding if what stands behind it moves")
@@ -133,10 +133,10 @@ class _RecordBuilder:
 
     def _pointer(self, item: Item, entry: Entry) -> Item:
         if entry.picture is not None:
-            raise self.reading.error(entry.picture, "a pointer takes no PICTURE", "Take it out")
+            raise self.context.error(entry.picture, "a pointer takes no PICTURE", "Take it out")
         text = f"the POINTER {item.name} is skipped: its bytes mean nothing outside of its program"
         self._notice(entry, text)
-        length = self.reading.dialect.pointer_length
+        length = self.context.dialect.pointer_length
         return replace(item, usage="POINTER", length=length, filler=True)
 
     def _with_children(self, item: Item, entry: Entry, inside: _Context) -> Item:
@@ -145,7 +145,7 @@ class _RecordBuilder:
         for index, child in enumerate(entry.children):
             last = inside.last and index == len(entry.children) - 1
             siblings.add(self._child(child, siblings, replace(inside, last=last)))
-        length = siblings.behind - item.offset
+        length = siblings.after - item.offset
         item = replace(
             item,
             children=tuple(siblings.items),
@@ -156,17 +156,17 @@ class _RecordBuilder:
         if entry.table is None:
             return item
         padding = -length % self._largest_boundary(entry, inside.inherited)
-        if self.reading.dialect.late_padding and not item.children[-1].redefines:
+        if self.context.dialect.late_padding and not item.children[-1].redefines:
             return _padded_late(item, padding)
         return replace(item, length=length + padding, padding=padding)
 
     def _child(self, entry: Entry, siblings: _PlacedChildren, inside: _Context) -> Item:
-        name = _unique(entry, siblings.names, self.reading, self.notices)
+        name = _unique(entry, siblings.names, self.context, self.notices)
         moves = inside.moves or siblings.varies
         if entry.redefines is not None:
             return self._redefining(entry, name, siblings, replace(inside, moves=moves))
-        slack = -siblings.behind % self._leading_boundary(entry, inside.inherited)
-        offset = siblings.behind + slack
+        slack = -siblings.after % self._leading_boundary(entry, inside.inherited)
+        offset = siblings.after + slack
         item = self._item(entry, name, replace(inside, offset=offset, moves=moves))
         siblings.bases = {name: item}
         return replace(item, slack=slack)
@@ -180,7 +180,7 @@ class _RecordBuilder:
         item = self._item(entry, name, replace(inside, offset=base.offset, moves=base.moves))
         for each in (base, item):
             if any(one.occurs and one.occurs.counter for one in each.walk()):
-                raise self.reading.error(
+                raise self.context.error(
                     entry.at,
                     f"{each.name} has a counted table in it and shares its bytes",
                     "Describe the variants as 01 records of their own",
@@ -192,7 +192,7 @@ class _RecordBuilder:
 
     def _unknown_base(self, entry: Entry) -> Exception:
         word = entry.redefines or entry.at
-        return self.reading.error(
+        return self.context.error(
             word,
             f"{word.upper} is not what stands just before {entry.name or 'FILLER'}",
             "REDEFINES names the item before it at the same level, or what that one redefines",
@@ -200,7 +200,7 @@ class _RecordBuilder:
 
     def _check_group(self, entry: Entry) -> None:
         if entry.justified or entry.blank_when_zero:
-            raise self.reading.error(
+            raise self.context.error(
                 entry.at, "JUSTIFIED and BLANK WHEN ZERO are not for groups", "Move them down"
             )
 
@@ -208,7 +208,7 @@ class _RecordBuilder:
         """What the offset of an item must be a multiple of."""
         if not entry.children:
             return self._boundary(entry, inherited)
-        if not self.reading.dialect.slack_before_groups:
+        if not self.context.dialect.slack_before_groups:
             return 1
         return self._leading_boundary(entry.children[0], inherited.with_group(entry))
 
@@ -218,7 +218,7 @@ class _RecordBuilder:
         for child in entry.children:
             if child.children:
                 boundary = self._largest_boundary(child, inherited.with_group(child))
-                largest = 1 if self.reading.dialect.late_padding else largest
+                largest = 1 if self.context.dialect.late_padding else largest
             else:
                 boundary = self._boundary(child, inherited)
             largest = max(largest, boundary)
@@ -227,16 +227,16 @@ class _RecordBuilder:
     def _boundary(self, entry: Entry, inherited: Inherited) -> int:
         if not (entry.synchronized or inherited.synchronized):
             return 1
-        dialect = self.reading.dialect
+        dialect = self.context.dialect
         if "POINTER" in (entry.usage, entry.usage or inherited.usage):
             return dialect.boundary(dialect.pointer_length)
-        kind, _ = kind_of(entry, inherited, self.reading)
+        kind, _ = kind_of(entry, inherited, self.context)
         if not isinstance(kind, Binary | Float):
             return 1
         return dialect.boundary(kind.length, floating=isinstance(kind, Float))
 
     def _notice(self, entry: Entry, text: str) -> None:
-        self.notices.append(_notice_at(entry, text, self.reading))
+        self.notices.append(_notice_at(entry, text, self.context))
 
 
 def _padded_late(item: Item, padding: int) -> Item:
@@ -247,13 +247,13 @@ def _padded_late(item: Item, padding: int) -> Item:
     return replace(item, children=(*item.children[:-1], last), length=item.length + padding)
 
 
-def _notice_at(entry: Entry, text: str, reading: CopybookContext) -> Notice:
-    where = reading.source.where(entry.at.start)
+def _notice_at(entry: Entry, text: str, context: CopybookContext) -> Notice:
+    where = context.source.where(entry.at.start)
     return Notice(where.file, where.line, where.column, text)
 
 
 def _unique(
-    entry: Entry, names: dict[str, int], reading: CopybookContext, notices: list[Notice]
+    entry: Entry, names: dict[str, int], context: CopybookContext, notices: list[Notice]
 ) -> str:
     """The entry's name among its neighbours: the second FILLER is FILLER-2."""
     name = unique = entry.name or "FILLER"
@@ -262,5 +262,5 @@ def _unique(
         unique = f"{name}-{names[name]}"
     names[unique] = 1
     if unique != name and entry.name is not None:
-        notices.append(_notice_at(entry, f"a second {name}: it is called {unique}", reading))
+        notices.append(_notice_at(entry, f"a second {name}: it is called {unique}", context))
     return unique

@@ -21,8 +21,8 @@ def ends_in(path: Path, qualified: tuple[Word, ...]) -> bool:
 class Counters:
     """The elementary items of a record so far, and the tables around each."""
 
-    def __init__(self, reading: CopybookContext) -> None:
-        self.reading = reading
+    def __init__(self, context: CopybookContext) -> None:
+        self.context = context
         self.named: dict[str, list[tuple[Item, tuple[Path, ...]]]] = {}
 
     def add(self, item: Item, tables: tuple[Path, ...]) -> None:
@@ -35,18 +35,18 @@ class Counters:
         name = words[0]
         found = [each for each in self.named.get(name.upper, ()) if ends_in(each[0].path, words)]
         if not found:
-            raise self.reading.error(
+            raise self.context.error(
                 name,
                 f"no item {name.upper} stands in this record in front of the table",
                 "Put the counter into the record, before the table that it counts",
             )
         if len(found) > 1:
-            raise self.reading.error(
+            raise self.context.error(
                 name, f"{len(found)} items are called {name.upper}", "Add OF and the group's name"
             )
         item, around = found[0]
         if around != tables[: len(around)] or item.occurs is not None:
-            raise self.reading.error(
+            raise self.context.error(
                 name,
                 f"{name.upper} stands in a table that is not around the one it counts",
                 "Take a counter outside of that table",
@@ -57,6 +57,6 @@ class Counters:
     def _check_kind(self, item: Item, name: Word) -> None:
         kind = item.kind
         if not isinstance(kind, Zoned | Packed | Binary) or kind.scale != 0:
-            raise self.reading.error(
+            raise self.context.error(
                 name, f"{name.upper} is no integer and cannot count", "Take an item of digits only"
             )

@@ -7,13 +7,13 @@ from adapters.legacy_cobol.copybook.references import ends_in
 from adapters.legacy_cobol.copybook.words import Word
 
 
-def renames_of(entry: Entry, root: Item, reading: CopybookContext) -> Renames:
+def renames_of(entry: Entry, root: Item, context: CopybookContext) -> Renames:
     """What a level 66 entry stands for. Raises CopybookError."""
-    first = _find(entry.renames[0], root, reading)
-    last = _find(entry.renames[1], root, reading)
+    first = _find(entry.renames[0], root, context)
+    last = _find(entry.renames[1], root, context)
     length = last.offset + last.total - first.offset
     if length < first.total:
-        raise reading.error(
+        raise context.error(
             entry.renames[1][0],
             f"{last.name} ends before {first.name} does",
             "Name the first item first",
@@ -21,10 +21,10 @@ def renames_of(entry: Entry, root: Item, reading: CopybookContext) -> Renames:
     return Renames(entry.name or "", first.path, last.path, first.offset, length)
 
 
-def _find(words: tuple[Word, ...], root: Item, reading: CopybookContext) -> Item:
+def _find(words: tuple[Word, ...], root: Item, context: CopybookContext) -> Item:
     found = [each for each in root.walk() if each is not root and ends_in(each.path, words)]
     if len(found) != 1:
-        raise reading.error(
+        raise context.error(
             words[0],
             f"{len(found)} items of {root.name} are called {words[0].upper}",
             "Name one item of the record, with OF and its group where that is needed",

@@ -24,7 +24,7 @@ class ResumePoint:
     skip: int = 0
 
     @staticmethod
-    def behind(chunk: Chunk, records: int) -> "ResumePoint":
+    def after(chunk: Chunk, records: int) -> "ResumePoint":
         """Behind that many records of a chunk."""
         first = chunk.number - chunk.skipped
         return ResumePoint(first, chunk.offset, chunk.skipped + records)

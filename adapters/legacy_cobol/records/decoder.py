@@ -230,10 +230,10 @@ class Decoder:
             index, rows = index[~wrong], rows[~wrong]
         for start in range(0, len(index), BLOCK):
             part = index[start : start + BLOCK]
-            scope = RowView(rows[start : start + BLOCK, : plan.length])
-            values = plan.node.read(scope)
+            view = RowView(rows[start : start + BLOCK, : plan.length])
+            values = plan.node.read(view)
             found.parts.append(DecodedPart(plan.kind, plan, part, values))
-            for row, faults in scope.faults.items():
+            for row, faults in view.faults.items():
                 found.faults[int(part[row])] = faults
 
 

@@ -88,30 +88,30 @@ class Encoder:
             base if keep and base else blank for base, keep in zip(bases, kept, strict=True)
         )
         rows = np.frombuffer(bytearray(raw), np.uint8).reshape(len(given), plan.length)
-        scope = RowView(rows, kept=kept)
-        plan.node.write(given, scope)
-        self._check_counters(plan, counts, scope)
+        view = RowView(rows, kept=kept)
+        plan.node.write(given, view)
+        self._check_counters(plan, counts, view)
         if plan.chooses:
-            _check_choices(plan, given, scope)
+            _check_choices(plan, given, view)
         for row, at in enumerate(index):
-            if row in scope.faults:
-                encoded.faults[at] = scope.faults[row]
+            if row in view.faults:
+                encoded.faults[at] = view.faults[row]
             else:
                 encoded.records[at] = rows[row].tobytes()
 
-    def _check_counters(self, plan: Plan, counts: tuple[int, ...], scope: RowView) -> None:
+    def _check_counters(self, plan: Plan, counts: tuple[int, ...], view: RowView) -> None:
         """Every counter says as many as were written."""
         for known, count in enumerate(counts):
             wanted = place(plan.kind.record, counts[:known])
             assert isinstance(wanted, CounterNeeded)  # noqa: S101
             assert wanted.item.kind is not None  # noqa: S101
-            column = codec(wanted.item.kind, self.encoding).decode(scope.rows, wanted.offset)
+            column = codec(wanted.item.kind, self.encoding).decode(view.rows, wanted.offset)
             assert isinstance(column, Numbers)  # noqa: S101
             for row in np.flatnonzero(column.data != count).tolist():
-                if row not in scope.faults:
+                if row not in view.faults:
                     label = ".".join(wanted.item.path[1:])
                     detail = f"{column.data[row]}, but {wanted.table.name} has {count} elements"
-                    scope.note(row, label, FaultCode.COUNT_MISMATCH, wanted.offset, detail=detail)
+                    view.note(row, label, FaultCode.COUNT_MISMATCH, wanted.offset, detail=detail)
 
 
 def originals_needed(decoded: Decoded, encoder: Encoder) -> list[bytes | None]:
@@ -127,14 +127,14 @@ def originals_needed(decoded: Decoded, encoder: Encoder) -> list[bytes | None]:
     return out
 
 
-def _check_choices(plan: Plan, given: Sequence[Document], scope: RowView) -> None:
+def _check_choices(plan: Plan, given: Sequence[Document], view: RowView) -> None:
     """The selectors choose the same alternatives as the documents did."""
-    inner = RowView(scope.rows.copy())
+    inner = RowView(view.rows.copy())
     back = plan.node.python(plan.node.read(inner), len(given))
     for row, (document, found) in enumerate(zip(given, back, strict=True)):
-        if row not in scope.faults and not _alike(document, found):
+        if row not in view.faults and not _alike(document, found):
             detail = "the selecting fields choose another one than the document gives"
-            scope.note(row, "(record)", FaultCode.NO_VARIANT, 0, detail=detail)
+            view.note(row, "(record)", FaultCode.NO_VARIANT, 0, detail=detail)
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -24,9 +24,9 @@ class SelectorTest:
     match: SelectorMatcher
     levels: int
 
-    def holds(self, scope: RowView) -> NDArray[np.bool_]:
+    def holds(self, view: RowView) -> NDArray[np.bool_]:
         """For which rows of the scope."""
-        return scope.spread(self.match.holds(scope.outer(self.levels).rows), self.levels)
+        return view.spread(self.match.holds(view.outer(self.levels).rows), self.levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +53,21 @@ class RedefinesChoice:
     offset: int
     alternatives: tuple[Alternative, ...]
 
-    def read(self, scope: RowView) -> list[Chosen]:
+    def read(self, view: RowView) -> list[Chosen]:
         """For each alternative that rows chose: which, those rows, and its values there."""
-        open_rows = np.ones(len(scope.rows), bool)
+        open_rows = np.ones(len(view.rows), bool)
         found = []
         for each in self.alternatives:
             here = open_rows.copy()
             for test in each.tests:
-                here &= test.holds(scope)
+                here &= test.holds(view)
             open_rows &= ~here
             chosen = np.flatnonzero(here)
             if len(chosen):
-                inner = scope.subset(chosen)
+                inner = view.subset(chosen)
                 found.append((each, chosen, [node.read(inner) for _, node in each.members]))
         for row in np.flatnonzero(open_rows).tolist():
-            scope.note(row, self.label, FaultCode.NO_VARIANT, self.offset)
+            view.note(row, self.label, FaultCode.NO_VARIANT, self.offset)
         return found
 
     def pieces(self, values: list[Chosen], count: int) -> list[Piece]:
@@ -90,7 +90,7 @@ class RedefinesChoice:
                 out[row] = list(pair)
         return out
 
-    def write(self, values: Sequence[Any], scope: RowView) -> None:
+    def write(self, values: Sequence[Any], view: RowView) -> None:
         """Write the alternative whose names each document has."""
         taken = np.zeros(len(values), np.intp) - 1
         for row, document in enumerate(values):
@@ -99,15 +99,15 @@ class RedefinesChoice:
             ]
             if len(present) == 1:
                 taken[row] = present[0]
-            elif present or scope.kept is None or not scope.kept[row]:
+            elif present or view.kept is None or not view.kept[row]:
                 code = FaultCode.UNKNOWN_FIELD if present else FaultCode.MISSING
                 detail = "of the items that share these bytes exactly one is wanted"
-                scope.note(row, self.label, code, self.offset, detail=detail)
+                view.note(row, self.label, code, self.offset, detail=detail)
         for at, each in enumerate(self.alternatives):
             chosen = np.flatnonzero(taken == at)
             if not len(chosen):
                 continue
-            inner = scope.subset(chosen)
+            inner = view.subset(chosen)
             documents = [values[row] for row in chosen.tolist()]
             for name, node in each.members:
                 node.write(_given(name, documents), inner)
@@ -122,9 +122,9 @@ class Group:
     offset: int
     members: "Members"
 
-    def read(self, scope: RowView) -> list[Any]:
+    def read(self, view: RowView) -> list[Any]:
         """The values of each member."""
-        return [node.read(scope) for _, node in self.members]
+        return [node.read(view) for _, node in self.members]
 
     def pieces(self, values: list[Any], count: int) -> list[Piece]:
         """An object."""
@@ -134,21 +134,21 @@ class Group:
         """A dict for each row."""
         return list(map(dict, member_pairs(self.members, values, count)))
 
-    def write(self, values: Sequence[Any], scope: RowView) -> None:
+    def write(self, values: Sequence[Any], view: RowView) -> None:
         """Write the members of each row's mapping."""
         for row, value in enumerate(values):
             if not isinstance(value, Mapping) and value is not MISSING:
-                scope.note(row, self.label, FaultCode.WRONG_TYPE, self.offset, detail="no object")
+                view.note(row, self.label, FaultCode.WRONG_TYPE, self.offset, detail="no object")
         given = [each if isinstance(each, Mapping) else {} for each in values]
-        self._refuse_unknown(given, scope)
+        self._refuse_unknown(given, view)
         for name, node in self.members:
-            node.write(_given(name, given), scope)
+            node.write(_given(name, given), view)
 
-    def _refuse_unknown(self, given: Sequence[Mapping[str, Any]], scope: RowView) -> None:
+    def _refuse_unknown(self, given: Sequence[Mapping[str, Any]], view: RowView) -> None:
         known = set(names_of(self.members))
         for row, document in enumerate(given):
             for name in document.keys() - known:
-                scope.note(
+                view.note(
                     row, f"{self.label}.{name}".strip("."), FaultCode.UNKNOWN_FIELD, self.offset
                 )
 

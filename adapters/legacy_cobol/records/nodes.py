@@ -23,7 +23,7 @@ MISSING: Final = Missing()
 class Node(Protocol):
     """One part. What `read` returns is only understood by the node itself."""
 
-    def read(self, scope: RowView) -> Any:
+    def read(self, view: RowView) -> Any:
         """The values of all rows; faults go to the scope."""
         ...
 
@@ -35,7 +35,7 @@ class Node(Protocol):
         """Them as Python values, one for each row."""
         ...
 
-    def write(self, values: Sequence[Any], scope: RowView) -> None:
+    def write(self, values: Sequence[Any], view: RowView) -> None:
         """Python values into the rows; faults go to the scope."""
         ...
 
@@ -48,10 +48,10 @@ class Leaf:
     offset: int
     codec: Codec
 
-    def read(self, scope: RowView) -> Column:
+    def read(self, view: RowView) -> Column:
         """Its column."""
-        column = self.codec.decode(scope.rows, self.offset)
-        scope.report(self.label, column.codes, self.offset, self.codec.length)
+        column = self.codec.decode(view.rows, self.offset)
+        view.report(self.label, column.codes, self.offset, self.codec.length)
         return column
 
     def pieces(self, values: Column, count: int) -> list[Piece]:
@@ -62,7 +62,7 @@ class Leaf:
         """Python values of its column."""
         return values.python()
 
-    def write(self, values: Sequence[Any], scope: RowView) -> None:
+    def write(self, values: Sequence[Any], view: RowView) -> None:
         """Write them; bytes that mean the same already stay as they are."""
         missing = np.array([each is MISSING for each in values], bool)
         given = [None if each is MISSING else each for each in values]
@@ -72,19 +72,19 @@ class Leaf:
         fresh = np.zeros((len(values), self.codec.length), np.uint8)
         codes = self.codec.encode(column, fresh, 0)
         keep = np.zeros(len(values), bool)
-        if scope.kept is not None and scope.kept.any():
-            keep = scope.kept & (missing | same(self.codec.decode(scope.rows, self.offset), column))
+        if view.kept is not None and view.kept.any():
+            keep = view.kept & (missing | same(self.codec.decode(view.rows, self.offset), column))
         codes = mark(codes, missing & ~keep, FaultCode.MISSING)
         if codes is not None:
-            self._refuse(codes, given, scope)
+            self._refuse(codes, given, view)
             keep |= codes != 0
-        scope.rows[~keep, self.offset : self.offset + self.codec.length] = fresh[~keep]
+        view.rows[~keep, self.offset : self.offset + self.codec.length] = fresh[~keep]
 
-    def _refuse(self, codes: Any, given: Sequence[Any], scope: RowView) -> None:
+    def _refuse(self, codes: Any, given: Sequence[Any], view: RowView) -> None:
         for row in np.flatnonzero(codes).tolist():
             code = FaultCode(codes[row])
             detail = "" if code is FaultCode.MISSING else repr(given[row])[:60]
-            scope.note(row, self.label, code, self.offset, detail=detail)
+            view.note(row, self.label, code, self.offset, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,11 @@ class Table:
     stride: int
     element: Node
 
-    def read(self, scope: RowView) -> Any:
+    def read(self, view: RowView) -> Any:
         """The values of all elements of all rows, row by row."""
         if not self.count:
             return None
-        return self.element.read(scope.elements(self.offset, self.count, self.stride))
+        return self.element.read(view.elements(self.offset, self.count, self.stride))
 
     def pieces(self, values: Any, count: int) -> list[Piece]:
         """An array."""
@@ -119,24 +119,24 @@ class Table:
         flat = self.element.python(values, count * self.count)
         return [flat[at : at + self.count] for at in range(0, len(flat), self.count)]
 
-    def write(self, values: Sequence[Any], scope: RowView) -> None:
+    def write(self, values: Sequence[Any], view: RowView) -> None:
         """Write the elements of each row's list."""
         flat: list[Any] = []
         for row, value in enumerate(values):
-            flat += self._elements(value, row, scope)
+            flat += self._elements(value, row, view)
         if self.count:
-            inner = scope.elements(self.offset, self.count, self.stride)
+            inner = view.elements(self.offset, self.count, self.stride)
             self.element.write(flat, inner)
             inner.write_back()
 
-    def _elements(self, value: Any, row: int, scope: RowView) -> Sequence[Any]:
+    def _elements(self, value: Any, row: int, view: RowView) -> Sequence[Any]:
         if value is not MISSING and isinstance(value, list | tuple) and len(value) == self.count:
             return value
         if value is not MISSING:
             wrong = not isinstance(value, list | tuple)
             code = FaultCode.WRONG_TYPE if wrong else FaultCode.COUNT_MISMATCH
             detail = "no list" if wrong else f"{len(value)} elements, not {self.count}"
-            scope.note(row, self.label, code, self.offset, detail=detail)
+            view.note(row, self.label, code, self.offset, detail=detail)
         return [MISSING] * self.count
 
 
@@ -148,9 +148,9 @@ class VariableTable:
     offset: int
     parts: tuple[Node, ...]
 
-    def read(self, scope: RowView) -> list[Any]:
+    def read(self, view: RowView) -> list[Any]:
         """The values of each element."""
-        return [node.read(scope) for node in self.parts]
+        return [node.read(view) for node in self.parts]
 
     def pieces(self, values: list[Any], count: int) -> list[Piece]:
         """An array."""
@@ -164,12 +164,12 @@ class VariableTable:
         columns = [node.python(each, count) for node, each in zip(self.parts, values, strict=True)]
         return [list(each) for each in zip(*columns, strict=True)]
 
-    def write(self, values: Sequence[Any], scope: RowView) -> None:
+    def write(self, values: Sequence[Any], view: RowView) -> None:
         """Write the elements of each row's list."""
         good = [isinstance(each, list | tuple) and len(each) == len(self.parts) for each in values]
         for row, fine in enumerate(good):
             if not fine and values[row] is not MISSING:
-                scope.note(row, self.label, FaultCode.COUNT_MISMATCH, self.offset)
+                view.note(row, self.label, FaultCode.COUNT_MISMATCH, self.offset)
         for at, node in enumerate(self.parts):
             pairs = zip(values, good, strict=True)
-            node.write([each[at] if fine else MISSING for each, fine in pairs], scope)
+            node.write([each[at] if fine else MISSING for each, fine in pairs], view)

@@ -57,22 +57,22 @@ class RowView:
 
     def outer(self, levels: int) -> "RowView":
         """The scope that many tables further out."""
-        scope = self
-        while levels or scope.chosen is not None:
-            if scope.parent is None:
+        view = self
+        while levels or view.chosen is not None:
+            if view.parent is None:
                 break
-            levels -= scope.chosen is None
-            scope = scope.parent
-        return scope
+            levels -= view.chosen is None
+            view = view.parent
+        return view
 
     def spread(self, mask: Mask, levels: int) -> Mask:
         """A mask over the rows of `outer(levels)` as one over the rows here."""
         target = self.outer(levels)
         way: list[RowView] = []
-        scope = self
-        while scope is not target and scope.parent is not None:
-            way.append(scope)
-            scope = scope.parent
+        view = self
+        while view is not target and view.parent is not None:
+            way.append(view)
+            view = view.parent
         for each in reversed(way):
             mask = np.repeat(mask, each.count) if each.chosen is None else mask[each.chosen]
         return mask

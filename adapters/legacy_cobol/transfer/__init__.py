@@ -1,1 +1,1 @@
-"""Batch operations: whole files to events and events to whole files, each record once."""
+"""Feeds: batch files become events, and events become batch files, each record once."""

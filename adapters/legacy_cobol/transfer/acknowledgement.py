@@ -1,4 +1,4 @@
-"""The acknowledgement for the sender: a fixed-width file by a layout of its own."""
+"""The acknowledgement file for the sender: fixed-width, with a copybook of its own."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Context, Decimal
@@ -26,39 +26,39 @@ _LARGEST = Decimal(10) ** 27
 
 @cache
 def copybook() -> Copybook:
-    """The layout of acknowledgements."""
+    """The copybook of acknowledgements."""
     return read_copybook_file(COPYBOOK)
 
 
 @cache
 def _widths() -> dict[str, int]:
-    """Bytes of the texts in them, by member."""
+    """The length in bytes of each text field, by member."""
     items = [item for record in copybook().records for item in record.items()]
     texts = [each for each in items if isinstance(each.kind, Text)]
     return {each.name.lower().replace("-", "_"): each.length for each in texts if each.name}
 
 
 def types() -> list[RecordType]:
-    """Their record types."""
+    """The record types of acknowledgements."""
     policy = Policy(form=Form.STRING, blanks=Meaning.NULL)
     names = {"ACKNOWLEDGEMENT": ACK, "CONTROL-TOTAL": TOTAL}
     return [RecordType(names[each.name], each, policy=policy) for each in copybook().records]
 
 
 def body_of(feed: Feed) -> Body:
-    """Lines where the feed has lines, else records of one length."""
+    """Lines if the feed has lines, else records of one length."""
     if isinstance(feed.framing.body, Lines):
         return feed.framing.body
     return Fixed(copybook().records[0].maximum_length)
 
 
 def acknowledgement(feed: Feed, file: File) -> Iterator[bytes]:
-    """The bytes of the file, in the code page of the feed."""
+    """The bytes of the acknowledgement, in the code page of the feed."""
     documents: list[Mapping[str, Any]] = [_about(file), *map(_total(file), file.totals)]
     kinds = [ACK, *([TOTAL] * len(file.totals))]
     records = Encoder(types(), feed.layout.encoding).encode(_fit(documents, feed), kinds)
     if records.faults:
-        raise ValueError(f"the acknowledgement cannot be written: {records.faults}")
+        raise ValueError(f"The acknowledgement cannot be written: {records.faults}")
     return frame_records((each for each in records.records if each is not None), body_of(feed))
 
 
@@ -96,22 +96,25 @@ def _total(file: File) -> Any:
 
 
 def _number(value: str | None) -> str:
-    """With four decimals; nothing said, or too much to be said here, is zero."""
+    """With four decimals. A missing or too large number is zero."""
     number = Decimal(value or 0)
     fits = abs(number) < _LARGEST
     return format(number.quantize(_UNIT, context=Context(prec=40)), "f") if fits else "0.0000"
 
 
 def _fit(documents: list[Mapping[str, Any]], feed: Feed) -> list[dict[str, Any]]:
-    """Text with a question mark for what the code page has not, as long as its field."""
+    """Texts cut to their fields; characters that the code page lacks become question marks."""
     page = feed.layout.encoding.code_page
     return [
-        {name: _known(value, page, _widths().get(name, len(value))) for name, value in each.items()}
+        {
+            name: _encodable(value, page, _widths().get(name, len(value)))
+            for name, value in each.items()
+        }
         for each in documents
     ]
 
 
-def _known(text: str, page: str, width: int) -> str:
+def _encodable(text: str, page: str, width: int) -> str:
     printable = "".join(each if each.isprintable() else "?" for each in text)
     alphabet = characters(page)
     if alphabet is not None:

@@ -1,6 +1,6 @@
-"""Header and trailer records: which of their fields say what about the file.
+"""Header and trailer records: what their fields state about the file.
 
-The same declaration is checked in files that come and filled in in files that go.
+The same declaration checks the files of an inbound feed and fills in the files of an outbound one.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from adapters.legacy_cobol.mapping.section import Section
 
 
 class ControlValue(StrEnum):
-    """What a field of a control record holds."""
+    """What a field of a control record states."""
 
     COUNT = "count"  # the records between header and trailer
-    SUM = "sum"  # of a member; with a modulo it is a hash total
-    SERIAL = "serial"  # 1, 2, 3 within a date; without one, for good
+    SUM = "sum"  # of a member; with a modulo, a hash total
+    SERIAL = "serial"  # 1, 2, 3, ... within a date, or for ever if no field is a date
     DATE = "date"  # the day of the file
-    VALUE = "value"  # always the same
+    VALUE = "value"  # a constant
 
 
 class ControlPlacement(StrEnum):
-    """Where the control record stands."""
+    """Whether the control record is a header or a trailer."""
 
     BEGIN = "begin"
     END = "end"
@@ -33,7 +33,7 @@ class ControlPlacement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ControlField:
-    """One field. `format` is that of a date, as in strftime."""
+    """One field of a control record. `format` is that of a date, as in strftime."""
 
     of: ControlValue
     member: str = ""
@@ -44,15 +44,15 @@ class ControlField:
 
 @dataclass(frozen=True, slots=True)
 class ControlRecord:
-    """A control record: its record type, its place, its fields by member name."""
+    """A control record: its record type, its placement, and its fields by member name."""
 
     record: str
     place: ControlPlacement
-    figures: Mapping[str, ControlField]
+    fields: Mapping[str, ControlField]
 
 
 def number_of(value: Any) -> Decimal | None:
-    """A value of a document as a number; None where it is none."""
+    """A value of a document as a number; None if it is not a number."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     try:
@@ -63,35 +63,41 @@ def number_of(value: Any) -> Decimal | None:
 
 
 def read_controls(section: Section, layout: Layout) -> tuple[ControlRecord, ...]:
-    """What `control` declares. Raises LayoutError."""
+    """The control records that a feed declares. Raises LayoutError."""
     known = [each.type.name for each in layout.records if each.role is Role.CONTROL]
     found = []
     for each in section.sections("control"):
         record = each.text("record", "")
         if record not in known:
             raise each.error(
-                "record", f"{record!r} is no control record", f"Known: {', '.join(known) or 'none'}"
+                "record",
+                f"{record!r} is not a control record",
+                f"Known: {', '.join(known) or 'none'}",
             )
         place = each.choice("place", ControlPlacement.END)
-        figures = {name: _figure(inner, f"{name}") for name, inner in each.named("fields")}
-        found.append(ControlRecord(record, place, figures))
+        fields = {name: _control_field(inner, f"{name}") for name, inner in each.named("fields")}
+        found.append(ControlRecord(record, place, fields))
         each.close()
     places = [each.place for each in found]
     if len(set(places)) != len(places):
-        raise section.error("control", "two records at one place", "Give one header, one trailer")
+        raise section.error(
+            "control", "two records have the same place", "Declare one header and one trailer"
+        )
     missing = [name for name in known if name not in {each.record for each in found}]
     if missing:
         raise section.error(
-            "control", f"nothing for {missing[0]}", "Say what its fields hold; fields may be empty"
+            "control",
+            f"nothing for {missing[0]}",
+            "Declare what its fields state; fields may be empty",
         )
     return tuple(found)
 
 
-def _figure(section: Section, name: str) -> ControlField:
+def _control_field(section: Section, name: str) -> ControlField:
     of = section.one_of("of", ControlValue, None)
     if of is None:
-        raise section.error("of", f"{name} has none", f"Take one of {', '.join(ControlValue)}")
-    figure = ControlField(
+        raise section.error("of", f"{name} has none", f"Use one of {', '.join(ControlValue)}")
+    control_field = ControlField(
         of,
         section.text("member", ""),
         section.integer("modulo", 0),
@@ -99,6 +105,6 @@ def _figure(section: Section, name: str) -> ControlField:
         section.text("format", "%Y%m%d"),
     )
     section.close()
-    if of is ControlValue.SUM and not figure.member:
-        raise section.error("member", "is missing", "Name the member that is summed up")
-    return figure
+    if of is ControlValue.SUM and not control_field.member:
+        raise section.error("member", "is missing", "Name the member to sum")
+    return control_field

@@ -1,39 +1,41 @@
-"""A feed as its operator declares it in feed.toml: which files, which layout, which events."""
+"""A feed, as feed.toml declares it: which files, which layout, which events."""
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from adapters.legacy_cobol.mapping.layout_file import Layout, read_layout
 from adapters.legacy_cobol.mapping.section import LayoutError, Section
 from adapters.legacy_cobol.records.framing import Framing
 from adapters.legacy_cobol.transfer.control_records import ControlRecord, read_controls
-from adapters.legacy_cobol.transfer.rotation import Rotation, read_rotation
 
 FILE = "feed.toml"
+ZONE = "Asia/Jakarta"
 
 
 class Direction(StrEnum):
-    """Files to events, or events to files."""
+    """Whether files become events, or events become files."""
 
     IN = "in"
     OUT = "out"
 
 
 class Complete(StrEnum):
-    """How one knows that a file in incoming/ is whole."""
+    """How to know that a file in incoming/ is complete."""
 
-    RENAME = "rename"  # it was written under another name: .NAME, NAME.part, .tmp or .filepart
-    DONE = "done"  # NAME.done stands beside it, empty or with what a .ctl says
-    CTL = "ctl"  # NAME.ctl says size, SHA-256 or counts
+    RENAME = "rename"  # it is written as .NAME, NAME.part, .tmp or .filepart, then renamed
+    DONE = "done"  # NAME.done is beside it, empty or with the content of a .ctl
+    CTL = "ctl"  # NAME.ctl is beside it, with size, SHA-256 or number of records
 
 
 class Names(StrEnum):
-    """Whether a name may come again with other content."""
+    """Whether a file name may be used again for other content."""
 
     UNIQUE = "unique"
     REUSED = "reused"
@@ -41,13 +43,13 @@ class Names(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """More rejects than this refuse the whole file. None sets no bound."""
+    """More rejected records than this refuse the whole file. None sets no bound."""
 
     records: int | None = None
     percent: Decimal | None = None
 
-    def broken(self, rejects: int, records: int) -> bool:
-        """Whether there are too many."""
+    def exceeded(self, rejects: int, records: int) -> bool:
+        """Whether there are too many rejected records."""
         if self.records is not None and rejects > self.records:
             return True
         return self.percent is not None and rejects * 100 > self.percent * records
@@ -55,7 +57,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class EventMapping:
-    """What a record type becomes. `subject` has members of the document in braces."""
+    """The event that a record type becomes. `subject` has members of the document in braces."""
 
     record: str
     type: str
@@ -65,8 +67,39 @@ class EventMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotation:
+    """When an outbound file is issued: at the first bound that is reached. 0 sets no bound."""
+
+    records: int = 0
+    bytes: int = 0
+    times: tuple[time, ...] = ()
+    zone: ZoneInfo = ZoneInfo(ZONE)  # noqa: RUF009  (immutable)
+    empty: bool = False  # also issue a file without records, at a time of day
+
+    def is_full(self, records: int, size: int) -> bool:
+        """Whether the file takes no further record."""
+        return bool(self.records and records >= self.records) or bool(
+            self.bytes and size >= self.bytes
+        )
+
+    def last_time(self, now: datetime) -> datetime | None:
+        """The last time of day at or before now."""
+        local = now.astimezone(self.zone)
+        days = (local.date(), local.date() - timedelta(days=1))
+        found = [datetime.combine(day, each, self.zone) for day in days for each in self.times]
+        return max((each for each in found if each <= now), default=None)
+
+    def next_time(self, now: datetime) -> datetime | None:
+        """The first time of day after now."""
+        local = now.astimezone(self.zone)
+        days = (local.date(), local.date() + timedelta(days=1))
+        found = [datetime.combine(day, each, self.zone) for day in days for each in self.times]
+        return min((each for each in found if each > now), default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
-    """Everything that is declared about a feed. `events` is by the name of the record type."""
+    """The declaration of a feed. `events` maps record types to events."""
 
     name: str
     folder: Path
@@ -80,7 +113,7 @@ class Feed:
     names: Names = Names.UNIQUE
     threshold: Threshold = Threshold()
     subscription: str = ""
-    rotation: Rotation = Rotation()  # noqa: RUF009  (frozen)
+    rotation: Rotation = Rotation()
     file_name: str = ""
 
 
@@ -95,7 +128,7 @@ def read_feed(folder: Path, file: Path | None = None) -> Feed:
 
 
 def feed_of(content: Mapping[str, Any], folder: Path, beside: Path, name: str = "feed") -> Feed:
-    """The same from values; the layout is looked for in `beside`."""
+    """The feed that values declare. `beside` is the folder of the layout."""
     section = Section(content, f"{name}: ")
     layout = read_layout(beside / section.text("layout", "layout.toml"))
     if layout.framing is None:
@@ -113,11 +146,11 @@ def feed_of(content: Mapping[str, Any], folder: Path, beside: Path, name: str = 
         names=section.choice("names", Names.UNIQUE),
         threshold=_threshold(section.section("threshold")),
         subscription=section.text("subscription", ""),
-        rotation=read_rotation(section.section("rotation")),
+        rotation=_rotation(section.section("rotation")),
         file_name=section.text("file_name", ""),
     )
     section.close()
-    _require_whole(feed, section)
+    _require_complete(feed, section)
     return feed
 
 
@@ -127,7 +160,9 @@ def _events(section: Section, layout: Layout) -> dict[str, EventMapping]:
     for each in section.sections("events"):
         record = each.text("record", known[0] if len(known) == 1 else "")
         if record not in known:
-            raise each.error("record", f"{record!r} is no event", f"Take one of {', '.join(known)}")
+            raise each.error(
+                "record", f"{record!r} is not an event", f"Use one of {', '.join(known)}"
+            )
         found[record] = EventMapping(
             record,
             each.text("type", ""),
@@ -136,11 +171,11 @@ def _events(section: Section, layout: Layout) -> dict[str, EventMapping]:
             each.section("attributes").content,
         )
         if not found[record].type:
-            raise each.error("type", "is missing", "Name the event type, as id.go. ...")
+            raise each.error("type", "is missing", "Name the event type, for example id.go. ...")
         each.close()
     missing = [name for name in known if name not in found]
     if missing:
-        raise section.error("events", f"nothing for {missing[0]}", "Say which event it becomes")
+        raise section.error("events", f"nothing for {missing[0]}", "Declare which event it becomes")
     return found
 
 
@@ -149,18 +184,42 @@ def _threshold(section: Section) -> Threshold:
     section.close()
     for key, value in (("records", records), ("percent", percent)):
         if isinstance(value, bool) or not isinstance(value, int | Decimal | None):
-            raise section.error(key, f"{value!r} is no number", "Write a number")
+            raise section.error(key, f"{value!r} is not a number", "Write a number")
     return Threshold(records, None if percent is None else Decimal(percent))
 
 
-def _require_whole(feed: Feed, section: Section) -> None:
+def _rotation(section: Section) -> Rotation:
+    """The rotation that a feed declares. Raises LayoutError."""
+    name = section.text("zone", ZONE)
+    try:
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise section.error(
+            "zone", f"{name!r} is not a time zone", "Write a name like Asia/Jakarta"
+        ) from None
+    try:
+        times = tuple(time.fromisoformat(each) for each in section.items("at"))
+    except (TypeError, ValueError):
+        raise section.error("at", "is not a list of times", 'Write ["06:00", "23:30"]') from None
+    found = Rotation(
+        section.integer("records", 0),
+        section.integer("bytes", 0),
+        times,
+        zone,
+        section.flag("empty", False),
+    )
+    section.close()
+    return found
+
+
+def _require_complete(feed: Feed, section: Section) -> None:
     if feed.direction is Direction.IN:
         bare = [each.record for each in feed.events.values() if not each.source]
         if bare:
             raise section.error("events", f"{bare[0]} has no source", 'Write source = "/..."')
         return
     if not feed.subscription:
-        raise section.error("subscription", "is missing", "Name the subscription to be read")
+        raise section.error("subscription", "is missing", "Name the subscription to read")
     if "{number}" not in feed.file_name and "{number:" not in feed.file_name:
         raise section.error(
             "file_name", "has no number", 'Write it as "NAME-{date:%Y%m%d}-{number:06}.DAT"'

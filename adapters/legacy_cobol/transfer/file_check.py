@@ -1,4 +1,4 @@
-"""The first reading of a file: everything is checked before the first event leaves."""
+"""Check a whole file before its first event is published."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,15 +24,15 @@ from adapters.legacy_cobol.transfer.source_records import Document, SourceReader
 Progress = Callable[[int], None]
 Keep = Callable[[list[Reject]], None]
 Values = tuple[Decimal | None, ...]  # one for each sum
-EXACT = Context(prec=100)  # digits of a sum of numbers of 38
-REPORTED = 10_000  # rejects that are kept of a file once it is known to be refused
+EXACT = Context(prec=100)  # sums of numbers of 38 digits
+REPORTED = 10_000  # rejected records kept of a file that is refused anyway
 
 
 @dataclass(frozen=True, slots=True)
 class ControlTotal:
-    """A figure of a control record: what the sender says, what we find.
+    """A control total: the value that the sender states, and the value that we find.
 
-    `unknown` are rejected records whose value cannot be read, so that a sum proves nothing.
+    `unknown` counts rejected records whose value cannot be read. With any, a sum proves nothing.
     """
 
     name: str
@@ -42,11 +42,11 @@ class ControlTotal:
 
     @property
     def agrees(self) -> bool:
-        """Whether both say the same, or nobody can tell."""
+        """Whether both are equal, or nobody can know."""
         return self.stated == self.found or (self.unknown > 0 and self.stated is not None)
 
     def as_json(self) -> dict[str, Any]:
-        """For the journal."""
+        """As JSON, for the journal."""
         stated = None if self.stated is None else str(self.stated)
         return {
             "name": self.name, "stated": stated, "found": str(self.found),
@@ -56,7 +56,7 @@ class ControlTotal:
 
 @dataclass(slots=True)
 class CheckResult:
-    """What the first reading found. `broken` says why the file is not what it claims to be."""
+    """What the check found. `problem` says why the file must be quarantined."""
 
     records: int = 0
     rejected: int = 0
@@ -64,84 +64,84 @@ class CheckResult:
     totals: list[ControlTotal] = field(default_factory=list)
     day: str | None = None
     serial: int | None = None
-    broken: str = ""
-    crowded: bool = False  # more rejects than the threshold allows
+    problem: str = ""
+    over_threshold: bool = False  # more rejects than the threshold allows
 
 
 class FileChecker:
-    """Reads files of a feed through once."""
+    """Checks files of a feed."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._reader = SourceReader(feed.layout, feed.framing)
         self._controls = {each.record: each for each in feed.controls}
         self._summed = _summed(feed)
-        self._read = numbers([figure.member for figure in self._summed])
+        self._read = numbers([control_field.member for control_field in self._summed])
         self._subjects = Subjects(feed)
         self._fields = {each.type.name: each.type for each in feed.layout.records}
 
     def check(self, file: Path, keep: Keep, progress: Progress = lambda _: None) -> CheckResult:
-        """Check a file; rejects go to `keep`, piece by piece."""
+        """Check a file. Rejected records go to `keep`, batch by batch."""
         state = _State(self._feed.controls, len(self._summed))
         with localcontext(EXACT):
             try:
-                for piece in self._reader.pieces(file):
-                    keep(list(self._piece(piece, state)))
-                    if piece:
-                        progress(piece[-1].offset)
+                for records in self._reader.read(file):
+                    keep(list(self._check(records, state)))
+                    if records:
+                        progress(records[-1].offset)
             except FramingError as error:
-                state.checked.broken = state.checked.broken or str(error)
-            return self._judge(state)
+                state.checked.problem = state.checked.problem or str(error)
+            return self._conclude(state)
 
-    def _piece(self, piece: Sequence[SourceRecord], state: "_State") -> Iterator[Reject]:
+    def _check(self, records: Sequence[SourceRecord], state: "_State") -> Iterator[Reject]:
         checked = state.checked
-        for unit, subject, values in zip(
-            piece, self._subjects.of(piece), self._values(piece), strict=True
+        for record, subject, values in zip(
+            records, self._subjects.of(records), self._values(records), strict=True
         ):
-            state.ended(unit)
-            if unit.kind in self._controls and not unit.faults:
-                state.control(self._controls[unit.kind], unit)
+            state.check_end(record)
+            if record.kind in self._controls and not record.faults:
+                state.control(self._controls[record.kind], record)
                 continue
-            checked.records += len(unit.records)
+            checked.records += len(record.records)
             fault = (no_subject(str(subject)),) if isinstance(subject, NoMember) else ()
-            if unit.faults or fault or unit.kind in self._controls:
-                checked.rejected += len(unit.records)
-                if not self._hopeless(checked) or checked.rejected <= REPORTED:
-                    yield from (Reject.of(part, *fault) for part in unit.records)
+            if record.faults or fault or record.kind in self._controls:
+                checked.rejected += len(record.records)
+                if not self._surely_refused(checked) or checked.rejected <= REPORTED:
+                    yield from (Reject.of(part, *fault) for part in record.records)
             else:
                 checked.events += 1
             if self._summed:
-                self._add(unit, values, state)
+                self._add(record, values, state)
 
-    def _hopeless(self, checked: CheckResult) -> bool:
+    def _surely_refused(self, checked: CheckResult) -> bool:
         bound = self._feed.threshold.records
         return bound is not None and checked.rejected > bound
 
-    def _add(self, unit: SourceRecord, values: Values, state: "_State") -> None:
-        bad = self._unreadable(unit) if unit.faults else ()
+    def _add(self, record: SourceRecord, values: Values, state: "_State") -> None:
+        bad = self._unreadable(record) if record.faults else ()
         for at, value in enumerate(values):
             if value is None or self._summed[at].member in bad or None in bad:
-                state.unknown[at] += bool(unit.faults)
+                state.unknown[at] += bool(record.faults)
             else:
                 state.sums[at] += value
 
-    def _values(self, piece: Sequence[SourceRecord]) -> Iterable[Values]:
-        """Of the members that are summed up."""
-        good = iter(self._read([each.text for each in piece if not each.faults]))
-        return (self._broken(each) if each.faults else next(good) for each in piece)
+    def _values(self, records: Sequence[SourceRecord]) -> Iterable[Values]:
+        """The values of the members that are summed."""
+        good = iter(self._read([each.text for each in records if not each.faults]))
+        return (self._values_of_bad(each) if each.faults else next(good) for each in records)
 
-    def _broken(self, unit: SourceRecord) -> Values:
-        """The same of a bad record: a broken number may break its text."""
+    def _values_of_bad(self, record: SourceRecord) -> Values:
+        """The values of a bad record, as far as its text can be parsed."""
         try:
-            return self._read([unit.text])[0]
+            return self._read([record.text])[0]
         except ValueError:
             return (None,) * len(self._summed)
 
-    def _unreadable(self, unit: SourceRecord) -> set[str | None]:
-        """Members of a rejected record that have no value; None stands for all of them."""
-        kind = self._fields.get(unit.kind or "")
+    def _unreadable(self, record: SourceRecord) -> set[str | None]:
+        """Members of a rejected record that cannot be read; None means all of them."""
+        kind = self._fields.get(record.kind or "")
         found: set[str | None] = set()
-        for fault in unit.faults:
+        for fault in record.faults:
             try:
                 names = fault.field.partition("(")[0].split(".")
                 assert kind is not None  # noqa: S101  (else there is no name to be found)
@@ -150,44 +150,52 @@ class FileChecker:
                 found.add(None)
         return found
 
-    def _judge(self, state: "_State") -> CheckResult:
+    def _conclude(self, state: "_State") -> CheckResult:
         checked = state.checked
-        checked.broken = checked.broken or state.missing()
+        checked.problem = checked.problem or state.missing()
         for control, document in state.found:
-            for name, figure in control.figures.items():
-                self._figure(name, figure, document.get(name), state)
-        checked.broken = checked.broken or next(
+            for name, control_field in control.fields.items():
+                self._check_control_field(name, control_field, document.get(name), state)
+        checked.problem = checked.problem or next(
             (_disagreement(each) for each in checked.totals if not each.agrees), ""
         )
-        checked.crowded = self._feed.threshold.broken(checked.rejected, checked.records)
+        checked.over_threshold = self._feed.threshold.exceeded(checked.rejected, checked.records)
         return checked
 
-    def _figure(self, name: str, figure: ControlField, value: Any, state: "_State") -> None:
+    def _check_control_field(
+        self, name: str, control_field: ControlField, value: Any, state: "_State"
+    ) -> None:
         checked = state.checked
-        match figure.of:
+        match control_field.of:
             case ControlValue.COUNT:
                 total = ControlTotal(name, number_of(value), Decimal(checked.records))
                 checked.totals.append(total)
             case ControlValue.SUM:
-                at = self._summed.index(figure)
-                found = state.sums[at] % figure.modulo if figure.modulo else state.sums[at]
+                at = self._summed.index(control_field)
+                found = (
+                    state.sums[at] % control_field.modulo
+                    if control_field.modulo
+                    else state.sums[at]
+                )
                 total = ControlTotal(name, number_of(value), found, state.unknown[at])
                 checked.totals.append(total)
             case ControlValue.SERIAL:
                 number = number_of(value)
                 checked.serial = None if number is None else int(number)
                 if checked.serial is None:
-                    checked.broken = checked.broken or f"{name} is no number"
+                    checked.problem = checked.problem or f"{name} is not a number"
             case ControlValue.DATE:
-                checked.day = _day(str(value), figure.format)
+                checked.day = _day(str(value), control_field.format)
                 if checked.day is None:
-                    checked.broken = checked.broken or f"{name}: {value!r} is no date"
-            case ControlValue.VALUE if not _same(value, figure.value):
-                checked.broken = checked.broken or f"{name} is {value!r}, not {figure.value!r}"
+                    checked.problem = checked.problem or f"{name}: {value!r} is not a date"
+            case ControlValue.VALUE if not _same(value, control_field.value):
+                checked.problem = (
+                    checked.problem or f"{name} is {value!r}, not {control_field.value!r}"
+                )
 
 
 class _State:
-    """What is known of a file while it is read."""
+    """What is known about a file while it is read."""
 
     def __init__(self, controls: tuple[ControlRecord, ...], sums: int) -> None:
         self.checked = CheckResult()
@@ -197,30 +205,30 @@ class _State:
         self._wanted = controls
         self._seen: set[str] = set()
         self._first = True
-        self._over = 0
+        self._trailer = 0
 
-    def ended(self, unit: SourceRecord) -> None:
-        """A trailer has nothing behind it."""
-        if self._over and not self.checked.broken:
-            self.checked.broken = (
-                f"record {unit.number} stands behind the trailer, which is record {self._over}"
+    def check_end(self, record: SourceRecord) -> None:
+        """Nothing may follow the trailer."""
+        if self._trailer and not self.checked.problem:
+            self.checked.problem = (
+                f"record {record.number} follows the trailer, which is record {self._trailer}"
             )
 
-    def control(self, control: ControlRecord, unit: SourceRecord) -> None:
-        """Note a header or trailer."""
+    def control(self, control: ControlRecord, record: SourceRecord) -> None:
+        """Remember a header or trailer."""
         begins = control.place is ControlPlacement.BEGIN
         alone = not self.checked.records and not self._seen
         if control.record in self._seen or (begins and not alone):
-            self.checked.broken = self.checked.broken or (
-                f"record {unit.number} is a {control.record} where none belongs"
+            self.checked.problem = self.checked.problem or (
+                f"record {record.number} is a {control.record} at a wrong position"
             )
         self._seen.add(control.record)
-        self._over = self._over or (0 if begins else unit.number)
-        if not self.checked.broken:  # a file of headers only would gather them all
-            self.found.append((control, unit.document()))
+        self._trailer = self._trailer or (0 if begins else record.number)
+        if not self.checked.problem:  # else a file of headers alone would fill the memory
+            self.found.append((control, record.document()))
 
     def missing(self) -> str:
-        """A sentence about a control record that should be there."""
+        """Why the file must be quarantined, if a control record is missing."""
         for each in self._wanted:
             if each.record not in self._seen:
                 place = "begin" if each.place is ControlPlacement.BEGIN else "end"
@@ -229,16 +237,16 @@ class _State:
 
 
 def _summed(feed: Feed) -> list[ControlField]:
-    return [f for each in feed.controls for f in each.figures.values() if f.of is ControlValue.SUM]
+    return [f for each in feed.controls for f in each.fields.values() if f.of is ControlValue.SUM]
 
 
 def _disagreement(total: ControlTotal) -> str:
-    return f"{total.name}: the sender says {total.stated}, the file has {total.found}"
+    return f"{total.name}: the sender states {total.stated}, the file has {total.found}"
 
 
 def _day(value: str, format: str) -> str | None:
     try:
-        # A date has no zone: it is what the sender calls its day.
+        # A date has no time zone: it is the day as the sender names it.
         return datetime.strptime(value, format).date().isoformat()  # noqa: DTZ007
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""The folder of a feed, and changes in it that survive a crash."""
+"""The folder of a feed, and durable changes in it."""
 
 import fcntl
 import os
@@ -15,18 +15,18 @@ LOCK = ".lock"
 
 
 class FeedBusy(Exception):
-    """Another process works this feed."""
+    """Another process is running this feed."""
 
 
-def provide(folder: Path, names: Iterable[str]) -> None:
-    """Make the folders that are missing."""
+def create_folders(folder: Path, names: Iterable[str]) -> None:
+    """Create the folders that are missing."""
     for name in names:
         (folder / name).mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """The only process that works the feed; the system lets go of it when the process ends.
+    """Be the only process that runs the feed. The lock ends with the process.
 
     Raises FeedBusy.
     """
@@ -35,7 +35,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise FeedBusy(f"{folder} is worked by process {file.read().strip()}") from None
+            raise FeedBusy(f"Process {file.read().strip()} is running the feed {folder}.") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -43,7 +43,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_busy(folder: Path) -> bool:
-    """Whether a process works the feed."""
+    """Whether a process is running the feed."""
     try:
         with locked(folder):
             return False
@@ -52,7 +52,7 @@ def is_busy(folder: Path) -> bool:
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename durably, if it was not done before: a missing source has been moved already."""
+    """Rename a file durably. A missing source was moved before."""
     if source.exists():
         os.replace(source, target)
         sync_folder(target.parent)
@@ -60,7 +60,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def write(target: Path, pieces: Iterable[bytes]) -> None:
-    """A file that is there whole, on the disk, or not at all."""
+    """Write a file durably: complete or not at all."""
     fresh = target.with_name(f".{target.name}.part")
     with fresh.open("wb") as file:
         for piece in pieces:
@@ -72,7 +72,7 @@ def write(target: Path, pieces: Iterable[bytes]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring names to the disk, which the fsync of a file does not do."""
+    """Make renames in a folder durable, which the fsync of a file does not."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

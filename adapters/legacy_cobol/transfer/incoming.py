@@ -1,7 +1,8 @@
-"""Which files in incoming/ are whole, and what came with them."""
+"""The folder incoming/: which files are complete, their markers, and how to submit a file."""
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -12,31 +13,32 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from adapters.legacy_cobol.transfer.feed import Complete, Feed
-from adapters.legacy_cobol.transfer.folders import INCOMING
+from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, create_folders, write
 
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".partial")
 MARKERS = {Complete.DONE: ".done", Complete.CTL: ".ctl"}
 _ALL_MARKERS = tuple(MARKERS.values())
 _KEYS = ("size", "sha256", "records")
-LONGEST_NAME = 200  # bytes; suffixes are put behind it
+LONGEST_NAME = 200  # bytes; suffixes are appended to it
 _LARGEST_MARKER = 1 << 16
+_BLOCK = 1 << 20
 
 
 class BadMarker(ValueError):
-    """A .done or .ctl file says something that cannot be."""
+    """A .done or .ctl file is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What the sender says about a file. None is nothing said."""
+    """What the sender states about a file. None: not stated."""
 
     size: int | None = None
     sha256: str | None = None
     records: int | None = None
 
 
-def whole_files(feed: Feed) -> list[Path]:
-    """Files that may be taken, in the order of their names."""
+def complete_files(feed: Feed) -> list[Path]:
+    """The complete files of incoming/, ordered by name."""
     folder = feed.folder / INCOMING
     found = [each for each in folder.iterdir() if _is_file(each)]
     names = {each.name for each in found}
@@ -54,10 +56,10 @@ def whole_files(feed: Feed) -> list[Path]:
 
 
 def is_being_written(file: Path) -> bool:
-    """Whether somebody has the file open for writing, as far as the system tells.
+    """Whether a process has the file open for writing, as far as the system knows.
 
-    A read lease is not to be had on such a file (Linux, fcntl(2)). Who does not own the file needs
-    the capability CAP_LEASE, and some file systems have no leases: False then.
+    The kernel grants no read lease on such a file (Linux, fcntl(2)). A process that does not own
+    the file needs the capability CAP_LEASE, and some file systems have no leases: False then.
     """
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
@@ -66,7 +68,7 @@ def is_being_written(file: Path) -> bool:
     except OSError:
         return False
     try:
-        # Who opens it meanwhile gets it; the signal that tells so is one that is ignored.
+        # A process that opens the file now breaks the lease; SIGURG is ignored.
         fcntl.fcntl(opened, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -78,7 +80,7 @@ def is_being_written(file: Path) -> bool:
 
 
 def marker_text(feed: Feed, file: Path) -> str:
-    """What the marker beside a file says, as it is; empty where none belongs there."""
+    """The text of the marker of a file; empty if the feed uses no markers."""
     suffix = MARKERS.get(feed.complete)
     if suffix is None:
         return ""
@@ -86,30 +88,58 @@ def marker_text(feed: Feed, file: Path) -> str:
         return opened.read(_LARGEST_MARKER).decode("utf-8", "replace")
 
 
-def marker_of(text: str, feed: Feed) -> Marker:
-    """The same as values: lines like `size = 4711`, or a JSON object. Raises BadMarker."""
+def parse_marker(text: str, feed: Feed) -> Marker:
+    """Parse a marker: lines like `size = 4711`, or a JSON object. Raises BadMarker."""
     values = _json(text) if text.lstrip().startswith("{") else _lines(text)
     unknown = [key for key in values if key not in _KEYS]
     if unknown:
-        raise BadMarker(f"{unknown[0]!r} is not known: {', '.join(_KEYS)} are")
+        raise BadMarker(f"unknown key {unknown[0]!r}. Known keys: {', '.join(_KEYS)}")
     numbers = {}
     for key in ("size", "records"):
         if key in values and not values[key].isdecimal():
-            raise BadMarker(f"{key} is {values[key]!r}, which is no number")
+            raise BadMarker(f"{key} is {values[key]!r}, not a number")
         numbers[key] = int(values[key]) if key in values else None
     digest = values.get("sha256")
     if digest is not None and (len(digest) != 64 or set(digest.lower()) - set("0123456789abcdef")):
-        raise BadMarker(f"sha256 is {digest!r}, which is no SHA-256 in hex")
+        raise BadMarker(f"sha256 is {digest!r}, not a SHA-256 in hex")
     if feed.complete is Complete.CTL and not values:
-        raise BadMarker("it says neither size nor sha256 nor records")
+        raise BadMarker("it has neither size nor sha256 nor records")
     return Marker(numbers["size"], digest and digest.lower(), numbers["records"])
+
+
+def submit(feed: Feed, file: Path) -> Path:
+    """Copy a file into incoming/ with its marker, so that it appears complete.
+
+    Raises FileExistsError.
+    """
+    create_folders(feed.folder, IN_FOLDERS)
+    target = feed.folder / INCOMING / file.name
+    if target.exists():
+        raise FileExistsError(
+            f"{target} is waiting already. Submit it under another name, or let the feed take it."
+        )
+    fresh = target.with_name(f".{file.name}.part")
+    digest, size = hashlib.sha256(), 0
+    with file.open("rb") as source, fresh.open("wb") as copy:
+        while block := source.read(_BLOCK):
+            copy.write(block)
+            digest.update(block)
+            size += len(block)
+        copy.flush()
+        os.fsync(copy.fileno())
+    suffix = MARKERS.get(feed.complete)
+    if suffix is not None:
+        text = f"size = {size}\nsha256 = {digest.hexdigest()}\n"
+        write(target.with_name(target.name + suffix), [text.encode()])
+    fresh.rename(target)
+    return target
 
 
 def _json(text: str) -> Mapping[str, str]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise BadMarker(f"it is no JSON: {error}") from None
+        raise BadMarker(f"it is not JSON: {error}") from None
     return {str(key).lower(): str(value) for key, value in found.items()}
 
 
@@ -120,13 +150,13 @@ def _lines(text: str) -> Mapping[str, str]:
             continue
         key, sign, value = line.partition("=" if "=" in line else ":")
         if not sign:
-            raise BadMarker(f"the line {line!r} is no `key = value`")
+            raise BadMarker(f"the line {line!r} is not `key = value`")
         found[key.strip().lower()] = value.strip()
     return found
 
 
 def _is_file(path: Path) -> bool:
-    """A plain file: what a link points to was not sent by the sender."""
+    """Whether it is a regular file. The sender did not send the target of a link."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""One file from incoming/ to its end: a state after the other, each safe to repeat."""
+"""Take a file from incoming/ to its outcome: state by state, each safe to repeat."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ from adapters.legacy_cobol.transfer.folders import (
     move,
     write,
 )
-from adapters.legacy_cobol.transfer.incoming import MARKERS, BadMarker, marker_of, marker_text
+from adapters.legacy_cobol.transfer.incoming import MARKERS, BadMarker, marker_text, parse_marker
 from adapters.legacy_cobol.transfer.journal import (
     File,
     FileOutcome,
@@ -40,7 +40,7 @@ _BLOCK = 1 << 20
 
 
 class Intake:
-    """Takes files of one feed. `progress` gets the file and how many bytes of it were read."""
+    """Takes in the files of a feed. `progress` gets a file and how many bytes of it were read."""
 
     def __init__(
         self, feed: Feed, journal: Journal, sender: Sender,
@@ -53,12 +53,12 @@ class Intake:
         self._progress = progress
 
     async def take(self, incoming: Path) -> File:
-        """A whole file in incoming/ to its end."""
+        """Take in a complete file of incoming/."""
         file = self._journal.claim(incoming.name, marker_text(self._feed, incoming))
-        return await self.go_on(file)
+        return await self.resume(file)
 
-    async def go_on(self, file: File) -> File:
-        """A file from whatever state it is in to its end."""
+    async def resume(self, file: File) -> File:
+        """Take a file from its present state to its outcome."""
         log = structlog.get_logger()
         while file.state is not FileState.FINISHED:
             match file.state:
@@ -81,7 +81,7 @@ class Intake:
         return self._feed.folder / PROCESSING / f"{file.stem}{suffix}"
 
     def _fetch(self, file: File) -> File:
-        """Out of the sender's reach: the marker first, so that none is left for another file."""
+        """Move a file out of the sender's reach, its marker first, as another file could use it."""
         incoming = self._feed.folder / INCOMING / file.name
         suffix = MARKERS.get(self._feed.complete)
         if suffix is not None:
@@ -89,19 +89,19 @@ class Intake:
         if not self._path(file).exists():
             move(incoming, self._path(file))
         if not self._path(file).exists():
-            return self._end(file, FileOutcome.QUARANTINE, "the file was taken away while it came")
+            return self._end(file, FileOutcome.QUARANTINE, "the file disappeared from incoming/")
         return self._change(file, state=FileState.CHECKING)
 
     def _check(self, file: File) -> File:
         path = self._path(file)
-        before = _written(path)
+        before = _fingerprint(path)
         size, digest = _digest(path)
         file = self._change(file, size=size, digest=digest)
-        refused = self._refuse_whole(file, size, digest)
+        refused = self._refuse_unread(file, size, digest)
         if refused is not None:
             return refused
         with self._journal.change():
-            self._journal.forget_rejects(file.arrival)
+            self._journal.delete_rejects(file.arrival)
 
         def keep(rejects: list[Reject]) -> None:
             if rejects:
@@ -110,69 +110,71 @@ class Intake:
 
         try:
             checked = self._checker.check(path, keep, lambda read: self._progress(file, read))
-        except ValueError as error:  # nothing has left yet, and the files behind it wait
+        except ValueError as error:  # nothing was published, and other files are waiting
             structlog.get_logger().error("legacy.file_unreadable", file=file.name, exc_info=error)
-            return self._end(file, FileOutcome.QUARANTINE, f"it cannot be read: {error}")
-        if _written(path) != before:
-            return self._end(file, FileOutcome.QUARANTINE, "it was written to while it was checked")
+            return self._end(file, FileOutcome.QUARANTINE, f"the file cannot be read: {error}")
+        if _fingerprint(path) != before:
+            return self._end(file, FileOutcome.QUARANTINE, "the file changed while it was checked")
         return self._decide(file, checked)
 
-    def _refuse_whole(self, file: File, size: int, digest: str) -> File | None:
-        """The end of a file that need not be read."""
-        earlier = self._journal.taken(digest=digest)
+    def _refuse_unread(self, file: File, size: int, digest: str) -> File | None:
+        """Refuse a file without reading its records, if there is a reason."""
+        earlier = self._journal.last_published(digest=digest)
         if earlier is not None:
             reason = f"the same as {earlier.name}, arrival {earlier.arrival} of {earlier.received}"
             return self._end(file, FileOutcome.DUPLICATE, reason)
         try:
-            marker = marker_of(file.marker, self._feed)
+            marker = parse_marker(file.marker, self._feed)
         except BadMarker as error:
             return self._end(file, FileOutcome.QUARANTINE, f"the control file: {error}")
         if marker.size not in (None, size):
-            reason = f"the control file says {marker.size} bytes, the file has {size}"
+            reason = f"the control file states {marker.size} bytes, the file has {size}"
             return self._end(file, FileOutcome.QUARANTINE, reason)
         if marker.sha256 not in (None, digest):
-            reason = "the control file says another SHA-256 than the file has"
+            reason = "the SHA-256 in the control file differs from that of the file"
             return self._end(file, FileOutcome.QUARANTINE, reason)
         if self._feed.names is Names.UNIQUE:
-            earlier = self._journal.taken(name=file.name)
+            earlier = self._journal.last_published(name=file.name)
             if earlier is not None:
                 reason = f"arrival {earlier.arrival} had the same name and other content"
                 return self._end(file, FileOutcome.QUARANTINE, reason)
         return None
 
     def _decide(self, file: File, checked: CheckResult) -> File:
-        """What becomes of a file that was read."""
+        """Decide about a file that was checked."""
         facts: dict[str, Any] = {
             "records": checked.records, "rejected": checked.rejected, "day": checked.day,
             "serial": checked.serial, "totals": [each.as_json() for each in checked.totals],
         }  # fmt: skip
-        stated = marker_of(file.marker, self._feed).records
-        if checked.broken:
-            return self._end(file, FileOutcome.QUARANTINE, checked.broken, **facts)
+        stated = parse_marker(file.marker, self._feed).records
+        if checked.problem:
+            return self._end(file, FileOutcome.QUARANTINE, checked.problem, **facts)
         if stated not in (None, checked.records):
-            reason = f"the control file says {stated} records, the file has {checked.records}"
+            reason = f"the control file states {stated} records, the file has {checked.records}"
             return self._end(file, FileOutcome.QUARANTINE, reason, **facts)
-        wrong = self._out_of_turn(checked)
+        wrong = self._wrong_serial(checked)
         if wrong:
             return self._end(file, FileOutcome.QUARANTINE, wrong, **facts)
-        if checked.crowded:
-            reason = f"{checked.rejected} of {checked.records} records are bad: nothing was taken"
+        if checked.over_threshold:
+            reason = (
+                f"{checked.rejected} of {checked.records} records are bad, so none was published"
+            )
             return self._end(file, FileOutcome.REJECTED, reason, **facts)
         return self._change(file, state=FileState.PUBLISHING, published=0, repeated=0, **facts)
 
-    def _out_of_turn(self, checked: CheckResult) -> str:
-        """A sentence about a serial that is not the next one."""
+    def _wrong_serial(self, checked: CheckResult) -> str:
+        """Why the file must be quarantined, if its serial is not the next one."""
         if checked.serial is None:
             return ""
         last = self._journal.last_serial(checked.day)
         dated = any(
-            f.of is ControlValue.DATE for c in self._feed.controls for f in c.figures.values()
+            f.of is ControlValue.DATE for c in self._feed.controls for f in c.fields.values()
         )
         wanted = last + 1 if last is not None else (1 if dated else checked.serial)
         if checked.serial == wanted:
             return ""
         of = f" of {checked.day}" if checked.day else ""
-        return f"serial {checked.serial}{of}, and {wanted} is the next one"
+        return f"serial {checked.serial}{of}, but {wanted} is the next one"
 
     async def _publish(self, file: File) -> File:
         publishing = FilePublisher(self._feed, self._journal, self._sender)
@@ -186,9 +188,9 @@ class Intake:
         return self._end(file, outcome, reason, note="")
 
     def _end(self, file: File, outcome: FileOutcome, reason: str, **facts: Any) -> File:
-        """The outcome is decided: write what goes with it, then let everything move."""
+        """Record the outcome, and write the reports and the acknowledgement."""
         with self._journal.change():
-            if not outcome.is_taken:
+            if not outcome.is_published:
                 facts["published"] = 0
             file = self._journal.update(
                 file.arrival, outcome=outcome, reason=reason, finished=now(), **facts
@@ -205,11 +207,13 @@ class Intake:
         return self._change(file, state=FileState.FINISHING)
 
     def _finish(self, file: File) -> File:
-        """Every rename happens once: what is gone from processing/ has been moved already."""
+        """Move the files. What is missing in processing/ was moved before."""
         folder, stem = self._feed.folder, file.stem
         for suffix in (".rejects", ".report.txt", ".report.jsonl"):
             move(self._path(file, suffix), folder / REJECTS / f"{stem}{suffix}")
-        taken = file.outcome is not None and (file.outcome.is_taken or file.outcome == "DUPLICATE")
+        taken = file.outcome is not None and (
+            file.outcome.is_published or file.outcome == "DUPLICATE"
+        )
         end = folder / (DONE if taken else FAILED)
         for suffix in MARKERS.values():
             move(self._path(file, suffix), end / f"{stem}{suffix}")
@@ -222,8 +226,8 @@ class Intake:
             return self._journal.update(file.arrival, **changes)
 
 
-def _written(path: Path) -> tuple[int, int]:
-    """The size, and when it was last written."""
+def _fingerprint(path: Path) -> tuple[int, int]:
+    """The size and the modification time."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 

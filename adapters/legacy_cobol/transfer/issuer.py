@@ -1,4 +1,4 @@
-"""From the spool to a file: header, records, trailer, an atomic rename, a copy to issue again."""
+"""Issue files from the spool: header, records, trailer, an atomic rename, a copy to reissue."""
 
 import hashlib
 import json
@@ -32,11 +32,11 @@ from adapters.legacy_cobol.transfer.spool import Issue, IssueState, Spool
 
 
 class ControlRefused(ValueError):
-    """A header or trailer cannot be written."""
+    """A header or trailer cannot be encoded."""
 
 
 class FileIssuer:
-    """Closes files of an outbound feed."""
+    """Issues the files of an outbound feed."""
 
     def __init__(self, feed: Feed, spool: Spool) -> None:
         self._feed = feed
@@ -44,27 +44,27 @@ class FileIssuer:
         types = [each.type for each in feed.layout.records]
         self._encoder = Encoder(types, feed.layout.encoding)
         self._summed = [
-            figure for each in feed.controls for figure in each.figures.values()
-            if figure.of is ControlValue.SUM
+            control_field for each in feed.controls for control_field in each.fields.values()
+            if control_field.of is ControlValue.SUM
         ]  # fmt: skip
 
     def close(self, now: datetime) -> Issue:
-        """Make a file of what waits, as far as the rotation lets into one."""
+        """Issue a file of the waiting records, as many as the rotation allows."""
         day = now.astimezone(self._feed.rotation.zone).date()
         with self._spool.change():
             number, serial = self._spool.next_numbers(day.isoformat())
             name = self._feed.file_name.format(number=number, serial=serial, date=day)
             issue = self._spool.open_file(name, day.isoformat(), number, serial)
-        return self.go_on(issue)
+        return self.resume(issue)
 
-    def go_on(self, issue: Issue) -> Issue:
-        """A file from whatever state it is in to the receiver."""
+    def resume(self, issue: Issue) -> Issue:
+        """Take a file from its present state to outgoing/."""
         path = self._feed.folder / PROCESSING / issue.name
         if issue.state is IssueState.CLOSING:
             last, records = self._write(path, issue)
             size, digest = _digest(path)
             with self._spool.change():
-                self._spool.drop(last)
+                self._spool.delete_until(last)
                 issue = self._spool.update(
                     issue.number,
                     state=IssueState.ISSUING,
@@ -82,7 +82,7 @@ class FileIssuer:
             return self._spool.update(issue.number, state=IssueState.ISSUED)
 
     def reissue(self, number: int) -> Path:
-        """Put a file into outgoing/ once more, byte by byte the same. Raises KeyError."""
+        """Copy an issued file to outgoing/ again, byte by byte. Raises KeyError."""
         issue = self._spool.file(number)
         target = self._feed.folder / OUTGOING / issue.name
         with (self._feed.folder / ISSUED / issue.name).open("rb") as file:
@@ -92,50 +92,50 @@ class FileIssuer:
         return target
 
     def _write(self, path: Path, issue: Issue) -> tuple[int, int]:
-        """The last place of the spool that went in, and how many records."""
+        """Write the file. Returns its last position in the spool and its number of records."""
         with localcontext(Context(prec=100)):
             last, count, sums = self._measure()
-            figures = _ControlValues(issue, count, sums, self._summed)
-            write(path, frame_records(self._records(last, figures), self._feed.framing.body))
+            values = _ControlValues(issue, count, sums, self._summed)
+            write(path, frame_records(self._records(last, values), self._feed.framing.body))
         return last, count
 
     def _measure(self) -> tuple[int, int, list[Decimal]]:
-        """How far the file goes, and what its figures are."""
+        """The last position of the file, its number of records, and its sums."""
         last = count = size = 0
         sums = [Decimal(0)] * len(self._summed)
-        for place, _, document, records in self._spool.events():
+        for position, _, document, records in self._spool.events():
             if self._feed.rotation.is_full(count, size):
                 break
-            last, count = place, count + len(records)
+            last, count = position, count + len(records)
             size += sum(map(len, records))
-            values = json.loads(document, parse_float=Decimal)
-            for at, figure in enumerate(self._summed):
-                sums[at] += number_of(follow(values, path_of(figure.member))) or 0
+            content = json.loads(document, parse_float=Decimal)
+            for at, control_field in enumerate(self._summed):
+                sums[at] += number_of(follow(content, path_of(control_field.member))) or 0
         return last, count, sums
 
-    def _records(self, last: int, figures: "_ControlValues") -> Iterator[bytes]:
+    def _records(self, last: int, values: "_ControlValues") -> Iterator[bytes]:
         for each in self._feed.controls:
             if each.place is ControlPlacement.BEGIN:
-                yield self._control(each, figures)
-        for place, _, _, records in self._spool.events():
-            if place > last:
+                yield self._control(each, values)
+        for position, _, _, records in self._spool.events():
+            if position > last:
                 break
             yield from records
         for each in self._feed.controls:
             if each.place is ControlPlacement.END:
-                yield self._control(each, figures)
+                yield self._control(each, values)
 
-    def _control(self, control: ControlRecord, figures: "_ControlValues") -> bytes:
-        document = {name: figures.value(each) for name, each in control.figures.items()}
+    def _control(self, control: ControlRecord, values: "_ControlValues") -> bytes:
+        document = {name: values.value(each) for name, each in control.fields.items()}
         encoded = self._encoder.encode([document], control.record)
         if encoded.records[0] is None:
             faults = "; ".join(map(str, encoded.faults[0]))
-            raise ControlRefused(f"the {control.record} record cannot be written: {faults}")
+            raise ControlRefused(f"The {control.record} record cannot be encoded: {faults}")
         return encoded.records[0]
 
 
 class _ControlValues:
-    """What the fields of header and trailer hold."""
+    """The values of the fields of header and trailer."""
 
     def __init__(
         self, issue: Issue, count: int, sums: list[Decimal], summed: list[ControlField]
@@ -145,18 +145,18 @@ class _ControlValues:
         self._sums = sums
         self._summed = summed
 
-    def value(self, figure: ControlField) -> Any:
-        match figure.of:
+    def value(self, control_field: ControlField) -> Any:
+        match control_field.of:
             case ControlValue.COUNT:
                 return self._count
             case ControlValue.SERIAL:
                 return self._issue.serial
             case ControlValue.DATE:
-                return date.fromisoformat(self._issue.day).strftime(figure.format)
+                return date.fromisoformat(self._issue.day).strftime(control_field.format)
             case ControlValue.VALUE:
-                return figure.value
-        total = self._sums[self._summed.index(figure)]
-        return total % figure.modulo if figure.modulo else total
+                return control_field.value
+        total = self._sums[self._summed.index(control_field)]
+        return total % control_field.modulo if control_field.modulo else total
 
 
 def _digest(path: Path) -> tuple[int, str]:

@@ -1,6 +1,6 @@
-"""The journal of a feed: every file that came, where it stands, what was rejected.
+"""The journal of a feed: its files with their states, and the rejected records.
 
-A commit is on the disk when it returns (WAL with synchronous=FULL), so that a state is a promise.
+A commit is durable when it returns (WAL with synchronous=FULL), so a state is a promise.
 """
 
 import json
@@ -36,33 +36,33 @@ CREATE TABLE IF NOT EXISTS rejects (
 
 
 class FileState(StrEnum):
-    """Where a file stands; each is left only when what it names is done."""
+    """The state of a file. It changes only when the work that it names is done."""
 
-    CLAIMED = "claimed"  # to be moved to processing/
-    CHECKING = "checking"  # to be read once without publishing anything
-    PUBLISHING = "publishing"  # good; its records become events
-    FINISHING = "finishing"  # its outcome is known; files are moved to their places
+    CLAIMED = "claimed"  # move it to processing/
+    CHECKING = "checking"  # read it once, publish nothing
+    PUBLISHING = "publishing"  # its records become events
+    FINISHING = "finishing"  # its outcome is known; move its files
     FINISHED = "finished"
 
 
 class FileOutcome(StrEnum):
-    """What became of a file."""
+    """The outcome of a file."""
 
     ACCEPTED = "ACCEPTED"
     PARTIAL = "PARTIAL"  # accepted, with rejected records
     DUPLICATE = "DUPLICATE"
     REJECTED = "REJECTED"  # too many bad records
-    QUARANTINE = "QUARANTINE"  # not what it claims to be
+    QUARANTINE = "QUARANTINE"  # inconsistent: a person has to look at it
 
     @property
-    def is_taken(self) -> bool:
-        """Whether its records are on the bus."""
+    def is_published(self) -> bool:
+        """Whether its records were published."""
         return self in (FileOutcome.ACCEPTED, FileOutcome.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that came. `totals` are those of both sides; `note` says what it waits for."""
+    """A file. `totals` are its control totals; `note` says what it is waiting for."""
 
     arrival: int
     name: str
@@ -86,13 +86,13 @@ class File:
 
     @property
     def stem(self) -> str:
-        """Its name in all folders but incoming/: no two are the same."""
+        """Its unique name in all folders but incoming/."""
         return f"{self.name}.{self.arrival:06}"
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that became no event."""
+    """A record that was not published."""
 
     number: int
     offset: int
@@ -101,9 +101,11 @@ class Reject:
     faults: tuple[Fault, ...]
 
     @staticmethod
-    def of(unit: SourceRecord, *faults: Fault) -> "Reject":
-        """A record with its own faults, or with these."""
-        return Reject(unit.number, unit.offset, unit.kind, unit.raw, faults or unit.faults)
+    def of(record: SourceRecord, *faults: Fault) -> "Reject":
+        """The reject of a record, with these faults or its own."""
+        return Reject(
+            record.number, record.offset, record.kind, record.raw, faults or record.faults
+        )
 
 
 def now() -> str:
@@ -118,7 +120,7 @@ class Journal(Store):
         super().__init__(folder / FILE, _SCHEMA)
 
     def claim(self, name: str, marker: str) -> File:
-        """Note that a file has come, before it is moved."""
+        """Add a file, before it is moved."""
         found = self._db.execute(
             "INSERT INTO files (name, marker, state, received) VALUES (?, ?, ?, ?)",
             (name, marker, FileState.CLAIMED, now()),
@@ -147,7 +149,7 @@ class Journal(Store):
         return self.file(arrival)
 
     def unfinished(self) -> list[File]:
-        """Files to go on with, the oldest first."""
+        """The files that are not finished, the oldest first."""
         rows = self._db.execute(
             "SELECT * FROM files WHERE state <> ? ORDER BY arrival", (FileState.FINISHED,)
         )
@@ -158,8 +160,8 @@ class Journal(Store):
         rows = self._db.execute("SELECT * FROM files ORDER BY arrival DESC LIMIT ?", (limit,))
         return [_file(row) for row in rows]
 
-    def taken(self, **columns: Any) -> File | None:
-        """The last file with these values whose records are on the bus."""
+    def last_published(self, **columns: Any) -> File | None:
+        """The last published file with these values."""
         where = " AND ".join(f"{name} = :{name}" for name in columns)
         row = self._db.execute(
             f"SELECT * FROM files WHERE {where} AND outcome IN ('ACCEPTED', 'PARTIAL')"  # noqa: S608
@@ -169,7 +171,7 @@ class Journal(Store):
         return None if row is None else _file(row)
 
     def last_serial(self, day: str | None) -> int | None:
-        """The highest serial of the day among files whose records are on the bus."""
+        """The highest serial of a day among the published files."""
         row = self._db.execute(
             "SELECT max(serial) FROM files WHERE day IS ? AND outcome IN ('ACCEPTED', 'PARTIAL')",
             (day,),
@@ -177,7 +179,7 @@ class Journal(Store):
         return None if row[0] is None else int(row[0])
 
     def reject(self, arrival: int, rejects: Iterable[Reject]) -> None:
-        """Keep rejected records; those that are known are replaced."""
+        """Store rejected records, and replace those that are stored."""
         self._db.executemany(
             "INSERT OR REPLACE INTO rejects VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -187,12 +189,12 @@ class Journal(Store):
             ),
         )  # fmt: skip
 
-    def forget_rejects(self, arrival: int) -> None:
-        """Before a file is read anew."""
+    def delete_rejects(self, arrival: int) -> None:
+        """Delete the rejected records of a file, before it is checked again."""
         self._db.execute("DELETE FROM rejects WHERE arrival = ?", (arrival,))
 
     def rejects(self, arrival: int) -> Iterator[Reject]:
-        """The rejected records of a file in its order."""
+        """The rejected records of a file, in the order of the file."""
         rows = self._db.execute(
             "SELECT * FROM rejects WHERE arrival = ? ORDER BY number", (arrival,)
         )
@@ -206,12 +208,12 @@ class Journal(Store):
         return int(self._db.execute(query, (arrival,)).fetchone()[0])
 
     def count(self) -> dict[str, int]:
-        """Files by outcome, or by state where there is none yet."""
+        """The number of files by outcome, or by state if there is no outcome yet."""
         rows = self._db.execute("SELECT coalesce(outcome, state), count(*) FROM files GROUP BY 1")
         return {str(row[0]): int(row[1]) for row in rows}
 
     def sums(self) -> dict[str, int]:
-        """Records read, published, repeated, rejected over all files."""
+        """Records read, published, repeated and rejected, over all files."""
         names = ("records", "published", "repeated", "rejected")
         wanted = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
         row = self._db.execute(f"SELECT {wanted} FROM files").fetchone()  # noqa: S608  (own names)

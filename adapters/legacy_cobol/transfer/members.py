@@ -1,4 +1,4 @@
-"""Single members of documents, fast: only what is asked for is read from the JSON."""
+"""Fast access to single members of JSON documents: only those members are decoded."""
 
 import json
 import types
@@ -18,24 +18,24 @@ _slow = json.JSONDecoder(parse_float=Decimal).decode
 
 
 class NoMember(ValueError):
-    """A member is missing or empty. Its text is the name."""
+    """A member is missing or empty. The text is its name."""
 
 
 def path_of(name: str) -> Path:
-    """`alamat.kode` is a member of a member."""
+    """The path of a name: `alamat.kode` is a member of a member."""
     return tuple(name.split("."))
 
 
 def follow(document: Any, path: Path) -> Any:
-    """The member there, None where there is none."""
+    """The member at a path; None if there is none."""
     return reduce(lambda it, name: it.get(name) if isinstance(it, dict) else None, path, document)
 
 
 def reader(names: Sequence[str], kind: Any) -> Callable[[Sequence[bytes]], list[tuple[Any, ...]]]:
-    """A function from the texts of documents to these members of each; None where one is missing.
+    """A function that reads these members of many documents; None for a missing member.
 
-    All texts are read in one step, which is several times as fast as one after the other. Members
-    of another kind than this come as JSON has them. Raises ValueError for a text that is no JSON.
+    It decodes all documents in one step, which is several times faster than one by one. A member
+    of another kind is returned as JSON has it. Raises ValueError for a text that is not JSON.
     """
     paths = [path_of(name) for name in names]
     several = types.GenericAlias(list, (_struct(paths, kind),))
@@ -46,7 +46,7 @@ def reader(names: Sequence[str], kind: Any) -> Callable[[Sequence[bytes]], list[
         try:
             found = decode(b"[%b]" % b",".join(texts))
             return list(zip(*([get(each) for each in found] for get in getters), strict=True))
-        except (msgspec.ValidationError, AttributeError):  # another kind; nothing above it
+        except (msgspec.ValidationError, AttributeError):  # another kind, or no parent
             documents = [_slow(text.decode()) for text in texts]
             return [tuple(follow(each, path) for path in paths) for each in documents]
 
@@ -58,7 +58,7 @@ def _heads(paths: Sequence[Path]) -> list[str]:
 
 
 def _struct(paths: Sequence[Path], kind: Any) -> Any:
-    """A type with these members and no other ones, by names that are never keywords."""
+    """A type with these members only, by names that are no keywords."""
     fields: list[Any] = []
     names = {}
     for at, head in enumerate(_heads(paths)):
@@ -78,9 +78,9 @@ def _attribute(paths: Sequence[Path], path: Path) -> str:
 
 
 def template(text: str) -> Callable[[Sequence[bytes]], list[str | NoMember]]:
-    """A function from documents to the text with the members of each in the braces.
+    """A function that fills the members of each document into the braces of a text.
 
-    A NoMember stands where a member is missing, null or empty.
+    The result is NoMember if a member is missing, null or empty.
     """
     parts = list(Formatter().parse(text))
     names = [name for _, name, _, _ in parts if name]
@@ -109,7 +109,7 @@ def _usable(value: Any) -> bool:
 
 
 def numbers(names: Sequence[str]) -> Callable[[Sequence[bytes]], list[tuple[Decimal | None, ...]]]:
-    """A function from documents to these members of each as numbers."""
+    """A function that reads these members of many documents as numbers."""
     if not names:
         return lambda documents: [()] * len(documents)
     read = reader(names, Decimal | None)

@@ -1,4 +1,4 @@
-"""Figures of a feed as a text file for Prometheus' node exporter (its textfile collector)."""
+"""The metrics of a feed as a text file for the textfile collector of Prometheus."""
 
 import asyncio
 import time
@@ -9,29 +9,29 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.incoming import whole_files
+from adapters.legacy_cobol.transfer.incoming import complete_files
 from adapters.legacy_cobol.transfer.journal import Journal
 from adapters.legacy_cobol.transfer.spool import Spool
 
 FILE = "metrics.prom"
-BEAT = 15.0  # seconds between two writes, whatever happens
+INTERVAL = 15.0  # seconds between two writes
 
 Counts = Mapping[str, float]
-_SEEN = "nusabus_legacy_watcher_last_seen_timestamp_seconds", "When the watcher last ran"
+_ALIVE = "nusabus_legacy_watcher_last_seen_timestamp_seconds", "When the watcher last ran"
 _FILES = "nusabus_legacy_files", "Files by outcome; those in work by state", "outcome"
 _RECORDS = "nusabus_legacy_records", "Records by outcome", "outcome"
 
 
 def incoming(feed: Feed, journal: Journal) -> None:
-    """Replace the file of an inbound feed: all counts since the journal began."""
+    """Write the metrics of an inbound feed, counted since its journal began."""
     registry = _registry(feed, journal.count(), journal.sums())
-    waiting = len(whole_files(feed))
+    waiting = len(complete_files(feed))
     _gauge(registry, feed, "nusabus_legacy_waiting_files", "Complete files in incoming/", waiting)
     write_to_textfile(str(feed.folder / FILE), registry)
 
 
 def outgoing(feed: Feed, spool: Spool) -> None:
-    """Replace the file of an outbound feed."""
+    """Write the metrics of an outbound feed."""
     files, records, refused = spool.totals()
     registry = _registry(feed, {"issued": files}, {"issued": records, "refused": refused})
     waiting = spool.waiting()[0]
@@ -42,8 +42,8 @@ def outgoing(feed: Feed, spool: Spool) -> None:
 
 
 @asynccontextmanager
-async def reported(write: Callable[[], None]) -> AsyncIterator[Callable[[], None]]:
-    """Write every few seconds, when asked to, and at the end; a full disk stops nothing."""
+async def written_periodically(write: Callable[[], None]) -> AsyncIterator[Callable[[], None]]:
+    """Call `write` every few seconds, on request, and at the end. A full disk is logged only."""
 
     def attempt() -> None:
         try:
@@ -51,12 +51,12 @@ async def reported(write: Callable[[], None]) -> AsyncIterator[Callable[[], None
         except OSError as error:
             structlog.get_logger().warning("legacy.metrics_not_written", reason=str(error))
 
-    async def beat() -> None:
+    async def repeat() -> None:
         while True:
             attempt()
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(INTERVAL)
 
-    task = asyncio.create_task(beat())
+    task = asyncio.create_task(repeat())
     try:
         yield attempt
     finally:
@@ -72,7 +72,7 @@ def _registry(feed: Feed, files: Counts, records: Counts) -> CollectorRegistry:
         gauge = Gauge(name, help, ["feed", label], registry=registry)
         for each, count in counts.items():
             gauge.labels(feed.name, each.lower()).set(count)
-    _gauge(registry, feed, *_SEEN, time.time())
+    _gauge(registry, feed, *_ALIVE, time.time())
     return registry
 
 

@@ -1,4 +1,4 @@
-"""An outbound feed: events are pulled, spooled, acknowledged, and written as files."""
+"""An outbound feed: pull events, spool and acknowledge them, write them to files."""
 
 import asyncio
 import json
@@ -17,19 +17,25 @@ from adapters.legacy_cobol.records.encoder import Encoder
 from adapters.legacy_cobol.records.segments import SegmentTree
 from adapters.legacy_cobol.transfer import metrics
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.folders import OUT_FOLDERS, REJECTS, locked, provide, write
+from adapters.legacy_cobol.transfer.folders import (
+    OUT_FOLDERS,
+    REJECTS,
+    create_folders,
+    locked,
+    write,
+)
 from adapters.legacy_cobol.transfer.issuer import FileIssuer
 from adapters.legacy_cobol.transfer.spool import Issue, Spool, SpooledEvent, identity_of
 
-MOST = 500  # events asked for at once
-WAIT = 10.0  # seconds for the first of them
-PAUSE = 5.0  # seconds after a failure
+MOST = 500  # events in one call
+WAIT = 10.0  # seconds that a call waits for the first event
+RETRY_DELAY = 5.0  # seconds after a failure
 ROTATED = "rotated"
-KEPT = timedelta(days=400)  # identities, by which an event that comes again is known
+KEPT = timedelta(days=400)  # identities of received events, to recognise duplicates
 
 
 class OutboundFeed:
-    """Works one outbound feed; the caller holds its lock."""
+    """One outbound feed. The caller holds its lock."""
 
     def __init__(self, feed: Feed, spool: Spool, bus: Nusabus) -> None:
         self._feed = feed
@@ -44,12 +50,12 @@ class OutboundFeed:
         self._path = f"/v1/subscriptions/{feed.subscription}"
 
     async def subscribe(self) -> None:
-        """Make the subscription, or find it."""
-        wish = {"types": sorted(self._kinds), "delivery": "pull", "ordered": True}
-        await self._bus.call("PUT", self._path, json=wish)
+        """Create the subscription, or find it."""
+        body = {"types": sorted(self._kinds), "delivery": "pull", "ordered": True}
+        await self._bus.call("PUT", self._path, json=body)
 
     async def receive(self, wait: float = WAIT) -> int:
-        """Take what is there into the spool, then acknowledge it; how many events came."""
+        """Receive events into the spool, then acknowledge them. Returns how many."""
         answer = await self._bus.request(
             "POST", f"{self._path}/receive", json={"max": MOST, "wait": wait}
         )
@@ -68,7 +74,7 @@ class OutboundFeed:
         return len(found)
 
     def rotate(self, now: datetime) -> list[Issue]:
-        """Close the files that are due."""
+        """Issue the files that are due."""
         issues = []
         rotation = self._feed.rotation
         while rotation.is_full(*self._spool.waiting()):
@@ -81,17 +87,17 @@ class OutboundFeed:
             issues.append(self._issuing.close(now))
         with self._spool.change():
             self._spool.set_mark(ROTATED, last.isoformat())
-            self._spool.forget((now - KEPT).date().isoformat())
+            self._spool.forget_identities((now - KEPT).date().isoformat())
         return issues
 
     def recover(self) -> None:
-        """Go on with a file that a kill left."""
+        """Resume a file that was not finished."""
         left = self._spool.unfinished()
         if left is not None:
-            self._issuing.go_on(left)
+            self._issuing.resume(left)
 
     def close_now(self, now: datetime) -> list[Issue]:
-        """Files of everything that waits, on demand."""
+        """Issue files of all waiting records."""
         issues = []
         while self._spool.waiting()[0]:
             issues.append(self._issuing.close(now))
@@ -104,7 +110,7 @@ class OutboundFeed:
         for event in events:
             kind, data = self._kinds.get(event["type"]), event.get("data")
             if kind is None or not isinstance(data, dict):
-                bad.append((event, f"nothing of {event['type']} fits this feed"))
+                bad.append((event, f"this feed has no record for {event['type']}"))
                 continue
             parts = list(self._assembly.split(kind, data))
             encoded = self._encoder.encode(
@@ -122,7 +128,7 @@ class OutboundFeed:
     async def _settle(
         self, found: Sequence[dict[str, Any]], refused: dict[tuple[str, str], str]
     ) -> None:
-        """Acknowledge what is spooled; what fits no record becomes a dead letter, with why."""
+        """Acknowledge spooled events, and reject those that fit no record, with the reason."""
         good = []
         for each in found:
             event = each["event"]
@@ -140,25 +146,29 @@ class OutboundFeed:
         write(self._feed.folder / REJECTS / "refused.jsonl", lines)
 
 
-async def serve(feed: Feed, bus: Nusabus, stop: asyncio.Event, *, once: bool = False) -> None:
-    """Work an outbound feed until `stop`; with `once` until nothing comes, and close the file.
+async def run_outbound(
+    feed: Feed, bus: Nusabus, stop: asyncio.Event, *, once: bool = False
+) -> None:
+    """Run an outbound feed until `stop`, or with `once` until nothing is left to receive.
 
-    Raises FeedBusy; with `once` also the Problem that no waiting ends. A kill at any moment loses
-    and repeats nothing.
+    Raises FeedBusy, and with `once` a Problem that trying again does not mend. A kill loses and
+    repeats nothing.
     """
-    provide(feed.folder, OUT_FOLDERS)
+    create_folders(feed.folder, OUT_FOLDERS)
     with locked(feed.folder):
         spool = Spool(feed.folder)
         try:
             outgoing = OutboundFeed(feed, spool, bus)
             outgoing.recover()
-            async with metrics.reported(lambda: metrics.outgoing(feed, spool)):
-                await _serve(feed.name, outgoing, stop, once=once)
+            async with metrics.written_periodically(lambda: metrics.outgoing(feed, spool)):
+                await _run_outbound(feed.name, outgoing, stop, once=once)
         finally:
             spool.close()
 
 
-async def _serve(feed: str, outgoing: OutboundFeed, stop: asyncio.Event, *, once: bool) -> None:
+async def _run_outbound(
+    feed: str, outgoing: OutboundFeed, stop: asyncio.Event, *, once: bool
+) -> None:
     log = structlog.get_logger()
     known = False
     while not stop.is_set():
@@ -169,10 +179,10 @@ async def _serve(feed: str, outgoing: OutboundFeed, stop: asyncio.Event, *, once
             count = await outgoing.receive(wait=0.5 if once else WAIT)
         except (Problem, httpx.TransportError) as error:
             if once and isinstance(error, Problem) and error.status not in UNSETTLED:
-                raise  # somebody has to change something: nobody waits for it
+                raise  # a person has to change something first
             log.warning("legacy.gateway_away", feed=feed, reason=str(error))
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stop.wait(), PAUSE)
+                await asyncio.wait_for(stop.wait(), RETRY_DELAY)
             continue
         issues = outgoing.rotate(datetime.now(UTC))
         if once and not count:

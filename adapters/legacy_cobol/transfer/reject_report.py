@@ -1,4 +1,4 @@
-"""Rejected records: a file in the layout of the feed with their bytes, and a report for people."""
+"""Reports about rejected records: a file with their bytes, and reports for people and programs."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,12 @@ from adapters.legacy_cobol.transfer.journal import File, Reject
 
 
 def rejects_file(rejects: Iterable[Reject], framing: Framing) -> Iterator[bytes]:
-    """The original bytes, framed as they came, without header and trailer."""
+    """The original bytes of rejected records, framed like the file, without header and trailer."""
     return frame_records((each.raw for each in rejects), framing.body)
 
 
 def report(file: File, rejects: Iterable[Reject]) -> Iterator[bytes]:
-    """One paragraph a record: where it is, what is wrong, what to do."""
+    """A report for people: for each record its position, what is wrong, and what to do."""
     yield (
         f"Rejected records of {file.name} (arrival {file.arrival}, received {file.received})\n"
         f"{file.rejected} of {file.records} records. {file.reason}\n".encode()
@@ -25,7 +25,7 @@ def report(file: File, rejects: Iterable[Reject]) -> Iterator[bytes]:
 
 
 def paragraph(reject: Reject) -> Iterator[bytes]:
-    """About one record."""
+    """The paragraph about one record."""
     kind = f" ({reject.kind})" if reject.kind else ""
     yield f"\nRecord {reject.number}{kind} at byte {reject.offset}:\n".encode()
     for fault in reject.faults:
@@ -37,7 +37,7 @@ def paragraph(reject: Reject) -> Iterator[bytes]:
 
 
 def report_lines(rejects: Iterable[Reject]) -> Iterator[bytes]:
-    """The same for programs: one JSON object a record."""
+    """A report for programs: one JSON object for each record."""
     for each in rejects:
         found = {
             "record": each.number,

@@ -1,4 +1,4 @@
-"""Batches to the gateway, again and again until each event's outcome is known."""
+"""Send batches to the gateway until the outcome of each event is known."""
 
 import asyncio
 import random
@@ -10,11 +10,11 @@ import msgspec
 from adapters.client import CallRetryPolicy, Nusabus, Problem
 from adapters.client.call_retry import UNSETTLED
 
-Answer = bool | Problem  # stored; True where it had been stored before
+Answer = bool | Problem  # stored (True: before), or refused
 _PATH = "/v1/events"
 _HEADERS = {"content-type": "application/cloudevents-batch+json"}
-_BLOCKED = frozenset({401, 403})  # nothing is wrong with the record: somebody has to grant it
-ONCE = CallRetryPolicy(attempts=1)  # of the client's own: here one waits without end
+_BLOCKED = frozenset({401, 403})  # not the fault of the record: a person has to grant the right
+ONCE = CallRetryPolicy(attempts=1)  # the sender itself retries without end
 
 
 class _Receipt(msgspec.Struct):
@@ -36,22 +36,25 @@ Note = Callable[[str], None]
 
 
 class Sender:
-    """Sends batches over a connection. `first` and `longest` are pauses in seconds."""
+    """Sends batches. Delays between two attempts are in seconds."""
 
-    def __init__(self, bus: Nusabus, *, first: float = 0.2, longest: float = 20.0) -> None:
+    def __init__(
+        self, bus: Nusabus, *, first_delay: float = 0.2, longest_delay: float = 20.0
+    ) -> None:
         self._bus = bus
-        self._first = first
-        self._longest = longest
+        self._first_delay = first_delay
+        self._longest_delay = longest_delay
 
     async def send(self, texts: Sequence[bytes], note: Note) -> list[Answer]:
-        """The outcome of each event: stored, or refused for what it says.
+        """Send events. Returns the outcome of each: stored, or refused for its content.
 
-        While nobody knows, or the client may not publish, it waits and sends the same again, and
-        tells `note` why; "" when it goes on. Events have fixed ids, so that this stores each once.
+        While an outcome is unknown, or the client lacks a right, it sends the same batch again,
+        and calls `note` with the reason, and with "" once it goes on. Events have fixed ids, so
+        each is stored once.
         """
-        failed, told = 0, False
+        failed, noted = 0, False
         while True:
-            reason, asked = "", 0.0
+            reason, retry_after = "", 0.0
             try:
                 answers = await self._once(texts)
             except (Problem, httpx.TransportError) as error:
@@ -60,18 +63,18 @@ class Sender:
                     parts = [await self.send(t, note) for t in (texts[:middle], texts[middle:])]
                     return parts[0] + parts[1]
                 reason = f"the gateway: {error or type(error).__name__}"
-                asked = error.retry_after or 0.0 if isinstance(error, Problem) else 0.0
+                retry_after = error.retry_after or 0.0 if isinstance(error, Problem) else 0.0
             else:
                 reason = _unsettled(answers)
                 if not reason:
-                    if told:
+                    if noted:
                         note("")
                     return answers
             failed += 1
-            if failed >= 3 and not told:
+            if failed >= 3 and not noted:
                 note(reason)
-                told = True
-            await asyncio.sleep(self._pause(failed, asked))
+                noted = True
+            await asyncio.sleep(self._delay(failed, retry_after))
 
     async def _once(self, texts: Sequence[bytes]) -> list[Answer]:
         body = b"[%b]" % b",".join(texts)
@@ -79,7 +82,7 @@ class Sender:
         try:
             found = _decode(response.content).results
         except msgspec.DecodeError as error:
-            raise httpx.RemoteProtocolError(f"no answer of the gateway: {error}") from None
+            raise httpx.RemoteProtocolError(f"not an answer of the gateway: {error}") from None
         if len(found) != len(texts):
             raise httpx.RemoteProtocolError(f"{len(found)} answers to {len(texts)} events")
         return [
@@ -89,14 +92,14 @@ class Sender:
             for each in found
         ]
 
-    def _pause(self, failed: int, asked: float) -> float:
-        bound = min(self._first * 2.0 ** min(failed - 1, 30), self._longest)
-        # Spreads callers that failed together; nothing secret hangs on it.
-        return min(asked, self._longest) + random.uniform(bound / 2, bound)  # noqa: S311
+    def _delay(self, failed: int, retry_after: float) -> float:
+        bound = min(self._first_delay * 2.0 ** min(failed - 1, 30), self._longest_delay)
+        # Random, so that callers which failed together do not come back together; no secret.
+        return min(retry_after, self._longest_delay) + random.uniform(bound / 2, bound)  # noqa: S311
 
 
 def _unsettled(answers: Sequence[Answer]) -> str:
-    """Why the batch is to be sent again; empty where each outcome is the record's own."""
+    """Why the batch must be sent again; empty if each outcome is final."""
     for each in answers:
         if isinstance(each, Problem) and (each.status in UNSETTLED or each.status in _BLOCKED):
             return f"the gateway: {each}"

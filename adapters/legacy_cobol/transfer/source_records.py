@@ -1,4 +1,4 @@
-"""The records of a file one after the other, each with its document, its faults and its bytes."""
+"""Read the records of a file: each with its document, its faults and its bytes."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,14 +20,14 @@ from adapters.legacy_cobol.records.framing import Framing, FramingError, Lines
 from adapters.legacy_cobol.records.segments import SegmentRecord, SegmentTree
 
 Document = dict[str, Any]
-MOST_PARTS = 50_000  # records of one event: an event of the bus has 1 MiB at most
-PIECE = 1 << 20  # bytes read at once: a unit takes many times the room of its bytes
+MOST_PARTS = 50_000  # records of one event; an event has 1 MiB at most
+READ_SIZE = 1 << 20  # bytes read at once; a record takes many times its bytes in memory
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a record, for a person. `offset` counts from the start of the record."""
+    """What is wrong with a record, for people. `offset` counts from the start of the record."""
 
     field: str
     code: str
@@ -38,7 +38,7 @@ class Fault:
 
     @staticmethod
     def of(fault: FieldFault) -> "Fault":
-        """The same of a codec's fault."""
+        """The fault that a codec found."""
         return Fault(
             fault.field, fault.code.label, fault.code.advice, fault.offset, fault.raw.hex(),
             fault.detail,
@@ -46,10 +46,10 @@ class Fault:
 
 
 class SourceRecord(msgspec.Struct, frozen=True, gc=False):
-    """A record, or a root record with those below it. (A million of them are made in a minute.)
+    """A record, or a root record with its segments. (A million of them are made in a minute.)
 
-    `text` is JSON; with faults it has values of the good fields only. `place` is where reading
-    goes on behind it.
+    `text` is its document in JSON; of a record with faults, only the good fields. `origin` is
+    where its chunk begins, and how many records of the chunk end with this one.
     """
 
     number: int
@@ -57,29 +57,29 @@ class SourceRecord(msgspec.Struct, frozen=True, gc=False):
     kind: str | None
     text: bytes
     raw: bytes
-    place: tuple[ResumePoint, int]
+    origin: tuple[ResumePoint, int]
     faults: tuple[Fault, ...] = ()
     parts: "tuple[SourceRecord, ...]" = ()
 
     @property
     def records(self) -> "tuple[SourceRecord, ...]":
-        """The records that it is made of."""
+        """Its records: the parts, or itself."""
         return self.parts or (self,)
 
     @property
-    def behind(self) -> ResumePoint:
-        """Where reading goes on."""
-        base, count = self.place
+    def after(self) -> ResumePoint:
+        """Where to resume reading after it."""
+        base, count = self.origin
         return ResumePoint(base.number, base.offset, base.skip + count)
 
     def document(self) -> Document:
-        """Its values, numbers exact."""
+        """Its document, with exact numbers."""
         found: Document = json.loads(self.text, parse_float=Decimal)
         return found
 
 
 class SourceReader:
-    """Reads files by a layout. Raises ValueError where its parts do not suit each other."""
+    """Reads files by a layout. Raises ValueError for a layout that contradicts itself."""
 
     def __init__(self, layout: Layout, framing: Framing) -> None:
         self.layout = layout
@@ -92,10 +92,10 @@ class SourceReader:
         self._control = {each.type.name for each in layout.records if each.role is Role.CONTROL}
         self._assembly = SegmentTree(segments) if segments else None
 
-    def pieces(
-        self, file: Path, start: ResumePoint | None = None, size: int = PIECE
+    def read(
+        self, file: Path, start: ResumePoint | None = None, size: int = READ_SIZE
     ) -> Iterator[Sequence[SourceRecord]]:
-        """The records of a file, piece by piece, in flat memory. Raises FramingError."""
+        """The records of a file, batch by batch, in constant memory. Raises FramingError."""
         found = self._records(file, start, size)
         return found if self._assembly is None else self._assembled(found, self._assembly)
 
@@ -109,11 +109,11 @@ class SourceReader:
                 yield source_records_of(self.decoder.decode(chunk), base)
 
     def _assembled(
-        self, pieces: Iterator[Sequence[SourceRecord]], assembly: SegmentTree
+        self, batches: Iterator[Sequence[SourceRecord]], assembly: SegmentTree
     ) -> Iterator[Sequence[SourceRecord]]:
-        """Whole events; control records stay alone, and nothing belongs to them."""
-        units = chain.from_iterable(pieces)
-        for control, run in groupby(units, lambda unit: unit.kind in self._control):
+        """Whole events. A control record stays alone and ends the event before it."""
+        records = chain.from_iterable(batches)
+        for control, run in groupby(records, lambda record: record.kind in self._control):
             if control:
                 yield list(run)
             else:
@@ -121,55 +121,57 @@ class SourceReader:
 
 
 def _joined(
-    units: Iterable[SourceRecord], assembly: SegmentTree
+    records: Iterable[SourceRecord], assembly: SegmentTree
 ) -> Iterator[Sequence[SourceRecord]]:
     waiting: dict[int, SourceRecord] = {}
 
     def reads() -> Iterator[SegmentRecord]:
-        for unit in units:
-            waiting[unit.number] = unit
+        for record in records:
+            waiting[record.number] = record
             if len(waiting) > MOST_PARTS:
-                raise _endless(waiting[min(waiting)])
-            yield SegmentRecord(unit.number, unit.kind, None if unit.faults else unit.document())
+                raise _too_many_parts(waiting[min(waiting)])
+            yield SegmentRecord(
+                record.number, record.kind, None if record.faults else record.document()
+            )
 
     for each in assembly.join(reads()):
         parts = tuple(waiting.pop(number) for number in each.numbers)
         first, last = parts[0], parts[-1]
         if each.broken:
-            parts = tuple(_marked(part, set(each.broken), first.number) for part in parts)
+            parts = tuple(_rejected(part, set(each.broken), first.number) for part in parts)
         text = first.text if each.document is None else _encode(each.document)
         faults = parts[0].faults
         yield (
             SourceRecord(
-                first.number, first.offset, each.kind, text, first.raw, last.place, faults, parts
+                first.number, first.offset, each.kind, text, first.raw, last.origin, faults, parts
             ),
         )  # fmt: skip
 
 
-def _endless(root: SourceRecord) -> FramingError:
+def _too_many_parts(root: SourceRecord) -> FramingError:
     return FramingError(
         root.offset,
         f"more than {MOST_PARTS:,} records belong to the event of record {root.number}",
-        "Check the selectors of its parent, or publish the parts on their own",
+        "Check the selectors of its parent, or publish the records as events of their own",
     )
 
 
-def _marked(part: SourceRecord, broken: set[int], root: int) -> SourceRecord:
-    """A record of an event that is none, with why."""
+def _rejected(part: SourceRecord, broken: set[int], root: int) -> SourceRecord:
+    """A record of an event that is rejected, with the reason."""
     if part.faults:
         return part
     if part.number in broken:
-        fault = Fault("(record)", "no-parent", "Send the record that it belongs to before it.")
+        fault = Fault("(record)", "no-parent", "Send its parent record before it.")
     else:
-        advice = "Correct the other records of the same event and send them all again."
+        advice = "Correct the other records of the same event, and send them all again."
         fault = Fault("(record)", "part-of-rejected", advice, detail=f"of the event at {root}")
     return SourceRecord(
-        part.number, part.offset, part.kind, part.text, part.raw, part.place, (fault,)
+        part.number, part.offset, part.kind, part.text, part.raw, part.origin, (fault,)
     )  # fmt: skip
 
 
 def source_records_of(decoded: Decoded, base: ResumePoint) -> list[SourceRecord]:
-    """The records of a chunk in their order. `base` is where the first one is."""
+    """The records of a chunk in order. `base` is where the chunk begins."""
     chunk = decoded.chunk
     texts: list[bytes] = [b"{}"] * len(chunk)
     kinds: list[str | None] = [None] * len(chunk)
@@ -191,6 +193,6 @@ def source_records_of(decoded: Decoded, base: ResumePoint) -> list[SourceRecord]
 
 def _raws(chunk: Chunk) -> Iterator[tuple[int, bytes]]:
     data = chunk.data.tobytes()
-    places = chunk.offsets.tolist(), chunk.starts.tolist(), chunk.lengths.tolist()
-    for offset, start, length in zip(*places, strict=True):
+    columns = chunk.offsets.tolist(), chunk.starts.tolist(), chunk.lengths.tolist()
+    for offset, start, length in zip(*columns, strict=True):
         yield offset, data[start : start + length]

@@ -1,7 +1,7 @@
-"""What an outbound feed has received and written: the only place that knows both.
+"""The spool of an outbound feed: received events, and the files made of them.
 
-An event goes into the spool before it is acknowledged, and once by its identity; a file is made
-of the spool and of nothing else. So a kill loses nothing and repeats nothing.
+An event is spooled once, by its identity, before it is acknowledged. Files are made from the spool
+alone. So a kill loses nothing and repeats nothing.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS files (
     digest TEXT, issues INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE IF NOT EXISTS spool (
-    place INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, document TEXT NOT NULL,
+    position INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, document TEXT NOT NULL,
     records BLOB NOT NULL, size INTEGER NOT NULL, count INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS seen (identity BLOB PRIMARY KEY, day TEXT NOT NULL) WITHOUT ROWID;
@@ -37,16 +37,16 @@ CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WI
 
 
 class IssueState(StrEnum):
-    """Where an outbound file stands."""
+    """The state of an outbound file."""
 
-    CLOSING = "closing"  # what belongs to it is decided
-    ISSUING = "issuing"  # it is written; it is moved to outgoing/
+    CLOSING = "closing"  # its records are chosen; write it
+    ISSUING = "issuing"  # it is written; move it to outgoing/
     ISSUED = "issued"
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """An outbound file. `last` is the last place of the spool that belongs to it."""
+    """An outbound file."""
 
     number: int
     name: str
@@ -62,7 +62,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class SpooledEvent:
-    """An event as it will stand in a file: its records, without framing."""
+    """An event as records, without framing."""
 
     identity: bytes
     kind: str
@@ -71,7 +71,7 @@ class SpooledEvent:
 
 
 def identity_of(event: Mapping[str, Any]) -> bytes:
-    """What tells an event from all others: its source and id."""
+    """The hash of source and id, which identify an event."""
     text = json.dumps([event["source"], event["id"]]).encode()
     return hashlib.sha256(text).digest()[:16]
 
@@ -83,7 +83,7 @@ class Spool(Store):
         super().__init__(folder / FILE, _SCHEMA)
 
     def add(self, events: Iterable[SpooledEvent]) -> int:
-        """Take in events that are not known yet; how many those were."""
+        """Add the events that are new. Returns how many were."""
         added = 0
         for each in events:
             known = self._db.execute(
@@ -101,7 +101,7 @@ class Spool(Store):
         return added
 
     def refuse(self, event: Mapping[str, Any], reason: str) -> None:
-        """Note an event that fits no record."""
+        """Add an event that fits no record."""
         self._db.execute(
             "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?)",
             (identity_of(event), event["id"], event["source"], reason, now()),
@@ -113,28 +113,28 @@ class Spool(Store):
         return [dict(row) for row in rows]
 
     def waiting(self) -> tuple[int, int]:
-        """Records and bytes that are in no file yet."""
+        """The records and bytes that wait for a file."""
         row = self._db.execute(
             "SELECT coalesce(sum(count), 0), coalesce(sum(size), 0) FROM spool"
         ).fetchone()
         return int(row[0]), int(row[1])
 
     def events(self) -> Iterator[tuple[int, str, str, tuple[bytes, ...]]]:
-        """Place, kind, document and records of what waits, in its order."""
-        for row in self._db.execute("SELECT * FROM spool ORDER BY place"):
+        """The waiting events in order: position, record type, document and records."""
+        for row in self._db.execute("SELECT * FROM spool ORDER BY position"):
             head, _, body = row["records"].partition(b"\n")
             records, at = [], 0
             for length in json.loads(head):
                 records.append(body[at : at + length])
                 at += length
-            yield row["place"], row["kind"], row["document"], tuple(records)
+            yield row["position"], row["kind"], row["document"], tuple(records)
 
-    def drop(self, place: int) -> None:
-        """Forget everything up to this place: it stands in an issued file."""
-        self._db.execute("DELETE FROM spool WHERE place <= ?", (place,))
+    def delete_until(self, position: int) -> None:
+        """Delete the events up to this position: they are in a file."""
+        self._db.execute("DELETE FROM spool WHERE position <= ?", (position,))
 
     def open_file(self, name: str, day: str, number: int, serial: int) -> Issue:
-        """Note a file that is being closed."""
+        """Add a file that will be written."""
         self._db.execute(
             "INSERT INTO files (number, name, state, closed, day, serial, records)"
             " VALUES (?, ?, ?, ?, ?, ?, 0)",
@@ -163,7 +163,7 @@ class Spool(Store):
         return [_issue(row) for row in self._db.execute("SELECT * FROM files ORDER BY number DESC")]
 
     def totals(self) -> tuple[int, int, int]:
-        """Files issued, records in them, events that fit no record."""
+        """The number of issued files, of their records, and of events that fit no record."""
         issued = self._db.execute(
             "SELECT count(*), coalesce(sum(records), 0) FROM files WHERE state = ?",
             (IssueState.ISSUED,),
@@ -172,7 +172,7 @@ class Spool(Store):
         return int(issued[0]), int(issued[1]), int(refused[0])
 
     def unfinished(self) -> Issue | None:
-        """The file that a kill left, if there is one."""
+        """The file that is not issued yet, if there is one."""
         row = self._db.execute(
             "SELECT * FROM files WHERE state <> ? ORDER BY number", (IssueState.ISSUED,)
         ).fetchone()
@@ -186,16 +186,16 @@ class Spool(Store):
         return int(number), int(self._db.execute(query, (day,)).fetchone()[0])
 
     def mark(self, name: str) -> str:
-        """A value that was kept; empty where none was."""
+        """A stored value; empty if there is none."""
         row = self._db.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
         return "" if row is None else str(row[0])
 
     def set_mark(self, name: str, value: str) -> None:
-        """Keep a value."""
+        """Store a value."""
         self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
 
-    def forget(self, before: str) -> None:
-        """Forget identities taken in before a day: later repeats would not be noticed."""
+    def forget_identities(self, before: str) -> None:
+        """Delete the identities of before a day. Their duplicates are not recognised any more."""
         self._db.execute("DELETE FROM seen WHERE day < ?", (before,))
 
 

@@ -1,4 +1,4 @@
-"""A small database beside a feed: what is committed is on the disk."""
+"""A SQLite database in the folder of a feed, with durable commits."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Store:
-    """Tables in a file. Used by the one process that holds the feed's lock; others only look."""
+    """Tables in a file. Only the process with the feed's lock writes; others read."""
 
     def __init__(self, file: Path, schema: str) -> None:
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -17,12 +17,12 @@ class Store:
         self._db.executescript(schema)
 
     def close(self) -> None:
-        """End."""
+        """Close the database."""
         self._db.close()
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """All or nothing of what is written inside, on the disk at the end."""
+        """A transaction: durable at the end, or rolled back on an exception."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -1,4 +1,4 @@
-"""Working a feed without end: what comes is taken, what was begun is gone on with."""
+"""Run an inbound feed: resume unfinished files, then take in new ones."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,13 +9,13 @@ from watchfiles import awatch
 
 from adapters.legacy_cobol.transfer import metrics
 from adapters.legacy_cobol.transfer.feed import Feed
-from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, locked, provide
-from adapters.legacy_cobol.transfer.incoming import whole_files
+from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, create_folders, locked
+from adapters.legacy_cobol.transfer.incoming import complete_files
 from adapters.legacy_cobol.transfer.intake import Intake, Progress
 from adapters.legacy_cobol.transfer.journal import File, Journal
 from adapters.legacy_cobol.transfer.sender import Sender
 
-RESCAN = 15.0  # seconds after which the folder is looked at again, whatever was noticed
+RESCAN = 15.0  # seconds between two scans of the folder without a notification
 
 
 async def watch(
@@ -27,20 +27,22 @@ async def watch(
     polling: bool = False,
     progress: Progress = lambda _file, _bytes: None,
 ) -> list[File]:
-    """Work a feed until `stop`, or with `once` until nothing is left to be taken.
+    """Run a feed until `stop`, or with `once` until incoming/ is empty.
 
-    Returns the files that were taken with `once`. Raises FeedBusy. A kill at any moment loses
-    nothing: the next start goes on.
+    With `once`, returns the files that were taken in. Raises FeedBusy. After a kill the next start
+    resumes; nothing is lost.
     """
-    provide(feed.folder, IN_FOLDERS)
+    create_folders(feed.folder, IN_FOLDERS)
     taken: list[File] = []
     with locked(feed.folder):
         journal = Journal(feed.folder)
         try:
             intake = Intake(feed, journal, sender, progress)
-            async with metrics.reported(lambda: metrics.incoming(feed, journal)) as report:
+            async with metrics.written_periodically(
+                lambda: metrics.incoming(feed, journal)
+            ) as report:
                 for file in journal.unfinished():
-                    taken.append(await intake.go_on(file))
+                    taken.append(await intake.resume(file))
                 async for _ in _ticks(feed.folder / INCOMING, stop, once=once, polling=polling):
                     async for file in _take_all(feed, intake, stop):
                         report()
@@ -52,14 +54,14 @@ async def watch(
 
 
 async def _take_all(feed: Feed, intake: Intake, stop: asyncio.Event) -> AsyncIterator[File]:
-    while not stop.is_set() and (files := whole_files(feed)):
+    while not stop.is_set() and (files := complete_files(feed)):
         yield await intake.take(files[0])
 
 
 async def _ticks(
     folder: Path, stop: asyncio.Event, *, once: bool, polling: bool
 ) -> AsyncIterator[None]:
-    """When to look: at once, at changes, and every few seconds."""
+    """When to scan the folder: now, at changes, and every few seconds."""
     yield
     if once:
         return

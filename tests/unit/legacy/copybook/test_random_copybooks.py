@@ -39,9 +39,9 @@ def compare(item: Item, described: Described) -> None:
         described.times,
     )
     assert len(item.children) == len(described.children)
-    behind = item.offset
+    after = item.offset
     for child, expected in zip(item.children, described.children, strict=True):
         compare(child, expected)
         if child.redefines is None:
-            assert child.offset == behind
-            behind += child.total
+            assert child.offset == after
+            after += child.total

@@ -165,13 +165,13 @@ def test_reading_goes_on_from_every_record(data: st.DataObject) -> None:
     framing = Framing(body, head=2, tail=1)
     for chunk in chunks(file, framing, size=20):
         for done in range(len(chunk) + 1):
-            position = ResumePoint.behind(chunk, done)
+            position = ResumePoint.after(chunk, done)
             rest = list(chunks(file, framing, position, size=20))
             left = [each for chunk in rest for each in records_of(chunk)]
             assert left == records[chunk.number - 1 + done :]
             assert [each.number for each in rest[:1]] in ([], [chunk.number + done])
             for again in rest[:1]:
-                last = ResumePoint.behind(again, len(again))
+                last = ResumePoint.after(again, len(again))
                 beyond = list(chunks(file, framing, last, size=20))
                 assert [each for one in beyond for each in records_of(one)] == left[len(again) :]
 
@@ -191,5 +191,5 @@ def test_a_resumed_chunk_is_decoded_where_it_begins() -> None:
     kind = a_type("01 R. 05 A PIC 9(3).")
     file = io.BytesIO(b"001002003004")
     (whole,) = chunks(file, Framing(Fixed(3)))
-    (rest,) = chunks(file, Framing(Fixed(3)), ResumePoint.behind(whole, 2))
+    (rest,) = chunks(file, Framing(Fixed(3)), ResumePoint.after(whole, 2))
     assert Decoder([kind], ASCII).decode(rest).documents() == [{"a": 3}, {"a": 4}]

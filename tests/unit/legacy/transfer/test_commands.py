@@ -9,7 +9,7 @@ import pytest
 
 from adapters.cli.app import run
 from adapters.cli.exits import Exit
-from tests.legacy_feeds import COPYBOOK, LAYOUT, a_feed, a_file, a_payment, drop, payments
+from tests.legacy_feeds import COPYBOOK, LAYOUT, a_feed, a_file, a_payment, payments, submit
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,6 @@ def test_what_is_missing_is_told(folder: Folder, arguments: tuple[str, ...], tol
 def test_status_of_a_feed(folder: Folder) -> None:
     feed = a_feed(folder.path / "feed")
     assert folder.do("status", feed.folder).out.splitlines()[1] == "0 waiting in incoming/"
-    drop(feed, a_file(payments(1)))
+    submit(feed, a_file(payments(1)))
     found = folder.do("status", feed.folder, "--json").json
     assert (found["waiting"], found["watched"], found["journal"]) == (["PAY.DAT"], False, [])

@@ -12,7 +12,7 @@ import pytest
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.journal import FileOutcome, Journal
 from adapters.legacy_cobol.transfer.watcher import watch
-from tests.legacy_feeds import FakeGateway, a_feed, a_file, a_payment, a_sender, drop, payments
+from tests.legacy_feeds import FakeGateway, a_feed, a_file, a_payment, a_sender, payments, submit
 
 MOST = 200  # steps that no file has
 
@@ -99,7 +99,7 @@ def a_case(folder: Path) -> Feed:
     feed = a_feed(folder, 'complete = "done"')
     good = payments(4)
     bad = good[1][:21] + b"000X0002" + good[1][29:]
-    file = drop(feed, a_file(good).replace(good[1], bad))
+    file = submit(feed, a_file(good).replace(good[1], bad))
     file.with_name("PAY.DAT.done").touch()
     return feed
 
@@ -142,7 +142,7 @@ def test_a_crash_at_every_step(
 
 async def test_a_stop_keeps_what_is_settled(tmp_path: Path) -> None:
     feed, gateway = a_feed(tmp_path), FakeGateway()
-    drop(feed, a_file([a_payment(number) for number in range(1, 12_001)]))
+    submit(feed, a_file([a_payment(number) for number in range(1, 12_001)]))
     task = asyncio.create_task(watch(feed, a_sender(gateway), asyncio.Event(), once=True))
     await gateway.reached(5)
     task.cancel()

@@ -14,15 +14,15 @@ from tests.legacy_feeds import (
     a_feed,
     a_file,
     a_payment,
-    drop,
     payments,
+    submit,
 )
-from tests.unit.legacy.transfer.working import names, outcome, refusing, work
+from tests.unit.legacy.transfer.outbound_worlds import names, outcome, refusing, work
 
 
 async def test_a_good_file(tmp_path: Path) -> None:
     feed, gateway = a_feed(tmp_path), FakeGateway()
-    drop(feed, a_file(payments(2500)))
+    submit(feed, a_file(payments(2500)))
     (file,) = await work(feed, gateway)
     assert (file.outcome, file.records, file.published, file.rejected) == (
         FileOutcome.ACCEPTED, 2500, 2500, 0,
@@ -53,7 +53,7 @@ async def test_what_is_rejected(tmp_path: Path) -> None:
     bad_digit = good[1][:21] + b"0000000X" + good[1][29:]
     bad_amount = good[2][:9] + b"+0000X001250"[:12] + good[2][21:]
     content = a_file(good, total=5 * 1250)
-    drop(feed, content.replace(good[1], bad_digit).replace(good[2], bad_amount))
+    submit(feed, content.replace(good[1], bad_digit).replace(good[2], bad_amount))
     (file,) = await work(feed, gateway)
     assert (file.outcome, file.published, file.rejected) == (FileOutcome.PARTIAL, 2, 3)
     assert [(each["name"], each["agrees"], each["unknown"]) for each in file.totals] == [
@@ -77,7 +77,7 @@ async def test_what_is_rejected(tmp_path: Path) -> None:
 
 async def test_a_record_without_a_subject_is_rejected(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
-    drop(feed, a_file([a_payment(1), a_payment(2, who=" "), a_payment(3)]))
+    submit(feed, a_file([a_payment(1), a_payment(2, who=" "), a_payment(3)]))
     (file,) = await work(feed)
     assert (file.outcome, file.published, file.rejected) == (FileOutcome.PARTIAL, 2, 1)
     report = (feed.folder / "rejects" / "PAY.DAT.000001.report.txt").read_text()
@@ -87,17 +87,17 @@ async def test_a_record_without_a_subject_is_rejected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"count": 4}, "record_count: the sender says 4, the file has 3"),
-        ({"total": 1}, "amount_total: the sender says 0.01, the file has 37.50"),
+        ({"count": 4}, "record_count: the sender states 4, the file has 3"),
+        ({"total": 1}, "amount_total: the sender states 0.01, the file has 37.50"),
         ({"date": "20261399"}, "file_date"),
-        ({"serial": 2}, "serial 2 of 2026-11-22, and 1 is the next one"),
+        ({"serial": 2}, "serial 2 of 2026-11-22, but 1 is the next one"),
     ],
 )
 async def test_controls_that_disagree_quarantine_before_any_event(
     tmp_path: Path, change: dict[str, Any], reason: str
 ) -> None:
     feed, gateway = a_feed(tmp_path), FakeGateway()
-    drop(feed, a_file(payments(3), **change))
+    submit(feed, a_file(payments(3), **change))
     found, why = await outcome(feed, gateway)
     assert found is FileOutcome.QUARANTINE
     assert reason in why
@@ -117,25 +117,25 @@ async def test_controls_that_disagree_quarantine_before_any_event(
 )
 async def test_a_torn_file_is_quarantined(tmp_path: Path, cut: slice, reason: str) -> None:
     feed = a_feed(tmp_path)
-    drop(feed, a_file(payments(3))[cut])
+    submit(feed, a_file(payments(3))[cut])
     found, why = await outcome(feed)
     assert found is FileOutcome.QUARANTINE
     assert reason in why
 
 
-async def test_records_behind_the_trailer(tmp_path: Path) -> None:
+async def test_records_after_the_trailer(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
-    drop(feed, a_file(payments(3)) + a_payment(4))
+    submit(feed, a_file(payments(3)) + a_payment(4))
     assert await outcome(feed) == (
-        FileOutcome.QUARANTINE, "record 6 stands behind the trailer, which is record 5",
+        FileOutcome.QUARANTINE, "record 6 follows the trailer, which is record 5",
     )  # fmt: skip
 
 
 async def test_serials_go_up_by_one_a_day(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
     for name, serial in (("A", 1), ("B", 3), ("C", 2), ("D", 3)):
-        drop(feed, a_file(payments(1, serial), serial=serial), name)
-    drop(feed, a_file(payments(1, 9), date="20261123"), "E")
+        submit(feed, a_file(payments(1, serial), serial=serial), name)
+    submit(feed, a_file(payments(1, 9), date="20261123"), "E")
     found = [file.outcome for file in await work(feed)]
     good, bad = FileOutcome.ACCEPTED, FileOutcome.QUARANTINE
     assert found == [good, bad, good, good, good]
@@ -143,10 +143,10 @@ async def test_serials_go_up_by_one_a_day(tmp_path: Path) -> None:
 
 async def test_the_same_file_again_is_a_duplicate(tmp_path: Path) -> None:
     feed, gateway = a_feed(tmp_path), FakeGateway()
-    drop(feed, a_file(payments(3)))
+    submit(feed, a_file(payments(3)))
     await work(feed, gateway)
     requests = gateway.requests
-    drop(feed, a_file(payments(3)), "OTHER.DAT")
+    submit(feed, a_file(payments(3)), "OTHER.DAT")
     found, why = await outcome(feed, gateway)
     assert found is FileOutcome.DUPLICATE
     assert "the same as PAY.DAT, arrival 1" in why
@@ -156,22 +156,22 @@ async def test_the_same_file_again_is_a_duplicate(tmp_path: Path) -> None:
 
 async def test_the_same_name_with_other_content(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
-    drop(feed, a_file(payments(3)))
+    submit(feed, a_file(payments(3)))
     await work(feed)
-    drop(feed, a_file(payments(4), serial=2))
+    submit(feed, a_file(payments(4), serial=2))
     assert await outcome(feed) == (
         FileOutcome.QUARANTINE, "arrival 1 had the same name and other content",
     )  # fmt: skip
     reusing = a_feed(tmp_path, 'names = "reused"')
-    drop(reusing, a_file(payments(4), serial=2))
+    submit(reusing, a_file(payments(4), serial=2))
     assert (await outcome(reusing))[0] is FileOutcome.ACCEPTED
 
 
 async def test_what_was_refused_may_come_again(tmp_path: Path) -> None:
     feed = a_feed(tmp_path)
-    drop(feed, a_file(payments(3), count=9))
+    submit(feed, a_file(payments(3), count=9))
     assert (await outcome(feed))[0] is FileOutcome.QUARANTINE
-    drop(feed, a_file(payments(3)))
+    submit(feed, a_file(payments(3)))
     assert (await outcome(feed))[0] is FileOutcome.ACCEPTED
 
 
@@ -190,7 +190,7 @@ async def test_the_threshold(tmp_path: Path, threshold: str, expected: FileOutco
     content = a_file(good)
     for each in good[:2]:
         content = content.replace(each, b"D" + b"\xff" * 8 + each[9:])
-    drop(feed, content)
+    submit(feed, content)
     assert (await outcome(feed, gateway))[0] is expected
     assert len(gateway.events) == (18 if expected is FileOutcome.PARTIAL else 0)
     assert "PAY.DAT.000001.report.txt" in names(feed, "rejects")
@@ -198,7 +198,7 @@ async def test_the_threshold(tmp_path: Path, threshold: str, expected: FileOutco
 
 async def test_a_gateway_that_is_away_or_forgets_to_answer(tmp_path: Path) -> None:
     feed, gateway = a_feed(tmp_path), FakeGateway(away=5, lost=1)
-    drop(feed, a_file(payments(10)))
+    submit(feed, a_file(payments(10)))
     (file,) = await work(feed, gateway)
     assert (file.outcome, file.published, file.repeated) == (FileOutcome.ACCEPTED, 10, 10)
     assert file.note == ""
@@ -206,7 +206,7 @@ async def test_a_gateway_that_is_away_or_forgets_to_answer(tmp_path: Path) -> No
 
 async def test_a_missing_right_is_waited_for(tmp_path: Path) -> None:
     feed, gateway = a_feed(tmp_path), refusing(5, "forbidden", 403)
-    drop(feed, a_file(payments(10)))
+    submit(feed, a_file(payments(10)))
     task = asyncio.create_task(work(feed, gateway))
     note = ""
     for _ in range(500):
@@ -218,6 +218,6 @@ async def test_a_missing_right_is_waited_for(tmp_path: Path) -> None:
         if note:
             break
     assert "forbidden" in note
-    gateway._judge = lambda _: None
+    gateway._conclude = lambda _: None
     (file,) = await task
     assert (file.outcome, file.note) == (FileOutcome.ACCEPTED, "")

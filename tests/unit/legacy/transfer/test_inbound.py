@@ -21,10 +21,10 @@ from tests.legacy_feeds import (
     a_file,
     a_payment,
     a_sender,
-    drop,
     payments,
+    submit,
 )
-from tests.unit.legacy.transfer.working import names, work
+from tests.unit.legacy.transfer.outbound_worlds import names, work
 from tests.waiting import eventually
 
 
@@ -47,7 +47,7 @@ from tests.waiting import eventually
 async def test_markers(tmp_path: Path, mode: str, marker: str, expected: FileOutcome) -> None:
     feed = a_feed(tmp_path, f'complete = "{mode}"')
     content = a_file(payments(3))
-    file = drop(feed, content)
+    file = submit(feed, content)
     assert await work(feed) == []
     sha256 = hashlib.sha256(content).hexdigest()
     told = marker.format(size=len(content), sha256=sha256)
@@ -60,7 +60,7 @@ async def test_markers(tmp_path: Path, mode: str, marker: str, expected: FileOut
 async def test_what_is_not_taken(tmp_path: Path) -> None:
     feed = a_feed(tmp_path, 'pattern = "PAY*"')
     for name in ("PAY.DAT.part", ".PAY.DAT", "OTHER.DAT", "PAY.DAT.tmp", "PAY\n"):
-        drop(feed, a_file(payments(1)), name)
+        submit(feed, a_file(payments(1)), name)
     (feed.folder / "incoming" / "PAY.LINK").symlink_to("/etc/passwd")
     (feed.folder / "incoming" / "PAY.FOLDER").mkdir()
     assert await work(feed) == []
@@ -82,7 +82,7 @@ async def test_what_changes_while_it_is_checked_is_quarantined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = a_feed(tmp_path)
-    drop(feed, a_file(payments(3)))
+    submit(feed, a_file(payments(3)))
     check = FileChecker.check
 
     def check_and_change(self: FileChecker, file: Path, *more: Any) -> CheckResult:
@@ -94,17 +94,17 @@ async def test_what_changes_while_it_is_checked_is_quarantined(
     monkeypatch.setattr(FileChecker, "check", check_and_change)
     (found,) = await work(feed)
     assert (found.outcome, found.reason) == (
-        FileOutcome.QUARANTINE, "it was written to while it was checked",
+        FileOutcome.QUARANTINE, "the file changed while it was checked",
     )  # fmt: skip
 
 
 async def test_metrics_tell_of_a_file_that_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "BEAT", 0.01)
+    monkeypatch.setattr(metrics, "INTERVAL", 0.01)
     feed, gateway, stop = a_feed(tmp_path), FakeGateway(away=1_000_000), asyncio.Event()
-    drop(feed, a_file(payments(3)))
-    drop(feed, a_file(payments(3), serial=2), "PAZ.DAT")
+    submit(feed, a_file(payments(3)))
+    submit(feed, a_file(payments(3), serial=2), "PAZ.DAT")
     task = asyncio.create_task(watch(feed, a_sender(gateway), stop))
     wanted = {
         'nusabus_legacy_files{feed="payments",outcome="publishing"} 1.0',
@@ -135,7 +135,7 @@ async def test_a_watch_takes_what_comes_and_stops(tmp_path: Path) -> None:
     feed, gateway, stop = a_feed(tmp_path), FakeGateway(), asyncio.Event()
     task = asyncio.create_task(watch(feed, a_sender(gateway), stop))
     await asyncio.to_thread(eventually, (tmp_path / "metrics.prom").exists)
-    drop(feed, a_file(payments(3)))
+    submit(feed, a_file(payments(3)))
     await asyncio.to_thread(eventually, lambda: names(feed, "acks"))
     stop.set()
     await task
@@ -146,7 +146,7 @@ async def test_a_watch_takes_what_comes_and_stops(tmp_path: Path) -> None:
 async def test_events_of_one_subject_stay_in_order(tmp_path: Path) -> None:
     feed, gateway = a_feed(tmp_path), FakeGateway()
     records = [a_payment(number, who=f"W{number % 7}") for number in range(1, 5001)]
-    drop(feed, a_file(records))
+    submit(feed, a_file(records))
     await work(feed, gateway)
     serials: dict[str, list[int]] = {}
     for event in gateway.events.values():
@@ -175,7 +175,7 @@ async def test_an_event_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(source_records, "MOST_PARTS", 3)
     feed = a_feed(tmp_path, feed=FEED.partition("[[control]]")[0] + CONTROLS, layout=SEGMENTS)
     first, *others = payments(5)
-    drop(feed, a_file([first, *(b"P" + each[1:] for each in others)]))
+    submit(feed, a_file([first, *(b"P" + each[1:] for each in others)]))
     (file,) = await work(feed)
     assert file.outcome is FileOutcome.QUARANTINE
     assert "byte 33: more than 3 records belong to the event of record 2" in file.reason
@@ -189,7 +189,7 @@ async def test_parents_and_children_are_one_event(tmp_path: Path) -> None:
     child = [b"P" + each[1:] for each in orphan + good + bad]
     broken = child[4][:21] + b"XXXXXXXX" + child[4][29:]
     records = [child[0], good[0], child[1], child[2], bad[0], child[4], child[5], bad[2]]
-    drop(feed, a_file(records).replace(child[4], broken))
+    submit(feed, a_file(records).replace(child[4], broken))
     (file,) = await work(feed, gateway)
     assert (file.outcome, file.records, file.rejected) == (FileOutcome.PARTIAL, 8, 4)
     documents = [event["data"] for event in gateway.events.values()]

@@ -138,13 +138,13 @@ def test_reading_goes_on_from_every_record(data: st.DataObject) -> None:
     )
     for chunk in chunks(file, framing, size=20):
         for done in range(len(chunk) + 1):
-            rest = list(chunks(file, framing, ResumePoint.behind(chunk, done), size=20))
+            rest = list(chunks(file, framing, ResumePoint.after(chunk, done), size=20))
             assert [each for one in rest for each in records_of(one)] == (
                 records[chunk.number - 1 + done :]
             )
             assert [each.number for each in rest[:1]] in ([], [chunk.number + done])
             for again in rest[:1]:
-                beyond = list(chunks(file, framing, ResumePoint.behind(again, len(again)), size=20))
+                beyond = list(chunks(file, framing, ResumePoint.after(again, len(again)), size=20))
                 assert [each for one in beyond for each in records_of(one)] == (
                     records[again.number - 1 + len(again) :]
                 )

@@ -10,8 +10,8 @@ from adapters.legacy_cobol.records.decoder import Decoder
 from adapters.legacy_cobol.records.framing import Framing
 from adapters.legacy_cobol.transfer.acknowledgement import body_of, types
 from adapters.legacy_cobol.transfer.journal import FileOutcome
-from tests.legacy_feeds import LAYOUT, a_feed, drop
-from tests.unit.legacy.transfer.working import work
+from tests.legacy_feeds import LAYOUT, a_feed, submit
+from tests.unit.legacy.transfer.outbound_worlds import work
 
 PAGES = [*sorted(known()), "ascii", "utf-8", "shift_jis", "cp874"]
 
@@ -23,7 +23,7 @@ async def test_an_answer_in_the_code_page_of_the_feed(tmp_path: Path, page: str)
     signs = "ebcdic" if page in known() else "ascii-letters"
     feed = a_feed(tmp_path, layout=layout.replace('"ascii-letters"', f'"{signs}"'))
     name = f"PAY-é日{'ü' * 50}.DAT"
-    drop(feed, b"?" * 33, name)
+    submit(feed, b"?" * 33, name)
     (file,) = await work(feed)
     assert file.outcome is FileOutcome.QUARANTINE
     (ack,) = (feed.folder / "acks").iterdir()

@@ -12,10 +12,9 @@ import pytest
 
 from adapters.client import Problem
 from adapters.legacy_cobol.transfer import outbound
-from adapters.legacy_cobol.transfer.feed import Feed
+from adapters.legacy_cobol.transfer.feed import Feed, Rotation
 from adapters.legacy_cobol.transfer.issuer import FileIssuer
-from adapters.legacy_cobol.transfer.outbound import OutboundFeed, serve
-from adapters.legacy_cobol.transfer.rotation import Rotation
+from adapters.legacy_cobol.transfer.outbound import OutboundFeed, run_outbound
 from adapters.legacy_cobol.transfer.spool import Spool
 from tests.legacy_feeds import (
     OUT,
@@ -38,7 +37,7 @@ def a_pull(count: int, **more: Any) -> FakePull:
 
 async def work(feed: Feed, pull: FakePull) -> None:
     """Until nothing comes any more."""
-    await serve(feed, a_bus(pull), asyncio.Event(), once=True)
+    await run_outbound(feed, a_bus(pull), asyncio.Event(), once=True)
 
 
 def issued(feed: Feed) -> dict[str, bytes]:
@@ -100,12 +99,12 @@ async def test_files_rotate_by_the_time_of_day(tmp_path: Path) -> None:
 
 
 async def test_acknowledgements_that_are_lost_repeat_nothing(tmp_path: Path) -> None:
-    outgoing_pause, outbound.PAUSE = outbound.PAUSE, 0.01
+    outgoing_pause, outbound.RETRY_DELAY = outbound.RETRY_DELAY, 0.01
     feed, pull = a_feed(tmp_path, feed=OUT), a_pull(7, lost=4)
     try:
         await work(feed, pull)
     finally:
-        outbound.PAUSE = outgoing_pause
+        outbound.RETRY_DELAY = outgoing_pause
     assert issued(feed) == {f"ANS-{today()}-000001.DAT": a_file(payments(7), date=today())}
 
 
