@@ -13,22 +13,22 @@ from typing import Any
 from bench.failure import BenchFailure
 from bench.results import Results, Value
 from bench.say import console, say
-from gateway.contracts.compatibility import Compatibility, Compatible, Direction, Policy
+from gateway.contracts.compatibility import CompatibilityChecker, Compatible, Direction, Policy
 
 CONTRACTS = Path(__file__).parent.parent / "schemas"
 ROUNDS = 5
 
 
 async def check(results: Results, rounds: int = ROUNDS) -> None:
-    """Judge one compatible and one breaking change of every contract, again and again."""
+    """Compare one compatible and one breaking change of every contract, again and again."""
     questions = [
         each for file in sorted(CONTRACTS.glob("*/*/versions/*.json")) for each in _of(file)
     ]
     say(f"comparing schemas: {len(questions)} questions, {rounds} rounds")
-    compatibility = Compatibility()
+    compatibility = CompatibilityChecker()
     try:
         started = time.perf_counter()
-        await compatibility.judge({}, {}, Direction.BACKWARD)
+        await compatibility.compare({}, {}, Direction.BACKWARD)
         start = time.perf_counter() - started
         times = [await _timed(compatibility, *each) for _ in range(rounds) for each in questions]
     finally:
@@ -51,12 +51,12 @@ def _json(schema: Any) -> bytes:
 
 
 async def _timed(
-    compatibility: Compatibility, old: bytes, new: bytes, good: bool
+    compatibility: CompatibilityChecker, old: bytes, new: bytes, good: bool
 ) -> tuple[bool, float]:
     started = time.perf_counter()
-    verdict = await compatibility.judge(old, new, Direction.BACKWARD, Policy.STRICT)
-    if isinstance(verdict, Compatible) is not good:
-        raise BenchFailure(f"a wrong answer about compatibility: {verdict}")
+    result = await compatibility.compare(old, new, Direction.BACKWARD, Policy.STRICT)
+    if isinstance(result, Compatible) is not good:
+        raise BenchFailure(f"a wrong answer about compatibility: {result}")
     return good, time.perf_counter() - started
 
 

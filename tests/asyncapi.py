@@ -4,9 +4,9 @@ from pathlib import Path
 
 from gateway.base import strict_json
 from gateway.contracts import Pattern, submissions
-from gateway.contracts.asyncapi import Offer, Site
+from gateway.contracts.asyncapi import DocumentedContract, ServerInfo
 
-SITE = Site(
+SITE = ServerInfo(
     url="https://bus.example.go.id",
     broker_url="amqps://broker.example.go.id:5671",
     version="1.2.3",
@@ -18,10 +18,10 @@ SITE = Site(
 )
 
 
-def offers_of(folder: Path) -> list[Offer]:
+def offers_of(folder: Path) -> list[DocumentedContract]:
     """The contracts under a folder, for a caller who may do everything."""
     return [
-        Offer(
+        DocumentedContract(
             contract=each.contract,
             version=each.versions[-1].number,
             dataschema=f"{SITE.url}/v1/contracts/{each.contract.type}/versions/1/schema",

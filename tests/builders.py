@@ -14,7 +14,7 @@ import msgspec
 from gateway.base.event import Event
 from gateway.broker import OutgoingMessage
 from gateway.contracts import Classification, Contract, Pattern, Submission
-from gateway.contracts.soundness import DIALECT
+from gateway.contracts.schema_limits import DIALECT
 from gateway.contracts.values import InvalidExample, Ordering, Version
 from gateway.journal import Candidate
 from gateway.subscriptions import Subscription, SubscriptionState

@@ -1,16 +1,15 @@
-"""Noun: contracts, what may be said on the bus and how it is judged."""
+"""Contracts: the registry of event types and schemas, and validation of data against them."""
 
-from gateway.contracts import history, queries, registry, rules
+from gateway.contracts import defaults, history, queries, registry
 from gateway.contracts.admission import admit, admit_contract
+from gateway.contracts.admission_checker import AdmissionChecker
 from gateway.contracts.bundle import schema_id, schema_url, schema_urn
-from gateway.contracts.catalogue import Catalogue, CatalogueLoader, Versioned, load_contracts
-from gateway.contracts.compiling import Library
+from gateway.contracts.catalogue import Catalogue, CatalogueLoader, CatalogueVersion, load_contracts
+from gateway.contracts.compilation import Library
 from gateway.contracts.files import owners, submissions
-from gateway.contracts.folder import library_of
 from gateway.contracts.non_delivery import Failure
-from gateway.contracts.personal import without_personal_data
-from gateway.contracts.proving import Proving
-from gateway.contracts.queries import Search, Sight
+from gateway.contracts.personal_data import mask_personal_data
+from gateway.contracts.queries import Search, Visibility
 from gateway.contracts.registry import register
 from gateway.contracts.validation import Validator
 from gateway.contracts.values import (
@@ -19,11 +18,11 @@ from gateway.contracts.values import (
     Classification,
     Contract,
     Deprecation,
+    HistoryRecord,
     InvalidExample,
     Ordering,
     Pattern,
-    Recorded,
-    Registered,
+    RegisteredContract,
     State,
     StoredVersion,
     Submission,
@@ -32,41 +31,40 @@ from gateway.contracts.values import (
 
 __all__ = [
     "LONGEST_LIFETIME",
+    "AdmissionChecker",
     "Author",
     "Catalogue",
     "CatalogueLoader",
+    "CatalogueVersion",
     "Classification",
     "Contract",
     "Deprecation",
     "Failure",
+    "HistoryRecord",
     "InvalidExample",
     "Library",
     "Ordering",
     "Pattern",
-    "Proving",
-    "Recorded",
-    "Registered",
+    "RegisteredContract",
     "Search",
-    "Sight",
     "State",
     "StoredVersion",
     "Submission",
     "Validator",
     "Version",
-    "Versioned",
+    "Visibility",
     "admit",
     "admit_contract",
+    "defaults",
     "history",
-    "library_of",
     "load_contracts",
+    "mask_personal_data",
     "owners",
     "queries",
     "register",
     "registry",
-    "rules",
     "schema_id",
     "schema_url",
     "schema_urn",
     "submissions",
-    "without_personal_data",
 ]

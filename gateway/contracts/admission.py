@@ -1,29 +1,35 @@
-"""What a contract must prove before it is registered."""
+"""Admission: the checks that a contract must pass before it is registered."""
 
 from dataclasses import dataclass
 
-from gateway.base import type_pattern
-from gateway.base.errors import Invalid
-from gateway.contracts.compiling import Compiled, Library, compiled, parsed
+from gateway.base import strict_json, type_pattern
+from gateway.base.errors import Invalid, Malformed
+from gateway.contracts.compilation import (
+    CompiledSchema,
+    Library,
+    compile_schema,
+    require_schema,
+)
 from gateway.contracts.examples import require_agreement, require_closed
+from gateway.contracts.schema_limits import SCHEMA_DEPTH
 from gateway.contracts.values import Contract, Pattern, Submission, Version
 
 ORDERING_KEYS = ("subject", "partitionkey", "id")
-NOTHING = Library()
+EMPTY_LIBRARY = Library()
 
 
 @dataclass(frozen=True, slots=True)
 class Bundles:
-    """The schemas of a version with all that they refer to; None where that is nothing."""
+    """The schemas of a version with all references embedded; None where there are none."""
 
     text: bytes | None
     reply: bytes | None
 
 
-def admit(submission: Submission, library: Library = NOTHING, closed: bool = False) -> None:
+def admit(submission: Submission, library: Library = EMPTY_LIBRARY, closed: bool = False) -> None:
     """Check a contract, its schemas and its examples. Raises Invalid with the first fault.
 
-    With `closed`, the valid examples must keep the closed form of the schema as well.
+    With `closed`, the valid examples must also be valid under the closed form of the schema.
     """
     contract = submission.contract
     admit_contract(contract)
@@ -39,48 +45,59 @@ def admit(submission: Submission, library: Library = NOTHING, closed: bool = Fal
 
 
 def admit_contract(contract: Contract) -> None:
-    """Check what a contract says of itself. Raises Invalid."""
+    """Check the facts of a contract. Raises Invalid."""
     if not type_pattern.is_event_type(contract.type):
         raise Invalid(
-            f"{contract.type}: a type reads id.go.<organisation>.<entity>.<fact>.v<major>",
+            f"{contract.type}: invalid event type. Use "
+            "id.go.<organisation>.<entity>.<fact>.v<major>.",
             pointer="/type",
         )
     if contract.pattern is Pattern.REQUEST_REPLY and not type_pattern.has_reply_type(contract.type):
         raise Invalid(
-            f"{contract.type}: too long by the .reply that the type of its replies ends in",
+            f"{contract.type}: too long, because the type of its replies ends in .reply. Use a "
+            "shorter type.",
             pointer="/type",
         )
     if contract.type.split(".")[2] != contract.owner:
         raise Invalid(
-            f"{contract.type}: the third word must be its owner, {contract.owner}", pointer="/owner"
+            f"{contract.type}: the third segment must be the owner, {contract.owner}.",
+            pointer="/owner",
         )
     if contract.ordering.key not in ORDERING_KEYS:
         raise Invalid(
-            f"{contract.type}: ordering must name one of {', '.join(ORDERING_KEYS)}",
+            f"{contract.type}: the ordering key must be one of {', '.join(ORDERING_KEYS)}.",
             pointer="/ordering/key",
         )
 
 
-def require_readable(name: str, text: bytes) -> None:
-    """Raises Invalid unless the text is a JSON object of bounded size in a known dialect."""
-    parsed(name, text)
+def require_readable(name: str, version: Version) -> None:
+    """Raises Invalid unless the schemas are JSON objects of bounded size in known dialects."""
+    try:
+        strict_json.require_strict(version.text, depth=SCHEMA_DEPTH)
+        require_schema(name, version.text, version.document)
+        if version.reply is not None:
+            strict_json.require_strict(version.reply, depth=SCHEMA_DEPTH)
+            require_schema(name, version.reply, version.reply_document)
+    except Malformed as error:
+        raise Invalid(f"{name}: {error}", pointer=error.pointer) from None
 
 
-def bundles_of(version: Version, library: Library = NOTHING) -> Bundles:
+def bundles_of(version: Version, library: Library = EMPTY_LIBRARY) -> Bundles:
     """The bundles of an admitted version."""
-    reply = None if version.reply is None else library.bundled(version.reply)
-    return Bundles(library.bundled(version.text), reply)
+    reply = version.reply
+    reply_bundle = None if reply is None else library.bundle(reply, version.reply_document)
+    return Bundles(library.bundle(version.text, version.document), reply_bundle)
 
 
 def _admit_version(
     contract: Contract, version: Version, library: Library
-) -> tuple[Compiled, Compiled | None]:
-    schema = compiled(contract.type, version.number, version.text, library)
+) -> tuple[CompiledSchema, CompiledSchema | None]:
+    schema = compile_schema(contract.type, version.number, version.text, library)
     if (version.reply is not None) is not (contract.pattern is Pattern.REQUEST_REPLY):
         raise Invalid(
-            f"{contract.type}: a reply schema belongs to every version of a request-reply "
-            "contract, and to no other"
+            f"{contract.type}: every version of a request-reply contract needs a reply schema; "
+            "other contracts must not have one."
         )
     if version.reply is None:
         return schema, None
-    return schema, compiled(contract.type, version.number, version.reply, library)
+    return schema, compile_schema(contract.type, version.number, version.reply, library)

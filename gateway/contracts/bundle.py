@@ -1,9 +1,9 @@
-"""References from one registered schema to another: by id only, pinned by version, bundled.
+"""References from one registered schema to another: by id, pinned to a version, bundled.
 
-A schema names another one as `urn:nusabus:contract:<type>:<version>`, or as the URL under which
-this gateway serves it, both with a fragment where only a part is meant. In the bundle every
-schema that is needed stands under `$defs` of the one that needs it, and all references are local,
-so whoever reads it needs nothing else. Nothing is ever fetched.
+A schema refers to another as `urn:nusabus:contract:<type>:<version>`, or by the URL under which
+this gateway serves it, with a fragment for a part of it. The bundle embeds every referenced schema
+under `$defs`, and all its references are local, so a reader needs nothing else. Nothing is ever
+fetched.
 """
 
 import re
@@ -17,13 +17,13 @@ import msgspec
 from gateway.base import strict_json
 from gateway.base.errors import Invalid
 from gateway.contracts.keywords import Step, at, children, escaped, pointer, rebuilt
-from gateway.contracts.soundness import DEFINITIONS, SCHEMA_DEPTH
+from gateway.contracts.schema_limits import DEFINITIONS, SCHEMA_DEPTH
 
 SchemaId = tuple[str, int]  # type and version
-Shelf = Mapping[SchemaId, bytes]  # the texts of registered schemas
-EMPTY: Shelf = MappingProxyType({})
+SchemaTexts = Mapping[SchemaId, bytes]  # the texts of registered schemas
+EMPTY: SchemaTexts = MappingProxyType({})
 
-BUNDLED = 100  # schemas in one bundle
+MAX_BUNDLED = 100  # schemas in one bundle
 BUNDLE_LIMIT = 1 << 20  # bytes
 _ID = re.compile(r"urn:nusabus:contract:(?P<type>[a-z0-9.-]{1,255}):(?P<version>[1-9][0-9]{0,8})")
 _PATH = r"/v1/contracts/(?P<type>[a-z0-9.-]{1,255})/versions/(?P<version>[1-9][0-9]{0,8})/schema"
@@ -31,7 +31,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def schema_id(uri: str, base_url: str) -> SchemaId | None:
-    """What a URI without fragment names in this registry, or None."""
+    """The registered schema that a URI without fragment names, or None."""
     found = _ID.fullmatch(uri)
     if found is None and base_url and uri.startswith(base_url):
         found = re.fullmatch(_PATH, uri.removeprefix(base_url))
@@ -39,17 +39,17 @@ def schema_id(uri: str, base_url: str) -> SchemaId | None:
 
 
 def schema_urn(type: str, version: int) -> str:
-    """The id of a version, the same wherever the registry stands."""
+    """The id of a version, the same in every registry."""
     return f"urn:nusabus:contract:{type}:{version}"
 
 
 def schema_url(base_url: str, type: str, version: int) -> str:
-    """Where a version is served; events may carry it as `dataschema`."""
+    """The URL of a version; events may carry it as `dataschema`."""
     return f"{base_url}/v1/contracts/{type}/versions/{version}/schema"
 
 
-def referred(text: bytes, base_url: str = "") -> set[SchemaId]:
-    """The other schemas that a schema needs. Raises Invalid for a reference that is no id."""
+def referenced_ids(document: Any, base_url: str = "") -> set[SchemaId]:
+    """The other schemas that a schema refers to. Raises Invalid for any other reference."""
     found: set[SchemaId] = set()
 
     def visit(schema: Any, steps: Step) -> None:
@@ -61,28 +61,32 @@ def referred(text: bytes, base_url: str = "") -> set[SchemaId]:
         for step, below in children(schema):
             visit(below, (*steps, *step))
 
-    document = strict_json.parse(text, depth=SCHEMA_DEPTH)
     visit(document, ())
     return found
 
 
-def bundled(text: bytes, shelf: Shelf = EMPTY, base_url: str = "") -> bytes | None:
-    """The schema with all that it refers to; None where it refers to nothing else.
+def bundle_schema(
+    text: bytes, texts: SchemaTexts = EMPTY, base_url: str = "", document: Any = None
+) -> bytes | None:
+    """The schema with all references embedded; None if it refers to no other schema.
 
-    Raises Invalid for a reference that is no id, or that leads nowhere.
+    `document` is the parsed text, if the caller has it. Raises Invalid for a reference that is no
+    id of a registered schema, or that has no target.
     """
-    if not referred(text, base_url):
+    if document is None:
+        document = strict_json.parse(text, depth=SCHEMA_DEPTH)
+    if not referenced_ids(document, base_url):
         return None
-    return _Bundle(strict_json.parse(text, depth=SCHEMA_DEPTH), shelf, base_url).text()
+    return _Bundle(document, texts, base_url).text()
 
 
 class _Bundle:
-    def __init__(self, root: dict[str, Any], shelf: Shelf, base_url: str) -> None:
-        self._root, self._shelf, self._base_url = root, shelf, base_url
+    def __init__(self, root: dict[str, Any], texts: SchemaTexts, base_url: str) -> None:
+        self._root, self._texts, self._base_url = root, texts, base_url
         self._keyword = DEFINITIONS[str(root["$schema"]).rstrip("#")]
         self._names: dict[SchemaId, str] = {}
         self._waiting: list[SchemaId] = []
-        self._texts: dict[SchemaId, Any] = {}
+        self._documents: dict[SchemaId, Any] = {}
 
     def text(self) -> bytes:
         made = self._rewritten(self._root, (), self._reference_of_root)
@@ -95,8 +99,8 @@ class _Bundle:
         text = _encode(made)
         if len(text) > BUNDLE_LIMIT:
             raise Invalid(
-                f"the schema has {len(text)} bytes with all that it refers to: "
-                f"{BUNDLE_LIMIT} are allowed"
+                f"The schema has {len(text)} bytes with all embedded schemas; "
+                f"{BUNDLE_LIMIT} are allowed."
             )
         return text
 
@@ -104,9 +108,9 @@ class _Bundle:
         prefix = f"#/{self._keyword}/{escaped(name)}"
 
         def reference(fragment: str) -> str:
-            return f"{prefix}{self._place(self._texts[target], fragment)}"
+            return f"{prefix}{_location(self._documents[target], fragment)}"
 
-        made: dict[str, Any] = self._rewritten(self._texts[target], (), reference)
+        made: dict[str, Any] = self._rewritten(self._documents[target], (), reference)
         for keyword in ("$schema", "$id", "$comment"):
             made.pop(keyword, None)
         return made
@@ -117,7 +121,7 @@ class _Bundle:
         made = rebuilt(schema, lambda step, below: self._rewritten(below, (*steps, *step), own))
         if isinstance(schema.get("$ref"), str):
             target, fragment = _split(schema, steps, self._base_url)
-            made["$ref"] = own(fragment) if target is None else self._outside(target, fragment)
+            made["$ref"] = own(fragment) if target is None else self._reference(target, fragment)
         if own != self._reference_of_root:
             made.pop("$anchor", None)
         return made
@@ -125,50 +129,51 @@ class _Bundle:
     def _reference_of_root(self, fragment: str) -> str:
         return f"#{fragment}"
 
-    def _outside(self, target: SchemaId, fragment: str) -> str:
+    def _reference(self, target: SchemaId, fragment: str) -> str:
         if target not in self._names:
-            self._take(target)
-        place = self._place(self._texts[target], fragment)
-        return f"#/{self._keyword}/{escaped(self._names[target])}{place}"
+            self._add(target)
+        location = _location(self._documents[target], fragment)
+        return f"#/{self._keyword}/{escaped(self._names[target])}{location}"
 
-    def _take(self, target: SchemaId) -> None:
+    def _add(self, target: SchemaId) -> None:
         type_, version = target
-        text = self._shelf.get(target)
+        text = self._texts.get(target)
         if text is None:
             raise Invalid(
-                f"the schema refers to {schema_urn(type_, version)}, and there is no such version "
-                "that you may use: register it first, or correct the id"
+                f"The schema refers to {schema_urn(type_, version)}, which is not a version that "
+                "you may use. Register it first, or correct the id."
             )
         document = strict_json.parse(text, depth=SCHEMA_DEPTH)
         if document["$schema"].rstrip("#") != str(self._root["$schema"]).rstrip("#"):
             raise Invalid(
-                f"{schema_urn(type_, version)} is written in another dialect, {document['$schema']}"
-                ": a schema and all that it refers to need the same $schema"
+                f"{schema_urn(type_, version)} uses another dialect, {document['$schema']}. A "
+                "schema and all that it refers to must have the same $schema."
             )
-        if len(self._names) >= BUNDLED:
-            raise Invalid(f"the schema refers to more than {BUNDLED} others: use fewer")
+        if len(self._names) >= MAX_BUNDLED:
+            raise Invalid(f"The schema refers to more than {MAX_BUNDLED} others. Use fewer.")
         name = f"{type_}-{version}"
         while name in self._root.get(self._keyword, {}):
             name += "-"
-        self._names[target], self._texts[target] = name, document
+        self._names[target], self._documents[target] = name, document
         self._waiting.append(target)
 
-    def _place(self, document: Any, fragment: str) -> str:
-        """A fragment as a pointer into its document."""
-        if fragment and not fragment.startswith("/"):
-            found = _anchored(document, fragment, ())
-            if found is None:
-                raise Invalid(f"there is no $anchor {fragment[:100]!r} in what a $ref leads to")
-            return found
-        try:
-            at(document, unquote(fragment))
-        except (LookupError, ValueError, TypeError):
-            raise Invalid(f"a $ref leads nowhere: there is no {fragment[:200]!r}") from None
-        return fragment
+
+def _location(document: Any, fragment: str) -> str:
+    """A fragment as a pointer into its document. Raises Invalid if it has no target."""
+    if fragment and not fragment.startswith("/"):
+        found = _anchored(document, fragment, ())
+        if found is None:
+            raise Invalid(f"The target of a $ref has no $anchor {fragment[:100]!r}.")
+        return found
+    try:
+        at(document, unquote(fragment))
+    except (LookupError, ValueError, TypeError):
+        raise Invalid(f"A $ref has no target: there is no {fragment[:200]!r}.") from None
+    return fragment
 
 
 def _split(schema: Mapping[str, Any], steps: Step, base_url: str) -> tuple[SchemaId | None, str]:
-    """Which other schema a `$ref` leads to (None: its own), and where in it."""
+    """The other schema that a `$ref` leads to (None: its own), and the fragment."""
     reference = schema.get("$ref")
     if not isinstance(reference, str):
         return None, ""
@@ -178,8 +183,8 @@ def _split(schema: Mapping[str, Any], steps: Step, base_url: str) -> tuple[Schem
     target = schema_id(uri, base_url)
     if target is None:
         raise Invalid(
-            f"{reference[:200]!r} is no id of a registered schema, and nothing is ever fetched: "
-            "write urn:nusabus:contract:<type>:<version>, or put the schema under $defs",
+            f"{reference[:200]!r} is not the id of a registered schema, and nothing is fetched. "
+            "Use urn:nusabus:contract:<type>:<version>, or put the schema under $defs.",
             pointer=pointer((*steps, "$ref")),
         )
     return target, fragment
@@ -190,5 +195,5 @@ def _anchored(schema: Any, name: str, steps: Step) -> str | None:
         return None
     if schema.get("$anchor") == name:
         return pointer(steps)
-    places = (_anchored(below, name, (*steps, *step)) for step, below in children(schema))
-    return next((place for place in places if place is not None), None)
+    found = (_anchored(below, name, (*steps, *step)) for step, below in children(schema))
+    return next((each for each in found if each is not None), None)

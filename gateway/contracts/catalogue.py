@@ -1,4 +1,4 @@
-"""The registry in memory, compiled: what the hot path judges by."""
+"""The catalogue: the registry in memory, with compiled validators, for the hot path."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from gateway.base import strict_json
 from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.type_pattern import request_type
-from gateway.contracts.compatibility import closed
+from gateway.contracts.compatibility import closed_form
 from gateway.contracts.queries import contract_of, deprecation_of
 from gateway.contracts.tables import ContractRow, VersionRow
 from gateway.contracts.validation import Validator
@@ -31,8 +31,8 @@ _VERSIONS: Any = select(
 
 
 @dataclass(slots=True)
-class Versioned:
-    """A version as intake knows it. Compiled when it is first needed."""
+class CatalogueVersion:
+    """A version in the catalogue. Its validators are compiled when first needed."""
 
     type: str
     number: int
@@ -45,46 +45,46 @@ class Versioned:
     compiled_reply: Validator | None = field(default=None, repr=False)
 
     @property
-    def judge(self) -> Validator:
-        """Who judges by it."""
+    def validator(self) -> Validator:
+        """Validates data."""
         if self.compiled is None:
             self.compiled = self._compile(self.text)
         return self.compiled
 
     @property
-    def reply_judge(self) -> Validator:
-        """Who judges replies to what it judged; only for request-reply."""
+    def reply_validator(self) -> Validator:
+        """Validates the data of replies. Raises ValueError without a reply schema."""
         if self.compiled_reply is None:
             if self.reply is None:
-                raise ValueError(f"{self.type} version {self.number} has no reply")
+                raise ValueError(f"{self.type} version {self.number} has no reply schema")
             self.compiled_reply = self._compile(self.reply)
         return self.compiled_reply
 
     def _compile(self, text: bytes) -> Validator:
         schema = strict_json.parse(text)
         if self.closed:
-            return Validator(self.type, self.number, closed(schema))
+            return Validator(self.type, self.number, closed_form(schema))
         return Validator(self.type, self.number, schema, text)
 
     @property
     def usable(self) -> bool:
-        """Whether events may still be published by it."""
+        """Whether events can be published with it."""
         return self.state in (State.ACTIVE, State.DEPRECATED)
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every contract with its versions. Never changes; see CatalogueLoader.
+    """Every contract with its versions. Immutable; see CatalogueLoader.
 
-    `standing` are the versions that judge where a publisher names none. A version is compiled when
-    its first event comes: each costs half a millisecond and 80 kB.
+    `current` holds the version of each type that validates events without a `dataschema`. A
+    version is compiled at its first event: that costs half a millisecond and 80 kB.
     """
 
     contracts: Mapping[str, Contract]
-    standing: Mapping[str, Versioned]
-    versions: Mapping[str, Mapping[int, Versioned]] = field(default_factory=dict)
+    current: Mapping[str, CatalogueVersion]
+    versions: Mapping[str, Mapping[int, CatalogueVersion]] = field(default_factory=dict)
     deprecated: frozenset[str] = frozenset()
-    """The types of which a version is deprecated."""
+    """The types with a deprecated version."""
 
     def contract(self, type: str) -> Contract | None:
         """The contract of a type."""
@@ -95,15 +95,15 @@ class Catalogue:
         return all(self.contract(request_type(type)) is not None for type in types)
 
     def classification(self, type: str) -> str | None:
-        """That of a type, or of the requests that a type of replies answers."""
+        """The classification of a type; a reply type has that of its request type."""
         contract = self.contract(request_type(type))
         return contract.classification.value if contract else None
 
-    def judge(self, type: str) -> Validator:
-        """Who judges new events of a known type. Raises KeyError when no version is active."""
-        return self.standing[type].judge
+    def validator(self, type: str) -> Validator:
+        """The validator of the current version of a type. Raises KeyError if there is none."""
+        return self.current[type].validator
 
-    def version(self, type: str, number: int) -> Versioned | None:
+    def version(self, type: str, number: int) -> CatalogueVersion | None:
         """A version of a type, whatever its state."""
         return self.versions.get(type, {}).get(number)
 
@@ -120,18 +120,18 @@ async def load_contracts(
 
 
 class CatalogueLoader:
-    """Loads catalogues. Only what changed is read, and a schema is compiled once in a process."""
+    """Loads catalogues. Only changed contracts are read; a schema is compiled once per process."""
 
     def __init__(self) -> None:
         self._changed = -1
         self._contracts: dict[str, Contract] = {}
-        self._versions: dict[str, dict[int, Versioned]] = {}
-        self._standing: dict[str, Versioned] = {}
+        self._versions: dict[str, dict[int, CatalogueVersion]] = {}
+        self._current: dict[str, CatalogueVersion] = {}
         self._deprecated: frozenset[str] = frozenset()
 
     async def __call__(self, session: AsyncSession) -> Catalogue:
-        """The catalogue as the database has it now, whole."""
-        # One picture for all queries: a contract is never seen with versions of another moment.
+        """The catalogue as the database has it now."""
+        # One snapshot for all queries: a contract never appears with versions of another moment.
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         newest = await session.execute(select(func.coalesce(func.max(ContractRow.changed), 0)))
         changed = newest.scalar_one()
@@ -140,33 +140,33 @@ class CatalogueLoader:
         rows = await session.execute(
             select(ContractRow).where(col(ContractRow.changed) > self._changed)
         )
-        moved = {row.type: contract_of(row) for row in rows.scalars()}
-        versions = await self._load(session, moved)
-        self._contracts = self._contracts | moved
+        reloaded = {row.type: contract_of(row) for row in rows.scalars()}
+        versions = await self._load(session, reloaded)
+        self._contracts = self._contracts | reloaded
         self._versions = self._versions | versions
-        standing = {type_: _standing(of_type) for type_, of_type in versions.items()}
-        left = {type_: each for type_, each in self._standing.items() if type_ not in moved}
-        self._standing = left | {t: each for t, each in standing.items() if each is not None}
+        current = {type_: _current(of_type) for type_, of_type in versions.items()}
+        kept = {type_: each for type_, each in self._current.items() if type_ not in reloaded}
+        self._current = kept | {t: each for t, each in current.items() if each is not None}
         self._changed = changed
         deprecated = {
             type_
             for type_, of_type in versions.items()
             if any(each.deprecation is not None for each in of_type.values())
         }
-        self._deprecated = (self._deprecated - moved.keys()) | deprecated
-        return Catalogue(self._contracts, self._standing, self._versions, self._deprecated)
+        self._deprecated = (self._deprecated - reloaded.keys()) | deprecated
+        return Catalogue(self._contracts, self._current, self._versions, self._deprecated)
 
     async def _load(
-        self, session: AsyncSession, moved: Mapping[str, Contract]
-    ) -> dict[str, dict[int, Versioned]]:
-        """The versions of these types; one that is known already keeps what was compiled of it."""
-        found: dict[str, dict[int, Versioned]] = {type_: {} for type_ in moved}
+        self, session: AsyncSession, types: Mapping[str, Contract]
+    ) -> dict[str, dict[int, CatalogueVersion]]:
+        """The versions of these types; known versions keep their compiled validators."""
+        found: dict[str, dict[int, CatalogueVersion]] = {type_: {} for type_ in types}
         query = _VERSIONS
         if self._changed >= 0:
-            types = select(col(ContractRow.type)).where(col(ContractRow.changed) > self._changed)
-            query = query.where(col(VersionRow.type).in_(types))
+            changed = select(col(ContractRow.type)).where(col(ContractRow.changed) > self._changed)
+            query = query.where(col(VersionRow.type).in_(changed))
         for row in await session.execute(query):
-            version = Versioned(
+            version = CatalogueVersion(
                 row.type,
                 row.number,
                 State(row.state),
@@ -183,8 +183,8 @@ class CatalogueLoader:
         return found
 
 
-def _standing(of_type: Mapping[int, Versioned]) -> Versioned | None:
-    """The newest active version, or where there is none the newest that is deprecated."""
+def _current(of_type: Mapping[int, CatalogueVersion]) -> CatalogueVersion | None:
+    """The newest active version, or without one the newest deprecated version."""
     for state in (State.ACTIVE, State.DEPRECATED):
         numbers = [number for number, each in of_type.items() if each.state is state]
         if numbers:

@@ -1,4 +1,4 @@
-"""What is in a submission, in the forms that are stored."""
+"""The content of a submission in its stored forms: digest, examples as JSON, examples as rows."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from gateway.base import strict_json
 from gateway.contracts.tables import ExampleRow
 from gateway.contracts.values import Submission, Version
 
@@ -16,13 +15,9 @@ _canonicalise = msgspec.json.Encoder(decimal_format="number", order="determinist
 
 
 def digest_of(version: Version) -> bytes:
-    """SHA-256 of what a version judges by, indifferent to white space and member order."""
-    parts = [version.text] + ([version.reply] if version.reply is not None else [])
-    return hashlib.sha256(b"\n".join(_canonical(part) for part in parts)).digest()
-
-
-def _canonical(text: bytes) -> bytes:
-    return _canonicalise(strict_json.parse(text))
+    """SHA-256 of the schemas of a version; white space and member order do not count."""
+    documents = [version.document, *([] if version.reply is None else [version.reply_document])]
+    return hashlib.sha256(b"\n".join(map(_canonicalise, documents))).digest()
 
 
 def examples_document(submission: Submission) -> Mapping[str, Any]:

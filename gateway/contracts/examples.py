@@ -1,4 +1,4 @@
-"""Examples prove a schema: both validators must say of each what it claims to be."""
+"""Checks the examples of a schema: both validators must agree with what each example claims."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,80 +7,80 @@ import jsonschema_rs
 from referencing.exceptions import Unresolvable
 
 from gateway.base.errors import Invalid
-from gateway.contracts.compatibility import closed as closed_form
-from gateway.contracts.compatibility.dialects import Unreadable
-from gateway.contracts.compiling import Compiled, reason
+from gateway.contracts.compatibility import UnreadableSchema, closed_form
+from gateway.contracts.compilation import CompiledSchema, reason
 from gateway.contracts.validation import Validator
 from gateway.contracts.values import InvalidExample
 
 
 def require_agreement(
-    compiled: Compiled, valid: Mapping[str, Any], invalid: Sequence[InvalidExample]
+    compiled: CompiledSchema, valid: Mapping[str, Any], invalid: Sequence[InvalidExample]
 ) -> None:
-    """Raises Invalid for an example that is not what it claims to be, or if one kind is missing."""
-    type = compiled.judge.type
+    """Raises Invalid for an example that does not do what it claims, or if one kind is missing."""
+    type = compiled.validator.type
     if not valid or not invalid:
         raise Invalid(
-            f"{type}: give at least one valid and one invalid example", pointer="/examples"
+            f"{type}: at least one valid and one invalid example are required.", pointer="/examples"
         )
     try:
         for name, data in valid.items():
-            if not _decided(compiled, name, data):
-                told = _told(compiled.judge, data)
-                raise Invalid(f"{type}: the valid example {name} breaks the schema: {told}")
+            if not _accepted(compiled, name, data):
+                violations = _summary(compiled.validator, data)
+                raise Invalid(f"{type}: the valid example {name} is invalid: {violations}.")
         for example in invalid:
-            if _decided(compiled, example.name, example.data):
-                raise Invalid(f"{type}: the invalid example {example.name} keeps the schema")
-            _require_reason(compiled.judge, example)
+            if _accepted(compiled, example.name, example.data):
+                raise Invalid(f"{type}: the invalid example {example.name} is valid.")
+            _require_reason(compiled.validator, example)
     except Unresolvable as error:
-        raise Invalid(f"{type}: a $ref leads nowhere in the schema: {error}") from None
+        raise Invalid(f"{type}: a $ref has no target in the schema: {error}") from None
 
 
-def require_closed(compiled: Compiled, valid: Mapping[str, Any]) -> None:
-    """Raises Invalid unless what the policy optional-friendly asks of publishers is kept."""
-    type = compiled.judge.type
+def require_closed(compiled: CompiledSchema, valid: Mapping[str, Any]) -> None:
+    """Raises Invalid unless the valid examples are valid under the closed form of the schema."""
+    type = compiled.validator.type
     try:
-        judge = Validator(type, compiled.judge.version, closed_form(compiled.whole))
-    except (Unreadable, jsonschema_rs.ValidationError) as error:
+        validator = Validator(type, compiled.validator.version, closed_form(compiled.document))
+    except (UnreadableSchema, jsonschema_rs.ValidationError) as error:
         raise Invalid(
             f"{type}: the schema has no closed form, which the policy optional-friendly needs: "
             f"{reason(error)}"
         ) from None
     for name, data in valid.items():
-        if not judge.accepts(data):
+        if not validator.accepts(data):
             raise Invalid(
-                f"{type}: the valid example {name} holds members that the schema does not name, "
-                f"and the policy optional-friendly refuses those: {_told(judge, data)}"
+                f"{type}: the valid example {name} has members that the schema does not name. The "
+                f"policy optional-friendly refuses them: {_summary(validator, data)}."
             )
 
 
-def _decided(compiled: Compiled, name: str, data: Any) -> bool:
-    verdict = compiled.judge.accepts(data)
+def _accepted(compiled: CompiledSchema, name: str, data: Any) -> bool:
+    """Whether the schema accepts an example. Raises Invalid if the validators differ."""
+    accepted = compiled.validator.accepts(data)
     try:
-        agreed = verdict is compiled.reference.is_valid(data)
+        agreed = accepted is compiled.reference.is_valid(data)
     except (ArithmeticError, RecursionError, TypeError):
         agreed = False
     if not agreed:
         raise Invalid(
-            f"{compiled.judge.type}: the two validators differ on the example {name}, which "
-            f"{'jsonschema-rs' if verdict else 'jsonschema'} alone accepts: say it in a way that "
-            "both read alike (regular expressions beyond ECMA-262, formats and numbers beyond a "
-            "double are the usual places)"
+            f"{compiled.validator.type}: the two validators differ on the example {name}: only "
+            f"{'jsonschema-rs' if accepted else 'jsonschema'} accepts it. Write the schema so that "
+            "both agree. Usual causes are regular expressions beyond ECMA-262, formats, and "
+            "numbers beyond a double."
         )
-    return verdict
+    return accepted
 
 
-def _require_reason(judge: Validator, example: InvalidExample) -> None:
+def _require_reason(validator: Validator, example: InvalidExample) -> None:
     if not example.keyword:
         return
-    violations, _ = judge.explain(example.data)
+    violations, _ = validator.explain(example.data)
     if not any((v.pointer, v.keyword) == (example.pointer, example.keyword) for v in violations):
         raise Invalid(
-            f"{judge.type}: the invalid example {example.name} claims {example.keyword} at "
-            f"{example.pointer or '(root)'}, but breaks {_told(judge, example.data)}"
+            f"{validator.type}: the invalid example {example.name} claims {example.keyword} at "
+            f"{example.pointer or '(root)'}, but violates {_summary(validator, example.data)}."
         )
 
 
-def _told(judge: Validator, data: Any) -> str:
-    violations, _ = judge.explain(data)
+def _summary(validator: Validator, data: Any) -> str:
+    violations, _ = validator.explain(data)
     return ", ".join(f"{v.keyword} at {v.pointer or '(root)'}" for v in violations)

@@ -1,4 +1,4 @@
-"""Contracts as files: reads the tree that `schemas/` is an example of.
+"""Reads contracts from files, in the layout of `schemas/`.
 
 <organisation>/organisation.json
 <organisation>/<event type>/contract.json
@@ -56,7 +56,7 @@ def _submission(file: Path) -> Submission:
     folder = file.parent
     contract = _contract(file)
     if contract.type != folder.name or contract.owner != folder.parent.name:
-        raise Invalid(f"{file}: the folders must be named <owner>/<type> as the contract says")
+        raise Invalid(f"{file}: the folders must be named <owner>/<type>, as in the contract.")
     examples = folder / "examples"
     return Submission(
         contract,
@@ -74,7 +74,7 @@ def _rule(file: Path) -> Rule | None:
     if found is None:
         return None
     if not isinstance(found, dict):
-        raise Invalid(f"{file}: /compatibility must be an object with mode and policy")
+        raise Invalid(f"{file}: /compatibility must be an object with mode and policy.")
     try:
         policy = _text(file, found, "policy") if "policy" in found else Policy.STRICT
         return Rule(Mode(_text(file, found, "mode")), Policy(policy))
@@ -86,7 +86,7 @@ def _contract(file: Path) -> Contract:
     found = _object(file)
     ordering = found.get("ordering")
     if not isinstance(ordering, dict):
-        raise Invalid(f"{file}: /ordering must be an object with key and description")
+        raise Invalid(f"{file}: /ordering must be an object with key and description.")
     try:
         return Contract(
             type=_text(file, found, "type"),
@@ -110,8 +110,8 @@ def _versions(folder: Path) -> Iterator[Version]:
     numbers = sorted(int(file.stem) for file in folder.glob("*.json") if file.stem.isdecimal())
     if numbers != list(range(1, len(numbers) + 1)) or not numbers:
         raise Invalid(
-            f"{folder}: holds versions {numbers} as .json, they must count 1, 2, 3, ... "
-            "(`nusabus legacy schema` derives that of a copybook)"
+            f"{folder}: the versions {numbers} must be numbered 1, 2, 3, ... "
+            "(`nusabus legacy schema` derives the schema of a copybook)."
         )
     for number in numbers:
         reply = folder / f"{number}.reply.json"
@@ -130,7 +130,7 @@ def _invalid(folder: Path) -> Iterator[InvalidExample]:
     for file in sorted(folder.glob("*.json")):
         found = _object(file)
         if "data" not in found:
-            raise Invalid(f"{file}: /data is missing")
+            raise Invalid(f"{file}: /data is missing.")
         yield InvalidExample(
             file.stem,
             _text(file, found, "reason"),
@@ -150,12 +150,12 @@ def _parse(file: Path) -> Any:
 def _object(file: Path) -> dict[str, Any]:
     found = _parse(file)
     if not isinstance(found, dict):
-        raise Invalid(f"{file}: must hold an object")
+        raise Invalid(f"{file}: must be a JSON object.")
     return found
 
 
 def _text(file: Path, found: Mapping[str, Any], name: str) -> str:
     value = found.get(name)
     if not isinstance(value, str):
-        raise Invalid(f"{file}: /{name} must be a string")
+        raise Invalid(f"{file}: /{name} must be a string.")
     return value

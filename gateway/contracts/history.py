@@ -1,4 +1,4 @@
-"""Who changed which contract, what, and when. What stands here stays: the database sees to it."""
+"""The history of contracts: who changed what, and when. The database refuses to change it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from gateway.contracts.tables import HistoryRow
-from gateway.contracts.values import Author, Recorded
+from gateway.contracts.values import Author, HistoryRecord
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -37,8 +37,8 @@ async def add(
     )
 
 
-async def page(session: AsyncSession, type: str, *, after: int, limit: int) -> list[Recorded]:
-    """What was done to a contract, the oldest first, from behind a number."""
+async def page(session: AsyncSession, type: str, *, after: int, limit: int) -> list[HistoryRecord]:
+    """The changes of a contract, the oldest first, after the number `after`."""
     query = (
         select(HistoryRow)
         .where(col(HistoryRow.type) == type, col(HistoryRow.number) > after)
@@ -46,7 +46,7 @@ async def page(session: AsyncSession, type: str, *, after: int, limit: int) -> l
         .limit(limit)
     )
     return [
-        Recorded(
+        HistoryRecord(
             row.number or 0,
             row.recorded,
             Author(row.client, row.organisation),

@@ -1,4 +1,4 @@
-"""Where schemas stand inside a schema: in all dialects from draft 6 to 2020-12."""
+"""The keywords that hold subschemas, in all dialects from draft 6 to 2020-12."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ Step = tuple[str, ...]
 
 
 def children(schema: Mapping[str, Any]) -> Iterator[tuple[Step, Any]]:
-    """The schemas directly inside a schema, each with the steps that lead to it."""
+    """The direct subschemas of a schema, each with the steps that lead to it."""
     for keyword, value in schema.items():
         if isinstance(value, dict) and keyword in NAMED:
             for name, below in value.items():
@@ -39,7 +39,7 @@ def children(schema: Mapping[str, Any]) -> Iterator[tuple[Step, Any]]:
 
 
 def rebuilt(schema: Mapping[str, Any], each: Callable[[Step, Any], Any]) -> dict[str, Any]:
-    """The schema with every schema directly inside it replaced by what `each` makes of it."""
+    """The schema with every direct subschema replaced by the result of `each`."""
     made = dict(schema)
     for step, below in children(schema):
         keyword, *names = step
@@ -50,6 +50,14 @@ def rebuilt(schema: Mapping[str, Any], each: Callable[[Step, Any], Any]) -> dict
             made[keyword] = schema[keyword].copy()
         made[keyword][_key(made[keyword], names[0])] = each(step, below)
     return made
+
+
+def subschemas(schema: Any, steps: Step = ()) -> Iterator[tuple[Step, Any]]:
+    """A schema and all schemas inside it, each with the steps that lead to it."""
+    yield steps, schema
+    if isinstance(schema, dict):
+        for step, below in children(schema):
+            yield from subschemas(below, (*steps, *step))
 
 
 def _key(container: Any, name: str) -> Any:
@@ -67,7 +75,7 @@ def escaped(name: str) -> str:
 
 
 def at(schema: Any, pointer: str) -> Any:
-    """What a JSON pointer leads to. Raises LookupError or ValueError where it leads nowhere."""
+    """The value at a JSON pointer. Raises LookupError or ValueError if there is none."""
     found = schema
     for step in pointer.split("/")[1:]:
         if not isinstance(found, dict | list):

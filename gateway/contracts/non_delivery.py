@@ -1,9 +1,9 @@
-"""The format of a report of non-delivery: what a report contract has to accept."""
+"""The format of non-delivery reports, which the schema of every report type must accept."""
 
 from enum import StrEnum
 from typing import Any
 
-_EXACT = (1 << 53) - 1  # what every reader of JSON keeps; no journal comes so far
+_EXACT = (1 << 53) - 1  # exact in every JSON reader; no journal gets that long
 _LONGEST = {
     "dead_letter": _EXACT,
     "organisation": "o" * 31,
@@ -31,19 +31,19 @@ _SHORTEST = {
 
 
 class Failure(StrEnum):
-    """How an attempt went wrong."""
+    """Why an attempt failed."""
 
-    RELEASED = "released"  # the receiver gave it back
-    REJECTED = "rejected"  # the receiver never wants it again
-    LOCK_EXPIRED = "lock-expired"  # the receiver said nothing in time
-    REFUSED = "refused"  # an endpoint answered, and not with success
-    UNREACHABLE = "unreachable"  # no answer of an endpoint at all
-    RETURNED = "returned"  # to the queue, more often than its delivery limit
-    EXPIRED = "expired"  # nobody took it in time
+    RELEASED = "released"  # the subscriber released it
+    REJECTED = "rejected"  # the subscriber rejected it
+    LOCK_EXPIRED = "lock-expired"  # the subscriber did not settle it in time
+    REFUSED = "refused"  # the endpoint answered without success
+    UNREACHABLE = "unreachable"  # the endpoint did not answer
+    RETURNED = "returned"  # returned to the queue more often than its delivery limit
+    EXPIRED = "expired"  # not received in time
 
 
-def report_samples() -> list[dict[str, Any]]:
-    """Reports that the schema of every report type must accept: each failure, and the extremes."""
+def sample_reports() -> list[dict[str, Any]]:
+    """Reports that every report type must accept: each failure with extreme values."""
     return [
         {**extreme, "failure": failure.value}
         for failure in Failure

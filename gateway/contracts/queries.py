@@ -1,4 +1,4 @@
-"""Reading the registry: contracts, versions, and the schemas that others refer to."""
+"""Queries of the registry: contracts, versions, and the schemas that others refer to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,11 +8,12 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, se
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.base import type_pattern
+from gateway.base import strict_json, type_pattern
 from gateway.base.errors import Invalid
-from gateway.contracts.bundle import EMPTY, SchemaId, Shelf, referred
+from gateway.contracts.bundle import EMPTY, SchemaId, SchemaTexts, referenced_ids
 from gateway.contracts.compatibility import Mode, Policy, Rule
-from gateway.contracts.compiling import Library
+from gateway.contracts.compilation import Library
+from gateway.contracts.schema_limits import SCHEMA_DEPTH
 from gateway.contracts.tables import ContractRow, VersionRow
 from gateway.contracts.values import (
     Classification,
@@ -20,27 +21,27 @@ from gateway.contracts.values import (
     Deprecation,
     Ordering,
     Pattern,
-    Registered,
+    RegisteredContract,
     State,
     StoredVersion,
     Version,
 )
 
-MOST = 1000  # schemas that are read for one
+MAX_REFERENCED = 1000  # schemas that are read for one
 _ESCAPE = "\\"
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """Which contracts somebody may see: all, or those of an organisation, what is public, and
-    the types under some patterns."""
+class Visibility:
+    """The contracts that a caller may see: all, or those of an organisation, public ones, and the
+    types under some patterns."""
 
     everything: bool = False
     organisation: str = ""
     patterns: tuple[str, ...] = field(default=())
 
-    def sees(self, contract: Contract) -> bool:
-        """Whether a contract is among them."""
+    def includes(self, contract: Contract) -> bool:
+        """Whether the caller may see a contract."""
         return (
             self.everything
             or contract.owner == self.organisation
@@ -51,7 +52,7 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What contracts to list; None asks for nothing."""
+    """The filter of a list of contracts; None does not filter."""
 
     text: str | None = None
     owner: str | None = None
@@ -60,7 +61,7 @@ class Search:
     state: State | None = None
 
 
-async def find(session: AsyncSession, type: str) -> Registered | None:
+async def find(session: AsyncSession, type: str) -> RegisteredContract | None:
     """One contract, or None."""
     row = await session.get(ContractRow, type)
     if row is None:
@@ -69,10 +70,10 @@ async def find(session: AsyncSession, type: str) -> Registered | None:
 
 
 async def page(
-    session: AsyncSession, sight: Sight, search: Search, *, after: str | None, limit: int
-) -> list[Registered]:
-    """The contracts that somebody may see, by type, from behind `after`."""
-    query = select(ContractRow).where(_visible(sight), *_wanted(search))
+    session: AsyncSession, visibility: Visibility, search: Search, *, after: str | None, limit: int
+) -> list[RegisteredContract]:
+    """The contracts that a caller may see, by type, after the type `after`."""
+    query = select(ContractRow).where(_visible(visibility), *_conditions(search))
     if after is not None:
         query = query.where(col(ContractRow.type) > after)
     rows = await session.execute(query.order_by(col(ContractRow.type)).limit(limit))
@@ -81,8 +82,8 @@ async def page(
     return [_registered(row, states) for row in found]
 
 
-async def reporting(session: AsyncSession, type: str) -> bool:
-    """Whether a contract has its reports of non-delivery written by this type."""
+async def is_report_type(session: AsyncSession, type: str) -> bool:
+    """Whether a contract names this type for its non-delivery reports."""
     query = select(exists().where(col(ContractRow.non_delivery_report) == type))
     return bool((await session.execute(query)).scalar_one())
 
@@ -90,7 +91,7 @@ async def reporting(session: AsyncSession, type: str) -> bool:
 async def versions(
     session: AsyncSession, type: str, *, after: int = 0, limit: int = 10_000
 ) -> list[StoredVersion]:
-    """The versions of a contract, the oldest first, from behind a number."""
+    """The versions of a contract, the oldest first, after the number `after`."""
     query = _of(type).where(col(VersionRow.number) > after).limit(limit)
     return [_stored(row) for row in (await session.execute(query)).scalars()]
 
@@ -103,31 +104,32 @@ async def version(session: AsyncSession, type: str, number: int) -> StoredVersio
 
 async def library(
     session: AsyncSession,
-    texts: Iterable[bytes],
-    sight: Sight,
+    documents: Iterable[Any],
+    visibility: Visibility,
     base_url: str = "",
-    beside: Shelf = EMPTY,
+    unregistered: SchemaTexts = EMPTY,
 ) -> Library:
-    """The schemas that these refer to, and those that they refer to in turn.
+    """The schemas that these parsed schemas refer to, and those that they refer to in turn.
 
-    Those `beside` are about to be registered. What is not registered, not active or not for these
-    eyes is not among them.
+    `unregistered` are about to be registered. Schemas that are not registered, not usable or not
+    visible are left out.
     """
-    found: dict[SchemaId, bytes] = dict(beside)
-    wanted = set[SchemaId]().union(*(referred(text, base_url) for text in texts))
+    found: dict[SchemaId, bytes] = dict(unregistered)
+    wanted = set[SchemaId]().union(*(referenced_ids(each, base_url) for each in documents))
     while wanted := wanted - found.keys():
-        fetched = await _texts(session, wanted, sight)
+        fetched = await _texts(session, wanted, visibility)
         found |= fetched
-        wanted = set[SchemaId]().union(*(referred(each, base_url) for each in fetched.values()))
-        # What a visible schema is made of is seen with it.
-        sight = Sight(everything=True)
-        if len(found) > len(beside) + MOST:
-            raise Invalid(f"the schema needs more than {MOST} others: use fewer")
+        parsed = (strict_json.parse(text, depth=SCHEMA_DEPTH) for text in fetched.values())
+        wanted = set[SchemaId]().union(*(referenced_ids(each, base_url) for each in parsed))
+        # The parts of a visible schema are visible with it.
+        visibility = Visibility(everything=True)
+        if len(found) > len(unregistered) + MAX_REFERENCED:
+            raise Invalid(f"The schema needs more than {MAX_REFERENCED} others. Use fewer.")
     return Library(found, base_url)
 
 
 async def _texts(
-    session: AsyncSession, wanted: set[SchemaId], sight: Sight
+    session: AsyncSession, wanted: set[SchemaId], visibility: Visibility
 ) -> dict[SchemaId, bytes]:
     query = (
         select(col(VersionRow.type), col(VersionRow.number), col(VersionRow.text))
@@ -135,7 +137,7 @@ async def _texts(
         .where(
             tuple_(col(VersionRow.type), col(VersionRow.number)).in_(wanted),
             col(VersionRow.state).in_((State.ACTIVE, State.DEPRECATED)),
-            _visible(sight),
+            _visible(visibility),
         )
     )
     return {(type_, number): text for type_, number, text in await session.execute(query)}
@@ -151,18 +153,18 @@ async def _states(session: AsyncSession, types: list[str]) -> dict[str, dict[int
     return found
 
 
-def _visible(sight: Sight) -> ColumnElement[bool]:
-    if sight.everything:
+def _visible(visibility: Visibility) -> ColumnElement[bool]:
+    if visibility.everything:
         return ~false()
-    granted = type_pattern.expression(sight.patterns)
+    granted = type_pattern.expression(visibility.patterns)
     return or_(
-        col(ContractRow.owner) == sight.organisation,
+        col(ContractRow.owner) == visibility.organisation,
         col(ContractRow.classification) == Classification.PUBLIC.value,
-        col(ContractRow.type).regexp_match(granted) if sight.patterns else false(),
+        col(ContractRow.type).regexp_match(granted) if visibility.patterns else false(),
     )
 
 
-def _wanted(search: Search) -> list[ColumnElement[bool]]:
+def _conditions(search: Search) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     for column, value in (
         (col(ContractRow.owner), search.owner),
@@ -181,7 +183,7 @@ def _wanted(search: Search) -> list[ColumnElement[bool]]:
 
 
 def _in_state(state: State) -> ColumnElement[bool]:
-    """That this is the best state of a contract's versions, see Registered.state."""
+    """Whether this is the best state of a contract's versions, see `RegisteredContract.state`."""
     order = list(State)
     better = order[: order.index(state)]
     of_contract = col(VersionRow.type) == col(ContractRow.type)
@@ -196,9 +198,11 @@ def _of(type: str) -> Select[VersionRow]:
     return select(VersionRow).where(col(VersionRow.type) == type).order_by(col(VersionRow.number))
 
 
-def _registered(row: ContractRow, states: dict[str, dict[int, State]]) -> Registered:
+def _registered(row: ContractRow, states: dict[str, dict[int, State]]) -> RegisteredContract:
     rule = Rule(Mode(row.mode), Policy(row.policy or "")) if row.mode else None
-    return Registered(contract_of(row), row.revision, rule, row.created, states.get(row.type, {}))
+    return RegisteredContract(
+        contract_of(row), row.revision, rule, row.created, states.get(row.type, {})
+    )
 
 
 def contract_of(row: ContractRow) -> Contract:
@@ -216,7 +220,7 @@ def contract_of(row: ContractRow) -> Contract:
 
 
 def deprecation_of(row: Any) -> Deprecation | None:
-    """Since when and until when, of a deprecated version; `row` has these columns at least."""
+    """The deprecation of a version, if any; `row` has at least these columns."""
     if row.state != State.DEPRECATED or row.deprecated is None:
         return None
     return Deprecation(row.deprecated, row.sunset, row.successor)

@@ -1,7 +1,7 @@
 """The registry: contracts in the database.
 
-Everything here that changes something runs inside `Database.change(Topic.CONTRACTS)`, so changes
-take turns, and what was read in the same transaction still holds at its commit.
+Every change runs inside `Database.change(Topic.CONTRACTS)`: changes happen one after another, and
+a value that was read in the transaction is still true at its commit.
 """
 
 from collections.abc import Mapping
@@ -17,27 +17,27 @@ from sqlmodel import col
 
 from gateway.base.errors import Conflict, NotFound
 from gateway.contracts import history
-from gateway.contracts.admission import NOTHING, bundles_of
+from gateway.contracts.admission import EMPTY_LIBRARY, bundles_of
 from gateway.contracts.compatibility import Rule
-from gateway.contracts.compiling import Library
+from gateway.contracts.compilation import Library
 from gateway.contracts.content import digest_of, example_rows, examples_document
 from gateway.contracts.tables import CHANGED, ContractRow, ExampleRow, VersionRow
 from gateway.contracts.values import Author, Contract, State, Submission, Version
 
-OPERATOR = Author("files", "nusabus")  # the operator's command that loads a folder
+OPERATOR = Author("files", "nusabus")  # the command that loads a folder
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """A version to be stored in a state, with what is known of it. `verdict` is JSON.
+    """A version to be stored. `report` is its compatibility report as JSON.
 
-    `closed` says that publishers are held to its closed form.
+    If `closed`, data are validated against its closed form.
     """
 
     version: Version
     state: State
-    verdict: bytes | None = None
+    report: bytes | None = None
     closed: bool = False
 
 
@@ -46,15 +46,15 @@ async def register(
     submission: Submission,
     *,
     by: Author = OPERATOR,
-    library: Library = NOTHING,
-    verdicts: Mapping[int, bytes] = MappingProxyType({}),
+    library: Library = EMPTY_LIBRARY,
+    reports: Mapping[int, bytes] = MappingProxyType({}),
     closed: bool = False,
 ) -> bool:
     """Store an admitted contract; storing it again changes nothing. True if anything is new.
 
-    `verdicts` are what was found of its new versions, by number, as JSON. Raises Conflict where
-    events may exist that were judged by what this would change: a pattern, an owner, or a schema
-    under its old number.
+    `reports` are the compatibility reports of its new versions, by number, as JSON. Raises Conflict
+    for a change of something that existing events rely on: the pattern, the owner, or the schema
+    of a registered version.
     """
     contract = submission.contract
     changed = await put_contract(session, contract, by=by)
@@ -63,7 +63,7 @@ async def register(
     for version in submission.versions:
         if await _is_known(session, contract.type, version):
             continue
-        new = NewVersion(version, State.ACTIVE, verdicts.get(version.number), closed)
+        new = NewVersion(version, State.ACTIVE, reports.get(version.number), closed)
         await add_version(session, submission, new, by=by, library=library)
         changed = True
     if changed:
@@ -72,7 +72,10 @@ async def register(
 
 
 async def put_contract(session: AsyncSession, contract: Contract, *, by: Author) -> bool:
-    """Make a contract, or change what may change of it; True if anything did."""
+    """Create a contract, or change its facts; True if anything changed.
+
+    Raises Conflict for another owner or pattern.
+    """
     row = await session.get(ContractRow, contract.type)
     if row is None:
         session.add(_row(contract))
@@ -82,7 +85,7 @@ async def put_contract(session: AsyncSession, contract: Contract, *, by: Author)
         return True
     if (row.owner, row.pattern) != (contract.owner, contract.pattern.value):
         raise Conflict(
-            f"{contract.type}: owner and pattern are for life: publish a new major type instead"
+            f"{contract.type}: owner and pattern cannot change. Register a new major type."
         )
     changes = {
         name: value for name, value in _facts(contract).items() if getattr(row, name) != value
@@ -95,7 +98,7 @@ async def put_contract(session: AsyncSession, contract: Contract, *, by: Author)
 
 
 async def put_rule(session: AsyncSession, type: str, rule: Rule | None, *, by: Author) -> bool:
-    """Give a contract a compatibility of its own, or with None the default; True if it changed."""
+    """Set the compatibility rule of a contract; None means the default. True if it changed."""
     row = await _contract_row(session, type)
     mode, policy = (rule.mode.value, rule.policy.value) if rule else (None, None)
     if (row.mode, row.policy) == (mode, policy):
@@ -112,7 +115,7 @@ async def add_version(
     new: NewVersion,
     *,
     by: Author,
-    library: Library = NOTHING,
+    library: Library = EMPTY_LIBRARY,
 ) -> None:
     """Store a version of an admitted submission. Its schema must not be registered yet."""
     type, version = submission.contract.type, new.version
@@ -130,7 +133,7 @@ async def add_version(
             reply_bundle=bundles.reply,
             closed=new.closed,
             examples=_encode(examples_document(submission)),
-            comparison=new.verdict,
+            comparison=new.report,
             registered_by=by.client,
         )
     )
@@ -141,13 +144,13 @@ async def add_version(
 
 
 async def approve(session: AsyncSession, type: str, number: int, *, by: Author) -> None:
-    """Let a draft become active. Raises Conflict if it is none, or by who registered it."""
+    """Activate a draft. Raises Conflict if it is no draft, or if `by` registered it."""
     row = await _version_row(session, type, number)
     if row.state != State.DRAFT:
-        raise Conflict(f"version {number} is {row.state}: only a draft is approved")
+        raise Conflict(f"Version {number} is {row.state}. Only a draft can be approved.")
     if row.registered_by == by.client:
         raise Conflict(
-            f"version {number} was registered by this client: another administrator must approve it"
+            f"This client registered version {number}. Another administrator must approve it."
         )
     row.state, row.approved_by = State.ACTIVE.value, by.client
     await _touch(session, type)
@@ -155,20 +158,22 @@ async def approve(session: AsyncSession, type: str, number: int, *, by: Author) 
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """That a version should no longer be used."""
+class DeprecationNotice:
+    """When a deprecated version stops working, and what replaces it, as far as known."""
 
     sunset: datetime | None
     successor: str | None
 
 
 async def deprecate(
-    session: AsyncSession, type: str, number: int, notice: Notice, *, by: Author
+    session: AsyncSession, type: str, number: int, notice: DeprecationNotice, *, by: Author
 ) -> bool:
-    """Tell publishers to leave a version; True if anything changed. Raises Conflict."""
+    """Deprecate a version; True if anything changed. Raises Conflict if it is not usable."""
     row = await _version_row(session, type, number)
     if row.state not in (State.ACTIVE, State.DEPRECATED):
-        raise Conflict(f"version {number} is {row.state}: only what is active can be deprecated")
+        raise Conflict(
+            f"Version {number} is {row.state}. Only an active version can be deprecated."
+        )
     if row.state == State.DEPRECATED and (row.sunset, row.successor) == (
         notice.sunset,
         notice.successor,
@@ -182,7 +187,7 @@ async def deprecate(
 
 
 async def retire(session: AsyncSession, type: str, number: int, *, by: Author) -> bool:
-    """Let a version judge nothing more; True if it did until now. A draft is so withdrawn."""
+    """Retire a version, or withdraw a draft; True if it was not retired before."""
     row = await _version_row(session, type, number)
     if row.state == State.RETIRED:
         return False
@@ -195,17 +200,19 @@ async def retire(session: AsyncSession, type: str, number: int, *, by: Author) -
 async def reinstate(
     session: AsyncSession, type: str, number: int, state: State, *, by: Author
 ) -> None:
-    """Bring a retired version back into a state. Raises Conflict for one that is not retired."""
+    """Set a retired version to another state. Raises Conflict if it is not retired."""
     row = await _version_row(session, type, number)
     if row.state != State.RETIRED:
-        raise Conflict(f"version {number} is {row.state}: only what is retired is brought back")
+        raise Conflict(
+            f"Version {number} is {row.state}. Only a retired version can be reinstated."
+        )
     row.state = state.value
     await _touch(session, type)
     await history.add(session, type, by, "reinstated", number, {"state": state.value})
 
 
 async def put_examples(session: AsyncSession, submission: Submission) -> None:
-    """Keep the examples of the newest active version with the contract."""
+    """Store the examples of the newest active version with the contract."""
     await session.execute(
         delete(ExampleRow).where(col(ExampleRow.type) == submission.contract.type)
     )
@@ -215,19 +222,19 @@ async def put_examples(session: AsyncSession, submission: Submission) -> None:
 async def _contract_row(session: AsyncSession, type: str) -> ContractRow:
     row = await session.get(ContractRow, type)
     if row is None:
-        raise NotFound(f"there is no contract {type}")
+        raise NotFound(f"There is no contract {type}.")
     return row
 
 
 async def _version_row(session: AsyncSession, type: str, number: int) -> VersionRow:
     row = await session.get(VersionRow, (type, number))
     if row is None:
-        raise NotFound(f"{type} has no version {number}")
+        raise NotFound(f"{type} has no version {number}.")
     return row
 
 
 async def _touch(session: AsyncSession, type: str) -> None:
-    """Let administrators and catalogues see that the contract is another one than before."""
+    """Mark a contract as changed, for catalogues and for the ETag."""
     row = await _contract_row(session, type)
     row.changed = (await session.execute(select(func.nextval(CHANGED.name)))).scalar_one()
     row.revision = row.revision + 1 if row.revision else 1
@@ -239,18 +246,18 @@ async def _is_known(session: AsyncSession, type: str, version: Version) -> bool:
     row = await session.get(VersionRow, (type, version.number))
     if row is not None and row.digest != digest:
         raise Conflict(
-            f"{type}: version {version.number} is registered with another schema: "
-            f"write the change as a new version"
+            f"{type}: version {version.number} is registered with another schema. "
+            f"Register the change as a new version."
         )
     if row is None:
         same = await number_of(session, type, digest)
         if same is not None:
-            raise Conflict(f"{type}: version {version.number} has the schema of version {same}")
+            raise Conflict(f"{type}: version {version.number} has the schema of version {same}.")
     return row is not None
 
 
 async def number_of(session: AsyncSession, type: str, digest: bytes) -> int | None:
-    """The version of a contract that has this digest."""
+    """The number of the version with this digest, if any."""
     query = select(col(VersionRow.number)).where(
         col(VersionRow.type) == type, col(VersionRow.digest) == digest
     )

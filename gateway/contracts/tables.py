@@ -1,4 +1,4 @@
-"""The rows of contracts. They never leave this noun; the migrations make the tables."""
+"""Table rows of contracts. They do not leave this package."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ def _bytes(*, nullable: bool = False) -> Any:
 
 
 class ContractRow(SQLModel, table=True):
-    """A contract. `changed` tells catalogues what to load again, `revision` administrators."""
+    """A contract. Catalogues reload by `changed`; `revision` is the ETag for administrators."""
 
     __tablename__ = "contracts"
 
@@ -63,7 +63,7 @@ class VersionRow(SQLModel, table=True):
 
 
 class ExampleRow(SQLModel, table=True):
-    """An example that the newest version of a contract was admitted with."""
+    """An example of the newest version of a contract."""
 
     __tablename__ = "contract_examples"
 
@@ -73,8 +73,8 @@ class ExampleRow(SQLModel, table=True):
     document: bytes = _bytes()
 
 
-class RuleRow(SQLModel, table=True):
-    """The compatibility that contracts of an organisation owe if they name none; '' is for all."""
+class DefaultsRow(SQLModel, table=True):
+    """The defaults for contracts of an organisation; '' for all organisations."""
 
     __tablename__ = "contract_rules"
 
@@ -86,7 +86,7 @@ class RuleRow(SQLModel, table=True):
 
 
 class HistoryRow(SQLModel, table=True):
-    """Something that was done to a contract. Rows are only ever added."""
+    """One change of a contract. Rows are only added."""
 
     __tablename__ = "contract_history"
 

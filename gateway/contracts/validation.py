@@ -1,7 +1,7 @@
-"""Judges data by a schema: `jsonschema-rs` decides, in about a microsecond.
+"""Validates data against a schema, with `jsonschema-rs`, in about a microsecond.
 
-What is settled here is security: nothing is ever fetched for a `$ref`, patterns run in linear time,
-formats count, and no value of the data appears in what is said about them.
+It is safe by construction: nothing is fetched for a `$ref`, patterns run in linear time, formats
+are asserted, and no value of the data appears in a violation.
 """
 
 from typing import Any
@@ -12,12 +12,12 @@ import msgspec
 from gateway.base import strict_json
 from gateway.base.errors import ContractViolation, Violation
 from gateway.base.masking import mask
-from gateway.contracts.effort import Effort
-from gateway.contracts.secrecy import Secrecy
+from gateway.contracts.complexity import SchemaComplexity
+from gateway.contracts.personal_data import NameMask
 
-LISTED = 20  # violations that an answer lists
+LISTED = 20  # violations that are listed
 COUNTED = 1000  # violations after which counting ends
-EFFORT = 10_000  # checks that an explanation may take; a violation costs 15 to 50 us, measured
+MAX_CHECKS = 10_000  # of one explanation; a violation costs 15 to 50 us, measured
 _MASK = "the value"
 _MESSAGE_LIMIT = 300  # characters
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -29,14 +29,14 @@ class Validator:
     __slots__ = ("_explaining", "_text", "_validator", "type", "version")
 
     def __init__(self, type: str, version: int, schema: Any, text: bytes | None = None) -> None:
-        """Compile; `text` is the schema as JSON, if the caller has it.
+        """Compile a parsed schema; `text` is its JSON, if the caller has it.
 
         Raises jsonschema_rs.ValidationError, or ReferencingError for a bad `$ref`.
         """
         self.type = type
         self.version = version
         self._text = text or _encode(schema)
-        self._explaining: tuple[Effort, Secrecy] | None = None
+        self._explaining: tuple[SchemaComplexity, NameMask] | None = None
         self._validator = jsonschema_rs.validator_for(
             schema,
             validate_formats=True,
@@ -47,53 +47,53 @@ class Validator:
         )
 
     def accepts(self, data: Any) -> bool:
-        """Whether the parsed data keep the contract."""
+        """Whether the parsed data are valid."""
         return self._validator.is_valid(data)
 
     def require(self, data: Any) -> None:
-        """Raises ContractViolation with what is wrong, value by value unnamed."""
+        """Raises ContractViolation with the violations, without any value of the data."""
         if not self._validator.is_valid(data):
             raise ContractViolation(self.type, self.version, *self.explain(data))
 
     def explain(self, data: Any) -> tuple[list[Violation], int]:
         """The first violations, and how many there are (counted up to 1,000).
 
-        Finding all of them takes time that grows with the document, and with recursive schemas
-        even exponentially: beyond a limit only the first is told, or only that there is one.
+        The time to find all of them grows with the document, with recursive schemas even
+        exponentially. Beyond a limit only the first one is found, or only that there is one.
         """
         values, depth = _measured(data)
         if self._explaining is None:
             schema = strict_json.parse(self._text)
-            self._explaining = Effort(schema), Secrecy(schema)
-        effort, secrecy = self._explaining
-        visits = effort.visits(depth)
-        if values * visits > EFFORT:
-            return [self._first(data, visits, secrecy)], 1
+            self._explaining = SchemaComplexity(schema), NameMask(schema)
+        complexity, names = self._explaining
+        evaluations = complexity.evaluations(depth)
+        if values * evaluations > MAX_CHECKS:
+            return [self._first(data, evaluations, names)], 1
         listed: list[Violation] = []
         total = 0
         for error in self._validator.iter_errors(data):
             if total < LISTED:
-                listed.append(_violation(error, secrecy))
+                listed.append(_violation(error, names))
             total += 1
             if total == COUNTED:
                 break
         return listed, total
 
-    def _first(self, data: Any, visits: int, secrecy: Secrecy) -> Violation:
-        if visits <= EFFORT // 10:
+    def _first(self, data: Any, evaluations: int, names: NameMask) -> Violation:
+        if evaluations <= MAX_CHECKS // 10:
             try:
                 self._validator.validate(data)
             except jsonschema_rs.ValidationError as error:
-                return _violation(error, secrecy)
+                return _violation(error, names)
         return Violation(
-            "", "$schema", "the data are too large and too deep to say where they break the schema"
+            "", "$schema", "the data are invalid, and too large and deep to locate the violation"
         )
 
 
 def _measured(data: Any) -> tuple[int, int]:
-    """How many values there are (counting ends beyond the limit), and how deep they nest."""
+    """The number of values (counting ends beyond the limit), and how deep they nest."""
     values, depth, level = 0, -1, [data]
-    while level and values <= EFFORT:
+    while level and values <= MAX_CHECKS:
         values += len(level)
         below: list[Any] = []
         for each in level:
@@ -111,9 +111,9 @@ def pointer(path: list[str | int]) -> str:
     return mask("".join(f"/{step}" for step in steps))
 
 
-def _violation(error: jsonschema_rs.ValidationError, secrecy: Secrecy) -> Violation:
+def _violation(error: jsonschema_rs.ValidationError, names: NameMask) -> Violation:
     keyword = error.kind.name
-    message = mask(secrecy.message(error.message, keyword))  # it names unexpected properties
+    message = mask(names.message(error.message, keyword))  # it names unexpected properties
     if len(message) > _MESSAGE_LIMIT:
         message = message[: _MESSAGE_LIMIT - 1] + "…"
-    return Violation(pointer(secrecy.path(error.instance_path)), keyword, message)
+    return Violation(pointer(names.path(error.instance_path)), keyword, message)

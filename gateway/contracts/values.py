@@ -1,12 +1,15 @@
-"""What may be said on the bus: contracts and their schema versions."""
+"""Contracts and their schema versions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
+from gateway.base import strict_json
 from gateway.contracts.compatibility import Rule
+from gateway.contracts.schema_limits import SCHEMA_DEPTH
 
 LONGEST_LIFETIME = timedelta(hours=24)
 """How far in the future the deadline of a request may be."""
@@ -21,14 +24,14 @@ class Pattern(StrEnum):
 
     @classmethod
     def of(cls, *, point_to_point: bool, is_responder: bool) -> "Pattern":
-        """What a subscription is to receive, by what it is."""
+        """The pattern that a subscription of this kind receives."""
         if is_responder:
             return cls.REQUEST_REPLY
         return cls.POINT_TO_POINT if point_to_point else cls.PUBLISH_SUBSCRIBE
 
 
 class Classification(StrEnum):
-    """Who may know. Only what is public may be received without a grant."""
+    """Who may know. Only public types may be received without a grant."""
 
     PUBLIC = "public"
     INTERNAL = "internal"
@@ -37,17 +40,17 @@ class Classification(StrEnum):
 
 
 class State(StrEnum):
-    """Where a version stands. A contract stands where its best version does, in this order."""
+    """The state of a version. A contract has the best state of its versions, in this order."""
 
     ACTIVE = "active"
-    DEPRECATED = "deprecated"  # still judges, and publishers are told
-    DRAFT = "draft"  # judges nothing: it waits for another administrator
-    RETIRED = "retired"  # judges nothing any more
+    DEPRECATED = "deprecated"  # still usable; publishers get a deprecation notice
+    DRAFT = "draft"  # not usable until another administrator approves it
+    RETIRED = "retired"  # no longer usable
 
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """Which attribute events of a type are kept in order by, and what it stands for."""
+    """The attribute by which events of a type are kept in order, and its meaning."""
 
     key: str
     description: str
@@ -55,7 +58,7 @@ class Ordering:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """An event type with its owner and what holds for all of its versions."""
+    """An event type with its owner and the facts that all its versions share."""
 
     type: str
     owner: str
@@ -65,15 +68,12 @@ class Contract:
     classification: Classification
     ordering: Ordering
     non_delivery_report: str | None = None
-    """The type, of the same owner, by which it is told of each delivery that died; if it wishes."""
+    """The type, of the same owner, of the reports about dead letters; None for no reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidExample:
-    """Data that must be refused, and the keyword at the pointer that must refuse them.
-
-    With an empty keyword, any reason will do.
-    """
+    """Data that must be refused, by this keyword at this pointer; an empty keyword means any."""
 
     name: str
     reason: str
@@ -82,7 +82,7 @@ class InvalidExample:
     data: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Version:
     """One schema of a contract. `text` is the schema as it was written, `number` counts from 1."""
 
@@ -90,12 +90,26 @@ class Version:
     text: bytes
     reply: bytes | None = None
 
+    @cached_property
+    def document(self) -> Any:
+        """The schema, parsed once. Do not change it. Raises Malformed."""
+        return strict_json.parse(self.text, depth=SCHEMA_DEPTH)
+
+    @cached_property
+    def reply_document(self) -> Any:
+        """The reply schema, parsed once; None if there is none. Raises Malformed."""
+        return None if self.reply is None else strict_json.parse(self.reply, depth=SCHEMA_DEPTH)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the fields: a child process parses the text itself."""
+        return {"number": self.number, "text": self.text, "reply": self.reply}
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A contract with all its versions and the examples that the newest one is held to.
+    """A contract with all its versions and the examples for the newest one.
 
-    `rule` is the compatibility that it names, or None where a default holds.
+    `rule` is its own compatibility rule, or None for the default.
     """
 
     contract: Contract
@@ -109,17 +123,17 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes a contract."""
+    """The client that changes a contract."""
 
     client: str
     organisation: str
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
-    """A contract as it stands. `rule` is its own, or None where a default holds.
+class RegisteredContract:
+    """A contract in the registry. `rule` is its own compatibility rule, or None for the default.
 
-    `revision` grows with every change of the contract or of one of its versions. `versions` are
+    `revision` grows with every change of the contract or of one of its versions. `versions` holds
     the states by number.
     """
 
@@ -136,14 +150,14 @@ class Registered:
         return next((state for state in State if state in present), State.DRAFT)
 
     @property
-    def newest(self) -> int | None:
-        """The newest active version: the one that judges where a publisher names none."""
+    def active_version(self) -> int | None:
+        """The newest active version: the default for events without a `dataschema`."""
         return max((n for n, state in self.versions.items() if state is State.ACTIVE), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Deprecation:
-    """Since when a version should no longer be used, until when it works, and what to use."""
+    """Since when a version is deprecated, until when it works, and its successor."""
 
     since: datetime
     sunset: datetime | None
@@ -152,11 +166,11 @@ class Deprecation:
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """A version as it stands in the registry.
+    """A version in the registry.
 
-    `bundle` is the schema with all that it refers to; `closed` says that publishers are held to
-    its closed form. `examples` and `verdict` are JSON, as they
-    were when it was registered; None where it came from files.
+    `bundle` is the schema with all references embedded. If `closed`, data are validated against
+    its closed form. `examples` and `comparison` (the report) are JSON from its registration;
+    None if it was loaded from files.
     """
 
     type: str
@@ -168,15 +182,15 @@ class StoredVersion:
     reply_bundle: bytes | None
     closed: bool
     examples: bytes | None
-    verdict: bytes | None
+    comparison: bytes | None
     registered_by: str | None
     approved_by: str | None
     deprecation: Deprecation | None
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """Something that was done to a contract; `detail` is JSON."""
+class HistoryRecord:
+    """One change of a contract; `detail` is JSON."""
 
     number: int
     recorded: datetime

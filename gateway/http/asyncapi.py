@@ -14,10 +14,10 @@ from gateway.base import strict_json
 from gateway.base.errors import TooLarge
 from gateway.base.settings import Settings
 from gateway.broker import names
-from gateway.contracts import Pattern, offered, schema_url
-from gateway.contracts.asyncapi import Offer, Site, document
-from gateway.contracts.governance import sight_of, visible
-from gateway.contracts.offered import Offered
+from gateway.contracts import Pattern, in_use, schema_url
+from gateway.contracts.asyncapi import DocumentedContract, ServerInfo, document
+from gateway.contracts.governance import find_visible, visibility_of
+from gateway.contracts.in_use import VersionInUse
 from gateway.http import contracts_answers as answers
 from gateway.http.context import ApiContext, AuthenticatedClient, Context
 from gateway.identity import Client, Role
@@ -43,9 +43,11 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 @router.get("/asyncapi.json", responses=_RESPONSES)
 async def get_async_api(by: AuthenticatedClient, context: Context, owner: Owner = None) -> Response:
     """An AsyncAPI 3.0 document of the contracts that the caller may see."""
-    sight = sight_of(by, context.directory)
+    visibility = visibility_of(by, context.directory)
     async with context.database.session() as session:
-        found = await offered.offered(session, sight, owner=owner, limit=LIMIT + 1)
+        found = await in_use.visible_versions_in_use(
+            session, visibility, owner=owner, limit=LIMIT + 1
+        )
     if len(found) > LIMIT:
         raise TooLarge(f"one document may hold {LIMIT} contracts: ask for one owner's, ?owner=")
     return await _answer(found, by, context)
@@ -57,24 +59,24 @@ async def get_contract_async_api(
 ) -> Response:
     """An AsyncAPI 3.0 document of one contract."""
     async with context.database.session() as session:
-        registered = await visible(session, type, sight_of(by, context.directory))
-        found = await offered.of(session, [registered])
+        registered = await find_visible(session, type, visibility_of(by, context.directory))
+        found = await in_use.versions_in_use(session, [registered])
     return await _answer(found, by, context)
 
 
-async def _answer(found: Sequence[Offered], by: Client, context: ApiContext) -> Response:
+async def _answer(found: Sequence[VersionInUse], by: Client, context: ApiContext) -> Response:
     body = await asyncio.to_thread(_body, found, by, context)
     return Response(body, media_type=MEDIA_TYPE, headers={"cache-control": "private, no-cache"})
 
 
-def _body(found: Sequence[Offered], by: Client, context: ApiContext) -> bytes:
+def _body(found: Sequence[VersionInUse], by: Client, context: ApiContext) -> bytes:
     return _encode(document([_offer(each, by, context) for each in found], _site(context.settings)))
 
 
-def _offer(found: Offered, by: Client, context: ApiContext) -> Offer:
+def _offer(found: VersionInUse, by: Client, context: ApiContext) -> DocumentedContract:
     contract, type = found.contract, found.contract.type
     examples = strict_json.parse(found.examples)["valid"] if found.examples else []
-    return Offer(
+    return DocumentedContract(
         contract=contract,
         version=found.number,
         dataschema=schema_url(context.settings.url, type, found.number),
@@ -88,9 +90,9 @@ def _offer(found: Offered, by: Client, context: ApiContext) -> Offer:
     )
 
 
-def _site(settings: Settings) -> Site:
+def _site(settings: Settings) -> ServerInfo:
     """Where the bus is for those outside; never who the gateway is to the broker."""
     inside = urlsplit(settings.amqp_url.get_secret_value())
     host = inside.netloc.rpartition("@")[2]
     broker = settings.subscriber_amqp_url or f"{inside.scheme}://{host}"
-    return Site(settings.url, broker, __version__, EXCHANGES)
+    return ServerInfo(settings.url, broker, __version__, EXCHANGES)

@@ -14,7 +14,7 @@ from gateway.base.errors import Unavailable
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.contracts import Catalogue
-from gateway.contracts.governance import Governing, Lifecycle
+from gateway.contracts.governance import ContractRegistration, VersionLifecycle
 from gateway.delivery import (
     ConsumerReports,
     DeliveryLedger,
@@ -70,8 +70,8 @@ class ApiContext:
     publisher: EventPublisher
     subscription_lifecycle: SubscriptionLifecycle
     endpoints: Endpoints
-    governing: Governing
-    lifecycle: Lifecycle
+    registration: ContractRegistration
+    lifecycle: VersionLifecycle
     pull: PullDelivery
     stream: StreamDelivery
     requester: Requester

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 
 from gateway.base import strict_json
-from gateway.contracts import Classification, Contract, Ordering, Pattern, rules
+from gateway.contracts import Classification, Contract, Ordering, Pattern, defaults
 from gateway.contracts.lint import lint, national
 from gateway.http import contracts_answers as answers
 from gateway.http.context import AuthenticatedClient, Context
@@ -89,7 +89,7 @@ async def lint_contract(request: Request, by: AuthenticatedClient, context: Cont
     question = _question(strict_json.parse(await request.body(), depth=DEPTH))
     contract = question.contract.value()
     async with context.database.session() as session:
-        raised = (await rules.defaults(session, contract.owner)).lint
+        raised = (await defaults.defaults_of(session, contract.owner)).lint
     profile = national().raised(raised).raised(question.levels)
     found = await asyncio.to_thread(lint, contract, question.data, question.reply, profile=profile)
     return LintAnswer(findings=[FindingBody.of(each) for each in found])

@@ -11,8 +11,8 @@ from gateway.base.telemetry import log
 from gateway.contracts import (
     Classification,
     Contract,
+    HistoryRecord,
     Pattern,
-    Recorded,
     Search,
     State,
     history,
@@ -20,8 +20,8 @@ from gateway.contracts import (
 )
 from gateway.contracts.governance import (
     NewContract,
-    sight_of,
-    visible,
+    find_visible,
+    visibility_of,
 )
 from gateway.http import contracts_answers as answers
 from gateway.http.context import Admin, AdminOrAuditor, AuthenticatedClient, Context
@@ -52,7 +52,7 @@ class Event(BaseModel):
     detail: dict[str, Any]
 
     @classmethod
-    def of(cls, recorded: Recorded) -> "Event":
+    def of(cls, recorded: HistoryRecord) -> "Event":
         """The body for a value."""
         return cls(
             number=recorded.number,
@@ -84,7 +84,7 @@ async def create_contract(
     )
     rule = given.compatibility.rule if given.compatibility else None
     new = NewContract(contract, rule, new_schema(NewContractBody, raw))
-    outcome = await context.governing.create(by, new)
+    outcome = await context.registration.create(by, new)
     await answers.took_effect(context)
     log().info("contract.registered", type=given.type, new=outcome.created, by=by.id)
     return answers.registered(outcome, context.settings.url)
@@ -106,7 +106,7 @@ async def list_contracts(
     async with context.database.session() as session:
         found = await queries.page(
             session,
-            sight_of(by, context.directory),
+            visibility_of(by, context.directory),
             search,
             after=page.after,
             limit=page.limit + 1,
@@ -121,7 +121,7 @@ async def get_contract(
 ) -> Response:
     """One contract, with the ETag that a change of it needs."""
     async with context.database.session() as session:
-        registered = await visible(session, type, sight_of(by, context.directory))
+        registered = await find_visible(session, type, visibility_of(by, context.directory))
     return unchanged(request, etag(registered.revision)) or answers.contract(registered)
 
 
@@ -130,7 +130,7 @@ async def change_contract(
     type: Type, body: ChangeBody, by: Admin, context: Context, revision: IfMatch
 ) -> Response:
     """Change what may be changed of a contract. Needs If-Match."""
-    registered = await context.governing.change(by, type, body.changes(), revision)
+    registered = await context.registration.change(by, type, body.changes(), revision)
     await answers.took_effect(context)
     log().info("contract.changed", type=type, fields=sorted(body.model_fields_set), by=by.id)
     return answers.contract(registered)
@@ -141,17 +141,16 @@ async def check_compatibility(
     type: Type, body: NewVersionBody, by: Admin, context: Context, raw: RawBody
 ) -> Response:
     """What would become of this as a new version. Nothing is stored."""
-    return answers.checked(await context.governing.check(by, type, new_schema(NewVersionBody, raw)))
+    return answers.checked(
+        await context.registration.check(by, type, new_schema(NewVersionBody, raw))
+    )
 
 
 @router.get("/{type}/impact")
 async def get_contract_impact(type: Type, by: Admin, context: Context) -> answers.ImpactBody:
     """Who receives and who publishes this type. For administrators of its owner."""
-    async with context.database.session() as session:
-        registered = await visible(session, type, sight_of(by, context.directory))
-    policy.require_administrator_of(by, registered.contract.owner)
-    found = await context.governing.impact(registered.contract)
-    return answers.ImpactBody.model_validate(found.report())
+    found = await context.registration.impact(by, type)
+    return answers.ImpactBody.model_validate(found.as_json())
 
 
 @router.get("/{type}/history")
@@ -160,7 +159,7 @@ async def list_contract_history(
 ) -> Page[Event]:
     """Who did what to this contract, the oldest first. For its owner's auditors, administrators."""
     async with context.database.session() as session:
-        registered = await visible(session, type, sight_of(by, context.directory))
+        registered = await find_visible(session, type, visibility_of(by, context.directory))
         policy.require_auditor_of(by, registered.contract.owner)
         after = page.number()
         found = await history.page(session, type, after=after, limit=page.limit + 1)

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from gateway.base.database import Topic
 from gateway.base.errors import Unavailable
 from gateway.base.times import rfc3339
-from gateway.contracts import Registered, State, StoredVersion, schema_url, schema_urn
-from gateway.contracts.governance import Answer, RegistrationResult, Retirement
+from gateway.contracts import RegisteredContract, State, StoredVersion, schema_url, schema_urn
+from gateway.contracts.governance import RegistrationResult, Retirement, VersionCheck
 from gateway.http.context import ApiContext
 from gateway.http.contracts_bodies import ContractBody, FindingBody
 from gateway.http.contracts_exact import etag
@@ -135,7 +135,7 @@ async def took_effect(context: ApiContext) -> None:
         await context.refresh(Topic.CONTRACTS)
 
 
-def contract(registered: Registered) -> Response:
+def contract(registered: RegisteredContract) -> Response:
     """A contract as it stands."""
     body = ContractBody.of(registered).model_dump_json().encode()
     return Response(body, headers={"etag": etag(registered.revision)}, media_type=_JSON)
@@ -148,8 +148,8 @@ def registered(outcome: RegistrationResult, base_url: str) -> Response:
         "contract": _body(outcome.registered),
         "version": version_members(stored, base_url),
         "advice": _advice(outcome),
-        "compatibility": outcome.judged and outcome.judged.report(),
-        "impact": outcome.impact and outcome.impact.report(),
+        "compatibility": outcome.compatibility and outcome.compatibility.as_json(),
+        "impact": outcome.impact and outcome.impact.as_json(),
     }
     headers = {
         "etag": etag(outcome.registered.revision),
@@ -158,12 +158,12 @@ def registered(outcome: RegistrationResult, base_url: str) -> Response:
     return Response(_encode(body), 201 if outcome.created else 200, headers, _JSON)
 
 
-def checked(answer: Answer) -> Response:
+def checked(answer: VersionCheck) -> Response:
     """What would become of a version."""
     body = {
         "existing": answer.existing,
-        "compatibility": answer.judged.report(),
-        "impact": answer.impact and answer.impact.report(),
+        "compatibility": answer.compatibility.as_json(),
+        "impact": answer.impact and answer.impact.as_json(),
         "advice": _advice(answer),
     }
     return Response(_encode(body), media_type=_JSON)
@@ -174,7 +174,7 @@ def retired(retirement: Retirement) -> Response:
     body = {
         "contract": _body(retirement.registered),
         "versions": retirement.versions,
-        "impact": retirement.impact.report(),
+        "impact": retirement.impact.as_json(),
     }
     headers = {"etag": etag(retirement.registered.revision)}
     return Response(_encode(body), headers=headers, media_type=_JSON)
@@ -218,7 +218,7 @@ def version_members(stored: StoredVersion, base_url: str) -> dict[str, Any]:
         "schema": msgspec.Raw(stored.version.text),
         "reply_schema": _raw(stored.version.reply),
         "examples": _raw(stored.examples),
-        "compatibility": _raw(stored.verdict),
+        "compatibility": _raw(stored.comparison),
     }
 
 
@@ -226,9 +226,9 @@ def _raw(text: bytes | None) -> msgspec.Raw | None:
     return None if text is None else msgspec.Raw(text)
 
 
-def _body(registered: Registered) -> dict[str, Any]:
+def _body(registered: RegisteredContract) -> dict[str, Any]:
     return ContractBody.of(registered).model_dump(mode="json")
 
 
-def _advice(said: RegistrationResult | Answer) -> list[dict[str, Any]]:
+def _advice(said: RegistrationResult | VersionCheck) -> list[dict[str, Any]]:
     return [FindingBody.of(each).model_dump() for each in said.advice]

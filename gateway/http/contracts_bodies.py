@@ -5,9 +5,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from gateway.contracts import Classification, InvalidExample, Ordering, Pattern, Registered, State
+from gateway.contracts import (
+    Classification,
+    InvalidExample,
+    Ordering,
+    Pattern,
+    RegisteredContract,
+    State,
+)
 from gateway.contracts.compatibility import Mode, Policy, Rule
-from gateway.contracts.governance import NewSchema, Notice
+from gateway.contracts.governance import DeprecationNotice, NewSchema
 from gateway.contracts.lint import Finding
 from gateway.http.models import Description, RequestBody, Title
 
@@ -106,7 +113,17 @@ class NewVersionBody(RequestBody):
         """The value, with the schemas as they were written."""
         valid, invalid = self.examples.values()
         valid_replies, invalid_replies = self.reply_examples.values()
-        return NewSchema(text, reply, valid, invalid, valid_replies, invalid_replies, self.breaking)
+        return NewSchema(
+            text,
+            self.json_schema,
+            reply,
+            self.reply_schema,
+            valid,
+            invalid,
+            valid_replies,
+            invalid_replies,
+            self.breaking,
+        )
 
 
 class NewContractBody(NewVersionBody):
@@ -158,9 +175,9 @@ class NoticeBody(RequestBody):
     successor: Annotated[Type | None, Field(description="the event type to publish instead")] = None
 
     @property
-    def notice(self) -> Notice:
+    def notice(self) -> DeprecationNotice:
         """The value."""
-        return Notice(self.sunset, self.successor)
+        return DeprecationNotice(self.sunset, self.successor)
 
 
 class DefaultsBody(RequestBody):
@@ -203,7 +220,7 @@ class ContractBody(BaseModel):
     created: datetime
 
     @classmethod
-    def of(cls, registered: Registered) -> "ContractBody":
+    def of(cls, registered: RegisteredContract) -> "ContractBody":
         """The body for a value."""
         contract, rule = registered.contract, registered.rule
         return cls(
@@ -219,7 +236,7 @@ class ContractBody(BaseModel):
             compatibility=RuleBody(mode=rule.mode, policy=rule.policy) if rule else None,
             non_delivery_report=contract.non_delivery_report,
             state=registered.state,
-            active_version=registered.newest,
+            active_version=registered.active_version,
             versions=[
                 VersionSummary(version=number, state=state)
                 for number, state in sorted(registered.versions.items())

@@ -6,7 +6,7 @@ from gateway import identity
 from gateway.base.database import Topic
 from gateway.base.errors import NotFound, PreconditionFailed
 from gateway.base.telemetry import log
-from gateway.contracts import rules
+from gateway.contracts import defaults
 from gateway.contracts.lint import national
 from gateway.http import contracts_answers as answers
 from gateway.http.context import Admin, AuthenticatedClient, Context
@@ -28,7 +28,7 @@ async def get_contract_defaults(
     """What holds for the contracts of an organisation that do not say it themselves."""
     await identity.find_organisation(context.database, name)
     async with context.database.session() as session:
-        found = await rules.defaults(session, name)
+        found = await defaults.defaults_of(session, name)
     return unchanged(request, etag(found.revision)) or _answer(found)
 
 
@@ -43,22 +43,22 @@ async def put_contract_defaults(
     rule, levels = body.compatibility.rule, dict(body.lint)
     national().raised(levels)  # refuses what is no level of a rule
     async with context.database.change(Topic.CONTRACTS) as session:
-        now = await rules.defaults(session, name)
+        now = await defaults.defaults_of(session, name)
         if revision not in ("any", now.revision):
             raise PreconditionFailed("the defaults were changed meanwhile: look at them again")
-        await rules.put_defaults(session, name, rule, levels)
-        made = await rules.defaults(session, name)
+        await defaults.put_defaults(session, name, rule, levels)
+        made = await defaults.defaults_of(session, name)
     log().info("contracts.defaults", organisation=name, mode=rule.mode, by=by.id)
     return _answer(made)
 
 
-def _answer(defaults: rules.Defaults) -> Response:
-    rule = defaults.rule
+def _answer(found: defaults.Defaults) -> Response:
+    rule = found.rule
     body = DefaultsBody.model_construct(
-        compatibility=RuleBody(mode=rule.mode, policy=rule.policy), lint=dict(defaults.lint)
+        compatibility=RuleBody(mode=rule.mode, policy=rule.policy), lint=dict(found.lint)
     )
     return Response(
         body.model_dump_json(),
-        headers={"etag": etag(defaults.revision)},
+        headers={"etag": etag(found.revision)},
         media_type="application/json",
     )

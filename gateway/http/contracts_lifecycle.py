@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.base.telemetry import log
-from gateway.contracts import Registered
+from gateway.contracts import RegisteredContract
 from gateway.http import contracts_answers as answers
 from gateway.http.context import Admin, ApiContext, Context
 from gateway.http.contracts import Type
@@ -101,7 +101,7 @@ class _Wish:
 
 
 async def _deprecated(
-    registered: Registered, version: int | None, by: Client, context: ApiContext
+    registered: RegisteredContract, version: int | None, by: Client, context: ApiContext
 ) -> Response:
     await answers.took_effect(context)
     log().info("contract.deprecated", type=registered.contract.type, version=version, by=by.id)

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Path, Request, Response
 
 from gateway.base.errors import NotFound
 from gateway.base.telemetry import log
-from gateway.contracts import Classification, Registered, StoredVersion, queries
-from gateway.contracts.governance import sight_of, visible
+from gateway.contracts import Classification, RegisteredContract, StoredVersion, queries
+from gateway.contracts.governance import find_visible, visibility_of
 from gateway.http import contracts_answers as answers
 from gateway.http.context import Admin, ApiContext, AuthenticatedClient, Context
 from gateway.http.contracts import Type
@@ -48,7 +48,7 @@ async def add_version(
 
     What would break somebody is refused (409) with a counterexample and whom it hits.
     """
-    outcome = await context.governing.add(by, type, new_schema(NewVersionBody, raw), revision)
+    outcome = await context.registration.add(by, type, new_schema(NewVersionBody, raw), revision)
     await answers.took_effect(context)
     log().info(
         "contract.version",
@@ -67,7 +67,7 @@ async def list_versions(
 ) -> Response:
     """The versions of a contract, the oldest first."""
     async with context.database.session() as session:
-        registered = await visible(session, type, sight_of(by, context.directory))
+        registered = await find_visible(session, type, visibility_of(by, context.directory))
         found = await queries.versions(session, type, after=page.number(), limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.version.number))
     return answers.versions(items, following, context.settings.url, registered.revision)
@@ -104,7 +104,7 @@ async def get_reply_schema(
     return _served(registered, stored.reply_bundle, f'"{stored.digest.hex()}-reply"', request)
 
 
-def _served(registered: Registered, bundle: bytes, tag: str, request: Request) -> Response:
+def _served(registered: RegisteredContract, bundle: bytes, tag: str, request: Request) -> Response:
     public = registered.contract.classification is Classification.PUBLIC
     scope = "public" if public else "private"
     headers = {"etag": tag, "cache-control": f"{scope}, max-age={_YEAR}, immutable"}
@@ -117,10 +117,10 @@ def _served(registered: Registered, bundle: bytes, tag: str, request: Request) -
 
 async def stored_version(
     type: str, number: int, by: Client, context: ApiContext
-) -> tuple[Registered, StoredVersion]:
+) -> tuple[RegisteredContract, StoredVersion]:
     """A version with its contract. Raises NotFound, also for what is not for these eyes."""
     async with context.database.session() as session:
-        registered = await visible(session, type, sight_of(by, context.directory))
+        registered = await find_visible(session, type, visibility_of(by, context.directory))
         stored = await queries.version(session, type, number)
     if stored is None:
         raise NotFound(f"{type} has no version {number}")

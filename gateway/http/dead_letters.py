@@ -14,8 +14,8 @@ from gateway.base.event import attribute_text
 from gateway.base.masking import mask
 from gateway.base.telemetry import log
 from gateway.base.type_pattern import is_reply, request_type
-from gateway.contracts import Failure, without_personal_data
-from gateway.contracts.compiling import BUNDLE_DEPTH
+from gateway.contracts import Failure, mask_personal_data
+from gateway.contracts.compilation import BUNDLE_DEPTH
 from gateway.delivery.store import DeadLetter, DeadLetterQuery
 from gateway.http.context import ApiContext, AuthenticatedClient, Context, require_role
 from gateway.http.models import RequestBody
@@ -232,6 +232,4 @@ def _masked(entry: Entry, context: ApiContext) -> Any:
     if version is None or data is None or entry.event.binary or len(data) > MASKED_LIMIT:
         return None
     text = (version.reply or b"{}") if is_reply(type_) else version.text
-    return without_personal_data(
-        strict_json.parse(text, depth=BUNDLE_DEPTH), strict_json.parse(data)
-    )
+    return mask_personal_data(strict_json.parse(text, depth=BUNDLE_DEPTH), strict_json.parse(data))

@@ -27,9 +27,9 @@ async def api(settings: Settings) -> None:
     """Serve HTTP until SIGTERM or SIGINT."""
     async with (
         common(settings, "api") as parts,
-        governance.opened(
+        governance.governance_context(
             parts.database, parts.directories, parts.reader, settings.url, register.receiving
-        ) as governing,
+        ) as contracts,
         stopping() as stop,
     ):
         await identity.maintain_signing_keys(parts.database, settings)
@@ -46,7 +46,7 @@ async def api(settings: Settings) -> None:
             )
             requests = open_request_reply(parts, publisher, writer)
             serving = serve_subscriptions(parts, publisher, writer, heard, stop)
-            app = make_app(_api_context(parts, refusals, publisher, governing, requests, serving))
+            app = make_app(_api_context(parts, refusals, publisher, contracts, requests, serving))
             calm_collector()
             async with supervised(stop) as background:
                 background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
@@ -90,7 +90,7 @@ def _api_context(
     parts: ProcessContext,
     refusals: Refusals,
     publisher: EventPublisher,
-    governing: governance.Dependencies,
+    contracts: governance.GovernanceContext,
     requests: RequestReply,
     serving: Serving,
 ) -> ApiContext:
@@ -104,8 +104,8 @@ def _api_context(
         publisher=publisher,
         subscription_lifecycle=serving.subscription_lifecycle,
         endpoints=serving.endpoints,
-        governing=governance.Governing(governing),
-        lifecycle=governance.Lifecycle(governing),
+        registration=governance.ContractRegistration(contracts),
+        lifecycle=governance.VersionLifecycle(contracts),
         pull=serving.pull,
         stream=serving.stream,
         requester=requests.requester,

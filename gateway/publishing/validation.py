@@ -6,7 +6,7 @@ from functools import lru_cache
 from gateway.base import strict_json
 from gateway.base.errors import ContractViolation, Invalid, Malformed, Violation
 from gateway.base.event import Event
-from gateway.contracts import Catalogue, State, Validator, Versioned, schema_id
+from gateway.contracts import Catalogue, CatalogueVersion, State, Validator, schema_id
 from gateway.journal import Candidate
 
 _SCHEMA_URL = re.compile(r"https?://[^/]*(?:/.*)?(?=/v1/contracts/[^/]+/versions/[^/]+/schema$)")
@@ -46,9 +46,9 @@ def validator_of(event: Event, catalogue: Catalogue) -> Validator:
     if named is not None:
         version = _named_version(str(named), event, catalogue)
         if version is not None:
-            return version.judge
+            return version.validator
     try:
-        return catalogue.judge(event.type)
+        return catalogue.validator(event.type)
     except KeyError:
         raise Invalid(
             f"No version of {event.type} is active. Publish the type that has replaced it, or ask "
@@ -57,12 +57,12 @@ def validator_of(event: Event, catalogue: Catalogue) -> Validator:
         ) from None
 
 
-def version_of(event: Event, catalogue: Catalogue) -> Versioned | None:
+def version_of(event: Event, catalogue: Catalogue) -> CatalogueVersion | None:
     """The version that validated an accepted event. Raises Invalid as `validator_of` does."""
     return catalogue.version(event.type, validator_of(event, catalogue).version)
 
 
-def _named_version(dataschema: str, event: Event, catalogue: Catalogue) -> Versioned | None:
+def _named_version(dataschema: str, event: Event, catalogue: Catalogue) -> CatalogueVersion | None:
     found = _schema_id(dataschema)
     if found is None:
         return None
@@ -83,13 +83,13 @@ def _named_version(dataschema: str, event: Event, catalogue: Catalogue) -> Versi
     return version
 
 
-def _advice(version: Versioned | None, catalogue: Catalogue, type: str) -> str:
+def _advice(version: CatalogueVersion | None, catalogue: Catalogue, type: str) -> str:
     if version is not None and version.state is State.DRAFT:
         return "Another administrator of the owner must approve it first."
-    standing = catalogue.standing.get(type)
-    if standing is None:
+    current = catalogue.current.get(type)
+    if current is None:
         return "No version of this type is active any more."
-    return f"Name version {standing.number}, or omit dataschema to use the newest."
+    return f"Name version {current.number}, or omit dataschema to use the newest."
 
 
 @lru_cache(maxsize=4096)

@@ -121,7 +121,7 @@ class Responder:
         version = self._catalogue.value.version(request.event.type, request.contract_version)
         if version is None:
             raise Invalid("The contract of the request is not known any more.", pointer="type")
-        validate(paired, version.reply_judge)
+        validate(paired, version.reply_validator)
         return paired
 
     def _stored(self, request: Entry, candidate: Candidate, appended: Appended) -> StoredReply:

@@ -1,19 +1,19 @@
-"""Prints how far the verdicts on compatibility agree with the labels."""
+"""Prints how far the results on compatibility agree with the labels."""
 
 import asyncio
 import sys
 
-from gateway.contracts.compatibility import Compatibility
+from gateway.contracts.compatibility import CompatibilityChecker
 from tests.compatibility.agreement import answered, report
 from tests.compatibility.questions import questions
 
 
 async def main() -> None:
-    judge = Compatibility()
+    checker = CompatibilityChecker()
     try:
-        sys.stdout.write(report(await answered(questions(), judge)) + "\n")
+        sys.stdout.write(report(await answered(questions(), checker)) + "\n")
     finally:
-        await judge.close()
+        await checker.close()
 
 
 asyncio.run(main())

@@ -1,4 +1,4 @@
-"""How far the verdicts agree with the labels."""
+"""How far the results agree with the labels."""
 
 import json
 from collections import Counter
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.contracts.compatibility import (
-    Compatibility,
+    Comparison,
+    CompatibilityChecker,
     Compatible,
     Incompatible,
     Undecided,
-    Verdict,
 )
 from tests.compatibility.questions import HERE, Labelled
 
@@ -20,30 +20,30 @@ class Answered:
     """A question with what was answered."""
 
     question: Labelled
-    verdict: Verdict
+    result: Comparison
 
     @property
     def agrees(self) -> bool:
-        """Whether the verdict is decided, and right."""
-        if isinstance(self.verdict, Undecided):
+        """Whether the result is decided, and right."""
+        if isinstance(self.result, Undecided):
             return False
-        return isinstance(self.verdict, Compatible) is self.question.compatible
+        return isinstance(self.result, Compatible) is self.question.compatible
 
     @property
     def outcome(self) -> str:
-        """The verdict in a few words."""
-        if isinstance(self.verdict, Incompatible):
-            shown = "with" if self.verdict.counterexample else "without"
+        """The result in a few words."""
+        if isinstance(self.result, Incompatible):
+            shown = "with" if self.result.counterexample else "without"
             return f"incompatible {shown} a counterexample"
-        return type(self.verdict).__name__.lower()
+        return type(self.result).__name__.lower()
 
 
-async def answered(questions: Iterable[Labelled], judge: Compatibility) -> list[Answered]:
+async def answered(questions: Iterable[Labelled], checker: CompatibilityChecker) -> list[Answered]:
     """Every question put to the workers."""
     return [
         Answered(
             each,
-            await judge.judge(
+            await checker.compare(
                 each.old, each.new, each.direction, each.policy, examples=each.examples
             ),
         )
@@ -70,6 +70,6 @@ def report(answers: list[Answered]) -> str:
     for each in answers:
         if not each.agrees:
             label = "compatible" if each.question.compatible else "incompatible"
-            said = reasons.get(str(each.question), f"NOT KNOWN YET: {each.verdict}")
+            said = reasons.get(str(each.question), f"NOT KNOWN YET: {each.result}")
             lines.append(f"- {each.question}: label {label} ({each.question.why}); {said}")
     return "\n".join(lines)

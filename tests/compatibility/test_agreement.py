@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from gateway.contracts.compatibility import Compatibility, Incompatible, Undecided
+from gateway.contracts.compatibility import CompatibilityChecker, Incompatible, Undecided
 from tests.compatibility.agreement import Answered, answered, known, report
 from tests.compatibility.questions import questions
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def answers() -> AsyncIterator[list[Answered]]:
-    judge = Compatibility()
-    yield await answered(questions(), judge)
-    await judge.close()
+    checker = CompatibilityChecker()
+    yield await answered(questions(), checker)
+    await checker.close()
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -26,7 +26,7 @@ async def test_there_are_several_hundred_questions_of_each_answer(answers: list[
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_no_answer_is_wrong(answers: list[Answered]) -> None:
-    wrong = [a for a in answers if not a.agrees and not isinstance(a.verdict, Undecided)]
+    wrong = [a for a in answers if not a.agrees and not isinstance(a.result, Undecided)]
     assert not wrong, report(wrong)
 
 
@@ -37,7 +37,7 @@ async def test_what_stays_open_is_known_with_its_reason(answers: list[Answered])
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_every_loss_is_shown_by_a_document(answers: list[Answered]) -> None:
-    losses = [each.verdict for each in answers if isinstance(each.verdict, Incompatible)]
+    losses = [each.result for each in answers if isinstance(each.result, Incompatible)]
     assert all(each.counterexample is not None for each in losses)
 
 
@@ -46,7 +46,7 @@ async def test_every_loss_is_explained_by_a_change(answers: list[Answered]) -> N
     unexplained = [
         str(each.question)
         for each in answers
-        if isinstance(each.verdict, Incompatible) and not each.verdict.changes
+        if isinstance(each.result, Incompatible) and not each.result.changes
     ]
     assert not unexplained
 

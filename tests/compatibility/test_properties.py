@@ -9,18 +9,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.contracts.compatibility import (
+    Comparison,
     Direction,
     Incompatible,
     Policy,
     Undecided,
-    Verdict,
-    closed,
+    closed_form,
 )
-from gateway.contracts.compatibility.deciding import decide
-from gateway.contracts.compatibility.dialects import Unreadable
-from gateway.contracts.compatibility.normal import normal
-from gateway.contracts.compatibility.question import Question
-from gateway.contracts.compatibility.saturation import plain, saturated
+from gateway.contracts.compatibility.comparing import compare
+from gateway.contracts.compatibility.dialects import UnreadableSchema
+from gateway.contracts.compatibility.normal_form import normal_form
+from gateway.contracts.compatibility.saturation import saturated, without_trivial_patterns
+from gateway.contracts.compatibility.values import ComparisonTask
 from tests.compatibility.schemas import pairs, schemas, world
 
 _some = settings(
@@ -38,16 +38,16 @@ def _validator(schema: Any) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
 
 
-def _verdict(old: Any, new: Any, direction: Direction, policy: Policy) -> Verdict:
+def _compare(old: Any, new: Any, direction: Direction, policy: Policy) -> Comparison:
     texts = (json.dumps(old).encode(), json.dumps(new).encode())
-    (*_, verdict) = decide(Question(*texts, direction, policy))
-    return verdict
+    (*_, result) = compare(ComparisonTask(*texts, direction, policy))
+    return result
 
 
 def _roles(pair: tuple[Any, Any], direction: Direction, policy: Policy) -> tuple[Any, Any]:
     old, new = pair
     writer, reader = (old, new) if direction is Direction.BACKWARD else (new, old)
-    return (closed(writer) if policy is Policy.OPTIONAL_FRIENDLY else writer), reader
+    return (closed_form(writer) if policy is Policy.OPTIONAL_FRIENDLY else writer), reader
 
 
 @_some
@@ -55,14 +55,14 @@ def _roles(pair: tuple[Any, Any], direction: Direction, policy: Policy) -> tuple
 def test_what_is_compatible_loses_nothing_and_what_is_shown_is_lost(
     pair: tuple[Any, Any], direction: Direction, policy: Policy
 ) -> None:
-    verdict = _verdict(*pair, direction, policy)
-    if isinstance(verdict, Undecided):
+    result = _compare(*pair, direction, policy)
+    if isinstance(result, Undecided):
         return
     writer, reader = map(_validator, _roles(pair, direction, policy))
-    if isinstance(verdict, Incompatible):
-        assert verdict.counterexample is not None
-        assert writer.is_valid(verdict.counterexample.document)
-        assert not reader.is_valid(verdict.counterexample.document)
+    if isinstance(result, Incompatible):
+        assert result.counterexample is not None
+        assert writer.is_valid(result.counterexample.document)
+        assert not reader.is_valid(result.counterexample.document)
     else:
         assert not [x for x in _world() if writer.is_valid(x) and not reader.is_valid(x)]
 
@@ -71,8 +71,8 @@ def test_what_is_compatible_loses_nothing_and_what_is_shown_is_lost(
 @given(schemas())
 def test_the_closed_form_accepts_nothing_more(schema: dict[str, Any]) -> None:
     try:
-        narrow = _validator(closed(schema))
-    except Unreadable:
+        narrow = _validator(closed_form(schema))
+    except UnreadableSchema:
         assume(False)  # a schema that leads to itself
     wide = _validator(schema)
     assert not [each for each in _world() if narrow.is_valid(each) and not wide.is_valid(each)]
@@ -82,8 +82,8 @@ def test_the_closed_form_accepts_nothing_more(schema: dict[str, Any]) -> None:
 @given(schemas())
 def test_the_normal_form_accepts_the_same(schema: dict[str, Any]) -> None:
     try:
-        rewritten = _validator(normal(schema))
-    except Unreadable:
+        rewritten = _validator(normal_form(schema))
+    except UnreadableSchema:
         assume(False)
     original = _validator(schema)
     assert [original.is_valid(each) for each in _world()] == [
@@ -95,10 +95,13 @@ def test_the_normal_form_accepts_the_same(schema: dict[str, Any]) -> None:
 @given(pairs())
 def test_saturation_changes_no_document(pair: tuple[Any, Any]) -> None:
     try:
-        writer, reader = map(normal, pair)
-    except Unreadable:
+        writer, reader = map(normal_form, pair)
+    except UnreadableSchema:
         assume(False)
-    for before, after in ((writer, saturated(writer, reader)), (reader, plain(reader))):
+    for before, after in (
+        (writer, saturated(writer, reader)),
+        (reader, without_trivial_patterns(reader)),
+    ):
         one, other = _validator(before), _validator(after)
         assert [one.is_valid(each) for each in _world()] == [
             other.is_valid(each) for each in _world()
@@ -108,5 +111,5 @@ def test_saturation_changes_no_document(pair: tuple[Any, Any]) -> None:
 @_some
 @given(schemas())
 def test_every_schema_is_compatible_with_itself(schema: dict[str, Any]) -> None:
-    verdict = _verdict(schema, {**schema, "title": "x"}, Direction.BACKWARD, Policy.STRICT)
-    assert not isinstance(verdict, Incompatible)
+    result = _compare(schema, {**schema, "title": "x"}, Direction.BACKWARD, Policy.STRICT)
+    assert not isinstance(result, Incompatible)

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.cli.app import run
 from adapters.cli.exits import Exit
-from gateway.contracts.soundness import DIALECT
+from gateway.contracts.schema_limits import DIALECT
 from tests.builders import a_document, write_contract
 from tests.bus import Actor, Bus
 from tests.problems import problem_of
@@ -87,7 +87,7 @@ def test_the_order_of_work(bus: Bus, nusabus: Command, tmp_path: Path) -> None:
     assert "say --yes" in nusabus("apply", tmp_path).err
     assert nusabus("apply", tmp_path, "--yes").code == Exit.OK
     again = nusabus("plan", tmp_path, "--check")
-    assert (again.code, again.out) == (Exit.OK, "Plan: 1 same.\n")
+    assert (again.code, again.out) == (Exit.OK, "RegistrationPlan: 1 same.\n")
 
     publisher = bus.actor("uji")
     publisher.published(type=type, data={"nomor": "N-1"})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.contracts import Failure
-from gateway.contracts.soundness import DIALECT
+from gateway.contracts.schema_limits import DIALECT
 from tests.bus import Actor, Bus, MakeBus
 from tests.dead_letters import dead, locked
 from tests.integration.contracts.registration import a_json_schema, a_type, act, add, register

@@ -11,7 +11,7 @@ import pytest
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
-from gateway.contracts.asyncapi import Offer, Site, document
+from gateway.contracts.asyncapi import DocumentedContract, ServerInfo, document
 from gateway.contracts.asyncapi.schemas import as_component
 from gateway.contracts.values import Pattern
 from tests.asyncapi import SITE, offers_of
@@ -22,14 +22,14 @@ OFFICIAL = Path(__file__).resolve().parents[1] / "resources" / "asyncapi-3.0.0.j
 URL = "https://bus.example.go.id/v1/contracts/x/versions/1/schema"
 
 
-def made(*offers: Offer) -> Any:
+def made(*offers: DocumentedContract) -> Any:
     """The document as a client gets it."""
     encode = msgspec.json.Encoder(decimal_format="number").encode
     return json.loads(encode(document(offers, SITE)))
 
 
-def an_offer(**changes: Any) -> Offer:
-    return replace(Offer(a_contract(), 1, URL, {}), **changes)
+def an_offer(**changes: Any) -> DocumentedContract:
+    return replace(DocumentedContract(a_contract(), 1, URL, {}), **changes)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_deprecated_contract_says_so() -> None:
 
 
 def test_the_broker_is_shown_without_a_password() -> None:
-    site = Site("https://bus/x", "amqps://user:secret@broker:5671/vhost", "1", SITE.exchanges)
+    site = ServerInfo("https://bus/x", "amqps://user:secret@broker:5671/vhost", "1", SITE.exchanges)
     servers = document([], site)["servers"]
     assert (servers["broker"]["host"], servers["broker"]["protocol"]) == ("broker:5671", "amqps")
     assert servers["gateway"]["pathname"] == "/x"

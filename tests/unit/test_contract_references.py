@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from gateway.base.errors import Invalid
-from gateway.contracts.references import localised
+from gateway.contracts.references import localize_references
 
 DRAFT7 = "http://json-schema.org/draft-07/schema#"
 
 
 def test_pointers_stay() -> None:
     schema = {"properties": {"a": {"$ref": "#/$defs/a", "title": "A"}}, "$defs": {"a": {}}}
-    assert localised(schema) == schema
+    assert localize_references(schema) == schema
 
 
 def test_what_is_referred_to_by_id_or_anchor_becomes_a_pointer() -> None:
@@ -33,7 +33,7 @@ def test_what_is_referred_to_by_id_or_anchor_becomes_a_pointer() -> None:
         },
     }
     inner = "#/$defs/x/$defs/dalam"
-    assert localised(schema) == {
+    assert localize_references(schema) == {
         "properties": {
             "a": {"$ref": "#/$defs/x"},
             "b": {"$ref": inner},
@@ -51,17 +51,17 @@ def test_what_is_referred_to_by_id_or_anchor_becomes_a_pointer() -> None:
 
 def test_what_only_looks_like_a_schema_is_left_alone() -> None:
     schema = {"const": {"$ref": "http://elsewhere"}, "examples": [{"$id": "x"}], "enum": [{}]}
-    assert localised(schema) == schema
+    assert localize_references(schema) == schema
 
 
 def test_old_dialects_ignore_what_stands_beside_a_reference() -> None:
     schema = {"$schema": DRAFT7, "items": {"$ref": "#foo", "maxLength": 3}, "definitions": {
         "foo": {"$id": "#foo", "type": "string"}}}  # fmt: skip
-    assert localised(schema)["items"] == {"$ref": "#/definitions/foo"}
+    assert localize_references(schema)["items"] == {"$ref": "#/definitions/foo"}
 
 
 def test_a_boolean_is_a_schema() -> None:
-    assert localised(True) is True
+    assert localize_references(True) is True
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_a_boolean_is_a_schema() -> None:
 def test_what_leads_away_is_refused(reference: str) -> None:
     schema: dict[str, Any] = {"properties": {"a": {"$ref": reference}}}
     with pytest.raises(Invalid, match="not part of it"):
-        localised(schema)
+        localize_references(schema)

@@ -198,9 +198,9 @@ def test_an_organisation_raises_levels_and_lowers_none() -> None:
     assert national().rules["title"].level is Level.WARNING
     with pytest.raises(Invalid, match="only be raised"):
         national().raised({"pattern": "info"})
-    with pytest.raises(Invalid, match="no lint rule"):
+    with pytest.raises(Invalid, match="not a lint rule"):
         national().raised({"colour": "error"})
-    with pytest.raises(Invalid, match="no lint level"):
+    with pytest.raises(Invalid, match="not a lint level"):
         national().raised({"title": "fatal"})
 
 
@@ -214,7 +214,7 @@ def test_only_the_first_of_many_alike_are_listed() -> None:
     schema = an_object(**{f"isi{number}": {"type": "boolean"} for number in range(60)})
     found = lint(good(), schema)
     assert len(found) == 2 * 51
-    assert {each.message for each in found if not each.pointer} == {"10 more places are like this"}
+    assert {each.message for each in found if not each.pointer} == {"10 more findings like this"}
 
 
 def test_our_own_contracts() -> None:

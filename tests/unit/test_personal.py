@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.contracts import without_personal_data
+from gateway.contracts import mask_personal_data
 
 NIK = {"type": "string", "x-pii": "nik"}
 
@@ -36,7 +36,7 @@ NIK = {"type": "string", "x-pii": "nik"}
     ],
 )
 def test_what_is_shown(schema: Any, data: Any, shown: Any) -> None:
-    assert without_personal_data(schema, data) == shown
+    assert mask_personal_data(schema, data) == shown
 
 
 def test_a_recursive_schema_ends_with_the_data() -> None:
@@ -44,4 +44,4 @@ def test_a_recursive_schema_ends_with_the_data() -> None:
     data: dict[str, Any] = {"nik": "1"}
     for _ in range(30):
         data = {"nik": "1", "anak": data}
-    assert "1" not in repr(without_personal_data(schema, data))
+    assert "1" not in repr(mask_personal_data(schema, data))

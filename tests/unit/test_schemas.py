@@ -15,7 +15,7 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway.contracts.non_delivery import report_samples
+from gateway.contracts.non_delivery import sample_reports
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 CONTRACTS = sorted(path.parent for path in SCHEMAS.glob("*/*/contract.json"))
@@ -189,5 +189,5 @@ def test_a_report_type_accepts_every_report() -> None:
     wanted = {read(folder / "contract.json").get("non_delivery_report") for folder in CONTRACTS}
     for type in wanted - {None}:
         schema = read(SCHEMAS / type.split(".")[2] / type / "versions" / "1.json")
-        for sample in report_samples():
+        for sample in sample_reports():
             assert violations(schema, sample) == (Counter(), Counter())

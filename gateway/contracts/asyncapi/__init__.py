@@ -1,27 +1,27 @@
 """The catalogue as an AsyncAPI 3.0 document, for the application of one caller.
 
-What the caller may publish it sends over HTTP; what it may receive it reads from a queue of its
-own at the broker, to which the contract's exchange routes by the event type.
+The caller publishes over HTTP, and receives from a queue of its own at the broker, to which the
+contract's exchange routes events by their type.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.contracts.asyncapi import parts
-from gateway.contracts.asyncapi.parts import Site
+from gateway.contracts.asyncapi import components
+from gateway.contracts.asyncapi.components import ServerInfo
 from gateway.contracts.asyncapi.schemas import as_component
 from gateway.contracts.code.example import example_event
 from gateway.contracts.values import Contract, Pattern
 
-__all__ = ["Offer", "Site", "document"]
+__all__ = ["DocumentedContract", "ServerInfo", "document"]
 
 VERSION = "3.0.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A contract with the version that judges now, and what the caller may do with it."""
+class DocumentedContract:
+    """A contract with its version in use, and the caller's permissions."""
 
     contract: Contract
     version: int
@@ -34,80 +34,82 @@ class Offer:
     may_receive: bool = False
 
 
-def document(offers: Sequence[Offer], site: Site) -> dict[str, Any]:
-    """The AsyncAPI document of these contracts. Raises Invalid for a reference that leads away."""
+def document(contracts: Sequence[DocumentedContract], server: ServerInfo) -> dict[str, Any]:
+    """The AsyncAPI document of these contracts. Raises Invalid for an external reference."""
     made: dict[str, Any] = {
         "asyncapi": VERSION,
-        "id": f"{site.url.rstrip('/')}/asyncapi.json",
+        "id": f"{server.url.rstrip('/')}/asyncapi.json",
         "info": {
             "title": "Nusabus",
-            "version": site.version,
-            "description": "The events that the caller may know of, publish or receive.",
+            "version": server.version,
+            "description": "The events that the caller may see, publish or receive.",
         },
-        "defaultContentType": parts.JSON,
-        "servers": parts.servers(site),
+        "defaultContentType": components.JSON,
+        "servers": components.servers(server),
         "channels": {},
         "operations": {},
         "components": {
             "messages": {},
-            "messageTraits": parts.traits(),
-            "schemas": parts.schemas(),
-            "securitySchemes": parts.security_schemes(site),
+            "messageTraits": components.traits(),
+            "schemas": components.schemas(),
+            "securitySchemes": components.security_schemes(server),
         },
     }
-    for offer in offers:
-        _add_messages(made["components"], offer)
-        made["channels"].update(_channels(offer, site))
-        made["operations"].update(_operations(offer))
-    sent = {each.contract.type: _message(each.contract.type) for each in offers if each.may_publish}
+    for item in contracts:
+        _add_messages(made["components"], item)
+        made["channels"].update(_channels(item, server))
+        made["operations"].update(_operations(item))
+    sent = {
+        each.contract.type: _message(each.contract.type) for each in contracts if each.may_publish
+    }
     if sent:
-        made["channels"][parts.PUBLISH] = {
-            "address": parts.EVENTS,
+        made["channels"][components.PUBLISH] = {
+            "address": components.EVENTS,
             "title": "Publish",
-            "description": "Events of every type go in here.",
+            "description": "Publish events of every type here.",
             "servers": [{"$ref": "#/servers/gateway"}],
             "messages": sent,
         }
     return made
 
 
-def _add_messages(components: dict[str, Any], offer: Offer) -> None:
-    type = offer.contract.type
+def _add_messages(made: dict[str, Any], item: DocumentedContract) -> None:
+    type = item.contract.type
     data = f"{type}.data"
-    components["schemas"][data] = as_component(offer.schema, f"/components/schemas/{data}")
-    components["messages"][type] = _event(offer, data)
-    if offer.reply is not None:
+    made["schemas"][data] = as_component(item.schema, f"/components/schemas/{data}")
+    made["messages"][type] = _event(item, data)
+    if item.reply is not None:
         reply = f"{type}.reply.data"
-        components["schemas"][reply] = as_component(offer.reply, f"/components/schemas/{reply}")
-        components["messages"][f"{type}.reply"] = {
+        made["schemas"][reply] = as_component(item.reply, f"/components/schemas/{reply}")
+        made["messages"][f"{type}.reply"] = {
             "name": f"{type}.reply",
-            "title": f"Reply to: {offer.contract.title}",
-            "contentType": parts.JSON,
+            "title": f"Reply to: {item.contract.title}",
+            "contentType": components.JSON,
             "payload": _envelope(None, reply),
             "traits": [{"$ref": "#/components/messageTraits/CloudEventHeaders"}],
         }
 
 
-def _event(offer: Offer, data: str) -> dict[str, Any]:
-    contract = offer.contract
+def _event(item: DocumentedContract, data: str) -> dict[str, Any]:
+    contract = item.contract
     message: dict[str, Any] = {
         "name": contract.type,
         "title": contract.title,
         "description": contract.description,
-        "contentType": parts.JSON,
+        "contentType": components.JSON,
         "payload": _envelope(contract.type, data),
         "traits": [{"$ref": "#/components/messageTraits/CloudEventHeaders"}],
         "tags": [{"name": contract.owner}, {"name": contract.classification.value}],
-        "externalDocs": {"description": "The schema that judges", "url": offer.dataschema},
-        "bindings": {"amqp": {"bindingVersion": parts.AMQP_BINDING}},
-        "x-contract-version": offer.version,
-        "x-state": offer.state,
+        "externalDocs": {"description": "The schema of the data", "url": item.dataschema},
+        "bindings": {"amqp": {"bindingVersion": components.AMQP_BINDING}},
+        "x-contract-version": item.version,
+        "x-state": item.state,
         "x-ordering": {"key": contract.ordering.key, "description": contract.ordering.description},
     }
-    if offer.state == "deprecated":
+    if item.state == "deprecated":
         message["deprecated"] = True
-    if offer.example is not None:
-        event = example_event(contract, offer.dataschema, offer.schema, offer.example)
+    if item.example is not None:
+        event = example_event(contract, item.dataschema, item.schema, item.example)
         message["examples"] = [{"name": "example", "payload": event}]
     return message
 
@@ -124,9 +126,9 @@ def _envelope(type: str | None, data: str) -> dict[str, Any]:
     }
 
 
-def _channels(offer: Offer, site: Site) -> Iterator[tuple[str, Any]]:
-    contract = offer.contract
-    name, kind = site.exchanges[contract.pattern]
+def _channels(item: DocumentedContract, server: ServerInfo) -> Iterator[tuple[str, Any]]:
+    contract = item.contract
+    name, kind = server.exchanges[contract.pattern]
     exchange = {"name": name, "type": kind, "durable": True, "autoDelete": False}
     yield (
         contract.type,
@@ -140,12 +142,12 @@ def _channels(offer: Offer, site: Site) -> Iterator[tuple[str, Any]]:
                 "amqp": {
                     "is": "routingKey",
                     "exchange": exchange,
-                    "bindingVersion": parts.AMQP_BINDING,
+                    "bindingVersion": components.AMQP_BINDING,
                 }
             },
         },
     )
-    if offer.reply is not None:
+    if item.reply is not None:
         yield (
             f"{contract.type}.reply",
             {
@@ -156,8 +158,8 @@ def _channels(offer: Offer, site: Site) -> Iterator[tuple[str, Any]]:
         )
 
 
-def _operations(offer: Offer) -> Iterator[tuple[str, Any]]:
-    contract, type = offer.contract, offer.contract.type
+def _operations(item: DocumentedContract) -> Iterator[tuple[str, Any]]:
+    contract, type = item.contract, item.contract.type
     reply = (
         {
             "reply": {
@@ -168,19 +170,19 @@ def _operations(offer: Offer) -> Iterator[tuple[str, Any]]:
         if contract.pattern is Pattern.REQUEST_REPLY
         else {}
     )
-    if offer.may_publish:
+    if item.may_publish:
         yield (
             f"publish.{type}",
             {
                 "action": "send",
                 "title": f"Publish: {contract.title}",
-                "channel": {"$ref": f"#/channels/{parts.PUBLISH}"},
-                "messages": [{"$ref": f"#/channels/{parts.PUBLISH}/messages/{type}"}],
-                "bindings": {"http": {"method": "POST", "bindingVersion": parts.HTTP_BINDING}},
+                "channel": {"$ref": f"#/channels/{components.PUBLISH}"},
+                "messages": [{"$ref": f"#/channels/{components.PUBLISH}/messages/{type}"}],
+                "bindings": {"http": {"method": "POST", "bindingVersion": components.HTTP_BINDING}},
                 **reply,
             },
         )
-    if offer.may_receive:
+    if item.may_receive:
         yield (
             f"receive.{type}",
             {
@@ -189,7 +191,11 @@ def _operations(offer: Offer) -> Iterator[tuple[str, Any]]:
                 "channel": {"$ref": f"#/channels/{type}"},
                 "messages": [{"$ref": f"#/channels/{type}/messages/event"}],
                 "bindings": {
-                    "amqp": {"deliveryMode": 2, "ack": True, "bindingVersion": parts.AMQP_BINDING}
+                    "amqp": {
+                        "deliveryMode": 2,
+                        "ack": True,
+                        "bindingVersion": components.AMQP_BINDING,
+                    }
                 },
                 **reply,
             },

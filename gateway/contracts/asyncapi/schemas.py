@@ -1,26 +1,26 @@
-"""A contract's schema as AsyncAPI reads one: JSON Schema draft 7 inside a larger document.
+"""A contract's schema as AsyncAPI reads it: JSON Schema draft 7 inside a larger document.
 
-The document is for people and for generators. What draft 7 cannot say is left out, so it may accept
-more than the contract does; the schema under `dataschema` stays the judge.
+The document is for people and generators. Keywords that draft 7 lacks are left out, so it may
+accept more than the contract does; the schema at `dataschema` is authoritative.
 """
 
 from typing import Any
 
 from gateway.contracts.keywords import rebuilt
-from gateway.contracts.references import localised
+from gateway.contracts.references import localize_references
 
 _NEWER = frozenset({"unevaluatedProperties", "unevaluatedItems", "minContains", "maxContains"})
 
 
-def as_component(schema: Any, place: str) -> Any:
-    """The schema as it may stand at `place`, a JSON pointer in the document."""
-    return _draft7(localised(schema), place)
+def as_component(schema: Any, pointer: str) -> Any:
+    """The schema, rewritten for its location, a JSON pointer in the document."""
+    return _draft7(localize_references(schema), pointer)
 
 
-def _draft7(schema: Any, place: str) -> Any:
+def _draft7(schema: Any, pointer: str) -> Any:
     if not isinstance(schema, dict):
         return schema
-    made = rebuilt(schema, lambda _, below: _draft7(below, place))
+    made = rebuilt(schema, lambda _, below: _draft7(below, pointer))
     made = {name: value for name, value in made.items() if name not in _NEWER}
     made.pop("$schema", None)
     made.pop("$comment", None)
@@ -31,8 +31,8 @@ def _draft7(schema: Any, place: str) -> Any:
     reference = made.pop("$ref", None)
     if reference is None:
         return made
-    target = {"$ref": f"#{place}{reference[1:].replace('/$defs/', '/definitions/')}"}
-    # Draft 7 ignores what stands beside $ref.
+    target = {"$ref": f"#{pointer}{reference[1:].replace('/$defs/', '/definitions/')}"}
+    # Draft 7 ignores keywords beside $ref.
     return {**made, "allOf": [target, *made.get("allOf", ())]} if made else target
 
 

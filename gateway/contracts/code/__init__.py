@@ -1,6 +1,6 @@
-"""What programmers start from: a type for their language, and an event to look at.
+"""Generated code: types for programming languages, and a complete example event.
 
-The judge of an event stays the schema: what a language cannot say is left to it.
+The schema stays authoritative for rules that a language cannot express.
 """
 
 from gateway.contracts.code.example import example_event

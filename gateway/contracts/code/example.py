@@ -1,20 +1,20 @@
-"""An event to look at: a complete CloudEvent around a valid example."""
+"""An example event: a complete CloudEvent with the data of a valid example."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.contracts.lint.places import effective
+from gateway.contracts.lint.locations import effective
 from gateway.contracts.values import Contract
 
-ID = "8f0b3a52-6d5e-4c3a-9b1d-2f6a7c1e4d90"  # any; each event has its own
+ID = "8f0b3a52-6d5e-4c3a-9b1d-2f6a7c1e4d90"  # arbitrary; each event needs its own
 TIME = "2026-01-05T03:00:00Z"
 SUBJECT = "contoh-1"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def example_event(contract: Contract, dataschema: str, schema: Any, data: Any) -> dict[str, Any]:
-    """A CloudEvent (JSON format) with these data, as a publisher would send it."""
+    """A CloudEvent (JSON format) with these data, as a publisher sends it."""
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": ID,
@@ -30,9 +30,9 @@ def example_event(contract: Contract, dataschema: str, schema: Any, data: Any) -
 
 
 def _key(contract: Contract, schema: Any, data: Any) -> str:
-    """What the contract's description of the key names first among the data, if it may stand there.
+    """The value of the first field that the description of the ordering key names.
 
-    Attributes are routed and logged, so personal data never do.
+    Never personal data, because attributes are routed and logged.
     """
     known = data if isinstance(data, Mapping) else {}
     fields = schema.get("properties", {}) if isinstance(schema, Mapping) else {}

@@ -20,10 +20,10 @@ def pascal(text: str) -> str:
 
 
 def printable(text: object) -> str:
-    """Text that somebody wrote, without what a terminal would take as a command."""
+    """Untrusted text without control characters."""
     return "".join(c if c.isprintable() or c == "\n" else " " for c in str(text))
 
 
 def one_line(text: object) -> str:
-    """Text that somebody wrote, as one line that ends no comment."""
+    """Untrusted text as one line that cannot end a comment."""
     return " ".join(printable(text).split()).replace("*/", "* /")

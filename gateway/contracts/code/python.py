@@ -1,8 +1,8 @@
 """A Pydantic model of a schema, made by datamodel-code-generator in a process of its own.
 
-The generator is a large program that reads what ministries wrote. It gets only keywords of JSON
-Schema (some of its own would put imports into the code), no reference that leads outside, a time
-and a memory limit, and its process is killed at the end of either.
+The generator is a large program and its input is untrusted. It gets only keywords of JSON Schema
+(some of its own keywords add imports to the code) and no external reference. Its process is killed
+at a time or memory limit.
 """
 
 import ast
@@ -16,7 +16,7 @@ from typing import Any
 from gateway.base.errors import Invalid
 from gateway.contracts.code.names import class_name, printable
 from gateway.contracts.keywords import rebuilt
-from gateway.contracts.references import localised
+from gateway.contracts.references import localize_references
 
 TIMEOUT = 20.0  # seconds
 MEMORY = 1 << 30  # bytes of address space
@@ -27,7 +27,7 @@ _KNOWN = {
     "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "multipleOf", "allOf", "anyOf", "oneOf",
 }  # fmt: skip
-# Formats whose Python type takes what the format takes, with nothing more to install.
+# Formats whose Python type accepts the same values and needs no further package.
 _FORMATS = {"date-time", "date", "uuid", "ipv4", "ipv6"}
 OPTIONS = (
     "--input-file-type", "jsonschema",
@@ -48,9 +48,9 @@ OPTIONS = (
 async def pydantic_model(
     type: str, version: int, schema: Any, *, reply: bool = False, timeout: float = TIMEOUT
 ) -> str:
-    """Python source with a model of the schema, named as `class_name` says.
+    """Python source with a model of the schema, named by `class_name`.
 
-    Raises Invalid where the generator finds no model, or not in time.
+    Raises Invalid if the generator fails, or exceeds a limit.
     """
     header = f"# {type} version {version}, made from its JSON Schema.\n# The schema decides."
     arguments = ("--class-name", class_name(type, reply=reply), "--custom-file-header", header)
@@ -60,19 +60,19 @@ async def pydantic_model(
         source = await asyncio.wait_for(running, timeout)
         ast.parse(source)
     except TimeoutError:
-        raise Invalid(f"no model of {type} was found within {timeout:g} s") from None
+        raise Invalid(f"Generating a model of {type} took longer than {timeout:g} s.") from None
     except (SyntaxError, ValueError):
-        raise Invalid(f"the model of {type} is no Python: simplify its names") from None
+        raise Invalid(f"The model of {type} is not valid Python. Simplify its names.") from None
     return source
 
 
 def prepared(schema: Any) -> bytes:
-    """What the generator gets to read of a schema. Raises Invalid."""
-    return json.dumps(_bare(localised(schema)), default=_number).encode()
+    """The input of the generator for a schema. Raises Invalid for an external reference."""
+    return json.dumps(_bare(localize_references(schema)), default=_number).encode()
 
 
 async def _run(command: tuple[str, ...], text: bytes) -> str:
-    """What a program makes of a text; it is killed when nobody waits any more."""
+    """The output of a program for a text; it is killed when the caller stops waiting."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd="/",  # the generator would read a pyproject.toml that it finds
@@ -90,12 +90,12 @@ async def _run(command: tuple[str, ...], text: bytes) -> str:
             await process.wait()
     if process.returncode != 0:
         reason = (err.decode(errors="replace").strip().splitlines() or ["it ended"])[-1]
-        raise Invalid(f"the generator made no model of the schema: {reason[:200]}")
+        raise Invalid(f"The generator made no model of the schema: {reason[:200]}")
     return out.decode()
 
 
 def _bare(schema: Any) -> Any:
-    """The schema with known keywords only, and none that no type can express."""
+    """The schema with known keywords only."""
     if not isinstance(schema, dict):
         return schema
     kept = {keyword: value for keyword, value in schema.items() if keyword in _KNOWN}

@@ -1,7 +1,7 @@
 """A TypeScript type of a schema.
 
-Own, because the generators in use run on Node. It covers what types can say: objects, arrays,
-tuples, literals, alternatives and references. All else stays `unknown` or is left to the schema.
+Our own, because the common generators run on Node. It covers what types can express: objects,
+arrays, tuples, literals, alternatives and references. The rest is `unknown` or left to the schema.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.contracts.code.names import class_name, one_line, pascal
 from gateway.contracts.keywords import at, children
-from gateway.contracts.references import localised
+from gateway.contracts.references import localize_references
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _SIMPLE = {
@@ -29,13 +29,13 @@ _SILENT = (
 
 
 def typescript_type(type: str, version: int, schema: Any, *, reply: bool = False) -> str:
-    """TypeScript source with a type of the schema, named as `class_name` says."""
+    """TypeScript source with a type of the schema, named by `class_name`."""
     title = f"{type} version {version}"
-    return _Module(title, class_name(type, reply=reply), localised(schema)).text()
+    return _Module(title, class_name(type, reply=reply), localize_references(schema)).text()
 
 
 class _Module:
-    """One source file: the root type, and one for each part that is referred to."""
+    """One source file: the root type, and one type for each referenced subschema."""
 
     def __init__(self, title: str, name: str, schema: Any) -> None:
         self._title = title
@@ -59,7 +59,7 @@ class _Module:
         return free
 
     def _silent(self) -> list[str]:
-        """What the schema demands beyond the types."""
+        """A comment with the keywords that the types do not express."""
         found = [keyword for keyword in _SILENT if keyword in _keywords(self._schema)]
         return [f"// Left to the schema: {', '.join(found)}."] if found else []
 
@@ -80,11 +80,11 @@ class _Module:
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
                 parts.append(_union(self._type(each, indent) for each in schema[keyword]))
-        said = [part for part in dict.fromkeys(parts) if part != "unknown"]
-        return _joined(" & ", said) if said else "unknown"
+        known = [part for part in dict.fromkeys(parts) if part != "unknown"]
+        return _joined(" & ", known) if known else "unknown"
 
     def _own(self, schema: Mapping[str, Any], indent: str) -> str | None:
-        """What a schema says of itself, without references and combinations; None for nothing."""
+        """The type of a schema without references and combinations; None if it has none."""
         if "const" in schema:
             return _literal(schema["const"])
         if "enum" in schema:
@@ -109,13 +109,13 @@ class _Module:
         if tuple_ is None:
             return f"{_grouped(self._type(rest, indent))}[]"
         least = schema.get("minItems", 0)
-        places = [
+        elements = [
             f"{_grouped(self._type(each, indent))}{'' if index < least else '?'}"
             for index, each in enumerate(tuple_)
         ]
         if rest is not False:
-            places.append(f"...{_grouped(self._type(rest, indent))}[]")
-        return f"[{', '.join(places)}]"
+            elements.append(f"...{_grouped(self._type(rest, indent))}[]")
+        return f"[{', '.join(elements)}]"
 
     def _object(self, schema: Mapping[str, Any], indent: str) -> str:
         inner = f"{indent}  "
@@ -138,7 +138,7 @@ class _Module:
             yield f"{indent}{quoted}{mark}: {self._type(member, indent)};"
 
     def _rest(self, schema: Mapping[str, Any], indent: str) -> str | None:
-        """The type of members without a name of their own; None where there may be none."""
+        """The type of unnamed members; None if there may be none."""
         others = schema.get("additionalProperties", schema.get("unevaluatedProperties", True))
         named = bool(schema.get("properties") or schema.get("required"))
         if schema.get("patternProperties"):
@@ -149,7 +149,7 @@ class _Module:
 
 
 def _targets(schema: Any) -> Iterator[str]:
-    """Every pointer that something in the schema refers to."""
+    """Every pointer that a reference in the schema leads to."""
     if isinstance(schema, dict):
         if "$ref" in schema:
             yield schema["$ref"][1:]

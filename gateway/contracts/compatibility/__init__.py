@@ -1,51 +1,51 @@
-"""Whether one schema accepts what another accepts: the compatibility of contract versions.
+"""Comparison of schema versions: does one schema accept everything that another accepts?
 
-Everything here is pure: no database, no HTTP, no network. What may not end runs in a worker
-process that is killed in time; the caller's event loop stays responsive.
+No database, no HTTP, no network. Work that may not end runs in a worker process, which is killed
+at its time limit, so the caller's event loop stays responsive.
 
-    compatibility = Compatibility()                      # starts nothing yet
-    verdict = await compatibility.judge(old, new, Direction.BACKWARD, Policy.STRICT)
-    match verdict:
+    checker = CompatibilityChecker()                      # starts no process yet
+    result = await checker.compare(old, new, Direction.BACKWARD, Policy.STRICT)
+    match result:
         case Compatible(): ...
         case Incompatible(direction, counterexample, changes): ...
         case Undecided(direction, reason, changes): ...  # not proven: treat as incompatible
-    judgement = await compatibility.judge_history(new, {1: v1, 2: v2}, Rule(Mode.FULL))
-    await compatibility.close()
+    history = await checker.compare_history(new, {1: v1, 2: v2}, Rule(Mode.FULL))
+    await checker.close()
 
-Schemas are JSON text (bytes) or parsed; each is self-contained (bundled) and names its dialect by
-`$schema`, draft 6 or newer, 2020-12 if it names none.
+Schemas are JSON text (bytes) or parsed values. Each is self-contained (bundled) and names its
+dialect by `$schema` (draft 6 or newer; without it 2020-12).
 """
 
-from gateway.contracts.compatibility.closing import closed
-from gateway.contracts.compatibility.dialects import Unreadable
-from gateway.contracts.compatibility.pool import Compatibility
-from gateway.contracts.compatibility.question import (
+from gateway.contracts.compatibility.closed_form import closed_form
+from gateway.contracts.compatibility.dialects import UnreadableSchema
+from gateway.contracts.compatibility.pool import CompatibilityChecker
+from gateway.contracts.compatibility.values import (
     Change,
+    Comparison,
     Compatible,
     Counterexample,
     Direction,
+    HistoryComparison,
     Incompatible,
-    Judgement,
     Mode,
     Policy,
     Rule,
     Undecided,
-    Verdict,
 )
 
 __all__ = [
     "Change",
-    "Compatibility",
+    "Comparison",
+    "CompatibilityChecker",
     "Compatible",
     "Counterexample",
     "Direction",
+    "HistoryComparison",
     "Incompatible",
-    "Judgement",
     "Mode",
     "Policy",
     "Rule",
     "Undecided",
-    "Unreadable",
-    "Verdict",
-    "closed",
+    "UnreadableSchema",
+    "closed_form",
 ]

@@ -1,7 +1,7 @@
 """Inclusion of one schema in another, decided by the algebra of `jsonschema-rs`.
 
-Some inputs never end, and the interpreter is held all the while: call this in a process that
-may be killed.
+Some inputs never end, and the call holds the interpreter lock: use it only in a process that may
+be killed.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from gateway.contracts.compatibility.dialects import DIALECT
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """`proven` is True or False, or None where the algebra does not know.
+    """`proven` is True or False, or None if the algebra cannot decide.
 
-    `rest` is a schema of the documents that are lost, where one can be written.
+    `rest` is a schema of the documents that only the reader refuses, if it can be expressed.
     """
 
     proven: bool | None
@@ -28,7 +28,7 @@ class Inclusion:
 
 
 def inclusion(writer: Any, reader: Any) -> Inclusion:
-    """Whether the reader's schema accepts all that the writer's accepts; both in normal form."""
+    """Whether the reader's schema accepts all documents of the writer's; both in normal form."""
     try:
         mine, theirs = _canonical(writer), _canonical(reader)
         covers = theirs.covers(mine)
@@ -41,12 +41,12 @@ def inclusion(writer: Any, reader: Any) -> Inclusion:
         rest = _exact(mine.subtract(theirs).to_json_schema())
     except (CanonicalizationError, ValueError) as error:
         return Inclusion(proven, reason=str(error).partition("\n")[0][:300])
-    reason = "" if proven is False else "inclusion is not decidable for these keywords together"
+    reason = "" if proven is False else "These keywords together cannot be decided."
     return Inclusion(proven, rest, reason)
 
 
 def _exact(schema: Any) -> Any:
-    """The schema with decimal numbers, as all others have them here."""
+    """The schema with decimal numbers, as everywhere in this package."""
     return strict_json.parse(msgspec.json.encode(schema))
 
 

@@ -1,4 +1,4 @@
-"""A schema as alternatives, each roughly one conjunction with its references written in."""
+"""A schema as alternatives, each roughly one conjunction with its references resolved."""
 
 from collections.abc import Iterator
 from itertools import islice, product
@@ -11,7 +11,7 @@ _DEPTH = 12
 
 
 class Alternatives:
-    """Of the schemas in one document in normal form. Roughly: the result is only for guessing."""
+    """The alternatives of the subschemas of one schema in normal form: only for guesses."""
 
     def __init__(self, document: Any) -> None:
         self._definitions = document.get("$defs", {}) if isinstance(document, dict) else {}
@@ -25,7 +25,7 @@ class Alternatives:
         return self._known[key][1]
 
     def _parts(self, schema: Any, depth: int) -> Iterator[dict[str, Any]]:
-        """A schema as alternatives, each roughly one conjunction with its references written in."""
+        """A schema as alternatives, each roughly one conjunction with its references resolved."""
         if schema is False or depth > _DEPTH:
             return
         if schema is True:
@@ -70,7 +70,7 @@ def _spread(values: list[Any]) -> list[Any]:
 
 
 def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Two conjuncts as one, roughly: what cannot be said together keeps the first."""
+    """Two conjuncts as one, roughly: where they conflict, the first is kept."""
     result = other | one
     for keyword in ("properties", "patternProperties"):
         if keyword in one and keyword in other:

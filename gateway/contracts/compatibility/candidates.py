@@ -1,8 +1,8 @@
-"""Documents that may tell two schemas apart: one good document, then one thing varied at a time.
+"""Candidate documents that may tell two schemas apart: a valid document, then one change at a time.
 
-The values at a place come from what both schemas say of it: bounds and one beyond, lengths and one
-beyond, listed values, strings of the patterns, members left out, members nobody described. They
-are guesses; a document proves something only once the validators have spoken.
+The values at a location come from both schemas: bounds and one beyond, lengths and one beyond,
+listed values, strings that match the patterns, missing members, undescribed members. They are
+guesses; a document proves something only after the validators have checked it.
 """
 
 import re
@@ -15,15 +15,15 @@ from typing import Any
 from gateway.contracts.compatibility.alternatives import Alternatives
 from gateway.contracts.compatibility.scalars import scalars
 from gateway.contracts.compatibility.strings import matching
-from gateway.contracts.compatibility.validators import Parts
+from gateway.contracts.compatibility.validators import SubschemaValidators
 
 _DEPTH = 12
-_SCALARS = 40  # values without parts at one place
-_LONG = 300  # elements or members that are worth trying
-_EACH = 240  # documents at one place
+_SCALARS = 40  # scalar values at one location
+_MAX_SIZE = 300  # elements or members that are worth trying
+_PER_LOCATION = 240  # values at one location
 _TOP = 4000  # whole documents
 _HALF = Decimal("0.5")
-_STRANGE: tuple[Any, ...] = (None, True, 0, -1, _HALF, "", "x", [], {}, [None], {"lain": None})
+_UNUSUAL: tuple[Any, ...] = (None, True, 0, -1, _HALF, "", "x", [], {}, [None], {"lain": None})
 
 
 class Candidates:
@@ -32,30 +32,30 @@ class Candidates:
     def __init__(self, writer: Any, reader: Any, until: float) -> None:
         """`until` is when to stop by `time.monotonic`."""
         self._writer, self._reader = writer, reader
-        self._accepts = Parts(writer).accept
+        self._accepts = SubschemaValidators(writer).accepts
         self._reverse = None if reader is True else Candidates(reader, True, until)
         self._until = until
         self._made: dict[tuple[int, int], tuple[Any, Any, list[Any]]] = {}
         self._mine, self._theirs = Alternatives(writer), Alternatives(reader)
 
     def documents(self) -> Iterator[Any]:
-        """Documents; the writer's schema as a whole need not accept them."""
+        """Documents; the writer's schema need not accept them as a whole."""
         yield from self._unchecked(self._writer, self._reader, 0)
 
     def around(self, document: Any) -> Iterator[Any]:
-        """A good document, and what one change makes of it."""
+        """A valid document, and the same document with one change each."""
         yield document
         yield from self._varied(document, self._writer, self._reader, 0)
 
     def _at(self, writer: Any, reader: Any, depth: int) -> list[Any]:
-        """Values for one place."""
+        """Values for one location."""
         key = (id(writer), id(reader))
         if key in self._made:
             return self._made[key][2]
         if depth > _DEPTH or writer is False or monotonic() > self._until:
             return []
-        self._made[key] = (writer, reader, [])  # a place inside itself stays empty once
-        values = islice(self._unchecked(writer, reader, depth), _EACH)
+        self._made[key] = (writer, reader, [])  # a recursive location stays empty once
+        values = islice(self._unchecked(writer, reader, depth), _PER_LOCATION)
         good = [each for each in _distinct(values) if self._accepts(writer, each)]
         self._made[key] = (writer, reader, good)
         return good
@@ -66,11 +66,11 @@ class Candidates:
             yield from islice(scalars(part), _SCALARS)
         for number, part in enumerate(mine):
             other = theirs[number % len(theirs)] if theirs else {}
-            share = _EACH // len(mine) if depth else _TOP // len(mine)
+            share = _PER_LOCATION // len(mine) if depth else _TOP // len(mine)
             yield from islice(self._structures(part, other, depth), share)
         for part in theirs:
             yield from islice(scalars(part), _SCALARS)
-        yield from _STRANGE
+        yield from _UNUSUAL
 
     def _structures(
         self, part: dict[str, Any], reader: dict[str, Any], depth: int
@@ -103,12 +103,12 @@ class Candidates:
                 yield {key: value for key, value in every.items() if key != name}
                 for value in each[1:]:
                     yield every | {name: value}
-        yield from self._with_strangers(part, reader, least, depth)
+        yield from self._with_unnamed(part, reader, least, depth)
 
-    def _with_strangers(
+    def _with_unnamed(
         self, part: dict[str, Any], reader: dict[str, Any], least: dict[str, Any], depth: int
     ) -> Iterator[Any]:
-        """An object with members that nothing names."""
+        """Objects with members that neither schema names."""
         counts = [part.get(each) or reader.get(each) for each in ("minProperties", "maxProperties")]
         others = self._at(_member(part, "lain-lain"), _member(reader, "lain-lain"), depth + 1)
         for value in others[:8]:
@@ -118,7 +118,7 @@ class Candidates:
                 yield least | {name: others[0]}
         for count in counts:
             for size in () if count is None else (int(count) - 1, int(count), int(count) + 1):
-                if others and 0 <= size <= _LONG:
+                if others and 0 <= size <= _MAX_SIZE:
                     more = {f"lain-{n}": others[0] for n in range(size - len(least))}
                     yield dict(islice((least | more).items(), size))
 
@@ -132,7 +132,7 @@ class Candidates:
     def _arrays(self, part: dict[str, Any], reader: dict[str, Any], depth: int) -> Iterator[Any]:
         first = [self._at(_element(part, n), _element(reader, n), depth + 1) for n in range(3)]
         fixed = part.get("prefixItems", [])
-        places = [self._at(each, _element(reader, n), depth + 1) for n, each in enumerate(fixed)]
+        prefix = [self._at(each, _element(reader, n), depth + 1) for n, each in enumerate(fixed)]
         after = len(fixed)
         rest = self._at(_element(part, after), _element(reader, after), depth + 1)
         extra = self._at(part["contains"], True, depth + 1)[:4] if "contains" in part else []
@@ -141,33 +141,33 @@ class Candidates:
         sizes = {0, 1, 2, after, after + 1}
         for schema in (part, reader):
             for keyword in ("minItems", "maxItems", "minContains", "maxContains"):
-                if keyword in schema and schema[keyword] <= _LONG:
+                if keyword in schema and schema[keyword] <= _MAX_SIZE:
                     sizes |= {int(schema[keyword]) + step for step in (-1, 0, 1)}
         for size in sorted(each for each in sizes if each >= 0):
-            yield from self._of_size(size, places, rest, extra)
+            yield from self._of_size(size, prefix, rest, extra)
         least = max(int(part.get("minItems", 1)), 1)
         for index in range(min(after + 1, 3)):
-            base = _filled(least if least > index else index + 1, places, rest) or []
+            base = _filled(least if least > index else index + 1, prefix, rest) or []
             for value in first[index] if base else ():
                 yield [*base[:index], value, *base[index + 1 :]]
 
     def _of_size(
-        self, size: int, places: list[list[Any]], rest: list[Any], extra: list[Any]
+        self, size: int, prefix: list[list[Any]], rest: list[Any], extra: list[Any]
     ) -> Iterator[Any]:
-        base = _filled(size, places, rest)
+        base = _filled(size, prefix, rest)
         if base is None:
             return
         yield base
-        if len(rest) > 1 and size > len(places):
-            varied = [rest[n % len(rest)] for n in range(size - len(places))]
-            yield [*base[: len(places)], *varied]
+        if len(rest) > 1 and size > len(prefix):
+            varied = [rest[n % len(rest)] for n in range(size - len(prefix))]
+            yield [*base[: len(prefix)], *varied]
         for value in extra:
             for count in {1, size}:
                 yield [*base[: size - count], *[value] * count] if size else []
 
     def _varied(self, value: Any, writer: Any, reader: Any, depth: int) -> Iterator[Any]:
-        """A value with one thing in it changed."""
-        yield from islice(self._unchecked(writer, reader, depth), _EACH)
+        """A value with one change each."""
+        yield from islice(self._unchecked(writer, reader, depth), _PER_LOCATION)
         if depth == _DEPTH:
             return
         mine, theirs = self._mine.of(writer), self._theirs.of(reader)
@@ -213,7 +213,7 @@ def _types(part: dict[str, Any]) -> set[str]:
 
 
 def _member(part: dict[str, Any], name: str) -> Any:
-    """The schema that a member of this name has to keep, roughly."""
+    """The schema of a member with this name, roughly."""
     if name in part.get("properties", {}):
         return part["properties"][name]
     for pattern, schema in part.get("patternProperties", {}).items():
@@ -234,11 +234,11 @@ def _element(part: dict[str, Any], index: int) -> Any:
     return fixed[index] if index < len(fixed) else part.get("items", True)
 
 
-def _filled(size: int, places: list[list[Any]], rest: list[Any]) -> list[Any] | None:
-    """An array of a size, made of the first value of each place; None if one has no value."""
-    if size > _LONG:
+def _filled(size: int, prefix: list[list[Any]], rest: list[Any]) -> list[Any] | None:
+    """An array of a size, with the first value of each element; None if one has no value."""
+    if size > _MAX_SIZE:
         return None
-    pools = [*places[:size], *[rest] * (size - len(places))]
+    pools = [*prefix[:size], *[rest] * (size - len(prefix))]
     if not all(pools):
         return None
     unique = [pool[n % len(pool)] for n, pool in enumerate(pools)]

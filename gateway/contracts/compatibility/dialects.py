@@ -1,6 +1,6 @@
-"""The dialects of JSON Schema that are compared, and what a keyword means in each.
+"""The supported dialects of JSON Schema, and what a keyword means in each.
 
-DispatchContext: the validation and core specifications of draft-06, draft-07, 2019-09 and 2020-12.
+Sources: the validation and core specifications of draft-06, draft-07, 2019-09 and 2020-12.
 """
 
 from dataclasses import dataclass, field
@@ -39,17 +39,17 @@ _MAPS = frozenset({"properties", "patternProperties"})
 
 @dataclass(frozen=True)
 class Dialect:
-    """One dialect. Keywords in no set are annotations, or are handled by name where they differ."""
+    """One dialect. Keywords in no set are annotations, or are handled by name."""
 
     name: str
     uri: str
     specification: Specification[Any] = field(repr=False)
-    formats: frozenset[str]  # asserted; another name in `format` says nothing
-    values: frozenset[str] = _VALUES  # hold no schema and mean the same in 2020-12
-    one: frozenset[str] = _ONE_7  # hold a schema
-    lists: frozenset[str] = _LISTS  # hold a list of schemas
-    maps: frozenset[str] = _MAPS  # hold schemas by name
-    ref_stands_alone: bool = True  # what stands beside `$ref` is ignored
+    formats: frozenset[str]  # asserted; other names in `format` are ignored
+    values: frozenset[str] = _VALUES  # keywords without a schema, with the meaning of 2020-12
+    one: frozenset[str] = _ONE_7  # keywords that hold a schema
+    lists: frozenset[str] = _LISTS  # keywords that hold a list of schemas
+    maps: frozenset[str] = _MAPS  # keywords that hold schemas by name
+    ref_hides_siblings: bool = True  # keywords beside `$ref` are ignored
     tuples: str = "items"  # the keyword with one schema per position
 
 
@@ -69,7 +69,7 @@ DRAFT201909 = Dialect(
     _VALUES_2019,
     _ONE_2019,
     maps=_MAPS | {"dependentSchemas"},
-    ref_stands_alone=False,
+    ref_hides_siblings=False,
 )
 DRAFT202012 = Dialect(
     "2020-12",
@@ -79,23 +79,23 @@ DRAFT202012 = Dialect(
     _VALUES_2019,
     _ONE_2019,
     maps=_MAPS | {"dependentSchemas"},
-    ref_stands_alone=False,
+    ref_hides_siblings=False,
     tuples="prefixItems",
 )
 _BY_URI = {each.uri: each for each in (DRAFT6, DRAFT7, DRAFT201909, DRAFT202012)}
 
 
-class Unreadable(Exception):
-    """A schema cannot be compared; the text says why."""
+class UnreadableSchema(Exception):
+    """The schema cannot be compared; the text says why."""
 
 
 def dialect_of(schema: Any, default: Dialect = DRAFT202012) -> Dialect:
-    """The dialect that a schema names by `$schema`. Raises Unreadable for one that is unknown."""
-    named = schema.get("$schema") if isinstance(schema, dict) else None
-    if named is None:
+    """The dialect that a schema names by `$schema`. Raises UnreadableSchema if it is unknown."""
+    uri = schema.get("$schema") if isinstance(schema, dict) else None
+    if uri is None:
         return default
-    found = _BY_URI.get(named.rstrip("#")) if isinstance(named, str) else None
+    found = _BY_URI.get(uri.rstrip("#")) if isinstance(uri, str) else None
     if found is None:
         known = ", ".join(each.name for each in _BY_URI.values())
-        raise Unreadable(f"$schema names an unknown dialect: choose one of {known}")
+        raise UnreadableSchema(f"$schema names an unknown dialect. Use one of {known}.")
     return found

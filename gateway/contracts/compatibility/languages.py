@@ -1,8 +1,8 @@
-"""Whether every string that one pattern accepts is accepted by another, by finite automata.
+"""Inclusion of one pattern's language in another's, by finite automata.
 
-Patterns are read as ECMA-262 without flags, as JSON Schema wants (validation specification 4.3):
-unanchored, `\\d`, `\\w` in ASCII. What is not regular (look around, back references), or gets too
-big, is not decided.
+Patterns are read as ECMA-262 without flags, as JSON Schema requires (validation specification 4.3):
+unanchored, `\\d`, `\\w` in ASCII. Patterns that are not regular (look-around, back references) or
+too large are not decided.
 """
 
 import re
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-_parser: Any = vars(re)["_parser"]  # the only reader of patterns in the library
+_parser: Any = vars(re)["_parser"]  # the only pattern parser in the standard library
 
 _STATES = 4000  # of one automaton
-_WORK = 3_000_000  # states looked at in one comparison, at most: about a second
+_WORK = 3_000_000  # states visited in one comparison, at most: about a second
 _TOP = 0x10FFFF
 
 Interval = tuple[int, int]
@@ -32,9 +32,9 @@ class _TooHard(Exception):
 
 
 def included(narrow: str, wide: str, most: int | None = None) -> bool | None:
-    """Whether `wide` accepts every string that `narrow` accepts; None if that is not decided.
+    """Whether `wide` accepts every string that `narrow` accepts; None if it is not decided.
 
-    With `most`, only strings of at most so many characters are asked about.
+    With `most`, only strings of at most that many characters count.
     """
     try:
         return _included(_automaton(narrow), _automaton(wide), most)
@@ -43,7 +43,7 @@ def included(narrow: str, wide: str, most: int | None = None) -> bool | None:
 
 
 def lengths(pattern: str) -> tuple[int, int | None]:
-    """Bounds on the length of the strings that a pattern accepts: (0, None) says nothing."""
+    """Bounds on the length of the strings that a pattern accepts; (0, None) is no bound."""
     try:
         tree = _parser.parse(_ecma(pattern))
     except (re.error, OverflowError, RecursionError):
@@ -60,9 +60,9 @@ def _ends(tree: Any) -> tuple[str, str]:
 
 
 def _ecma(pattern: str) -> str:
-    """The pattern in the words of `re`. Raises re.error for what means another thing there."""
+    """The pattern in the syntax of `re`. Raises re.error where `re` gives it another meaning."""
     if re.search(r"\\[AZzbBGpPkc0-9]|\\x(?![0-9A-Fa-f]{2})|\(\?(?!:)|\\u\{", pattern):
-        raise re.error("not read here")
+        raise re.error("unsupported syntax")
     return pattern.replace(r"\/", "/").replace(r"\-", r"\x2d")
 
 
@@ -83,7 +83,7 @@ class _Automaton:
         return len(self.moves) - 1
 
     def closure(self, states: Iterable[int], *, start: bool, end: bool) -> frozenset[int]:
-        """The states that are reached without reading."""
+        """The states that are reached without a character."""
         found, pending = set(states), list(states)
         while pending:
             state = pending.pop()
@@ -111,7 +111,7 @@ class _Automaton:
         return 1 in self.closure(states, start=start, end=True)
 
     def bounds(self) -> set[int]:
-        """Where the characters that are told apart begin."""
+        """The characters at which the moves begin to differ."""
         return {p for moves in self.moves for (low, high), _ in moves for p in (low, high + 1)}
 
 
@@ -127,7 +127,7 @@ def _automaton(pattern: str) -> _Automaton:
 
 
 def _build(made: _Automaton, tree: Any, state: int) -> int:
-    """Add what a tree matches behind a state; the state behind all of it."""
+    """Add the states for a tree after `state`; returns the last one."""
     for operation, argument in tree:
         match str(operation):
             case "AT":
@@ -203,7 +203,7 @@ def _category(name: str) -> tuple[Interval, ...]:
 
 
 def _without(intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
-    """All characters but those."""
+    """All characters except those."""
     result, low = [], 0
     for start, end in sorted(intervals):
         if start > low:

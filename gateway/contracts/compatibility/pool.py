@@ -1,48 +1,76 @@
-"""Who asks the workers: how many at a time, for how long, and what a killed one still told."""
+"""A pool of worker processes that compare schemas within limits of time, memory and waiting."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 from gateway.base.errors import Overloaded, Unavailable
 from gateway.contracts.compatibility import wire
-from gateway.contracts.compatibility.process import Worker
-from gateway.contracts.compatibility.question import (
+from gateway.contracts.compatibility.child_process import ChildProcess
+from gateway.contracts.compatibility.values import (
+    Comparison,
+    ComparisonTask,
     Compatible,
     Direction,
+    HistoryComparison,
     Incompatible,
-    Judgement,
     Policy,
-    Question,
     Rule,
     Undecided,
-    Verdict,
-    pairs,
+    comparisons,
 )
 
-_UNREAD = "reading the schemas took longer than the time limit: simplify them"
-_HISTORY = 4  # limits of one question that a whole history may take
-_BY_DOCUMENTS = 0.4  # share of the limit for trying documents, after the algebra took too long
+START_LIMIT = 10.0  # seconds until a new worker must be ready
+_WORKER_MODULE = "gateway.contracts.compatibility.worker"
+_EXIT_REASONS = {
+    -6: "The comparison reached its memory limit.",
+    -11: "The schemas nest or refer too deep to be compared.",
+    -24: "The comparison reached its CPU time limit.",
+}
+_UNREAD = "The schemas could not be read within the time limit. Simplify them."
+_HISTORY = 4  # limits of one comparison that a whole history may take
+_SEARCH_SHARE = 0.4  # of the limit, to try documents after the algebra took too long
 
 
-class Compatibility:
-    """Judges pairs of schemas in killable worker processes, started when first needed."""
+class CompatibilityWorker(ChildProcess):
+    """One worker process. It runs one comparison at a time."""
+
+    @classmethod
+    async def start(cls, seconds: float, memory: int) -> "CompatibilityWorker":
+        """A worker that is ready. Raises Unavailable if it does not start."""
+        return await cls.start_module(_WORKER_MODULE, seconds, memory, limit=START_LIMIT)
+
+    async def compare(self, task: ComparisonTask) -> AsyncIterator[tuple[Comparison, bool]]:
+        """Results, the last one final. Ends early if the worker dies."""
+        with contextlib.suppress(EOFError, ConnectionError):
+            await self.write(wire.encode_task(task))
+            while True:
+                yield wire.decode_comparison(await self.read())
+
+    async def stop(self) -> str:
+        """Kill the process; returns why it ended, if it was dead before."""
+        return _EXIT_REASONS.get(await self.kill(), "The comparison was stopped.")
+
+
+class CompatibilityChecker:
+    """Compares schemas in worker processes that can be killed. They start when first needed."""
 
     def __init__(
         self, *, workers: int = 1, limit: float = 5.0, queue: int = 32, memory: int = 768 << 20
     ) -> None:
-        """`limit` seconds and `memory` bytes for each question; `queue` questions may wait."""
+        """`limit` seconds and `memory` bytes for each comparison; `queue` of them may wait."""
         self._limit, self._memory = limit, memory
-        self._places = asyncio.Semaphore(workers)
-        self._most = workers + queue
-        self._asked = 0
-        self._idle: list[Worker] = []
-        self._busy: set[Worker] = set()
+        self._slots = asyncio.Semaphore(workers)
+        self._max_pending = workers + queue
+        self._pending = 0
+        self._idle: list[CompatibilityWorker] = []
+        self._busy: set[CompatibilityWorker] = set()
         self._closed = False
 
-    async def judge(
+    async def compare(
         self,
         old: Any,
         new: Any,
@@ -50,85 +78,93 @@ class Compatibility:
         policy: Policy = Policy.STRICT,
         *,
         examples: Sequence[Any] = (),
-    ) -> Verdict:
-        """One question about two schemas. `examples` are valid documents that help to find proof.
+    ) -> Comparison:
+        """Compare two schemas. `examples` are valid documents that help to find a proof.
 
-        Raises Overloaded if too many questions wait, and Unavailable if no worker starts. Never
-        raises for a bad schema: what cannot be read is Undecided.
+        Raises Overloaded if too many comparisons wait, and Unavailable if no worker starts. A
+        schema that cannot be read is Undecided.
         """
-        question = Question(
+        task = ComparisonTask(
             wire.text(old), wire.text(new), direction, policy, tuple(map(wire.text, examples))
         )
         if self._closed:
-            raise Unavailable("the gateway is stopping: repeat the call on another one")
-        if self._asked >= self._most:
-            raise Overloaded("too many comparisons of schemas wait: repeat the call a little later")
-        self._asked += 1
+            raise Unavailable("This process is stopping. Repeat the request.")
+        if self._pending >= self._max_pending:
+            raise Overloaded("Too many schema comparisons are waiting. Try again later.")
+        self._pending += 1
         try:
-            async with self._places:
-                return await self._decided(question)
+            async with self._slots:
+                return await self._compare(task)
         finally:
-            self._asked -= 1
+            self._pending -= 1
 
-    async def judge_history(
+    async def compare_history(
         self, new: Any, older: Mapping[int, Any], rule: Rule, *, examples: Sequence[Any] = ()
-    ) -> Judgement:
-        """A new schema against the earlier versions that its rule names: the worst verdict.
+    ) -> HistoryComparison:
+        """Compare a new schema with the earlier versions that its rule names; the worst result.
 
-        Stops at the first proven loss; an undecided pair comes second. All of it takes four times
-        the limit of one question at most; what was not asked until then is undecided.
+        Stops at the first proven incompatibility. All comparisons together take four times the
+        limit of one at most; those that remain then are undecided.
         """
-        worst, until = Judgement(Compatible()), monotonic() + _HISTORY * self._limit
-        for version, direction in pairs(rule, tuple(sorted(older))):
-            if monotonic() > until:
-                late = Undecided(direction, "comparing with all earlier versions takes too long")
-                return worst if isinstance(worst.verdict, Undecided) else Judgement(late, version)
-            verdict = await self.judge(
+        worst = HistoryComparison(Compatible())
+        deadline = monotonic() + _HISTORY * self._limit
+        for version, direction in comparisons(rule, tuple(sorted(older))):
+            if monotonic() > deadline:
+                late = Undecided(
+                    direction, "Comparing with all earlier versions exceeds the time limit."
+                )
+                undecided = isinstance(worst.result, Undecided)
+                return worst if undecided else HistoryComparison(late, version)
+            result = await self.compare(
                 older[version], new, direction, rule.policy, examples=examples
             )
-            if isinstance(verdict, Incompatible):
-                return Judgement(verdict, version)
-            if isinstance(verdict, Undecided) and isinstance(worst.verdict, Compatible):
-                worst = Judgement(verdict, version)
+            if isinstance(result, Incompatible):
+                return HistoryComparison(result, version)
+            if isinstance(result, Undecided) and isinstance(worst.result, Compatible):
+                worst = HistoryComparison(result, version)
         return worst
 
     async def close(self) -> None:
-        """End the workers. Questions under way are answered Undecided."""
+        """Stop the workers. Comparisons under way end as Undecided."""
         self._closed = True
         workers = [*self._idle, *self._busy]
         self._idle.clear()
-        await asyncio.gather(*(worker.end() for worker in workers))
+        await asyncio.gather(*(worker.stop() for worker in workers))
 
-    async def _decided(self, question: Question) -> Verdict:
-        verdict, ended = await self._asked_within(question, self._limit * (1 - _BY_DOCUMENTS))
-        open_ = isinstance(verdict, Undecided) and verdict.reason != _UNREAD
-        if ended or self._closed or not open_:
-            return verdict
-        again = replace(question, by_algebra=False)
-        found, ended = await self._asked_within(again, self._limit * _BY_DOCUMENTS)
-        return found if isinstance(found, Incompatible) else verdict
+    async def _compare(self, task: ComparisonTask) -> Comparison:
+        result, complete = await self._run(task, self._limit * (1 - _SEARCH_SHARE))
+        interrupted = isinstance(result, Undecided) and result.reason != _UNREAD
+        if complete or self._closed or not interrupted:
+            return result
+        search = replace(task, by_algebra=False)
+        found, complete = await self._run(search, self._limit * _SEARCH_SHARE)
+        return found if isinstance(found, Incompatible) else result
 
-    async def _asked_within(self, question: Question, seconds: float) -> tuple[Verdict, bool]:
-        """The best verdict within a time, and whether the worker had its last word."""
-        worker = self._idle.pop() if self._idle else await Worker.start(self._limit, self._memory)
+    async def _run(self, task: ComparisonTask, seconds: float) -> tuple[Comparison, bool]:
+        """The best result within a time, and whether the worker completed the task."""
+        worker = (
+            self._idle.pop()
+            if self._idle
+            else await CompatibilityWorker.start(self._limit, self._memory)
+        )
         self._busy.add(worker)
         if self._closed:  # while the worker was being started
-            await worker.end()
-        verdict: Verdict = Undecided(question.direction, _UNREAD)
+            await worker.stop()
+        result: Comparison = Undecided(task.direction, _UNREAD)
         try:
             async with asyncio.timeout(seconds):
-                async for verdict, final in worker.ask(question):
+                async for result, final in worker.compare(task):
                     if final:
                         self._idle += [] if self._closed else [worker]
-                        return verdict, True
-            return _with_reason(verdict, await worker.end()), False
+                        return result, True
+            return _with_reason(result, await worker.stop()), False
         except TimeoutError:
-            return verdict, False
+            return result, False
         finally:
             self._busy.discard(worker)
             if worker not in self._idle:
-                await worker.end()
+                await worker.stop()
 
 
-def _with_reason(verdict: Verdict, reason: str) -> Verdict:
-    return replace(verdict, reason=reason) if isinstance(verdict, Undecided) else verdict
+def _with_reason(result: Comparison, reason: str) -> Comparison:
+    return replace(result, reason=reason) if isinstance(result, Undecided) else result

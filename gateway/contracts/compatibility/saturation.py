@@ -1,19 +1,19 @@
-"""Says in a schema what it says already without words: it proves what the algebra cannot.
+"""Saturation: writes implied constraints into a schema, so that the algebra can prove more.
 
-The algebra knows patterns and formats only as words. So where the writer's pattern or format
-implies a pattern or format of the reader's, or bounds on the length, that is written beside it;
-members that the reader describes and the writer does not are described as the writer's others are;
-and a reader's pattern that matches every text goes. Both schemas accept the same documents after.
+The algebra compares patterns and formats by their text only. Where the writer's pattern or format
+implies a pattern or format of the reader, or bounds on the length, these are added to the writer's
+schema. Members that only the reader names are described as the writer's additional members. A
+reader's pattern that matches every text is removed. Both schemas accept the same documents after.
 """
 
 from functools import lru_cache
 from typing import Any
 
 from gateway.contracts.compatibility.languages import included, lengths
-from gateway.contracts.compatibility.walking import everywhere, mapped
+from gateway.contracts.compatibility.subschemas import all_schemas, map_subschemas
 
-_MOST = 200  # patterns of the reader that are tried
-_LONG = 200  # characters; a longer bound on the length is not looked at
+_MAX_PATTERNS = 200  # patterns of the reader that are tried
+_MAX_LENGTH = 200  # characters; a longer length bound is ignored
 
 # RFC 3339 section 5.6 and RFC 9562 section 4; other formats have no such simple bound.
 _PATTERNS = {
@@ -30,15 +30,15 @@ _FORMATS = {
 
 
 def saturated(writer: Any, reader: Any) -> Any:
-    """The writer's schema with what it implies in the words of the reader's."""
-    patterns = dict.fromkeys(each["pattern"] for each in everywhere(reader) if "pattern" in each)
+    """The writer's schema with the reader's patterns, formats and members that it implies."""
+    patterns = dict.fromkeys(each["pattern"] for each in all_schemas(reader) if "pattern" in each)
     names = dict.fromkeys(
-        name for each in everywhere(reader) for name in each.get("properties", ())
+        name for each in all_schemas(reader) for name in each.get("properties", ())
     )
-    wanted = tuple(patterns)[:_MOST]
+    wanted = tuple(patterns)[:_MAX_PATTERNS]
 
     def rewritten(schema: Any) -> Any:
-        result = mapped(schema, rewritten)
+        result = map_subschemas(schema, rewritten)
         if isinstance(schema, bool):
             return result
         facts = _facts(schema, wanted)
@@ -55,9 +55,9 @@ def saturated(writer: Any, reader: Any) -> Any:
     return rewritten(writer)
 
 
-def plain(schema: Any) -> Any:
+def without_trivial_patterns(schema: Any) -> Any:
     """A schema without the patterns that match every text."""
-    result = mapped(schema, plain)
+    result = map_subschemas(schema, without_trivial_patterns)
     if isinstance(result, dict) and "pattern" in result and included("", result["pattern"]):
         del result["pattern"]
     return result
@@ -67,7 +67,7 @@ def _facts(schema: dict[str, Any], wanted: tuple[str, ...]) -> list[dict[str, An
     facts: list[dict[str, Any]] = []
     if "pattern" in schema:
         most = schema.get("maxLength")
-        bound = int(most) if most is not None and most <= _LONG else None
+        bound = int(most) if most is not None and most <= _MAX_LENGTH else None
         facts += _implied(schema["pattern"], wanted, bound)
     format_ = schema.get("format", "")
     if format_ in _PATTERNS:
@@ -79,7 +79,7 @@ def _facts(schema: dict[str, Any], wanted: tuple[str, ...]) -> list[dict[str, An
 def _implied(
     pattern: str, wanted: tuple[str, ...], longest: int | None
 ) -> tuple[dict[str, Any], ...]:
-    """What a pattern says of texts of at most so many characters."""
+    """The constraints that a pattern implies for texts of at most `longest` characters."""
     least, most = lengths(pattern)
     facts: list[dict[str, Any]] = [{"minLength": least}] if least else []
     if most is not None:

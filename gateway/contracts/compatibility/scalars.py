@@ -1,4 +1,4 @@
-"""Values without parts that a schema speaks of, and those just beyond its bounds."""
+"""Scalar values that a schema mentions, and those just beyond its bounds."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Any
 from gateway.contracts.compatibility.strings import FORMATS, matching, stretched
 
 _HALF = Decimal("0.5")
-_LONG = 4000  # a length that is worth trying
+_MAX_LENGTH = 4000  # characters; longer texts are not tried
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
 # Texts of a format that may be of any length.
@@ -24,7 +24,7 @@ _STRETCHED = {
 
 
 def scalars(part: dict[str, Any]) -> Iterator[Any]:
-    """Values without parts that a schema speaks of, and those just beyond its bounds."""
+    """Scalar values that a schema mentions, and those just beyond its bounds."""
     if "const" in part:
         yield part["const"]
     yield from part.get("enum", ())
@@ -48,7 +48,7 @@ def _texts(part: dict[str, Any]) -> Iterator[str]:
         yield from FORMATS.get(part["format"], ())
     before, after = _STRETCHED.get(part.get("format", ""), ("", ""))
     for size in sorted({each + step for each in lengths for step in (0, -1, 1)}):
-        if 0 <= size <= _LONG:
+        if 0 <= size <= _MAX_LENGTH:
             yield "a" * size
             if "pattern" in part:
                 yield stretched(part["pattern"], size)

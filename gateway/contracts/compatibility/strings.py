@@ -1,6 +1,6 @@
-"""Strings that match a pattern or keep a format, for documents that are to prove something.
+"""Strings that match a pattern or a format, for candidate documents.
 
-Only candidates are made here: who uses them lets the validators decide.
+They are guesses: the caller lets the validators decide.
 """
 
 import re
@@ -10,7 +10,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-_parser: Any = vars(re)["_parser"]  # the only reader of patterns in the library
+_parser: Any = vars(re)["_parser"]  # the only pattern parser in the standard library
 
 _VARIANTS = 6
 _MOST = 40  # repeats of an open quantifier
@@ -40,29 +40,29 @@ FORMATS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass
-class _Way:
-    """How one string is written: which choices are taken, and how often things are repeated."""
+class _Choices:
+    """How one string is generated: which branches are taken, and how often groups are repeated."""
 
     random: Random
     variant: int = 0
-    spare: int | None = None  # characters still to be filled in by repeats
+    spare: int | None = None  # characters still to be filled by repeats
 
 
 @lru_cache(maxsize=512)
 def matching(pattern: str) -> tuple[str, ...]:
     """A few strings that a pattern probably accepts: short ones first, then longer ones."""
     tree = _tree(pattern)
-    ways = [_Way(Random(variant), variant) for variant in range(_VARIANTS)]  # noqa: S311
-    return tuple(dict.fromkeys("".join(_write(tree, way)) for way in ways))
+    choices = [_Choices(Random(variant), variant) for variant in range(_VARIANTS)]  # noqa: S311
+    return tuple(dict.fromkeys("".join(_generate(tree, each)) for each in choices))
 
 
 @lru_cache(maxsize=512)
 def stretched(pattern: str, size: int) -> str:
     """A string of about this length that a pattern probably accepts."""
     tree = _tree(pattern)
-    shortest = len("".join(_write(tree, _Way(Random(0)))))  # noqa: S311 - no secret
-    way = _Way(Random(0), spare=max(size - shortest, 0))  # noqa: S311 - no secret
-    return "".join(_write(tree, way))
+    shortest = len("".join(_generate(tree, _Choices(Random(0)))))  # noqa: S311 - no secret
+    choices = _Choices(Random(0), spare=max(size - shortest, 0))  # noqa: S311 - no secret
+    return "".join(_generate(tree, choices))
 
 
 def _tree(pattern: str) -> Any:
@@ -73,26 +73,26 @@ def _tree(pattern: str) -> Any:
 
 
 def _python(pattern: str) -> str:
-    """An ECMA pattern in the words of the standard library, where they differ."""
+    """An ECMA-262 pattern in the syntax of the standard library, where they differ."""
     pattern = re.sub(r"\\u\{?([0-9A-Fa-f]{4})\}?", r"\\u\1", pattern)
     pattern = re.sub(r"\\c[A-Za-z]", "", pattern)
     pattern = re.sub(r"\\p\{(?:L|Letter|Lu|Ll)\}", "A", pattern)
     return re.sub(r"\\p\{(?:N|Nd)\}", "1", pattern)
 
 
-def _write(tree: Any, way: _Way) -> Iterator[str]:
+def _generate(tree: Any, choices: _Choices) -> Iterator[str]:
     for operation, argument in tree:
         match str(operation):
             case "BRANCH":
-                yield from _write(argument[1][way.variant % len(argument[1])], way)
+                yield from _generate(argument[1][choices.variant % len(argument[1])], choices)
             case "SUBPATTERN":
-                yield from _write(argument[-1], way)
+                yield from _generate(argument[-1], choices)
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
                 low, high, inner = argument
-                for _ in range(_count(int(low), int(high), way)):
-                    yield from _write(inner, way)
+                for _ in range(_count(int(low), int(high), choices)):
+                    yield from _generate(inner, choices)
             case name:
-                yield _character(name, argument, way.random)
+                yield _character(name, argument, choices.random)
 
 
 def _character(name: str, argument: Any, random: Random) -> str:
@@ -110,15 +110,15 @@ def _character(name: str, argument: Any, random: Random) -> str:
     return ""  # an anchor or a look around: what it asks is left to luck
 
 
-def _count(low: int, high: int, way: _Way) -> int:
-    if way.spare is not None:
-        more = min(high - low, way.spare)
-        way.spare -= more
+def _count(low: int, high: int, choices: _Choices) -> int:
+    if choices.spare is not None:
+        more = min(high - low, choices.spare)
+        choices.spare -= more
         return low + more
     top = min(high, low + _MOST)
-    if way.variant <= 1:
-        return min(top, low + way.variant)
-    return top if way.variant == _VARIANTS - 1 else way.random.randint(low, top)
+    if choices.variant <= 1:
+        return min(top, low + choices.variant)
+    return top if choices.variant == _VARIANTS - 1 else choices.random.randint(low, top)
 
 
 def _one_of(choices: Any, random: Random) -> str:

@@ -1,4 +1,4 @@
-"""What both validators say of a document: the only proof that this package shows to anybody."""
+"""Both validators on one document: the only proof that this package shows to callers."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from jsonschema import validators
 from jsonschema.exceptions import ValidationError
 from referencing import Registry
 
-from gateway.contracts.compatibility.dialects import DIALECT, Unreadable
+from gateway.contracts.compatibility.dialects import DIALECT, UnreadableSchema
 
 
 def compiled(schema: Any) -> jsonschema_rs.Validator:
-    """A validator with the settings that intake judges by. Raises Unreadable."""
+    """A validator with the settings of publishing. Raises UnreadableSchema."""
     try:
         return jsonschema_rs.validator_for(
             schema,
@@ -22,53 +22,53 @@ def compiled(schema: Any) -> jsonschema_rs.Validator:
         )
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         reason = str(error).partition("\n")[0]
-        raise Unreadable(f"the schema does not compile: {reason[:300]}") from None
+        raise UnreadableSchema(f"The schema does not compile: {reason[:300]}") from None
 
 
-class Witness:
-    """A schema as `jsonschema-rs` and `jsonschema` read it."""
+class ValidatorPair:
+    """A schema in `jsonschema-rs` and in `jsonschema`, the reference."""
 
     def __init__(self, schema: Any) -> None:
         self._fast = compiled(schema)
         self._schema = schema
 
     def accepts(self, document: Any) -> bool:
-        """What `jsonschema-rs` says, in microseconds."""
+        """Whether `jsonschema-rs` accepts a document, in microseconds."""
         return self._fast.is_valid(document)
 
-    def agreed(self, document: Any) -> bool | None:
-        """What both say; None if they differ."""
+    def both_accept(self, document: Any) -> bool | None:
+        """Whether both accept a document; None if they differ."""
         kind = validators.validator_for(self._schema, validators.Draft202012Validator)
-        slow = kind(self._schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
+        reference = kind(self._schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
         try:
-            said = slow.is_valid(document)
+            accepted = reference.is_valid(document)
         except (ValidationError, ArithmeticError, RecursionError, TypeError):
             return None
-        return said if said is self._fast.is_valid(document) else None
+        return accepted if accepted is self._fast.is_valid(document) else None
 
-    def objection(self, document: Any) -> str:
-        """Why the document is refused, in one sentence."""
+    def first_error(self, document: Any) -> str:
+        """The first error of a document, in one sentence; empty if it is valid."""
         for error in self._fast.iter_errors(document):
             path = "".join(f"/{step}" for step in error.instance_path)
             return f"`{path or '(root)'}`: {error.message}"[:400]
         return ""
 
 
-class Parts:
-    """Judges values by single schemas of a document in normal form."""
+class SubschemaValidators:
+    """Validates values against single subschemas of a schema in normal form."""
 
-    def __init__(self, document: Any) -> None:
-        self._definitions = document.get("$defs", {}) if isinstance(document, dict) else {}
-        self._known: dict[int, tuple[Any, jsonschema_rs.Validator]] = {}
+    def __init__(self, root: Any) -> None:
+        self._definitions = root.get("$defs", {}) if isinstance(root, dict) else {}
+        self._compiled: dict[int, tuple[Any, jsonschema_rs.Validator]] = {}
 
-    def accept(self, schema: Any, value: Any) -> bool:
-        """Whether a schema of the document accepts a value."""
+    def accepts(self, schema: Any, value: Any) -> bool:
+        """Whether a subschema accepts a value."""
         if isinstance(schema, bool):
             return schema
-        known = self._known.get(id(schema))
-        if known is None:
+        found = self._compiled.get(id(schema))
+        if found is None:
             whole = {"$schema": DIALECT, **schema}
             if self._definitions:
                 whole["$defs"] = self._definitions
-            known = self._known[id(schema)] = (schema, compiled(whole))
-        return known[1].is_valid(value)
+            found = self._compiled[id(schema)] = (schema, compiled(whole))
+        return found[1].is_valid(value)

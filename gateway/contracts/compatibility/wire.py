@@ -1,6 +1,6 @@
-"""What goes between the gateway and a worker: four bytes of length, then a MessagePack document.
+"""Messages between the gateway and a worker: four bytes of length, then a MessagePack document.
 
-A document that was found travels as JSON text, so that its numbers stay exact.
+Counterexamples travel as JSON text, so that their numbers stay exact.
 """
 
 import struct
@@ -9,25 +9,25 @@ from typing import Any
 import msgspec
 
 from gateway.base import strict_json
-from gateway.contracts.compatibility.question import (
+from gateway.contracts.compatibility.values import (
     Change,
+    Comparison,
+    ComparisonTask,
     Compatible,
     Counterexample,
     Direction,
     Incompatible,
-    Question,
     Undecided,
-    Verdict,
 )
 
 _LENGTH = struct.Struct(">I")
 HEADER = _LENGTH.size
-READY = b""  # the first thing that a worker says
+READY = b""  # the first body of a worker
 _json = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Told(msgspec.Struct, array_like=True):
-    """A verdict on its way. The last one of a question is `final`."""
+class ComparisonMessage(msgspec.Struct, array_like=True):
+    """A comparison on the wire. The last one of a task is `final`."""
 
     final: bool
     kind: str
@@ -53,42 +53,42 @@ def length(header: bytes) -> int:
     return int(size)
 
 
-def encode_question(question: Question) -> bytes:
-    """A question for a worker."""
-    return msgspec.msgpack.encode(question)
+def encode_task(task: ComparisonTask) -> bytes:
+    """A task for a worker."""
+    return msgspec.msgpack.encode(task)
 
 
-def decode_question(body: bytes) -> Question:
-    """A question as a worker gets it."""
-    return msgspec.msgpack.decode(body, type=Question)
+def decode_task(body: bytes) -> ComparisonTask:
+    """The task in a body."""
+    return msgspec.msgpack.decode(body, type=ComparisonTask)
 
 
-def encode_verdict(verdict: Verdict, direction: Direction, *, final: bool) -> bytes:
-    """A verdict for the gateway."""
-    told = Told(final, type(verdict).__name__, direction)
-    if isinstance(verdict, Undecided):
-        told.reason = verdict.reason
-    if isinstance(verdict, Incompatible) and verdict.counterexample is not None:
-        told.document = text(verdict.counterexample.document)
-        told.reason = verdict.counterexample.reason
-    if not isinstance(verdict, Compatible):
-        told.changes = [(each.pointer, each.text) for each in verdict.changes]
-    return msgspec.msgpack.encode(told)
+def encode_comparison(comparison: Comparison, direction: Direction, *, final: bool) -> bytes:
+    """A comparison for the gateway."""
+    message = ComparisonMessage(final, type(comparison).__name__, direction)
+    if isinstance(comparison, Undecided):
+        message.reason = comparison.reason
+    if isinstance(comparison, Incompatible) and comparison.counterexample is not None:
+        message.document = text(comparison.counterexample.document)
+        message.reason = comparison.counterexample.reason
+    if not isinstance(comparison, Compatible):
+        message.changes = [(each.pointer, each.text) for each in comparison.changes]
+    return msgspec.msgpack.encode(message)
 
 
-def decode_verdict(body: bytes) -> tuple[Verdict, bool]:
-    """A verdict as the gateway gets it, and whether it is final."""
-    told = msgspec.msgpack.decode(body, type=Told)
-    return _verdict(told), told.final
+def decode_comparison(body: bytes) -> tuple[Comparison, bool]:
+    """The comparison in a body, and whether it is final."""
+    message = msgspec.msgpack.decode(body, type=ComparisonMessage)
+    return _comparison(message), message.final
 
 
-def _verdict(told: Told) -> Verdict:
-    changes = tuple(Change(pointer, said) for pointer, said in told.changes)
-    if told.kind == Compatible.__name__:
+def _comparison(message: ComparisonMessage) -> Comparison:
+    changes = tuple(Change(pointer, text) for pointer, text in message.changes)
+    if message.kind == Compatible.__name__:
         return Compatible()
-    if told.kind == Undecided.__name__:
-        return Undecided(told.direction, told.reason, changes)
+    if message.kind == Undecided.__name__:
+        return Undecided(message.direction, message.reason, changes)
     example = None
-    if told.document is not None:
-        example = Counterexample(strict_json.parse(told.document), told.reason)
-    return Incompatible(told.direction, example, changes)
+    if message.document is not None:
+        example = Counterexample(strict_json.parse(message.document), message.reason)
+    return Incompatible(message.direction, example, changes)

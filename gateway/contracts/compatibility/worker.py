@@ -1,6 +1,6 @@
-"""The worker process: reads questions from standard input, writes verdicts to standard output.
+"""The worker process: reads comparison tasks from standard input and writes the results.
 
-It is started by `process.py` with an empty environment, and it holds nothing worth protecting.
+`pool.py` starts it with an empty environment. It holds no secret and may be killed at any time.
 """
 
 import os
@@ -9,42 +9,42 @@ import sys
 from typing import BinaryIO
 
 from gateway.contracts.compatibility import wire
-from gateway.contracts.compatibility.deciding import decide
-from gateway.contracts.compatibility.question import Question, Undecided, Verdict
+from gateway.contracts.compatibility.comparing import compare
+from gateway.contracts.compatibility.values import Comparison, ComparisonTask, Undecided
 
 _SPARE = 2  # seconds of CPU beyond the limit: a worker whose gateway died ends by itself
 
 
 def main(seconds: float, memory: int) -> None:
-    """Answer until standard input ends, in at most so many seconds each and bytes of memory."""
+    """Work until standard input ends: `seconds` of CPU for each task, `memory` bytes in total."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    questions, verdicts = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not look like a verdict
-    _send(verdicts, wire.READY)
-    while header := questions.read(wire.HEADER):
-        _bound_cpu(seconds)
-        _answer(wire.decode_question(questions.read(wire.length(header))), verdicts)
+    tasks, results = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not look like a result
+    _send(results, wire.READY)
+    while header := tasks.read(wire.HEADER):
+        _limit_cpu(seconds)
+        _run(wire.decode_task(tasks.read(wire.length(header))), results)
 
 
-def _answer(question: Question, verdicts: BinaryIO) -> None:
-    verdict: Verdict = Undecided(question.direction, "nothing was found out")
+def _run(task: ComparisonTask, results: BinaryIO) -> None:
+    result: Comparison = Undecided(task.direction, "The comparison gave no result.")
     try:
-        for verdict in decide(question):
-            _send(verdicts, wire.encode_verdict(verdict, question.direction, final=False))
+        for result in compare(task):
+            _send(results, wire.encode_comparison(result, task.direction, final=False))
     except (MemoryError, RecursionError) as error:
-        if isinstance(verdict, Undecided):
-            reason = f"the comparison ended in {type(error).__name__}"
-            verdict = Undecided(question.direction, reason, verdict.changes)
-    _send(verdicts, wire.encode_verdict(verdict, question.direction, final=True))
+        if isinstance(result, Undecided):
+            reason = f"The comparison ended with {type(error).__name__}."
+            result = Undecided(task.direction, reason, result.changes)
+    _send(results, wire.encode_comparison(result, task.direction, final=True))
 
 
-def _bound_cpu(seconds: float) -> None:
+def _limit_cpu(seconds: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    most = int(used.ru_utime + used.ru_stime + seconds) + _SPARE
-    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    limit = int(used.ru_utime + used.ru_stime + seconds) + _SPARE
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
-def _send(verdicts: BinaryIO, body: bytes) -> None:
-    verdicts.write(wire.framed(body))
-    verdicts.flush()
+def _send(results: BinaryIO, body: bytes) -> None:
+    results.write(wire.framed(body))
+    results.flush()

@@ -1,40 +1,40 @@
-"""Verb: change what may be said on the bus, with everybody in mind whom it hits."""
+"""Governance: how contracts are registered, changed and retired, and who is affected."""
 
-from gateway.contracts.governance.comparison import Judged
+from gateway.contracts.governance.comparison import CompatibilityReport
+from gateway.contracts.governance.context import GovernanceContext, governance_context
 from gateway.contracts.governance.impact import Impact, Publisher
-from gateway.contracts.governance.lifecycle import Lifecycle, Retirement
+from gateway.contracts.governance.lifecycle import Retirement, VersionLifecycle
 from gateway.contracts.governance.loading import check_folder
-from gateway.contracts.governance.opening import opened
 from gateway.contracts.governance.permissions import (
     Revision,
-    sight_of,
-    visible,
+    find_visible,
+    visibility_of,
 )
-from gateway.contracts.governance.planning import Dependencies, NewSchema
+from gateway.contracts.governance.planner import NewSchema
 from gateway.contracts.governance.registration import (
-    Answer,
-    Governing,
+    ContractRegistration,
     NewContract,
     RegistrationResult,
+    VersionCheck,
 )
-from gateway.contracts.registry import Notice
+from gateway.contracts.registry import DeprecationNotice
 
 __all__ = [
-    "Answer",
-    "Dependencies",
-    "Governing",
+    "CompatibilityReport",
+    "ContractRegistration",
+    "DeprecationNotice",
+    "GovernanceContext",
     "Impact",
-    "Judged",
-    "Lifecycle",
     "NewContract",
     "NewSchema",
-    "Notice",
     "Publisher",
     "RegistrationResult",
     "Retirement",
     "Revision",
+    "VersionCheck",
+    "VersionLifecycle",
     "check_folder",
-    "opened",
-    "sight_of",
-    "visible",
+    "find_visible",
+    "governance_context",
+    "visibility_of",
 ]

@@ -1,4 +1,4 @@
-"""Whether a new version keeps what the versions before it promised."""
+"""Comparison of a new version with the earlier versions of its contract."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,111 +7,108 @@ from typing import Any
 import msgspec
 
 from gateway.base import strict_json
-from gateway.contracts import State, StoredVersion, without_personal_data
+from gateway.contracts import State, StoredVersion, mask_personal_data
 from gateway.contracts.compatibility import (
-    Compatibility,
+    CompatibilityChecker,
     Compatible,
     Counterexample,
+    HistoryComparison,
     Incompatible,
-    Judgement,
     Mode,
     Rule,
 )
-from gateway.contracts.compiling import BUNDLE_DEPTH
+from gateway.contracts.compilation import BUNDLE_DEPTH
 
-Bundled = tuple[bytes, bytes | None]  # a schema and its reply schema, with what they refer to
+Bundles = tuple[bytes, bytes | None]  # a schema and its reply schema, with all references embedded
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _COMPATIBLE = "compatible"
-_HIDDEN = "personal data that the other version does not accept"
-# ReplyQueue travel the other way: who asked must understand what is answered.
+_HIDDEN = "The document holds personal data that the other version refuses."
+# Replies travel in the other direction: the requester must understand the responder.
 _MIRRORED = {"backward": "forward", "forward": "backward"}
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A verdict under a rule. `part` is schema or reply, `version` the earlier one that decided."""
+class CompatibilityReport:
+    """The comparison with earlier versions under a rule. `part` is schema or reply."""
 
     rule: Rule
-    judgement: Judgement
+    comparison: HistoryComparison
     part: str = "schema"
 
     @property
     def compatible(self) -> bool:
-        """Whether nothing is lost, and that is proven."""
-        return isinstance(self.judgement.verdict, Compatible)
+        """Whether compatibility is proven."""
+        return isinstance(self.comparison.result, Compatible)
 
-    def report(self) -> Mapping[str, Any]:
-        """As JSON has it."""
-        verdict = self.judgement.verdict
-        found: dict[str, Any] = {
-            "outcome": type(verdict).__name__.lower(),
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        result = self.comparison.result
+        report: dict[str, Any] = {
+            "outcome": type(result).__name__.lower(),
             "mode": self.rule.mode.value,
             "policy": self.rule.policy.value,
-            "against": self.judgement.version,
+            "against": self.comparison.against,
         }
-        if isinstance(verdict, Compatible):
-            return found
-        found["part"] = self.part
-        found["direction"] = verdict.direction.value
-        found["changes"] = [
-            {"pointer": change.pointer, "text": change.text} for change in verdict.changes
+        if isinstance(result, Compatible):
+            return report
+        report["part"] = self.part
+        report["direction"] = result.direction.value
+        report["changes"] = [
+            {"pointer": change.pointer, "text": change.text} for change in result.changes
         ]
-        if not isinstance(verdict, Incompatible):
-            return {**found, "reason": verdict.reason}
-        if verdict.counterexample is not None:
-            found["counterexample"] = {
+        if not isinstance(result, Incompatible):
+            return {**report, "reason": result.reason}
+        if result.counterexample is not None:
+            report["counterexample"] = {
                 # Exact numbers, as JSON has them.
-                "document": msgspec.Raw(_encode(verdict.counterexample.document)),
-                "reason": verdict.counterexample.reason,
+                "document": msgspec.Raw(_encode(result.counterexample.document)),
+                "reason": result.counterexample.reason,
             }
-        return found
+        return report
 
     def document(self) -> bytes:
-        """The report as JSON."""
-        return _encode(self.report())
+        """The report as JSON text."""
+        return _encode(self.as_json())
 
 
-async def judge(
-    compatibility: Compatibility,
-    bundles: Bundled,
-    older: Mapping[int, Bundled],
+async def compare_versions(
+    checker: CompatibilityChecker,
+    bundles: Bundles,
+    older: Mapping[int, Bundles],
     rule: Rule,
     examples: Sequence[Any],
-) -> Judged:
-    """A version against those before it, by number."""
+) -> CompatibilityReport:
+    """Compare a version with earlier ones, by number: the schema first, then the reply schema."""
     text, reply = bundles
-    before = {number: each[0] for number, each in older.items()}
-    found = await compatibility.judge_history(text, before, rule, examples=examples)
-    if reply is None or not isinstance(found.verdict, Compatible):
-        return Judged(rule, _masked(found, text, before))
+    schemas = {number: each[0] for number, each in older.items()}
+    found = await checker.compare_history(text, schemas, rule, examples=examples)
+    if reply is None or not isinstance(found.result, Compatible):
+        return CompatibilityReport(rule, _masked(found, text, schemas))
     replies = {number: each[1] for number, each in older.items() if each[1]}
-    mirrored = await compatibility.judge_history(reply, replies, _mirrored(rule))
-    if isinstance(mirrored.verdict, Compatible):
-        return Judged(rule, found)
-    return Judged(rule, _masked(mirrored, reply, replies), "reply")
+    mirrored = await checker.compare_history(reply, replies, _mirrored(rule))
+    if isinstance(mirrored.result, Compatible):
+        return CompatibilityReport(rule, found)
+    return CompatibilityReport(rule, _masked(mirrored, reply, replies), "reply")
 
 
-def _masked(found: Judgement, text: bytes, older: Mapping[int, bytes]) -> Judgement:
-    """The counterexample may be made of registered examples: what either schema marks as personal
-    is not shown."""
-    verdict = found.verdict
-    if not isinstance(verdict, Incompatible) or verdict.counterexample is None:
+def _masked(found: HistoryComparison, text: bytes, older: Mapping[int, bytes]) -> HistoryComparison:
+    """Mask personal data in the counterexample, which may be made of registered examples."""
+    result = found.result
+    if not isinstance(result, Incompatible) or result.counterexample is None:
         return found
-    example = verdict.counterexample
+    example = result.counterexample
     document = example.document
-    for schema in (text, older.get(found.version) if found.version else None):
+    for schema in (text, older.get(found.against) if found.against else None):
         if schema is not None:
-            document = without_personal_data(
-                strict_json.parse(schema, depth=BUNDLE_DEPTH), document
-            )
+            document = mask_personal_data(strict_json.parse(schema, depth=BUNDLE_DEPTH), document)
     shown = Counterexample(document, example.reason)
-    if document != example.document and _quotes(example, document):
+    if document != example.document and _quotes_masked(example, document):
         shown = Counterexample(document, _HIDDEN)
-    return replace(found, verdict=replace(verdict, counterexample=shown))
+    return replace(found, result=replace(result, counterexample=shown))
 
 
-def _quotes(example: Counterexample, shown: Any) -> bool:
-    """Whether the reason, which quotes the value at its pointer, quotes what is not shown."""
+def _quotes_masked(example: Counterexample, shown: Any) -> bool:
+    """Whether the reason, which quotes the value at its pointer, quotes a masked value."""
     pointer = example.reason.removeprefix("`").partition("`")[0]
     value = example.document
     for step in pointer.split("/")[1:]:
@@ -126,23 +123,23 @@ def _quotes(example: Counterexample, shown: Any) -> bool:
 
 
 def in_force(versions: Sequence[StoredVersion]) -> list[StoredVersion]:
-    """The versions that events were, or may have been, judged by: all but unapproved drafts."""
+    """The versions that events may have been validated against: all but unapproved drafts."""
     return [each for each in versions if each.state is not State.DRAFT and not unapproved(each)]
 
 
-def bundled(versions: Sequence[StoredVersion]) -> dict[int, Bundled]:
-    """What `judge` compares with."""
+def bundles_by_number(versions: Sequence[StoredVersion]) -> dict[int, Bundles]:
+    """The schemas that `compare_versions` compares with."""
     return {each.version.number: (each.bundle, each.reply_bundle) for each in versions}
 
 
 def unapproved(version: StoredVersion) -> bool:
-    """Whether it would break something, and nobody has approved that."""
-    verdict = msgspec.json.decode(version.verdict) if version.verdict else {}
-    breaking = verdict.get("outcome", _COMPATIBLE) != _COMPATIBLE
+    """Whether the version is not compatible and nobody has approved it."""
+    report = msgspec.json.decode(version.comparison) if version.comparison else {}
+    breaking = report.get("outcome", _COMPATIBLE) != _COMPATIBLE
     return breaking and version.approved_by is None
 
 
 def _mirrored(rule: Rule) -> Rule:
-    word, _, transitive = rule.mode.value.partition("-")
-    word = _MIRRORED.get(word, word)
-    return Rule(Mode(f"{word}-{transitive}" if transitive else word), rule.policy)
+    direction, _, transitive = rule.mode.value.partition("-")
+    direction = _MIRRORED.get(direction, direction)
+    return Rule(Mode(f"{direction}-{transitive}" if transitive else direction), rule.policy)

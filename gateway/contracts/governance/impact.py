@@ -1,6 +1,6 @@
-"""Who is hit when a contract changes: its subscriptions, and who publishes it."""
+"""The impact of a change: the subscriptions and publishers of a contract."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from gateway.journal import JournalReader
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """An organisation that may publish a type, and when it last did, of late."""
+    """An organisation that may publish a type, and when it last did (in recent time)."""
 
     organisation: str
     last: datetime | None
@@ -24,13 +24,13 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """Who receives and who sends; subscriptions as organisation and name."""
+    """The subscriptions (organisation and name) and publishers that a change concerns."""
 
     subscriptions: tuple[tuple[str, str], ...]
     publishers: tuple[Publisher, ...]
 
-    def report(self) -> Mapping[str, Any]:
-        """As JSON has it."""
+    def as_json(self) -> dict[str, Any]:
+        """The impact as JSON has it."""
         return {
             "subscriptions": [
                 {"organisation": organisation, "name": name}
@@ -57,9 +57,9 @@ async def impact_of(
     reader: JournalReader,
     receivers: Receivers,
 ) -> Impact:
-    """Whom a change of this contract hits."""
+    """The subscriptions and publishers of a contract."""
     types = (contract.type, type_pattern.reply_type(contract.type))
-    wanting = await receivers(session, types)
+    subscriptions = await receivers(session, types)
     last: dict[str, datetime | None] = {contract.owner: None}
     for grant in directory.grants:
         if grant.action is GrantAction.PUBLISH and type_pattern.matches(grant.type, contract.type):
@@ -70,4 +70,4 @@ async def impact_of(
         before = last.get(name)
         last[name] = time if before is None else max(before, time)
     publishers = tuple(Publisher(name, time) for name, time in sorted(last.items()))
-    return Impact(tuple(wanting), publishers)
+    return Impact(tuple(subscriptions), publishers)

@@ -1,4 +1,4 @@
-"""What happens to a version after it was registered: approved, deprecated, retired."""
+"""The lifecycle of registered versions: approval, deprecation, retirement, reinstatement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,68 +7,73 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.database import Topic
 from gateway.base.errors import ConfirmationRequired, Conflict, Forbidden, Invalid, NotFound
-from gateway.contracts import Registered, State, queries, registry
+from gateway.contracts import RegisteredContract, State, queries, registry
 from gateway.contracts.governance.comparison import unapproved
+from gateway.contracts.governance.context import GovernanceContext
 from gateway.contracts.governance.impact import Impact, impact_of
 from gateway.contracts.governance.permissions import (
     Revision,
     author_of,
+    find_visible,
     require_revision,
-    sight_of,
-    visible,
+    visibility_of,
 )
-from gateway.contracts.governance.planning import Dependencies
-from gateway.contracts.registry import Notice
+from gateway.contracts.registry import DeprecationNotice
 from gateway.identity import Client, policy
 
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """A contract as it is after versions of it were retired, or would be; and whom that hits."""
+    """A contract with the versions that were retired, or would be, and who is affected."""
 
-    registered: Registered
+    registered: RegisteredContract
     versions: tuple[int, ...]
     impact: Impact
 
 
-class Lifecycle:
-    """The rules by which versions come into force and leave it. `number` None means all."""
+class VersionLifecycle:
+    """The rules by which versions come into force and are ended. `number` None means all."""
 
-    def __init__(self, use: Dependencies) -> None:
-        self._use = use
+    def __init__(self, context: GovernanceContext) -> None:
+        self._context = context
 
-    async def approve(self, by: Client, type: str, number: int, revision: Revision) -> Registered:
-        """Let a draft come into force. For another administrator of the owner."""
-        async with self._use.database.change(Topic.CONTRACTS) as session:
-            registered = await self._mine(session, by, type, revision)
-            if by.organisation != registered.contract.owner:
-                raise Forbidden(
-                    f"a breaking change is approved by an administrator of "
-                    f"{registered.contract.owner}"
-                )
+    async def approve(
+        self, by: Client, type: str, number: int, revision: Revision
+    ) -> RegisteredContract:
+        """Activate a draft. Only another administrator of the owner may do this."""
+        async with self._context.database.change(Topic.CONTRACTS) as session:
+            registered = await self._owned(session, by, type, revision)
+            owner = registered.contract.owner
+            if by.organisation != owner:
+                raise Forbidden(f"Only an administrator of {owner} can approve a breaking version.")
             if any(
                 other > number and state is State.ACTIVE
                 for other, state in registered.versions.items()
             ):
                 raise Conflict(
-                    f"version {number} was judged before a newer one came into force: register it "
-                    "again"
+                    f"A version newer than {number} has become active since version {number} was "
+                    "compared. Register it again."
                 )
             await registry.approve(session, type, number, by=author_of(by))
-            return await self._mine(session, by, type, None)
+            return await self._owned(session, by, type, None)
 
     async def deprecate(
-        self, by: Client, type: str, number: int | None, notice: Notice, revision: Revision
-    ) -> Registered:
-        """Tell publishers to leave a version, until when, and for what."""
-        async with self._use.database.change(Topic.CONTRACTS) as session:
-            registered = await self._mine(session, by, type, revision)
+        self,
+        by: Client,
+        type: str,
+        number: int | None,
+        notice: DeprecationNotice,
+        revision: Revision,
+    ) -> RegisteredContract:
+        """Deprecate a version, with its sunset and successor if they are known."""
+        async with self._context.database.change(Topic.CONTRACTS) as session:
+            registered = await self._owned(session, by, type, revision)
             if notice.successor is not None:
                 await self._require_successor(session, by, notice.successor)
             usable = (State.ACTIVE, State.DEPRECATED)
             for each in _chosen(registered, number, usable):
                 await registry.deprecate(session, type, each, notice, by=author_of(by))
-            return await self._mine(session, by, type, None)
+            return await self._owned(session, by, type, None)
 
     async def retire(
         self,
@@ -80,67 +85,75 @@ class Lifecycle:
         confirmed: bool,
         dry_run: bool,
     ) -> Retirement:
-        """End versions: they judge nothing any more. A dry run only says whom that hits.
+        """Retire versions: no event can be published with them. A dry run only reports the impact.
 
-        Raises ConfirmationRequired, with the same report, while somebody is hit and nobody has
-        confirmed.
+        Raises ConfirmationRequired, with the impact, unless it is confirmed or only drafts end.
         """
-        async with self._use.database.change(Topic.CONTRACTS) as session:
-            registered = await self._mine(session, by, type, None if dry_run else revision)
+        async with self._context.database.change(Topic.CONTRACTS) as session:
+            registered = await self._owned(session, by, type, None if dry_run else revision)
             states = (State.ACTIVE, State.DEPRECATED, State.DRAFT)
             versions = tuple(_chosen(registered, number, states))
             impact = await impact_of(
                 session,
                 registered.contract,
-                self._use.directory.value,
-                self._use.reader,
-                self._use.receivers,
+                self._context.directory.value,
+                self._context.reader,
+                self._context.receivers,
             )
             if dry_run:
                 return Retirement(registered, versions, impact)
             drafts = all(registered.versions[each] is State.DRAFT for each in versions)
             if versions and not drafts and not confirmed:
                 raise ConfirmationRequired(
-                    f"retiring ends {len(versions)} version(s) of {type}, and events can no longer "
-                    "be published by them: repeat the call with confirm=true if that is meant",
-                    {"versions": versions, "impact": impact.report()},
+                    f"Retiring ends {len(versions)} version(s) of {type}. No event can be "
+                    "published with them afterwards. Repeat the request with confirm=true.",
+                    {"versions": versions, "impact": impact.as_json()},
                 )
             for each in versions:
                 await registry.retire(session, type, each, by=author_of(by))
-            return Retirement(await self._mine(session, by, type, None), versions, impact)
+            return Retirement(await self._owned(session, by, type, None), versions, impact)
 
-    async def reinstate(self, by: Client, type: str, number: int, revision: Revision) -> Registered:
-        """Take a retirement back: what was a draft is one again.
+    async def reinstate(
+        self, by: Client, type: str, number: int, revision: Revision
+    ) -> RegisteredContract:
+        """Undo a retirement. A version that was a draft becomes a draft again.
 
-        Nothing is judged, as what came after a retired version was judged against it as well.
+        Nothing is compared: later versions were compared with the retired one as well.
         """
-        async with self._use.database.change(Topic.CONTRACTS) as session:
-            await self._mine(session, by, type, revision)
+        async with self._context.database.change(Topic.CONTRACTS) as session:
+            await self._owned(session, by, type, revision)
             stored = await queries.version(session, type, number)
             if stored is None:
-                raise NotFound(f"{type} has no version {number}")
+                raise NotFound(f"{type} has no version {number}.")
             state = State.DRAFT if unapproved(stored) else State.ACTIVE
             await registry.reinstate(session, type, number, state, by=author_of(by))
-            return await self._mine(session, by, type, None)
+            return await self._owned(session, by, type, None)
 
-    async def _mine(
+    async def _owned(
         self, session: AsyncSession, by: Client, type: str, revision: Revision | None
-    ) -> Registered:
-        registered = await visible(session, type, sight_of(by, self._use.directory.value))
+    ) -> RegisteredContract:
+        """The contract, which `by` may change. Raises NotFound, Forbidden, PreconditionFailed."""
+        visibility = visibility_of(by, self._context.directory.value)
+        registered = await find_visible(session, type, visibility)
         policy.require_administrator_of(by, registered.contract.owner)
         require_revision(registered, revision)
         return registered
 
     async def _require_successor(self, session: AsyncSession, by: Client, successor: str) -> None:
         try:
-            await visible(session, successor, sight_of(by, self._use.directory.value))
-        except NotFound as error:
-            raise Invalid(f"{error}: register the successor first", pointer="/successor") from None
+            await find_visible(session, successor, visibility_of(by, self._context.directory.value))
+        except NotFound:
+            raise Invalid(
+                f"The successor {successor[:255]} is not registered. Register it first.",
+                pointer="/successor",
+            ) from None
 
 
-def _chosen(registered: Registered, number: int | None, states: Sequence[State]) -> list[int]:
+def _chosen(
+    registered: RegisteredContract, number: int | None, states: Sequence[State]
+) -> list[int]:
     if number is not None:
         if number not in registered.versions:
-            raise NotFound(f"{registered.contract.type} has no version {number}")
+            raise NotFound(f"{registered.contract.type} has no version {number}.")
         return [number]
     return sorted(each for each, state in registered.versions.items() if state in states)

@@ -1,4 +1,4 @@
-"""Register what may be said: new contracts, new versions, and what holds for them."""
+"""Registration: new contracts, new versions, and changes of a contract's facts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from gateway.base.database import Topic
 from gateway.base.errors import Conflict, Incompatible, Invalid, NotFound
 from gateway.contracts import (
     Contract,
-    Registered,
+    RegisteredContract,
     State,
     StoredVersion,
     admit_contract,
@@ -19,17 +19,18 @@ from gateway.contracts import (
 )
 from gateway.contracts.compatibility import Rule
 from gateway.contracts.content import digest_of
-from gateway.contracts.governance.comparison import Judged
+from gateway.contracts.governance.comparison import CompatibilityReport
+from gateway.contracts.governance.context import GovernanceContext
 from gateway.contracts.governance.impact import Impact
 from gateway.contracts.governance.permissions import (
     Revision,
     author_of,
+    find_visible,
     require_revision,
-    sight_of,
-    visible,
+    visibility_of,
 )
-from gateway.contracts.governance.planning import Dependencies, NewSchema, Plan, Planning
-from gateway.contracts.governance.report_contract import require_kept, require_report
+from gateway.contracts.governance.planner import NewSchema, Planner, RegistrationPlan
+from gateway.contracts.governance.report_contract import require_report, require_reports_valid
 from gateway.contracts.lint import Finding
 from gateway.contracts.registry import NewVersion
 from gateway.identity import Client, policy
@@ -39,7 +40,7 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class NewContract:
-    """A contract to be, with its first version. `rule` is its own, or None for the default."""
+    """A new contract with its first version. `rule` is its own, or None for the default."""
 
     contract: Contract
     rule: Rule | None
@@ -48,57 +49,57 @@ class NewContract:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationResult:
-    """A version that was registered, or found again.
+    """A version that was registered now (`created`) or before.
 
-    `judged` is what was found against the versions before, `impact` who is hit where it breaks
-    them; `advice` is what lint says.
+    `compatibility` is the comparison with earlier versions, `impact` is set if it is incompatible,
+    `advice` holds the findings of lint.
     """
 
-    registered: Registered
+    registered: RegisteredContract
     version: StoredVersion
     created: bool
     advice: tuple[Finding, ...]
-    judged: Judged | None = None
+    compatibility: CompatibilityReport | None = None
     impact: Impact | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What would become of a version: `existing` is the number of the one with the same schema."""
+class VersionCheck:
+    """The result of a dry run. `existing` is the number of the version with the same schema."""
 
-    judged: Judged
+    compatibility: CompatibilityReport
     impact: Impact | None
     advice: tuple[Finding, ...]
     existing: int | None
 
 
-class Governing:
-    """The rules by which contracts come to be and change."""
+class ContractRegistration:
+    """Registers contracts and versions, and changes contracts."""
 
-    def __init__(self, use: Dependencies) -> None:
-        self._use = use
-        self._planning = Planning(use)
+    def __init__(self, context: GovernanceContext) -> None:
+        self._context = context
+        self._planner = Planner(context)
 
     async def create(self, by: Client, new: NewContract) -> RegistrationResult:
-        """Register a contract with its first version; the very same one again is found.
+        """Register a contract with its first version; an identical one is found again.
 
-        Raises Forbidden, Invalid, or Conflict when the type is registered otherwise.
+        Raises Forbidden, Invalid, or Conflict if the type is registered otherwise.
         """
         contract = new.contract
         policy.require_administrator_of(by, contract.owner)
         admit_contract(contract)
-        if contract.owner not in self._use.directory.value.organisations:
-            raise Invalid(f"there is no organisation {contract.owner}", pointer="/owner")
-        async with self._use.database.session() as session:
-            plan = await self._planning.first(session, by, contract, new.rule, new.schema)
-            again = await self._same(session, new, plan)
-        if again is not None:
-            return again
-        advice = await self._planning.admit(plan)
-        async with self._use.database.change(Topic.CONTRACTS) as session:
-            again = await self._same(session, new, plan)  # from somebody else, meanwhile
-            if again is not None:
-                return again
+        if contract.owner not in self._context.directory.value.organisations:
+            raise Invalid(f"There is no organisation {contract.owner}.", pointer="/owner")
+        async with self._context.database.session() as session:
+            plan = await self._planner.first(session, by, contract, new.rule, new.schema)
+            existing = await self._existing(session, new, plan)
+        if existing is not None:
+            return existing
+        advice = await self._planner.admit(plan)
+        async with self._context.database.change(Topic.CONTRACTS) as session:
+            existing = await self._existing(session, new, plan)  # registered in the meantime
+            if existing is not None:
+                return existing
             await require_report(session, contract)
             await registry.put_contract(session, contract, by=author_of(by))
             if new.rule is not None:
@@ -108,14 +109,14 @@ class Governing:
 
     async def change(
         self, by: Client, type: str, changes: Mapping[str, Any], revision: Revision
-    ) -> Registered:
+    ) -> RegisteredContract:
         """Change facts of a contract: fields of Contract by name, and `rule`.
 
         Raises NotFound, Forbidden, Invalid, PreconditionFailed.
         """
-        sight = sight_of(by, self._use.directory.value)
-        async with self._use.database.change(Topic.CONTRACTS) as session:
-            registered = await visible(session, type, sight)
+        visibility = visibility_of(by, self._context.directory.value)
+        async with self._context.database.change(Topic.CONTRACTS) as session:
+            registered = await find_visible(session, type, visibility)
             policy.require_administrator_of(by, registered.contract.owner)
             require_revision(registered, revision)
             facts = {name: value for name, value in changes.items() if name != "rule"}
@@ -125,58 +126,64 @@ class Governing:
             await registry.put_contract(session, contract, by=author_of(by))
             if "rule" in changes:
                 await registry.put_rule(session, type, changes["rule"], by=author_of(by))
-            return await visible(session, type, sight)
+            return await find_visible(session, type, visibility)
 
     async def add(
         self, by: Client, type: str, new: NewSchema, revision: Revision
     ) -> RegistrationResult:
-        """Register the next version of a contract; the very same schema again is found.
+        """Register the next version of a contract; an identical schema is found again.
 
-        What is not proven compatible raises Incompatible with what was found and who is hit, or,
-        if it is meant to break, becomes a draft that another administrator may approve.
+        Unless it is proven compatible, raises Incompatible with the report and the impact; with
+        `new.breaking` it becomes a draft instead, which another administrator may approve.
         """
         for _ in range(_ATTEMPTS):
-            async with self._use.database.session() as session:
-                registered, plan = await self._planning.next(session, by, type, new)
+            async with self._context.database.session() as session:
+                registered, plan = await self._planner.next(session, by, type, new)
             if plan.existing is not None:
                 return RegistrationResult(
-                    registered, plan.existing, False, await self._planning.advice(plan)
+                    registered, plan.existing, False, await self._planner.advice(plan)
                 )
             require_revision(registered, revision)
-            advice = await self._planning.admit(plan)
-            judged = await self._planning.judge(plan)
-            impact = None if judged.compatible else await self._planning.impact(registered.contract)
+            advice = await self._planner.admit(plan)
+            report = await self._planner.compare(plan)
+            impact = None if report.compatible else await self._planner.impact(registered.contract)
             if impact is not None and not new.breaking:
-                raise _incompatible(judged, impact)
+                raise _incompatible(report, impact)
             state = State.ACTIVE if impact is None else State.DRAFT
-            async with self._use.database.change(Topic.CONTRACTS) as session:
+            async with self._context.database.change(Topic.CONTRACTS) as session:
                 now = await queries.find(session, type)
                 if now is not None and now.revision == registered.revision:
-                    await require_kept(session, plan.versioned)
-                    now, version = await self._store(session, plan, state, judged, by)
-                    return RegistrationResult(now, version, True, advice, judged, impact)
-        raise Conflict("others change this contract all the time: try again")
+                    await require_reports_valid(session, plan.catalogue_version)
+                    now, version = await self._store(session, plan, state, report, by)
+                    return RegistrationResult(now, version, True, advice, report, impact)
+        raise Conflict("The contract keeps changing at the same time. Try again.")
 
-    async def check(self, by: Client, type: str, new: NewSchema) -> Answer:
-        """What would become of a version; nothing is stored."""
-        async with self._use.database.session() as session:
-            registered, plan = await self._planning.next(session, by, type, new)
+    async def check(self, by: Client, type: str, new: NewSchema) -> VersionCheck:
+        """Check a new version without storing it."""
+        async with self._context.database.session() as session:
+            registered, plan = await self._planner.next(session, by, type, new)
         if new.valid or new.invalid:
-            await self._planning.admit(plan)
-        judged = await self._planning.judge(plan)
-        impact = None if judged.compatible else await self._planning.impact(registered.contract)
+            await self._planner.admit(plan)
+        report = await self._planner.compare(plan)
+        impact = None if report.compatible else await self._planner.impact(registered.contract)
         existing = None if plan.existing is None else plan.existing.version.number
-        return Answer(judged, impact, await self._planning.advice(plan), existing)
+        return VersionCheck(report, impact, await self._planner.advice(plan), existing)
 
-    async def impact(self, contract: Contract) -> Impact:
-        """Who receives and who publishes a type."""
-        return await self._planning.impact(contract)
+    async def impact(self, by: Client, type: str) -> Impact:
+        """The subscriptions and publishers of a contract. Raises NotFound, Forbidden."""
+        visibility = visibility_of(by, self._context.directory.value)
+        async with self._context.database.session() as session:
+            registered = await find_visible(session, type, visibility)
+        policy.require_administrator_of(by, registered.contract.owner)
+        return await self._planner.impact(registered.contract)
 
-    async def _same(
-        self, session: AsyncSession, new: NewContract, plan: Plan
+    async def _existing(
+        self, session: AsyncSession, new: NewContract, plan: RegistrationPlan
     ) -> RegistrationResult | None:
-        """The contract, if it is registered with the very same facts and this schema among its
-        versions. Raises Conflict if it is registered otherwise."""
+        """The contract, if it is registered with the same facts and this schema among its versions.
+
+        Raises Conflict if it is registered otherwise.
+        """
         registered = await queries.find(session, new.contract.type)
         if registered is None:
             return None
@@ -185,17 +192,22 @@ class Governing:
             raise _taken(new.contract.type)
         version = await queries.version(session, new.contract.type, number)
         if version is None:
-            raise NotFound(f"{new.contract.type} has no version {number}")
-        return RegistrationResult(registered, version, False, await self._planning.advice(plan))
+            raise NotFound(f"{new.contract.type} has no version {number}.")
+        return RegistrationResult(registered, version, False, await self._planner.advice(plan))
 
     async def _store(
-        self, session: AsyncSession, plan: Plan, state: State, judged: Judged | None, by: Client
-    ) -> tuple[Registered, StoredVersion]:
-        verdict = None if judged is None else judged.document()
+        self,
+        session: AsyncSession,
+        plan: RegistrationPlan,
+        state: State,
+        report: CompatibilityReport | None,
+        by: Client,
+    ) -> tuple[RegisteredContract, StoredVersion]:
+        document = None if report is None else report.document()
         await registry.add_version(
             session,
             plan.submission,
-            NewVersion(plan.version, state, verdict, plan.closed),
+            NewVersion(plan.version, state, document, plan.closed),
             by=author_of(by),
             library=plan.library,
         )
@@ -205,27 +217,27 @@ class Governing:
             await queries.version(session, type, number),
         )
         if registered is None or version is None:
-            raise NotFound(f"{type} has no version {number}")
+            raise NotFound(f"{type} has no version {number}.")
         return registered, version
 
 
 def _taken(type: str) -> Conflict:
     return Conflict(
-        f"{type} is registered already, and not exactly like this: change it, add a version to it, "
-        "or register a new major type"
+        f"{type} is already registered with other facts. Change it, add a version, or register a "
+        "new major type."
     )
 
 
-def _incompatible(judged: Judged, impact: Impact) -> Incompatible:
-    report = judged.report()
-    said = (
-        "the new version would break what version "
-        f"{report['against']} promised ({report['direction']}, {report['policy']})"
-        if report["outcome"] == "incompatible"
-        else f"that the new version breaks nothing is not proven: {report['reason']}"
+def _incompatible(report: CompatibilityReport, impact: Impact) -> Incompatible:
+    found = report.as_json()
+    reason = (
+        f"The new version is not compatible with version {found['against']} "
+        f"({found['direction']}, {found['policy']})."
+        if found["outcome"] == "incompatible"
+        else f"The new version is not proven to be compatible. {found['reason']}"
     )
     return Incompatible(
-        f"{said}: change it, register a new major type, or send it again with breaking=true, so "
-        "that another administrator of the owner may approve it",
-        {"compatibility": report, "impact": impact.report()},
+        f"{reason} Change it, register a new major type, or send it again with breaking=true, so "
+        "that another administrator of the owner can approve it.",
+        {"compatibility": found, "impact": impact.as_json()},
     )

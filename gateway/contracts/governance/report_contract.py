@@ -1,66 +1,59 @@
-"""That a contract's reports of non-delivery can be written, whatever comes."""
+"""Rules for a contract's report type: every non-delivery report must be valid under it."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.errors import ContractViolation, Invalid
-from gateway.contracts import Contract, Pattern, Validator, Versioned, queries
-from gateway.contracts.non_delivery import report_samples
+from gateway.contracts import CatalogueVersion, Contract, Pattern, queries
+from gateway.contracts.non_delivery import sample_reports
 
 _POINTER = "/non_delivery_report"
 
 
 async def require_report(session: AsyncSession, contract: Contract) -> None:
-    """Raises Invalid where the contract names a report type that cannot be one.
+    """Raises Invalid if the contract names a type that cannot be its report type.
 
     Run inside `Database.change(Topic.CONTRACTS)`, so that it holds at the commit.
     """
-    wanted = contract.non_delivery_report
-    if wanted is None:
+    report_type = contract.non_delivery_report
+    if report_type is None:
         return
-    if await queries.reporting(session, contract.type):
-        raise Invalid(
-            f"{contract.type} is a report itself, and there is no report about a report",
-            pointer=_POINTER,
-        )
-    found = await queries.find(session, wanted)
+    if await queries.is_report_type(session, contract.type):
+        raise _invalid(f"{contract.type} is a report type, which cannot have reports itself.")
+    found = await queries.find(session, report_type)
     if found is None or found.contract.owner != contract.owner:
-        raise Invalid(
-            f"{contract.owner} has no contract {wanted[:255]}: register that first",
-            pointer=_POINTER,
-        )
-    if wanted == contract.type or found.contract.non_delivery_report is not None:
-        raise Invalid(
-            f"{wanted} has reports of its own, and there is no report about a report",
-            pointer=_POINTER,
-        )
+        raise _invalid(f"{contract.owner} has no contract {report_type[:255]}. Register it first.")
+    if report_type == contract.type or found.contract.non_delivery_report is not None:
+        raise _invalid(f"{report_type} has reports itself, so it cannot be a report type.")
     if found.contract.pattern is not Pattern.PUBLISH_SUBSCRIBE:
-        raise Invalid(f"{wanted} must be publish-subscribe", pointer=_POINTER)
-    standing = found.newest
-    stored = None if standing is None else await queries.version(session, wanted, standing)
+        raise _invalid(f"{report_type} must be publish-subscribe.")
+    active = found.active_version
+    stored = None if active is None else await queries.version(session, report_type, active)
     if stored is None:
-        raise Invalid(f"no version of {wanted} is active", pointer=_POINTER)
-    require_accepted(
-        Versioned(wanted, stored.version.number, stored.state, None, stored.bundle, stored.closed)
+        raise _invalid(f"No version of {report_type} is active.")
+    number = stored.version.number
+    require_all_reports_valid(
+        CatalogueVersion(report_type, number, stored.state, None, stored.bundle, stored.closed)
     )
 
 
-async def require_kept(session: AsyncSession, version: Versioned) -> None:
-    """Raises Invalid where a new version would no longer accept the reports it is there for."""
-    if await queries.reporting(session, version.type):
-        require_accepted(version)
+async def require_reports_valid(session: AsyncSession, version: CatalogueVersion) -> None:
+    """Raises Invalid if a new version of a report type refuses a report."""
+    if await queries.is_report_type(session, version.type):
+        require_all_reports_valid(version)
 
 
-def require_accepted(version: Versioned) -> None:
-    """Raises Invalid unless a version accepts every report that there may be."""
-    judge: Validator = version.judge
-    for sample in report_samples():
+def require_all_reports_valid(version: CatalogueVersion) -> None:
+    """Raises Invalid unless every possible report is valid under a version."""
+    for sample in sample_reports():
         try:
-            judge.require(sample)
+            version.validator.require(sample)
         except ContractViolation as error:
             first = error.violations[0]
-            raise Invalid(
-                f"version {version.number} of {version.type} must accept every report of "
-                f"non-delivery (docs/contracts.md), and does not: {first.pointer or '/'}: "
-                f"{first.message}",
-                pointer=_POINTER,
+            raise _invalid(
+                f"Version {version.number} of {version.type} must accept every non-delivery report "
+                f"(docs/contracts.md), but refuses one: {first.pointer or '/'}: {first.message}."
             ) from None
+
+
+def _invalid(message: str) -> Invalid:
+    return Invalid(message, pointer=_POINTER)

@@ -1,17 +1,15 @@
-"""Lint: advice about contracts, by the national profile and what an organisation raised in it.
+"""Lint: advice about contracts, by the national profile and the levels that an organisation raised.
 
-It reads what was admitted or is about to be, and changes nothing. Whether a finding of level error
-stops a registration is for the caller to decide.
+Lint changes nothing. The caller decides whether a finding of level error stops a registration.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.contracts.lint import contract_rules, schema_rules
-from gateway.contracts.lint.findings import Finding, Level
-from gateway.contracts.lint.places import places
-from gateway.contracts.lint.profile import Profile, national
+from gateway.contracts.lint.locations import locations
+from gateway.contracts.lint.profile import Finding, Level, Profile, national
+from gateway.contracts.lint.rules import contract_hits, schema_hits
 from gateway.contracts.values import Classification, Contract
 
 __all__ = ["Finding", "Level", "Profile", "lint", "national"]
@@ -22,11 +20,11 @@ LISTED = 50  # findings of one rule in one document
 def lint(
     contract: Contract, schema: Any, reply: Any = None, *, profile: Profile | None = None
 ) -> list[Finding]:
-    """The advice about a contract with one version's schema(s), parsed; the gravest first."""
+    """The findings about a contract and the parsed schemas of one version, most severe first."""
     profile = profile or national()
     found = [
         profile.finding(rule, "contract", pointer, message)
-        for rule, pointer, message in contract_rules.told(contract, profile)
+        for rule, pointer, message in contract_hits(contract, profile)
     ]
     for document, content in (("schema", schema), ("reply", reply)):
         if content is not None:
@@ -44,7 +42,7 @@ def _listed(found: list[Finding], profile: Profile) -> Iterator[Finding]:
             yield each
     for (rule, document), number in count.items():
         if number > LISTED:
-            more = f"{number - LISTED} more places are like this"
+            more = f"{number - LISTED} more findings like this"
             yield profile.finding(rule, document, "", more)
 
 
@@ -52,9 +50,9 @@ def _of_schema(
     contract: Contract, document: str, schema: Any, profile: Profile
 ) -> Iterator[Finding]:
     public = contract.classification is Classification.PUBLIC
-    for place in places(schema):
-        for rule, step, message in schema_rules.told(place, profile):
-            yield profile.finding(rule, document, f"{place.pointer}{step}", message)
-        if public and place.schema.get("x-pii"):
-            said = f"{place.name or 'a field'} is personal data, and the contract is public"
-            yield profile.finding("classification", document, place.pointer, said)
+    for location in locations(schema):
+        for rule, step, message in schema_hits(location, profile):
+            yield profile.finding(rule, document, f"{location.pointer}{step}", message)
+        if public and location.schema.get("x-pii"):
+            message = f"{location.name or 'a field'} is personal data, and the contract is public"
+            yield profile.finding("classification", document, location.pointer, message)

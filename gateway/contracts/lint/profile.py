@@ -1,23 +1,48 @@
-"""The rules' levels and words: the national profile, and what an organisation raised in it."""
+"""Findings, and the profile of rules: their levels and word lists, nationally and as raised."""
 
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from fnmatch import translate
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from gateway.base.errors import Invalid
-from gateway.contracts.lint.findings import Finding, Level
 
 _NATIONAL = Path(__file__).with_name("national.toml")
 
 
+class Level(StrEnum):
+    """The severity of a finding."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """For comparisons: higher is more severe."""
+        return list(Level).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One piece of advice. `document` is contract, schema or reply; `pointer` leads into it."""
+
+    rule: str
+    level: Level
+    document: str
+    pointer: str
+    message: str
+    advice: str
+
+
 @dataclass(frozen=True)
-class Rule:
-    """One rule as the profile words it."""
+class LintRule:
+    """One rule of the profile: its level, the reason for it, and the advice."""
 
     level: Level
     why: str
@@ -26,9 +51,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Profile:
-    """What lint goes by. The sets are words in lower case; see national.toml for each."""
+    """The rules of lint and their word lists, in lower case; see national.toml."""
 
-    rules: Mapping[str, Rule]
+    rules: Mapping[str, LintRule]
     unordered: frozenset[str]
     discouraged: frozenset[str]
     accomplished: tuple[str, ...]
@@ -39,21 +64,24 @@ class Profile:
     personal: Mapping[str, re.Pattern[str]]
 
     def raised(self, levels: Mapping[str, str]) -> "Profile":
-        """The profile of an organisation. Raises Invalid for no rule, and for a lower level."""
+        """The profile with raised levels. Raises Invalid for an unknown rule or a lower level."""
         rules = dict(self.rules)
         for name, text in levels.items():
             if name not in rules:
-                raise Invalid(f"{name!r} is no lint rule: they are {', '.join(sorted(rules))}")
+                raise Invalid(
+                    f"{name!r} is not a lint rule. Use one of {', '.join(sorted(rules))}."
+                )
             level = _level(text)
             if level.rank < rules[name].level.rank:
                 raise Invalid(
-                    f"the lint rule {name} is {rules[name].level} nationally: it can only be raised"
+                    f"The lint rule {name} has the national level {rules[name].level}. It can only "
+                    "be raised."
                 )
             rules[name] = replace(rules[name], level=level)
         return replace(self, rules=rules)
 
     def finding(self, rule: str, document: str, pointer: str, message: str) -> Finding:
-        """A finding, with the level and the advice that this profile has for its rule."""
+        """A finding, with the level and the advice of its rule."""
         found = self.rules[rule]
         return Finding(rule, found.level, document, pointer, message, found.advice)
 
@@ -68,7 +96,7 @@ def national() -> Profile:
     found: dict[str, Any] = tomllib.loads(_NATIONAL.read_text(encoding="utf-8"))
     return Profile(
         rules={
-            name: Rule(_level(rule["level"]), rule["why"], rule["do"])
+            name: LintRule(_level(rule["level"]), rule["why"], rule["do"])
             for name, rule in found["rules"].items()
         },
         unordered=frozenset(found["ordering"]["unordered"]),
@@ -83,7 +111,7 @@ def national() -> Profile:
 
 
 def _any_of(globs: list[str]) -> re.Pattern[str]:
-    """Matches what any of them matches; nothing where there are none."""
+    """A pattern that matches if any of the globs does; none matches nothing."""
     return re.compile("|".join(map(translate, globs)) or r"(?!)")
 
 
@@ -91,4 +119,4 @@ def _level(text: str) -> Level:
     try:
         return Level(text)
     except ValueError:
-        raise Invalid(f"{text!r} is no lint level: they are {', '.join(Level)}") from None
+        raise Invalid(f"{text!r} is not a lint level. Use one of {', '.join(Level)}.") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from gateway.contracts.soundness import DIALECT
+from gateway.contracts.schema_limits import DIALECT
 from tests.bus import Actor
 
 _words = (f"k{uuid.uuid4().hex[:8]}{number}" for number in itertools.count(1))

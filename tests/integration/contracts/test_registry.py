@@ -86,16 +86,16 @@ async def test_a_catalogue_has_the_newest_version_and_compiles_it_once(
     await refresh(database, snapshot)
     type = "id.go.uji.terbaru.dicatat.v1"
     before = snapshot.value
-    assert before.judge(type).version == 1
+    assert before.validator(type).version == 1
     await register(named("lain"))
     await refresh(database, snapshot)
-    assert snapshot.value.judge(type) is before.judge(type)
+    assert snapshot.value.validator(type) is before.validator(type)
     two = (Version(1, a_schema()), Version(2, a_schema(required=["a"])))
     await register(a_submission(contract=named("terbaru").contract, versions=two))
     await refresh(database, snapshot)
-    assert snapshot.value.judge(type).version == 2
-    assert not snapshot.value.judge(type).accepts({})
-    assert before.judge(type).accepts({})
+    assert snapshot.value.validator(type).version == 2
+    assert not snapshot.value.validator(type).accepts({})
+    assert before.validator(type).accepts({})
     assert "id.go.uji.lain.dicatat.v1" not in before.contracts
 
 
@@ -105,14 +105,14 @@ async def test_a_catalogue_reads_only_what_changed(register: Register, database:
     await register(named("dua"))
     async with database.session() as session:
         first = await loader(session)
-    compiled = first.judge("id.go.uji.dua.dicatat.v1")
+    compiled = first.validator("id.go.uji.dua.dicatat.v1")
     await register(named("dua", title="Another"))
     async with database.session() as session:
         second = await loader(session)
     same, other = "id.go.uji.satu.dicatat.v1", "id.go.uji.dua.dicatat.v1"
     assert second.contracts[same] is first.contracts[same]
     assert (first.contracts[other].title, second.contracts[other].title) == ("Uji", "Another")
-    assert second.judge(other) is compiled, "what is compiled stays compiled"
+    assert second.validator(other) is compiled, "what is compiled stays compiled"
     async with database.session() as session:
         assert (await CatalogueLoader()(session)).contracts == second.contracts
 
@@ -130,7 +130,9 @@ async def test_a_database_of_yesterday_is_read_anew(register: Register, database
     assert {contract.title for contract in after.contracts.values()} == {"Old"}
 
 
-async def test_states_decide_who_judges(register: Register, database: Database) -> None:
+async def test_states_decide_which_version_validates(
+    register: Register, database: Database
+) -> None:
     two = (Version(1, a_schema()), Version(2, a_schema(required=["a"])))
     contract = named("keadaan").contract
     await register(a_submission(contract=contract, versions=two))
@@ -141,20 +143,20 @@ async def test_states_decide_who_judges(register: Register, database: Database) 
             return await loader(session)
 
     first = await catalogue()
-    assert first.judge(contract.type).version == 2
+    assert first.validator(contract.type).version == 2
     async with database.change(Topic.CONTRACTS) as session:
-        notice = registry.Notice(None, None)
+        notice = registry.DeprecationNotice(None, None)
         assert await registry.deprecate(session, contract.type, 2, notice, by=by)
         assert not await registry.deprecate(session, contract.type, 2, notice, by=by)
     second = await catalogue()
-    assert second.judge(contract.type).version == 1, "an active one before a deprecated one"
+    assert second.validator(contract.type).version == 1, "an active one before a deprecated one"
     assert second.deprecated == {contract.type}
     async with database.change(Topic.CONTRACTS) as session:
         await registry.retire(session, contract.type, 1, by=by)
     third = await catalogue()
-    assert third.judge(contract.type) is first.judge(contract.type)
+    assert third.validator(contract.type) is first.validator(contract.type)
     async with database.change(Topic.CONTRACTS) as session:
         await registry.retire(session, contract.type, 2, by=by)
     with pytest.raises(KeyError):
-        (await catalogue()).judge(contract.type)
-    assert first.judge(contract.type).version == 2, "a catalogue never changes"
+        (await catalogue()).validator(contract.type)
+    assert first.validator(contract.type).version == 2, "a catalogue never changes"

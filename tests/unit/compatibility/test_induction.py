@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from gateway.contracts.compatibility.induction import included_by_induction
-from gateway.contracts.compatibility.normal import normal
+from gateway.contracts.compatibility.normal_form import normal_form
 
 TEXT = {"type": "string"}
 
@@ -15,7 +15,7 @@ def _tree(name: Any, **more: Any) -> dict[str, Any]:
 
 
 def _proven(writer: Any, reader: Any) -> bool:
-    return included_by_induction(normal(writer), normal(reader))
+    return included_by_induction(normal_form(writer), normal_form(reader))
 
 
 def test_a_recursive_schema_that_widens() -> None:

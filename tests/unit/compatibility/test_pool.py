@@ -13,7 +13,7 @@ import pytest
 
 from gateway.base.errors import Overloaded, Unavailable
 from gateway.contracts.compatibility import (
-    Compatibility,
+    CompatibilityChecker,
     Compatible,
     Direction,
     Incompatible,
@@ -21,9 +21,9 @@ from gateway.contracts.compatibility import (
     Policy,
     Rule,
     Undecided,
-    process,
+    pool,
 )
-from gateway.contracts.compatibility.process import Worker
+from gateway.contracts.compatibility.pool import CompatibilityWorker
 from tests.waiting import eventually
 
 B = Direction.BACKWARD
@@ -46,7 +46,7 @@ def _endless(kind: str) -> dict[str, Any]:
     }
 
 
-def _monster(kind: str) -> dict[str, Any]:
+def _hard_union(kind: str) -> dict[str, Any]:
     """A recursive union of twelve, of which one member of one branch changes."""
     branches = [
         {
@@ -62,8 +62,8 @@ def _monster(kind: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _open(**settings: Any) -> AsyncIterator[Compatibility]:
-    compatibility = Compatibility(**settings)
+async def _open(**settings: Any) -> AsyncIterator[CompatibilityChecker]:
+    compatibility = CompatibilityChecker(**settings)
     try:
         yield compatibility
     finally:
@@ -92,61 +92,63 @@ async def _longest_pause(work: asyncio.Task[Any]) -> float:
     return longest
 
 
-async def test_a_question_is_answered() -> None:
+async def test_two_schemas_are_compared() -> None:
     async with _open() as compatibility:
-        assert await compatibility.judge(INTEGER, NUMBER, B) == Compatible()
-        verdict = await compatibility.judge(NUMBER, INTEGER, B)
-    assert isinstance(verdict, Incompatible)
-    assert verdict.counterexample is not None
-    assert str(verdict.counterexample.document) == "0.5"
+        assert await compatibility.compare(INTEGER, NUMBER, B) == Compatible()
+        result = await compatibility.compare(NUMBER, INTEGER, B)
+    assert isinstance(result, Incompatible)
+    assert result.counterexample is not None
+    assert str(result.counterexample.document) == "0.5"
 
 
-async def test_nothing_starts_before_the_first_question() -> None:
+async def test_nothing_starts_before_the_first_comparison() -> None:
     async with _open():
         assert not _workers()
 
 
 async def test_a_worker_is_ready_in_half_a_second_and_is_used_again() -> None:
     async with _open() as compatibility:
-        await compatibility.judge(INTEGER, NUMBER, B)
+        await compatibility.compare(INTEGER, NUMBER, B)
         (worker,) = _workers()
-        await compatibility.judge(NUMBER, INTEGER, B)
+        await compatibility.compare(NUMBER, INTEGER, B)
         assert _workers() == [worker]
         assert worker.environ() == {} or set(worker.environ()) <= {"LC_CTYPE"}
         loaded = {Path(each.path).name for each in worker.memory_maps()}
     assert not any("asyncpg" in name or "uvloop" in name for name in loaded)
 
 
-async def test_a_question_that_never_ends_is_undecided_in_time_and_the_loop_runs_on() -> None:
+async def test_a_comparison_that_never_ends_is_undecided_in_time_and_the_loop_runs_on() -> None:
     async with _open(limit=1.0) as compatibility:
-        await compatibility.judge(INTEGER, NUMBER, B)
+        await compatibility.compare(INTEGER, NUMBER, B)
         started = time.perf_counter()
-        work = asyncio.create_task(compatibility.judge(_endless("integer"), _endless("number"), B))
+        work = asyncio.create_task(
+            compatibility.compare(_endless("integer"), _endless("number"), B)
+        )
         assert await _longest_pause(work) < 0.3
-        verdict = await work
+        result = await work
         assert time.perf_counter() - started < 3
-        assert isinstance(verdict, Undecided)
-        assert "time limit" in verdict.reason
-        assert [str(each) for each in verdict.changes] == [
+        assert isinstance(result, Undecided)
+        assert "time limit" in result.reason
+        assert [str(each) for each in result.changes] == [
             "`/c5`: numbers with a fraction are accepted now"
         ]
-        assert await compatibility.judge(INTEGER, NUMBER, B) == Compatible()
+        assert await compatibility.compare(INTEGER, NUMBER, B) == Compatible()
 
 
-async def test_a_loss_is_found_even_where_the_algebra_never_ends() -> None:
+async def test_an_incompatibility_is_found_even_where_the_algebra_never_ends() -> None:
     async with _open(limit=3.0) as compatibility:
         old, new = _endless("number"), _endless("integer")
         old["required"] = new["required"] = [f"a{n}" for n in range(9) if n != 5]
-        verdict = await compatibility.judge(old, new, B)
-    assert isinstance(verdict, Incompatible)
-    assert verdict.counterexample is not None
-    assert verdict.counterexample.document["c5"] % 1
+        result = await compatibility.compare(old, new, B)
+    assert isinstance(result, Incompatible)
+    assert result.counterexample is not None
+    assert result.counterexample.document["c5"] % 1
 
 
-async def test_the_known_monster_is_not_proven() -> None:
+async def test_the_known_hard_union_is_not_proven() -> None:
     async with _open(limit=2.0) as compatibility:
-        verdict = await compatibility.judge(_monster("integer"), _monster("number"), B)
-    assert not isinstance(verdict, Compatible)
+        result = await compatibility.compare(_hard_union("integer"), _hard_union("number"), B)
+    assert not isinstance(result, Compatible)
 
 
 @pytest.mark.parametrize("count", [10_000])
@@ -155,68 +157,70 @@ async def test_schema_bombs_end_in_time(count: int) -> None:
     listed = {"enum": [f"a{n}" for n in range(count)]}
     started = time.perf_counter()
     async with _open(limit=1.0) as compatibility:
-        await compatibility.judge(wide, {**wide, "required": ["x"]}, B)
-        assert await compatibility.judge(listed, {"type": "string"}, B) == Compatible()
+        await compatibility.compare(wide, {**wide, "required": ["x"]}, B)
+        assert await compatibility.compare(listed, {"type": "string"}, B) == Compatible()
     assert time.perf_counter() - started < 6
 
 
 async def test_a_worker_that_needs_too_much_memory_is_undecided() -> None:
     async with _open(memory=120 << 20) as compatibility:
         big = {"enum": ["a" * 100 + str(n) for n in range(300_000)]}
-        verdict = await compatibility.judge(big, {"type": "integer"}, B)
-        assert isinstance(verdict, Undecided)
-        assert await compatibility.judge(INTEGER, NUMBER, B) == Compatible()
+        result = await compatibility.compare(big, {"type": "integer"}, B)
+        assert isinstance(result, Undecided)
+        assert await compatibility.compare(INTEGER, NUMBER, B) == Compatible()
 
 
 async def test_a_worker_that_was_killed_from_outside_is_replaced() -> None:
     async with _open() as compatibility:
-        await compatibility.judge(INTEGER, NUMBER, B)
+        await compatibility.compare(INTEGER, NUMBER, B)
         _workers()[0].kill()
-        await compatibility.judge(INTEGER, NUMBER, B)
-        assert await compatibility.judge(INTEGER, NUMBER, B) == Compatible()
+        await compatibility.compare(INTEGER, NUMBER, B)
+        assert await compatibility.compare(INTEGER, NUMBER, B) == Compatible()
 
 
 async def test_no_more_workers_than_allowed() -> None:
     async with _open(workers=2) as compatibility:
-        await asyncio.gather(*(compatibility.judge(INTEGER, NUMBER, B) for _ in range(12)))
+        await asyncio.gather(*(compatibility.compare(INTEGER, NUMBER, B) for _ in range(12)))
         assert len(_workers()) == 2
 
 
-async def test_too_many_questions_are_refused() -> None:
+async def test_too_many_comparisons_are_refused() -> None:
     async with _open(workers=1, queue=1) as compatibility:
-        asked = [asyncio.create_task(compatibility.judge(INTEGER, NUMBER, B)) for _ in range(2)]
+        waiting = [asyncio.create_task(compatibility.compare(INTEGER, NUMBER, B)) for _ in range(2)]
         await asyncio.sleep(0)
-        with pytest.raises(Overloaded, match="a little later"):
-            await compatibility.judge(INTEGER, NUMBER, B)
-        assert await asyncio.gather(*asked) == [Compatible()] * 2
+        with pytest.raises(Overloaded, match="Try again later"):
+            await compatibility.compare(INTEGER, NUMBER, B)
+        assert await asyncio.gather(*waiting) == [Compatible()] * 2
 
 
 async def test_a_caller_who_goes_away_leaves_no_worker_behind() -> None:
     async with _open(limit=30.0) as compatibility:
-        await compatibility.judge(INTEGER, NUMBER, B)
-        work = asyncio.create_task(compatibility.judge(_endless("integer"), _endless("number"), B))
+        await compatibility.compare(INTEGER, NUMBER, B)
+        work = asyncio.create_task(
+            compatibility.compare(_endless("integer"), _endless("number"), B)
+        )
         await asyncio.sleep(0.1)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
         assert not _workers()
-        assert await compatibility.judge(INTEGER, NUMBER, B) == Compatible()
+        assert await compatibility.compare(INTEGER, NUMBER, B) == Compatible()
 
 
 async def test_closing_ends_what_is_under_way() -> None:
-    compatibility = Compatibility(limit=30.0)
-    work = asyncio.create_task(compatibility.judge(_endless("integer"), _endless("number"), B))
+    compatibility = CompatibilityChecker(limit=30.0)
+    work = asyncio.create_task(compatibility.compare(_endless("integer"), _endless("number"), B))
     await asyncio.to_thread(eventually, lambda: compatibility._busy)
     await compatibility.close()
     assert isinstance(await work, Undecided)
     assert not _workers()
     with pytest.raises(Unavailable, match="stopping"):
-        await compatibility.judge(INTEGER, NUMBER, B)
+        await compatibility.compare(INTEGER, NUMBER, B)
 
 
 async def test_closing_ends_a_worker_that_is_being_started() -> None:
-    compatibility = Compatibility()
-    work = asyncio.create_task(compatibility.judge(INTEGER, NUMBER, B))
+    compatibility = CompatibilityChecker()
+    work = asyncio.create_task(compatibility.compare(INTEGER, NUMBER, B))
     await asyncio.to_thread(eventually, _workers)
     await compatibility.close()
     assert isinstance(await work, Undecided)
@@ -224,17 +228,17 @@ async def test_closing_ends_a_worker_that_is_being_started() -> None:
 
 
 async def test_a_worker_whose_gateway_is_gone_ends() -> None:
-    worker = await Worker.start(1.0, 768 << 20)
+    worker = await CompatibilityWorker.start(1.0, 768 << 20)
     (running,) = _workers()
-    worker._questions.close()
+    worker._stdin.close()
     await asyncio.wait_for(worker._process.wait(), 5)
     assert not running.is_running()
 
 
 async def test_a_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "START_LIMIT", 0.0)
+    monkeypatch.setattr(pool, "START_LIMIT", 0.0)
     with pytest.raises(Unavailable, match="does not start"):
-        await Worker.start(1.0, 768 << 20)
+        await CompatibilityWorker.start(1.0, 768 << 20)
     assert not _workers()
 
 
@@ -243,53 +247,53 @@ V2 = {"type": "object", "properties": {"b": TEXT}}
 V3 = {"type": "object", "properties": {"a": INTEGER, "b": TEXT}}
 
 
-async def test_a_history_stops_at_the_first_loss() -> None:
+async def test_a_history_stops_at_the_first_incompatibility() -> None:
     async with _open() as compatibility:
         rule = Rule(Mode.BACKWARD_TRANSITIVE)
-        judgement = await compatibility.judge_history(TEXT, {1: INTEGER, 2: TEXT, 3: TEXT}, rule)
-    assert isinstance(judgement.verdict, Incompatible)
-    assert judgement.version == 1
+        history = await compatibility.compare_history(TEXT, {1: INTEGER, 2: TEXT, 3: TEXT}, rule)
+    assert isinstance(history.result, Incompatible)
+    assert history.against == 1
 
 
-async def test_a_history_without_transitivity_asks_the_newest_version_only() -> None:
+async def test_a_history_without_transitivity_compares_the_newest_version_only() -> None:
     async with _open() as compatibility:
-        judgement = await compatibility.judge_history(TEXT, {1: INTEGER, 2: TEXT}, Rule(Mode.FULL))
-    assert judgement.verdict == Compatible()
-    assert judgement.version is None
+        history = await compatibility.compare_history(TEXT, {1: INTEGER, 2: TEXT}, Rule(Mode.FULL))
+    assert history.result == Compatible()
+    assert history.against is None
 
 
 async def test_a_history_that_is_open_somewhere_is_undecided() -> None:
     async with _open() as compatibility:
-        judgement = await compatibility.judge_history(
+        history = await compatibility.compare_history(
             TEXT, {1: TEXT, 2: b"{", 3: TEXT}, Rule(Mode.BACKWARD_TRANSITIVE)
         )
-    assert isinstance(judgement.verdict, Undecided)
-    assert judgement.version == 2
+    assert isinstance(history.result, Undecided)
+    assert history.against == 2
 
 
 async def test_a_history_that_takes_too_long_is_undecided() -> None:
     versions = dict.fromkeys(range(1, 40), _endless("integer"))
     started = time.perf_counter()
     async with _open(limit=0.4) as compatibility:
-        judgement = await compatibility.judge_history(
+        history = await compatibility.compare_history(
             _endless("number"), versions, Rule(Mode.BACKWARD_TRANSITIVE)
         )
-    assert isinstance(judgement.verdict, Undecided)
+    assert isinstance(history.result, Undecided)
     assert time.perf_counter() - started < 6
 
 
 async def test_a_member_that_came_back_with_another_type_is_seen() -> None:
     rule = Rule(Mode.BACKWARD_TRANSITIVE, Policy.OPTIONAL_FRIENDLY)
     async with _open() as compatibility:
-        assert (await compatibility.judge_history(V2, {1: V1}, rule)).verdict == Compatible()
-        judgement = await compatibility.judge_history(V3, {1: V1, 2: V2}, rule)
-    assert judgement.version == 1
-    assert isinstance(judgement.verdict, Incompatible)
+        assert (await compatibility.compare_history(V2, {1: V1}, rule)).result == Compatible()
+        history = await compatibility.compare_history(V3, {1: V1, 2: V2}, rule)
+    assert history.against == 1
+    assert isinstance(history.result, Incompatible)
 
 
 async def test_schemas_come_as_text_or_parsed() -> None:
     async with _open() as compatibility:
-        verdict = await compatibility.judge(
+        result = await compatibility.compare(
             json.dumps(INTEGER).encode(), NUMBER, B, examples=[1, b"2"]
         )
-    assert verdict == Compatible()
+    assert result == Compatible()

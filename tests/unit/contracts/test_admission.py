@@ -6,7 +6,7 @@ import pytest
 
 from gateway.base.errors import Invalid
 from gateway.contracts import Contract, Pattern, admit
-from gateway.contracts.soundness import SCHEMA_LIMIT
+from gateway.contracts.schema_limits import SCHEMA_LIMIT
 from gateway.contracts.values import InvalidExample, Ordering, Version
 from tests.builders import QUESTION, a_contract, a_schema, a_submission
 
@@ -31,13 +31,13 @@ def test_a_question_needs_a_reply() -> None:
 @pytest.mark.parametrize(
     ("contract", "said"),
     [
-        (a_contract(type="id.go.uji.bebas"), "a type reads"),
-        (a_contract(owner="lain"), "third word"),
+        (a_contract(type="id.go.uji.bebas"), "invalid event type"),
+        (a_contract(owner="lain"), "third segment"),
         (
             a_contract(type=f"id.go.uji.{'x' * 231}.diajukan.v1", pattern=Pattern.REQUEST_REPLY),
-            "too long by the .reply",
+            "too long, because the type of its replies ends in .reply",
         ),
-        (a_contract(ordering=Ordering("source", "")), "ordering must name"),
+        (a_contract(ordering=Ordering("source", "")), "the ordering key must be one of"),
     ],
 )
 def test_a_contract_is_named_by_its_owner(contract: Contract, said: str) -> None:
@@ -54,13 +54,13 @@ def test_a_contract_is_named_by_its_owner(contract: Contract, said: str) -> None
         (b"{}", "an object with"),
         (a_schema(**{"$schema": "http://json-schema.org/draft-04/schema#"}), "an object with"),
         (a_schema(**{"$schema": ["x"]}), "an object with"),
-        (a_schema(type="thing"), "no valid JSON Schema"),
+        (a_schema(type="thing"), "not a valid JSON Schema"),
         (a_schema(pattern="("), "JSON Schema|compile"),
         (a_schema(pattern="(?=x)"), "compile"),
         (a_schema(pattern="(a)\\1"), "compile"),
         (a_schema(format="nothing-known"), "compile"),
-        (a_schema(**{"$ref": "https://example.org/"}), "nothing is ever fetched"),
-        (a_schema(**{"$ref": "#/$defs/none"}), "leads to no schema"),
+        (a_schema(**{"$ref": "https://example.org/"}), "nothing is fetched"),
+        (a_schema(**{"$ref": "#/$defs/none"}), "does not lead to a schema"),
         (a_schema(description="x" * SCHEMA_LIMIT), "bytes"),
         (b'{"not":' * 40 + b"{}" + b"}" * 40, "nests deeper"),
     ],
@@ -76,8 +76,11 @@ def test_what_is_no_schema(text: bytes, said: str) -> None:
     [
         ({"valid": {}}, "at least one valid"),
         ({"invalid": ()}, "at least one valid"),
-        ({"valid": {"bad": []}}, "valid example bad breaks"),
-        ({"invalid": (InvalidExample("good", "", "type", "", {}),)}, "good keeps"),
+        ({"valid": {"bad": []}}, "valid example bad is invalid"),
+        (
+            {"invalid": (InvalidExample("good", "", "type", "", {}),)},
+            "invalid example good is valid",
+        ),
         ({"invalid": (InvalidExample("other", "", "required", "", []),)}, "claims required"),
         ({"invalid": (InvalidExample("other", "", "type", "/a", []),)}, "claims type at /a"),
     ],

@@ -9,15 +9,15 @@ import pytest
 from gateway.base import strict_json
 from gateway.base.errors import Invalid
 from gateway.contracts import Library, Validator, admit, schema_id, schema_url, schema_urn
-from gateway.contracts.bundle import bundled, referred
-from gateway.contracts.soundness import DIALECT
+from gateway.contracts.bundle import bundle_schema, referenced_ids
+from gateway.contracts.schema_limits import DIALECT
 from gateway.contracts.values import InvalidExample, Version
 from tests.builders import a_schema, a_submission
 
 URL = "https://bus.example.go.id"
 PERSON, PLACE = "id.go.uji.orang.dicatat.v1", "id.go.uji.tempat.dicatat.v1"
 DRAFT7 = "http://json-schema.org/draft-07/schema#"
-SHELF = {
+TEXTS = {
     (PERSON, 1): a_schema(
         **{
             "$id": "https://nusabus.go.id/schemas/orang/1",
@@ -37,11 +37,11 @@ SHELF = {
     (PLACE, 2): a_schema(type="string", minLength=2),
     (PLACE, 3): json.dumps({"$schema": DRAFT7, "type": "string"}).encode(),
 }
-LIBRARY = Library(SHELF, URL)
+LIBRARY = Library(TEXTS, URL)
 
 
-def judge_of(schema: bytes) -> Validator:
-    bundle = bundled(schema, SHELF, URL)
+def validator_of(schema: bytes) -> Validator:
+    bundle = bundle_schema(schema, TEXTS, URL)
     assert bundle is not None
     return Validator("t", 1, strict_json.parse(bundle), bundle)
 
@@ -49,13 +49,13 @@ def judge_of(schema: bytes) -> Validator:
 @pytest.mark.parametrize("reference", [schema_urn(PERSON, 1), schema_url(URL, PERSON, 1)])
 def test_a_schema_is_used_whole(reference: str) -> None:
     schema = a_schema(properties={"warga": {"$ref": reference}})
-    judge = judge_of(schema)
-    assert reference.encode() not in (bundled(schema, SHELF, URL) or b"")
+    validator = validator_of(schema)
+    assert reference.encode() not in (bundle_schema(schema, TEXTS, URL) or b"")
     good = {"nama": "A", "ibu": {"nama": "B", "lahir": "AB"}, "usia": 3}
-    assert judge.accepts({"warga": good})
+    assert validator.accepts({"warga": good})
     for bad in ({}, {"nama": 1}, {**good, "usia": "x"}, {**good, "lahir": "A"},
                 {**good, "ibu": {}}, {**good, "ibu": {"nama": "B", "lahir": 1}}):  # fmt: skip
-        assert not judge.accepts({"warga": bad})
+        assert not validator.accepts({"warga": bad})
 
 
 def test_parts_of_a_schema_are_used() -> None:
@@ -64,10 +64,10 @@ def test_parts_of_a_schema_are_used() -> None:
         "b": {"$ref": f"{schema_urn(PERSON, 1)}#umur"},
         "c": {"$ref": "#/$defs/lokal"},
     }
-    judge = judge_of(a_schema(properties=parts, **{"$defs": {"lokal": {"type": "null"}}}))
-    assert judge.accepts({"a": "x", "b": 1, "c": None})
+    validator = validator_of(a_schema(properties=parts, **{"$defs": {"lokal": {"type": "null"}}}))
+    assert validator.accepts({"a": "x", "b": 1, "c": None})
     for name, value in (("a", 1), ("b", "x"), ("c", 1)):
-        assert not judge.accepts({name: value})
+        assert not validator.accepts({name: value})
 
 
 def test_schemas_that_refer_to_each_other_are_bundled_once() -> None:
@@ -75,12 +75,12 @@ def test_schemas_that_refer_to_each_other_are_bundled_once() -> None:
         a_schema(properties={"b": {"$ref": schema_urn(PLACE, 9)}}),
         a_schema(properties={"a": {"$ref": schema_urn(PERSON, 9)}, "n": {"type": "integer"}}),
     )
-    shelf = {(PERSON, 9): first, (PLACE, 9): second}
-    bundle = bundled(first, shelf)
+    texts = {(PERSON, 9): first, (PLACE, 9): second}
+    bundle = bundle_schema(first, texts)
     assert bundle is not None
-    judge = Validator("t", 1, strict_json.parse(bundle))
-    assert judge.accepts({"b": {"a": {"b": {"n": 1}}}})
-    assert not judge.accepts({"b": {"a": {"b": {"n": "x"}}}})
+    validator = Validator("t", 1, strict_json.parse(bundle))
+    assert validator.accepts({"b": {"a": {"b": {"n": 1}}}})
+    assert not validator.accepts({"b": {"a": {"b": {"n": "x"}}}})
 
 
 def test_data_that_look_like_references_stay() -> None:
@@ -88,32 +88,32 @@ def test_data_that_look_like_references_stay() -> None:
     schema = a_schema(
         properties={"a": reference, "b": {"const": reference}, "c": {"enum": [reference]}}
     )
-    assert judge_of(schema).accepts({"a": "xy", "b": reference, "c": reference})
+    assert validator_of(schema).accepts({"a": "xy", "b": reference, "c": reference})
 
 
 def test_names_that_are_taken_are_left_alone() -> None:
     defs = {"$defs": {f"{PLACE}-2": {"type": "null"}}}
     parts = {"a": {"$ref": schema_urn(PLACE, 2)}, "b": {"$ref": f"#/$defs/{PLACE}-2"}}
-    judge = judge_of(a_schema(properties=parts, **defs))
-    assert judge.accepts({"a": "xy", "b": None})
+    validator = validator_of(a_schema(properties=parts, **defs))
+    assert validator.accepts({"a": "xy", "b": None})
 
 
 def test_a_schema_that_needs_nothing_is_its_own_bundle() -> None:
-    assert bundled(a_schema()) is None
-    assert referred(a_schema(properties={"a": {"$ref": "#"}})) == set()
+    assert bundle_schema(a_schema()) is None
+    assert referenced_ids(strict_json.parse(a_schema(properties={"a": {"$ref": "#"}}))) == set()
 
 
 @pytest.mark.parametrize(
     ("reference", "said"),
     [
-        (schema_urn(PERSON, 2), "no such version that you may use"),
+        (schema_urn(PERSON, 2), "not a version that you may use"),
         (schema_urn(PLACE, 3), "another dialect"),
-        (f"{schema_urn(PERSON, 1)}#/$defs/none", "leads nowhere"),
+        (f"{schema_urn(PERSON, 1)}#/$defs/none", "has no target"),
         (f"{schema_urn(PERSON, 1)}#none", r"no \$anchor"),
-        (schema_url("https://other.example", PERSON, 1), "nothing is ever fetched"),
-        (f"urn:nusabus:contract:{PERSON}:0", "no id of a registered schema"),
-        (f"urn:nusabus:contract:{PERSON}", "no id of a registered schema"),
-        (f"{schema_url(URL, PERSON, 1)}?x", "no id of a registered schema"),
+        (schema_url("https://other.example", PERSON, 1), "nothing is fetched"),
+        (f"urn:nusabus:contract:{PERSON}:0", "not the id of a registered schema"),
+        (f"urn:nusabus:contract:{PERSON}", "not the id of a registered schema"),
+        (f"{schema_url(URL, PERSON, 1)}?x", "not the id of a registered schema"),
     ],
 )
 def test_what_leads_nowhere_is_refused(reference: str, said: str) -> None:
@@ -138,12 +138,12 @@ def test_a_chain_that_becomes_a_bomb_is_refused() -> None:
         return {"allOf": [{"$ref": reference}] * 2}
 
     types = [f"id.go.uji.t{n}.dicatat.v1" for n in range(20)]
-    shelf = {(types[0], 1): a_schema()}
+    texts = {(types[0], 1): a_schema()}
     for before, type in itertools.pairwise(types):
-        shelf[type, 1] = a_schema(**twice(schema_urn(before, 1)))
+        texts[type, 1] = a_schema(**twice(schema_urn(before, 1)))
     schema = a_schema(**twice(schema_urn(types[-1], 1)))
     with pytest.raises(Invalid, match="branch so often"):
-        admit(a_submission(versions=(Version(1, schema),)), Library(shelf))
+        admit(a_submission(versions=(Version(1, schema),)), Library(texts))
 
 
 def test_ids() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from gateway.base.errors import Invalid, Overloaded
-from gateway.contracts import Proving, Submission, Validator, admit
-from gateway.contracts.effort import Effort
-from gateway.contracts.soundness import BRANCHES, DIALECT, PATTERN, PATTERNS, SCHEMAS, VALUES
+from gateway.contracts import AdmissionChecker, Submission, Validator, admit
+from gateway.contracts.complexity import SchemaComplexity
+from gateway.contracts.schema_limits import BRANCHES, DIALECT, PATTERN, PATTERNS, SCHEMAS, VALUES
 from gateway.contracts.values import InvalidExample, Version
 from tests.builders import a_schema, a_submission
 
@@ -59,18 +59,18 @@ def nested(levels: int, op: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("schema", "pointer", "said"),
     [
-        ({"$ref": "http://127.0.0.1:9/x"}, "/$ref", "nothing is ever fetched"),
-        ({"$ref": "file:///etc/passwd"}, "/$ref", "nothing is ever fetched"),
-        ({"$ref": "other.json"}, "/$ref", "nothing is ever fetched"),
-        ({"properties": {"a": {"$ref": "//h/x"}}}, "/properties/a/$ref", "nothing is ever"),
-        ({"$defs": {"a": {"$ref": "ftp://h/x"}}}, "/$defs/a/$ref", "nothing is ever"),
-        ({"$ref": "#/definitions/none"}, "/$ref", r"put what it means under \$defs"),
-        ({"x-own": OBJECT, "$ref": "#/x-own"}, "/$ref", r"put what it means under \$defs"),
-        ({"$dynamicRef": "#a"}, "/$dynamicRef", r"write \$ref"),
-        ({"$defs": {"a": {"$dynamicAnchor": "a"}}}, "/$defs/a/$dynamicAnchor", "stands alone"),
-        ({"$recursiveRef": "#"}, "/$recursiveRef", r'write "\$ref": "#"'),
-        ({"$vocabulary": {}}, "/$vocabulary", "leave it out"),
-        ({"$defs": {"a": {"$id": "http://h/x"}}}, "/$defs/a/$id", "only the whole schema"),
+        ({"$ref": "http://127.0.0.1:9/x"}, "/$ref", "nothing is fetched"),
+        ({"$ref": "file:///etc/passwd"}, "/$ref", "nothing is fetched"),
+        ({"$ref": "other.json"}, "/$ref", "nothing is fetched"),
+        ({"properties": {"a": {"$ref": "//h/x"}}}, "/properties/a/$ref", "nothing is fetched"),
+        ({"$defs": {"a": {"$ref": "ftp://h/x"}}}, "/$defs/a/$ref", "nothing is fetched"),
+        ({"$ref": "#/definitions/none"}, "/$ref", r"Put its target under \$defs"),
+        ({"x-own": OBJECT, "$ref": "#/x-own"}, "/$ref", r"Put its target under \$defs"),
+        ({"$dynamicRef": "#a"}, "/$dynamicRef", r"Use \$ref"),
+        ({"$defs": {"a": {"$dynamicAnchor": "a"}}}, "/$defs/a/$dynamicAnchor", "fixed target"),
+        ({"$recursiveRef": "#"}, "/$recursiveRef", r'Use "\$ref": "#"'),
+        ({"$vocabulary": {}}, "/$vocabulary", "Omit it"),
+        ({"$defs": {"a": {"$id": "http://h/x"}}}, "/$defs/a/$id", "Only the root schema"),
         ({"not": {"$schema": DIALECT}}, "/not/$schema", "one dialect"),
         ({"$ref": "#"}, "", "leads back to itself"),
         ({"allOf": [{"$ref": "#"}]}, "", "leads back to itself"),
@@ -84,14 +84,14 @@ def nested(levels: int, op: str) -> dict[str, Any]:
         ({"oneOf": [{"const": n} for n in range(10_000)]}, "/oneOf", "branches"),
         ({"anyOf": [True] * (BRANCHES + 1)}, "/anyOf", "branches"),
         ({"enum": list(range(VALUES + 1))}, "/enum", "values"),
-        ({"properties": {f"p{n}": True for n in range(SCHEMAS)}}, None, "schemas inside"),
+        ({"properties": {f"p{n}": True for n in range(SCHEMAS)}}, None, "subschemas"),
         ({"pattern": "a" * (PATTERN + 1)}, "/pattern", "characters"),
         ({"patternProperties": {"(": True}}, "/patternProperties/(", "compile"),
         ({"pattern": "[a-"}, "/pattern", "compile"),
         ({"patternProperties": {f"p{n}": True for n in range(PATTERNS + 1)}}, None, "regular"),
         ({"pattern": "(a{1000}){1000}"}, None, "compile"),
-        ({"type": "object", "minProperties": -1}, "/minProperties", "no valid JSON Schema"),
-        ({"properties": {"a": 1}}, "/properties/a", "no valid JSON Schema"),
+        ({"type": "object", "minProperties": -1}, "/minProperties", "not a valid JSON Schema"),
+        ({"properties": {"a": 1}}, "/properties/a", "not a valid JSON Schema"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -139,7 +139,7 @@ def test_older_dialects_are_read_as_such(dialect: str) -> None:
     if "draft-0" in dialect:
         admit(submission)
     else:
-        with pytest.raises(Invalid, match="the valid example number breaks"):
+        with pytest.raises(Invalid, match="the valid example number is invalid"):
             admit(submission)
 
 
@@ -152,13 +152,15 @@ def test_where_the_validators_differ_an_example_shows_it() -> None:
 
 
 @pytest.fixture
-async def proving() -> AsyncIterator[Proving]:
-    proving = Proving(limit=1.5)
-    yield proving
-    await proving.close()
+async def checker() -> AsyncIterator[AdmissionChecker]:
+    checker = AdmissionChecker(limit=1.5)
+    yield checker
+    await checker.close()
 
 
-async def test_what_does_not_end_is_killed_and_the_next_one_is_served(proving: Proving) -> None:
+async def test_what_does_not_end_is_killed_and_the_next_one_is_served(
+    checker: AdmissionChecker,
+) -> None:
     slow = replace(
         submitted(type="object", properties={"a": {"type": "string", "pattern": "^(a+)+$"}}),
         valid={"catastrophic": {"a": "a" * 40 + "!"}},
@@ -173,37 +175,37 @@ async def test_what_does_not_end_is_killed_and_the_next_one_is_served(proving: P
             beats += 1
 
     beating = asyncio.create_task(beat())
-    await proving.admit(a_submission())
+    await checker.admit(a_submission())
     with pytest.raises(Invalid, match=r"longer than 1\.5 s"):
-        await proving.admit(slow)
-    await proving.admit(a_submission())
+        await checker.admit(slow)
+    await checker.admit(a_submission())
     beating.cancel()
     assert time.monotonic() - started < 20
     assert beats > 50, "the event loop was held"
 
 
-async def test_a_prover_tells_what_admission_tells(proving: Proving) -> None:
+async def test_the_checker_raises_what_admission_raises(checker: AdmissionChecker) -> None:
     with pytest.raises(Invalid, match="leads back to itself") as caught:
-        await proving.admit(submitted(**{"$ref": "#"}))
+        await checker.admit(submitted(**{"$ref": "#"}))
     assert caught.value.pointer == ""
 
 
-async def test_too_many_at_once_are_told_to_come_again(
-    proving: Proving, monkeypatch: pytest.MonkeyPatch
+async def test_too_many_at_once_are_refused(
+    checker: AdmissionChecker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.contracts.proving.WAITING", 0)
+    monkeypatch.setattr("gateway.contracts.admission_checker.MAX_WAITING", 0)
     with pytest.raises(Overloaded):
-        await proving.admit(a_submission())
+        await checker.admit(a_submission())
 
 
 def test_explaining_is_bounded_in_what_it_takes() -> None:
     """Measured before: 22 s for a document of nesting 4, 7.6 s for an array of 500,000."""
-    judge = Validator("t", 1, recursive(12))
-    assert judge.accepts(nested(10, "o2"))
+    validator = Validator("t", 1, recursive(12))
+    assert validator.accepts(nested(10, "o2"))
     started = time.monotonic()
     for levels in (1, 4, 20):
-        assert not judge.accepts(nested(levels, "zz"))
-        violations, total = judge.explain(nested(levels, "zz"))
+        assert not validator.accepts(nested(levels, "zz"))
+        violations, total = validator.explain(nested(levels, "zz"))
         assert (len(violations), total) == (1, 1)
     numbers = Validator("t", 1, {"$schema": DIALECT, "items": {"type": "string"}})
     violations, total = numbers.explain([1] * 500_000)
@@ -211,15 +213,15 @@ def test_explaining_is_bounded_in_what_it_takes() -> None:
     assert time.monotonic() - started < 1
 
 
-def test_effort_counts_the_ways() -> None:
+def test_complexity_counts_the_evaluations() -> None:
     flat = {"properties": {f"p{n}": {"type": "string"} for n in range(50)}}
-    assert Effort(flat).visits(64) == 2
-    doubled = Effort(fanned(3))
-    assert doubled.visits(0) == 30, "1 + f(0), where f(n) = 1 + 2 (1 + f(n + 1)) and f(3) = 1"
-    tree = Effort({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}})
-    assert tree.visits(10) == 21
-    twice = Effort({"properties": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}})
-    assert twice.visits(30) > 2**30
+    assert SchemaComplexity(flat).evaluations(64) == 2
+    doubled = SchemaComplexity(fanned(3))
+    assert doubled.evaluations(0) == 30, "1 + f(0), where f(n) = 1 + 2 (1 + f(n + 1)) and f(3) = 1"
+    tree = SchemaComplexity({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}})
+    assert tree.evaluations(10) == 21
+    twice = SchemaComplexity({"properties": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}})
+    assert twice.evaluations(30) > 2**30
 
 
 def test_a_schema_at_every_limit_is_admitted_in_time() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.base import strict_json
 from gateway.base.errors import Invalid
-from gateway.contracts.soundness import within
+from gateway.contracts.keywords import subschemas
 from tests.unit.contracts.validators import (
     DIALECTS,
     NUMBERS,
@@ -107,7 +107,7 @@ def _listed(dialect: str, schema: Any, data: Any) -> bool:
 
 def _keywords(schema: Any) -> list[tuple[str, str]]:
     found = []
-    for _, part in within(schema):
+    for _, part in subschemas(schema):
         if isinstance(part, dict):
             found += [(name, json.dumps(value)) for name, value in part.items()]
             found += [("pattern", json.dumps(name)) for name in part.get("patternProperties", ())]

@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gateway.base import strict_json
-from gateway.contracts.compiling import Compiled, Library, compiled
-from gateway.contracts.soundness import DEFINITIONS
+from gateway.contracts.compilation import CompiledSchema, Library, compile_schema
+from gateway.contracts.schema_limits import DEFINITIONS
 from tests.compatibility.schemas import NAMES, schemas, world
 from tests.compatibility.schemas import PATTERNS as _PLAIN_PATTERNS
 
@@ -159,22 +159,22 @@ def _in_dialect(schema: Any, dialect: str) -> Any:
     return found
 
 
-def admitted(schema: Any) -> Compiled:
+def admitted(schema: Any) -> CompiledSchema:
     """A schema as the registry admits it. Raises Invalid."""
-    return compiled("id.go.uji.beda.dicatat.v1", 1, json.dumps(schema).encode(), Library())
+    return compile_schema("id.go.uji.beda.dicatat.v1", 1, json.dumps(schema).encode(), Library())
 
 
-def verdicts(schema: Compiled, data: Any) -> tuple[bool, bool | str]:
+def verdicts(schema: CompiledSchema, data: Any) -> tuple[bool, bool | str]:
     """What `jsonschema-rs` and `jsonschema` say; "error" where the latter gives up."""
     try:
         reference: bool | str = schema.reference.is_valid(data)
     except (ArithmeticError, RecursionError, TypeError):
         reference = "error"
-    return schema.judge.accepts(data), reference
+    return schema.validator.accepts(data), reference
 
 
 @lru_cache(maxsize=4096)
-def atom(dialect: str, keyword: str, value: str) -> Compiled:
+def atom(dialect: str, keyword: str, value: str) -> CompiledSchema:
     """A schema with one keyword, whose value is JSON."""
     return admitted({"$schema": DIALECTS[dialect], keyword: json.loads(value)})
 

@@ -1,6 +1,8 @@
-"""Personal data in documents: what a schema marks by `x-pii` is not shown to whoever inspects."""
+"""Personal data: values and member names that a schema marks by `x-pii` are masked."""
 
 from typing import Any
+
+from gateway.contracts.keywords import subschemas
 
 MASK = "…"
 MARK = "x-pii"
@@ -9,10 +11,41 @@ _IN_PLACE = ("allOf", "anyOf", "oneOf")
 _ITEMS = ("items", "additionalItems", "unevaluatedItems", "contains")
 
 
-def without_personal_data(schema: Any, data: Any) -> Any:
-    """The data with every value that the schema marks in any of its branches masked.
+class NameMask:
+    """Masks member names that are personal data themselves, in pointers and messages.
 
-    Follows references inside the schema. What it cannot follow is masked as a whole.
+    A mark inside `propertyNames` says that the names of members are personal data, such as objects
+    with a NIK as their keys. Then only names that the schema itself uses are shown.
+    """
+
+    def __init__(self, document: Any) -> None:
+        self._known: frozenset[str] | None = None
+        schemas = [schema for _, schema in subschemas(document) if isinstance(schema, dict)]
+        if any(_marked(schema.get("propertyNames")) for schema in schemas):
+            self._known = frozenset(
+                name for schema in schemas for name in schema.get("properties", ())
+            )
+
+    def path(self, path: list[str | int]) -> list[str | int]:
+        """A path with every name masked that may be personal data."""
+        if self._known is None:
+            return path
+        return [s if isinstance(s, int) or s in self._known else MASK for s in path]
+
+    def message(self, message: str, keyword: str) -> str:
+        """A message, replaced if it may name members that are personal data."""
+        return message if self._known is None else f"the data violate {keyword}"
+
+
+def _marked(schema: Any) -> bool:
+    return any(isinstance(each, dict) and each.get(MARK) for _, each in subschemas(schema))
+
+
+def mask_personal_data(schema: Any, data: Any) -> Any:
+    """The data with every value masked that the schema marks in any of its branches.
+
+    Follows references inside the schema. Data under a reference that it cannot follow are masked
+    as a whole.
     """
     return _masked([schema], schema, data, _DEPTH)
 
@@ -36,7 +69,7 @@ def _masked(schemas: list[Any], root: Any, data: Any, depth: int) -> Any:
 
 
 def _names(schemas: list[dict[str, Any]], root: Any, data: Any) -> dict[str, str]:
-    """Members by the names to show: those that are personal data themselves get a number."""
+    """The names to show for members; names that are personal data become numbers."""
     kinds = [schema["propertyNames"] for schema in schemas if "propertyNames" in schema]
     if not any(kind.get(MARK) for kind in _applicable(kinds, root)):
         return {name: name for name in data}
@@ -47,7 +80,7 @@ def _names(schemas: list[dict[str, Any]], root: Any, data: Any) -> dict[str, str
 
 
 def _applicable(schemas: list[Any], root: Any) -> list[dict[str, Any]]:
-    """The schemas, and all that apply at the same place through references and branches."""
+    """The schemas, and all that apply to the same location through references and branches."""
     found: list[dict[str, Any]] = []
     seen: set[int] = set()
     waiting = list(schemas)
@@ -92,21 +125,21 @@ def _at(schemas: list[dict[str, Any]], index: int) -> list[Any]:
 
 
 def _target(root: Any, reference: str) -> Any:
-    """What a reference names: a place in the bundle, by pointer or by the id of an embedded one."""
+    """The target of a reference in the bundle, by pointer or by the id of an embedded schema."""
     base, _, pointer = reference.partition("#")
-    place = root
+    target = root
     if base and base != root.get("$id"):
         embedded = root.get("$defs", {}).values()
-        place = next((each for each in embedded if _has_id(each, base)), None)
+        target = next((each for each in embedded if _has_id(each, base)), None)
     for step in pointer.split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(place, dict):
-            place = place.get(step)
-        elif isinstance(place, list) and step.isdecimal() and int(step) < len(place):
-            place = place[int(step)]
+        if isinstance(target, dict):
+            target = target.get(step)
+        elif isinstance(target, list) and step.isdecimal() and int(step) < len(target):
+            target = target[int(step)]
         else:
-            place = None
-    return {MARK: True} if place is None else place
+            target = None
+    return {MARK: True} if target is None else target
 
 
 def _has_id(schema: Any, id: str) -> bool:

@@ -1,4 +1,4 @@
-"""What changed between two schemas, in plain words. It explains a verdict and decides nothing."""
+"""The changes between two schemas, in plain words. They explain a comparison and prove nothing."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.contracts.compatibility.languages import included
-from gateway.contracts.compatibility.question import Change
+from gateway.contracts.compatibility.values import Change
 
 LISTED = 50
 _DEPTH = 40
@@ -37,8 +37,8 @@ _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").e
 
 
 def changes(old: Any, new: Any) -> tuple[Change, ...]:
-    """The differences of two schemas in normal form, at most 50, each at its place in the data."""
-    found = _Difference(old, new).at("", old, new)
+    """The changes between two schemas in normal form, at most 50, with pointers into the data."""
+    found = _SchemaDiff(old, new).at("", old, new)
     listed: dict[Change, None] = {}
     for change in found:
         listed[change] = None
@@ -47,24 +47,24 @@ def changes(old: Any, new: Any) -> tuple[Change, ...]:
     return tuple(listed)
 
 
-class _Difference:
+class _SchemaDiff:
     def __init__(self, old: Any, new: Any) -> None:
         self._old = old.get("$defs", {}) if isinstance(old, dict) else {}
         self._new = new.get("$defs", {}) if isinstance(new, dict) else {}
         self._equal: set[tuple[str | int, str | int]] = set()  # pairs without a difference
-        self._way: set[tuple[str | int, str | int]] = set()  # pairs that are being compared
+        self._active: set[tuple[str | int, str | int]] = set()  # pairs that are being compared
 
     def at(self, pointer: str, old: Any, new: Any) -> Iterator[Change]:
-        """The differences at a place and below it."""
+        """The changes at a location and below it."""
         pair = (_key(old), _key(new))
-        if pair in self._equal or pair in self._way or pointer.count("/") > _DEPTH:
+        if pair in self._equal or pair in self._active or pointer.count("/") > _DEPTH:
             return
-        self._way.add(pair)
+        self._active.add(pair)
         differs = False
         for change in self._inside(pointer, old, new):
             differs = True
             yield change
-        self._way.discard(pair)
+        self._active.discard(pair)
         if not differs:
             self._equal.add(pair)
 
@@ -72,7 +72,7 @@ class _Difference:
         old, new = _resolved(old, self._old), _resolved(new, self._new)
         if isinstance(old, bool) or isinstance(new, bool):
             if old != new:
-                yield Change(pointer, _shut(old, new))
+                yield Change(pointer, _boolean(old, new))
             return
         for text in _here(old, new):
             yield Change(pointer, text)
@@ -84,14 +84,14 @@ class _Difference:
         before, after = old.get("properties", {}), new.get("properties", {})
         must_before, must_after = set(old.get("required", ())), set(new.get("required", ()))
         for name in [*before, *(each for each in after if each not in before)]:
-            place = f"{pointer}/{_step(name)}"
+            member = f"{pointer}/{_step(name)}"
             if name not in after:
-                yield Change(place, "is no longer described")
+                yield Change(member, "is no longer described")
             elif name not in before:
-                word = "a required" if name in must_after else "an optional"
-                yield Change(place, f"was added as {word} member")
+                kind = "a required" if name in must_after else "an optional"
+                yield Change(member, f"was added as {kind} member")
             else:
-                yield from self.at(place, before[name], after[name])
+                yield from self.at(member, before[name], after[name])
         for name in sorted(must_after - must_before):
             if name in before or name not in after:
                 yield Change(f"{pointer}/{_step(name)}", "became required")
@@ -100,7 +100,7 @@ class _Difference:
         yield from self._others(pointer, old, new)
 
     def _others(self, pointer: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-        """Members that are described together."""
+        """Members that no name in `properties` describes."""
         before = old.get("additionalProperties", True)
         after = new.get("additionalProperties", True)
         if before is not False and after is False:
@@ -130,7 +130,8 @@ class _Difference:
                 for one, other in zip(before, after, strict=True):
                     yield from self.at(pointer, one, other)
             else:
-                yield Change(pointer, f"{keyword} has {len(after)} branches, it had {len(before)}")
+                change = f"{keyword} has {len(after)} branches; before, it had {len(before)}"
+                yield Change(pointer, change)
 
 
 def _here(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
@@ -156,14 +157,14 @@ def _pattern(before: str | None, after: str | None) -> Iterator[str]:
 
 
 def _key(schema: Any) -> str | int:
-    """What tells one schema from another: where it leads to, or which object it is."""
+    """The identity of a schema: the target of its `$ref`, or the object itself."""
     if isinstance(schema, dict) and schema.keys() == {"$ref"}:
         return str(schema["$ref"])
     return str(schema) if isinstance(schema, bool) else id(schema)
 
 
 def _resolved(schema: Any, definitions: dict[str, Any]) -> Any:
-    """A schema with what its `$ref` leads to written in, one after the other."""
+    """A schema with the target of its `$ref` merged in, followed step by step."""
     for _ in range(_DEPTH):
         if not isinstance(schema, dict) or "$ref" not in schema:
             break
@@ -225,7 +226,7 @@ def _bound(name: str, before: Any, after: Any, more_is_less: bool) -> Iterator[s
     if before is None:
         yield f"{name} {after} was added"
     elif after is None:
-        yield f"{name} {before} was taken away"
+        yield f"{name} {before} was removed"
     else:
         moved = "rose" if after > before else "fell"
         effect = "narrower" if (after > before) is more_is_less else "wider"
@@ -238,16 +239,16 @@ def _plain(keyword: str, before: Any, after: Any) -> Iterator[str]:
     if before is None:
         yield f"{keyword} was added: {_short(after)}"
     elif after is None:
-        yield f"{keyword} was taken away: {_short(before)}"
+        yield f"{keyword} was removed: {_short(before)}"
     else:
         yield f"{keyword} changed: from {_short(before)} to {_short(after)}"
 
 
-def _shut(old: Any, new: Any) -> str:
+def _boolean(old: Any, new: Any) -> str:
     if new is False:
         return "no value is accepted any more"
     if old is False:
-        return "values are accepted now, where none were"
+        return "values are accepted now; before, none were"
     if new is True:
         return "any value is accepted now"
     return "any value was accepted, now only some are"

@@ -1,4 +1,4 @@
-"""Where in a schema a rule looks: every subschema with its role."""
+"""The locations in a schema that lint checks: every subschema with its role."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from typing import Any
 
 from gateway.contracts.keywords import at, children, pointer
 
-_REFERENCES = 16  # a chain of references is followed so far
+_REFERENCES = 16  # maximum length of a chain of references
 
 
 class Role(Enum):
-    """What a subschema is for."""
+    """The role of a subschema."""
 
     ROOT = auto()
     PROPERTY = auto()
     ITEM = auto()
     DEFINITION = auto()
     BRANCH = auto()  # an alternative, or a part of a conjunction
-    CONDITION = auto()  # only narrows what is described elsewhere, as does all below it
+    CONDITION = auto()  # only narrows a value that is described elsewhere, as do all below it
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A subschema that is an object. `effective` has what its references say filled in.
+class Location:
+    """A subschema that is an object. `effective` includes the keywords of its references.
 
-    `name` is that of the property or definition that it belongs to.
+    `name` is the property or definition that it belongs to.
     """
 
     pointer: str
@@ -36,11 +36,11 @@ class Place:
 
     @property
     def describes(self) -> bool:
-        """Whether this is where a reader learns what the data mean."""
+        """Whether a reader expects a description here."""
         return self.role in (Role.ROOT, Role.PROPERTY, Role.DEFINITION)
 
     def type_is(self, *types: str) -> bool:
-        """Whether one of these types is allowed here, by what is written here or referred to."""
+        """Whether one of these types is allowed here, directly or by reference."""
         declared = self.effective.get("type")
         return any(each in types for each in as_list(declared))
 
@@ -65,26 +65,26 @@ _ROLES = {
     "unevaluatedItems": Role.ITEM,
     "additionalProperties": Role.ITEM,
     "unevaluatedProperties": Role.ITEM,
-}  # of all others the role is to narrow
+}  # all others are conditions
 
 
-def places(schema: Any) -> Iterator[Place]:
+def locations(schema: Any) -> Iterator[Location]:
     """Every subschema that is an object, outer ones first."""
     yield from _below(schema, schema, "", Role.ROOT, "")
 
 
-def _below(root: Any, schema: Any, place: str, role: Role, name: str) -> Iterator[Place]:
+def _below(root: Any, schema: Any, path: str, role: Role, name: str) -> Iterator[Location]:
     if not isinstance(schema, dict):
         return
-    yield Place(place, schema, effective(root, schema), role, name)
+    yield Location(path, schema, effective(root, schema), role, name)
     for steps, below in children(schema):
         inner = Role.CONDITION if role is Role.CONDITION else _ROLES.get(steps[0], Role.CONDITION)
         own = steps[-1] if inner in (Role.PROPERTY, Role.DEFINITION) else name
-        yield from _below(root, below, f"{place}{pointer(steps)}", inner, own)
+        yield from _below(root, below, f"{path}{pointer(steps)}", inner, own)
 
 
 def effective(root: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema with what its local references say filled in; what it says itself goes first."""
+    """A schema with the keywords of its local references; its own keywords take precedence."""
     if "$ref" not in schema:
         return schema
     found: dict[str, Any] = dict(schema)
@@ -99,7 +99,7 @@ def effective(root: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _resolved(root: Any, reference: object) -> Any:
-    """What a pointer within the document leads to; None for any other reference."""
+    """The value that a local reference leads to; None for any other reference."""
     if not isinstance(reference, str) or not reference.startswith("#"):
         return None
     try:
@@ -109,5 +109,5 @@ def _resolved(root: Any, reference: object) -> Any:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What is written for one value or a list of them, as a list."""
+    """A value, or a list of values, as a list."""
     return value if isinstance(value, list) else [value]

@@ -1,6 +1,6 @@
-"""The process that checks submissions: reads them from standard input, writes what is wrong.
+"""The process that checks submissions: reads them from standard input, writes faults.
 
-It is started by `proving.py` with an empty environment, and may be killed at any time.
+`admission_checker.py` starts it with an empty environment. It may be killed at any time.
 """
 
 import os
@@ -16,38 +16,38 @@ from gateway.contracts.admission import admit
 from gateway.contracts.compatibility import wire
 
 
-class Fault(msgspec.Struct):
-    """What is wrong with a submission; an empty message is nothing."""
+class AdmissionFault(msgspec.Struct):
+    """The fault of a submission; an empty message means none."""
 
     message: str = ""
     pointer: str | None = None
 
 
 def main(seconds: float, memory: int) -> None:
-    """Answer until standard input ends, in at most so much time for each and bytes of memory."""
+    """Work until standard input ends: `seconds` of CPU for each submission, `memory` bytes."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     submissions, faults = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not look like an answer
-    _send(faults, Fault())
+    os.dup2(2, 1)  # whatever a library prints must not look like a fault
+    _send(faults, AdmissionFault())
     while header := submissions.read(wire.HEADER):
         used = resource.getrusage(resource.RUSAGE_SELF)
-        most = int(used.ru_utime + used.ru_stime + seconds) + 2  # should its gateway have died
-        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        limit = int(used.ru_utime + used.ru_stime + seconds) + 2  # ends it if its gateway died
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         # The gateway itself wrote it.
         _send(faults, _fault(pickle.loads(submissions.read(wire.length(header)))))  # noqa: S301
 
 
-def _fault(arguments: tuple[object, ...]) -> Fault:
+def _fault(arguments: tuple[object, ...]) -> AdmissionFault:
     try:
         admit(*arguments)  # type: ignore[arg-type]  # the gateway sends what admit takes
     except Invalid as error:
-        return Fault(str(error), error.pointer)
+        return AdmissionFault(str(error), error.pointer)
     except (MemoryError, RecursionError):
-        return Fault("the schema goes too deep to be checked: simplify it")
-    return Fault()
+        return AdmissionFault("The schema is too deep to be checked. Simplify it.")
+    return AdmissionFault()
 
 
-def _send(faults: BinaryIO, fault: Fault) -> None:
+def _send(faults: BinaryIO, fault: AdmissionFault) -> None:
     faults.write(wire.framed(msgspec.json.encode(fault)))
     faults.flush()

@@ -1,4 +1,4 @@
-"""Judging data: what is told, and what is never told."""
+"""Validation of data: what violations show, and what they never show."""
 
 import json
 from typing import Any
@@ -8,20 +8,20 @@ import pytest
 
 from gateway.base import strict_json
 from gateway.base.errors import ContractViolation
-from gateway.contracts.soundness import DIALECT
+from gateway.contracts.schema_limits import DIALECT
 from gateway.contracts.validation import COUNTED, LISTED, Validator, pointer
 from tests.builders import NIK
 
 
-def a_judge(**schema: Any) -> Validator:
+def a_validator(**schema: Any) -> Validator:
     return Validator("id.go.uji.bebas.dicatat.v1", 3, {"$schema": DIALECT, **schema})
 
 
 def test_good_data_pass_and_bad_data_are_explained() -> None:
-    judge = a_judge(type="object", required=["a"], properties={"b": {"type": "integer"}})
-    judge.require({"a": 1})
+    validator = a_validator(type="object", required=["a"], properties={"b": {"type": "integer"}})
+    validator.require({"a": 1})
     with pytest.raises(ContractViolation) as caught:
-        judge.require({"b": "x"})
+        validator.require({"b": "x"})
     error = caught.value
     assert (error.type, error.version, error.total) == ("id.go.uji.bebas.dicatat.v1", 3, 2)
     assert {(v.pointer, v.keyword) for v in error.violations} == {("", "required"), ("/b", "type")}
@@ -48,7 +48,7 @@ def test_good_data_pass_and_bad_data_are_explained() -> None:
     ids=lambda value: str(value)[:40],
 )
 def test_no_value_is_told(schema: dict[str, Any], data: Any) -> None:
-    violations, total = a_judge(**schema).explain(data)
+    violations, total = a_validator(**schema).explain(data)
     assert total >= 1
     told = json.dumps([[v.pointer, v.keyword, v.message] for v in violations])
     for value in (NIK, "SITI", "96726985894099999"):
@@ -59,12 +59,12 @@ def test_no_value_is_told(schema: dict[str, Any], data: Any) -> None:
     "keys", [{"x-pii": "nama"}, {"$ref": "#/$defs/k"}, {"allOf": [{"x-pii": "nama"}]}]
 )
 def test_names_that_are_personal_are_not_told(keys: dict[str, Any]) -> None:
-    judge = a_judge(
+    validator = a_validator(
         properties={"warga": {"propertyNames": {"x-pii": "nama", **keys}, "maxProperties": 1,
                               "additionalProperties": {"additionalProperties": False}}},
         **{"$defs": {"k": {"maxLength": 9}}},
     )  # fmt: skip
-    violations, total = judge.explain({"warga": {"SITI": {"BUDI": 1}, "ANI": {}}})
+    violations, total = validator.explain({"warga": {"SITI": {"BUDI": 1}, "ANI": {}}})
     assert total == 2
     told = json.dumps([[v.pointer, v.keyword, v.message] for v in violations])
     assert {v.pointer for v in violations} == {"/warga", "/warga/…"}
@@ -72,36 +72,36 @@ def test_names_that_are_personal_are_not_told(keys: dict[str, Any]) -> None:
 
 
 def test_the_list_is_short_and_the_count_is_bounded() -> None:
-    judge = a_judge(items={"type": "string"})
-    violations, total = judge.explain([1] * 30)
+    validator = a_validator(items={"type": "string"})
+    violations, total = validator.explain([1] * 30)
     assert (len(violations), total) == (LISTED, 30)
-    violations, total = judge.explain([1] * 3 * COUNTED)
+    violations, total = validator.explain([1] * 3 * COUNTED)
     assert (len(violations), total) == (LISTED, COUNTED)
 
 
-def test_exact_numbers_are_judged_exactly() -> None:
-    judge = a_judge(type="integer", maximum=9007199254740993)
-    assert judge.accepts(strict_json.parse(b"9007199254740993"))
-    assert not judge.accepts(strict_json.parse(b"9007199254740994"))
-    assert judge.accepts(strict_json.parse(b"1.0"))
-    assert not judge.accepts(strict_json.parse(b"1.5"))
-    assert a_judge(multipleOf=0.01).accepts(strict_json.parse(b"1234567.89"))
+def test_exact_numbers_are_validated_exactly() -> None:
+    validator = a_validator(type="integer", maximum=9007199254740993)
+    assert validator.accepts(strict_json.parse(b"9007199254740993"))
+    assert not validator.accepts(strict_json.parse(b"9007199254740994"))
+    assert validator.accepts(strict_json.parse(b"1.0"))
+    assert not validator.accepts(strict_json.parse(b"1.5"))
+    assert a_validator(multipleOf=0.01).accepts(strict_json.parse(b"1234567.89"))
 
 
 def test_formats_count() -> None:
-    assert not a_judge(format="date-time").accepts("yesterday")
+    assert not a_validator(format="date-time").accepts("yesterday")
     with pytest.raises(jsonschema_rs.ValidationError):
-        a_judge(format="nothing-known")
+        a_validator(format="nothing-known")
 
 
 @pytest.mark.parametrize("reference", ["https://example.org/x", "file:///etc/passwd", "#/nowhere"])
 def test_nothing_is_fetched(reference: str) -> None:
     with pytest.raises(jsonschema_rs.ValidationError):
-        a_judge(**{"$ref": reference})
+        a_validator(**{"$ref": reference})
 
 
 def test_patterns_run_in_linear_time() -> None:
-    assert not a_judge(pattern="^(a+)+$").accepts("a" * 50_000 + "b")
+    assert not a_validator(pattern="^(a+)+$").accepts("a" * 50_000 + "b")
 
 
 def test_pointers() -> None:

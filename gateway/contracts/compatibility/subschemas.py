@@ -1,4 +1,4 @@
-"""The schemas inside a schema in normal form."""
+"""The subschemas of a schema in normal form."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,8 +17,8 @@ _PREFIX = "#/$defs/"
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
-def mapped(schema: Any, change: Callable[[Any], Any]) -> Any:
-    """A schema with each schema directly in it changed."""
+def map_subschemas(schema: Any, change: Callable[[Any], Any]) -> Any:
+    """A schema with each direct subschema changed."""
     if isinstance(schema, bool):
         return schema
     result = dict(schema)
@@ -32,8 +32,8 @@ def mapped(schema: Any, change: Callable[[Any], Any]) -> Any:
     return result
 
 
-def below(schema: Any) -> Iterator[tuple[str, str, Any]]:
-    """The schemas directly in a schema: keyword, name or index or nothing, schema."""
+def subschemas(schema: Any) -> Iterator[tuple[str, str, Any]]:
+    """The direct subschemas of a schema: keyword, name or index or nothing, schema."""
     if isinstance(schema, bool):
         return
     for keyword, value in schema.items():
@@ -45,24 +45,24 @@ def below(schema: Any) -> Iterator[tuple[str, str, Any]]:
             yield from ((keyword, name, each) for name, each in value.items())
 
 
-def everywhere(schema: Any) -> Iterator[dict[str, Any]]:
-    """Every schema object, the outermost first."""
+def all_schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """The schema and all its subschemas that are objects, the outermost first."""
     if isinstance(schema, dict):
         yield schema
-        for _, _, each in below(schema):
-            yield from everywhere(each)
+        for _, _, each in subschemas(schema):
+            yield from all_schemas(each)
 
 
-def named(reference: str) -> str:
-    """The definition that a reference names."""
+def definition_name(reference: str) -> str:
+    """The name of the definition that a `$ref` leads to."""
     return reference.removeprefix(_PREFIX)
 
 
-def reference(name: str) -> str:
-    """The reference to a definition."""
+def definition_reference(name: str) -> str:
+    """The `$ref` that leads to a definition."""
     return _PREFIX + name
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values are written alike; unlike `==`, it tells 0 from false."""
+def same_json(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON; unlike `==`, it tells 0 from false."""
     return _canonical(one) == _canonical(other)

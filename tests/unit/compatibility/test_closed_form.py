@@ -3,14 +3,14 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from gateway.contracts.compatibility import closed
+from gateway.contracts.compatibility import closed_form
 
 TEXT = {"type": "string"}
 NAMED = {"type": "object", "properties": {"a": TEXT}}
 
 
 def _accepts(schema: Any, document: Any) -> bool:
-    return jsonschema_rs.validator_for(closed(schema), offline=True).is_valid(document)
+    return jsonschema_rs.validator_for(closed_form(schema), offline=True).is_valid(document)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_is_explicit_or_free_stays_open(schema: Any) -> None:
 
 def test_a_closed_object_stays_as_it_is() -> None:
     schema = NAMED | {"additionalProperties": False}
-    assert closed(schema) | {"$schema": ""} == schema | {"$schema": ""}
+    assert closed_form(schema) | {"$schema": ""} == schema | {"$schema": ""}
 
 
 def test_a_recursive_schema_is_closed_at_every_depth() -> None:
@@ -104,8 +104,8 @@ def test_the_branches_of_one_of_are_still_counted_as_written() -> None:
 
 
 def test_a_boolean_has_nothing_to_close() -> None:
-    assert closed(True) is True
-    assert closed(False) is False
+    assert closed_form(True) is True
+    assert closed_form(False) is False
 
 
 def test_references_that_fan_out_are_closed_quickly() -> None:
@@ -115,4 +115,4 @@ def test_references_that_fan_out_are_closed_quickly() -> None:
     }
     definitions["d40"] = NAMED
     schema = {"$ref": "#/$defs/d0", "$defs": definitions}
-    assert closed(schema)["$defs"]["d0:place"]["unevaluatedProperties"] is False
+    assert closed_form(schema)["$defs"]["d0:location"]["unevaluatedProperties"] is False

@@ -1,4 +1,4 @@
-"""What the contracts offer to those who write programs: the version in use, whole."""
+"""The version in use of each contract, for AsyncAPI documents and generated code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from gateway.contracts import queries
-from gateway.contracts.queries import Search, Sight
+from gateway.contracts.queries import Search, Visibility
 from gateway.contracts.tables import VersionRow
-from gateway.contracts.values import Contract, Registered, State
+from gateway.contracts.values import Contract, RegisteredContract, State
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """A contract and the schemas of one version, bundled; `examples` is JSON, where there are."""
+class VersionInUse:
+    """A contract with the bundled schemas of its version in use; `examples` is JSON, if any."""
 
     contract: Contract
     number: int
@@ -25,16 +25,18 @@ class Offered:
     examples: bytes | None
 
 
-async def offered(
-    session: AsyncSession, sight: Sight, *, owner: str | None = None, limit: int
-) -> list[Offered]:
-    """The contracts in use that somebody may see, by type; `limit` of the registered at most."""
-    found = await queries.page(session, sight, Search(owner=owner), after=None, limit=limit)
-    return await of(session, found)
+async def visible_versions_in_use(
+    session: AsyncSession, visibility: Visibility, *, owner: str | None = None, limit: int
+) -> list[VersionInUse]:
+    """The versions in use that a caller may see, by type, of at most `limit` contracts."""
+    found = await queries.page(session, visibility, Search(owner=owner), after=None, limit=limit)
+    return await versions_in_use(session, found)
 
 
-async def of(session: AsyncSession, found: Sequence[Registered]) -> list[Offered]:
-    """The versions in use of these contracts; those without one are left out."""
+async def versions_in_use(
+    session: AsyncSession, found: Sequence[RegisteredContract]
+) -> list[VersionInUse]:
+    """The versions in use of these contracts; contracts without one are left out."""
     in_use = {
         each.contract.type: (each.contract, number)
         for each in found
@@ -52,7 +54,7 @@ async def of(session: AsyncSession, found: Sequence[Registered]) -> list[Offered
     )
     rows = await session.execute(query.order_by(col(VersionRow.type)))
     return [
-        Offered(
+        VersionInUse(
             contract=in_use[row.type][0],
             number=in_use[row.type][1],
             state=State(row.state),
@@ -64,7 +66,7 @@ async def of(session: AsyncSession, found: Sequence[Registered]) -> list[Offered
     ]
 
 
-def _in_use(registered: Registered) -> int | None:
+def _in_use(registered: RegisteredContract) -> int | None:
     """The newest active version, else the newest deprecated one."""
     deprecated = (n for n, state in registered.versions.items() if state is State.DEPRECATED)
-    return registered.newest or max(deprecated, default=None)
+    return registered.active_version or max(deprecated, default=None)

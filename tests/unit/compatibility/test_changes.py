@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 
-from gateway.contracts.compatibility.explaining import LISTED, changes
-from gateway.contracts.compatibility.normal import normal
+from gateway.contracts.compatibility.changes import LISTED, changes
+from gateway.contracts.compatibility.normal_form import normal_form
 
 TEXT = {"type": "string"}
 
 
 def _said(old: Any, new: Any) -> list[str]:
-    return [str(each) for each in changes(normal(old), normal(new))]
+    return [str(each) for each in changes(normal_form(old), normal_form(new))]
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,14 @@ def _said(old: Any, new: Any) -> list[str]:
         ({"maximum": 1}, {"maximum": 2}, "maximum rose from 1 to 2 (wider)"),
         ({"maxLength": 9}, {"maxLength": 5}, "longest length fell from 9 to 5 (narrower)"),
         ({}, {"minItems": 1}, "least number of elements 1 was added"),
-        ({"maxItems": 1}, {}, "greatest number of elements 1 was taken away"),
+        ({"maxItems": 1}, {}, "greatest number of elements 1 was removed"),
         ({"pattern": "^a+$"}, {"pattern": "^a$"}, "pattern became narrower: from ^a+$ to ^a$"),
         ({"pattern": "^a$"}, {"pattern": "^a+$"}, "pattern became wider: from ^a$ to ^a+$"),
         ({"pattern": "^a"}, {"pattern": "b$"}, "pattern changed: from ^a to b$"),
         (TEXT, {**TEXT, "format": "date"}, 'format was added: "date"'),
-        ({"uniqueItems": True}, {}, "uniqueItems was taken away: true"),
+        ({"uniqueItems": True}, {}, "uniqueItems was removed: true"),
         ({"multipleOf": 2}, {"multipleOf": 3}, "multipleOf changed: from 2 to 3"),
-        ({"anyOf": [TEXT]}, {"anyOf": [TEXT, True]}, "anyOf has 2 branches, it had 1"),
+        ({"anyOf": [TEXT]}, {"anyOf": [TEXT, True]}, "anyOf has 2 branches; before, it had 1"),
         (
             {"additionalProperties": False},
             {},
@@ -101,7 +101,7 @@ def test_recursion_ends() -> None:
     ("old", "new", "said"),
     [
         (True, False, "no value is accepted any more"),
-        (False, True, "values are accepted now, where none were"),
+        (False, True, "values are accepted now; before, none were"),
         (TEXT, True, "any value is accepted now"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The parts of an AsyncAPI document that are the same for every contract."""
+"""The components of an AsyncAPI document that are the same for every contract."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _ATTRIBUTES: dict[str, Any] = {
     "subject": {"type": "string", "maxLength": 512},
     "time": {"type": "string", "format": "date-time"},
     "datacontenttype": {"type": "string"},
-    "dataschema": {"type": "string", "format": "uri", "description": "the version that judges"},
+    "dataschema": {"type": "string", "format": "uri", "description": "the contract version"},
     "partitionkey": {"type": "string", "maxLength": 255},
     "traceparent": {"type": "string"},
     "tracestate": {"type": "string"},
@@ -37,8 +37,8 @@ _FROM_THE_BUS: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Where the bus is, and the name and type of the exchange of each pattern."""
+class ServerInfo:
+    """The URLs of the bus, and the name and type of the exchange of each pattern."""
 
     url: str
     broker_url: str
@@ -46,30 +46,30 @@ class Site:
     exchanges: Mapping[Pattern, tuple[str, str]]
 
 
-def servers(site: Site) -> dict[str, Any]:
-    """The gateway, to publish at, and the broker, to receive from."""
-    door, broker = urlsplit(site.url), urlsplit(site.broker_url)
+def servers(server: ServerInfo) -> dict[str, Any]:
+    """The gateway, to publish to, and the broker, to receive from."""
+    gateway, broker = urlsplit(server.url), urlsplit(server.broker_url)
     return {
         "gateway": {
-            "host": door.netloc,
-            "protocol": door.scheme,
-            **({"pathname": door.path} if door.path.strip("/") else {}),
-            "description": "Where events are published.",
+            "host": gateway.netloc,
+            "protocol": gateway.scheme,
+            **({"pathname": gateway.path} if gateway.path.strip("/") else {}),
+            "description": "Publish events here.",
             "security": [{"$ref": "#/components/securitySchemes/client"}],
         },
         "broker": {
             "host": broker.netloc.rpartition("@")[2],
             "protocol": broker.scheme,
-            "description": "Where subscriptions are read, each from a queue of its own.",
+            "description": "Receive events here; each subscription has a queue of its own.",
             "security": [{"$ref": "#/components/securitySchemes/subscription"}],
         },
     }
 
 
-def security_schemes(site: Site) -> dict[str, Any]:
-    """How a client shows who it is."""
+def security_schemes(server: ServerInfo) -> dict[str, Any]:
+    """How a client authenticates."""
     flow = {
-        "tokenUrl": f"{site.url.rstrip('/')}/oauth/token",
+        "tokenUrl": f"{server.url.rstrip('/')}/oauth/token",
         "availableScopes": {},
     }
     return {
@@ -80,7 +80,7 @@ def security_schemes(site: Site) -> dict[str, Any]:
         },
         "subscription": {
             "type": "userPassword",
-            "description": "User and password of the subscription, in its amqp_url.",
+            "description": "The user and password in the amqp_url of the subscription.",
         },
     }
 
@@ -90,7 +90,7 @@ def schemas() -> dict[str, Any]:
     return {
         "CloudEvent": {
             "type": "object",
-            "description": "CloudEvents 1.0, JSON format; further extension attributes may stand.",
+            "description": "CloudEvents 1.0, JSON format; more extension attributes are allowed.",
             "required": ["specversion", "id", "source", "type"],
             "properties": {**_ATTRIBUTES, **_FROM_THE_BUS},
         }
@@ -98,7 +98,7 @@ def schemas() -> dict[str, Any]:
 
 
 def traits() -> dict[str, Any]:
-    """What every message has beside its body: the attributes as headers, to route by."""
+    """The traits of every message: the attributes as headers."""
     names = [name for name in (*_ATTRIBUTES, *_FROM_THE_BUS) if name != "datacontenttype"]
     always = ["specversion", "id", "source", "type", "sequence", "recordedtime"]
     return {
@@ -106,7 +106,7 @@ def traits() -> dict[str, Any]:
             "contentType": JSON,
             "headers": {
                 "type": "object",
-                "description": "The attributes again, as strings. Over HTTP they may be left out.",
+                "description": "The attributes as strings. They are optional over HTTP.",
                 "properties": {f"ce-{name}": {"type": "string"} for name in names},
                 "x-always-over-amqp": [f"ce-{name}" for name in always],
             },

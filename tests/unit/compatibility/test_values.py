@@ -2,13 +2,13 @@ import pytest
 
 from gateway.base.errors import Invalid
 from gateway.contracts.compatibility import Direction, Mode, Policy, Rule
-from gateway.contracts.compatibility.question import Change, pairs
+from gateway.contracts.compatibility.values import Change, comparisons
 
 B, F = Direction.BACKWARD, Direction.FORWARD
 
 
 @pytest.mark.parametrize(
-    ("mode", "asked"),
+    ("mode", "expected"),
     [
         (Mode.NONE, []),
         (Mode.BACKWARD, [(3, B)]),
@@ -19,14 +19,14 @@ B, F = Direction.BACKWARD, Direction.FORWARD
         (Mode.FULL_TRANSITIVE, [(3, B), (3, F), (2, B), (2, F), (1, B), (1, F)]),
     ],
 )
-def test_a_mode_asks_of_the_newest_version_first(
-    mode: Mode, asked: list[tuple[int, Direction]]
+def test_a_mode_compares_with_the_newest_version_first(
+    mode: Mode, expected: list[tuple[int, Direction]]
 ) -> None:
-    assert list(pairs(Rule(mode), (1, 2, 3))) == asked
+    assert list(comparisons(Rule(mode), (1, 2, 3))) == expected
 
 
-def test_the_first_version_owes_nothing() -> None:
-    assert list(pairs(Rule(Mode.FULL), ())) == []
+def test_the_first_version_is_compared_with_nothing() -> None:
+    assert list(comparisons(Rule(Mode.FULL), ())) == []
 
 
 @pytest.mark.parametrize("mode", [Mode.BACKWARD, Mode.FORWARD, Mode.FULL])
