@@ -72,7 +72,7 @@ class Reporter:
             except _AWAY as error:
                 failed += 1
                 _log.warning(
-                    "reporter.gateway_away", reason=str(error), remembered=len(self._remembered)
+                    "reports.postponed", reason=str(error), remembered=len(self._remembered)
                 )
                 await self._wait(
                     min(FIRST_DELAY * 2.0 ** (failed - 1), LONGEST_DELAY), self._ending
@@ -81,7 +81,7 @@ class Reporter:
             await self._send_all()
         except _AWAY as error:
             self.lost += len(self._remembered)
-            _log.warning("reporter.not_reported", reason=str(error), count=len(self._remembered))
+            _log.warning("reports.lost", reason=str(error), count=len(self._remembered))
 
     def finish(self) -> None:
         """Let `run` report the rest and return."""
@@ -108,7 +108,7 @@ class Reporter:
                     self._put_back(batch)
                     raise
                 self.lost += len(batch)
-                _log.error("reporter.refused", reason=str(problem), count=len(batch))
+                _log.error("reports.refused", reason=str(problem), count=len(batch))
             except BaseException:
                 self._put_back(batch)
                 raise

@@ -105,7 +105,7 @@ class Consumer:
             try:
                 await self._consume()
             except OUTAGES as error:
-                _log.warning("consumer.broker_away", queue=self.queue, reason=str(error))
+                _log.warning("consumer.broker_lost", queue=self.queue, reason=str(error))
             if not self._stopping.is_set():
                 self.counts.reconnected += 1
                 with suppress(TimeoutError):
@@ -167,7 +167,7 @@ class Consumer:
         try:
             event = event_from_message(message.body, message.headers, message.content_type)
         except NotAnEvent as error:
-            _log.error("consumer.not_an_event", queue=self.queue, reason=str(error))
+            _log.error("consumer.message_unreadable", queue=self.queue, reason=str(error))
             await self._settle(message, Reject(str(error)))
             return
         key = event.ordering_key
@@ -206,7 +206,7 @@ class Consumer:
         """Handle an event until it is done or rejected. An outage is not an attempt."""
         handler = self.handlers.get(event.type)
         if handler is None and event.type == TEST_EVENT:
-            _log.info("consumer.test_event", queue=self.queue, id=event.id)
+            _log.info("consumer.test_event_received", queue=self.queue, id=event.id)
             return Done()
         handler = handler or self.handlers.get("*")
         if handler is None:
@@ -217,7 +217,7 @@ class Consumer:
                 outcome = await self._try(event, handler)
             except _AWAY as error:
                 outages += 1
-                _log.warning("consumer.database_away", queue=self.queue, reason=str(error)[:200])
+                _log.warning("consumer.database_lost", queue=self.queue, reason=str(error)[:200])
                 await self._pause(self.retry.delay(outages))
                 continue
             if not isinstance(outcome, Retry):
@@ -226,7 +226,7 @@ class Consumer:
                 return Reject(f"Attempt {attempt} was the last: {outcome.reason}")
             self.counts.retried += 1
             _log.warning(
-                "consumer.retry",
+                "consumer.retry_scheduled",
                 queue=self.queue,
                 type=event.type,
                 attempt=attempt,
@@ -273,7 +273,7 @@ class Consumer:
                 await message.ack()
             else:
                 self.counts.rejected += 1
-                _log.error("consumer.rejected", queue=self.queue, reason=outcome.reason)
+                _log.error("consumer.event_rejected", queue=self.queue, reason=outcome.reason)
                 await message.reject(requeue=False)
         except OUTAGES:
             return False

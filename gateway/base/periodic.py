@@ -180,7 +180,7 @@ class Supervisor:
         try:
             await work
         except Exception as error:
-            log().error("work.defect", work=name, exc_info=error)
+            log().error("work.crashed", work=name, exc_info=error)
             raise
 
 

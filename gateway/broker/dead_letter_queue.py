@@ -102,7 +102,7 @@ def _dead_letter(message: AbstractIncomingMessage) -> DeadLetterMessage | None:
     try:
         event = event_from_message(message.body, headers, message.content_type)
     except Malformed as error:
-        log().error("dead_letters.unreadable", queue=message.routing_key, reason=str(error))
+        log().error("dead_letter.unreadable_dropped", queue=message.routing_key, reason=str(error))
         return None
     deaths = headers.get("x-death")
     death = deaths[0] if isinstance(deaths, list) and deaths else {}

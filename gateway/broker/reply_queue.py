@@ -140,7 +140,7 @@ async def _settle(message: AbstractIncomingMessage, handle: Handle) -> None:
     except Unavailable:
         await _requeue(message)
     except Exception as error:
-        log().error("replies.defect", responder=reply.responder, exc_info=error)
+        log().error("reply.handling_failed", responder=reply.responder, exc_info=error)
         await _requeue(message)
     else:
         await _tolerating_outage(message.ack())
@@ -156,4 +156,4 @@ async def _tolerating_outage(settling: Awaitable[None]) -> None:
     try:
         await settling
     except OUTAGES as error:
-        log().info("replies.not_settled", reason=describe(error))
+        log().info("reply.settlement_failed", reason=describe(error))

@@ -46,7 +46,7 @@ class Bare(ABC):
         except errors.NusabusError as error:
             status, body, headers = problem(error)
         except Exception as error:
-            log().error("http.defect", path=scope["path"], exc_info=error)
+            log().error("http.request_crashed", path=scope["path"], exc_info=error)
             status, body, headers = problem(problems.DEFECT)
         await send(
             {

@@ -48,7 +48,7 @@ async def put_contract_defaults(
             raise PreconditionFailed("the defaults were changed meanwhile: look at them again")
         await defaults.put_defaults(session, name, rule, levels)
         made = await defaults.defaults_of(session, name)
-    log().info("contracts.defaults", organisation=name, mode=rule.mode, by=by.id)
+    log().info("contract_rules.changed", organisation=name, mode=rule.mode, by=by.id)
     return _answer(made)
 
 

@@ -51,7 +51,7 @@ async def add_version(
     outcome = await context.registration.add(by, type, new_schema(NewVersionBody, raw), revision)
     await answers.took_effect(context)
     log().info(
-        "contract.version",
+        "contract_version.registered",
         type=type,
         version=outcome.version.version.number,
         state=outcome.version.state,

@@ -281,7 +281,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def defect(request: Request, error: Exception) -> Response:
-        log().error("http.defect", path=request.url.path, exc_info=error)
+        log().error("http.request_crashed", path=request.url.path, exc_info=error)
         return response(DEFECT)
 
 

@@ -35,7 +35,7 @@ async def send_test_event(name: Name, by: Subscriber, context: Context) -> Tried
     subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     trial = await context.delivery_tester.send_test_event(subscription)
     log().info(
-        "subscription.tried",
+        "test_event.sent",
         organisation=by.organisation,
         subscription=name,
         by=by.id,

@@ -34,5 +34,5 @@ async def rotate_webhook_secret(
     subscription = await context.subscription_lifecycle.existing(by.organisation, name)
     overlap = (body or Rotation()).overlap_seconds  # type: ignore[call-arg]  # pydantic's defaults
     secret = await context.endpoints.rotate_signing_key(subscription, overlap=overlap)
-    log().info("webhook.rotated", organisation=by.organisation, subscription=name, by=by.id)
+    log().info("webhook_key.rotated", organisation=by.organisation, subscription=name, by=by.id)
     return Secret(secret=secret)

@@ -144,7 +144,7 @@ class Relay:
             confirm_timeout=self._settings.confirm_timeout,
         )
         connected()
-        log().info("relay.publisher_open")
+        log().info("relay.publisher_opened")
         lost: BrokerUnavailable | None = None
         try:
             await self._relay_through(publisher, stop)

@@ -30,7 +30,7 @@ class ReplyConsumer:
         # The routing key is the responder's queue: the broker lets it publish with no other.
         subscription = self._responders.with_queue(names.owner(message.responder))
         if subscription is None:
-            log().warning("reply.unknown_responder", responder=message.responder)
+            log().warning("reply.unknown_dropped", responder=message.responder)
             return
         sender = ReplySender(subscription.created_by, subscription.organisation, subscription.name)
         reply: Event | Refused

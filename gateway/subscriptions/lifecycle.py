@@ -193,7 +193,8 @@ class SubscriptionLifecycle:
             raise Conflict("Over AMQP, pause by not reading the queue.")
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await register.set_paused(session, subscription, paused=paused)
-        log().info("subscription.paused", on=paused, subscription=name, by=client.id)
+        event = "subscription.paused" if paused else "subscription.resumed"
+        log().info(event, subscription=name, by=client.id)
         return await self.show(client.organisation, name)
 
     async def seek(self, client: Client, name: str, to: str | datetime) -> SubscriptionView:
@@ -208,7 +209,7 @@ class SubscriptionLifecycle:
                 "An AMQP queue cannot seek. Make another subscription with the start you want."
             )
         await self._deliveries.seek(subscription.key, await seek_positions(to, self._reader))
-        log().info("subscription.seek", to=str(to), subscription=name, by=client.id)
+        log().info("subscription.cursor_moved", to=str(to), subscription=name, by=client.id)
         return await self.show(client.organisation, name)
 
     async def show(self, organisation: str, name: str) -> SubscriptionView:

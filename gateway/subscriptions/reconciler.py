@@ -185,7 +185,7 @@ class Reconciler:
             await self._broker.bind(names.queue(*subscription.key), exchange_of(subscription), key)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await backfill_progress.activate(session, subscription)
-        log().info("subscription.active", **_named(subscription))
+        log().info("subscription.activated", **_named(subscription))
         return False
 
     async def _restart(self, subscription: Subscription, why: str, cause: RestartCause) -> None:
@@ -193,7 +193,7 @@ class Reconciler:
             self._database, subscription, self._broker, self._management, cause=cause
         )
         if restarted:
-            log().warning("subscription.repaired", why=why, **_named(subscription))
+            log().warning("subscription.repaired", reason=why, **_named(subscription))
 
     async def _follow_permission(self, subscription: Subscription, keys: set[str]) -> bool:
         """Suspend a subscription that lost its right, resume it with one. True if changed."""
@@ -210,7 +210,8 @@ class Reconciler:
             await self._unbind(subscription, keys)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await register.suspend(session, subscription, suspended=not permitted)
-        log().warning("subscription.suspended", on=not permitted, **_named(subscription))
+        event = "subscription.reinstated" if permitted else "subscription.suspended"
+        log().warning(event, **_named(subscription))
         return True
 
     async def _unbind(self, subscription: Subscription, keys: set[str]) -> None:
@@ -246,7 +247,7 @@ class Reconciler:
         for name, since in self._unsound.items():
             if now - since > UNSOUND_SECONDS:
                 await self._broker.delete_queue(name)
-                log().warning("repair.unsound_deleted", queue=name, state=seen.queues[name].state)
+                log().warning("queue.unsound_deleted", queue=name, state=seen.queues[name].state)
 
     async def _delete_orphans(
         self, subscriptions: tuple[Subscription, ...], seen: _BrokerState, now: float
@@ -260,7 +261,7 @@ class Reconciler:
                 await self._management.delete_user(names.user(name))
                 await self._management.close_connections(names.user(name))
                 held = await self._broker.delete_queue(name)
-                log().warning("subscription.orphan_deleted", queue=name, held=held)
+                log().warning("queue.orphan_deleted", queue=name, held=held)
 
 
 def _by_queue(bindings: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

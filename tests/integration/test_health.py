@@ -126,7 +126,7 @@ def test_a_broken_body_is_never_a_defect(bus: Bus, body: bytes) -> None:
     )
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    assert "http.defect" not in bus.logs()
+    assert "http.request_crashed" not in bus.logs()
 
 
 def test_metrics_are_for_who_has_their_token(bus: Bus) -> None:

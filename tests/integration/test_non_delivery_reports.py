@@ -151,7 +151,7 @@ def test_a_retired_report_type_is_told_and_holds_nothing_up(bus: Bus) -> None:
     letter = a_lost_event(bus, uji, type)
     state = "SELECT report FROM dead_letters WHERE number = $1"
     eventually(lambda: bus.query(state, letter["number"])[0][0] == "refused")
-    assert "non_delivery.refused" in bus.logs()
+    assert "non_delivery_report.refused" in bus.logs()
 
 
 @pytest.fixture

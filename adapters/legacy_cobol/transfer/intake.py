@@ -111,7 +111,7 @@ class Intake:
         try:
             checked = self._checker.check(path, keep, lambda read: self._progress(file, read))
         except ValueError as error:  # nothing was published, and other files are waiting
-            structlog.get_logger().error("legacy.file_unreadable", file=file.name, exc_info=error)
+            structlog.get_logger().error("legacy.file_failed", file=file.name, exc_info=error)
             return self._end(file, FileOutcome.QUARANTINE, f"the file cannot be read: {error}")
         if _fingerprint(path) != before:
             return self._end(file, FileOutcome.QUARANTINE, "the file changed while it was checked")

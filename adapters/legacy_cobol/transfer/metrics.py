@@ -49,7 +49,7 @@ async def written_periodically(write: Callable[[], None]) -> AsyncIterator[Calla
         try:
             write()
         except OSError as error:
-            structlog.get_logger().warning("legacy.metrics_not_written", reason=str(error))
+            structlog.get_logger().warning("legacy.metrics_write_failed", reason=str(error))
 
     async def repeat() -> None:
         while True:

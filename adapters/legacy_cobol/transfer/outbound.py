@@ -180,7 +180,7 @@ async def _run_outbound(
         except (Problem, httpx.TransportError) as error:
             if once and isinstance(error, Problem) and error.status not in UNSETTLED:
                 raise  # a person has to change something first
-            log.warning("legacy.gateway_away", feed=feed, reason=str(error))
+            log.warning("legacy.gateway_lost", feed=feed, reason=str(error))
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_DELAY)
             continue

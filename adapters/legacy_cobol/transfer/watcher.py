@@ -65,7 +65,7 @@ async def _ticks(
     yield
     if once:
         return
-    structlog.get_logger().info("legacy.watching", folder=str(folder))
+    structlog.get_logger().info("legacy.watch_started", folder=str(folder))
     changes = awatch(
         folder, stop_event=stop, recursive=False, force_polling=polling or None,
         rust_timeout=int(RESCAN * 1000), yield_on_timeout=True,

@@ -37,7 +37,7 @@ def _new_dead_letter(message: DeadLetterMessage) -> NewDeadLetter | None:
     key = names.owner(message.queue)
     position = _parse_position(str(message.event.attributes.get("sequence", "")))
     if key is None or position is None:
-        log().error("dead_letters.unknown", queue=message.queue, type=message.event.type)
+        log().error("dead_letter.unknown_dropped", queue=message.queue, type=message.event.type)
         return None
     failure, detail = _FAILURES.get(message.reason, (Failure.REJECTED, message.reason[:100]))
     recorded = datetime.fromisoformat(str(message.event.attributes["recordedtime"]))

@@ -58,7 +58,7 @@ class NonDeliveryReporter:
             except Refused as error:
                 decisions.append(ReportDecision(each.number, "refused"))
                 log().error(
-                    "non_delivery.refused", number=each.number, type=type, reason=str(error)
+                    "non_delivery_report.refused", number=each.number, type=type, reason=str(error)
                 )
             else:
                 reports.append((each, report))
@@ -71,7 +71,7 @@ class NonDeliveryReporter:
         if not reports:
             return []
         appended = await self._writer.append([candidate for _, candidate in reports])
-        log().info("non_delivery.sent", count=len(appended))
+        log().info("non_delivery_reports.sent", count=len(appended))
         return [
             ReportDecision(dead_letter.number, "sent", Position(each.shard, each.sequence))
             for (dead_letter, _), each in zip(reports, appended, strict=True)

@@ -159,7 +159,7 @@ class WebhookWorker:
         except* (LeaseLost, Superseded) as errors:
             log().info("webhook.restarted", reason=type(errors.exceptions[0]).__name__)
         except* Unavailable as errors:
-            log().warning("webhook.database_away", reason=str(errors.exceptions[0]))
+            log().warning("webhook.interrupted", reason=str(errors.exceptions[0]))
         finally:
             del self._running[key]
             if sender is not None:
@@ -212,7 +212,7 @@ class WebhookWorker:
                     session, present, paused=True, because=f"the endpoint answered {answer}"
                 )
         log().info(
-            "webhook.gone", organisation=subscription.organisation, subscription=subscription.name
+            "webhook.paused", organisation=subscription.organisation, subscription=subscription.name
         )
 
     async def _report(self, key: Key, last_error: str | None) -> None:

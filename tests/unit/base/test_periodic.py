@@ -219,7 +219,7 @@ async def test_a_defect_in_one_part_is_logged_and_ends_the_others(stop: Stop) ->
     with capture_logs() as logs, pytest.raises(ExceptionGroup) as raised:
         await within(run())
     assert raised.group_contains(ZeroDivisionError)
-    assert [(line["event"], line["work"]) for line in logs] == [("work.defect", "breaks")]
+    assert [(line["event"], line["work"]) for line in logs] == [("work.crashed", "breaks")]
 
 
 async def test_all_parts_end_by_the_stop(stop: Stop) -> None:
