@@ -63,8 +63,8 @@ class JournalDeliveries(Protocol):
     The delivery room is above this one, so its part of a subscription's life is handed in.
     """
 
-    async def begin(self, session: AsyncSession, key: Key, starts: ShardSequences) -> None:
-        """Let a new subscription have what is above `starts`, in the transaction that makes it."""
+    async def begin(self, session: AsyncSession, key: Key, positions: ShardSequences) -> None:
+        """Start a new subscription after these positions, in the transaction that makes it."""
 
     async def count_open(self, key: Key) -> int:
         """How many deliveries are open: waiting, or locked."""
@@ -72,7 +72,7 @@ class JournalDeliveries(Protocol):
     async def settled_up_to(self, key: Key) -> dict[int, int]:
         """Up to which sequence of each shard everything is settled."""
 
-    async def seek(self, key: Key, places: ShardSequences) -> None:
+    async def seek(self, key: Key, positions: ShardSequences) -> None:
         """Let it have what is above these sequences, and drop what is open."""
 
 

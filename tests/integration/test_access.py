@@ -42,7 +42,7 @@ def test_every_route_is_in_the_table(bus: Bus) -> None:
     assert set(ACCESS) - set(routes(bus)) == set()
 
 
-def test_without_a_token_nothing_is_told(bus: Bus) -> None:
+def test_without_a_token_every_route_is_denied(bus: Bus) -> None:
     for route, roles in ACCESS.items():
         status = call(bus, route, {})
         assert (status == 401) is (ANYONE not in roles), route
@@ -51,7 +51,7 @@ def test_without_a_token_nothing_is_told(bus: Bus) -> None:
 
 
 @pytest.mark.parametrize("role", EVERY)
-def test_a_role_gets_as_far_as_the_table_says(bus: Bus, role: str) -> None:
+def test_every_role_may_use_the_routes_of_its_table(bus: Bus, role: str) -> None:
     actor = bus.actor("uji", role)
     wrong = {}
     for route, roles in ACCESS.items():

@@ -1,4 +1,4 @@
-"""A subscriber falls far behind: the journal keeps what its queue has no room for."""
+"""A subscriber falls far behind: the journal keeps what its queue cannot take."""
 
 import threading
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def require_sound(subscribed: Subscribed, stream: Stream) -> None:
     assert (shown["diverted"], shown["repairs"]) == (None, 0)
 
 
-def test_a_deep_queue_gets_no_more_and_nothing_is_lost(bus: Bus, uji: Actor) -> None:
+def test_a_deep_queue_is_diverted_and_nothing_is_lost(bus: Bus, uji: Actor) -> None:
     """With two bindings, which cannot go at once; the events of a key are of both types."""
     types = [FREE, CITIZEN]
     subscribed, stream = uji.subscribe(*types, ordered=True), Stream(uji, *types)
@@ -136,7 +136,7 @@ def test_a_deep_queue_gets_no_more_and_nothing_is_lost(bus: Bus, uji: Actor) -> 
     subscribed.end()
 
 
-def test_the_relay_is_killed_while_one_is_diverted(bus: Bus, uji: Actor) -> None:
+def test_the_relay_is_killed_while_a_subscription_is_diverted(bus: Bus, uji: Actor) -> None:
     stream = Stream(uji)
     filters = [{"exact": {"source": stream.source}}]
     subscribed = uji.subscribe(FREE, ordered=True, terms={"filters": filters})
@@ -155,7 +155,7 @@ def test_the_relay_is_killed_while_one_is_diverted(bus: Bus, uji: Actor) -> None
     subscribed.end()
 
 
-def test_the_broker_restarts_while_one_is_diverted(
+def test_the_broker_restarts_while_a_subscription_is_diverted(
     bus: Bus, uji: Actor, rabbitmq: RabbitMQ
 ) -> None:
     subscribed, stream = uji.subscribe(TASKS[2], ordered=True), Stream(uji, TASKS[2])
@@ -169,7 +169,7 @@ def test_the_broker_restarts_while_one_is_diverted(
     subscribed.end()
 
 
-def test_a_long_past_fills_a_queue_no_further_than_there_is_room(uji: Actor) -> None:
+def test_a_long_backfill_fills_a_queue_only_to_its_low_mark(uji: Actor) -> None:
     stream = Stream(uji)
     stream.publish(1000)
     filters = [{"exact": {"source": stream.source}}]

@@ -1,4 +1,4 @@
-"""Filters of AMQP subscriptions: the relay chooses, and nothing falls through when they change."""
+"""Filters of AMQP subscriptions: the relay applies them, and a change loses nothing."""
 
 import asyncio
 import threading
@@ -31,8 +31,8 @@ def change(subscribed: Subscribed, *filters: Any) -> dict[str, Any]:
     return changed
 
 
-def test_every_dialect_chooses(bus: Bus, uji: Actor) -> None:
-    """What each is to get, told by a receiver of everything that is served another way."""
+def test_every_filter_dialect(bus: Bus, uji: Actor) -> None:
+    """Compared with what a second subscription without filters receives."""
     mark = an_id()
     events = [
         a_document(subject=subject, source=f"/uji/{mark}/{kind}", urgent=kind == "a")
@@ -68,7 +68,7 @@ def test_every_dialect_chooses(bus: Bus, uji: Actor) -> None:
     everything.end()
 
 
-def test_a_beginning_in_the_past_is_filtered_too_and_the_seam_is_sound(bus: Bus) -> None:
+def test_a_backfill_is_filtered_too_and_misses_nothing_at_its_end(bus: Bus) -> None:
     publisher, mark = bus.actor("uji", "publisher"), an_id()
     sent: list[dict[str, Any]] = []
     done = threading.Event()
@@ -152,7 +152,7 @@ def test_filters_change_without_loss_while_events_come(uji: Actor) -> None:
     subscribed.end()
 
 
-def test_other_filters_are_in_force_for_what_comes_after(uji: Actor) -> None:
+def test_changed_filters_apply_to_later_events(uji: Actor) -> None:
     source = f"/uji/{an_id()}"
     subscribed = filtered(uji, {"exact": {"source": source, "subject": "a"}})
     first = uji.published(source=source, subject="a")
@@ -169,7 +169,7 @@ def test_other_filters_are_in_force_for_what_comes_after(uji: Actor) -> None:
     assert subscribed.end() == 0
 
 
-def test_a_binding_that_is_lost_comes_back(bus: Bus, uji: Actor) -> None:
+def test_a_lost_binding_of_a_filtered_queue_is_made_again(bus: Bus, uji: Actor) -> None:
     """Nobody else wants them, so the broker returns what it cannot route; or the look tells."""
     source = f"/uji/{an_id()}"
     subscribed = filtered(uji, {"exact": {"source": source}}, ordered=True)
@@ -189,7 +189,7 @@ def test_a_binding_that_is_lost_comes_back(bus: Bus, uji: Actor) -> None:
     subscribed.end()
 
 
-def test_the_ledger_tells_what_a_filter_left_out(uji: Actor) -> None:
+def test_the_ledger_shows_filtered_events(uji: Actor) -> None:
     subscribed = filtered(uji, {"exact": {"subject": "ya"}})
 
     def stage(receipt: dict[str, Any]) -> str:
@@ -219,7 +219,7 @@ def test_the_ledger_tells_what_a_filter_left_out(uji: Actor) -> None:
     ],
     ids=str,
 )
-def test_what_terms_cannot_be_over_amqp(
+def test_terms_that_amqp_cannot_have_are_refused(
     uji: Actor, types: list[str], terms: dict[str, Any], pointer: str
 ) -> None:
     name = a_name()
@@ -229,7 +229,7 @@ def test_what_terms_cannot_be_over_amqp(
     assert uji.get(f"/v1/subscriptions/{name}").status_code == 404
 
 
-def test_nobody_filters_what_is_for_one_receiver(uji: Actor) -> None:
+def test_filters_are_refused_for_events_with_one_receiver(uji: Actor) -> None:
     filters = {"filters": [{"exact": {"subject": "a"}}]}
     answer = uji.put_subscription(a_name(), TASKS[3], delivery="pull", terms=filters)
     assert answer.status_code == 422

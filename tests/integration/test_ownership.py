@@ -16,13 +16,13 @@ from tests.problems import problem_of
 from tests.pulling import Puller, tokens
 from tests.waiting import eventually
 
-ROOMS = ("/v1/subscriptions/{", "/v1/dead-letters/{", "/v1/redrives/{", "/v1/requests/{")
+PREFIXES = ("/v1/subscriptions/{", "/v1/dead-letters/{", "/v1/redrives/{", "/v1/requests/{")
 CITIZENS = "/v1/events/{shard}/{sequence}"
 OWN = "PUT /v1/subscriptions/{name}"  # makes one's own: names are those of an organisation
 ROUTES = [
     route
     for route in ACCESS
-    if route != OWN and route.partition(" ")[2].startswith((*ROOMS, CITIZENS))
+    if route != OWN and route.partition(" ")[2].startswith((*PREFIXES, CITIZENS))
 ]
 
 
@@ -32,7 +32,7 @@ class Estate:
 
     puller: Puller
     token: str
-    letter: str
+    dead_letter: str
     redrive: str
     question: Mapping[str, Any]
     request: str
@@ -44,7 +44,7 @@ class Estate:
         id_ = self.redrive if path.startswith("/v1/redrives/") else self.request
         values = {
             "name": self.puller.name,
-            "number": self.letter,
+            "number": self.dead_letter,
             "id": id_,
             "shard": self.place[0],
             "sequence": self.place[1],
@@ -71,7 +71,7 @@ def estate(bus: Bus) -> Iterator[Estate]:
     uji, puller = bus.actor("uji"), Puller(bus.actor("uji"), FREE, terms={"lock_seconds": 600})
     uji.published()
     puller.call("reject", tokens=tokens(puller.receive(1)))
-    letters = uji.get("/v1/dead-letters", params={"subscription": puller.name}).json()["items"]
+    dead_letters = uji.get("/v1/dead-letters", params={"subscription": puller.name}).json()["items"]
     uji.published()
     (held,) = puller.receive(1)
     found = uji.post("/v1/redrives", json={"subscription": puller.name, "type": "tidak.ada"})
@@ -81,7 +81,7 @@ def estate(bus: Bus) -> Iterator[Estate]:
     yield Estate(
         puller,
         held["token"],
-        str(letters[-1]["number"]),
+        str(dead_letters[-1]["number"]),
         found.raise_for_status().json()["id"],
         question,
         asked.headers["location"].rpartition("/")[2],
@@ -114,15 +114,13 @@ def test_and_nothing_of_it_has_changed(bus: Bus, estate: Estate, stranger: Actor
     uji = bus.actor("uji")
     shown = uji.get(f"/v1/subscriptions/{estate.puller.name}").json()
     assert (shown["state"], shown["paused"]) == ("active", False)
-    assert uji.get(f"/v1/dead-letters/{estate.letter}").json()["state"] == "dead"
+    assert uji.get(f"/v1/dead-letters/{estate.dead_letter}").json()["state"] == "dead"
     assert uji.get(f"/v1/requests/{estate.request}").json()["state"] == "waiting"
     eventually(lambda: uji.get(f"/v1/redrives/{estate.redrive}").json()["state"] == "finished")
     assert estate.puller.call("renew", tokens=[estate.token])["results"] == ["settled"]
 
 
-def test_a_name_that_another_organisation_uses_makes_ones_own(
-    bus: Bus, estate: Estate, stranger: Actor
-) -> None:
+def test_organisations_may_use_the_same_name(bus: Bus, estate: Estate, stranger: Actor) -> None:
     name = estate.puller.name
     assert stranger.put_subscription(name, FREE, delivery="pull").status_code == 201
     path = f"/v1/subscriptions/{name}"

@@ -16,7 +16,7 @@ def uji(bus: Bus) -> Actor:
     return bus.actor("uji")
 
 
-def test_each_event_of_a_batch_is_answered_in_its_place(bus: Bus, uji: Actor) -> None:
+def test_each_event_of_a_batch_has_its_result_in_order(bus: Bus, uji: Actor) -> None:
     good, known, twice = a_document(), a_document(), a_document()
     uji.publish(known)
     batch: list[Any] = [
@@ -35,16 +35,16 @@ def test_each_event_of_a_batch_is_answered_in_its_place(bus: Bus, uji: Actor) ->
     ]
     answer = uji.publish_batch(batch)
     assert answer.status_code == 207
-    told = answer.json()
-    statuses = [each["status"] for each in told["results"]]
+    body = answer.json()
+    statuses = [each["status"] for each in body["results"]]
     assert statuses == [202, 422, 202, 409, 403, 400, 202, 202, 409, 400, 413, 422]
-    assert (told["accepted"], told["refused"]) == (4, 8)
-    receipts = [told["results"][n]["receipt"] for n in (0, 2, 6, 7)]
+    assert (body["accepted"], body["refused"]) == (4, 8)
+    receipts = [body["results"][n]["receipt"] for n in (0, 2, 6, 7)]
     assert [each["duplicate"] for each in receipts] == [False, True, False, True]
     assert [each["id"] for each in receipts] == [
         good["id"], known["id"], twice["id"], twice["id"],
     ]  # fmt: skip
-    assert told["results"][9]["problem"]["pointer"] == "/9/id"
+    assert body["results"][9]["problem"]["pointer"] == "/9/id"
     stored = bus.query(
         "SELECT id FROM journal_entries WHERE id = ANY($1)",
         [each["id"] for each in batch if isinstance(each, dict)],
@@ -98,7 +98,7 @@ def test_all_or_nothing(bus: Bus, uji: Actor) -> None:
     ],
     ids=lambda value: None if isinstance(value, bytes) else str(value),
 )
-def test_what_is_no_batch(uji: Actor, body: bytes, status: int) -> None:
+def test_invalid_batches(uji: Actor, body: bytes, status: int) -> None:
     answer = uji.publish_batch(body)
     assert answer.status_code == status, answer.text[:300]
 
@@ -107,14 +107,14 @@ def test_an_empty_batch_is_answered(uji: Actor) -> None:
     assert uji.publish_batch([]).json() == {"accepted": 0, "refused": 0, "results": []}
 
 
-def test_a_bomb_in_a_batch(uji: Actor) -> None:
+def test_a_compression_bomb_in_a_batch(uji: Actor) -> None:
     headers = {**BATCHED, "content-encoding": "gzip"}
     body = gzip.compress(b"[" + b" " * (32 << 20) + b"]")
     answer = uji.post("/v1/events", content=body, headers=headers)
     problem_of(answer, 413, "too-large")
 
 
-def test_a_wrong_wish_is_refused(uji: Actor) -> None:
+def test_an_invalid_query_is_refused(uji: Actor) -> None:
     for query in ("atomic=yes", "atomic=true&atomic=true", "atmoic=true"):
         answer = uji.post(f"/v1/events?{query}", content="[]", headers=BATCHED)
         problem_of(answer, 422, "invalid")

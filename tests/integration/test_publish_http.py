@@ -39,7 +39,7 @@ def binary(uji: Actor, document: Mapping[str, Any], **headers: str) -> httpx.Res
     )
 
 
-def test_an_event_gets_a_receipt_and_stands_in_the_journal(bus: Bus, uji: Actor) -> None:
+def test_an_event_gets_a_receipt_and_is_in_the_journal(bus: Bus, uji: Actor) -> None:
     event = a_document()
     answer = uji.publish(event)
     assert answer.status_code == 202
@@ -71,7 +71,7 @@ def test_the_same_event_in_every_mode_is_one_event(uji: Actor) -> None:
     assert all(receipt == receipts[0] for receipt in receipts)
 
 
-def test_an_id_names_one_event_for_ever(bus: Bus, uji: Actor) -> None:
+def test_an_id_identifies_one_event_for_ever(bus: Bus, uji: Actor) -> None:
     event = a_document()
     assert uji.publish(event).status_code == 202
     for change in ({"data": {"n": 2}}, {"subject": "s2"}, {"partitionkey": "p"}):
@@ -92,17 +92,17 @@ def test_data_are_kept_as_they_came(bus: Bus, uji: Actor) -> None:
     assert row["data"] == data
 
 
-def test_every_violation_is_told_and_no_value(bus: Bus, uji: Actor) -> None:
+def test_every_violation_is_reported_and_no_value(bus: Bus, uji: Actor) -> None:
     data = a_citizen(nik=NIK[:-1], nama="RAHASIA" * 20, nomor=["327301"] * 30, alamat="Jalan X")
     event = a_document(type=CITIZEN, data={**data, NIK: 1})
     answer = uji.publish(event)
-    told = problem_of(answer, 422, "contract-violation")
-    assert (told["contract"], told["version"]) == (CITIZEN, 1)
-    assert told["total"] == 33
-    assert len(told["violations"]) == 20
-    places = {(each["pointer"], each["keyword"]) for each in told["violations"]}
+    problem = problem_of(answer, 422, "contract-violation")
+    assert (problem["contract"], problem["version"]) == (CITIZEN, 1)
+    assert problem["total"] == 33
+    assert len(problem["violations"]) == 20
+    places = {(each["pointer"], each["keyword"]) for each in problem["violations"]}
     assert {("/nik", "pattern"), ("/nama", "maxLength"), ("/nomor/0", "type")} & places
-    assert all(set(each) == {"pointer", "keyword", "message"} for each in told["violations"])
+    assert all(set(each) == {"pointer", "keyword", "message"} for each in problem["violations"])
     (row,) = bus.query("SELECT refusals::text FROM refusals WHERE id = $1", event["id"])
     for kept in (answer.text, row[0], bus.logs()):
         for value in (NIK, NIK[:-1], "RAHASIA", "Jalan X"):
@@ -111,9 +111,9 @@ def test_every_violation_is_told_and_no_value(bus: Bus, uji: Actor) -> None:
 
 @pytest.mark.parametrize("data", [None, [], "x", 7])
 def test_data_of_another_kind_break_the_contract(uji: Actor, data: Any) -> None:
-    told = problem_of(uji.publish(a_document(data=data)), 422, "contract-violation")
-    assert told["violations"][0]["pointer"] == ""
-    assert told["violations"][0]["keyword"] == "type"
+    problem = problem_of(uji.publish(a_document(data=data)), 422, "contract-violation")
+    assert problem["violations"][0]["pointer"] == ""
+    assert problem["violations"][0]["keyword"] == "type"
 
 
 def test_bytes_are_no_data_for_a_json_contract(uji: Actor) -> None:
@@ -166,7 +166,7 @@ def text(data: str) -> bytes:
     ],
     ids=lambda value: None if isinstance(value, bytes) else str(value),
 )
-def test_what_is_no_event(uji: Actor, body: bytes, status: int, code: str) -> None:
+def test_invalid_events(uji: Actor, body: bytes, status: int, code: str) -> None:
     answer = uji.publish(body)
     assert answer.status_code == status, answer.text[:300]
     if status >= 400:
@@ -199,7 +199,7 @@ def test_what_is_no_event(uji: Actor, body: bytes, status: int, code: str) -> No
     ],
     ids=str,
 )
-def test_what_cannot_be_read(uji: Actor, headers: dict[str, str], body: bytes, status: int) -> None:
+def test_unreadable_requests(uji: Actor, headers: dict[str, str], body: bytes, status: int) -> None:
     answer = uji.post("/v1/events", content=body, headers=headers)
     assert answer.status_code == status, answer.text
 
@@ -234,7 +234,7 @@ def test_a_request_is_not_published(uji: Actor) -> None:
     problem_of(uji.publish(a_document(type=QUESTION)), 422, "invalid")
 
 
-def test_what_was_sent_is_told_by_its_digest(bus: Bus, uji: Actor) -> None:
+def test_a_refusal_keeps_the_digest_of_what_was_sent(bus: Bus, uji: Actor) -> None:
     body = b'{"specversion": "1.0", ' + an_id().encode()
     assert uji.publish(body).status_code == 400
     digest = hashlib.sha256(body).hexdigest()

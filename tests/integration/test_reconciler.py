@@ -1,4 +1,4 @@
-"""Somebody tampers with the broker: the bus puts it right, and nothing is lost."""
+"""Something on the broker is deleted: the reconciler repairs it, and nothing is lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -52,7 +52,7 @@ def in_order(subscribed: Subscribed, wanted: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("type", [FREE, TASKS[4]])
-def test_a_deleted_queue_comes_back_with_all_that_was_not_taken(
+def test_a_deleted_queue_is_made_again_with_every_unsettled_event(
     bus: Bus, uji: Actor, type: str
 ) -> None:
     subscribed = uji.subscribe(type, name=a_name(), ordered=True)
@@ -67,7 +67,7 @@ def test_a_deleted_queue_comes_back_with_all_that_was_not_taken(
 
 
 @pytest.mark.parametrize("key", [FREE, "to.{queue}.1"])
-def test_a_deleted_binding_comes_back_and_what_missed_it_too(
+def test_a_deleted_binding_is_made_again_and_missed_events_are_sent(
     bus: Bus, uji: Actor, key: str
 ) -> None:
     subscribed, witness = uji.subscribe(FREE, ordered=True), uji.subscribe(FREE)
@@ -85,7 +85,7 @@ def test_a_deleted_binding_comes_back_and_what_missed_it_too(
     assert in_order(witness, before + meanwhile)
 
 
-def test_a_binding_that_nobody_asked_for_goes(bus: Bus, uji: Actor) -> None:
+def test_an_unknown_binding_is_removed(bus: Bus, uji: Actor) -> None:
     subscribed = uji.subscribe("id.go.uji.warga.*")
 
     async def bind(channel: Channel) -> None:
@@ -103,7 +103,7 @@ def test_a_binding_that_nobody_asked_for_goes(bus: Bus, uji: Actor) -> None:
     eventually(is_quiet)
 
 
-def test_a_deleted_exchange_comes_back(bus: Bus, uji: Actor) -> None:
+def test_a_deleted_exchange_is_made_again(bus: Bus, uji: Actor) -> None:
     subscribed = uji.subscribe(FREE)
     tamper(bus, lambda channel: channel.exchange_delete("bus.events"))
     sent = publish(uji, 10)
@@ -111,7 +111,7 @@ def test_a_deleted_exchange_comes_back(bus: Bus, uji: Actor) -> None:
     eventually(lambda: subscribed.show()["state"] == "active")
 
 
-def test_a_deleted_user_comes_back_with_its_password(
+def test_a_deleted_user_is_made_again_with_its_password(
     bus: Bus, uji: Actor, rabbitmq: RabbitMQ
 ) -> None:
     subscribed = uji.subscribe(FREE)

@@ -1,4 +1,4 @@
-"""What the register of subscriptions has room for, and what not."""
+"""The limits of the table of subscriptions."""
 
 from collections.abc import AsyncIterator
 

@@ -104,7 +104,7 @@ def test_the_reply_comes_in_the_same_response(lain: Actor, over_amqp: Subscribed
     assert bus.query("SELECT count(*) FROM journal_entries WHERE id = $1", question["id"]) == [(1,)]
 
 
-def test_whoever_does_not_wait_polls(lain: Actor, uji: Actor) -> None:
+def test_a_requester_that_does_not_wait_polls(lain: Actor, uji: Actor) -> None:
     name = pulling(uji, PULL)
     answer = lain.ask(a_question(PULL))
     assert answer.status_code == 202, answer.text
@@ -137,7 +137,7 @@ def test_a_deadline_passes(lain: Actor, uji: Actor, silent: str) -> None:
     assert lain.ask(question).json()["state"] == "answered-late"
 
 
-def test_what_expires_under_a_lock_is_not_handed_out_again(
+def test_a_request_that_expires_under_a_lock_is_not_handed_out_again(
     lain: Actor, uji: Actor, silent: str
 ) -> None:
     lain.ask(a_question(SILENT, expirytime=soon(3)))
@@ -148,7 +148,7 @@ def test_what_expires_under_a_lock_is_not_handed_out_again(
     assert received(uji, silent, wait=6) == []
 
 
-def test_what_waits_in_a_queue_expires_there(lain: Actor, uji: Actor, bus: Bus) -> None:
+def test_a_request_expires_in_its_queue(lain: Actor, uji: Actor, bus: Bus) -> None:
     subscribed = uji.subscribe(STOPPED)
     answer = lain.ask(a_question(STOPPED, expirytime=soon(2)), wait=4)
     problem_of(answer, 504, "no-reply")
@@ -181,7 +181,7 @@ def test_without_a_responder(lain: Actor, uji: Actor) -> None:
     ],
     ids=str,
 )
-def test_a_bad_reply_is_refused_and_the_asker_learns_it(
+def test_an_invalid_reply_is_refused_and_the_requester_learns_it(
     lain: Actor, uji: Actor, wrong: str, changes: dict[str, Any], code: str
 ) -> None:
     question = a_question(WRONG, expirytime=soon(2.5))
@@ -196,7 +196,7 @@ def test_a_bad_reply_is_refused_and_the_asker_learns_it(
     assert auditor.get("/v1/refusals?limit=1").json()["items"][0]["reason"] == code
 
 
-def test_a_bad_reply_over_amqp_is_kept_as_a_refusal(
+def test_an_invalid_reply_over_amqp_is_kept_as_a_refusal(
     lain: Actor, uji: Actor, over_amqp: Subscribed
 ) -> None:
     replies: dict[str, Any] = {"kosong": {"data": {}}, "rusak": b"\xff"}
@@ -228,13 +228,13 @@ def test_a_bad_reply_over_amqp_is_kept_as_a_refusal(
     ],
     ids=str,
 )
-def test_what_is_no_request(
+def test_invalid_requests(
     lain: Actor, over_amqp: Subscribed, changes: dict[str, Any], status: int, code: str
 ) -> None:
     problem_of(lain.ask(a_question(**{"type": AMQP, **changes}), wait=1), status, code)
 
 
-def test_an_event_is_published_and_not_asked(uji: Actor) -> None:
+def test_an_event_that_is_no_request_cannot_be_sent_as_one(uji: Actor) -> None:
     problem_of(uji.ask(a_document()), 422, "invalid")
 
 

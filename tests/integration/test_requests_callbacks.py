@@ -1,4 +1,4 @@
-"""Callbacks: the replies to what an organisation has asked come to a subscription of its own."""
+"""Callbacks: an organisation subscribes to the replies to its own requests."""
 
 import json
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def deliveries(by: Actor, place: dict[str, Any]) -> Any:
     return by.get(f"/v1/events/{place['shard']}/{place['sequence']}/deliveries")
 
 
-def test_each_asker_gets_the_replies_to_its_own_requests(
+def test_each_requester_gets_the_replies_to_its_own_requests(
     uji: Actor, lain: Actor, asing: Actor
 ) -> None:
     askers = {each.organisation: each for each in (lain, asing, uji)}
@@ -147,7 +147,7 @@ def test_a_callback_as_a_stream(uji: Actor, lain: Actor, asing: Actor, single: P
     assert mine["id"] in first
 
 
-def test_a_rejected_callback_is_a_dead_letter_of_its_asker(
+def test_a_rejected_callback_is_a_dead_letter_of_its_requester(
     uji: Actor, lain: Actor, asing: Actor, single: Puller
 ) -> None:
     callback = lain.subscribe(REPLY(SINGLE))
@@ -176,7 +176,7 @@ def test_a_responder_that_reads_a_stream(uji: Actor) -> None:
     assert uji.get(f"/v1/requests/{request['id']}").json()["state"] == "answered"
 
 
-def test_a_forged_asker_is_refused(uji: Actor, lain: Actor, asing: Actor) -> None:
+def test_a_forged_requester_is_refused(uji: Actor, lain: Actor, asing: Actor) -> None:
     stolen, right = Puller(asing, REPLY(FORGED)), Puller(lain, REPLY(FORGED))
     subscribed = uji.subscribe(FORGED)
     with AmqpResponder(
@@ -195,12 +195,12 @@ def test_a_forged_asker_is_refused(uji: Actor, lain: Actor, asing: Actor) -> Non
 
 
 @pytest.mark.parametrize("name", ["requestedby", "requestexpiry"])
-def test_who_asks_is_not_said_by_the_asker(lain: Actor, name: str) -> None:
+def test_a_requester_cannot_set_requestedby(lain: Actor, name: str) -> None:
     problem = problem_of(lain.ask(a_question(FORGED, **{name: "asing"})), 400, "malformed")
     assert problem["pointer"] == name
 
 
-def test_a_late_reply_comes_marked(uji: Actor, lain: Actor) -> None:
+def test_a_late_reply_is_marked(uji: Actor, lain: Actor) -> None:
     callback, responder = Puller(lain, REPLY(LATE)), Puller(uji, LATE)
     until = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
     request = asked(lain, LATE, expirytime=until)
@@ -214,7 +214,7 @@ def test_a_late_reply_comes_marked(uji: Actor, lain: Actor) -> None:
     assert late["event"]["requestexpiry"] == shown["expires"] < late["event"]["recordedtime"]
 
 
-def test_the_ledger_of_a_pair_is_for_asker_and_responder(
+def test_the_ledger_of_a_pair_is_for_requester_and_responder(
     bus: Bus, uji: Actor, lain: Actor, asing: Actor, single: Puller
 ) -> None:
     callback, others = Puller(lain, REPLY(SINGLE)), Puller(asing, REPLY(SINGLE))
@@ -250,7 +250,7 @@ def test_the_ledger_of_a_pair_is_for_asker_and_responder(
     ],
     ids=str,
 )
-def test_which_replies_nobody_else_may_have(
+def test_replies_that_nobody_may_subscribe_to(
     asing: Actor, types: list[str], status: int, code: str
 ) -> None:
     problem_of(asing.put_subscription(a_name(), *types, delivery="pull"), status, code)
@@ -266,7 +266,7 @@ def test_neither_auditors_nor_the_operator_subscribe_to_replies(bus: Bus) -> Non
         problem_of(answer, 403, "forbidden")
 
 
-def test_the_right_to_ask_ends_and_so_do_the_callbacks(bus: Bus, uji: Actor, asing: Actor) -> None:
+def test_callbacks_end_with_the_right_to_send_requests(bus: Bus, uji: Actor, asing: Actor) -> None:
     grant = bus.grant("asing", "publish", RIGHTS)
     callback, responder = Puller(asing, REPLY(RIGHTS)), Puller(uji, RIGHTS)
     queued = asing.subscribe(REPLY(RIGHTS))

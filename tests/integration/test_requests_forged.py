@@ -112,12 +112,12 @@ def test_a_responder_publishes_replies_with_its_own_key_and_nothing_else(
         assert "ACCESS_REFUSED" in str(error), (exchange, key)
 
 
-def test_a_subscriber_that_answers_nothing_publishes_nothing(bus: Bus) -> None:
+def test_a_subscriber_that_is_no_responder_cannot_publish(bus: Bus) -> None:
     plain = bus.actor("uji").subscribe(FREE)
     assert "ACCESS_REFUSED" in str(publish(plain.url, "bus.replies", plain.queue))
 
 
-def test_a_responder_makes_and_binds_nothing(right: Subscribed, forger: Subscribed) -> None:
+def test_a_responder_cannot_declare_or_bind(right: Subscribed, forger: Subscribed) -> None:
     async def bind(channel: AbstractChannel) -> None:
         queue = await channel.get_queue(forger.queue, ensure=False)
         await queue.bind("bus.replies", "#")
@@ -133,7 +133,7 @@ def test_a_responder_makes_and_binds_nothing(right: Subscribed, forger: Subscrib
         assert "ACCESS_REFUSED" in str(refusal(forger.url, attempt))
 
 
-def test_a_forged_reply_is_none(
+def test_a_forged_reply_is_dropped(
     bus: Bus, lain: Actor, right: Subscribed, forger: Subscribed
 ) -> None:
     """Further routing keys in CC reach the queue once, under the forger's own name."""
@@ -182,14 +182,14 @@ def test_a_reply_in_binary_mode(lain: Actor, right: Subscribed) -> None:
     assert (shown["state"], shown["reply"]["id"]) == ("answered", "jawaban é")
 
 
-def test_one_organisation_answers_a_type(bus: Bus, lain: Actor, right: Subscribed) -> None:
+def test_a_request_type_has_one_responder(bus: Bus, lain: Actor, right: Subscribed) -> None:
     problem_of(lain.put_subscription(a_name(), ASKED), 403, "forbidden")
     grant = bus.grant("lain", "subscribe", ASKED)
     problem_of(lain.put_subscription(a_name(), ASKED), 409, "conflict")
     bus.admin.delete(grant).raise_for_status()
 
 
-def test_who_has_lost_the_right_answers_no_more(bus: Bus, lain: Actor) -> None:
+def test_a_responder_that_lost_its_right_gets_no_requests(bus: Bus, lain: Actor) -> None:
     type_ = QUESTIONS[2]
     bus.grant("lain", "publish", type_)
     grant = bus.grant("lain", "subscribe", type_)

@@ -55,7 +55,7 @@ class Aside(threading.Thread):
             self.answer = error
 
 
-def test_another_worker_answers_what_a_killed_one_has_taken(lain: Actor, uji: Actor) -> None:
+def test_another_consumer_answers_a_request_of_a_killed_one(lain: Actor, uji: Actor) -> None:
     subscribed = uji.subscribe(KILLED)
     dying = AmqpResponder(subscribed.url, subscribed.queue, hangs=True)
     call = Aside(lambda: lain.ask(a_question(KILLED), wait=20))
@@ -100,7 +100,7 @@ def test_a_restart_of_the_gateway_loses_neither_request_nor_reply(
     assert bus.query(pair, question["id"], named) == [(2,)]
 
 
-def test_a_lost_word_costs_a_moment_and_no_reply(
+def test_a_lost_announcement_delays_a_reply_and_loses_none(
     bus: Bus, lain: Actor, uji: Actor, rabbitmq: RabbitMQ
 ) -> None:
     """Without the broker another process stores the reply; the asker's finds it by itself."""
@@ -146,7 +146,7 @@ def test_a_puller_that_dies_loses_its_lock_and_the_other_gives_the_one_reply(
     assert callback.receive(wait=0) == []
 
 
-def test_what_an_alarm_of_the_broker_holds_back_is_not_handed_out_after_its_deadline(
+def test_a_request_delayed_by_a_broker_alarm_is_not_handed_out_after_its_deadline(
     lain: Actor, uji: Actor, rabbitmq: RabbitMQ
 ) -> None:
     subscribed = uji.subscribe(HELD)

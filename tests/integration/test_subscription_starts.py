@@ -1,4 +1,4 @@
-"""Where a subscription begins: now, earlier, at the seam of both, or where another has ended."""
+"""Where a subscription starts: now, earlier, while events come, or where another has ended."""
 
 import threading
 from typing import Any
@@ -49,7 +49,7 @@ def test_start_now_beginning_and_at_a_time(uji: Actor) -> None:
     assert uji.published(**person) in ids(future.take(1))
 
 
-def test_nothing_is_missing_at_the_seam(bus: Bus) -> None:
+def test_nothing_is_missing_between_backfill_and_exchange(bus: Bus) -> None:
     """Thousands of earlier events, and a publisher that never stops: every event, every key."""
     publisher, keys = bus.actor("uji", "publisher"), 13
     run = an_id()
@@ -93,7 +93,7 @@ def test_nothing_is_missing_at_the_seam(bus: Bus) -> None:
         assert [i for i, document in first.items() if document["subject"] == subject] == in_order
 
 
-def test_a_task_goes_to_exactly_one(bus: Bus, uji: Actor, task: str) -> None:
+def test_a_point_to_point_type_has_one_subscription(bus: Bus, uji: Actor, task: str) -> None:
     waiting = [uji.published(type=task, subject="one key") for _ in range(5)]
     first = uji.subscribe(task)
     second = uji.put_subscription(a_name(), task)
@@ -110,7 +110,7 @@ def test_a_task_goes_to_exactly_one(bus: Bus, uji: Actor, task: str) -> None:
     assert successor.end() == 0
 
 
-def test_what_an_ended_subscription_held_comes_to_the_next(uji: Actor, task: str) -> None:
+def test_unsettled_events_of_an_ended_subscription_come_to_the_next(uji: Actor, task: str) -> None:
     subscribed = uji.subscribe(task)
     sent = [uji.published(type=task, subject="one key") for _ in range(4)]
     eventually(lambda: depth(uji.bus.amqp_url, subscribed.queue) == 4)

@@ -47,7 +47,7 @@ def test_an_event_arrives_as_it_was_sent(uji: Actor) -> None:
     assert document["dataclassification"] == "public"
 
 
-def test_only_what_was_asked_for_arrives(bus: Bus, uji: Actor) -> None:
+def test_only_subscribed_types_arrive(bus: Bus, uji: Actor) -> None:
     everything, one = uji.subscribe("id.go.uji.*"), uji.subscribe(CITIZEN)
     middle = uji.subscribe("id.go.uji.*.dicatat.v1")
     lain = bus.actor("lain")
@@ -112,7 +112,7 @@ def test_putting_it_again_finds_the_same(uji: Actor) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_subscription(uji: Actor, body: dict[str, Any], status: int) -> None:
+def test_invalid_subscriptions(uji: Actor, body: dict[str, Any], status: int) -> None:
     name = a_name()
     answer = uji.call("PUT", f"/v1/subscriptions/{name}", json=body)
     assert answer.status_code == status, answer.text
@@ -121,7 +121,7 @@ def test_what_is_no_subscription(uji: Actor, body: dict[str, Any], status: int) 
 
 
 @pytest.mark.parametrize("name", ["X", "a_b", "-a", "a" * 64, "a.b", "a%0A", "%23"])
-def test_what_is_no_name(uji: Actor, name: str) -> None:
+def test_invalid_names(uji: Actor, name: str) -> None:
     assert uji.put_subscription(name, FREE).status_code == 422
 
 
@@ -160,7 +160,7 @@ def test_subscriptions_are_ones_own(bus: Bus, uji: Actor) -> None:
     assert bus.http.get(f"/v1/subscriptions/{name}").status_code == 401
 
 
-def test_an_end_says_what_was_held(bus: Bus, uji: Actor) -> None:
+def test_the_end_reports_how_many_messages_the_queue_held(bus: Bus, uji: Actor) -> None:
     subscribed = uji.subscribe(FREE)
     for _ in range(3):
         uji.published()

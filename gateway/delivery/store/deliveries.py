@@ -42,9 +42,9 @@ class Deliveries(Transactions):
     """
 
     @staticmethod
-    async def begin(session: AsyncSession, key: Key, starts: Mapping[int, int]) -> None:
+    async def begin(session: AsyncSession, key: Key, start_positions: Mapping[int, int]) -> None:
         """Store the start positions of a new subscription, in the transaction that creates it."""
-        for shard, start in starts.items():
+        for shard, start in start_positions.items():
             await session.execute(
                 text(sql.BEGIN),
                 {"organisation": key[0], "name": key[1], "shard": shard, "start": start},
