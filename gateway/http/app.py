@@ -17,7 +17,6 @@ from gateway.http import (
     contracts_lifecycle,
     contracts_versions,
     dead_letters,
-    deliveries,
     events,
     grants,
     health,
@@ -28,15 +27,11 @@ from gateway.http import (
     pull,
     redrives,
     refusals,
-    reports,
     requests,
-    resending,
     signing_keys,
     stream,
     subscriptions,
     tokens,
-    trying,
-    webhooks,
 )
 from gateway.http.bare import Bare
 from gateway.http.body import read, replayed
@@ -54,15 +49,10 @@ ROUTES = (
     events,
     subscriptions,
     pull,
-    webhooks,
-    trying,
     stream,
-    reports,
     requests,
     dead_letters,
-    resending,
     redrives,
-    deliveries,
     refusals,
     organisations,
     grants,
@@ -108,7 +98,7 @@ class Application(FastAPI):
 
     def _limit(self, path: str) -> int:
         """How many bytes a body may have."""
-        if path.startswith((requests.router.prefix, resending.router.prefix)):
+        if path.startswith((requests.router.prefix, dead_letters.router.prefix)):
             return self.event_limit
         return CONTRACT_LIMIT if path.startswith(contracts.router.prefix) else BODY_LIMIT
 

@@ -1,235 +1,172 @@
-"""`/v1/dead-letters`: what failed for good. Redrives of many stand in `redrives`."""
+"""`/v1/dead-letters`: deliveries that failed for good. Redrives of many are in `redrives`."""
 
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from dataclasses import asdict
+from typing import Annotated
 
-import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi import APIRouter, Depends, Path, Request, Response
 
+from gateway import publishing
 from gateway.base import strict_json
 from gateway.base.errors import Forbidden, NotFound
-from gateway.base.event import attribute_text
 from gateway.base.masking import mask
 from gateway.base.telemetry import log
-from gateway.base.type_pattern import is_reply, request_type
-from gateway.contracts import Failure, mask_personal_data
-from gateway.contracts.compilation import BUNDLE_DEPTH
-from gateway.delivery.store import DeadLetter, DeadLetterQuery
+from gateway.delivery import store
+from gateway.delivery.store import DeadLetterQuery
 from gateway.http.context import ApiContext, AuthenticatedClient, Context, require_role
-from gateway.http.models import RequestBody
+from gateway.http.dead_letter_models import (
+    NO_DATA,
+    Correction,
+    CorrectionReceipt,
+    DeadLetter,
+    DeadLetterChange,
+    DeadLetterFilter,
+    Discard,
+    FailedAttempt,
+    InspectedDeadLetter,
+    masked_attributes,
+    masked_data,
+)
+from gateway.http.models import ModelResponse
 from gateway.http.paging import Page, Paging
+from gateway.http.problems import responses
+from gateway.http.publish import ACCEPTED
 from gateway.identity import Client, policy
-from gateway.journal import Entry, Position
-from gateway.request_reply import REQUEST_ID
 
-router = APIRouter(prefix="/v1", tags=["dead letters"])
-Worker = Annotated[Client, Depends(require_role(*policy.DEAD_LETTER_EDITORS))]
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+Editor = Annotated[Client, Depends(require_role(*policy.DEAD_LETTER_EDITORS))]
 Number = Annotated[int, Path(ge=1, lt=1 << 63)]
-Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Name = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
-Trace = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="a trace id (W3C)")]
-DeadLetterState = Literal["dead", "redriven", "resent", "discarded"]
-_UNMASKED = {"traceparent", "time"}  # what intake has found to be nothing else
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-MASKED_LIMIT = 64 << 10  # bytes of data that an inspection shows
 
 
-class PlaceBody(BaseModel):
-    """A place in the journal."""
-
-    shard: int
-    sequence: int
-
-
-class LetterBody(BaseModel):
-    """A delivery that failed for good. `state` is dead, then redriven, resent or discarded."""
-
-    number: int
-    organisation: str
-    subscription: str
-    shard: int
-    sequence: int
-    recordedtime: datetime
-    type: str
-    died: datetime
-    failure: Failure
-    detail: str
-    attempts: int
-    state: DeadLetterState
-    changed: datetime
-    changed_by: str | None
-    note: str | None
-    publisher: str | None = Field(description="the organisation that sent the event")
-    source: str | None
-    event_id: str | None
-    trace: str | None = Field(description="the trace id in the event's traceparent")
-    resent: PlaceBody | None = Field(description="where the corrected event stands")
-    seen: datetime | None = Field(description="when it was inspected first")
-    seen_by: str | None
-    reported: PlaceBody | None = Field(description="where the report to the type's owner stands")
-
-
-class AttemptBody(BaseModel):
-    """One attempt that failed."""
-
-    number: int
-    at: datetime
-    failure: Failure
-    detail: str
-
-
-class InspectedBody(LetterBody):
-    """A dead letter with all that was tried, and the event with personal data masked."""
-
-    history: list[AttemptBody]
-    event: dict[str, Any] | None = Field(description="its attributes; null where it is gone")
-    data: Any = Field(description="masked where the contract says x-pii; null if not JSON")
-
-
-class Changed(BaseModel):
-    """Whether it was still dead."""
-
-    changed: bool
-
-
-class Discard(RequestBody):
-    """Why it is not to be sent again."""
-
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What a list may be narrowed to."""
-
-    organisation: Annotated[Name | None, Query(description="whose subscription")] = None
-    subscription: Annotated[Name | None, Query()] = None
-    type: Annotated[Name | None, Query()] = None
-    failure: Failure | None = None
-    state: DeadLetterState | None = None
-    died_from: AwareDatetime | None = None
-    died_before: AwareDatetime | None = None
-    event: Annotated[Name | None, Query(description="an event's id")] = None
-    source: Annotated[Name | None, Query()] = None
-    trace: Annotated[Trace | None, Query()] = None
-    unseen: Annotated[bool, Query(description="dead, and nobody has inspected it")] = False
-
-
-def wanted(by: AuthenticatedClient, search: Annotated[Search, Depends()]) -> DeadLetterQuery:
+def query(
+    client: AuthenticatedClient, wanted: Annotated[DeadLetterFilter, Depends()]
+) -> DeadLetterQuery:
     """The dependency that reads which dead letters are asked for."""
-    asked = asdict(search)
+    asked = asdict(wanted)
     return DeadLetterQuery(
-        *policy.visible_dead_letters(by), receiver=asked.pop("organisation"), **asked
+        *policy.visible_dead_letters(client), receiver=asked.pop("organisation"), **asked
     )
 
 
-@router.get("/dead-letters")
+@router.get("", responses=responses(422))
 async def list_dead_letters(
-    wanted: Annotated[DeadLetterQuery, Depends(wanted)], context: Context, page: Paging
-) -> Page[LetterBody]:
-    """Dead letters, the oldest first: of one's subscriptions, and of the events one published.
+    query: Annotated[DeadLetterQuery, Depends(query)], context: Context, page: Paging
+) -> Page[DeadLetter]:
+    """Dead letters of your subscriptions and of the events you published, the oldest first.
 
-    The operator's auditors and administrators see everybody's.
+    The operator's auditors and administrators see all.
     """
-    found = await context.dead_letters.page(wanted, after=page.number(), limit=page.limit + 1)
-    items, following = page.cut(found, lambda letter: str(letter.number))
-    return Page(items=[_body(letter) for letter in items], next=following)
+    found = await context.dead_letters.page(query, after=page.number(), limit=page.limit + 1)
+    items, following = page.cut(found, lambda each: str(each.number))
+    return Page(items=[DeadLetter.of(each) for each in items], next=following)
 
 
-@router.get("/dead-letters/{number}", response_model=InspectedBody)
-async def get_dead_letter(number: Number, by: AuthenticatedClient, context: Context) -> Response:
-    """One dead letter: each attempt, and the event with personal data masked.
+@router.get("/{number}", responses=responses(404, 422))
+async def get_dead_letter(
+    number: Number, client: AuthenticatedClient, context: Context
+) -> ModelResponse[InspectedDeadLetter]:
+    """One dead letter with its attempts, and the event with personal data masked.
 
-    Who looks at it first is kept, and with that it waits for nobody any more.
+    The first look at it is recorded, and ends its alert.
     """
-    letter = await context.dead_letters.mark_seen(await letter_of(number, by, context), by=by.id)
-    history = await context.dead_letters.attempts(letter)
-    entry = await context.reader.entry_at(*letter.position)
-    shown = InspectedBody(
-        **_body(letter).model_dump(),
-        history=[AttemptBody(**attempt._asdict()) for attempt in history],
-        event=_attributes(entry) if entry else None,
-        data=None,
-    )
-    head = shown.model_dump_json(exclude={"data"}).encode()
-    data = _encode(_masked(entry, context) if entry else None)  # with every number as it is
-    return Response(b'%b,"data":%b}' % (head[:-1], data), media_type="application/json")
-
-
-@router.post("/dead-letters/{number}/redrive")
-async def redrive_dead_letter(number: Number, by: Worker, context: Context) -> Changed:
-    """Send it again to its own subscription. Doing so twice does no harm."""
-    letter = await _own(number, by, context)
-    sent = letter.state == "dead" and await context.redriver.redrive([letter], by=by.id)
-    log().info("dead_letter.redriven", number=number, by=by.id, sent=bool(sent))
-    return Changed(changed=bool(sent))
-
-
-@router.post("/dead-letters/{number}/discard")
-async def discard_dead_letter(
-    number: Number, body: Discard, by: Worker, context: Context
-) -> Changed:
-    """Never send it again; who did it and why is kept."""
-    letter = await _own(number, by, context)
-    reason = mask(body.reason)
-    changed = await context.dead_letters.discard([letter.number], by=by.id, reason=reason)
-    log().info("dead_letter.discarded", number=number, by=by.id, changed=bool(changed))
-    return Changed(changed=bool(changed))
-
-
-async def letter_of(number: int, by: Client, context: ApiContext) -> DeadLetter:
-    """A dead letter. Raises NotFound for one that the caller may not see."""
-    letter = await context.dead_letters.find(number)
-    if letter is None or not policy.may_see_dead_letter(
-        by, subscriber=letter.organisation, publisher=letter.publisher
-    ):
-        raise NotFound("there is no such dead letter that you may see")
-    return letter
-
-
-async def _own(number: int, by: Client, context: ApiContext) -> DeadLetter:
-    """One that the caller may decide about. Raises NotFound, Forbidden."""
-    letter = await letter_of(number, by, context)
-    if not policy.may_settle_dead_letter(by, letter.organisation):
-        raise Forbidden(
-            f"only {letter.organisation} may send it again or discard it; who may publish "
-            f"{letter.type} may correct it"
+    found = await context.dead_letters.mark_seen(await _visible(number, client, context), by=client.id)
+    history = await context.dead_letters.attempts(found)
+    entry = await context.reader.entry_at(*found.position)
+    return ModelResponse(
+        InspectedDeadLetter.of(
+            found,
+            history=[FailedAttempt.model_validate(each) for each in history],
+            event=masked_attributes(entry) if entry else None,
+            data=masked_data(entry, context) if entry else NO_DATA,
         )
-    return letter
-
-
-def _body(letter: DeadLetter) -> LetterBody:
-    facts = asdict(letter)
-    del facts["key"]
-    shard, sequence = facts.pop("spot")
-    return LetterBody(
-        **facts | {"resent": _place(letter.resent), "reported": _place(letter.reported)},
-        shard=shard,
-        sequence=sequence,
-        recordedtime=facts.pop("recorded"),
-        event_id=facts.pop("event"),
     )
 
 
-def _place(position: Position | None) -> PlaceBody | None:
-    return None if position is None else PlaceBody(**position._asdict())
+@router.post("/{number}/redrive", responses=responses(403, 404, 409, 422))
+async def redrive_dead_letter(number: Number, client: Editor, context: Context) -> DeadLetterChange:
+    """Deliver it again to its own subscription. Repeating the call does no harm."""
+    found = await _editable(number, client, context)
+    sent = found.state == "dead" and await context.redriver.redrive([found], by=client.id)
+    log().info("dead_letter.redriven", number=number, by=client.id, sent=bool(sent))
+    return DeadLetterChange(changed=bool(sent))
 
 
-def _attributes(entry: Entry) -> dict[str, Any]:
-    event = entry.event
-    plain = _UNMASKED | ({REQUEST_ID} if is_reply(event.type) else set())  # there it is a hash
-    texts = {name: attribute_text(value) for name, value in event.attributes.items()}
-    found = {name: text if name in plain else mask(text) for name, text in texts.items()}
-    found |= {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
-    return found | ({"subject": mask(event.subject)} if event.subject is not None else {})
+@router.post("/{number}/discard", responses=responses(403, 404, 409, body=True))
+async def discard_dead_letter(
+    number: Number, body: Discard, client: Editor, context: Context
+) -> DeadLetterChange:
+    """End it for good. The reason is recorded."""
+    found = await _editable(number, client, context)
+    reason = mask(body.reason)
+    changed = await context.dead_letters.discard([found.number], by=client.id, reason=reason)
+    log().info("dead_letter.discarded", number=number, by=client.id, changed=bool(changed))
+    return DeadLetterChange(changed=bool(changed))
 
 
-def _masked(entry: Entry, context: ApiContext) -> Any:
-    type_, data = entry.event.type, entry.event.data
-    version = context.catalogue.version(request_type(type_), entry.contract_version)
-    if version is None or data is None or entry.event.binary or len(data) > MASKED_LIMIT:
-        return None
-    text = (version.reply or b"{}") if is_reply(type_) else version.text
-    return mask_personal_data(strict_json.parse(text, depth=BUNDLE_DEPTH), strict_json.parse(data))
+async def corrector(client: AuthenticatedClient) -> Client:
+    """A dependency: the client, which publishes. Raises Forbidden."""
+    policy.require_corrector(client)
+    return client
+
+
+@router.post(
+    "/{number}/resend",
+    status_code=201,
+    responses={
+        **responses(403, 404, 409, body=True),
+        200: {"model": CorrectionReceipt, "description": "An earlier call had stored it."},
+    },
+)
+async def resend_dead_letter(
+    number: Number,
+    body: Correction,
+    client: Annotated[Client, Depends(corrector)],
+    context: Context,
+    request: Request,
+    response: Response,
+) -> CorrectionReceipt:
+    """Publish a corrected event for every subscription to its type. The dead letter is resent.
+
+    The event gets an id of its own, `causationid` with the old id, and `corrects` with the old
+    `sequence`. The same correction again is stored once (200); another correction is refused.
+    """
+    found = await _visible(number, client, context)
+    data = strict_json.members(await request.body(), nested="data").get("data")
+    correction = publishing.Correction(None if data is None else bytes(data), body.attributes)
+    resent = await context.resender.resend(found, correction, client)
+    appended = resent.appended
+    ACCEPTED.inc()
+    log().info("dead_letter.resent", number=number, by=client.id, duplicate=appended.duplicate)
+    response.status_code = 200 if appended.duplicate else 201
+    response.headers["location"] = f"/v1/events/{appended.shard}/{appended.sequence}"
+    return CorrectionReceipt(
+        number=number,
+        id=resent.event.id,
+        source=resent.event.source,
+        type=resent.event.type,
+        shard=appended.shard,
+        sequence=appended.sequence,
+        recordedtime=appended.recorded,
+        digest=appended.digest.hex(),
+        duplicate=appended.duplicate,
+    )
+
+
+async def _visible(number: int, client: Client, context: ApiContext) -> store.DeadLetter:
+    """A dead letter. Raises NotFound for one that the client may not see."""
+    found = await context.dead_letters.find(number)
+    if found is None or not policy.may_see_dead_letter(
+        client, subscriber=found.organisation, publisher=found.publisher
+    ):
+        raise NotFound("No such dead letter is visible to you.")
+    return found
+
+
+async def _editable(number: int, client: Client, context: ApiContext) -> store.DeadLetter:
+    """A dead letter that the client may settle. Raises NotFound, Forbidden."""
+    found = await _visible(number, client, context)
+    if not policy.may_settle_dead_letter(client, found.organisation):
+        raise Forbidden(
+            f"Only {found.organisation} may redrive or discard it. A publisher of {found.type} may "
+            "correct it: use `resend`."
+        )
+    return found

@@ -1,88 +1,126 @@
-"""`GET /v1/events`: look up an event, and where it stands."""
+"""`GET /v1/events`: look up an event, and the deliveries of it. `publish` stores events."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel
-from starlette.responses import Response
+from pydantic import BaseModel, Field
 
-from gateway.base import errors
+from gateway import journal, subscriptions
+from gateway.base.errors import NotFound
 from gateway.base.event import identity_of
-from gateway.base.times import rfc3339
 from gateway.broker import message
+from gateway.delivery import Stage
+from gateway.http.cloud_event import DeliveredEvent
 from gateway.http.context import ApiContext, AuthenticatedClient, Context
-from gateway.identity import Client
-from gateway.journal import Entry
+from gateway.http.models import JsonOf, ModelResponse, Resource
+from gateway.http.problems import responses
+from gateway.identity import Client, policy
 from gateway.subscriptions.permissions import may_read_entry, may_see_entry
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
-JSON = "application/json"
-_encode = msgspec.json.Encoder().encode
+Shard = Annotated[int, Path(ge=0, le=63)]
+SequenceNumber = Annotated[int, Path(ge=1, lt=1 << 63)]
 
 
-class EntryBody(BaseModel):
-    """An event at its place in the journal. `state` is stored, then relayed."""
+class Entry(BaseModel):
+    """An event in the journal, with its position."""
 
     shard: int
     sequence: int
-    recordedtime: datetime
-    digest: str
-    client: str
+    recordedtime: datetime = Field(description="When the journal stored the event.")
+    digest: str = Field(description="SHA-256 of the event, in hexadecimal.")
+    client: str = Field(description="The id of the client that published it.")
     contract_version: int
-    state: str
-    event: dict[str, Any]
+    state: Literal["stored", "relayed"]
+    event: Annotated[msgspec.Raw, JsonOf(DeliveredEvent)] = Field(
+        description="The event. Without its data if you may only know that it exists."
+    )
 
 
-@router.get("/{shard}/{sequence}", response_model=EntryBody)
+class Delivery(Resource):
+    """The delivery of an event to one subscription."""
+
+    organisation: str
+    subscription: str
+    delivery: subscriptions.Delivery
+    stage: Stage = Field(
+        description="Over AMQP what the broker can tell: queued (confirmed into the queue), "
+        "drained (that queue has been empty since); acknowledged if its consumer reported it."
+    )
+    attempts: int
+    at: datetime | None = Field(
+        description="When the delivery reached this stage, as far as that is known. For open and "
+        "in-hands: when it is due next."
+    )
+
+
+class Deliveries(BaseModel):
+    """The deliveries of an event, one for each subscription that gets it."""
+
+    items: list[Delivery]
+
+
+@router.get("/{shard}/{sequence}", responses=responses(404, 422))
 async def get_event(
-    shard: Annotated[int, Path(ge=0, le=63)],
-    sequence: Annotated[int, Path(ge=1, lt=1 << 63)],
-    by: AuthenticatedClient,
-    context: Context,
-) -> Response:
-    """The entry at a place, and where it stands."""
-    return await _visible(await context.reader.entry_at(shard, sequence), by, context)
+    shard: Shard, sequence: SequenceNumber, client: AuthenticatedClient, context: Context
+) -> ModelResponse[Entry]:
+    """The entry at a position."""
+    entry = await context.reader.entry_at(shard, sequence)
+    return await _answer(_visible(entry, client, context), client, context)
 
 
-@router.get("", response_model=EntryBody)
+@router.get("", responses=responses(404, 422))
 async def find_event(
     source: Annotated[str, Query(min_length=1, max_length=512)],
     id: Annotated[str, Query(min_length=1, max_length=255)],
-    by: AuthenticatedClient,
+    client: AuthenticatedClient,
     context: Context,
-) -> Response:
-    """The entry that holds an event of this source and id, and where it stands."""
-    return await _visible(await context.reader.find(identity_of(source, id)), by, context)
+) -> ModelResponse[Entry]:
+    """The entry of the event with this source and id."""
+    entry = await context.reader.find(identity_of(source, id))
+    return await _answer(_visible(entry, client, context), client, context)
 
 
-async def _visible(entry: Entry | None, by: Client, context: ApiContext) -> Response:
-    """The entry, if the caller may know of it. Raises NotFound."""
-    if entry is None or not may_see_entry(by, entry, context.directory, context.catalogue):
-        raise errors.NotFound("there is no such event that you may see")
+@router.get("/{shard}/{sequence}/deliveries", tags=["deliveries"], responses=responses(404, 422))
+async def list_deliveries(
+    shard: Shard, sequence: SequenceNumber, client: AuthenticatedClient, context: Context
+) -> Deliveries:
+    """The deliveries of an event. The publisher and auditors see all, others their own.
+
+    Deliveries to subscriptions that have ended are not listed.
+    """
+    entry = _visible(await context.reader.entry_at(shard, sequence), client, context)
+    sender = context.directory.organisation_of(entry.client)
+    found = await context.ledger.statuses(entry, policy.visible_deliveries(client, sender))
+    return Deliveries(items=[Delivery.model_validate(each) for each in found])
+
+
+def _visible(entry: journal.Entry | None, client: Client, context: ApiContext) -> journal.Entry:
+    """The entry, if the client may know of it. Raises NotFound."""
+    if entry is None or not may_see_entry(client, entry, context.directory, context.catalogue):
+        raise NotFound("No such event is visible to you.")
+    return entry
+
+
+async def _answer(
+    entry: journal.Entry, client: Client, context: ApiContext
+) -> ModelResponse[Entry]:
     relayed = await context.reader.relay_cursor(entry.shard) >= entry.sequence
-    head = {
-        "shard": entry.shard,
-        "sequence": entry.sequence,
-        "recordedtime": rfc3339(entry.recorded),
-        "digest": entry.digest.hex(),
-        "client": entry.client,
-        "contract_version": entry.contract_version,
-        "state": "relayed" if relayed else "stored",
-    }
-    return Response(
-        b'%b,"event":%b}' % (_encode(head)[:-1], _event(entry, by, context)), media_type=JSON
-    )
-
-
-def _event(entry: Entry, by: Client, context: ApiContext) -> bytes:
-    """The event as its subscribers get it; without its data for who may only know that it was."""
-    event = (
-        entry.event
-        if may_read_entry(by, entry, context.directory, context.catalogue)
-        else msgspec.structs.replace(entry.event, data=None)
-    )
-    return message.body(
-        event, *entry.journal_attributes, context.catalogue.classification(event.type)
+    event = entry.event
+    if not may_read_entry(client, entry, context.directory, context.catalogue):
+        event = msgspec.structs.replace(event, data=None)
+    classification = context.catalogue.classification(event.type)
+    return ModelResponse(
+        Entry(
+            shard=entry.shard,
+            sequence=entry.sequence,
+            recordedtime=entry.recorded,
+            digest=entry.digest.hex(),
+            client=entry.client,
+            contract_version=entry.contract_version,
+            state="relayed" if relayed else "stored",
+            event=msgspec.Raw(message.body(event, *entry.journal_attributes, classification)),
+        )
     )

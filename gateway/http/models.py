@@ -69,10 +69,15 @@ def example(**members: Any) -> ConfigDict:
 
 
 def _members(model: Any) -> dict[str, Any]:
+    """The members of a model on the wire: all but those that were left out and are None."""
     if not isinstance(model, BaseModel):
         raise NotImplementedError(type(model))
-    fields = type(model).model_fields.items()
-    return {field.alias or name: getattr(model, name) for name, field in fields}
+    given = model.model_fields_set
+    return {
+        field.alias or name: value
+        for name, field in type(model).model_fields.items()
+        if (value := getattr(model, name)) is not None or name in given
+    }
 
 
 encode = msgspec.json.Encoder(enc_hook=_members, decimal_format="number").encode

@@ -1,140 +1,157 @@
 """`/v1/subscriptions/{name}/receive` and what settles: pull delivery."""
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway.base.masking import mask
-from gateway.base.times import rfc3339
-from gateway.delivery import ReceivedEvent, TokenResult
-from gateway.http.cloud_event import delivered
-from gateway.http.context import ApiContext, Context
-from gateway.http.models import RequestBody
+from gateway.delivery import TokenResult
+from gateway.http.cloud_event import DeliveredEvent, delivered
+from gateway.http.context import Context
+from gateway.http.models import JsonOf, ModelResponse, Reason, RequestBody, example
+from gateway.http.problems import responses
 from gateway.http.subscriptions import Name, Subscriber
 
-router = APIRouter(prefix="/v1/subscriptions", tags=["pull"])
+router = APIRouter(
+    prefix="/v1/subscriptions", tags=["pull"], responses=responses(403, 404, 409, body=True)
+)
 Token = Annotated[str, Field(min_length=1, max_length=64)]
 Tokens = Annotated[list[Token], Field(min_length=1, max_length=1000)]
-Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_encode = msgspec.json.Encoder().encode
+_TOKENS = ["4c1b8bd5a8f1b1fd1a7b6f4e9f0a2c3d"]
 
 
-class Receive(RequestBody):
-    """What is asked for."""
+class ReceiveRequest(RequestBody):
+    """How many events to receive, and how long to wait for one."""
 
-    max: int = Field(10, ge=1, le=1000, description="events at most")
-    wait: float = Field(0, ge=0, le=20, description="seconds to wait for the first event")
+    model_config = example(max=100, wait=10)
 
-
-class Delivered(BaseModel):
-    """One event in the receiver's hands. `attempt` counts from 1; `token` settles it."""
-
-    token: str
-    attempt: int
-    until: str = Field(description="when its lock ends and it is handed out again")
-    event: dict[str, object] = Field(description="the event as structured CloudEvents JSON")
+    max: int = Field(default=10, ge=1, le=1000, description="Events at most.")
+    wait: float = Field(default=0, ge=0, le=20, description="Seconds to wait for the first event.")
 
 
-class Events(BaseModel):
-    """Events handed out."""
+class ReceivedEvent(BaseModel):
+    """An event under a lock."""
 
-    events: list[Delivered]
-    retry_after: float | None = Field(
-        None,
-        description="seconds after which to come again: there where the rate of the subscription "
-        "allowed nothing now",
+    token: str = Field(description="Settles this attempt.")
+    attempt: int = Field(description="Counts from 1.")
+    locked_until: datetime = Field(description="When the lock ends; then the event is due again.")
+    event: Annotated[msgspec.Raw, JsonOf(DeliveredEvent)]
+
+
+class ReceivedEvents(BaseModel):
+    """Events, each under a lock."""
+
+    events: list[ReceivedEvent]
+    retry_after: float | SkipJsonSchema[None] = Field(
+        default=None,
+        description="Seconds to wait before the next call, if the rate of the subscription allows "
+        "nothing now.",
     )
 
 
-class Acknowledge(RequestBody):
-    """Events that were worked off."""
+class Acknowledgement(RequestBody):
+    """Settles events as done."""
+
+    model_config = example(tokens=_TOKENS)
 
     tokens: Tokens
 
 
 class Release(RequestBody):
-    """Events to be handed out again after `delay` seconds."""
+    """Gives events back. They are due again after `delay` seconds."""
+
+    model_config = example(tokens=_TOKENS, delay=30, reason="database locked")
 
     tokens: Tokens
-    delay: float = Field(0, ge=0, le=86_400)
+    delay: float = Field(default=0, ge=0, le=86_400)
     reason: Reason = "given back"
 
 
-class Reject(RequestBody):
-    """Events that can never be worked off: they become dead letters."""
+class Rejection(RequestBody):
+    """Gives events up. They become dead letters."""
+
+    model_config = example(tokens=_TOKENS, reason="unknown district")
 
     tokens: Tokens
     reason: Reason = "rejected"
 
 
-class Renew(RequestBody):
-    """Events that take longer: their locks end `seconds` from now."""
+class LockRenewal(RequestBody):
+    """Keeps events longer: their locks end `seconds` from now."""
+
+    model_config = example(tokens=_TOKENS, seconds=300)
 
     tokens: Tokens
-    seconds: float = Field(60, ge=1, le=43_200)
+    seconds: float = Field(default=60, ge=1, le=43_200)
 
 
-class Settled(BaseModel):
-    """What became of each token, in the order of the request."""
+class TokenResults(BaseModel):
+    """The result for each token, in the order of the request."""
 
     results: list[TokenResult]
 
 
-@router.post("/{name}/receive", response_model=Events)
-async def receive_events(name: Name, body: Receive, by: Subscriber, context: Context) -> Response:
-    """Take up to `max` events that are due, each under a lock. An empty list is no error."""
-    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
+@router.post("/{name}/receive")
+async def receive_events(
+    name: Name, body: ReceiveRequest, client: Subscriber, context: Context
+) -> ModelResponse[ReceivedEvents]:
+    """Receive up to `max` events that are due, each under a lock. The list may be empty."""
+    subscription = await context.subscription_lifecycle.existing(client.organisation, name)
     result = await context.pull.receive(subscription, limit=body.max, wait=body.wait)
-    events = b",".join(_event(each, context) for each in result.events)
-    again = b',"retry_after":%.3f' % result.retry_after if result.retry_after else b""
-    return Response(b'{"events":[%b]%b}' % (events, again), media_type="application/json")
+    events = [
+        ReceivedEvent(
+            token=each.token,
+            attempt=each.attempt,
+            locked_until=each.until,
+            event=msgspec.Raw(delivered(each.entry, context)),
+        )
+        for each in result.events
+    ]
+    if result.retry_after is None:
+        return ModelResponse(ReceivedEvents(events=events))
+    return ModelResponse(ReceivedEvents(events=events, retry_after=round(result.retry_after, 3)))
 
 
 @router.post("/{name}/acknowledge")
 async def acknowledge_events(
-    name: Name, body: Acknowledge, by: Subscriber, context: Context
-) -> Settled:
-    """Settle events that were worked off; repeating it does no harm."""
-    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
-    return Settled(results=await context.pull.acknowledge(subscription, body.tokens))
+    name: Name, body: Acknowledgement, client: Subscriber, context: Context
+) -> TokenResults:
+    """Settle events as done. Repeating it does no harm."""
+    subscription = await context.subscription_lifecycle.existing(client.organisation, name)
+    return TokenResults(results=await context.pull.acknowledge(subscription, body.tokens))
 
 
 @router.post("/{name}/release")
-async def release_events(name: Name, body: Release, by: Subscriber, context: Context) -> Settled:
-    """Give events back, to be handed out again later."""
-    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
+async def release_events(
+    name: Name, body: Release, client: Subscriber, context: Context
+) -> TokenResults:
+    """Give events back, to be delivered again later."""
+    subscription = await context.subscription_lifecycle.existing(client.organisation, name)
     results = await context.pull.release(
         subscription, body.tokens, delay=body.delay, reason=mask(body.reason)
     )
-    return Settled(results=results)
+    return TokenResults(results=results)
 
 
 @router.post("/{name}/reject")
-async def reject_events(name: Name, body: Reject, by: Subscriber, context: Context) -> Settled:
-    """Make dead letters of events."""
-    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
-    return Settled(
-        results=await context.pull.reject(subscription, body.tokens, reason=mask(body.reason))
-    )
+async def reject_events(
+    name: Name, body: Rejection, client: Subscriber, context: Context
+) -> TokenResults:
+    """Give events up. They become dead letters."""
+    subscription = await context.subscription_lifecycle.existing(client.organisation, name)
+    results = await context.pull.reject(subscription, body.tokens, reason=mask(body.reason))
+    return TokenResults(results=results)
 
 
 @router.post("/{name}/renew")
-async def renew_locks(name: Name, body: Renew, by: Subscriber, context: Context) -> Settled:
+async def renew_locks(
+    name: Name, body: LockRenewal, client: Subscriber, context: Context
+) -> TokenResults:
     """Keep events longer."""
-    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
-    return Settled(
-        results=await context.pull.renew(subscription, body.tokens, seconds=body.seconds)
-    )
-
-
-def _event(received: ReceivedEvent, context: ApiContext) -> bytes:
-    head = _encode(
-        {
-            "token": received.token,
-            "attempt": received.attempt,
-            "until": rfc3339(received.until),
-        }
-    )
-    return b'%b,"event":%b}' % (head[:-1], delivered(received.entry, context))
+    subscription = await context.subscription_lifecycle.existing(client.organisation, name)
+    results = await context.pull.renew(subscription, body.tokens, seconds=body.seconds)
+    return TokenResults(results=results)

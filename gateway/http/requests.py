@@ -88,7 +88,7 @@ class Request(BaseModel):
     id: str
     type: str
     state: RequestState
-    expires: datetime = Field(description="The deadline for the reply.")
+    deadline: datetime = Field(description="After it a reply is too late.")
     request: StoredEvent
     refused_replies: list[RefusedReply] = Field(description="Filled once the request expired.")
     reply: Annotated[msgspec.Raw, JsonOf(DeliveredEvent)] | None = Field(
@@ -242,7 +242,7 @@ def _request(found: RequestView, context: ApiContext, *, data: bool = True) -> R
         id=found.id,
         type=found.request.event.type,
         state=found.state,
-        expires=found.expires,
+        deadline=found.expires,
         request=StoredEvent.of(found.request),
         refused_replies=_refused(found),
         reply=None if found.reply is None else _event(found.reply, context, data=data),
@@ -266,7 +266,7 @@ def _no_reply(found: RequestView) -> errors.NoReply:
     why = (
         "A reply was refused; tell the responder."
         if found.refused
-        else "The responder has not stored."
+        else "The responder has not replied."
     )
     refused: list[dict[str, Any]] = [each.model_dump(mode="json") for each in _refused(found)]
     return errors.NoReply(

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from fastapi.sse import EventSourceResponse, format_sse_event
+from starlette.types import Message, Send
 
 from gateway.base.errors import NusabusError, Unavailable
 from gateway.base.telemetry import log
@@ -15,22 +14,22 @@ from gateway.base.times import now
 from gateway.delivery import StreamEvent, make_test_entry, new_test_number
 from gateway.http.cloud_event import delivered
 from gateway.http.context import ApiContext, Context, authenticate
+from gateway.http.problems import responses
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.subscriptions import Subscription
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["stream"])
-READERS = 500  # at one process
+READERS = 500  # of one process
 SLOW = 30.0  # seconds in which a reader must take what was written
 _readers: set["EventStream"] = set()
 
 
-class EventStream(Response):
-    """Writes events as they come; ends when the reader is gone, too slow, or not allowed any more.
+class EventStream(EventSourceResponse):
+    """Writes events as they come. Ends when the reader leaves, is too slow, or loses its right.
 
-    A reader that was cut off comes back with `Last-Event-ID` and has lost nothing.
+    FastAPI's own loop over a generator has no limit for a slow reader, so this response has one.
+    A reader that is cut off comes back with `Last-Event-ID` and loses nothing.
     """
-
-    media_type = "text/event-stream"
 
     def __init__(
         self,
@@ -41,91 +40,94 @@ class EventStream(Response):
         *,
         test: bool,
     ) -> None:
-        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
-        del self.headers["content-length"]
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(self._frames(events, test=test), headers=headers)
         self._context = context
         self._subscription = subscription
-        self._events = events
         self._authorization = authorization
-        self._test = test
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until one side ends it."""
+    async def stream_response(self, send: Send) -> None:
+        """Write until the events end."""
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(SLOW):
+                await send(message)
+
         _readers.add(self)
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        writing = asyncio.create_task(self._write(send))
-        leaving = asyncio.create_task(_left(receive))
         try:
-            await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await super().stream_response(send_in_time)
+        except TimeoutError:
+            log().warning("stream.slow_reader_dropped", subscription=self._subscription.name)
         finally:
             _readers.discard(self)
-            for task in (writing, leaving):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
 
-    async def _write(self, send: Send) -> None:
+    async def _frames(
+        self, events: AsyncIterator[StreamEvent], *, test: bool
+    ) -> AsyncIterator[bytes]:
+        yield format_sse_event(comment="welcome", retry=1000)
         try:
-            await self._send(send, b": welcome\nretry: 1000\n\n")
-            if self._test:
+            if test:
                 entry = make_test_entry(self._subscription.key, new_test_number(), now())
-                await self._send(send, self._frame(StreamEvent(entry)))
-            async for each in self._events:
-                await self._send(send, self._frame(each))
+                yield self._frame(StreamEvent(entry))
+            async for each in events:
+                yield self._frame(each)
                 if each.entry is None:
                     await self._require_right()
         except NusabusError as error:
-            await self._send(send, b"event: end\ndata: %b\n\n" % error.code.encode())
-        except TimeoutError:
-            log().warning("stream.slow_reader_dropped", subscription=self._subscription.name)
-            return
-        await send({"type": "http.response.body", "body": b""})
+            yield format_sse_event(event="end", data_str=error.code)
 
     async def _require_right(self) -> None:
         """The token must still be good, and the subscription be there, unpaused and allowed."""
         client = await authenticate(self._context, self._authorization)
         name = self._subscription.name
-        subscription = await self._context.subscription_lifecycle.existing(
-            client.organisation, name
-        )
+        subscription = await self._context.subscription_lifecycle.existing(client.organisation, name)
         self._context.stream.require(subscription)
-
-    async def _send(self, send: Send, data: bytes) -> None:
-        async with asyncio.timeout(SLOW):
-            await send({"type": "http.response.body", "body": data, "more_body": True})
 
     def _frame(self, streamed: StreamEvent) -> bytes:
         if streamed.entry is None:
-            return b": alive\n\n"
-        data = delivered(streamed.entry, self._context)
-        place = b"id: %b\n" % streamed.cursor.encode() if streamed.cursor else b""
-        lines = data.replace(b"\r", b"").replace(b"\n", b"\ndata: ")
-        return b"%bdata: %b\n\n" % (place, lines)
+            return format_sse_event(comment="alive")
+        data = delivered(streamed.entry, self._context).decode()
+        return format_sse_event(data_str=data, id=streamed.cursor or None)
 
 
-@router.get("/{name}/stream", response_class=Response)
+_EXAMPLE = """\
+: welcome
+retry: 1000
+
+data: {"specversion":"1.0","id":"9f8e2c1a","source":"/dukcapil/ktp","type":"...","data":{}}
+id: 0-42
+"""
+_STREAM: dict[str, Any] = {
+    "description": "Server-sent events. The data of each is a DeliveredEvent; its id is the "
+    "`Last-Event-ID` to go on from. An event named `end` says why the stream ends.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+}
+
+
+@router.get(
+    "/{name}/stream",
+    response_class=EventSourceResponse,
+    responses={**responses(403, 404, 409, 422), 200: _STREAM},
+)
 async def stream_events(
     name: Name,
-    by: Subscriber,
+    client: Subscriber,
     context: Context,
     request: Request,
-    last_event_id: Annotated[str | None, Header(max_length=1500)] = None,
-    test: Annotated[bool, Query(description="begin with a test event, which has no id")] = False,
+    last_event_id: Annotated[
+        str | None, Header(max_length=1500, description="The id of the last event received.")
+    ] = None,
+    test: Annotated[bool, Query(description="Begin with a test event, which has no id.")] = False,
 ) -> EventStream:
-    """Follow a subscription whose delivery is `stream`, each event as CloudEvents JSON.
+    """Follow a subscription whose delivery is `stream`. Each event is CloudEvents JSON.
 
-    Carriage returns between JSON tokens are left out, as they would end a line of the stream. Goes
-    on behind `Last-Event-ID`. It ends when the token does: come back with a new one.
+    The stream goes on after `Last-Event-ID`. It ends when the access token expires: come back with
+    a new one.
     """
     if len(_readers) >= READERS:
-        raise Unavailable(f"{READERS} readers are connected here already: try again")
-    subscription = await context.subscription_lifecycle.existing(by.organisation, name)
-    places = await context.stream.begin(subscription, last_event_id)
-    events = context.stream.follow(subscription, places)
+        raise Unavailable(f"{READERS} readers are connected to this process. Try again later.")
+    subscription = await context.subscription_lifecycle.existing(client.organisation, name)
+    cursors = await context.stream.begin(subscription, last_event_id)
+    events = context.stream.follow(subscription, cursors)
     authorization = request.headers.get("authorization")
     return EventStream(context, subscription, events, authorization, test=test)
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue

@@ -1,0 +1,310 @@
+"""The models of `/v1/subscriptions`."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import msgspec
+from pydantic import AwareDatetime, BaseModel, Field
+
+from gateway import subscriptions
+from gateway.base.errors import Invalid
+from gateway.base.settings import Settings
+from gateway.delivery import ReportResult
+from gateway.http.models import RequestBody, Resource, Sequence, example
+from gateway.subscriptions import Delivery, Signature, SubscriptionState
+from gateway.subscriptions.lifecycle import SubscriptionView
+
+DAY = 86_400.0
+_ENDPOINT = {"url": "https://layanan.example.go.id/nusabus"}
+Type = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class Endpoint(RequestBody):
+    """The URL that a webhook calls, and how."""
+
+    url: str = Field(
+        max_length=2000,
+        description="https://. It must accept the validation handshake of CloudEvents webhooks.",
+        examples=[_ENDPOINT["url"]],
+    )
+    signature: Signature = Field(
+        default=Signature.HMAC,
+        description="Of the next secret: v1 (hmac) or v1a (ed25519) of Standard Webhooks.",
+    )
+    concurrency: int = Field(default=8, ge=1, le=64, description="Calls in progress at most.")
+    timeout: float = Field(default=15, ge=1, le=60, description="Seconds for one call.")
+
+
+class AmqpTerms(RequestBody):
+    """The terms that a subscriber over AMQP chooses."""
+
+    filters: list[dict[str, Any]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Filters of CloudEvents Subscriptions. An event must match all of them.",
+        examples=[[{"prefix": {"subject": "31"}}]],
+    )
+    max_age: float | None = Field(
+        default=None,
+        ge=1,
+        le=366 * 86_400,
+        description="Seconds after which an undelivered event becomes a dead letter. Not for "
+        "streams, which have none. Over AMQP at most 49 days, and it cannot be changed.",
+    )
+
+
+class SubscriptionTerms(AmqpTerms):
+    """The terms that a subscriber chooses. Over AMQP only those of AmqpTerms apply."""
+
+    attempts: int = Field(
+        default=10, ge=1, le=100, description="Attempts until an event becomes a dead letter."
+    )
+    lock_seconds: float = Field(
+        default=60, ge=1, le=43_200, description="Seconds to work on one event."
+    )
+    in_flight: int = Field(
+        default=10_000, ge=1, le=100_000, description="Deliveries in flight at most."
+    )
+    endpoint: Endpoint | None = Field(default=None, description="For webhooks only.")
+    rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=10_000,
+        description="Events a second at most: of a pull subscription in total, of a stream for "
+        "each reader. The default is no limit, and 100 calls a second for a webhook.",
+    )
+
+    def require_amqp(self) -> None:
+        """Raises Invalid for a term that the reader of a queue controls itself."""
+        for name in sorted(self.model_fields_set - AmqpTerms.model_fields.keys()):
+            raise Invalid(
+                f"`{name}` is not for delivery over AMQP. Use {', '.join(AmqpTerms.model_fields)}.",
+                pointer=f"/terms/{name}",
+            )
+
+    def value(self) -> subscriptions.Terms:
+        """The terms as a value."""
+        endpoint = self.endpoint
+        return subscriptions.Terms(
+            self.attempts,
+            self.lock_seconds,
+            self.in_flight,
+            tuple(self.filters),
+            subscriptions.Endpoint(**endpoint.model_dump()) if endpoint else None,
+            self.rate,
+            self.max_age,
+        )
+
+
+class NewSubscription(RequestBody):
+    """A subscription to create."""
+
+    model_config = example(
+        types=["id.go.kemendagri.kk.diupdate.v1"],
+        delivery="pull",
+        start="now",
+        terms={"attempts": 5, "lock_seconds": 60},
+    )
+
+    types: Annotated[
+        list[Type],
+        Field(
+            min_length=1,
+            max_length=100,
+            description="Event types and patterns of them. Or types of replies, each the type of a "
+            "request with `.reply`: the replies to the requests of your organisation.",
+            examples=[["id.go.kemendagri.kk.diupdate.v1"]],
+        ),
+    ]
+    ordered: bool = Field(
+        default=False, description="One consumer at a time, so that events with a key keep order."
+    )
+    start: Literal["now", "beginning", "waiting"] | AwareDatetime | None = Field(
+        default=None,
+        description="Where to begin. The default is now. For point-to-point types it is waiting: "
+        "the first event that no subscription has settled.",
+    )
+    delivery: Delivery = Field(
+        default=Delivery.AMQP,
+        description="amqp: a queue of your own; pull: POST .../receive; stream: GET .../stream; "
+        "webhook: POST to the endpoint in the terms.",
+    )
+    terms: SubscriptionTerms | None = Field(
+        default=None, description="Over AMQP: filters (for publish-subscribe types) and max_age."
+    )
+
+
+class WebhookStatus(BaseModel):
+    """What is known of the endpoint of a webhook."""
+
+    agreed: bool = Field(description="Whether the present URL has accepted the handshake.")
+    allowed_rate: float | None = Field(description="Calls a second that the endpoint allows.")
+    last_error: str | None = Field(description="Why nothing is delivered now.")
+    public_keys: list[str] = Field(description="whpk_...: the keys that verify v1a signatures.")
+
+
+class Subscription(BaseModel):
+    """A durable interest of an organisation in events."""
+
+    organisation: str
+    name: str
+    types: list[str]
+    ordered: bool
+    start: str
+    start_positions: dict[int, int] | None = Field(
+        description="For each shard, the sequence after which the subscription begins."
+    )
+    state: SubscriptionState
+    repair_count: int = Field(
+        description="How often it had to catch up because its queue or a message was lost."
+    )
+    diverted_since: datetime | None = Field(
+        description="Since when its queue is too deep. Further events wait in the journal until "
+        "the reader has made room."
+    )
+    delivery: Delivery
+    paused: bool
+    pause_reason: str | None = Field(description="Set if the gateway paused it.")
+    terms: SubscriptionTerms | AmqpTerms
+    queue: str | None = Field(description="For delivery over AMQP.")
+    webhook: WebhookStatus | None = Field(description="For delivery by webhook.")
+    secret: str | None = Field(
+        description="Of a webhook: whsec_..., shown once, when it is made; or the public key "
+        "whpk_..."
+    )
+    amqp_url: str | None = Field(description="With the password. Shown once, when it is made.")
+    created: datetime
+
+    @classmethod
+    def of(cls, view: SubscriptionView, settings: Settings) -> "Subscription":
+        """The model of a subscription."""
+        subscription = view.subscription
+        return cls(
+            organisation=subscription.organisation,
+            name=subscription.name,
+            types=list(subscription.types),
+            ordered=subscription.ordered,
+            start=subscription.start,
+            start_positions=dict(view.start_positions) or None,
+            state=subscription.state,
+            repair_count=subscription.repairs,
+            diverted_since=subscription.diverted,
+            delivery=subscription.delivery,
+            paused=subscription.paused,
+            pause_reason=subscription.pause_reason,
+            terms=_terms(subscription),
+            queue=None if subscription.journal_delivered else view.queue,
+            webhook=_webhook(view),
+            secret=view.secret,
+            amqp_url=_amqp_url(view, settings),
+            created=subscription.created,
+        )
+
+
+class DeletedSubscription(BaseModel):
+    """A subscription that has ended."""
+
+    discarded_messages: int = Field(description="Messages that its queue held.")
+
+
+class Seek(RequestBody):
+    """Where a subscription goes on."""
+
+    model_config = example(to="beginning")
+
+    to: Literal["now", "beginning"] | AwareDatetime | Sequence = Field(
+        description="The `sequence` of an event seeks in the shard of that event only."
+    )
+
+
+class WebhookSecretRotation(RequestBody):
+    """How to rotate the secret of a webhook."""
+
+    model_config = example(overlap_seconds=DAY)
+
+    overlap_seconds: float = Field(
+        default=DAY, ge=0, le=30 * DAY, description="How long the present secret signs as well."
+    )
+
+
+class WebhookSecret(BaseModel):
+    """What verifies signatures from now on."""
+
+    secret: str = Field(description="whsec_..., shown once; or the public key whpk_...")
+
+
+class DeliveryTest(Resource):
+    """The result of a test event."""
+
+    delivered: bool = Field(
+        description="Whether the endpoint accepted it. Over AMQP: whether it is in the queue. For "
+        "pull: the next receive returns it."
+    )
+    detail: str = Field(description="The status of the answer, or why there was none.")
+    seconds: float
+    id: str = Field(description="The id of the test event.")
+    webhook_id: str | None = Field(description="The header webhook-id, of a webhook.")
+
+
+class ConsumerReport(RequestBody):
+    """Events that the consumer of a queue has settled, by their attribute `sequence`."""
+
+    model_config = example(sequences=["00-0000000000000042"])
+
+    sequences: Annotated[list[Sequence], Field(min_length=1, max_length=1000)]
+
+
+class ConsumerReportResults(BaseModel):
+    """The result for each sequence, in the order of the report."""
+
+    results: list[ReportResult] = Field(
+        description="noted, now or before; unknown if this subscription does not get an event at "
+        "that position."
+    )
+
+
+class ShardLag(Resource):
+    """How far a subscription is behind in one shard, in entries of any type."""
+
+    shard: int
+    events: int
+    seconds: float
+
+
+class Lag(BaseModel):
+    """How far a subscription is behind."""
+
+    events: int
+    seconds: float
+    shards: list[ShardLag]
+
+
+def _terms(subscription: subscriptions.Subscription) -> SubscriptionTerms | AmqpTerms:
+    chosen = msgspec.to_builtins(subscription.terms)
+    if subscription.journal_delivered:
+        return SubscriptionTerms(**chosen)
+    return AmqpTerms(**{n: chosen[n] for n in AmqpTerms.model_fields.keys() & chosen.keys()})
+
+
+def _webhook(view: SubscriptionView) -> WebhookStatus | None:
+    webhook, endpoint = view.webhook, view.subscription.terms.endpoint
+    if webhook is None or endpoint is None:
+        return None
+    return WebhookStatus(
+        agreed=webhook.agreed_url == endpoint.url,
+        allowed_rate=webhook.agreed_rate,
+        last_error=webhook.last_error,
+        public_keys=[key.public for key in webhook.keys if key.public],
+    )
+
+
+def _amqp_url(view: SubscriptionView, settings: Settings) -> str | None:
+    """The URL to read the queue with (RabbitMQ URI specification)."""
+    if view.password is None:
+        return None
+    ours = urlsplit(settings.amqp_url.get_secret_value())
+    public = urlsplit(settings.subscriber_amqp_url or "")
+    host = public.netloc.rpartition("@")[2] or ours.netloc.rpartition("@")[2]
+    login = f"{quote(view.user, safe='')}:{quote(view.password, safe='')}"
+    return urlunsplit((public.scheme or ours.scheme, f"{login}@{host}", ours.path, "", ""))
