@@ -237,7 +237,9 @@ class Subscribed:
 
     def wait(self, state: str, repairs: int = 0) -> None:
         """Until it is in a state, after so many repairs."""
-        eventually(lambda: (shown := self.show())["state"] == state and shown["repairs"] >= repairs)
+        eventually(
+            lambda: (shown := self.show())["state"] == state and shown["repair_count"] >= repairs
+        )
 
     def take(self, count: int, seconds: float = 60) -> list[Received]:
         """The next messages, acknowledged. Fails when they do not come."""
@@ -251,5 +253,5 @@ class Subscribed:
         """Delete it; how much it still held."""
         answer = self.by.delete(f"/v1/subscriptions/{self.name}")
         assert answer.status_code == httpx.codes.OK, answer.text
-        held: int = answer.json()["held"]
+        held: int = answer.json()["discarded_messages"]
         return held

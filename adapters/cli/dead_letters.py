@@ -90,8 +90,8 @@ def redrive(
         typer.confirm("Redrive all dead letters that match?", abort=True)
     job = over(profile, lambda bus: _redrive(DeadLetters(bus), rate, filters))
     screen.out().print(f"{job['state']}: {job['sent']} redriven, {job['failed']} still dead")
-    if job["problem"]:
-        screen.out().print(f"  {screen.safe(job['problem'])}")
+    if job["last_error"]:
+        screen.out().print(f"  {screen.safe(job['last_error'])}")
     return Exit.ERROR if job["failed"] else Exit.OK
 
 

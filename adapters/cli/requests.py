@@ -137,13 +137,13 @@ def _note(found: RequestView) -> tuple[str, Exit]:
         case "answered":
             return "", Exit.OK
         case "answered-late":
-            return f"[yellow]late[/]: the deadline was {screen.safe(found.expires)}", Exit.OK
+            return f"[yellow]late[/]: the deadline was {screen.safe(found.deadline)}", Exit.OK
         case "waiting":
             again = f"nusabus requests show {screen.safe(found.id)} --wait 30"
-            return f"No reply yet. Until {screen.safe(found.expires)}, run: {again}", Exit.CHANGES
+            return f"No reply yet. Until {screen.safe(found.deadline)}, run: {again}", Exit.CHANGES
     refused = "".join(
         f"\n  A reply of {screen.safe(each['organisation'])} was refused: "
         f"{screen.safe(each['reason'])}"
         for each in found.refused_replies
     )
-    return f"[red]No reply[/] until {screen.safe(found.expires)}{refused}", Exit.ERROR
+    return f"[red]No reply[/] until {screen.safe(found.deadline)}{refused}", Exit.ERROR

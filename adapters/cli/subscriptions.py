@@ -35,7 +35,7 @@ def list_command(as_json: AsJson = False, profile: ProfileName = "default") -> N
     table = Table("organisation", "name", "delivery", "state", "types", box=None)
     for each in found:
         state = "paused" if each["paused"] else each["state"]
-        state = f"{state}, diverted" if each.get("diverted") else state
+        state = f"{state}, diverted" if each.get("diverted_since") else state
         types = "\n".join(each["types"])
         table.add_row(
             *(screen.safe(each[name]) for name in ("organisation", "name", "delivery")),

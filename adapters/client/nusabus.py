@@ -136,7 +136,7 @@ class Nusabus:
 
     async def unsubscribe(self, name: str) -> int:
         """End a subscription. Returns how many messages its queue still held."""
-        held: int = (await self.call("DELETE", f"/v1/subscriptions/{name}"))["held"]
+        held: int = (await self.call("DELETE", f"/v1/subscriptions/{name}"))["discarded_messages"]
         return held
 
     async def acknowledged(self, name: str, sequences: Sequence[str]) -> list[str]:

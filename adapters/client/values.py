@@ -62,7 +62,7 @@ class RequestView(Answer):
     id: str
     type: str
     state: str
-    expires: str
+    deadline: str
     request: Mapping[str, Any]
     reply: Mapping[str, Any] | None
     refused_replies: list[Mapping[str, Any]]

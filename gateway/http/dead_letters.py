@@ -68,7 +68,9 @@ async def get_dead_letter(
 
     The first look at it is recorded, and ends its alert.
     """
-    found = await context.dead_letters.mark_seen(await _visible(number, client, context), by=client.id)
+    found = await context.dead_letters.mark_seen(
+        await _visible(number, client, context), by=client.id
+    )
     history = await context.dead_letters.attempts(found)
     entry = await context.reader.entry_at(*found.position)
     return ModelResponse(

@@ -39,7 +39,7 @@ class Entry(BaseModel):
     )
 
 
-class Delivery(Resource):
+class DeliveryStatus(Resource):
     """The delivery of an event to one subscription."""
 
     organisation: str
@@ -59,7 +59,7 @@ class Delivery(Resource):
 class Deliveries(BaseModel):
     """The deliveries of an event, one for each subscription that gets it."""
 
-    items: list[Delivery]
+    items: list[DeliveryStatus]
 
 
 @router.get("/{shard}/{sequence}", responses=responses(404, 422))
@@ -94,7 +94,7 @@ async def list_deliveries(
     entry = _visible(await context.reader.entry_at(shard, sequence), client, context)
     sender = context.directory.organisation_of(entry.client)
     found = await context.ledger.statuses(entry, policy.visible_deliveries(client, sender))
-    return Deliveries(items=[Delivery.model_validate(each) for each in found])
+    return Deliveries(items=[DeliveryStatus.model_validate(each) for each in found])
 
 
 def _visible(entry: journal.Entry | None, client: Client, context: ApiContext) -> journal.Entry:

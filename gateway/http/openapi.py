@@ -1,5 +1,6 @@
 """The OpenAPI document: what stands in it beside the routes."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ TAGS = [
     {"name": "tokens", "description": "Access tokens, and the keys that verify them."},
     {"name": "health", "description": "Probes and metrics for the platform."},
 ]
+_PAGE = re.compile(r"\bPage_(\w+)_$")  # how pydantic names a Page[T]
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -90,10 +92,15 @@ def _document(app: FastAPI, routes: Sequence[Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     _drop_framework_errors(document["paths"], schemas)
     schemas.update(_schemas(Problem))
-    for schema in _parts(schemas):
-        if schema.get("default", schema) is None:  # of a member that may be left out
-            del schema["default"]
-    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    for each in _parts(document):
+        if each.get("default", each) is None:  # of a member that may be left out
+            del each["default"]
+        if isinstance(reference := each.get("$ref"), str):
+            each["$ref"] = _PAGE.sub(r"\1Page", reference)
+    names = {_PAGE.sub(r"\1Page", name): schema for name, schema in schemas.items()}
+    for name, schema in names.items():
+        schema["title"] = name
+    document["components"]["schemas"] = dict(sorted(names.items()))
     return document
 
 

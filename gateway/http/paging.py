@@ -4,7 +4,7 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
@@ -51,11 +51,6 @@ class Page(BaseModel, Generic[T]):
     next: str | None = Field(
         description="Pass it as `cursor` to get the next page. Null on the last page."
     )
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """The name of the schema: `SubscriptionPage`."""
-        return f"{params[0].__name__}Page"
 
 
 def cursor_of(key: str) -> str:

@@ -80,7 +80,9 @@ class EventStream(EventSourceResponse):
         """The token must still be good, and the subscription be there, unpaused and allowed."""
         client = await authenticate(self._context, self._authorization)
         name = self._subscription.name
-        subscription = await self._context.subscription_lifecycle.existing(client.organisation, name)
+        subscription = await self._context.subscription_lifecycle.existing(
+            client.organisation, name
+        )
         self._context.stream.require(subscription)
 
     def _frame(self, streamed: StreamEvent) -> bytes:

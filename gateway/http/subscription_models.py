@@ -10,8 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from gateway import subscriptions
 from gateway.base.errors import Invalid
 from gateway.base.settings import Settings
-from gateway.delivery import ReportResult
-from gateway.http.models import RequestBody, Resource, Sequence, example
+from gateway.http.models import RequestBody, Sequence, example
 from gateway.subscriptions import Delivery, Signature, SubscriptionState
 from gateway.subscriptions.lifecycle import SubscriptionView
 
@@ -232,52 +231,6 @@ class WebhookSecret(BaseModel):
     """What verifies signatures from now on."""
 
     secret: str = Field(description="whsec_..., shown once; or the public key whpk_...")
-
-
-class DeliveryTest(Resource):
-    """The result of a test event."""
-
-    delivered: bool = Field(
-        description="Whether the endpoint accepted it. Over AMQP: whether it is in the queue. For "
-        "pull: the next receive returns it."
-    )
-    detail: str = Field(description="The status of the answer, or why there was none.")
-    seconds: float
-    id: str = Field(description="The id of the test event.")
-    webhook_id: str | None = Field(description="The header webhook-id, of a webhook.")
-
-
-class ConsumerReport(RequestBody):
-    """Events that the consumer of a queue has settled, by their attribute `sequence`."""
-
-    model_config = example(sequences=["00-0000000000000042"])
-
-    sequences: Annotated[list[Sequence], Field(min_length=1, max_length=1000)]
-
-
-class ConsumerReportResults(BaseModel):
-    """The result for each sequence, in the order of the report."""
-
-    results: list[ReportResult] = Field(
-        description="noted, now or before; unknown if this subscription does not get an event at "
-        "that position."
-    )
-
-
-class ShardLag(Resource):
-    """How far a subscription is behind in one shard, in entries of any type."""
-
-    shard: int
-    events: int
-    seconds: float
-
-
-class Lag(BaseModel):
-    """How far a subscription is behind."""
-
-    events: int
-    seconds: float
-    shards: list[ShardLag]
 
 
 def _terms(subscription: subscriptions.Subscription) -> SubscriptionTerms | AmqpTerms:

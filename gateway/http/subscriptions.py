@@ -3,20 +3,18 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Response
+from pydantic import BaseModel, Field
 
 from gateway.base.telemetry import log
+from gateway.delivery import ReportResult
 from gateway.http.context import Context, require_role
+from gateway.http.models import RequestBody, Resource, Sequence, example
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
 from gateway.http.subscription_models import (
-    ConsumerReport,
-    ConsumerReportResults,
     DeletedSubscription,
-    DeliveryTest,
-    Lag,
     NewSubscription,
     Seek,
-    ShardLag,
     Subscription,
     WebhookSecret,
     WebhookSecretRotation,
@@ -31,6 +29,52 @@ router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 Name = Annotated[str, Path(pattern=NAME, examples=["nisn-dan-kk"])]
 Subscriber = Annotated[Client, Depends(require_role(Role.SUBSCRIBER))]
 SubscriptionReader = Annotated[Client, Depends(require_role(*policy.SUBSCRIPTION_READERS))]
+
+
+class DeliveryTest(Resource):
+    """The result of a test event."""
+
+    delivered: bool = Field(
+        description="Whether the endpoint accepted it. Over AMQP: whether it is in the queue. For "
+        "pull: the next receive returns it."
+    )
+    detail: str = Field(description="The status of the answer, or why there was none.")
+    seconds: float
+    id: str = Field(description="The id of the test event.")
+    webhook_id: str | None = Field(description="The header webhook-id, of a webhook.")
+
+
+class ConsumerReport(RequestBody):
+    """Events that the consumer of a queue has settled, by their attribute `sequence`."""
+
+    model_config = example(sequences=["00-0000000000000042"])
+
+    sequences: Annotated[list[Sequence], Field(min_length=1, max_length=1000)]
+
+
+class ConsumerReportResults(BaseModel):
+    """The result for each sequence, in the order of the report."""
+
+    results: list[ReportResult] = Field(
+        description="noted, now or before; unknown if this subscription does not get an event at "
+        "that position."
+    )
+
+
+class ShardLag(Resource):
+    """How far a subscription is behind in one shard, in entries of any type."""
+
+    shard: int
+    events: int
+    seconds: float
+
+
+class Lag(BaseModel):
+    """How far a subscription is behind."""
+
+    events: int
+    seconds: float
+    shards: list[ShardLag]
 
 
 @router.put(

@@ -150,7 +150,7 @@ class Stage:
         made = answer.json()
         if made["amqp_url"] is None:  # the answer with the password was lost
             made = (await door.call("POST", f"{path}/credentials")).json()
-        starts = {int(shard): sequence for shard, sequence in made["starts"].items()}
+        starts = {int(shard): sequence for shard, sequence in made["start_positions"].items()}
         interest = Interest(
             wish.name, made["queue"], wish.types, wish.ordered, starts, wish.delivery
         )
@@ -198,6 +198,6 @@ async def _put(door: Door, path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _served(wish: SubscriptionPlan, made: dict[str, Any]) -> Interest:
-    starts = {int(shard): sequence for shard, sequence in made["starts"].items()}
+    starts = {int(shard): sequence for shard, sequence in made["start_positions"].items()}
     queue = f"sub.{wish.organisation}.{wish.name}"  # as dead letters name it
     return Interest(wish.name, queue, wish.types, wish.ordered, starts, wish.delivery)

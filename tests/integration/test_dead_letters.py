@@ -151,7 +151,7 @@ def test_what_has_no_subscription_any_more_stays_dead(uji: Actor) -> None:
     path = f"/v1/redrives/{redrive['id']}"
     shown = eventually(lambda: (s := uji.get(path).json())["state"] == "finished" and s)
     assert (shown["sent"], shown["failed"]) == (0, 1)
-    assert "ended" in shown["problem"]
+    assert "ended" in shown["last_error"]
     uji.post(f"/v1/dead-letters/{number}/discard", json={"reason": "berakhir"})
 
 

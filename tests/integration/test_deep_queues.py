@@ -40,7 +40,7 @@ def held(subscribed: Subscribed) -> int:
 def is_diverted(subscribed: Subscribed) -> bool:
     """Whether it is shown so, and nothing reaches its queue but by its private key."""
     shown = subscribed.show()
-    if shown["diverted"] is None or shown["state"] != "catching-up":
+    if shown["diverted_since"] is None or shown["state"] != "catching-up":
         return False
     host = subscribed.by.bus.amqp_url.rpartition("/")[2]
     url = f"{subscribed.by.bus.environ['NUSABUS_MANAGEMENT_URL']}/api/queues/{host}"
@@ -104,7 +104,7 @@ def require_sound(subscribed: Subscribed, stream: Stream) -> None:
     found += subscribed.take_until(lambda ids: later <= ids)
     stream.require_delivery(found)
     shown = subscribed.show()
-    assert (shown["diverted"], shown["repairs"]) == (None, 0)
+    assert (shown["diverted_since"], shown["repair_count"]) == (None, 0)
 
 
 def test_a_deep_queue_is_diverted_and_nothing_is_lost(bus: Bus, uji: Actor) -> None:
@@ -151,7 +151,7 @@ def test_the_relay_is_killed_while_a_subscription_is_diverted(bus: Bus, uji: Act
     bus.processes[1].start()
     stream.require_delivery(reading.all())
     subscribed.wait("active")
-    assert subscribed.show()["diverted"] is None
+    assert subscribed.show()["diverted_since"] is None
     subscribed.end()
 
 
@@ -165,7 +165,7 @@ def test_the_broker_restarts_while_a_subscription_is_diverted(
     stream.publish(500)
     stream.require_delivery(everything(subscribed, stream))
     subscribed.wait("active")
-    assert subscribed.show()["diverted"] is None
+    assert subscribed.show()["diverted_since"] is None
     subscribed.end()
 
 

@@ -148,7 +148,7 @@ def test_filters_change_without_loss_while_events_come(uji: Actor) -> None:
     for subject in "01":
         in_order = [event["id"] for event in sent if event["subject"] == subject]
         assert [each for each in first if each in set(in_order)] == in_order
-    assert subscribed.show()["repairs"] == 0
+    assert subscribed.show()["repair_count"] == 0
     subscribed.end()
 
 

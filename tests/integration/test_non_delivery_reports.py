@@ -95,7 +95,7 @@ def test_the_owner_is_told_once_of_what_died(bus: Bus) -> None:
     refused = bus.actor("lain").put_subscription("laporan", report, delivery="pull")
     assert refused.status_code == 403
     dead_report = a_dead_letter_of(reports, got)
-    assert dead_report["reported"] is None
+    assert dead_report["report_position"] is None
     assert reports.receive(10, wait=2) == []
 
 

@@ -138,10 +138,10 @@ def test_point_to_point_waits_for_its_one_subscription(uji: Actor) -> None:
     assert uji.put_subscription(a_name(), task, delivery="pull").status_code == 409
     puller.acknowledge(got)
     later = uji.published(type=task)
-    assert uji.delete(f"/v1/subscriptions/{puller.name}").json() == {"held": 0}
+    assert uji.delete(f"/v1/subscriptions/{puller.name}").json() == {"discarded_messages": 0}
     successor = Puller(uji, task)
     assert ids(successor.receive()) == [later]
-    assert uji.delete(f"/v1/subscriptions/{successor.name}").json() == {"held": 1}
+    assert uji.delete(f"/v1/subscriptions/{successor.name}").json() == {"discarded_messages": 1}
 
 
 def test_tokens_of_others_and_forged_ones_settle_nothing(bus: Bus, uji: Actor) -> None:

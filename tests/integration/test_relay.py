@@ -134,5 +134,5 @@ def test_what_no_queue_takes_is_counted_and_comes_later(bus: Bus, uji: Actor) ->
         stream.more(100)
     wanted = {event["id"] for event in stream.sent}
     stream.require_delivery(subscribed.take_until(lambda ids: wanted <= ids))
-    assert subscribed.show()["repairs"] > 0
+    assert subscribed.show()["repair_count"] > 0
     subscribed.end()

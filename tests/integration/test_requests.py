@@ -96,7 +96,7 @@ def test_the_reply_comes_in_the_same_response(lain: Actor, over_amqp: Subscribed
         asked = responder.asked[-1]
     assert asked["id"] == question["id"]
     assert asked["requestid"] == shown["id"]
-    assert asked["expirytime"] == shown["expires"]
+    assert asked["expirytime"] == shown["deadline"]
     assert asked["data"] == question["data"]
     again = lain.ask(question)
     assert (again.status_code, again.json()) == (200, shown)

@@ -211,7 +211,7 @@ def test_a_late_reply_is_marked(uji: Actor, lain: Actor) -> None:
     ((late,), shown) = callback.receive(), lain.get(path).json()
     assert shown["state"] == "answered-late"
     assert late["event"] == shown["reply"]
-    assert late["event"]["requestexpiry"] == shown["expires"] < late["event"]["recordedtime"]
+    assert late["event"]["requestexpiry"] == shown["deadline"] < late["event"]["recordedtime"]
 
 
 def test_the_ledger_of_a_pair_is_for_requester_and_responder(

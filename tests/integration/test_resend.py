@@ -62,7 +62,7 @@ def test_a_corrected_event_reaches_everybody_and_names_the_old_one(bus: Bus, uji
     assert '"data":{"jumlah": 1.10, "nik": 12345678901234567890123}' in stored.text
     shown = lain.get(f"/v1/dead-letters/{letter['number']}").json()
     assert (shown["state"], shown["changed_by"]) == ("resent", uji.id)
-    assert place(shown["resent"]) == place(receipt)
+    assert place(shown["resent_position"]) == place(receipt)
     ledger = uji.get(f"/v1/events/{letter['shard']}/{letter['sequence']}/deliveries").json()
     stages = {each["subscription"]: each for each in ledger["items"]}
     assert stages[receiver.name]["stage"] == "resent"

@@ -79,7 +79,7 @@ def test_putting_it_again_finds_the_same(uji: Actor) -> None:
     same = uji.put_subscription(name, CITIZEN, FREE, CITIZEN)
     assert same.status_code == 200
     assert same.json()["amqp_url"] is None
-    assert same.json()["starts"] == made.json()["starts"]
+    assert same.json()["start_positions"] == made.json()["start_positions"]
     for other in ({"ordered": True}, {"start": "beginning"}):
         assert uji.put_subscription(name, FREE, CITIZEN, **other).status_code == 409
     assert uji.put_subscription(name, FREE).status_code == 409

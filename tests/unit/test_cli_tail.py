@@ -20,7 +20,7 @@ CREATED = httpx.Response(
         "amqp_url": None, "delivery": "stream",
     },
 )  # fmt: skip
-ENDED = httpx.Response(200, json={"held": 0})
+ENDED = httpx.Response(200, json={"discarded_messages": 0})
 Tail = Callable[..., tuple[int, str, str]]
 
 

@@ -25,7 +25,7 @@ def listing(*items: dict[str, Any]) -> httpx.Response:
 
 
 async def test_a_subscription_is_asked_for_and_keeps_its_password_out_of_logs() -> None:
-    held = httpx.Response(200, json={"held": 3})
+    held = httpx.Response(200, json={"discarded_messages": 3})
     gateway = Gateway(
         httpx.Response(201, json=SUBSCRIPTION), httpx.Response(200, json=SUBSCRIPTION), held
     )

@@ -17,7 +17,7 @@ def shown(state: str = "answered", status: int = 200, **more: Any) -> httpx.Resp
         "id": ID,
         "type": EVENT["type"],
         "state": state,
-        "expires": "2026-05-04T08:00:00Z",
+        "deadline": "2026-05-04T08:00:00Z",
         "request": {"shard": 1, "sequence": 7},
         "reply": {"data": {"hasil": "COCOK"}} if state.startswith("answered") else None,
         "refused_replies": [],

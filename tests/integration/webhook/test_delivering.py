@@ -46,7 +46,7 @@ def test_the_handshake_comes_first(uji: Actor, inbox: Inbox) -> None:
     assert asked["webhook-request-origin"] == "127.0.0.1"
     assert asked["webhook-request-rate"] == "120"
     shown = uji.get(made_path(made)).json()["webhook"]
-    assert shown == {"agreed": True, "allowed_rate": None, "trouble": None, "public_keys": []}
+    assert shown == {"agreed": True, "allowed_rate": None, "last_error": None, "public_keys": []}
 
 
 def test_everything_is_settled_without_a_row_for_each(hooks: Bus, uji: Actor, inbox: Inbox) -> None:

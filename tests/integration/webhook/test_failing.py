@@ -146,13 +146,13 @@ def test_410_switches_off_and_resume_goes_on(hooks: Bus, uji: Actor, make_inbox:
     sent = uji.published()
     path = f"/v1/subscriptions/{made['name']}"
     eventually(lambda: uji.get(path).json()["paused"])
-    assert uji.get(path).json()["paused_because"] == "the endpoint answered 410 Gone"
+    assert uji.get(path).json()["pause_reason"] == "the endpoint answered 410 Gone"
     witness = make_inbox()
     hooked(uji, witness.url)
     later = passed_over(uji.published, inbox, witness)
     inbox.behave = lambda _: Reply()
     resumed = uji.post(f"{path}/resume").json()
-    assert (resumed["paused"], resumed["paused_because"]) == (False, None)
+    assert (resumed["paused"], resumed["pause_reason"]) == (False, None)
     inbox.wait_for(sent, later)
 
 
@@ -195,10 +195,10 @@ def test_an_endpoint_that_is_down_loses_nothing(uji: Actor, make_inbox: MakeInbo
     inbox.behave = lambda _: Reply(502)
     sent = [uji.published() for _ in range(40)]
     path = f"/v1/subscriptions/{made['name']}"
-    eventually(lambda: "spared" in (uji.get(path).json()["webhook"]["trouble"] or ""))
+    eventually(lambda: "spared" in (uji.get(path).json()["webhook"]["last_error"] or ""))
     inbox.behave = lambda _: Reply()
     inbox.wait_for(*sent)
-    eventually(lambda: uji.get(path).json()["webhook"]["trouble"] is None)
+    eventually(lambda: uji.get(path).json()["webhook"]["last_error"] is None)
 
 
 def test_another_inbox_is_not_mixed_up(uji: Actor, inbox: Inbox) -> None:

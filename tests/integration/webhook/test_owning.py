@@ -92,10 +92,12 @@ def test_an_endpoint_that_withholds_gets_nothing_until_it_agrees(uji: Actor, inb
     inbox.permission = {"webhook-allowed-origin": "bus.lain.example"}
     made = hooked(uji, inbox.url)
     sent = uji.published()
-    eventually(lambda: (uji.get(path(made)).json()["webhook"]["trouble"] or "").startswith("the"))
+    eventually(
+        lambda: (uji.get(path(made)).json()["webhook"]["last_error"] or "").startswith("the")
+    )
     shown = uji.get(path(made)).json()["webhook"]
     assert shown["agreed"] is False
-    assert "another origin" in shown["trouble"]
+    assert "another origin" in shown["last_error"]
     tried = uji.post(f"{path(made)}/test").json()
     assert tried["delivered"] is False
     assert inbox.calls == []
@@ -103,7 +105,7 @@ def test_an_endpoint_that_withholds_gets_nothing_until_it_agrees(uji: Actor, inb
     assert uji.post(f"{path(made)}/test").json()["delivered"] is True
     inbox.wait_for(sent)
     assert uji.get(path(made)).json()["webhook"] == {
-        "agreed": True, "allowed_rate": 10.0, "trouble": None, "public_keys": [],
+        "agreed": True, "allowed_rate": 10.0, "last_error": None, "public_keys": [],
     }  # fmt: skip
 
 
