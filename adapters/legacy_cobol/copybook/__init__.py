@@ -1,1 +1,1 @@
-"""Copybooks: what a COBOL record description says about bytes."""
+"""Copybooks: parse COBOL record descriptions and compute the bytes of every item."""

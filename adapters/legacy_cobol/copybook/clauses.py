@@ -1,6 +1,8 @@
-"""The clauses of a data description entry, each read by a function of its own."""
+"""The clauses of a data description entry, each parsed by its own function."""
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 
 from adapters.legacy_cobol.copybook.entries import (
     Cursor,
@@ -9,7 +11,7 @@ from adapters.legacy_cobol.copybook.entries import (
     Table,
     read_level,
 )
-from adapters.legacy_cobol.copybook.literals import read_ranges
+from adapters.legacy_cobol.copybook.layout import Figurative, Literal, Range, Repeated
 from adapters.legacy_cobol.copybook.picture import SpecialNames
 from adapters.legacy_cobol.copybook.words import Word, WordKind
 
@@ -23,11 +25,21 @@ _USAGES = {
     "BINARY-LONG": "BINARY-LONG", "BINARY-DOUBLE": "BINARY-DOUBLE",
     "POINTER": "POINTER", "PROCEDURE-POINTER": "POINTER", "FUNCTION-POINTER": "POINTER",
 }  # fmt: skip
+_FIGURATIVE = {
+    "ZERO": Figurative.ZERO, "ZEROS": Figurative.ZERO, "ZEROES": Figurative.ZERO,
+    "SPACE": Figurative.SPACE, "SPACES": Figurative.SPACE,
+    "HIGH-VALUE": Figurative.HIGH_VALUE, "HIGH-VALUES": Figurative.HIGH_VALUE,
+    "LOW-VALUE": Figurative.LOW_VALUE, "LOW-VALUES": Figurative.LOW_VALUE,
+    "QUOTE": Figurative.QUOTE, "QUOTES": Figurative.QUOTE,
+    "NULL": Figurative.NULL, "NULLS": Figurative.NULL,
+}  # fmt: skip
+_POINT = re.compile(r"[+-]?[0-9]{0,40}(?:\.[0-9]{1,40})?")
+_COMMA = re.compile(r"[+-]?[0-9]{0,40}(?:,[0-9]{1,40})?")
 Clause = Callable[[Cursor, Entry, SpecialNames], None]
 
 
 def read_entry(cursor: Cursor, special_names: SpecialNames) -> Entry:
-    """One entry. Raises CopybookError at the first word that cannot be read."""
+    """Parse one entry. Raises CopybookError at the first invalid word."""
     level = read_level(cursor)
     at = cursor.last
     entry = Entry(level, _name(cursor), at)
@@ -46,7 +58,7 @@ def read_entry(cursor: Cursor, special_names: SpecialNames) -> Entry:
 
 
 def _name(cursor: Cursor) -> str | None:
-    """The name of the item, None where it is FILLER or was left out."""
+    """The name of the item; None for FILLER or a missing name."""
     if cursor.accept("FILLER") or cursor.upper in ("", "IS", *_WORDS):
         return None
     return cursor.name("name of a data item").upper
@@ -63,7 +75,7 @@ def _clause(cursor: Cursor) -> Clause:
         return _usage
     raise cursor.error(
         word,
-        f"{word.text} begins no clause that is known",
+        f"{word.text} does not begin a known clause",
         "Check its spelling, and that the entry before it ends with a period",
     )
 
@@ -73,7 +85,9 @@ def _picture(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.accept("IS")
     word = cursor.take("a picture")
     if word.kind is not WordKind.PICTURE:
-        raise cursor.error(word, f"{word.text} is no picture", "Write one like X(10) or S9(5)V99")
+        raise cursor.error(
+            word, f"{word.text} is not a picture", "Write one like X(10) or S9(5)V99"
+        )
     entry.picture = word
 
 
@@ -97,7 +111,7 @@ def _sign(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.accept("IS")
     place = cursor.accept("LEADING", "TRAILING")
     if not place:
-        raise cursor.error(cursor.last, "SIGN without a place", "Add LEADING or TRAILING")
+        raise cursor.error(cursor.last, "SIGN without a position", "Add LEADING or TRAILING")
     separate = bool(cursor.accept("SEPARATE"))
     cursor.accept("CHARACTER")
     entry.sign = Sign(place == "LEADING", separate)
@@ -125,15 +139,15 @@ def _check_bounds(cursor: Cursor, table: Table, *, has_range: bool) -> None:
     if not table.minimum <= table.maximum <= MOST_OCCURRENCES or table.maximum == 0:
         raise cursor.error(
             table.at,
-            f"OCCURS {table.minimum} TO {table.maximum} is no range that is possible",
-            f"The bounds ascend, up to {MOST_OCCURRENCES} at most",
+            f"OCCURS {table.minimum} TO {table.maximum} is not a valid range",
+            f"The bounds must ascend, up to {MOST_OCCURRENCES}",
         )
     if has_range and not table.counter:
         raise cursor.error(table.at, "OCCURS with TO needs a counter", "Add DEPENDING ON a name")
 
 
 def _names(cursor: Cursor) -> None:
-    """The names behind INDEXED BY and ASCENDING KEY: they take no bytes."""
+    """The names after INDEXED BY and ASCENDING KEY, which take no bytes."""
     cursor.accept("KEY", "BY")
     cursor.accept("IS")
     cursor.name("name")
@@ -176,14 +190,14 @@ def _blank(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
 def _value(cursor: Cursor, entry: Entry, special_names: SpecialNames) -> None:
     word = cursor.take("VALUE")
     cursor.accept("IS", "ARE")
-    entry.ranges = read_ranges(cursor, special_names)
+    entry.ranges = _read_ranges(cursor, special_names)
     if entry.level == 88:
         if cursor.accept("WHEN", "FALSE"):
             cursor.accept("SET")
             cursor.accept("TO")
             cursor.accept("FALSE")
             cursor.accept("IS")
-            read_ranges(cursor, special_names)
+            _read_ranges(cursor, special_names)
     elif len(entry.ranges) > 1 or entry.ranges[0].high is not None:
         raise cursor.error(word, "several values", "Only level 88 has more than one")
 
@@ -198,6 +212,64 @@ def _renames(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
 def _no_bytes(cursor: Cursor, _entry: Entry, _: SpecialNames) -> None:
     """EXTERNAL, GLOBAL and VOLATILE say nothing about the bytes."""
     cursor.take("a clause")
+
+
+def _read_ranges(cursor: Cursor, special_names: SpecialNames) -> tuple[Range, ...]:
+    """The values of a VALUE clause, with THRU ranges. Raises CopybookError."""
+    ranges = [_read_range(cursor, special_names)]
+    while cursor.word is not None and _begins(cursor.word, special_names):
+        ranges.append(_read_range(cursor, special_names))
+    return tuple(ranges)
+
+
+def _begins(word: Word, special_names: SpecialNames) -> bool:
+    if word.kind is WordKind.LITERAL:
+        return True
+    upper = word.upper
+    return upper in _FIGURATIVE or upper == "ALL" or bool(_number(upper, special_names))
+
+
+def _read_range(cursor: Cursor, special_names: SpecialNames) -> Range:
+    low = _literal(cursor, special_names)
+    if cursor.accept("THRU", "THROUGH"):
+        return Range(low, _literal(cursor, special_names))
+    return Range(low)
+
+
+def _literal(cursor: Cursor, special_names: SpecialNames) -> Literal:
+    repeated = cursor.accept("ALL")
+    word = cursor.take("a literal")
+    if word.kind is WordKind.LITERAL:
+        value = _quoted(cursor, word)
+        return Repeated(value) if repeated and isinstance(value, str) else value
+    if word.upper in _FIGURATIVE:
+        return _FIGURATIVE[word.upper]
+    if number := _number(word.text, special_names):
+        return Decimal(number)
+    raise cursor.error(
+        word, f"{word.text} is not a literal", "Write a number, a text in quotes or a constant"
+    )
+
+
+def _number(text: str, special_names: SpecialNames) -> str:
+    """The number with a decimal point; empty if it is not a number."""
+    pattern = _COMMA if special_names.decimal_comma else _POINT
+    if not pattern.fullmatch(text) or not any(each.isdigit() for each in text):
+        return ""
+    return text.replace(",", ".")
+
+
+def _quoted(cursor: Cursor, word: Word) -> str | bytes:
+    prefix, quote = re.split("[\"']", word.text, maxsplit=1)[0].upper(), word.text[-1]
+    text = word.text[len(prefix) + 1 : -1].replace(quote * 2, quote)
+    if prefix not in ("X", "NX"):
+        return text
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise cursor.error(
+            word, f"{word.text} is not a hexadecimal literal", "Write pairs of 0-9 and A-F"
+        ) from None
 
 
 _CLAUSES: dict[str, Clause] = {

@@ -1,4 +1,4 @@
-"""COPY: other files put in place of the statement, words replaced on the way."""
+"""COPY statements: insert other copybooks, and apply REPLACING."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +13,11 @@ DEEPEST_COPY = 16
 _SUFFIXES = ("", ".cpy", ".CPY", ".cbl", ".CBL", ".cob", ".COB", ".copy", ".inc")
 
 Library = Callable[[str], tuple[str, str] | None]
-"""Finds a copybook by its name: what to call the file, and its text."""
+"""Finds a copybook by its name: the file and its text, or None."""
 
 
 def search_path(folders: Sequence[Path]) -> Library:
-    """Copybooks of these folders, the first one wins. Nothing outside of them is read."""
+    """Look for copybooks in these folders, in order. Nothing outside of them is read."""
 
     def find(name: str) -> tuple[str, str] | None:
         for folder in folders:
@@ -32,7 +32,7 @@ def search_path(folders: Sequence[Path]) -> Library:
 
 
 def text_of(content: bytes) -> str:
-    """The text of a copybook file: UTF-8, or else Latin-1, which matters in comments only."""
+    """The text of a copybook file: UTF-8, else Latin-1, which only matters in comments."""
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -41,9 +41,9 @@ def text_of(content: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Replacing:
-    """Words to look for and the text to put in their place.
+    """Words to find, and the text that replaces them.
 
-    `part` is LEADING or TRAILING where a part of a word is replaced, else empty.
+    `part` is LEADING or TRAILING if a part of a word is replaced, else empty.
     """
 
     pattern: tuple[str, ...]
@@ -52,7 +52,7 @@ class _Replacing:
 
 
 class CopyExpander:
-    """Follows COPY statements for one copybook."""
+    """Expands the COPY statements of one copybook."""
 
     def __init__(self, library: Library, form: Form, files: list[str], notices: list[Notice]):
         self.library = library
@@ -62,7 +62,7 @@ class CopyExpander:
         self.copied = 0
 
     def expand(self, source: Source, trail: tuple[str, ...] = ()) -> Source:
-        """The source with everything copied in. Raises CopybookError."""
+        """The source with all COPY statements expanded. Raises CopybookError."""
         result = _Splice(source)
         kept = 0
         upcoming = words(source)
@@ -78,17 +78,15 @@ class CopyExpander:
         name = _name(source, statement)
         at = statement[1].start
         if name in trail or len(trail) >= DEEPEST_COPY:
-            raise source.error(
-                at, f"{name} copies itself or copies too deeply", "Take out this COPY"
-            )
+            raise source.error(at, f"{name} copies itself or copies too deeply", "Remove this COPY")
         found = self.library(name)
         if found is None:
             raise source.error(
-                at, f"the copybook {name} is not there", "Add its folder to the search path"
+                at, f"the copybook {name} was not found", "Put it into a folder of the search path"
             )
         self.copied += len(found[1])
         if self.copied > LARGEST_SOURCE:
-            raise source.error(at, "too much text is copied", "Copy less")
+            raise source.error(at, "the copied text is too large", "Copy less")
         self.files.append(found[0])
         copied = read_source(found[1], self.form, self.files, self.notices)
         replacings = list(_replacings(source, statement))
@@ -96,7 +94,7 @@ class CopyExpander:
 
 
 class _Splice:
-    """Parts of a source, and other text between them."""
+    """Builds a source from parts of another one and inserted text."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -111,13 +109,13 @@ class _Splice:
         self.origins.extend(origins)
 
     def finish(self, kept: int) -> Source:
-        """With the rest of the source from here on."""
+        """The result, with the rest of the source from `kept` on."""
         self.keep(kept, len(self.source.text))
         return Source("".join(self.parts), self.origins, self.source.files)
 
 
 def _statement(source: Source, copy: Word, upcoming: Iterator[Word]) -> tuple[list[Word], int]:
-    """The words of a COPY statement without its period, and the index behind that."""
+    """The words of a COPY statement without its period, and the index after it."""
     statement = [copy]
     for word in upcoming:
         if word.kind is WordKind.PERIOD:
@@ -135,7 +133,7 @@ def _name(source: Source, statement: list[Word]) -> str:
     if not name or any(part in ("..", "") for part in name.split("/")) or "\\" in name:
         raise source.error(
             statement[1].start,
-            f"{name or 'nothing'} is no name of a copybook",
+            f"{name or 'nothing'} is not the name of a copybook",
             "Name a file in a folder of the search path",
         )
     return name
@@ -144,20 +142,18 @@ def _name(source: Source, statement: list[Word]) -> str:
 def _replacings(source: Source, statement: list[Word]) -> Iterator[_Replacing]:
     rest = statement[2:]
     if rest and rest[0].upper in ("OF", "IN"):
-        rest = rest[2:]  # libraries are folders here, and the search path says which
+        rest = rest[2:]  # a library is a folder of the search path here
     rest = [word for word in rest if word.upper not in ("SUPPRESS", "PRINTING")]
     if not rest:
         return
     if rest.pop(0).upper != "REPLACING" or not rest:
         raise source.error(
-            statement[1].start, "the COPY statement goes on strangely", "Write COPY a REPLACING ..."
+            statement[1].start, "unexpected words after COPY", "Write COPY a REPLACING ..."
         )
     while rest:
         part = rest.pop(0).upper if rest[0].upper in ("LEADING", "TRAILING") else ""
         if len(rest) < 3 or rest[1].upper != "BY":
-            raise source.error(
-                statement[1].start, "REPLACING has something without BY", "Write ==a== BY ==b=="
-            )
+            raise source.error(statement[1].start, "REPLACING without BY", "Write ==a== BY ==b==")
         yield _Replacing(_pattern(source, rest[0]), _plain(rest[2]), part)
         del rest[:3]
 
@@ -171,7 +167,7 @@ def _pattern(source: Source, word: Word) -> tuple[str, ...]:
     inner = Source(text, source.origins[word.start : word.start + len(text)], source.files)
     pattern = tuple(each.upper for each in words(inner))
     if not pattern:
-        raise source.error(word.start, "nothing is to be replaced", "Put text between == and ==")
+        raise source.error(word.start, "the text to replace is empty", "Put text between == and ==")
     return pattern
 
 
@@ -194,7 +190,7 @@ def _replaced(source: Source, replacings: list[_Replacing]) -> Source:
 def _match(
     listed: list[Word], position: int, replacings: list[_Replacing]
 ) -> tuple[int, int, str, int]:
-    """What is replaced at this word: from, to, by what, and how many words that takes."""
+    """The replacement at this word: start, end, new text, and how many words it covers."""
     word = listed[position]
     for each in replacings:
         size = len(each.pattern[0])

@@ -1,11 +1,11 @@
-"""What compilers do differently with the same copybook, as data."""
+"""The differences between compilers, as data."""
 
 from dataclasses import dataclass
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, FloatFormat, ZonedSigns
 
 DigitTable = tuple[tuple[int, int], ...]
-"""(most digits, bytes), ascending: the first line that is large enough holds."""
+"""(most digits, bytes), ascending: the first large enough entry applies."""
 
 TWO_FOUR_EIGHT: DigitTable = ((4, 2), (9, 4), (18, 8))
 ONE_TWO_FOUR_EIGHT: DigitTable = ((2, 1), (4, 2), (9, 4), (18, 8), (38, 16))
@@ -19,15 +19,15 @@ _UNSIGNED_BYTES: DigitTable = (
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One compiler with its usual options; another option is `dataclasses.replace`.
+    """A compiler with its default options. Use `dataclasses.replace` for other options.
 
-    `aligned` are the boundaries of SYNCHRONIZED by the bytes of a binary item (and of COMP-1 and
-    COMP-2), empty where the clause only documents. `slack_before_groups` says where slack bytes
-    go when a group begins with such an item: before the group, or into it.
-    `late_padding` is what GnuCOBOL does in a table: the bytes that keep occurrences aligned stand
-    before the last elementary item, not behind it, and every group forgets the boundaries of the
-    items before it. `slides` says whether what stands behind a table with a counter moves with
-    the count.
+    `aligned` are the boundaries of SYNCHRONIZED by the length of a binary item, `aligned_floats`
+    those of COMP-1 and COMP-2; empty if the clause is a comment. `slack_before_groups` says where
+    slack bytes go if a group begins with such an item: before the group, or into it.
+    `late_padding` is what GnuCOBOL does in a table: the bytes that keep occurrences aligned are
+    before the last elementary item, not after it, and every group forgets the boundaries of the
+    items before it. `slides` says whether items after an OCCURS DEPENDING ON table move with the
+    count.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Dialect:
     encoding: Encoding
 
     def binary_length(self, digits: int, *, signed: bool) -> int | None:
-        """Bytes of COMP, COMP-4, COMP-5 and BINARY; None where so many digits are too many."""
+        """The length of COMP, COMP-4, COMP-5 and BINARY; None for too many digits."""
         table = self.signed_binary if signed else self.unsigned_binary
         return next((length for most, length in table if digits <= most), None)
 
     def boundary(self, length: int, *, floating: bool = False) -> int:
-        """What the offset of a synchronized item of so many bytes is a multiple of."""
+        """The boundary of a synchronized item of this length: its offset is a multiple."""
         return dict(self.aligned_floats if floating else self.aligned).get(length, 1)
 
 

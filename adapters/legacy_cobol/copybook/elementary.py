@@ -1,4 +1,4 @@
-"""From the clauses of an elementary item to its kind."""
+"""The kind of an elementary item, from its clauses."""
 
 from dataclasses import dataclass, replace
 
@@ -31,14 +31,14 @@ _DOUBLE_DIGITS = 20  # an unsigned integer of 8 bytes
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What groups say for the items below them."""
+    """Clauses that items inherit from their groups."""
 
     usage: str | None = None
     sign: Sign | None = None
     synchronized: bool = False
 
     def with_group(self, entry: Entry) -> "Inherited":
-        """What holds below this group; its own word counts more than that of those above."""
+        """The clauses inside this group. Its own clauses override inherited ones."""
         return replace(
             self,
             usage=entry.usage or self.usage,
@@ -49,14 +49,14 @@ class Inherited:
 
 @dataclass(frozen=True, slots=True)
 class CopybookContext:
-    """What kinds depend on besides the entry."""
+    """The source, the dialect and the SPECIAL-NAMES of a copybook."""
 
     source: Source
     dialect: Dialect
     special_names: SpecialNames
 
     def error(self, word: Word, problem: str, remedy: str) -> Exception:
-        """To be raised by the caller."""
+        """A CopybookError at a word, for the caller to raise."""
         return self.source.error(word.start, problem, remedy)
 
 
@@ -70,7 +70,7 @@ def kind_of(entry: Entry, inherited: Inherited, context: CopybookContext) -> tup
     if entry.picture is None:
         raise context.error(
             entry.at,
-            f"{entry.name or 'FILLER'} has no PICTURE and nothing below it",
+            f"{entry.name or 'FILLER'} has neither a PICTURE nor items below it",
             "Give it a PICTURE, or items with higher level numbers",
         )
     try:
@@ -86,7 +86,7 @@ def kind_of(entry: Entry, inherited: Inherited, context: CopybookContext) -> tup
 
 def _without_picture(entry: Entry, usage: str, context: CopybookContext) -> Kind:
     if entry.picture is not None:
-        raise context.error(entry.picture, f"{usage} takes no PICTURE", "Take the PICTURE out")
+        raise context.error(entry.picture, f"{usage} takes no PICTURE", "Remove the PICTURE")
     if usage in _FLOATS:
         return Float(_FLOATS[usage])
     if usage == "INDEX":
@@ -114,7 +114,7 @@ def _with_picture(
     raise context.error(
         entry.picture or entry.at,
         f"a {picture.category} picture cannot have the usage {usage}",
-        "Change one of them; the usage may come from a group above",
+        "Change one of them. A group above may set the usage",
     )
 
 
@@ -152,7 +152,7 @@ def _zoned(entry: Entry, picture: Picture, inherited: Inherited, context: Copybo
 def _packed(entry: Entry, picture: Picture, usage: str, context: CopybookContext) -> Packed:
     if usage == "COMP-6" and picture.signed:
         raise context.error(
-            entry.picture or entry.at, "COMP-6 has no sign", "Take S out, or make it COMP-3"
+            entry.picture or entry.at, "COMP-6 has no sign", "Remove the S, or make it COMP-3"
         )
     return Packed(picture.digits, picture.scale, picture.signed, usage == "COMP-3")
 
@@ -163,20 +163,20 @@ def _binary(entry: Entry, picture: Picture, usage: str, context: CopybookContext
         raise context.error(
             entry.picture or entry.at,
             f"a binary number of {picture.digits} digits is too large for {context.dialect.name}",
-            "Check the picture, or choose the dialect of the compiler that is used",
+            "Check the picture, or choose the dialect of your compiler",
         )
     return Binary(picture.digits, length, picture.scale, picture.signed, usage == "COMP-5")
 
 
 def _check_clauses(entry: Entry, kind: Kind, context: CopybookContext) -> None:
-    """Clauses that this kind cannot have. Raises CopybookError."""
+    """Raises CopybookError for a clause that this kind cannot have."""
     if entry.justified and not isinstance(kind, Text | National):
-        raise context.error(entry.at, "JUSTIFIED for a number", "Take the clause out")
+        raise context.error(entry.at, "JUSTIFIED for a number", "Remove the clause")
     if entry.blank_when_zero and not isinstance(kind, Zoned | Edited):
         raise context.error(
-            entry.at, "BLANK WHEN ZERO needs a number of usage DISPLAY", "Take the clause out"
+            entry.at, "BLANK WHEN ZERO needs a number of usage DISPLAY", "Remove the clause"
         )
     if entry.sign is not None and not isinstance(kind, Zoned):
         raise context.error(
-            entry.sign_at or entry.at, "SIGN needs a number of usage DISPLAY", "Take SIGN out"
+            entry.sign_at or entry.at, "SIGN needs a number of usage DISPLAY", "Remove SIGN"
         )

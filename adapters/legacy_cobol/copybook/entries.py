@@ -1,4 +1,4 @@
-"""Data description entries as written: the clauses of each level number, nothing worked out."""
+"""Data description entries as written, before positions are computed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _FILES = frozenset(("FD", "SD"))
 
 @dataclass(slots=True)
 class Table:
-    """OCCURS. The counter's name first, what qualifies it behind it."""
+    """OCCURS. `counter` is the name of the counter, then its qualifiers."""
 
     minimum: int
     maximum: int
@@ -25,7 +25,7 @@ class Table:
 
 @dataclass(slots=True)
 class Sign:
-    """SIGN IS LEADING or TRAILING, with a byte of its own or not."""
+    """SIGN IS LEADING or TRAILING, SEPARATE or not."""
 
     leading: bool
     separate: bool
@@ -33,7 +33,7 @@ class Sign:
 
 @dataclass(slots=True)
 class Entry:
-    """One entry. What is None was not written."""
+    """One entry. None: the clause is missing."""
 
     level: int
     name: str | None
@@ -53,11 +53,11 @@ class Entry:
     renames: tuple[tuple[Word, ...], ...] = ()
     children: list["Entry"] = field(default_factory=list)
     conditions: list["Entry"] = field(default_factory=list)
-    others: list["Entry"] = field(default_factory=list)  # level 66, below an 01
+    others: list["Entry"] = field(default_factory=list)  # level 66 entries of an 01
 
 
 class Cursor:
-    """The words of one entry, read from left to right."""
+    """Reads the words of one entry from left to right."""
 
     def __init__(self, source: Source, listed: list[Word]) -> None:
         self.source = source
@@ -66,22 +66,22 @@ class Cursor:
 
     @property
     def word(self) -> Word | None:
-        """The next word, None at the end."""
+        """The next word; None at the end."""
         return self.listed[self.index] if self.index < len(self.listed) else None
 
     @property
     def upper(self) -> str:
-        """The next word in capitals where it is one, else empty."""
+        """The next word in capitals; empty for a literal or at the end."""
         word = self.word
         return word.upper if word is not None and word.kind is WordKind.WORD else ""
 
     @property
     def last(self) -> Word:
-        """The word read last."""
+        """The last word that was read."""
         return self.listed[max(self.index - 1, 0)]
 
     def take(self, expected: str) -> Word:
-        """The next word whatever it is. Raises CopybookError at the end of the entry."""
+        """Read any word. Raises CopybookError at the end of the entry."""
         word = self.word
         if word is None:
             raise self.error(self.last, f"the entry ends without {expected}", f"Add {expected}")
@@ -89,7 +89,7 @@ class Cursor:
         return word
 
     def accept(self, *choices: str) -> str:
-        """Read the next word if it is one of these; which one, else empty."""
+        """Read the next word if it is one of these. Returns it, else an empty text."""
         found = self.upper
         if found and found in choices:
             self.index += 1
@@ -97,29 +97,29 @@ class Cursor:
         return ""
 
     def number(self, expected: str) -> int:
-        """An unsigned integer. Raises CopybookError."""
+        """Read an unsigned integer. Raises CopybookError."""
         word = self.take(expected)
         if word.kind is not WordKind.WORD or not word.text.isascii() or not word.text.isdigit():
-            raise self.error(word, f"{word.text} is no {expected}", "Write digits only")
+            raise self.error(word, f"{word.text} is not a {expected}", "Write digits only")
         return int(word.text[:12])
 
     def name(self, expected: str) -> Word:
-        """A data name. Raises CopybookError."""
+        """Read a data name. Raises CopybookError."""
         word = self.take(expected)
         if not is_name(word):
-            raise self.error(word, f"{word.text} is no {expected}", _NAMES)
+            raise self.error(word, f"{word.text} is not a {expected}", _NAMES)
         return word
 
     def error(self, word: Word, problem: str, remedy: str) -> Exception:
-        """To be raised by the caller."""
+        """A CopybookError at a word, for the caller to raise."""
         return self.source.error(word.start, problem, remedy)
 
 
-_NAMES = "Names are letters, digits, hyphens and underscores, with a letter among them"
+_NAMES = "A name has letters, digits, hyphens and underscores, and at least one letter"
 
 
 def is_name(word: Word) -> bool:
-    """Whether it may be the name of a data item."""
+    """Whether a word may be the name of a data item."""
     text = word.text
     return (
         word.kind is WordKind.WORD
@@ -132,7 +132,7 @@ def is_name(word: Word) -> bool:
 
 
 def sentences(source: Source) -> Iterator[Cursor]:
-    """The entries of a source up to their periods, without what is not about data."""
+    """The entries of a source up to their periods, without headings and listing directives."""
     listed: list[Word] = []
     count = 0
     for word in words(source):
@@ -157,7 +157,7 @@ def _is_heading(listed: list[Word]) -> bool:
 
 
 def read_level(cursor: Cursor) -> int:
-    """The level number at the beginning of an entry. Raises CopybookError."""
+    """Read the level number of an entry. Raises CopybookError."""
     word = cursor.take("a level number")
     if word.text in ("66", "77", "88"):
         return int(word.text)
@@ -167,6 +167,6 @@ def read_level(cursor: Cursor) -> int:
         raise cursor.error(word, "level 78 constants are not supported", "Write the number itself")
     raise cursor.error(
         word,
-        f"{word.text} is no level number",
-        "An entry begins with 01 to 49, 66, 77 or 88; look for a period too many before it",
+        f"{word.text} is not a level number",
+        "An entry begins with 01 to 49, 66, 77 or 88. Look for an extra period before it",
     )

@@ -1,11 +1,11 @@
-"""What can be wrong with a copybook: where, what, and what to do about it."""
+"""Errors in copybooks: where, what is wrong, and what to do."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in a source file. Lines and columns count from 1, as editors show them."""
+    """A position in a source file. Lines and columns count from 1, as in editors."""
 
     file: str
     line: int
@@ -16,7 +16,7 @@ class Where:
 
 
 class CopybookError(ValueError):
-    """The copybook cannot be read, or says something that cannot be. Nothing was guessed."""
+    """The copybook is invalid or uses an unsupported feature. Nothing is guessed."""
 
     def __init__(self, where: Where, problem: str, remedy: str) -> None:
         super().__init__(f"{where}: {problem}. {remedy}.")

@@ -1,7 +1,7 @@
-"""The kinds of elementary fields: what stands in the bytes of one, without where it stands.
+"""The kinds of elementary fields: the meaning of their bytes, without their position.
 
-Code page, sign convention, byte order and float format belong to the file, not to the field:
-one copybook is read with many of them. They stand in `Encoding`.
+Code page, sign convention, byte order and float format belong to the file, not to the field. They
+are in `Encoding`.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ class ZonedSigns(StrEnum):
 
 
 class ByteOrder(StrEnum):
-    """Of COMP, COMP-4, BINARY and national. COMP-5 and IEEE floats have `native_order`."""
+    """Byte order of COMP, COMP-4, BINARY and national. COMP-5 and IEEE floats: `native_order`."""
 
     BIG = "big"
     LITTLE = "little"
 
 
 class FloatFormat(StrEnum):
-    """Of COMP-1 and COMP-2."""
+    """Format of COMP-1 and COMP-2."""
 
     IBM = "ibm"  # hexadecimal, base 16, always big endian
     IEEE = "ieee"
@@ -33,7 +33,7 @@ class FloatFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a file writes characters, signs, integers and floats."""
+    """How a file represents characters, signs, integers and floats."""
 
     code_page: str = "cp037"
     zoned_signs: ZonedSigns = ZonedSigns.EBCDIC
@@ -59,7 +59,7 @@ class National:
 
     @property
     def length(self) -> int:
-        """Bytes."""
+        """The length in bytes."""
         return 2 * self.characters
 
 
@@ -67,8 +67,8 @@ class National:
 class Zoned:
     """DISPLAY number. `digits` are stored; the value is the integer times 10 ** -scale.
 
-    `scale` is negative where P stands on the right (PIC 9(3)PP: digits 3, scale -2), and larger
-    than `digits` where P stands on the left (PIC VPP9(3): digits 3, scale 5).
+    `scale` is negative with P on the right (PIC 9(3)PP: digits 3, scale -2), and larger than
+    `digits` with P on the left (PIC VPP9(3): digits 3, scale 5).
     """
 
     digits: int
@@ -80,13 +80,13 @@ class Zoned:
 
     @property
     def length(self) -> int:
-        """Bytes: a separate sign has one of its own."""
+        """The length in bytes, with one for a separate sign."""
         return self.digits + self.separate
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """COMP-3 or PACKED-DECIMAL; COMP-6 where there is no sign nibble."""
+    """COMP-3 or PACKED-DECIMAL; COMP-6 without a sign nibble."""
 
     digits: int
     scale: int = 0
@@ -95,7 +95,7 @@ class Packed:
 
     @property
     def length(self) -> int:
-        """Bytes."""
+        """The length in bytes."""
         return (self.digits + self.sign_nibble + 1) // 2
 
 
@@ -103,7 +103,7 @@ class Packed:
 class Binary:
     """COMP, COMP-4, BINARY, COMP-5, INDEX: a two's complement integer of `length` bytes.
 
-    `native` is COMP-5: the whole range of the bytes counts, in the machine's byte order.
+    `native` is COMP-5: the whole range of the bytes is valid, in the native byte order.
     Otherwise a value with more than `digits` digits is an error.
     """
 
@@ -123,10 +123,10 @@ class Float:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A numeric edited picture, expanded (ZZ,ZZ9.99CR): characters laid over the digits.
+    """A numeric edited picture, expanded (ZZ,ZZ9.99CR).
 
-    `digits` counts the digit positions, `scale` those behind the decimal point. `point` and
-    `separator` are "." and ",", exchanged by DECIMAL-POINT IS COMMA; `currency` is its sign.
+    `digits` counts the digit positions, `scale` those after the decimal point. `point` and
+    `separator` are "." and ",", exchanged by DECIMAL-POINT IS COMMA; `currency` is the sign.
     """
 
     picture: str
@@ -140,7 +140,7 @@ class Edited:
 
     @property
     def length(self) -> int:
-        """Bytes: each symbol takes one, V and P take none, CR and DB take two."""
+        """The length in bytes: one for each symbol, none for V and P, two for CR and DB."""
         return sum(1 for symbol in self.picture if symbol not in "VP")
 
 

@@ -1,7 +1,7 @@
-"""A record description with every position worked out: the tree that codecs and schemas read.
+"""Record descriptions with computed positions: the tree that codecs and schemas use.
 
-Offsets count from 0. They and the lengths are those of the largest record, where every OCCURS
-DEPENDING ON has its maximum; `placement.place` gives those for the counts of one record.
+Offsets count from 0. Offsets and lengths are those of the largest record, in which every OCCURS
+DEPENDING ON has its maximum; `placement.place` computes them for the counts of one record.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from adapters.legacy_cobol.copybook.kinds import Kind
 
 
 class Figurative(StrEnum):
-    """A figurative constant: it fills whatever field it is compared with or moved to."""
+    """A figurative constant: it is as long as the field that it is compared with or moved to."""
 
     ZERO = "ZERO"
     SPACE = "SPACE"
@@ -25,7 +25,7 @@ class Figurative(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """ALL "ab": the text over and over, as long as the field is."""
+    """ALL "ab": the text repeated up to the length of the field."""
 
     text: str
 
@@ -35,7 +35,7 @@ Literal = str | Decimal | bytes | Figurative | Repeated  # bytes: a hexadecimal 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """One value of an 88, or all from `low` THRU `high`, both included."""
+    """One value of a level 88, or the range `low` THRU `high`, both included."""
 
     low: Literal
     high: Literal | None = None
@@ -43,7 +43,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Level 88: a name for some values of the item above it."""
+    """Level 88: a name for values of its item."""
 
     name: str
     ranges: tuple[Range, ...]
@@ -51,12 +51,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Occurs:
-    """A table: exactly `maximum` times without a counter, else as often as the counter says.
+    """A table: `maximum` occurrences, or as many as the counter says (OCCURS DEPENDING ON).
 
-    `counter` is the path of the item that counts. Where it stands inside of another table, it
-    has one value in each occurrence of that, and those may differ in length. A `reserved` table
-    takes the bytes of `maximum` occurrences whatever the counter says, and nothing behind it
-    moves; what stands in the bytes behind the last occurrence has no meaning.
+    `counter` is the path of the counting item. If it is inside another table, each occurrence of
+    that table has its own count, and their lengths may differ. A `reserved` table always takes
+    the bytes of `maximum` occurrences, so nothing after it moves; the bytes after its last
+    occurrence have no meaning.
     """
 
     minimum: int
@@ -67,16 +67,16 @@ class Occurs:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A group (`kind` is None, it has children) or an elementary item (it has a kind).
+    """A group (with children, `kind` is None) or an elementary item (with a kind).
 
-    A POINTER has neither: its bytes have no meaning outside of the program that wrote them.
+    A POINTER has neither: its bytes have no meaning outside the program that wrote them.
 
-    `path` are the names from the record down, itself included, unique in the record: a second
-    FILLER is called FILLER-2. `offset` is that of the first occurrence. `length` is that of one
-    occurrence, the `padding` behind the children included: tables are `stride` apart, which is
-    `length`. `slack` bytes of SYNCHRONIZED stand before the first occurrence. `moves` says that
-    the offset depends on counters, `varies` that the length of an occurrence does, and `uneven`
-    that the occurrences of this table differ in length within one record.
+    `path` holds the names from the record down to the item; it is unique in the record, because a
+    second FILLER is called FILLER-2. `offset` is that of the first occurrence. `length` is that of
+    one occurrence, with the `padding` after its children. `slack` bytes of SYNCHRONIZED are before
+    the first occurrence. `moves`: the offset depends on counters. `varies`: the length of an
+    occurrence depends on counters. `uneven`: occurrences of this table may differ in length within
+    one record.
     """
 
     level: int
@@ -87,7 +87,9 @@ class Item:
     kind: Kind | None = None
     children: tuple["Item", ...] = field(default=(), repr=False)
     occurs: Occurs | None = None
-    redefines: str | None = None  # name of the sibling whose bytes these are; never a chain
+    redefines: str | None = (
+        None  # the sibling whose bytes it shares, never a redefining item itself
+    )
     conditions: tuple[Condition, ...] = ()
     value: Literal | None = None
     slack: int = 0
@@ -96,18 +98,18 @@ class Item:
     varies: bool = False
     uneven: bool = False
     picture: str | None = None  # as written
-    usage: str = "DISPLAY"  # as it holds, inherited from groups
+    usage: str = "DISPLAY"  # in force, perhaps inherited
     filler: bool = False
     line: int = 0
     file: str = ""
 
     @property
     def total(self) -> int:
-        """Bytes of all occurrences, of the largest record."""
+        """The length of all occurrences, in the largest record."""
         return self.length * (self.occurs.maximum if self.occurs else 1)
 
     def walk(self) -> Iterator["Item"]:
-        """Itself and everything below it, in the order of the copybook."""
+        """The item and all items below it, in the order of the copybook."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -115,7 +117,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """Level 66: another name for the items `first` to `last`."""
+    """Level 66: a name for the items `first` THRU `last`."""
 
     name: str
     first: tuple[str, ...]
@@ -126,7 +128,7 @@ class Renames:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One 01 level (or 77). `minimum_length` has every counter at its minimum."""
+    """A level 01 or 77. `minimum_length` has every counter at its minimum."""
 
     root: Item
     minimum_length: int
@@ -135,33 +137,33 @@ class Record:
 
     @property
     def name(self) -> str:
-        """Of the 01 level."""
+        """The name of the level 01."""
         return self.root.name
 
     @property
     def fixed(self) -> bool:
-        """Whether every such record is as long as any other."""
+        """Whether all such records have one length."""
         return self.minimum_length == self.maximum_length
 
     def items(self) -> Iterator[Item]:
-        """All items, the record itself first, in the order of the copybook."""
+        """All items, the record first, in the order of the copybook."""
         return self.root.walk()
 
     def find(self, *path: str) -> Item:
-        """The only item whose path ends in these names, qualified as much as needed.
+        """The item whose path ends in these names.
 
-        Raises KeyError where there is none or more than one.
+        Raises KeyError if there is none or more than one.
         """
         wanted = tuple(name.upper() for name in path)
         found = [each for each in self.items() if each.path[-len(wanted) :] == wanted]
         if len(found) != 1:
-            raise KeyError(f"{'.'.join(wanted)}: {len(found)} items of {self.name} are called so")
+            raise KeyError(f"{'.'.join(wanted)}: {len(found)} items of {self.name} have this name")
         return found[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that was left aside, and where."""
+    """A note about something that was ignored, with its position."""
 
     file: str
     line: int
@@ -171,14 +173,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Copybook:
-    """The records of one copybook, in its order, and what was left aside while reading it."""
+    """The records of a copybook in order, and the notices of the parser."""
 
     records: tuple[Record, ...]
     notices: tuple[Notice, ...] = ()
 
     def record(self, name: str) -> Record:
-        """By the name of its 01 level. Raises KeyError."""
+        """A record by its name. Raises KeyError."""
         for each in self.records:
             if each.name == name.upper():
                 return each
-        raise KeyError(f"no record {name.upper()}; there are {[r.name for r in self.records]}")
+        raise KeyError(
+            f"no record {name.upper()}; the copybook has {[r.name for r in self.records]}"
+        )

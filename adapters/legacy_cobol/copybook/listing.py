@@ -1,4 +1,4 @@
-"""The table of positions, as a compiler lists them."""
+"""The listing of positions, like that of a compiler."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ from adapters.legacy_cobol.copybook.layout import Copybook, Item, Occurs, Record
 
 _HEADINGS = ("Level", "Name", "From", "To", "Length", "Picture", "Usage", "Occurs", "Remarks")
 _NUMERIC = (2, 3, 4)
-_MOVING = "~ moves with the counters: the position of the largest record"
+_MOVING = "~ moves with the counters; the position is that of the largest record"
 
 
 def layout_table(copybook: Copybook) -> str:
-    """All records. Positions count from 1, and are those of the first occurrence."""
+    """The listing of all records. Positions count from 1; tables show their first occurrence."""
     return "\n\n".join(_record_table(record) for record in copybook.records) + "\n"
 
 

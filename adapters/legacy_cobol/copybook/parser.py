@@ -1,24 +1,27 @@
-"""The way in: from the text of a copybook to its records."""
+"""Parse a copybook: from its text to its records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.legacy_cobol.copybook.clauses import read_entry
 from adapters.legacy_cobol.copybook.copy_statements import CopyExpander, search_path, text_of
 from adapters.legacy_cobol.copybook.dialects import IBM, Dialect
 from adapters.legacy_cobol.copybook.elementary import CopybookContext
-from adapters.legacy_cobol.copybook.hierarchy import read_records
+from adapters.legacy_cobol.copybook.entries import Cursor, Entry, sentences
 from adapters.legacy_cobol.copybook.layout import Copybook, Notice
 from adapters.legacy_cobol.copybook.picture import SpecialNames
 from adapters.legacy_cobol.copybook.positions import lay_out_records
-from adapters.legacy_cobol.copybook.source import Form, read_source
+from adapters.legacy_cobol.copybook.source import Form, Source, read_source
+
+_IMPLIED = "RECORD"
 
 
 @dataclass(frozen=True, slots=True)
 class CopybookOptions:
-    """How a copybook is to be understood. Nothing of it is found out by looking at the text.
+    """How to parse a copybook. Nothing is guessed from the text.
 
-    `folders` is where COPY looks.
+    COPY searches `folders`.
     """
 
     dialect: Dialect = IBM
@@ -31,20 +34,20 @@ class CopybookOptions:
 def read_copybook(
     text: str, *, file: str = "copybook", options: CopybookOptions | None = None
 ) -> Copybook:
-    """The records of a copybook. `file` is what errors and notices call it.
+    """The records of a copybook. `file` is its name in errors and notices.
 
-    Raises CopybookError, with the place and what to do about it.
+    Raises CopybookError.
     """
     options = options or CopybookOptions()
     notices: list[Notice] = []
     files = [file]
     source = read_source(text, options.form, files, notices)
     copier = CopyExpander(search_path(options.folders), options.form, files, notices)
-    whole = copier.expand(source)
+    expanded = copier.expand(source)
     special_names = SpecialNames(options.decimal_comma, options.currency)
-    entries = read_records(whole, special_names, notices)
+    entries = _read_records(expanded, special_names, notices)
     records = lay_out_records(
-        entries, CopybookContext(whole, options.dialect, special_names), notices
+        entries, CopybookContext(expanded, options.dialect, special_names), notices
     )
     return Copybook(records, tuple(notices))
 
@@ -52,3 +55,65 @@ def read_copybook(
 def read_copybook_file(file: Path, options: CopybookOptions | None = None) -> Copybook:
     """The records of a copybook file. Raises CopybookError and OSError."""
     return read_copybook(text_of(file.read_bytes()), file=str(file), options=options)
+
+
+def _read_records(
+    source: Source, special_names: SpecialNames, notices: list[Notice]
+) -> list[Entry]:
+    """The entries of level 01 and 77, with all others below them. Raises CopybookError."""
+    records: list[Entry] = []
+    branch: list[Entry] = []  # from the record down to the last entry
+    for cursor in sentences(source):
+        entry = read_entry(cursor, special_names)
+        if entry.level == 88:
+            _add_condition(entry, branch, cursor)
+        elif entry.level == 66:
+            _add_renames(entry, branch, cursor)
+        elif entry.level in (1, 77):
+            branch = [entry]
+            records.append(entry)
+        else:
+            if not branch or branch[0].level == 77:
+                branch = [_implied(entry, source, notices)]
+                records.append(branch[0])
+            _add_child(entry, branch, cursor)
+    if not records:
+        raise source.error(0, "no data description entry", "Give a copybook with a level 01")
+    return records
+
+
+def _implied(entry: Entry, source: Source, notices: list[Notice]) -> Entry:
+    where = source.where(entry.at.start)
+    text = f"no level 01 before this entry: a record named {_IMPLIED} is added above it"
+    notices.append(Notice(where.file, where.line, where.column, text))
+    return Entry(1, _IMPLIED, entry.at)
+
+
+def _add_child(entry: Entry, branch: list[Entry], cursor: Cursor) -> None:
+    while branch[-1].level >= entry.level:
+        branch.pop()
+    above = branch[-1]
+    if above.picture is not None:
+        raise cursor.error(
+            entry.at,
+            f"an item below {above.name or 'FILLER'}, which has a PICTURE",
+            "Correct the level number, or remove the PICTURE of the group",
+        )
+    above.children.append(entry)
+    branch.append(entry)
+
+
+def _add_condition(entry: Entry, branch: list[Entry], cursor: Cursor) -> None:
+    if not branch:
+        raise cursor.error(entry.at, "level 88 without an item", "Put it after its item")
+    if not entry.ranges:
+        raise cursor.error(entry.at, "level 88 without VALUE", "Give it at least one value")
+    branch[-1].conditions.append(entry)
+
+
+def _add_renames(entry: Entry, branch: list[Entry], cursor: Cursor) -> None:
+    if not branch or not entry.renames:
+        raise cursor.error(
+            entry.at, "level 66 needs RENAMES and a record above it", "Write 66 A RENAMES B THRU C"
+        )
+    branch[0].others.append(entry)

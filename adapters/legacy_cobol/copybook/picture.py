@@ -1,4 +1,4 @@
-"""PICTURE character strings: what they say, and what is wrong with one."""
+"""PICTURE character strings."""
 
 import re
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ LARGEST_FIELD = 16_777_215  # bytes of an elementary item
 
 
 class Category(StrEnum):
-    """What a picture describes."""
+    """The category of a picture."""
 
-    ALPHANUMERIC = "alphanumeric"  # X and A, also where edited with B 0 /
+    ALPHANUMERIC = "alphanumeric"  # X and A, also edited with B 0 /
     NATIONAL = "national"
     NUMERIC = "numeric"
     EDITED = "numeric edited"
@@ -20,9 +20,9 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture understood. `size` counts character positions, `expanded` has no (n) in it.
+    """A parsed picture. `size` counts character positions; `expanded` has no repeat counts.
 
-    `digits` and `scale` are those of `kinds.Zoned`: P counts in the scale only.
+    `digits` and `scale` are those of `kinds.Zoned`: P counts only in the scale.
     """
 
     category: Category
@@ -35,7 +35,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class SpecialNames:
-    """What SPECIAL-NAMES may change about pictures and numbers."""
+    """The clauses of SPECIAL-NAMES that change pictures and numbers."""
 
     decimal_comma: bool = False
     currency: str = "$"
@@ -47,12 +47,12 @@ class SpecialNames:
 
     @property
     def separator(self) -> str:
-        """The other one of point and comma."""
+        """The thousands separator."""
         return "." if self.decimal_comma else ","
 
 
 class BadPicture(ValueError):
-    """What is wrong, and what to do. The column is that of the whole picture."""
+    """An invalid picture: what is wrong, and what to do."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -69,7 +69,7 @@ _LONGEST_EDITED = 249  # characters, IBM Enterprise COBOL's limit
 
 
 def read_picture(text: str, special_names: SpecialNames) -> Picture:
-    """Understand a picture. Raises BadPicture."""
+    """Parse a picture. Raises BadPicture."""
     if len(text) > LONGEST_PICTURE:
         raise BadPicture(
             f"a picture of {len(text)} characters is too long", "Use repeat counts, as in X(20)"
@@ -103,7 +103,7 @@ def read_picture(text: str, special_names: SpecialNames) -> Picture:
 
 
 def _runs(text: str, special_names: SpecialNames) -> list[tuple[str, int]]:
-    """Symbols and how often each stands there in a row."""
+    """The symbols, and how often each is repeated."""
     runs: list[tuple[str, int]] = []
     known = {*"XAN9SVPZEGB0*+-/.,", "CR", "DB", special_names.currency}
     index = 0
@@ -111,12 +111,12 @@ def _runs(text: str, special_names: SpecialNames) -> list[tuple[str, int]]:
         match = _SYMBOL.match(text, index)
         if match is None or match[1] not in known:
             raise BadPicture(
-                f"{text[index]} is no symbol of the picture {text}",
-                "Pictures are made of X A N 9 S V P Z * B 0 / , . + - CR DB and the currency sign",
+                f"{text[index]} in the picture {text} is not a symbol",
+                "Use X A N 9 S V P Z * B 0 / , . + - CR DB and the currency sign",
             )
         times = int(match[2][:10]) if match[2] else 1
         if times == 0:
-            raise BadPicture(f"{match[0]} repeats nothing", "Give a count of at least 1")
+            raise BadPicture(f"{match[0]} repeats zero times", "Give a count of at least 1")
         runs.append((match[1], times))
         index = match.end()
     return runs
@@ -129,7 +129,10 @@ def _text(letters: set[str], size: int) -> Picture:
 
 def _only(letters: set[str], allowed: set[str], what: str) -> None:
     for symbol in sorted(letters - allowed):
-        raise BadPicture(f"{symbol} cannot stand in an {what} picture", "Take one kind of picture")
+        raise BadPicture(
+            f"{symbol} is not allowed with the other symbols of this {what} picture",
+            "Use the symbols of one category",
+        )
 
 
 def _numeric(expanded: str) -> Picture:
@@ -142,8 +145,8 @@ def _numeric(expanded: str) -> Picture:
         scale = -scaled
     else:
         raise BadPicture(
-            f"the numeric picture {expanded} is out of order",
-            "S comes first, V once, P only at one end of the nines",
+            f"the symbols of the numeric picture {expanded} are out of order",
+            "Write S first, V once, and P only at one end of the nines",
         )
     if digits == 0:
         raise BadPicture("a numeric picture without a 9", "Give it at least one digit")
@@ -168,8 +171,8 @@ def _edited(expanded: str, special_names: SpecialNames) -> Picture:
         or digits < 1
     ):
         raise BadPicture(
-            f"the edited picture {expanded} is out of order",
-            "Z, * or one floating sign come before the nines, signs at one end, the point once",
+            f"the symbols of the edited picture {expanded} are out of order",
+            "Write Z, * or one floating sign before the nines, signs at one end, the point once",
         )
     return Picture(
         Category.EDITED,
@@ -182,7 +185,7 @@ def _edited(expanded: str, special_names: SpecialNames) -> Picture:
 
 
 def _in_order(core: str, symbol: str, least: int) -> bool:
-    """Whether symbols that suppress zeros come first, at least so many of them together."""
+    """Whether the symbols that suppress zeros come first, at least so many of them."""
     suppressed = f"{re.escape(symbol)}{{{least},}}"
     forms = (
         rf"(?:{suppressed})?9*(?:P+V?|[.V]?9*)",
@@ -201,7 +204,7 @@ def _edited_scale(core: str, digits: int) -> int:
 
 
 def _without_fixed(expanded: str, special_names: SpecialNames) -> tuple[str, bool]:
-    """The picture without a fixed sign and currency sign, and whether there was a sign."""
+    """The picture without its fixed sign and currency sign, and whether it had a sign."""
     core, signed = expanded, False
     if core.endswith(("CR", "DB")):
         core, signed = core[:-2], True

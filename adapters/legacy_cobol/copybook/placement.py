@@ -1,9 +1,9 @@
-"""Where everything stands in a record whose counters are known.
+"""The positions of all items in a record with known counters.
 
-A reader of many records starts with `place(record, ())`. As long as the answer is `Wanted`, it
-reads that counter of all of them at once, splits them by its value, and asks again with the
-count added. What comes out at last is one `Area` tree for all records of the same counts, with
-offsets and strides to take whole columns by. Answers depend on nothing else: keep them.
+To decode many records, start with `place(record, ())`. While the result is `CounterNeeded`, read
+that counter of all records, group them by its value, and call again with the count appended. The
+final result is one `Area` tree for all records with the same counts, with offsets and strides to
+read whole columns. It depends on the record and the counts alone, so it may be cached.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ from adapters.legacy_cobol.copybook.layout import Item, Occurs, Record
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """An item at its place.
+    """An item at its position.
 
-    `offset` is that of the first occurrence of it and of everything above it; occurrence i is
-    `i * stride` further. `count` is None where the item is no table. `length` is that of one
-    occurrence. Where the occurrences differ, `uneven` holds each of them as an area of its own
-    (without a count, offsets absolute), `children` is empty, `length` and `stride` are 0.
+    `offset` is that of the first occurrence; occurrence i is `i * stride` further. `count` is None
+    unless the item is a table. `length` is that of one occurrence. If occurrences differ in
+    length, `uneven` holds an area for each of them (without a count, with absolute offsets), and
+    `children` is empty, `length` and `stride` are 0.
     """
 
     item: Item
@@ -32,13 +32,13 @@ class Area:
 
     @property
     def end(self) -> int:
-        """The offset behind the last occurrence."""
+        """The offset after the last occurrence."""
         if self.uneven:
             return self.uneven[-1].end
         return self.offset + self.length * (1 if self.count is None else self.count)
 
     def walk(self) -> Iterator["Area"]:
-        """Itself and everything below it."""
+        """The area and all areas below it."""
         yield self
         for each in self.children + self.uneven:
             yield from each.walk()
@@ -46,7 +46,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class CounterNeeded:
-    """The counter to read next: `item` at `offset`, and what it may say for `table`."""
+    """The counter to read next: `item` at `offset`, and its bounds for `table`."""
 
     item: Item
     offset: int
@@ -56,7 +56,7 @@ class CounterNeeded:
 
 
 class CountOutOfBounds(ValueError):
-    """A counter says what its table cannot hold. Whatever stands behind it cannot be found."""
+    """A counter is out of the bounds of its table. Items after the table cannot be located."""
 
     def __init__(self, counter: tuple[str, ...], table: Item, bounds: Occurs, count: int) -> None:
         super().__init__(
@@ -69,30 +69,30 @@ class CountOutOfBounds(ValueError):
 
 
 class _CountMissing(Exception):
-    """How far the counts reach; never leaves this module."""
+    """The counts do not suffice; never leaves this module."""
 
-    def __init__(self, wanted: CounterNeeded) -> None:
-        self.wanted = wanted
+    def __init__(self, needed: CounterNeeded) -> None:
+        self.needed = needed
 
 
 def place(record: Record, counts: tuple[int, ...]) -> Area | CounterNeeded:
-    """The places for these counts, or the next counter to read. `counts` in the order asked for.
+    """The positions for these counts, or the next counter to read.
 
-    Raises CountOutOfBounds.
+    `counts` are in the order of the counters that were needed. Raises CountOutOfBounds.
     """
     try:
         return _Placer(iter(counts)).area(record.root, 0, ())
     except _CountMissing as missing:
-        return missing.wanted
+        return missing.needed
 
 
 def shortest(root: Item) -> int:
-    """Bytes of the record where every counter is at its minimum."""
-    return place_with(root, lambda wanted: wanted.minimum).length
+    """The length of a record with every counter at its minimum."""
+    return place_with(root, lambda needed: needed.minimum).length
 
 
 def place_with(root: Item, count: Callable[[CounterNeeded], int]) -> Area:
-    """The places where this function answers for each counter. Raises CountOutOfBounds."""
+    """The positions, with counts from a function. Raises CountOutOfBounds."""
     placer = _Placer(iter(()))
     placer.ask = count
     return placer.area(root, 0, ())
@@ -140,7 +140,7 @@ class _Placer:
         return tuple(areas)
 
     def _count(self, item: Item, indices: tuple[int, ...]) -> int:
-        """How often a table occurs here."""
+        """The number of occurrences of a table."""
         bounds = item.occurs or Occurs(1, 1)
         if bounds.counter is None:
             return bounds.maximum
@@ -157,28 +157,28 @@ class _Placer:
     def _key(
         self, counter: tuple[str, ...], indices: tuple[int, ...]
     ) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        """The counter's own indices are as many of the table's as there are tables around it."""
+        """The counter with those of the table's indices that apply to it."""
         size = len(indices)
         while (counter, indices[:size]) not in self.offsets:
             size -= 1
         return counter, indices[:size]
 
-    def _answer(self, wanted: CounterNeeded) -> int:
+    def _answer(self, needed: CounterNeeded) -> int:
         if self.ask is not None:
-            return self.ask(wanted)
+            return self.ask(needed)
         count = next(self.counts, None)
         if count is None:
-            raise _CountMissing(wanted)
+            raise _CountMissing(needed)
         return count
 
 
 def _extent(children: tuple[Area, ...], offset: int) -> int:
-    """The bytes of a group, from this offset on."""
+    """The length of a group that begins at this offset."""
     return max((_end(each) for each in children), default=offset) - offset
 
 
 def _end(area: Area) -> int:
-    """The offset where the next item may begin."""
+    """The offset at which the next item may begin."""
     occurs = area.item.occurs
     if occurs is not None and occurs.reserved:
         return area.offset + area.item.total

@@ -1,4 +1,4 @@
-"""Positions: from the tree of entries to records with every byte accounted for."""
+"""Compute positions: from the tree of entries to records in which every byte is known."""
 
 from dataclasses import dataclass, field, replace
 
@@ -7,32 +7,31 @@ from adapters.legacy_cobol.copybook.entries import Entry
 from adapters.legacy_cobol.copybook.kinds import Binary, Float
 from adapters.legacy_cobol.copybook.layout import Condition, Item, Notice, Occurs, Record
 from adapters.legacy_cobol.copybook.placement import shortest
-from adapters.legacy_cobol.copybook.references import Counters
-from adapters.legacy_cobol.copybook.renaming import renames_of
+from adapters.legacy_cobol.copybook.references import Counters, renames_of
 
 LARGEST_RECORD = 134_217_727  # bytes, the limit of IBM Enterprise COBOL
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """Where a group stands while its children are arranged."""
+    """The group whose children are placed."""
 
     path: tuple[str, ...]
     offset: int
     inherited: Inherited
     moves: bool = False
-    last: bool = True  # nothing stands behind it in the record
-    tables: tuple[tuple[str, ...], ...] = ()  # paths of the tables around it
+    last: bool = True  # it is the last item of the record
+    tables: tuple[tuple[str, ...], ...] = ()  # the tables around it
 
 
 @dataclass(slots=True)
 class _PlacedChildren:
-    """The children of one group that have their places already."""
+    """The children of a group that are placed."""
 
-    after: int  # the offset behind all of them
+    after: int  # the offset after all of them
     items: list[Item] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
-    bases: dict[str, Item] = field(default_factory=dict)  # what may be redefined now, by name
+    bases: dict[str, Item] = field(default_factory=dict)  # items that REDEFINES may name now
     varies: bool = False
 
     def add(self, item: Item) -> None:
@@ -45,7 +44,7 @@ class _PlacedChildren:
 def lay_out_records(
     entries: list[Entry], context: CopybookContext, notices: list[Notice]
 ) -> tuple[Record, ...]:
-    """The records of these 01 and 77 entries. Raises CopybookError."""
+    """The records of these entries of level 01 and 77. Raises CopybookError."""
     records: list[Record] = []
     names: dict[str, int] = {}
     for entry in entries:
@@ -55,7 +54,7 @@ def lay_out_records(
 
 
 class _RecordBuilder:
-    """Arranges one record."""
+    """Builds one record."""
 
     def __init__(self, context: CopybookContext, notices: list[Notice]) -> None:
         self.context = context
@@ -63,11 +62,13 @@ class _RecordBuilder:
         self.counters = Counters(context)
 
     def record(self, entry: Entry, name: str, before: list[Record]) -> Record:
-        """The record, its lengths and its level 66 names."""
+        """The record with its lengths and its level 66 names."""
         if entry.redefines is not None and entry.redefines.upper not in [r.name for r in before]:
             raise self._unknown_base(entry)
         if entry.table is not None:
-            raise self.context.error(entry.table.at, "OCCURS at level 01", "Put a group between")
+            raise self.context.error(
+                entry.table.at, "OCCURS at level 01", "Put the table into a group below level 01"
+            )
         root = self._item(entry, name, _Context((), 0, Inherited()))
         if entry.redefines is not None:
             root = replace(root, redefines=entry.redefines.upper)
@@ -101,7 +102,7 @@ class _RecordBuilder:
         return item
 
     def _plain(self, entry: Entry, path: tuple[str, ...], place: _Context) -> Item:
-        """What an item has whatever it is."""
+        """The item without kind, length and children."""
         where = self.context.source.where(entry.at.start)
         return Item(
             level=entry.level,
@@ -127,14 +128,16 @@ class _RecordBuilder:
         counter = self.counters.of(table, place.tables)
         stays = not self.context.dialect.slides and (not place.last or bool(place.tables))
         if stays:
-            text = f"{path[-1]} keeps room for {table.maximum} whatever {counter[-1]} says"
-            self._notice(entry, f"{text}: declare sliding if what stands behind it moves")
+            text = f"{path[-1]} always takes {table.maximum} occurrences, whatever {counter[-1]} is"
+            self._notice(entry, f"{text}; declare slides if the items after it move")
         return Occurs(table.minimum, table.maximum, counter, reserved=stays)
 
     def _pointer(self, item: Item, entry: Entry) -> Item:
         if entry.picture is not None:
-            raise self.context.error(entry.picture, "a pointer takes no PICTURE", "Take it out")
-        text = f"the POINTER {item.name} is skipped: its bytes mean nothing outside of its program"
+            raise self.context.error(
+                entry.picture, "a pointer takes no PICTURE", "Remove the PICTURE"
+            )
+        text = f"the POINTER {item.name} is skipped: its bytes have no meaning outside its program"
         self._notice(entry, text)
         length = self.context.dialect.pointer_length
         return replace(item, usage="POINTER", length=length, filler=True)
@@ -182,8 +185,8 @@ class _RecordBuilder:
             if any(one.occurs and one.occurs.counter for one in each.walk()):
                 raise self.context.error(
                     entry.at,
-                    f"{each.name} has a counted table in it and shares its bytes",
-                    "Describe the variants as 01 records of their own",
+                    f"{each.name} contains OCCURS DEPENDING ON and shares its bytes",
+                    "Describe the variants as records of their own, at level 01",
                 )
         if item.total > base.total:
             self._notice(entry, f"{name} is longer than {base.name}, which it redefines")
@@ -194,18 +197,20 @@ class _RecordBuilder:
         word = entry.redefines or entry.at
         return self.context.error(
             word,
-            f"{word.upper} is not what stands just before {entry.name or 'FILLER'}",
-            "REDEFINES names the item before it at the same level, or what that one redefines",
+            f"{word.upper} is not the item just before {entry.name or 'FILLER'}",
+            "Name the previous item of the same level, or the item that it redefines",
         )
 
     def _check_group(self, entry: Entry) -> None:
         if entry.justified or entry.blank_when_zero:
             raise self.context.error(
-                entry.at, "JUSTIFIED and BLANK WHEN ZERO are not for groups", "Move them down"
+                entry.at,
+                "a group cannot have JUSTIFIED or BLANK WHEN ZERO",
+                "Move the clause to its items",
             )
 
     def _leading_boundary(self, entry: Entry, inherited: Inherited) -> int:
-        """What the offset of an item must be a multiple of."""
+        """The boundary of an item: its offset must be a multiple of it."""
         if not entry.children:
             return self._boundary(entry, inherited)
         if not self.context.dialect.slack_before_groups:
@@ -213,7 +218,7 @@ class _RecordBuilder:
         return self._leading_boundary(entry.children[0], inherited.with_group(entry))
 
     def _largest_boundary(self, entry: Entry, inherited: Inherited) -> int:
-        """The largest boundary below a group, whose own clauses are in `inherited`."""
+        """The largest boundary in a group. `inherited` contains the clauses of the group."""
         largest = 1
         for child in entry.children:
             if child.children:
@@ -240,7 +245,7 @@ class _RecordBuilder:
 
 
 def _padded_late(item: Item, padding: int) -> Item:
-    """The same with these bytes before its last elementary item."""
+    """The item with padding before its last elementary item."""
     if not item.children:
         return replace(item, offset=item.offset + padding, slack=item.slack + padding)
     last = _padded_late(item.children[-1], padding)
@@ -255,12 +260,12 @@ def _notice_at(entry: Entry, text: str, context: CopybookContext) -> Notice:
 def _unique(
     entry: Entry, names: dict[str, int], context: CopybookContext, notices: list[Notice]
 ) -> str:
-    """The entry's name among its neighbours: the second FILLER is FILLER-2."""
+    """The unique name of an entry among its siblings: the second FILLER is FILLER-2."""
     name = unique = entry.name or "FILLER"
     while unique in names:
         names[name] += 1
         unique = f"{name}-{names[name]}"
     names[unique] = 1
     if unique != name and entry.name is not None:
-        notices.append(_notice_at(entry, f"a second {name}: it is called {unique}", context))
+        notices.append(_notice_at(entry, f"a second {name}: it is named {unique}", context))
     return unique

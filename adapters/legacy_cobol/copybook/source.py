@@ -1,7 +1,7 @@
-"""Source text in one of the reference formats, as one run of characters that know their origin.
+"""Source text in one of the reference formats, as characters that know their origin.
 
-Everything that depends on columns ends here: sequence numbers, indicators, comments, continued
-lines and the right margin. Behind it, text is free of form.
+This module handles all that depends on columns: sequence numbers, indicators, comments, continued
+lines and the right margin. Its result is free-form text.
 """
 
 import re
@@ -12,47 +12,47 @@ from enum import StrEnum
 from adapters.legacy_cobol.copybook.errors import CopybookError, Where
 from adapters.legacy_cobol.copybook.layout import Notice
 
-LARGEST_SOURCE = 2_000_000  # characters, everything copied in included
+LARGEST_SOURCE = 2_000_000  # characters, with copied text
 _QUOTES = "\"'"
 _INDICATOR = 6  # index of column 7
-_SWALLOWED = re.compile(r" *\d\d? +[A-Za-z]")  # an entry that begins left of its column
+_SWALLOWED = re.compile(r" *\d\d? +[A-Za-z]")  # an entry that begins too far left
 
 
 class Form(StrEnum):
-    """Where on a line the text stands."""
+    """The reference format."""
 
     FIXED = "fixed"  # columns 8 to 72, indicator in 7
-    VARIABLE = "variable"  # the same without a right margin
+    VARIABLE = "variable"  # fixed without a right margin
     FREE = "free"
 
     @property
     def margin(self) -> int:
-        """The last column that counts."""
+        """The last column of text."""
         return 72 if self is Form.FIXED else LARGEST_SOURCE
 
 
 @dataclass(slots=True)
 class Source:
-    """Characters, and for each of them the file, line and column that it was read from."""
+    """Characters, and the file, line and column of each."""
 
     text: str = ""
     origins: "array[int]" = field(default_factory=lambda: array("Q"))
     files: list[str] = field(default_factory=list)  # shared by all sources of one copybook
 
     def where(self, index: int) -> Where:
-        """The place of a character; behind the last one, that of the last one."""
+        """The position of a character; after the end, that of the last one."""
         if not self.origins:
             return Where(self.files[0] if self.files else "", 1, 1)
         origin = self.origins[min(index, len(self.origins) - 1)]
         return Where(self.files[origin >> 48], (origin >> 24) & 0xFFFFFF, origin & 0xFFFFFF)
 
     def error(self, index: int, problem: str, remedy: str) -> CopybookError:
-        """To be raised by the caller."""
+        """A CopybookError at a character, for the caller to raise."""
         return CopybookError(self.where(index), problem, remedy)
 
 
 class _Collector:
-    """The characters read so far, and the literal that is still open at their end."""
+    """Collects characters, and remembers an open literal."""
 
     def __init__(self, form: Form, files: list[str], notices: list[Notice]) -> None:
         self.form = form
@@ -62,7 +62,7 @@ class _Collector:
         self.characters: list[str] = []
         self.origins = array("Q")
         self.quote = ""
-        self.filled = 0  # the column behind the text of the last line
+        self.filled = 0  # the column after the text of the last line
         self.line = 0
 
     def error(self, column: int, problem: str, remedy: str) -> CopybookError:
@@ -72,13 +72,13 @@ class _Collector:
         self.notices.append(Notice(self.files[self.number], self.line, column, text))
 
     def start(self, text: str, column: int) -> None:
-        """A line that continues none."""
+        """Add a new line."""
         self.quote = ""
         self._append("\n", column)
         self._put(text, column)
 
     def join(self, text: str, column: int) -> None:
-        """The line before goes on here. Raises CopybookError where it cannot."""
+        """Add a continuation line. Raises CopybookError if it cannot continue."""
         stripped = text.lstrip(" ")
         column += len(text) - len(stripped)
         if not self.quote:
@@ -87,8 +87,8 @@ class _Collector:
                 self.origins.pop()
         elif stripped.startswith(self.quote):
             if self.form is Form.FIXED:
-                for place in range(self.filled, self.form.margin + 1):
-                    self._append(" ", place)
+                for padding in range(self.filled, self.form.margin + 1):
+                    self._append(" ", padding)
             stripped = stripped[1:]
             column += 1
         else:
@@ -119,7 +119,7 @@ class _Collector:
 
 
 def read_source(text: str, form: Form, files: list[str], notices: list[Notice]) -> Source:
-    """The text of the last one of these files as characters with origins. Raises CopybookError."""
+    """Read the text of the last of these files. Raises CopybookError."""
     collector = _Collector(form, files, notices)
     if len(text) > LARGEST_SOURCE:
         raise collector.error(1, f"{len(text)} characters are too many", "Split the copybook")
@@ -142,7 +142,7 @@ def _check_characters(line: str, collector: _Collector) -> None:
         if character < " " or character == "\x7f":
             raise collector.error(
                 index + 1,
-                f"a control character, hex {ord(character):02X}, is no source text",
+                f"control character, hex {ord(character):02X}, in the source text",
                 "Transfer the copybook as text, or delete the character",
             )
 
@@ -153,23 +153,23 @@ def _directive(line: str, collector: _Collector) -> Form:
         return Form(words[-1].lower())
     raise collector.error(
         line.index(">>") + 1,
-        f"the compiler directive {line.strip()} is not followed",
-        "Take it out, or give the text that the compiler would see",
+        f"the compiler directive {line.strip()} is not supported",
+        "Remove it, or give the text that the compiler would see",
     )
 
 
 def _columns(line: str, collector: _Collector) -> None:
-    """A line of fixed form: sequence number, indicator, text."""
+    """Read a line of fixed form: sequence number, indicator, text."""
     if _SWALLOWED.match(line[:_INDICATOR]):
         raise collector.error(
-            1, "text in columns 1 to 6, which fixed form leaves aside", "Choose the free form"
+            1, "text in columns 1 to 6, which fixed form ignores", "Choose the free form"
         )
     indicator = line[_INDICATOR : _INDICATOR + 1].upper()
     if indicator in ("*", "/", "D"):
         return
     text = line[_INDICATOR + 1 : collector.form.margin]
     if indicator == "$":
-        collector.notice(_INDICATOR + 1, f"the directive ${text.rstrip()} is left aside")
+        collector.notice(_INDICATOR + 1, f"the directive ${text.rstrip()} is ignored")
     elif indicator == "-":
         collector.join(text, _INDICATOR + 2)
     elif indicator in ("", " "):
@@ -179,8 +179,8 @@ def _columns(line: str, collector: _Collector) -> None:
     else:
         raise collector.error(
             _INDICATOR + 1,
-            f"{indicator} in column 7 is no indicator",
-            "Fixed form has text from column 8 on; for other text choose the free form",
+            f"{indicator} in column 7 is not an indicator",
+            "In fixed form, text begins in column 8. For other text choose the free form",
         )
 
 
@@ -188,6 +188,4 @@ def _check_margin(line: str, collector: _Collector) -> None:
     margin = collector.form.margin
     inside, outside = line[margin - 1 : margin], line[margin : margin + 1]
     if inside.strip() and outside.strip() and not line.lstrip().startswith("*>"):
-        collector.notice(
-            margin + 1, f"text behind column 72 is left aside: {line[margin:].rstrip()}"
-        )
+        collector.notice(margin + 1, f"text after column 72 is ignored: {line[margin:].rstrip()}")

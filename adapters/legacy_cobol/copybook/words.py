@@ -1,4 +1,4 @@
-"""Text words: what COPY REPLACING compares, and what entries are made of."""
+"""Text words: the tokens of COBOL, which COPY REPLACING compares."""
 
 import re
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from adapters.legacy_cobol.copybook.source import Source
 
 
 class WordKind(StrEnum):
-    """What a text word is."""
+    """The kind of a text word."""
 
     WORD = "word"  # a name, a reserved word or a number
-    LITERAL = "literal"  # with its quotes, and its X or N in front
+    LITERAL = "literal"  # with its quotes and its prefix X or N
     PICTURE = "picture"
     PERIOD = "period"
-    PSEUDO = "pseudo"  # what stands between == and ==
+    PSEUDO = "pseudo"  # pseudo-text: == ... ==
     MARK = "mark"  # ( ) : =
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text word and where it stands in its source, `end` not included."""
+    """A text word and its position in the source, `end` not included."""
 
     kind: WordKind
     text: str
@@ -30,7 +30,7 @@ class Word:
 
     @property
     def upper(self) -> str:
-        """As it is compared; literals keep their case."""
+        """The word for comparison; literals keep their case."""
         return self.text if self.kind is WordKind.LITERAL else self.text.upper()
 
 
@@ -48,7 +48,7 @@ _PICTURE_CHARACTERS = re.compile(r"(?:[XANSVPZEGBCRD09*$+\-/.,€£¥]|\([0-9]+\
 
 
 def words(source: Source) -> Iterator[Word]:
-    """The text words of a source. Raises CopybookError where a literal has no end."""
+    """The text words of a source. Raises CopybookError for a literal without an end."""
     index = 0
     picture_next = False
     text = source.text
@@ -63,7 +63,7 @@ def words(source: Source) -> Iterator[Word]:
 
 
 def _picture(text: str, index: int) -> Word | None:
-    """The picture that begins here, unless something in it is still to be replaced."""
+    """The picture that begins here; None if REPLACING has to complete it first."""
     match = _PICTURE.match(text, index)
     if match is None or not _PICTURE_CHARACTERS.fullmatch(match[0]):
         return None
@@ -73,11 +73,13 @@ def _picture(text: str, index: int) -> Word | None:
 def _word(source: Source, index: int) -> Word:
     match = _NEXT.match(source.text, index)
     if match is None:  # the last alternative takes any character
-        raise source.error(index, "nothing can be read here", "Look at this place")
+        raise source.error(index, "unexpected text", "Correct the text at this position")
     kind = match.lastgroup or ""
     if kind == "mark" and match[0] in "\"'":
         raise source.error(
-            index, "a literal has no end", f"Close it with {match[0]}, or continue it properly"
+            index,
+            "a literal has no end",
+            f"Close it with {match[0]}, or continue it on the next line",
         )
     if kind == "blank":
         return Word(WordKind.WORD, " ", index, match.end())

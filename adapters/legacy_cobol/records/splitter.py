@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from adapters.legacy_cobol.copybook.kinds import ByteOrder
 from adapters.legacy_cobol.records import spanned
 from adapters.legacy_cobol.records.chunks import Split
-from adapters.legacy_cobol.records.explaining import explain_rest
 from adapters.legacy_cobol.records.framing import (
     Blocked,
     Body,
@@ -28,6 +27,7 @@ from adapters.legacy_cobol.records.framing import (
 
 _RUN = 8  # equal descriptors in a row before the rest of the run is looked for at once
 _EXTENDED = 1 << 31
+_SHOWN = 16  # bytes of a rest that an error shows
 _USUAL = {(4, 0, 2): "HH", (4, 2, 2): "HH", (4, 0, 4): "I", (2, 0, 2): "H"}  # for struct
 
 
@@ -60,7 +60,7 @@ def splitter(body: Body) -> Splitter:
 def _fixed(length: int, data: bytes, final: bool) -> Split:
     count, rest = divmod(len(data), length)
     if final and rest:
-        raise explain_rest(length, data, count * length)
+        raise _rest_error(length, data, count * length)
     starts = np.arange(count, dtype=np.int64) * length
     return Split(starts, np.full(count, length, np.int64), count * length, length)
 
@@ -73,7 +73,7 @@ def _fixed_blocked(body: FixedBlocked, data: bytes, final: bool) -> Split:
     used = blocks * body.block
     if final and rest:
         if rest % each or rest // each > per_block:
-            raise explain_rest(each, data, used)
+            raise _rest_error(each, data, used)
         starts = np.concatenate((starts, used + np.arange(rest // each, dtype=np.int64) * each))
         used += rest
     return Split(starts, np.full(len(starts), each, np.int64), used)
@@ -242,3 +242,32 @@ def _measured(body: SelfDelimiting, data: bytes, final: bool) -> Split:
             "The file is cut off, a counter before is wrong, or a trailer is to be declared",
         )
     return Split(np.array(starts, np.int64), np.array(lengths, np.int64), at)
+
+
+def _rest_error(length: int, data: bytes, at: int) -> FramingError:
+    """The error for what is left at `at` behind whole records of that length."""
+    rest = data[at:]
+    problem = f"{len(rest)} bytes are left ({_shown(rest)}) behind whole records of {length} bytes"
+    return FramingError(at, problem, _nearest(length, data, rest))
+
+
+def _shown(rest: bytes) -> str:
+    more = "..." if len(rest) > _SHOWN else ""
+    return f"hex {rest[:_SHOWN].hex()}{more}"
+
+
+def _nearest(length: int, data: bytes, rest: bytes) -> str:
+    for ends, name in ((1, "line feeds"), (2, "carriage returns and line feeds")):
+        step = length + ends
+        if len(data) >= step and len(data) % step == 0 and data[step - 1 : step] in b"\n\x15\x25":
+            return f"The size fits records of {length} bytes with {name} behind: declare lines"
+    if len(data) >= 4 and int.from_bytes(data[:2]) in (length, length + 4) and data[2:4] == b"\0\0":
+        return f"The file begins with {data[:4].hex()}, as record descriptors do: declare RDW"
+    if set(rest) <= {0x1A} or rest in (b"\n", b"\r\n", b"\x15", b"\x25"):
+        return f"The file ends with a mark of its own: declare a trailer of {len(rest)} bytes"
+    if set(rest) <= {0x00} or set(rest) <= {0x40} or set(rest) <= {0x20}:
+        return "They are padding of the last block: declare fixed blocks or a trailer"
+    return (
+        "The last record is cut off, or there is a header or trailer to declare, or the copybook "
+        "is of another length"
+    )

@@ -71,7 +71,7 @@ def test_a_link_out_of_the_search_path_is_not_followed(folder: Path, tmp_path: P
     inside = tmp_path / "inside"
     inside.mkdir()
     (inside / "LINK.CPY").symlink_to(folder / "part.cpy")
-    assert "not there" in refused("COPY LINK.", replace(FREE, folders=[inside])).problem
+    assert "not found" in refused("COPY LINK.", replace(FREE, folders=[inside])).problem
 
 
 def test_a_file_is_read_in_any_code(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ Level  Name       From   To  Length  Picture    Usage    Occurs    Remarks
 05       C         ~23  ~27       5  S9(7)V99   COMP-3
 05       D         ~23  ~26       4             COMP-1             redefines C
 66     E             3    5       3                                renames A thru B
-~ moves with the counters: the position of the largest record
+~ moves with the counters; the position is that of the largest record
 
 S: 7 bytes
 Level  Name     From  To  Length  Picture  Usage    Occurs  Remarks
