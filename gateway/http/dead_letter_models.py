@@ -169,7 +169,7 @@ class Redrive(Resource):
     total: int
     sent: int
     failed: int
-    last_error: str | None = Field(validation_alias="problem")
+    last_error: str | None
     created: datetime
     created_by: str
 

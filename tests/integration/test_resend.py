@@ -78,7 +78,7 @@ def test_the_same_correction_is_stored_once_and_another_one_is_refused(uji: Acto
     assert place(first.json()) == place(again.json())
     other = resend(uji, number, {"n": 3})
     assert other.status_code == 409
-    assert "corrected already" in other.json()["detail"]
+    assert "already corrected" in other.json()["detail"]
     for action, body in (("redrive", None), ("discard", {"reason": "x"})):
         answer = uji.post(f"/v1/dead-letters/{number}/{action}", json=body)
         assert answer.json() == {"changed": False}

@@ -71,8 +71,8 @@ class Resender:
         await self._link(dead_letter, appended, by)
         if appended.digest != event.digest:
             raise Conflict(
-                f"The event {appended.shard}/{appended.sequence} has corrected this dead letter. "
-                "Publish a new event to correct that one."
+                "This dead letter was already corrected by the event "
+                f"{appended.shard}/{appended.sequence}. Publish a new event to correct that one."
             )
         return ResentEvent(event, appended)
 

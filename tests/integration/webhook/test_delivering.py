@@ -57,7 +57,7 @@ def test_everything_is_settled_without_a_row_for_each(hooks: Bus, uji: Actor, in
     def settled() -> int:
         rows = hooks.query(
             "SELECT coalesce(sum(cardinality(sequences)), 0)::int FROM delivery_settlements "
-            "WHERE name = $1 AND ending = 'acknowledged'",
+            "WHERE name = $1 AND settlement = 'acknowledged'",
             made["name"],
         )
         return int(rows[0][0])

@@ -82,7 +82,7 @@ def test_one_that_hangs_holds_up_nobody(hooks: Bus, uji: Actor, make_inbox: Make
         sent.append(uji.published())
         fine.wait_for(sent[-1], seconds=2)
         assert time.monotonic() - began < 2
-    eventually(lambda: ("unreachable", "no answer within 2 s") in attempts(hooks, made["name"]))
+    eventually(lambda: ("unreachable", "no response within 2 s") in attempts(hooks, made["name"]))
     assert len([call for call in stuck.calls if call.at < stuck.calls[0].at + 1.5]) <= 2
     uji.delete(f"/v1/subscriptions/{made['name']}").raise_for_status()
 
@@ -195,7 +195,7 @@ def test_an_endpoint_that_is_down_loses_nothing(uji: Actor, make_inbox: MakeInbo
     inbox.behave = lambda _: Reply(502)
     sent = [uji.published() for _ in range(40)]
     path = f"/v1/subscriptions/{made['name']}"
-    eventually(lambda: "spared" in (uji.get(path).json()["webhook"]["last_error"] or ""))
+    eventually(lambda: "held back" in (uji.get(path).json()["webhook"]["last_error"] or ""))
     inbox.behave = lambda _: Reply()
     inbox.wait_for(*sent)
     eventually(lambda: uji.get(path).json()["webhook"]["last_error"] is None)
