@@ -7,9 +7,8 @@ for itself, so a missed wake-up costs only time.
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
-from gateway.base.outages import OutageReporter
 from gateway.base.periodic import Every, Polling, periodic
 from gateway.base.stop import Stop
 from gateway.base.waiting import WakeUp
@@ -68,7 +67,8 @@ class Wakeups:
         """Check until stopped; then wake everyone a last time."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch_heads(stop))
+                wake, pace = self._hints.wake_up, Polling(BUSY, IDLE)
+                tasks.create_task(periodic("wakeups.new", self._check_new, pace, stop, wake=wake))
                 tasks.create_task(periodic("wakeups.due", self._check_due, Every(DUE, REST), stop))
                 tasks.create_task(
                     periodic("wakeups.sought", self._check_sought, Every(SOUGHT, REST), stop)
@@ -78,20 +78,9 @@ class Wakeups:
             for key in self._waiters:
                 self.wake(key)
 
-    async def _watch_heads(self, stop: Stop) -> None:
-        pace, pause = Polling(BUSY, IDLE), BUSY
-        with closing(OutageReporter("wakeups.new")) as outages:
-            while not stop:
-                hinted = await self._hints.wait(pause)
-                moved = False
-                if self._waiters:
-                    with outages.tolerated():
-                        moved = await self._check_new()
-                pause = pace.pause(found=moved, woken=hinted, took=0.0)
-
     async def _check_new(self) -> bool:
         """Wake receivers of the types that are new since the last check; True if any are new."""
-        heads = await self._reader.heads()
+        heads = await self._reader.heads() if self._waiters else self._heads
         if heads == self._heads:
             return False
         types = await self._reader.types_between(self._heads, heads)

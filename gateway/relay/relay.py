@@ -161,12 +161,15 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(_raise_when_closed(publisher))
             running: set[asyncio.Task[None]] = set()
-            while await stop.sleep(START_RELAYS):
+
+            async def start_relays() -> None:
                 for shard, lease in self._held.items():
                     if lease and shard not in self._relays:
                         task = tasks.create_task(self._relay_shard(lease, publisher))
                         running.add(task)
                         task.add_done_callback(running.discard)
+
+            await periodic("relay.shard_relays", start_relays, START_RELAYS, stop)
             for each in self._relays.values():
                 each.finish()
             if running:

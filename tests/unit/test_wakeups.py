@@ -12,6 +12,7 @@ import pytest
 
 from gateway.base.errors import Unavailable
 from gateway.base.stop import Stop
+from gateway.base.waiting import WakeUp
 from gateway.delivery import Wakeups, wakeups
 from gateway.journal import Cursor
 from gateway.subscriptions import Delivery, Subscription, SubscriptionState
@@ -33,6 +34,7 @@ class Server:
     cursors: dict[tuple[str, str], int] = field(default_factory=dict)
     away: bool = False
     asked: Counter[str] = field(default_factory=Counter)
+    wake_up: WakeUp = field(default_factory=WakeUp)
 
     async def heads(self) -> Mapping[int, Cursor]:
         self.asked["heads"] += 1
@@ -51,9 +53,8 @@ class Server:
         self.asked["cursors"] += 1
         return {key: self.cursors.get(key, 0) for key in keys}
 
-    async def wait(self, seconds: float) -> bool:
+    async def wait(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.01))
-        return True
 
     async def looked(self) -> None:
         """Until every question has been asked and answered once more."""

@@ -3,14 +3,15 @@
 import asyncio
 import math
 import ssl
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.base.backoff import Backoff
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Invalid, Unavailable
 from gateway.base.leases import Lease, LeaseLost
-from gateway.base.outages import OutageReporter
 from gateway.base.periodic import Polling, periodic
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
@@ -21,7 +22,7 @@ from gateway.delivery.webhook.configs import WebhookConfig, WebhookConfigs, orig
 from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
 from gateway.delivery.webhook.handshake import HandshakeAccepted, perform_handshake
 from gateway.delivery.webhook.sender import WebhookSender
-from gateway.journal import HintListener
+from gateway.journal import Cursor, HintListener
 from gateway.subscriptions import Delivery, register, webhooks
 
 CHECK = 0.25  # seconds between two checks of configurations and of due deliveries
@@ -71,6 +72,7 @@ class WebhookWorker:
         self._policy = AddressPolicy.of(settings)
         self._held: dict[Key, Lease] = {}
         self._running: dict[Key, DispatcherTask] = {}
+        self._heads: Mapping[int, Cursor] = {}
         self._revision: tuple[int, ...] = ()
         self._wanted: dict[Key, WebhookConfig | None] = {}
 
@@ -78,12 +80,15 @@ class WebhookWorker:
         """Dispatch until stopped; then settle what is in flight and give the leases back."""
         async with asyncio.TaskGroup() as dispatchers:
             async with asyncio.TaskGroup() as loops:
-                loops.create_task(self._watch_heads(stop))
+                heads, wake = Polling(HEADS_BUSY, HEADS_IDLE), self._hints.wake_up
+                loops.create_task(
+                    periodic("webhooks.new", self._look_at_heads, heads, stop, wake=wake)
+                )
                 loops.create_task(periodic("webhooks.due", self._notify_due, CHECK, stop))
                 every = self._settings.lease_seconds / 5
                 loops.create_task(periodic("webhooks.leases", self._balance, every, stop))
-                while await stop.sleep(CHECK):
-                    self._apply_configs(dispatchers)
+                configs = partial(self._apply_configs, dispatchers)
+                loops.create_task(periodic("webhooks.configs", configs, CHECK, stop))
             await self._hand_over()
 
     async def _hand_over(self) -> None:
@@ -116,7 +121,7 @@ class WebhookWorker:
             if taken:
                 log().info("webhooks.leases_taken", count=len(taken), share=share)
 
-    def _apply_configs(self, dispatchers: asyncio.TaskGroup) -> None:
+    async def _apply_configs(self, dispatchers: asyncio.TaskGroup) -> None:
         """Start and finish dispatchers as the configurations require."""
         if self._revision != self._configs.revision:
             self._revision = self._configs.revision
@@ -225,22 +230,14 @@ class WebhookWorker:
                 await webhooks.set_last_error(session, key, last_error)
         running.reported = last_error
 
-    async def _watch_heads(self, stop: Stop) -> None:
-        """Notify the dispatchers of new entries, at once after a hint and otherwise by polling."""
-        pace, pause, last = Polling(HEADS_BUSY, HEADS_IDLE), HEADS_BUSY, None
-        with closing(OutageReporter("webhooks.new")) as outages:
-            while not stop:
-                hinted = await self._hints.wait(pause)
-                moved = False
-                with outages.tolerated():
-                    heads = await self._context.reader.heads()
-                    moved = heads != last
-                    if moved:
-                        self._notify_new(await self._context.tail.extend(heads, self._types()))
-                    last = heads
-                if outages.failing:
-                    await stop.sleep(HEADS_IDLE)
-                pause = pace.pause(found=moved, woken=hinted, took=0.0)
+    async def _look_at_heads(self) -> bool:
+        """Notify the dispatchers of new entries. True if there are some."""
+        heads = await self._context.reader.heads()
+        if heads == self._heads:
+            return False
+        self._notify_new(await self._context.tail.extend(heads, self._types()))
+        self._heads = heads
+        return True
 
     def _types(self) -> frozenset[str]:
         """The types of all subscriptions that are dispatched here."""
