@@ -19,10 +19,10 @@ from rich.table import Table
 
 from tests.faults.catalogue import FAULTS
 from tests.faults.checker import RULES
+from tests.faults.cluster import Cluster, ClusterOptions
 from tests.faults.run import Report, Scenario, run
-from tests.faults.seeded import BUGS
+from tests.faults.seeded_bugs import BUGS
 from tests.faults.servers import Servers
-from tests.faults.world import Shape, World
 
 SHOWN = 10  # breaches of a rule
 console = Console(highlight=False)
@@ -33,8 +33,8 @@ def main() -> None:
     given = _arguments()
     faults = given.fault or (BUGS[given.bug].faults if given.bug is not None else tuple(FAULTS))
     bug = BUGS.get(given.bug)
-    shape = Shape(1, bug.relays, bug.delivers, given.bug) if bug else Shape()
-    scenario = Scenario(given.seed, faults, given.minutes * 60, shape)
+    options = ClusterOptions(1, bug.relays, bug.delivers, given.bug) if bug else ClusterOptions()
+    scenario = Scenario(given.seed, faults, given.minutes * 60, options)
     folder = Path(tempfile.mkdtemp(prefix="nusabus-faults-"))
     console.print(f"seed {scenario.seed}, {len(faults)} faults a round, logs in {folder}/logs")
     report = asyncio.run(_run(scenario, folder))
@@ -59,7 +59,10 @@ def _arguments() -> argparse.Namespace:
         "--seed", type=int, default=int(time.time()), help="decides the order; default: the time"
     )
     parser.add_argument(
-        "--fault", action="append", choices=sorted(FAULTS), help="this one only; may be repeated"
+        "--fault",
+        action="append",
+        choices=sorted(FAULTS),
+        help="this one only; may be repeated",
     )
     parser.add_argument("--bug", choices=sorted(BUGS), help="put this bug into the gateway")
     return parser.parse_args()
@@ -83,26 +86,28 @@ class _Progress:
         self._begun = time.monotonic()
         self._refreshing: asyncio.Task[None] | None = None
 
-    def __call__(self, world: World, what: str) -> None:
+    def __call__(self, cluster: Cluster, what: str) -> None:
         """Say what comes now."""
         if self._refreshing is None:
-            self._refreshing = asyncio.create_task(self._refresh(world))
+            self._refreshing = asyncio.create_task(self._refresh(cluster))
         console.print(f"{time.monotonic() - self._begun:7.1f} s  {what}")
 
-    async def _refresh(self, world: World) -> None:
+    async def _refresh(self, cluster: Cluster) -> None:
         while True:
-            ledger = world.ledger
+            run_log = cluster.run_log
             self._status.update(
-                f"{ledger.accepted:,} events accepted, {len(ledger.deliveries):,} deliveries, "
-                f"{len(ledger.shots)} faults, {len(ledger.surprises)} surprises"
+                f"{run_log.accepted:,} events accepted, {len(run_log.deliveries):,} deliveries, "
+                f"{len(run_log.fault_results)} faults, {len(run_log.incidents)} surprises"
             )
             await asyncio.sleep(0.5)
 
 
 def _show(report: Report) -> None:
     faults = Table("fault", "seconds", "evidence")
-    for shot in report.observed.ledger.shots:
-        faults.add_row(shot.fault, f"{shot.seconds:.1f}", shot.evidence or f"NONE: {shot.failure}")
+    for result in report.observed.run_log.fault_results:
+        faults.add_row(
+            result.fault, f"{result.seconds:.1f}", result.evidence or f"NONE: {result.failure}"
+        )
     rules = Table("rule", "breaches", "what it says")
     for name, rule in RULES.items():
         breaches = len(report.breaches.get(name, ()))
@@ -114,8 +119,8 @@ def _show(report: Report) -> None:
             console.print(f"{name}: {breach}", markup=False)
     seen = report.observed
     console.print(
-        f"{len(seen.ledger.attempts):,} attempts, {len(seen.rows):,} entries, "
-        f"{len(seen.ledger.deliveries):,} deliveries, {len(seen.dead):,} dead letters in "
+        f"{len(seen.run_log.attempts):,} attempts, {len(seen.rows):,} entries, "
+        f"{len(seen.run_log.deliveries):,} deliveries, {len(seen.dead):,} dead letters in "
         f"{report.seconds:.0f} s: the promise was {'BROKEN' if report.breaches else 'kept'}."
     )
 

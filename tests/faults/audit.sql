@@ -1,5 +1,5 @@
--- Records every write to a lead's row with who made it: each relay logs in as a role of its own.
-CREATE TABLE faults_lead_writes (
+-- Records every write to a journal lease and who made it: each relay logs in as a role of its own.
+CREATE TABLE faults_lease_writes (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     writer text NOT NULL DEFAULT session_user,
     shard smallint NOT NULL,
@@ -11,18 +11,18 @@ CREATE TABLE faults_lead_writes (
     cursor bigint NOT NULL,
     expired_before boolean NOT NULL
 );
-CREATE FUNCTION faults_note_lead() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION faults_note_lease_write() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO faults_lead_writes (shard, holder_before, holder, epoch_before, epoch,
+    INSERT INTO faults_lease_writes (shard, holder_before, holder, epoch_before, epoch,
                                     cursor_before, cursor, expired_before)
     VALUES (new.shard, old.holder, new.holder, old.epoch, new.epoch, old.cursor_sequence, new.cursor_sequence,
             old.expires < clock_timestamp());
     RETURN NULL;
 END $$;
-CREATE TRIGGER faults_note_lead AFTER UPDATE ON journal_leases
-    FOR EACH ROW EXECUTE FUNCTION faults_note_lead();
+CREATE TRIGGER faults_note_lease_write AFTER UPDATE ON journal_leases
+    FOR EACH ROW EXECUTE FUNCTION faults_note_lease_write();
 
--- The same of webhooks: who took a lease last, and who moves the frontiers under it.
+-- The same for webhooks: who took a lease last, and who moves the cursors under it.
 CREATE TABLE faults_lease_takes (
     organisation text NOT NULL,
     name text NOT NULL,
@@ -40,7 +40,7 @@ CREATE TRIGGER faults_note_lease AFTER INSERT ON delivery_leases
 CREATE TRIGGER faults_note_next_lease AFTER UPDATE ON delivery_leases
     FOR EACH ROW WHEN (old.epoch <> new.epoch) EXECUTE FUNCTION faults_note_lease();
 
-CREATE TABLE faults_frontier_moves (
+CREATE TABLE faults_cursor_moves (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     writer text NOT NULL DEFAULT session_user,
     organisation text NOT NULL,
@@ -50,16 +50,16 @@ CREATE TABLE faults_frontier_moves (
     after bigint NOT NULL,
     epoch bigint
 );
-CREATE FUNCTION faults_note_frontier() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION faults_note_cursor() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO faults_frontier_moves (organisation, name, shard, before, after, epoch)
+    INSERT INTO faults_cursor_moves (organisation, name, shard, before, after, epoch)
     VALUES (new.organisation, new.name, new.shard, old.sequence, new.sequence,
             (SELECT epoch FROM delivery_leases l
              WHERE l.organisation = new.organisation AND l.name = new.name));
     RETURN NULL;
 END $$;
-CREATE TRIGGER faults_note_frontier AFTER UPDATE ON delivery_cursors
-    FOR EACH ROW EXECUTE FUNCTION faults_note_frontier();
+CREATE TRIGGER faults_note_cursor AFTER UPDATE ON delivery_cursors
+    FOR EACH ROW EXECUTE FUNCTION faults_note_cursor();
 
 -- The effects of a consumer, and what it refuses: one event in so many, 0 for none.
 CREATE TABLE effects (
@@ -68,5 +68,5 @@ CREATE TABLE effects (
     source text NOT NULL,
     id text NOT NULL
 );
-CREATE TABLE consumer_habit (rejects integer NOT NULL);
-INSERT INTO consumer_habit VALUES (25);
+CREATE TABLE consumer_options (rejects integer NOT NULL);
+INSERT INTO consumer_options VALUES (25);

@@ -1,4 +1,4 @@
-"""The broker's management API, as an administrator uses it who does harm."""
+"""The broker's management API, as used by an administrator who breaks things."""
 
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit

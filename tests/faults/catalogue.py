@@ -3,46 +3,46 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
-from tests.faults import harm_processes, harm_receivers, harm_servers, harm_topology
-from tests.faults.harm import Harm
-from tests.faults.stage import Stage
-from tests.faults.world import World
+from tests.faults import process_faults, receiver_faults, server_faults, topology_faults
+from tests.faults.actors import Actors
+from tests.faults.cluster import Cluster
+from tests.faults.fault import Choices
 
-Fault = Callable[[World, Stage, Harm], Awaitable[str]]
+Fault = Callable[[Cluster, Actors, Choices], Awaitable[str]]
 
 FAULTS: Mapping[str, Fault] = {
     fault.__name__.replace("_", "-"): fault
     for fault in (
-        harm_processes.kill_api,
-        harm_processes.freeze_api,
-        harm_processes.kill_relay,
-        harm_processes.freeze_relay,
-        harm_processes.cut_after_commit,
-        harm_processes.cut_before_commit,
-        harm_processes.cut_confirm,
-        harm_processes.cut_subscriber,
-        harm_servers.kill_broker,
-        harm_servers.lose_queue,
-        harm_servers.freeze_broker,
-        harm_servers.alarm_memory,
-        harm_servers.alarm_disk,
-        harm_servers.end_subscription,
-        harm_servers.stop_postgres,
-        harm_topology.delete_queue,
-        harm_topology.delete_queue_twice,
-        harm_topology.delete_binding,
-        harm_topology.delete_exchange,
-        harm_topology.fill_queue,
-        harm_topology.add_contract,
-        harm_receivers.kill_deliver,
-        harm_receivers.freeze_deliver,
-        harm_receivers.cut_endpoint,
-        harm_receivers.fail_endpoint,
-        harm_receivers.forget_secret,
-        harm_receivers.kill_consumer,
-        harm_receivers.rotate_credentials,
-        harm_receivers.withdraw_key,
-        harm_receivers.deep_queue,
+        process_faults.kill_api,
+        process_faults.freeze_api,
+        process_faults.kill_relay,
+        process_faults.freeze_relay,
+        process_faults.cut_after_commit,
+        process_faults.cut_before_commit,
+        process_faults.cut_confirm,
+        process_faults.cut_subscriber,
+        server_faults.kill_broker,
+        server_faults.lose_queue,
+        server_faults.freeze_broker,
+        server_faults.alarm_memory,
+        server_faults.alarm_disk,
+        server_faults.end_subscription,
+        server_faults.stop_postgres,
+        topology_faults.delete_queue,
+        topology_faults.delete_queue_twice,
+        topology_faults.delete_binding,
+        topology_faults.delete_exchange,
+        topology_faults.fill_queue,
+        topology_faults.add_contract,
+        receiver_faults.kill_deliver,
+        receiver_faults.freeze_deliver,
+        receiver_faults.cut_endpoint,
+        receiver_faults.fail_endpoint,
+        receiver_faults.forget_secret,
+        receiver_faults.kill_consumer,
+        receiver_faults.rotate_credentials,
+        receiver_faults.withdraw_key,
+        receiver_faults.deep_queue,
     )
 }
 
@@ -58,6 +58,6 @@ def a_round(seed: int, number: int, names: Sequence[str]) -> list[str]:
     return order
 
 
-def choices(seed: int, shots: int) -> Harm:
+def make_choices(seed: int, fault_results: int) -> Choices:
     """What a fault may choose freely, decided by the seed and how many there were before."""
-    return Harm(Random(f"{seed} choices {shots}"))
+    return Choices(Random(f"{seed} choices {fault_results}"))

@@ -8,10 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 
-from tests.faults import checker_receiving as receiving
-from tests.faults.checker_receiving import Breaches, taken
-from tests.faults.ledger import Answer, Attempt, Delivery, Identity, Kind
-from tests.faults.observed import Observed, Row, wants
+from tests.faults import checker_delivery
+from tests.faults.checker_delivery import Breaches, taken
+from tests.faults.observed import JournalRow, Observed, wants
+from tests.faults.run_log import Answer, Attempt, Delivery, Identity, Kind
 
 EXPECTED = {
     Kind.NEW: (Answer.OK, 202),
@@ -24,23 +24,23 @@ UNKNOWN = {0, 503}  # no answer at all, or the one that says so
 WITHHELD = 424  # a good event of a batch that is all or nothing and holds a bad one
 
 
-def judge(seen: Observed) -> dict[str, list[str]]:
+def check(seen: Observed) -> dict[str, list[str]]:
     """The rules that were broken, and how."""
     found = {name: list(rule(seen)) for name, rule in RULES.items()}
     return {name: breaches for name, breaches in found.items() if breaches}
 
 
 def stored(seen: Observed) -> Breaches:
-    """Every event answered ok stands in the journal: the same content, at the receipt's place."""
+    """Every event answered ok is in the journal: the same content, at the receipt's position."""
     rows = {row.identity: row for row in seen.rows}
     for attempt in _answered(seen, Answer.OK):
         row, reply = rows.get(attempt.identity), attempt.reply
         if row is None:
             yield f"{_event(attempt)} was answered ok and is not in the journal"
         elif row.digest != attempt.digest or reply.digest != attempt.digest:
-            yield f"{_event(attempt)} stands in the journal, or on its receipt, with other content"
-        elif row.place != (reply.shard, reply.sequence):
-            yield f"{_event(attempt)} has a receipt for another place than {row.place}"
+            yield f"{_event(attempt)} has other content in the journal or on its receipt"
+        elif row.position != (reply.shard, reply.sequence):
+            yield f"{_event(attempt)} has a receipt for another position than {row.position}"
 
 
 def duplicates(seen: Observed) -> Breaches:
@@ -48,7 +48,7 @@ def duplicates(seen: Observed) -> Breaches:
     for identity, attempts in _by_identity(seen).items():
         accepted = [a for a in attempts if a.reply.answer is Answer.OK]
         if len({(a.reply.shard, a.reply.sequence) for a in accepted}) > 1:
-            yield f"{identity} has receipts for several places"
+            yield f"{identity} has receipts for several positions"
         if sum(not a.reply.duplicate for a in accepted) > 1:
             yield f"{identity} was stored anew more than once"
         for attempt in accepted:
@@ -59,17 +59,19 @@ def duplicates(seen: Observed) -> Breaches:
 def invented(seen: Observed) -> Breaches:
     """The journal holds nothing that was refused or never sent."""
     possible = {
-        (a.identity, a.digest) for a in seen.ledger.attempts if a.reply.answer is not Answer.REFUSED
+        (a.identity, a.digest)
+        for a in seen.run_log.attempts
+        if a.reply.answer is not Answer.REFUSED
     }
     for row in seen.rows:
         if (row.identity, row.digest) not in possible:
-            yield f"{row.identity} at {row.place} was refused or never sent"
+            yield f"{row.identity} at {row.position} was refused or never sent"
 
 
 def answers(seen: Observed) -> Breaches:
     """Valid events are accepted in the end, others are refused for their reason."""
     accepted = {a.identity for a in _answered(seen, Answer.OK)}
-    for attempt in seen.ledger.attempts:
+    for attempt in seen.run_log.attempts:
         reply = attempt.reply
         if reply.answer is Answer.UNKNOWN:
             if reply.status not in UNKNOWN:
@@ -90,49 +92,49 @@ def gapless(seen: Observed) -> Breaches:
 
 
 def once(seen: Observed) -> Breaches:
-    """Each identity stands in the journal once."""
+    """Each identity is in the journal once."""
     for identity, count in Counter(row.identity for row in seen.rows).items():
         if count > 1:
-            yield f"{identity} stands in the journal {count} times"
+            yield f"{identity} is in the journal {count} times"
 
 
 def publish_order(seen: Observed) -> Breaches:
-    """The events of a key stand in one shard, in the order in which they were published."""
-    order = {a.identity: a.order for a in seen.ledger.attempts if a.kind is Kind.NEW}
+    """The events of a key are in one shard, in the order in which they were published."""
+    order = {a.identity: a.order for a in seen.run_log.attempts if a.kind is Kind.NEW}
     for key, rows in _by_key(seen.rows).items():
         if len({row.shard for row in rows}) > 1:
-            yield f"key {key!r} stands in several shards"
+            yield f"key {key!r} is in several shards"
         known = [order[row.identity] for row in rows if row.identity in order]
         for before, after in pairwise(known):
             if after <= before:
-                yield f"key {key!r}: event {after} stands behind event {before}"
+                yield f"key {key!r}: event {after} comes after event {before}"
 
 
 def delivered(seen: Observed) -> Breaches:
     """Every entry that a subscription is to get arrived there, or is one of its dead letters."""
     got = taken(seen)
-    for interest in seen.ledger.interests:
-        kept = (d for d in seen.dead if d.queue == interest.queue and d.state != "redriven")
-        arrived = got[interest.name] | {letter.identity for letter in kept}
+    for subscription in seen.run_log.subscriptions:
+        kept = (d for d in seen.dead if d.queue == subscription.queue and d.state != "redriven")
+        arrived = got[subscription.name] | {dead_letter.identity for dead_letter in kept}
         for row in seen.rows:
-            if wants(interest, row) and row.identity not in arrived:
-                yield f"{interest.name} never got {row.identity} at {row.place}"
+            if wants(subscription, row) and row.identity not in arrived:
+                yield f"{subscription.name} never got {row.identity} at {row.position}"
 
 
 def unexpected(seen: Observed) -> Breaches:
-    """Nothing else arrives: known identity, its content, its place, a type that was asked for."""
+    """Nothing else arrives: known identity, its content, its position, a wanted type."""
     rows = {row.identity: row for row in seen.rows}
-    interests = {interest.name: interest for interest in seen.ledger.interests}
-    for delivery in seen.ledger.deliveries:
+    subscriptions = {subscription.name: subscription for subscription in seen.run_log.subscriptions}
+    for delivery in seen.run_log.deliveries:
         row, who = rows.get(delivery.identity), delivery.subscription
         if row is None:
             yield f"{who} got {delivery.identity}, which is not in the journal"
         elif (row.digest, row.type) != (delivery.digest, delivery.type):
             yield f"{who} got {delivery.identity} with other content"
         elif delivery.sequence != f"{row.shard:02}-{row.sequence:016}":
-            yield f"{who} got {delivery.identity} as {delivery.sequence}, it stands at {row.place}"
-        elif not wants(interests[who], row):
-            yield f"{who} got {delivery.identity} ({row.type}, {row.place}), which it did not want"
+            yield f"{who} got {delivery.identity} as {delivery.sequence}, not at {row.position}"
+        elif not wants(subscriptions[who], row):
+            yield f"{who} got {delivery.identity} ({row.type}, {row.position}) without wanting it"
 
 
 def order(seen: Observed) -> Breaches:
@@ -141,47 +143,49 @@ def order(seen: Observed) -> Breaches:
     Repeats are left out, as a receiver does that knows identities, and attempts that it failed.
     """
     rows = {row.identity: row for row in seen.rows}
-    ordered = {interest.name for interest in seen.ledger.interests if interest.ordered}
-    latest: dict[tuple[str, str], Row] = {}
-    for delivery in _first_deliveries(seen.ledger.deliveries):
+    ordered = {
+        subscription.name for subscription in seen.run_log.subscriptions if subscription.ordered
+    }
+    latest: dict[tuple[str, str], JournalRow] = {}
+    for delivery in _first_deliveries(seen.run_log.deliveries):
         row = rows.get(delivery.identity)
         if row is None or delivery.subscription not in ordered:
             continue
         before = latest.setdefault((delivery.subscription, row.key), row)
         if before.sequence > row.sequence:
-            yield f"{delivery.subscription} got {before.place} before {row.place} of {row.key!r}"
+            yield f"{delivery.subscription} got {before.position} before {row.position} {row.key!r}"
         else:
             latest[delivery.subscription, row.key] = row
 
 
 def dead_letters(seen: Observed) -> Breaches:
-    """What a subscriber rejected stands in the dead letters."""
-    queues = {interest.name: interest.queue for interest in seen.ledger.interests}
-    dead = {(letter.queue, letter.identity) for letter in seen.dead}
-    rejected = {(queues[d.subscription], d.identity) for d in seen.ledger.deliveries if d.rejected}
+    """What a subscriber rejected is a dead letter."""
+    queues = {subscription.name: subscription.queue for subscription in seen.run_log.subscriptions}
+    dead = {(dead_letter.queue, dead_letter.identity) for dead_letter in seen.dead}
+    rejected = {(queues[d.subscription], d.identity) for d in seen.run_log.deliveries if d.rejected}
     for queue, identity in sorted(rejected - dead):
         yield f"{identity} was rejected by the reader of {queue} and is no dead letter"
 
 
-def leads(seen: Observed) -> Breaches:
-    """One lead at a time: only the holder writes, epochs and cursors never go back."""
-    for write in seen.leads:
+def journal_leases(seen: Observed) -> Breaches:
+    """One lease holder at a time: only it writes, epochs and cursors never go back."""
+    for write in seen.journal_leases:
         taken = write.epoch != write.epoch_before
         what = f"{write.writer} on shard {write.shard} at {write.at:%H:%M:%S.%f}"
         if taken and not (write.epoch == write.epoch_before + 1 and write.expired_before):
-            yield f"{what}: took a lead that had not expired"
+            yield f"{what}: took a lease that had not expired"
         if taken and write.holder != write.writer:
-            yield f"{what}: took the lead for {write.holder}"
+            yield f"{what}: took the lease for {write.holder}"
         if not taken and write.writer != write.holder_before:
-            yield f"{what}: wrote, while {write.holder_before} led in epoch {write.epoch_before}"
+            yield f"{what}: wrote, but {write.holder_before} held epoch {write.epoch_before}"
         if write.cursor < write.cursor_before:
             yield f"{what}: moved the cursor back from {write.cursor_before} to {write.cursor}"
 
 
 def drained(seen: Observed) -> Breaches:
     """In the end nothing is on its way any more."""
-    if seen.restless:
-        yield f"the gateway did not come to rest in time: {seen.restless}"
+    if seen.unsettled:
+        yield f"the gateway did not come to rest in time: {seen.unsettled}"
     if seen.backlog:
         yield f"{seen.backlog} entries were never relayed"
     for queue, messages in seen.held.items():
@@ -191,43 +195,43 @@ def drained(seen: Observed) -> Breaches:
 
 def faults(seen: Observed) -> Breaches:
     """Every fault that was planned happened, with evidence, and was got over."""
-    for shot in seen.ledger.shots:
-        if shot.evidence is None:
-            yield f"{shot.fault}: {shot.failure}"
-        if not shot.recovered:
-            yield f"the gateway did not recover from {shot.fault} in time"
-    missing = Counter(seen.planned) - Counter(shot.fault for shot in seen.ledger.shots)
+    for result in seen.run_log.fault_results:
+        if result.evidence is None:
+            yield f"{result.fault}: {result.failure}"
+        if not result.recovered:
+            yield f"the gateway did not recover from {result.fault} in time"
+    missing = Counter(seen.planned) - Counter(result.fault for result in seen.run_log.fault_results)
     for fault in missing:
         yield f"{fault} was planned and not carried out"
 
 
 def processes(seen: Observed) -> Breaches:
     """No process ends by itself, and no failure is unforeseen."""
-    yield from seen.ledger.surprises
+    yield from seen.run_log.incidents
 
 
 def enough(seen: Observed) -> Breaches:
     """So much happened that the rest means something."""
-    attempts, least = seen.ledger.attempts, seen.least
+    attempts, minimum = seen.run_log.attempts, seen.minimum
     ok = list(_answered(seen, Answer.OK))
     rows = {row.identity for row in seen.rows}
     unknown = [a for a in _answered(seen, Answer.UNKNOWN) if a.kind is Kind.NEW]
     # A duplicate that its publisher did not mean: the answer was lost and the event was stored.
     saved = {a.identity for a in ok if a.kind is Kind.NEW and a.reply.duplicate} & rows
     counts = {
-        "events accepted": (len(ok), least.accepted),
-        "duplicates": (sum(a.kind is Kind.REPEAT for a in ok), least.duplicates),
-        "refusals": (sum(a.reply.answer is Answer.REFUSED for a in attempts), least.refused),
-        "unknown outcomes": (len(unknown), least.unknown),
-        "stored though unknown": (len(saved), least.stored_though_unknown),
-        "rejections": (sum(d.rejected for d in seen.ledger.deliveries), least.rejected),
+        "events accepted": (len(ok), minimum.accepted),
+        "duplicates": (sum(a.kind is Kind.REPEAT for a in ok), minimum.duplicates),
+        "refusals": (sum(a.reply.answer is Answer.REFUSED for a in attempts), minimum.refused),
+        "unknown outcomes": (len(unknown), minimum.unknown),
+        "stored though unknown": (len(saved), minimum.stored_though_unknown),
+        "rejections": (sum(d.rejected for d in seen.run_log.deliveries), minimum.rejected),
     }
-    for interest in seen.ledger.interests:
-        if interest.delivery == "consumer":
+    for subscription in seen.run_log.subscriptions:
+        if subscription.delivery == "consumer":
             continue
-        counts[f"deliveries to {interest.name}"] = (
-            seen.ledger.delivered[interest.name],
-            least.delivered,
+        counts[f"deliveries to {subscription.name}"] = (
+            seen.run_log.delivered[subscription.name],
+            minimum.delivered,
         )
     for what, (count, wanted) in counts.items():
         if count < wanted:
@@ -238,20 +242,21 @@ RULES: Mapping[str, Callable[[Observed], Breaches]] = {
     rule.__name__.replace("_", "-"): rule
     for rule in (
         stored, duplicates, invented, answers, gapless, once, publish_order, delivered, unexpected,
-        order, dead_letters, leads, drained, faults, processes, enough, receiving.effects,
-        receiving.signatures, receiving.leases, receiving.tokens, receiving.redriven,
-        receiving.agreed, receiving.enough_received,
+        order, dead_letters, journal_leases, drained, faults, processes, enough,
+        checker_delivery.effects, checker_delivery.signatures, checker_delivery.webhook_leases,
+        checker_delivery.tokens, checker_delivery.redriven, checker_delivery.agreed,
+        checker_delivery.enough_received,
     )
 }  # fmt: skip
 
 
 def _answered(seen: Observed, answer: Answer) -> Iterator[Attempt]:
-    return (a for a in seen.ledger.attempts if a.reply.answer is answer)
+    return (a for a in seen.run_log.attempts if a.reply.answer is answer)
 
 
 def _by_identity(seen: Observed) -> Mapping[Identity, list[Attempt]]:
     found: dict[Identity, list[Attempt]] = defaultdict(list)
-    for attempt in seen.ledger.attempts:
+    for attempt in seen.run_log.attempts:
         found[attempt.identity].append(attempt)
     return found
 
@@ -266,14 +271,14 @@ def _stored_before(attempt: Attempt, attempts: Sequence[Attempt]) -> bool:
     )
 
 
-def _by_shard(rows: Sequence[Row]) -> Mapping[int, list[Row]]:
-    ordered = sorted(rows, key=lambda row: row.place)
+def _by_shard(rows: Sequence[JournalRow]) -> Mapping[int, list[JournalRow]]:
+    ordered = sorted(rows, key=lambda row: row.position)
     return {shard: list(some) for shard, some in groupby(ordered, key=lambda row: row.shard)}
 
 
-def _by_key(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row.place):
+def _by_key(rows: Sequence[JournalRow]) -> Mapping[str, list[JournalRow]]:
+    found: dict[str, list[JournalRow]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.position):
         found[row.key].append(row)
     return found
 

@@ -26,10 +26,10 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
 def command(program: str, bug: str | None) -> Sequence[str]:
     """How to start a process of the gateway, or a consumer; with a seeded bug or as it is."""
     if bug is None and program == "consumer":
-        return (sys.executable, "-m", "tests.faults.consuming")
+        return (sys.executable, "-m", "tests.faults.consumer_service")
     if bug is None:
         return (sys.executable, "-m", "gateway", program)
-    return (sys.executable, "-m", "tests.faults.seeded", bug, "--", program)
+    return (sys.executable, "-m", "tests.faults.seeded_bugs", bug, "--", program)
 
 
 class Child:

@@ -1,7 +1,7 @@
 """Webhook endpoints as an organisation would run them, with all that goes wrong with such.
 
-Each delivery is verified by a package that is not ours, then the endpoint's mood decides: it does
-the work and answers, or it fails before the work, or it does the work and never says so.
+Each delivery is verified by a package that is not ours, then the endpoint chooses an action: it
+does the work and answers, or it fails before the work, or it does the work and never says so.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from deploy.local.ports import LOOPBACK
 from gateway.base.event import Event
 from gateway.broker.message import event_from_message
-from tests.faults.hooks import Call, HookServer, Reply
-from tests.faults.ledger import Delivery, Interest, Ledger
+from tests.faults.endpoint_server import Call, EndpointServer, Reply
 from tests.faults.proxy import Proxy
+from tests.faults.run_log import Delivery, KnownSubscription, RunLog
 
 TIMEOUT = 1  # seconds that the gateway gives an answer
 REJECTS = 40  # one event in so many is given up for good, the same one each time
 GRANTED = Reply(200, {"webhook-allowed-origin": "*"})
 
 
-class Mood(StrEnum):
+class EndpointAction(StrEnum):
     """What an endpoint does with a delivery that verifies."""
 
     TAKE = "take"
@@ -37,13 +37,13 @@ class Mood(StrEnum):
     REJECT = "reject"  # 422
 
 
-ALWAYS: Sequence[tuple[Mood, float]] = (
-    (Mood.FAIL, 0.03),
-    (Mood.DIE, 0.03),
-    (Mood.HANG, 0.01),
-    (Mood.REDIRECT, 0.01),
+ALWAYS: Sequence[tuple[EndpointAction, float]] = (
+    (EndpointAction.FAIL, 0.03),
+    (EndpointAction.DIE, 0.03),
+    (EndpointAction.HANG, 0.01),
+    (EndpointAction.REDIRECT, 0.01),
 )
-HALF_OF_THE_TIME: Sequence[tuple[Mood, float]] = ((Mood.FAIL, 0.5),)
+HALF_OF_THE_TIME: Sequence[tuple[EndpointAction, float]] = ((EndpointAction.FAIL, 0.5),)
 
 
 class Endpoint:
@@ -52,21 +52,21 @@ class Endpoint:
     A secret that it has lost makes it answer 401 to everything.
     """
 
-    def __init__(self, name: str, ledger: Ledger, seed: int, tls: ssl.SSLContext | None) -> None:
-        self.interest = Interest(name, "", (), False, {})
+    def __init__(self, name: str, run_log: RunLog, seed: int, tls: ssl.SSLContext | None) -> None:
+        self.subscription = KnownSubscription(name, "", (), False, {})
         self.under_way = 0
         self.rejects = True
-        self.moods = ALWAYS
+        self.actions = ALWAYS
         self._secrets: list[str] = []
         self._lost = True
-        self._ledger = ledger
+        self._run_log = run_log
         self._random = Random(f"{seed} {name}")
         self._known: set[str] = set()
         self._going_on = asyncio.Event()
         self._going_on.set()
         self._scheme = "https" if tls else "http"
-        self._server = HookServer(self._respond, tls)
-        self._elsewhere = HookServer(self._stray, tls)
+        self._server = EndpointServer(self._respond, tls)
+        self._elsewhere = EndpointServer(self._note_redirected_call, tls)
         self._elsewhere_url = ""
         self._proxy: Proxy | None = None
         self.url = ""
@@ -75,7 +75,7 @@ class Endpoint:
         """Begin to serve at `url`; to everything it answers 401 until it has a secret."""
         self._proxy = Proxy(await self._server.open())
         await self._proxy.open()
-        self.url = f"{self._scheme}://{LOOPBACK}:{self._proxy.port}/{self.interest.name}"
+        self.url = f"{self._scheme}://{LOOPBACK}:{self._proxy.port}/{self.subscription.name}"
         self._elsewhere_url = f"{self._scheme}://{LOOPBACK}:{await self._elsewhere.open()}/"
 
     def start(self) -> None:
@@ -102,10 +102,10 @@ class Endpoint:
         """Lose the secret."""
         self._lost = True
 
-    def repair(self) -> None:
+    def accept_all(self) -> None:
         """Take everything from now on."""
         self.rejects = False
-        self.moods = ()
+        self.actions = ()
 
     async def sever(self) -> int:
         """Cut every connection; returns how many there were."""
@@ -127,7 +127,7 @@ class Endpoint:
         try:
             await self._going_on.wait()
             if not self._verified(call):
-                self._ledger.moods["locked-out"] += 1
+                self._run_log.actions["locked-out"] += 1
                 return Reply(401)
             return await self._take(event_from_message(call.body, {}, call.headers["content-type"]))
         finally:
@@ -137,52 +137,54 @@ class Endpoint:
         """By the latest secret. What none that it ever had verifies is kept as a breach."""
         good = [_verifies(secret, call) for secret in self._secrets]
         if self._secrets and not any(good):
-            self._ledger.forged.append(f"{self.interest.name}: {call.headers.get('webhook-id')}")
+            self._run_log.forged.append(
+                f"{self.subscription.name}: {call.headers.get('webhook-id')}"
+            )
         return bool(good) and good[-1] and not self._lost
 
     async def _take(self, event: Event) -> Reply | None:
-        mood = self._mood(event)
-        self._ledger.moods[mood] += 1
-        self._note(event, mood)
-        match mood:
-            case Mood.FAIL:
+        action = self._choose_action(event)
+        self._run_log.actions[action] += 1
+        self._note(event, action)
+        match action:
+            case EndpointAction.FAIL:
                 return Reply(500)
-            case Mood.REDIRECT:
+            case EndpointAction.REDIRECT:
                 return Reply(302, {"location": self._elsewhere_url})
-            case Mood.REJECT:
+            case EndpointAction.REJECT:
                 return Reply(422)
-            case Mood.DIE:
+            case EndpointAction.DIE:
                 return None
-            case Mood.HANG:
+            case EndpointAction.HANG:
                 await asyncio.sleep(3 * TIMEOUT)
                 return None
-            case Mood.TAKE:
+            case EndpointAction.TAKE:
                 return Reply(204)
 
-    def _mood(self, event: Event) -> Mood:
+    def _choose_action(self, event: Event) -> EndpointAction:
         if self.rejects and crc32(event.id.encode()) % REJECTS == 0:
-            return Mood.REJECT
+            return EndpointAction.REJECT
         lot = self._random.random()
-        for mood, share in self.moods:
+        for action, share in self.actions:
             if lot < share:
-                return mood
+                return action
             lot -= share
-        return Mood.TAKE
+        return EndpointAction.TAKE
 
-    def _note(self, event: Event, mood: Mood) -> None:
-        self._ledger.delivery(
+    def _note(self, event: Event, action: EndpointAction) -> None:
+        self._run_log.delivery(
             Delivery.of(
-                self.interest.name,
+                self.subscription.name,
                 event,
                 again=event.id in self._known,
-                rejected=mood is Mood.REJECT,
-                taken=mood in (Mood.TAKE, Mood.DIE, Mood.HANG),
+                rejected=action is EndpointAction.REJECT,
+                taken=action in (EndpointAction.TAKE, EndpointAction.DIE, EndpointAction.HANG),
             )
         )
         self._known.add(event.id)
 
-    async def _stray(self, call: Call) -> Reply | None:
-        self._ledger.strays.append(f"{self.interest.name}: a redirect was followed")
+    async def _note_redirected_call(self, call: Call) -> Reply | None:
+        self._run_log.redirected_calls.append(f"{self.subscription.name}: a redirect was followed")
         return Reply(204)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from gateway.base.event import Event
-from tests.faults.ledger import Kind
+from tests.faults.run_log import Kind
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 JSON = "application/json"

@@ -5,46 +5,48 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.faults.checker import judge
-from tests.faults.endpoints import Mood
-from tests.faults.ledger import (
+from tests.faults.checker import check
+from tests.faults.endpoints import EndpointAction
+from tests.faults.observed import (
+    CursorMove,
+    DeadLetter,
+    Effect,
+    JournalRow,
+    LeaseWrite,
+    Observed,
+    ReportedStage,
+)
+from tests.faults.run_log import (
     Answer,
     Attempt,
     Delivery,
-    Interest,
+    FaultResult,
     Kind,
-    Ledger,
+    KnownSubscription,
     Redriven,
     Replay,
     Reply,
-    Shot,
-)
-from tests.faults.observed import (
-    DeadLetter,
-    Effect,
-    FrontierMove,
-    LeadWrite,
-    Observed,
-    Row,
-    Told,
+    RunLog,
 )
 
 TYPE, OTHER = "id.go.bps.statistik.diperbarui.v1", "id.go.bmkg.gempa.terdeteksi.v1"
 
 
-def breaks(rule: str, harm: Callable[[Observed], None]) -> bool:
+def breaks(rule: str, damage: Callable[[Observed], None]) -> bool:
     """Whether a good run that is harmed in this way breaks the rule."""
     seen = a_good_run()
-    harm(seen)
-    return rule in judge(seen)
+    damage(seen)
+    return rule in check(seen)
 
 
-def a_row(sequence: int, **other: Any) -> Row:
+def a_row(sequence: int, **other: Any) -> JournalRow:
     """The n-th entry of shard 0, of key `k`."""
-    return replace(Row(0, sequence, "/bps", f"e{sequence}", TYPE, "k", bytes([sequence])), **other)
+    return replace(
+        JournalRow(0, sequence, "/bps", f"e{sequence}", TYPE, "k", bytes([sequence])), **other
+    )
 
 
-def an_attempt(row: Row, **other: Any) -> Attempt:
+def an_attempt(row: JournalRow, **other: Any) -> Attempt:
     """The attempt that stored an entry."""
     reply = Reply(Answer.OK, 202, row.shard, row.sequence, row.digest)
     return replace(
@@ -56,7 +58,7 @@ def an_attempt(row: Row, **other: Any) -> Attempt:
     )  # fmt: skip
 
 
-def a_delivery(row: Row, **other: Any) -> Delivery:
+def a_delivery(row: JournalRow, **other: Any) -> Delivery:
     """The delivery of an entry to the subscription `s`."""
     return replace(
         Delivery(
@@ -67,9 +69,9 @@ def a_delivery(row: Row, **other: Any) -> Delivery:
     )  # fmt: skip
 
 
-def a_lead_write(**other: Any) -> LeadWrite:
-    """The lead `relay-1` moves its cursor."""
-    write = LeadWrite(
+def a_lease_write(**other: Any) -> LeaseWrite:
+    """The lease holder `relay-1` moves its cursor."""
+    write = LeaseWrite(
         0, datetime(2023, 11, 5, tzinfo=UTC), "relay-1", "relay-1", "relay-1", 4, 4, 10, 12, False
     )
     return replace(write, **other)
@@ -81,41 +83,41 @@ def a_good_run() -> Observed:
     The last was a dead letter first, and the consumer refused the second.
     """
     rows = [a_row(n) for n in (1, 2, 3)]
-    ledger = Ledger(
-        interests=[
-            Interest("s", "sub.bi.s", (TYPE,), True, {0: 0}, "webhook"),
-            Interest("c", "sub.bi.c", (TYPE,), True, {0: 0}, "consumer"),
+    run_log = RunLog(
+        subscriptions=[
+            KnownSubscription("s", "sub.bi.s", (TYPE,), True, {0: 0}, "webhook"),
+            KnownSubscription("c", "sub.bi.c", (TYPE,), True, {0: 0}, "consumer"),
         ]
     )
     for row in rows:
-        ledger.attempt(an_attempt(row))
-        ledger.delivery(a_delivery(row))
+        run_log.attempt(an_attempt(row))
+        run_log.delivery(a_delivery(row))
     last = rows[-1]
-    ledger.deliveries[-1] = a_delivery(last, rejected=True, taken=False)
-    ledger.delivery(a_delivery(last, time=9.0))
-    ledger.redriven.append(Redriven("sub.bi.s", last.source, last.id, 8.0, again=False))
-    ledger.replays.append(Replay("s", rows[0].identity, "gone"))
-    ledger.moods.update(Mood)
-    ledger.shots.append(Shot("kill-api", 1.0, "it was gone", "", True))
+    run_log.deliveries[-1] = a_delivery(last, rejected=True, taken=False)
+    run_log.delivery(a_delivery(last, time=9.0))
+    run_log.redriven.append(Redriven("sub.bi.s", last.source, last.id, 8.0, again=False))
+    run_log.replays.append(Replay("s", rows[0].identity, "gone"))
+    run_log.actions.update(EndpointAction)
+    run_log.fault_results.append(FaultResult("kill-api", 1.0, "it was gone", "", True))
     return Observed(
-        ledger,
+        run_log,
         rows,
-        [a_lead_write()],
+        [a_lease_write()],
         [a_move()],
         [
             DeadLetter("sub.bi.s", last.source, last.id, "redriven"),
             DeadLetter("sub.bi.c", "/bps", "e2"),
         ],
         [Effect("c", n, "/bps", f"e{n}") for n in (1, 3)],
-        [Told(0, n, "sub.bi.s", "acknowledged") for n in (1, 2, 3)]
-        + [Told(0, n, "sub.bi.c", "dead" if n == 2 else "drained") for n in (1, 2, 3)],
-        [row.place for row in rows],
+        [ReportedStage(0, n, "sub.bi.s", "acknowledged") for n in (1, 2, 3)]
+        + [ReportedStage(0, n, "sub.bi.c", "dead" if n == 2 else "drained") for n in (1, 2, 3)],
+        [row.position for row in rows],
         planned=["kill-api"],
         held={"sub.bi.s": 0},
     )
 
 
-def a_move(**other: Any) -> FrontierMove:
-    """`deliver-1` moves the frontier that it has the lease of."""
+def a_move(**other: Any) -> CursorMove:
+    """`deliver-1` moves the cursor that it has the lease of."""
     at = datetime(2023, 11, 5, tzinfo=UTC)
-    return replace(FrontierMove("s", 0, at, "deliver-1", "deliver-1", 10, 12), **other)
+    return replace(CursorMove("s", 0, at, "deliver-1", "deliver-1", 10, 12), **other)

@@ -1,14 +1,14 @@
-"""What the checker judges: the ledger, and what the gateway itself holds at the end."""
+"""What the checker checks: the run log, and what the gateway itself holds at the end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.faults.ledger import Identity, Interest, Ledger
+from tests.faults.run_log import Identity, KnownSubscription, RunLog
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JournalRow:
     """An entry as the journal's table has it."""
 
     shard: int
@@ -25,14 +25,14 @@ class Row:
         return self.source, self.id
 
     @property
-    def place(self) -> tuple[int, int]:
+    def position(self) -> tuple[int, int]:
         """Shard and sequence."""
         return self.shard, self.sequence
 
 
 @dataclass(frozen=True, slots=True)
-class LeadWrite:
-    """One update of a lead's row, seen by a trigger of ours.
+class LeaseWrite:
+    """One update of a journal lease, seen by a trigger of ours.
 
     `writer` is the database role of the relay that made it; each relay has one of its own.
     """
@@ -50,8 +50,8 @@ class LeadWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class FrontierMove:
-    """One move of a webhook's frontier, seen by a trigger of ours.
+class CursorMove:
+    """One move of a webhook's cursor, seen by a trigger of ours.
 
     `writer` is the database role of the process that made it, `holder` that of the one that had
     taken the lease last.
@@ -97,8 +97,8 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How far an entry has come with a subscription, in the words of the gateway."""
+class ReportedStage:
+    """The stage of a delivery, as the gateway reports it."""
 
     shard: int
     sequence: int
@@ -106,13 +106,13 @@ class Told:
     stage: str
 
     @property
-    def place(self) -> tuple[int, int]:
+    def position(self) -> tuple[int, int]:
         """Shard and sequence."""
         return self.shard, self.sequence
 
 
 @dataclass(frozen=True)
-class Least:
+class Minimum:
     """How much must have happened for a run to prove anything."""
 
     accepted: int = 0
@@ -125,9 +125,9 @@ class Least:
     rejected: int = 0
     redriven: int = 0
     replays: int = 0
-    moods: int = 0
+    actions: int = 0
     """Of each kind that endpoints have."""
-    told: int = 0
+    reported: int = 0
     """Of each way of delivery."""
 
 
@@ -135,35 +135,35 @@ class Least:
 class Observed:
     """All that is known at the end of a run."""
 
-    ledger: Ledger
-    rows: Sequence[Row] = ()
-    leads: Sequence[LeadWrite] = ()
-    moves: Sequence[FrontierMove] = ()
+    run_log: RunLog
+    rows: Sequence[JournalRow] = ()
+    journal_leases: Sequence[LeaseWrite] = ()
+    moves: Sequence[CursorMove] = ()
     dead: Sequence[DeadLetter] = ()
     effects: Sequence[Effect] = ()
-    told: Sequence[Told] = ()
+    reported: Sequence[ReportedStage] = ()
     asked: Sequence[tuple[int, int]] = ()
-    """The places of which the gateway was asked to tell."""
+    """The positions whose deliveries the gateway was asked for."""
     held: Mapping[str, int] = field(default_factory=dict)
     """Messages left in each subscription's queue after its consumers had gone."""
     backlog: int = 0
-    restless: str = ""
+    unsettled: str = ""
     """What did not come to rest."""
     planned: Sequence[str] = ()
-    least: Least = field(default_factory=Least)
+    minimum: Minimum = field(default_factory=Minimum)
 
 
-def wants(interest: Interest, row: Row) -> bool:
+def wants(subscription: KnownSubscription, row: JournalRow) -> bool:
     """Whether an entry is promised to a subscription."""
-    above = row.sequence > interest.starts.get(row.shard, 0)
-    return above and any(_matches(pattern, row.type) for pattern in interest.types)
+    above = row.sequence > subscription.starts.get(row.shard, 0)
+    return above and any(_matches(pattern, row.type) for pattern in subscription.types)
 
 
 def _matches(pattern: str, type: str) -> bool:
     """`*` is one word, and at the end all that remain. Made here anew, not the gateway's own."""
-    words, places = type.split("."), pattern.split(".")
-    if places[-1] == "*":
-        places += ["*"] * (len(words) - len(places))
-    return len(words) == len(places) and all(
-        place in ("*", word) for place, word in zip(places, words, strict=True)
+    words, parts = type.split("."), pattern.split(".")
+    if parts[-1] == "*":
+        parts += ["*"] * (len(words) - len(parts))
+    return len(words) == len(parts) and all(
+        part in ("*", word) for part, word in zip(parts, words, strict=True)
     )

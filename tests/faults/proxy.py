@@ -1,4 +1,4 @@
-"""A TCP proxy that can read along, and cut a connection at a place in the conversation."""
+"""A TCP proxy that can read along, and cut a connection at a point of the conversation."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Watch(Protocol):
         """From the server to the client."""
 
 
-class Blind:
+class NoWatch:
     """Watches nothing."""
 
     def up(self, data: bytes) -> None:
@@ -36,7 +36,7 @@ class Blind:
 class Proxy:
     """Passes connections on to a loopback port, through a port of its own."""
 
-    def __init__(self, target: int, watch: Callable[[], Watch] = Blind) -> None:
+    def __init__(self, target: int, watch: Callable[[], Watch] = NoWatch) -> None:
         self.port = free_port()
         self._target = target
         self._watch = watch

@@ -1,6 +1,6 @@
 """Publishers that follow the rules of the bus: what has no answer is sent again with the same id.
 
-A key belongs to one lane, and a lane sends the next event of a key only after the last one was
+A key belongs to one publisher, which sends the next event of a key only after the last one was
 answered ok: so the order that the journal must have is known. Among the good events are repeats,
 other events under an id that is taken, broken events, and types of somebody else.
 """
@@ -14,17 +14,17 @@ from random import Random
 from uuid import UUID
 
 from gateway.base.event import Event
-from tests.faults.door import Door
 from tests.faults.events import Draft, another_content, broken_content, new_event
-from tests.faults.ledger import Answer, Attempt, Kind, Ledger, Reply
+from tests.faults.gateway_client import GatewayClient
+from tests.faults.run_log import Answer, Attempt, Kind, Reply, RunLog
 
 AGAIN = 0.15  # seconds until an event without an answer is sent again
-REMEMBERED = 50  # accepted events of a lane that may be repeated
+REMEMBERED = 50  # accepted events of a publisher that may be repeated
 BATCH = range(3, 15)
 
 
 class Mode(Enum):
-    """How a stream is sent."""
+    """How a publisher sends events."""
 
     STRUCTURED = auto()
     BINARY = auto()
@@ -33,50 +33,52 @@ class Mode(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class PublisherPlan:
     """What one organisation publishes. The types of a key follow one another in turn.
 
     `foreign` is a type that it may not publish; `pause` is the mean number of seconds between two
-    requests of a lane.
+    requests of a publisher.
     """
 
     organisation: str
     mode: Mode
     types: Sequence[str]
     foreign: str
-    lanes: int = 2
+    publishers: int = 2
     keys: int = 4
     partitioned: bool = False
     pause: float = 0.1
 
 
-class PublishLane:
+class Publisher:
     """One sequential publisher with keys of its own."""
 
-    def __init__(self, stream: Stream, number: int, door: Door, ledger: Ledger, seed: int) -> None:
-        self._stream = stream
-        self._door = door
-        self._ledger = ledger
-        self._random = Random(f"{seed} {stream.organisation} {stream.mode} {number}")
-        self._source = f"/{stream.organisation}/{number}"
+    def __init__(
+        self, plan: PublisherPlan, number: int, client: GatewayClient, run_log: RunLog, seed: int
+    ) -> None:
+        self._plan = plan
+        self._client = client
+        self._run_log = run_log
+        self._random = Random(f"{seed} {plan.organisation} {plan.mode} {number}")
+        self._source = f"/{plan.organisation}/{number}"
         self._orders = dict.fromkeys(
-            (f"{stream.organisation}-{number}-{key}" for key in range(stream.keys)), 0
+            (f"{plan.organisation}-{number}-{key}" for key in range(plan.keys)), 0
         )
         self._accepted: list[Draft] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until stopped; what was begun is ended with an answer."""
         while not stop.is_set():
-            if self._stream.mode in (Mode.BATCH, Mode.ATOMIC):
+            if self._plan.mode in (Mode.BATCH, Mode.ATOMIC):
                 await self._batch()
             else:
                 await self._single()
-            await asyncio.sleep(self._random.expovariate(1 / self._stream.pause))
+            await asyncio.sleep(self._random.expovariate(1 / self._plan.pause))
 
     async def _single(self) -> None:
         draft = self._draft()
-        structured = (self._stream.mode is Mode.STRUCTURED) is (self._random.random() < 0.9)
-        send = self._door.send_structured if structured else self._door.send_binary
+        structured = (self._plan.mode is Mode.STRUCTURED) is (self._random.random() < 0.9)
+        send = self._client.send_structured if structured else self._client.send_binary
 
         async def one(drafts: Sequence[Draft]) -> list[Reply]:
             return [await send(drafts[0].event)]
@@ -85,10 +87,10 @@ class PublishLane:
 
     async def _batch(self) -> None:
         drafts = [self._draft() for _ in range(self._random.choice(BATCH))]
-        atomic = self._stream.mode is Mode.ATOMIC
+        atomic = self._plan.mode is Mode.ATOMIC
 
         async def many(some: Sequence[Draft]) -> list[Reply]:
-            return await self._door.send_batch([draft.event for draft in some], atomic=atomic)
+            return await self._client.send_batch([draft.event for draft in some], atomic=atomic)
 
         if atomic:
             conflicts = [draft for draft in drafts if draft.kind is Kind.CONFLICT]
@@ -116,7 +118,7 @@ class PublishLane:
                 await asyncio.sleep(AGAIN)
 
     def _note(self, draft: Draft, reply: Reply, sent: float) -> None:
-        self._ledger.attempt(attempt_of(draft.event, draft.order, draft.kind, reply, sent))
+        self._run_log.attempt(attempt_of(draft.event, draft.order, draft.kind, reply, sent))
         if draft.kind is Kind.NEW and reply.answer is Answer.OK:
             self._accepted = [*self._accepted[-REMEMBERED:], draft]
 
@@ -131,20 +133,20 @@ class PublishLane:
         if lot < 0.11:
             return Draft(broken_content(self._event("rusak", 0)), Kind.INVALID, 0)
         if lot < 0.12:
-            foreign = self._event("asing", 0, self._stream.foreign)
+            foreign = self._event("asing", 0, self._plan.foreign)
             return Draft(foreign, Kind.FORBIDDEN, 0)
         key = self._random.choice(list(self._orders))
         self._orders[key] += 1
         return Draft(self._event(key, self._orders[key]), Kind.NEW, self._orders[key])
 
     def _event(self, key: str, order: int, type: str | None = None) -> Event:
-        types = self._stream.types
+        types = self._plan.types
         return new_event(
             type or types[order % len(types)],
             self._source,
-            f"{key}-{order}" if self._stream.partitioned else key,
+            f"{key}-{order}" if self._plan.partitioned else key,
             UUID(int=self._random.getrandbits(128), version=4),
-            key if self._stream.partitioned else None,
+            key if self._plan.partitioned else None,
         )
 
 

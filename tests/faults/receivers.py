@@ -1,4 +1,4 @@
-"""Receivers that the gateway serves itself: by pull and by stream, with a reader's usual sins.
+"""Receivers by pull and by stream, with the usual mistakes of receivers.
 
 They repeat what has no answer, let locks end, die with a message in hands, and come back.
 """
@@ -15,8 +15,8 @@ import msgspec
 
 from gateway.base.event import Event
 from gateway.broker.message import CONTENT_TYPE, event_from_message
-from tests.faults.door import Door
-from tests.faults.ledger import Delivery, Identity, Interest, Ledger, Replay
+from tests.faults.gateway_client import GatewayClient
+from tests.faults.run_log import Delivery, Identity, KnownSubscription, Replay, RunLog
 
 LOCK = 2  # seconds
 FORGETS = 40  # one event in so many is worked on, and its token forgotten
@@ -25,14 +25,14 @@ RELEASES = 30
 IDLE = 1.5  # seconds without an event after which a connected reader has everything
 
 
-class _Handed(msgspec.Struct):
+class _ReceivedEvent(msgspec.Struct):
     token: str
     attempt: int
     event: msgspec.Raw
 
 
 class _Page(msgspec.Struct):
-    events: list[_Handed]
+    events: list[_ReceivedEvent]
 
 
 _page = msgspec.json.Decoder(_Page).decode
@@ -41,7 +41,7 @@ _page = msgspec.json.Decoder(_Page).decode
 class Receiver(Protocol):
     """Somebody who receives until stopped."""
 
-    interest: Interest
+    subscription: KnownSubscription
 
     @property
     def idle(self) -> bool:
@@ -53,19 +53,21 @@ class Receiver(Protocol):
     async def stop(self) -> None:
         """Receive nothing more."""
 
-    def repair(self) -> None:
+    def accept_all(self) -> None:
         """Reject nothing from now on."""
 
 
-class _Looping:
-    """What both have: a loop, a ledger, the time of the last event and of the last answer."""
+class _ReceiverLoop:
+    """What both have: a loop, the run log, the time of the last event and of the last answer."""
 
-    def __init__(self, interest: Interest, door: Door, ledger: Ledger, seed: int) -> None:
-        self.interest = interest
-        self._door = door
-        self._ledger = ledger
-        self._random = Random(f"{seed} {interest.name}")
-        self._path = f"/v1/subscriptions/{interest.name}"
+    def __init__(
+        self, subscription: KnownSubscription, client: GatewayClient, run_log: RunLog, seed: int
+    ) -> None:
+        self.subscription = subscription
+        self._client = client
+        self._run_log = run_log
+        self._random = Random(f"{seed} {subscription.name}")
+        self._path = f"/v1/subscriptions/{subscription.name}"
         self._began = 0.0
         self._rejects = True
         self._task: asyncio.Task[None] | None = None
@@ -73,7 +75,7 @@ class _Looping:
     @property
     def idle(self) -> bool:
         """Whether it has been connected for a while, and there was nothing."""
-        last = max(self._began, self._ledger.last_of(self.interest.name))
+        last = max(self._began, self._run_log.last_of(self.subscription.name))
         return self._began > 0 and time.monotonic() - last > IDLE
 
     def start(self) -> None:
@@ -87,7 +89,7 @@ class _Looping:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    def repair(self) -> None:
+    def accept_all(self) -> None:
         """Reject nothing from now on."""
         self._rejects = False
 
@@ -95,89 +97,100 @@ class _Looping:
         raise NotImplementedError
 
     def _note(self, event: Event, *, again: bool, rejected: bool = False, taken: bool) -> None:
-        self._ledger.delivery(
-            Delivery.of(self.interest.name, event, again=again, rejected=rejected, taken=taken)
+        self._run_log.delivery(
+            Delivery.of(self.subscription.name, event, again=again, rejected=rejected, taken=taken)
         )
 
 
-class Puller(_Looping):
+class Puller(_ReceiverLoop):
     """Pulls, and settles what it got: most it acknowledges.
 
     What it has forgotten comes again under another token, and then it tries the old one first.
     """
 
-    def __init__(self, interest: Interest, door: Door, ledger: Ledger, seed: int) -> None:
-        super().__init__(interest, door, ledger, seed)
+    def __init__(
+        self, subscription: KnownSubscription, client: GatewayClient, run_log: RunLog, seed: int
+    ) -> None:
+        super().__init__(subscription, client, run_log, seed)
         self._forgotten: dict[Identity, str] = {}
 
     async def _run(self) -> None:
         while True:
-            answer = await self._door.call("POST", f"{self._path}/receive", {"max": 50, "wait": 1})
+            answer = await self._client.call(
+                "POST", f"{self._path}/receive", {"max": 50, "wait": 1}
+            )
             assert answer.status_code == httpx.codes.OK, answer.text
             self._began = self._began or time.monotonic()
             acknowledge: list[str] = []
-            for handed in _page(answer.content).events:
-                await self._work(handed, acknowledge)
+            for received in _page(answer.content).events:
+                await self._work(received, acknowledge)
             if acknowledge:
                 await self._settle("acknowledge", acknowledge)
 
-    async def _work(self, handed: _Handed, acknowledge: list[str]) -> None:
-        event, again = event_from_message(bytes(handed.event), {}, CONTENT_TYPE), handed.attempt > 1
+    async def _work(self, received: _ReceivedEvent, acknowledge: list[str]) -> None:
+        event, again = (
+            event_from_message(bytes(received.event), {}, CONTENT_TYPE),
+            received.attempt > 1,
+        )
         old = self._forgotten.pop((event.source, event.id), None)
         if old is not None:
             (said,) = await self._settle("acknowledge", [old])
-            self._ledger.replays.append(Replay(self.interest.name, (event.source, event.id), said))
+            self._run_log.replays.append(
+                Replay(self.subscription.name, (event.source, event.id), said)
+            )
         if self._rejects and crc32(event.id.encode()) % REJECTS == 0:
             self._note(event, again=again, rejected=True, taken=False)
-            await self._settle("reject", [handed.token])
+            await self._settle("reject", [received.token])
         elif not again and self._random.randrange(RELEASES) == 0:
             self._note(event, again=again, taken=False)
-            await self._settle("release", [handed.token])
+            await self._settle("release", [received.token])
         else:
             self._note(event, again=again, taken=True)
             if again or self._random.randrange(FORGETS):
-                acknowledge.append(handed.token)
+                acknowledge.append(received.token)
             else:
-                self._forgotten[event.source, event.id] = handed.token
+                self._forgotten[event.source, event.id] = received.token
 
     async def _settle(self, how: str, tokens: list[str]) -> list[str]:
-        answer = await self._door.call("POST", f"{self._path}/{how}", {"tokens": tokens})
+        answer = await self._client.call("POST", f"{self._path}/{how}", {"tokens": tokens})
         assert answer.status_code == httpx.codes.OK, answer.text
         return list(answer.json()["results"])
 
 
-class Follower(_Looping):
+class StreamReader(_ReceiverLoop):
     """Follows a stream; leaves it now and then, and comes back with the last id it has got."""
 
-    def __init__(self, interest: Interest, door: Door, ledger: Ledger, seed: int) -> None:
-        super().__init__(interest, door, ledger, seed)
+    def __init__(
+        self, subscription: KnownSubscription, client: GatewayClient, run_log: RunLog, seed: int
+    ) -> None:
+        super().__init__(subscription, client, run_log, seed)
         self._last = ""
 
     async def _run(self) -> None:
         while True:
             with suppress(httpx.HTTPError, TimeoutError):
-                await self._follow(self._random.randrange(20, 400))
+                await self._read(self._random.randrange(20, 400))
             self._began = 0.0
             await asyncio.sleep(0.2)
 
-    async def _follow(self, count: int) -> None:
-        async with self._door.stream(f"{self._path}/stream", self._last) as answer:
+    async def _read(self, count: int) -> None:
+        async with self._client.stream(f"{self._path}/stream", self._last) as answer:
             if answer.status_code != httpx.codes.OK:
                 return
             self._began = time.monotonic()
-            place, data = "", list[bytes]()
+            position, data = "", list[bytes]()
             async for line in answer.aiter_lines():
                 if line.startswith("id: "):
-                    place = line[4:]
+                    position = line[4:]
                 elif line.startswith("data: "):
                     data.append(line[6:].encode())
-                elif place and data:
+                elif position and data:
                     event = event_from_message(b"\n".join(data), {}, CONTENT_TYPE)
                     self._note(event, again=False, taken=True)
-                    self._last, place, data = place, "", []
+                    self._last, position, data = position, "", []
                     count -= 1
                     if count == 0:
                         return
 
 
-RECEIVERS: dict[str, Any] = {"pull": Puller, "stream": Follower}
+RECEIVERS: dict[str, Any] = {"pull": Puller, "stream": StreamReader}

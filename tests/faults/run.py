@@ -1,4 +1,4 @@
-"""One run: let events flow, do harm, wait until all is quiet, and judge."""
+"""One run: let events flow, carry out faults, wait until all is quiet, and check."""
 
 import asyncio
 import json
@@ -9,26 +9,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.base.event import Event
-from tests.faults.catalogue import FAULTS, a_round, choices
-from tests.faults.checker import judge
-from tests.faults.harm import Harm, NoEvidence
-from tests.faults.ledger import Shot
-from tests.faults.observed import DeadLetter, Effect, FrontierMove, LeadWrite, Least, Observed, Row
-from tests.faults.redriving import read_ledger, redrive
+from tests.faults.actors import Actors
+from tests.faults.catalogue import FAULTS, a_round, make_choices
+from tests.faults.checker import check
+from tests.faults.cluster import Cluster, ClusterOptions, TooLate
+from tests.faults.fault import Choices, NoEvidence
+from tests.faults.observed import (
+    CursorMove,
+    DeadLetter,
+    Effect,
+    JournalRow,
+    LeaseWrite,
+    Minimum,
+    Observed,
+)
+from tests.faults.redrives import read_ledger, redrive
+from tests.faults.run_log import FaultResult
 from tests.faults.servers import Servers
-from tests.faults.stage import Stage
-from tests.faults.world import Shape, TooLate, World
 
 _ROWS = "SELECT shard, sequence, source, id, type, subject, attributes, digest FROM journal_entries"
 _LEADS = """
 SELECT shard, at, writer, holder_before, holder, epoch_before, epoch, cursor_before, cursor,
        expired_before
-FROM faults_lead_writes WHERE holder IS NOT NULL OR writer IS DISTINCT FROM holder_before
+FROM faults_lease_writes WHERE holder IS NOT NULL OR writer IS DISTINCT FROM holder_before
 ORDER BY at
 """
 _MOVES = """
 SELECT m.name, m.shard, m.at, m.writer, t.writer, m.before, m.after
-FROM faults_frontier_moves m JOIN faults_lease_takes t USING (organisation, name, epoch)
+FROM faults_cursor_moves m JOIN faults_lease_takes t USING (organisation, name, epoch)
 ORDER BY m.at
 """
 _EFFECTS = "SELECT subscription, serial, source, id FROM effects"
@@ -62,8 +70,8 @@ class Scenario:
     seed: int
     faults: Sequence[str]
     seconds: float = 0.0
-    shape: Shape = field(default_factory=Shape)
-    least: Least = field(default_factory=Least)
+    options: ClusterOptions = field(default_factory=ClusterOptions)
+    minimum: Minimum = field(default_factory=Minimum)
     latecomers: bool = True
     patience: float = 60.0
     """Seconds for the gateway to recover from a fault, and to come to rest in the end."""
@@ -79,58 +87,60 @@ class Report:
     seconds: float
 
 
-Say = Callable[[World, str], None]
+Say = Callable[[Cluster, str], None]
 
 
 async def run(
-    servers: Servers, folder: Path, scenario: Scenario, say: Say = lambda world, what: None
+    servers: Servers, folder: Path, scenario: Scenario, say: Say = lambda cluster, what: None
 ) -> Report:
-    """Run a scenario to its end; `say` is told what is going on."""
+    """Run a scenario to its end; `say` is called with each step."""
     for chatty in ("aiormq", "aio_pika"):  # a traceback for each connection that we cut
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
     begun = time.monotonic()
-    world = World(servers, f"run_{begun:.0f}", folder, scenario.shape)
-    seen = Observed(world.ledger, least=scenario.least)
+    cluster = Cluster(servers, f"run_{begun:.0f}", folder, scenario.options)
+    seen = Observed(cluster.run_log, minimum=scenario.minimum)
     try:
-        say(world, "starting")
-        await world.open()
-        await _play(world, scenario, seen, say)
+        say(cluster, "starting")
+        await cluster.open()
+        await _run_actors(cluster, scenario, seen, say)
     finally:
-        await world.close()
-    return Report(scenario, seen, judge(seen), time.monotonic() - begun)
+        await cluster.close()
+    return Report(scenario, seen, check(seen), time.monotonic() - begun)
 
 
-async def _play(world: World, scenario: Scenario, seen: Observed, say: Say) -> None:
-    stage = Stage(world, scenario.seed)
+async def _run_actors(cluster: Cluster, scenario: Scenario, seen: Observed, say: Say) -> None:
+    actors = Actors(cluster, scenario.seed)
     try:
-        await _let_flow(world, stage, scenario, seen, say)
+        await _run_phases(cluster, actors, scenario, seen, say)
     finally:
-        await stage.leave()
-    say(world, "judging")
-    await _observe(world, seen)
-    await read_ledger(world, seen, scenario.seed)
+        await actors.stop()
+    say(cluster, "checking")
+    await _observe(cluster, seen)
+    await read_ledger(cluster, seen, scenario.seed)
 
 
-async def _let_flow(
-    world: World, stage: Stage, scenario: Scenario, seen: Observed, say: Say
+async def _run_phases(
+    cluster: Cluster, actors: Actors, scenario: Scenario, seen: Observed, say: Say
 ) -> None:
-    stage.publish()
-    await stage.subscribe(late=False)
-    await world.until(lambda: _flows(world, stage), "no events arrived")
-    seen.planned = await _do_harm(world, stage, scenario, say)
-    say(world, "letting publishers finish")
-    if not await stage.silence(scenario.patience):
-        world.ledger.surprises.append("a publisher got no last answer")
-    say(world, "waiting until all is quiet")
-    seen.restless = await _settle(world, stage, scenario.patience)
-    if not seen.restless:
-        say(world, "redriving")
-        await redrive(world, stage)
-        say(world, "waiting until all is quiet again")
-        seen.restless = await _settle(world, stage, scenario.patience)
+    actors.publish()
+    await actors.subscribe(late=False)
+    await cluster.until(lambda: _everybody_received(cluster, actors), "no events arrived")
+    seen.planned = await _carry_out_faults(cluster, actors, scenario, say)
+    say(cluster, "letting publishers finish")
+    if not await actors.stop_publishing(scenario.patience):
+        cluster.run_log.incidents.append("a publisher got no last answer")
+    say(cluster, "waiting until all is quiet")
+    seen.unsettled = await _settle(cluster, actors, scenario.patience)
+    if not seen.unsettled:
+        say(cluster, "redriving")
+        await redrive(cluster, actors)
+        say(cluster, "waiting until all is quiet again")
+        seen.unsettled = await _settle(cluster, actors, scenario.patience)
 
 
-async def _do_harm(world: World, stage: Stage, scenario: Scenario, say: Say) -> Sequence[str]:
+async def _carry_out_faults(
+    cluster: Cluster, actors: Actors, scenario: Scenario, say: Say
+) -> Sequence[str]:
     """Rounds of faults until the time is over, one at least; what was planned."""
     planned: list[str] = []
     end, number = time.monotonic() + scenario.seconds, 0
@@ -139,102 +149,110 @@ async def _do_harm(world: World, stage: Stage, scenario: Scenario, say: Say) -> 
         planned += names
         for index, name in enumerate(names):
             if number == 0 and scenario.latecomers and index == len(names) // 3:
-                say(world, "subscribing late")
-                await stage.subscribe(late=True)
-            say(world, name)
-            harm = choices(scenario.seed, len(world.ledger.shots))
-            world.ledger.shots.append(await _shoot(world, stage, name, harm, scenario))
+                say(cluster, "subscribing late")
+                await actors.subscribe(late=True)
+            say(cluster, name)
+            choices = make_choices(scenario.seed, len(cluster.run_log.fault_results))
+            cluster.run_log.fault_results.append(
+                await _carry_out_fault(cluster, actors, name, choices, scenario)
+            )
         number += 1
     return planned
 
 
-async def _shoot(world: World, stage: Stage, name: str, harm: Harm, scenario: Scenario) -> Shot:
+async def _carry_out_fault(
+    cluster: Cluster,
+    actors: Actors,
+    name: str,
+    choices: Choices,
+    scenario: Scenario,
+) -> FaultResult:
     begun = time.monotonic()
     evidence, failure = None, ""
     try:
-        evidence = await FAULTS[name](world, stage, harm)
+        evidence = await FAULTS[name](cluster, actors, choices)
     except (NoEvidence, TooLate) as error:
         failure = str(error)
-    recovered = await _recovers(world, scenario.patience)
+    recovered = await _recovers(cluster, scenario.patience)
     # Sometimes the next fault meets what the last one has left behind.
-    await asyncio.sleep(harm.random.uniform(0, 1))
-    return Shot(name, time.monotonic() - begun, evidence, failure, recovered)
+    await asyncio.sleep(choices.random.uniform(0, 1))
+    return FaultResult(name, time.monotonic() - begun, evidence, failure, recovered)
 
 
-async def _recovers(world: World, patience: float) -> bool:
+async def _recovers(cluster: Cluster, patience: float) -> bool:
     """Whether events are accepted and relayed again within the time."""
-    accepted = world.ledger.accepted
+    accepted = cluster.run_log.accepted
 
     async def recovered() -> bool:
-        if world.ledger.accepted < accepted + 10:
+        if cluster.run_log.accepted < accepted + 10:
             return False
-        return await world.backlog() < 100
+        return await cluster.backlog() < 100
 
-    return await _in_time(world, recovered, patience)
+    return await _in_time(cluster, recovered, patience)
 
 
-async def _settle(world: World, stage: Stage, patience: float) -> str:
+async def _settle(cluster: Cluster, actors: Actors, patience: float) -> str:
     """What does not come to rest in time; empty where the gateway says that nothing is left."""
-    restless = "nothing was looked at"
+    unsettled = "nothing was looked at"
 
     async def quiet() -> bool:
-        nonlocal restless
-        restless = await _restless(world, stage)
-        return not restless
+        nonlocal unsettled
+        unsettled = await _find_unsettled(cluster, actors)
+        return not unsettled
 
-    await _in_time(world, quiet, patience)
-    return restless
+    await _in_time(cluster, quiet, patience)
+    return unsettled
 
 
-async def _restless(world: World, stage: Stage) -> str:
+async def _find_unsettled(cluster: Cluster, actors: Actors) -> str:
     """What is under way still, as far as the gateway and the receivers can tell."""
-    if time.monotonic() - world.ledger.last_delivery < QUIET or await world.backlog():
+    if time.monotonic() - cluster.run_log.last_delivery < QUIET or await cluster.backlog():
         return "events are on their way"
-    if await world.value(_STATES):
+    if await cluster.value(_STATES):
         return "a subscription is not active"
-    if await world.value(_OPEN):
+    if await cluster.value(_OPEN):
         return "deliveries are open"
-    rejected = {(d.subscription, d.identity) for d in world.ledger.deliveries if d.rejected}
-    if int(await world.value(_DIED)) < len(rejected):
+    rejected = {(d.subscription, d.identity) for d in cluster.run_log.deliveries if d.rejected}
+    if int(await cluster.value(_DIED)) < len(rejected):
         return "not everything that was rejected is a dead letter"
-    return await _waited_for(world, stage)
+    return await _find_incomplete(cluster, actors)
 
 
-async def _waited_for(world: World, stage: Stage) -> str:
+async def _find_incomplete(cluster: Cluster, actors: Actors) -> str:
     """Who has not got everything."""
-    for name, receiver in stage.receivers.items():
+    for name, receiver in actors.receivers.items():
         if not receiver.idle:
             return f"{name} is at work"
-    for name, subscriber in stage.subscribers.items():
-        if await world.admin.ready(subscriber.interest.queue):
+    for name, subscriber in actors.subscribers.items():
+        if await cluster.admin.ready(subscriber.subscription.queue):
             return f"the queue of {name} is not empty"
-    for interest in world.ledger.interests:
-        left = LEFT_OVER.get(interest.delivery)
-        if left and await world.value(left, interest.name, interest.types):
-            return f"{interest.name} has not got everything"
+    for subscription in cluster.run_log.subscriptions:
+        left = LEFT_OVER.get(subscription.delivery)
+        if left and await cluster.value(left, subscription.name, subscription.types):
+            return f"{subscription.name} has not got everything"
     return ""
 
 
-async def _in_time(world: World, condition: Callable[[], object], patience: float) -> bool:
+async def _in_time(cluster: Cluster, condition: Callable[[], object], patience: float) -> bool:
     try:
-        await world.until(condition, "too late", patience)  # type: ignore[arg-type]
+        await cluster.until(condition, "too late", patience)  # type: ignore[arg-type]
     except TooLate:
         return False
     return True
 
 
-async def _observe(world: World, seen: Observed) -> None:
+async def _observe(cluster: Cluster, seen: Observed) -> None:
     """Read what the gateway holds."""
-    seen.rows = [_row(*record) for record in await world.query(_ROWS)]
-    seen.leads = [LeadWrite(*record) for record in await world.query(_LEADS)]
-    seen.backlog = await world.backlog()
+    seen.rows = [_row(*record) for record in await cluster.query(_ROWS)]
+    seen.journal_leases = [LeaseWrite(*record) for record in await cluster.query(_LEADS)]
+    seen.backlog = await cluster.backlog()
     seen.held = {
-        interest.queue: await world.admin.ready(interest.queue) or 0
-        for interest in world.ledger.interests
+        subscription.queue: await cluster.admin.ready(subscription.queue) or 0
+        for subscription in cluster.run_log.subscriptions
     }
-    seen.moves = [FrontierMove(*record) for record in await world.query(_MOVES)]
-    seen.effects = [Effect(*record) for record in await world.query(_EFFECTS)]
-    seen.dead = [DeadLetter(*record) for record in await world.query(_DEAD)]
+    seen.moves = [CursorMove(*record) for record in await cluster.query(_MOVES)]
+    seen.effects = [Effect(*record) for record in await cluster.query(_EFFECTS)]
+    seen.dead = [DeadLetter(*record) for record in await cluster.query(_DEAD)]
 
 
 def _row(
@@ -246,15 +264,15 @@ def _row(
     subject: str | None,
     attributes: str,
     digest: bytes,
-) -> Row:
+) -> JournalRow:
     event = Event(id, source, type, subject, json.loads(attributes))
-    return Row(shard, sequence, source, id, type, event.ordering_key, digest)
+    return JournalRow(shard, sequence, source, id, type, event.ordering_key, digest)
 
 
-async def _flows(world: World, stage: Stage) -> bool:
+async def _everybody_received(cluster: Cluster, actors: Actors) -> bool:
     """Whether everybody has got something."""
-    got = {name for name, count in world.ledger.delivered.items() if count}
-    got |= {row[0] for row in await world.query("SELECT DISTINCT subscription FROM effects")}
-    return world.ledger.accepted > 50 and got.issuperset(
-        interest.name for interest in world.ledger.interests
+    got = {name for name, count in cluster.run_log.delivered.items() if count}
+    got |= {row[0] for row in await cluster.query("SELECT DISTINCT subscription FROM effects")}
+    return cluster.run_log.accepted > 50 and got.issuperset(
+        subscription.name for subscription in cluster.run_log.subscriptions
     )

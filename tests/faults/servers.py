@@ -1,7 +1,7 @@
-"""One PostgreSQL and one RabbitMQ for any number of worlds, one after another.
+"""One PostgreSQL and one RabbitMQ for any number of clusters, one after another.
 
-What every world begins with (tables, contracts, organisations with their clients, an audit of who
-writes to the leads) is made once, in a database that is then copied for each.
+What every cluster begins with (tables, contracts, organisations with their clients, an audit of
+writes to the leases) is made once, in a database that is then copied for each.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.faults.children import Child, carry_out, command
-from tests.faults.door import Door
 from tests.faults.events import SCHEMAS
+from tests.faults.gateway_client import GatewayClient
 from tests.integration.webhook.authority import Authority
 
 TEMPLATE = "nusabus"
@@ -38,7 +38,7 @@ AUDIT = Path(__file__).with_name("audit.sql")
 
 
 class Servers:
-    """Start them once; take worlds from them one at a time."""
+    """Start them once; take clusters from them one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.postgres = Postgres(folder / "postgres", settings={"shared_buffers": "64MB"})
@@ -92,10 +92,10 @@ class Servers:
         made = await carry_out("bootstrap", "--json", folder=self._folder, own=own)
         async with self._api(own) as url:
             self.credentials[OPERATOR] = Credentials(**json.loads(made))
-            await self._hire(url)
+            await self._make_clients(url)
 
     def environment(self, database: str) -> dict[str, str]:
-        """What every process of the gateway is told."""
+        """The settings of every process of the gateway."""
         return {
             "NUSABUS_DATABASE_URL": self.database_url(database),
             "NUSABUS_SECRET_KEY": SECRET_KEY,
@@ -123,9 +123,9 @@ class Servers:
         finally:
             await child.stop()
 
-    async def _hire(self, url: str) -> None:
+    async def _make_clients(self, url: str) -> None:
         """A client for every organisation that takes part, and what was granted."""
-        async with contextlib.aclosing(Door(url, self.credentials[OPERATOR])) as admin:
+        async with contextlib.aclosing(GatewayClient(url, self.credentials[OPERATOR])) as admin:
             roles: Sequence[str] = ("publisher", "subscriber")
             for organisation in ORGANISATIONS:
                 body = {"organisation": organisation, "title": "Faults", "roles": roles}

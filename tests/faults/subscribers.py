@@ -15,7 +15,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from aiormq.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
 
 from gateway.broker.message import event_from_message
-from tests.faults.ledger import Delivery, Interest, Ledger
+from tests.faults.run_log import Delivery, KnownSubscription, RunLog
 
 CONNECT = 3.0
 AGAIN = 0.2
@@ -23,7 +23,7 @@ OUTAGES = (OSError, EOFError, TimeoutError, AMQPError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class ConsumerOptions:
     """How a subscriber reads: with how many connections, how much at once, what it refuses.
 
     One message in `rejects` is given up for good, the same one each time; 0 for none.
@@ -35,16 +35,18 @@ class Habit:
 
 
 class Subscriber:
-    """Reads one subscription's queue into the ledger until it is stopped."""
+    """Reads one subscription's queue into the run log until it is stopped."""
 
-    def __init__(self, interest: Interest, url: str, habit: Habit, ledger: Ledger) -> None:
-        self.interest = interest
+    def __init__(
+        self, subscription: KnownSubscription, url: str, options: ConsumerOptions, run_log: RunLog
+    ) -> None:
+        self.subscription = subscription
         self.unacknowledged = 0
         self.url = url
         self.refused = 0
-        """How often its password was none any more."""
-        self._habit = habit
-        self._ledger = ledger
+        """How often its password was not valid any more."""
+        self._options = options
+        self._run_log = run_log
         self._stopped = False
         self._mended = False
         self._reading = asyncio.Event()
@@ -56,7 +58,7 @@ class Subscriber:
 
     def start(self) -> None:
         """Begin to read."""
-        self._tasks = [asyncio.create_task(self._run()) for _ in range(self._habit.consumers)]
+        self._tasks = [asyncio.create_task(self._run()) for _ in range(self._options.consumers)]
 
     async def stop(self) -> None:
         """Close the connections: what was not acknowledged is in the queue again."""
@@ -83,7 +85,7 @@ class Subscriber:
         else:
             self._acknowledging.set()
 
-    def repair(self) -> None:
+    def accept_all(self) -> None:
         """Reject nothing from now on."""
         self._mended = True
 
@@ -95,7 +97,7 @@ class Subscriber:
             with suppress(*OUTAGES), self._counting_refusals():
                 async with asyncio.timeout(CONNECT):
                     connection = await aio_pika.connect(
-                        self.url, client_properties={"connection_name": self.interest.name}
+                        self.url, client_properties={"connection_name": self.subscription.name}
                     )
                 try:
                     await self._consume(connection)
@@ -117,12 +119,12 @@ class Subscriber:
         """Read until the connection, the channel or the queue is gone, or until paused."""
         async with asyncio.timeout(CONNECT):
             channel = await connection.channel()
-            await channel.set_qos(prefetch_count=self._habit.prefetch)
+            await channel.set_qos(prefetch_count=self._options.prefetch)
             gone = asyncio.Event()
             underlay = await channel.get_underlay_channel()
             underlay.on_consumer_cancel_callbacks.add(lambda _: gone.set())
             underlay.closing.add_done_callback(lambda _: gone.set())
-            queue = await channel.get_queue(self.interest.queue, ensure=False)
+            queue = await channel.get_queue(self.subscription.queue, ensure=False)
             await queue.consume(self._take)
         waits = [asyncio.create_task(gone.wait()), asyncio.create_task(self._pausing.wait())]
         try:
@@ -135,9 +137,9 @@ class Subscriber:
         headers = {str(name): value for name, value in message.headers.items()}
         event = event_from_message(message.body, headers, message.content_type)
         rejected = self._rejects(event.id)
-        self._ledger.delivery(
+        self._run_log.delivery(
             Delivery.of(
-                self.interest.name,
+                self.subscription.name,
                 event,
                 again=bool(message.redelivered),
                 rejected=rejected,
@@ -153,5 +155,5 @@ class Subscriber:
             self.unacknowledged -= 1
 
     def _rejects(self, id: str) -> bool:
-        share = 0 if self._mended else self._habit.rejects
+        share = 0 if self._mended else self._options.rejects
         return share > 0 and crc32(id.encode()) % share == 0

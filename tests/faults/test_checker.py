@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from tests.faults.checker import judge
+from tests.faults.checker import check
 from tests.faults.good_run import (
     OTHER,
     TYPE,
     a_delivery,
     a_good_run,
-    a_lead_write,
+    a_lease_write,
     a_row,
     an_attempt,
     breaks,
 )
-from tests.faults.ledger import Answer, Interest, Kind, Reply
-from tests.faults.observed import DeadLetter, Least, Observed, wants
+from tests.faults.observed import DeadLetter, Minimum, Observed, wants
+from tests.faults.run_log import Answer, Kind, KnownSubscription, Reply
 
 
 def a_reply(status: int, **other: Any) -> Reply:
@@ -42,18 +42,18 @@ def move(seen: Observed) -> None:
 def store_twice(seen: Observed) -> None:
     again = replace(seen.rows[0], sequence=4)
     seen.rows = [*seen.rows, again]
-    seen.ledger.attempt(an_attempt(again))
+    seen.run_log.attempt(an_attempt(again))
 
 
 def call_the_first_a_duplicate(seen: Observed) -> None:
-    first = seen.ledger.attempts[0]
-    seen.ledger.attempts[0] = replace(first, reply=replace(first.reply, duplicate=True))
+    first = seen.run_log.attempts[0]
+    seen.run_log.attempts[0] = replace(first, reply=replace(first.reply, duplicate=True))
 
 
 def store_what_was_refused(seen: Observed) -> None:
     row = a_row(4)
     seen.rows = [*seen.rows, row]
-    seen.ledger.attempt(an_attempt(row, kind=Kind.INVALID, reply=a_reply(422)))
+    seen.run_log.attempt(an_attempt(row, kind=Kind.INVALID, reply=a_reply(422)))
 
 
 def store_what_nobody_sent(seen: Observed) -> None:
@@ -65,77 +65,77 @@ def leave_a_gap(seen: Observed) -> None:
 
 
 def answer_with(status: int, kind: Kind) -> Callable[[Observed], None]:
-    def harm(seen: Observed) -> None:
-        seen.ledger.attempt(an_attempt(a_row(9), kind=kind, reply=a_reply(status)))
+    def damage(seen: Observed) -> None:
+        seen.run_log.attempt(an_attempt(a_row(9), kind=kind, reply=a_reply(status)))
 
-    return harm
+    return damage
 
 
 def swap_in_the_journal(seen: Observed) -> None:
-    first, second, third = seen.ledger.attempts
-    seen.ledger.attempts[:] = [replace(first, order=2), replace(second, order=1), third]
+    first, second, third = seen.run_log.attempts
+    seen.run_log.attempts[:] = [replace(first, order=2), replace(second, order=1), third]
 
 
 def spread_a_key(seen: Observed) -> None:
     row = a_row(1, shard=1, id="e4")
     seen.rows = [*seen.rows, row]
-    seen.ledger.attempt(an_attempt(row, order=4))
+    seen.run_log.attempt(an_attempt(row, order=4))
 
 
 def deliver_not(seen: Observed) -> None:
-    del seen.ledger.deliveries[1]
+    del seen.run_log.deliveries[1]
 
 
 def deliver(**other: Any) -> Callable[[Observed], None]:
-    def harm(seen: Observed) -> None:
-        seen.ledger.delivery(a_delivery(seen.rows[0], **other))
+    def damage(seen: Observed) -> None:
+        seen.run_log.delivery(a_delivery(seen.rows[0], **other))
 
-    return harm
+    return damage
 
 
 def deliver_what_came_before_the_start(seen: Observed) -> None:
-    seen.ledger.interests[0] = replace(seen.ledger.interests[0], starts={0: 1})
+    seen.run_log.subscriptions[0] = replace(seen.run_log.subscriptions[0], starts={0: 1})
 
 
 def deliver_another_type(seen: Observed) -> None:
-    seen.ledger.interests[0] = replace(seen.ledger.interests[0], types=(OTHER,))
+    seen.run_log.subscriptions[0] = replace(seen.run_log.subscriptions[0], types=(OTHER,))
 
 
 def swap_deliveries(seen: Observed) -> None:
-    seen.ledger.deliveries.reverse()
+    seen.run_log.deliveries.reverse()
 
 
 def reject_without_a_trace(seen: Observed) -> None:
-    seen.ledger.deliveries[0] = replace(seen.ledger.deliveries[0], rejected=True)
+    seen.run_log.deliveries[0] = replace(seen.run_log.deliveries[0], rejected=True)
 
 
-def write_a_lead(**other: Any) -> Callable[[Observed], None]:
-    def harm(seen: Observed) -> None:
-        seen.leads = [a_lead_write(**other)]
+def write_a_lease(**other: Any) -> Callable[[Observed], None]:
+    def damage(seen: Observed) -> None:
+        seen.journal_leases = [a_lease_write(**other)]
 
-    return harm
+    return damage
 
 
 def let(**values: Any) -> Callable[[Observed], None]:
-    def harm(seen: Observed) -> None:
+    def damage(seen: Observed) -> None:
         for name, value in values.items():
             setattr(seen, name, value)
 
-    return harm
+    return damage
 
 
-def shoot(**other: Any) -> Callable[[Observed], None]:
-    def harm(seen: Observed) -> None:
-        seen.ledger.shots[0] = replace(seen.ledger.shots[0], **other)
+def add_fault_result(**other: Any) -> Callable[[Observed], None]:
+    def damage(seen: Observed) -> None:
+        seen.run_log.fault_results[0] = replace(seen.run_log.fault_results[0], **other)
 
-    return harm
-
-
-def surprise(seen: Observed) -> None:
-    seen.ledger.surprises.append("relay-1 ended with 1")
+    return damage
 
 
-HARMS: list[tuple[str, Callable[[Observed], None]]] = [
+def incident(seen: Observed) -> None:
+    seen.run_log.incidents.append("relay-1 ended with 1")
+
+
+DAMAGES: list[tuple[str, Callable[[Observed], None]]] = [
     ("stored", lose),
     ("stored", store_other_content),
     ("stored", move),
@@ -160,51 +160,51 @@ HARMS: list[tuple[str, Callable[[Observed], None]]] = [
     ("unexpected", deliver_another_type),
     ("order", swap_deliveries),
     ("dead-letters", reject_without_a_trace),
-    ("leads", write_a_lead(writer="relay-2")),
-    ("leads", write_a_lead(cursor=9)),
-    ("leads", write_a_lead(epoch=5)),
-    ("leads", write_a_lead(epoch=6, expired_before=True)),
-    ("leads", write_a_lead(epoch=5, expired_before=True, holder="relay-2")),
-    ("drained", let(restless="deliveries are open")),
+    ("journal-leases", write_a_lease(writer="relay-2")),
+    ("journal-leases", write_a_lease(cursor=9)),
+    ("journal-leases", write_a_lease(epoch=5)),
+    ("journal-leases", write_a_lease(epoch=6, expired_before=True)),
+    ("journal-leases", write_a_lease(epoch=5, expired_before=True, holder="relay-2")),
+    ("drained", let(unsettled="deliveries are open")),
     ("drained", let(backlog=1)),
     ("drained", let(held={"sub.bi.s": 1})),
     ("faults", let(planned=["kill-api", "kill-api"])),
-    ("faults", shoot(evidence=None)),
-    ("faults", shoot(recovered=False)),
-    ("processes", surprise),
-    ("enough", let(least=Least(accepted=4))),
-    ("enough", let(least=Least(duplicates=1))),
-    ("enough", let(least=Least(refused=1))),
-    ("enough", let(least=Least(unknown=1))),
-    ("enough", let(least=Least(stored_though_unknown=1))),
-    ("enough", let(least=Least(delivered=5))),
-    ("enough", let(least=Least(rejected=2))),
+    ("faults", add_fault_result(evidence=None)),
+    ("faults", add_fault_result(recovered=False)),
+    ("processes", incident),
+    ("enough", let(minimum=Minimum(accepted=4))),
+    ("enough", let(minimum=Minimum(duplicates=1))),
+    ("enough", let(minimum=Minimum(refused=1))),
+    ("enough", let(minimum=Minimum(unknown=1))),
+    ("enough", let(minimum=Minimum(stored_though_unknown=1))),
+    ("enough", let(minimum=Minimum(delivered=5))),
+    ("enough", let(minimum=Minimum(rejected=2))),
 ]
 
 
 def test_a_good_run_breaks_no_rule() -> None:
-    assert judge(a_good_run()) == {}
+    assert check(a_good_run()) == {}
 
 
-@pytest.mark.parametrize(("rule", "harm"), HARMS)
+@pytest.mark.parametrize(("rule", "damage"), DAMAGES)
 def test_each_way_of_going_wrong_breaks_its_rule(
-    rule: str, harm: Callable[[Observed], None]
+    rule: str, damage: Callable[[Observed], None]
 ) -> None:
-    assert breaks(rule, harm)
+    assert breaks(rule, damage)
 
 
 def test_repeats_and_dead_letters_are_within_the_promise() -> None:
     seen = a_good_run()
-    swap = [seen.ledger.deliveries[n] for n in (0, 1, 0, 2, 1, 3)]
-    seen.ledger.deliveries[:] = swap  # repeats, as after a reconnect
+    swap = [seen.run_log.deliveries[n] for n in (0, 1, 0, 2, 1, 3)]
+    seen.run_log.deliveries[:] = swap  # repeats, as after a reconnect
     row = a_row(4)
     seen.rows = [*seen.rows, row]
     unknown = an_attempt(row, reply=a_reply(503))
-    seen.ledger.attempt(unknown)
+    seen.run_log.attempt(unknown)
     duplicate = replace(an_attempt(row).reply, duplicate=True)
-    seen.ledger.attempt(an_attempt(row, reply=duplicate, sent=5.0, answered=6.0))
+    seen.run_log.attempt(an_attempt(row, reply=duplicate, sent=5.0, answered=6.0))
     seen.dead = [*seen.dead, *(DeadLetter(f"sub.bi.{s}", row.source, row.id) for s in "sc")]
-    assert judge(seen) == {}
+    assert check(seen) == {}
 
 
 @pytest.mark.parametrize(
@@ -220,5 +220,5 @@ def test_repeats_and_dead_letters_are_within_the_promise() -> None:
     ],
 )
 def test_types_are_matched_word_by_word(pattern: str, type: str, wanted: bool) -> None:
-    interest = Interest("s", "q", (pattern,), False, {0: 0})
-    assert wants(interest, a_row(1, type=type)) is wanted
+    subscription = KnownSubscription("s", "q", (pattern,), False, {0: 0})
+    assert wants(subscription, a_row(1, type=type)) is wanted

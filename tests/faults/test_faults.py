@@ -8,11 +8,11 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.catalogue import FAULTS, SLOW
-from tests.faults.observed import Least
+from tests.faults.cluster import ClusterOptions
+from tests.faults.observed import Minimum
 from tests.faults.run import Report, Scenario, run
-from tests.faults.seeded import BUGS, TOGETHER
+from tests.faults.seeded_bugs import BUGS, TOGETHER
 from tests.faults.servers import Servers
-from tests.faults.world import Shape
 
 pytestmark = [
     pytest.mark.faults,
@@ -26,7 +26,7 @@ pytestmark = [
 SEED = 20231105
 APART = ("lock-check-off", "inbox-off", "redrive-to-all")
 """Bugs so far apart that one run shows all of them, each by a rule of its own."""
-ENOUGH = Least(
+ENOUGH = Minimum(
     accepted=800,
     duplicates=20,
     refused=40,
@@ -36,8 +36,8 @@ ENOUGH = Least(
     rejected=5,
     redriven=10,
     replays=5,
-    moods=3,
-    told=100,
+    actions=3,
+    reported=100,
 )
 
 
@@ -59,16 +59,20 @@ def nothing_is_left_behind() -> Iterator[None]:
     gc.collect()
 
 
-def told(report: Report) -> str:
+def failure_text(report: Report) -> str:
     """What was found, for the one who reads the failed test."""
-    shots = [f"{s.fault}: {s.evidence or s.failure}" for s in report.observed.ledger.shots]
-    return "\n".join([*shots, *(f"{rule}: {found[:3]}" for rule, found in report.breaches.items())])
+    fault_results = [
+        f"{s.fault}: {s.evidence or s.failure}" for s in report.observed.run_log.fault_results
+    ]
+    return "\n".join(
+        [*fault_results, *(f"{rule}: {found[:3]}" for rule, found in report.breaches.items())]
+    )
 
 
 async def test_the_promise_is_kept(servers: Servers, tmp_path: Path) -> None:
     faults = [name for name in FAULTS if name not in SLOW]
-    report = await run(servers, tmp_path, Scenario(SEED, faults, least=ENOUGH, patience=120))
-    assert not report.breaches, told(report)
+    report = await run(servers, tmp_path, Scenario(SEED, faults, minimum=ENOUGH, patience=120))
+    assert not report.breaches, failure_text(report)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +82,9 @@ async def test_seeded_bugs_are_found(
     servers: Servers, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     bugs = [BUGS[name] for name in names]
-    shape = Shape(1, bugs[0].relays, bugs[0].delivers, TOGETHER.join(names))
+    options = ClusterOptions(1, bugs[0].relays, bugs[0].delivers, TOGETHER.join(names))
     faults = sorted({fault for bug in bugs for fault in bug.faults})
     patience = 60 if names == APART else 10  # one of them shows only when all came to rest
-    scenario = Scenario(SEED, faults, shape=shape, latecomers=False, patience=patience)
+    scenario = Scenario(SEED, faults, options=options, latecomers=False, patience=patience)
     report = await run(servers, tmp_path, scenario)
-    assert all(bug.found(report.breaches) for bug in bugs), told(report)
+    assert all(bug.found(report.breaches) for bug in bugs), failure_text(report)

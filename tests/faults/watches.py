@@ -24,20 +24,20 @@ METHODS = {
 }
 
 
-class Knife:
-    """Cuts the next connection that comes to a certain place, once, when armed."""
+class ConnectionCutter:
+    """Cuts the next connection that comes to a certain point, once, when armed."""
 
     def __init__(self) -> None:
         self.cuts = 0
         self._armed: str | None = None
 
-    def arm(self, place: str) -> None:
+    def arm(self, point: str) -> None:
         """Cut at the next chance."""
-        self._armed = place
+        self._armed = point
 
-    def at(self, place: str) -> None:
-        """The conversation has come to this place. Raises Cut where that is meant."""
-        if self._armed == place:
+    def at(self, point: str) -> None:
+        """The conversation has come to this point. Raises Cut where it is armed."""
+        if self._armed == point:
             self._armed = None
             self.cuts += 1
             raise Cut
@@ -49,8 +49,8 @@ class AppendWatch:
     A reply counts as the commit's when the server is ready again and outside of a transaction.
     """
 
-    def __init__(self, knife: Knife) -> None:
-        self._knife = knife
+    def __init__(self, cutter: ConnectionCutter) -> None:
+        self._cutter = cutter
         self._up = b""
         self._down = b""
         self._greeted = False
@@ -74,7 +74,7 @@ class AppendWatch:
                 self._appends.add(payload.split(b"\0", 1)[0])
             elif kind == b"B" and payload.split(b"\0", 2)[1] in self._appends:
                 self._pending = True
-                self._knife.at("before-commit")
+                self._cutter.at("before-commit")
 
     def down(self, data: bytes) -> None:
         """Find the end of the transaction."""
@@ -89,14 +89,14 @@ class AppendWatch:
                 self._pending = False
             elif kind == b"Z" and payload == b"I" and self._pending:
                 self._pending = False
-                self._knife.at("after-commit")
+                self._cutter.at("after-commit")
 
 
 class RelayWatch:
     """A relay's connection to the broker: what the broker answers to its publishes."""
 
-    def __init__(self, knife: Knife, said: Counter[str]) -> None:
-        self._knife = knife
+    def __init__(self, cutter: ConnectionCutter, said: Counter[str]) -> None:
+        self._cutter = cutter
         self._said = said
         self._frames = _Frames()
 
@@ -107,20 +107,20 @@ class RelayWatch:
         """Count what the broker says."""
         for name in self._frames.methods(data):
             self._said[name] += 1
-            self._knife.at(name)
+            self._cutter.at(name)
 
 
 class ConsumerWatch:
     """A consumer's connection to the broker: what it acknowledges."""
 
-    def __init__(self, knife: Knife) -> None:
-        self._knife = knife
+    def __init__(self, cutter: ConnectionCutter) -> None:
+        self._cutter = cutter
         self._frames = _Frames(skip=len(GREETING))
 
     def up(self, data: bytes) -> None:
         """Find acknowledgements."""
         for name in self._frames.methods(data):
-            self._knife.at(name)
+            self._cutter.at(name)
 
     def down(self, data: bytes) -> None:
         """Messages pass."""

@@ -32,7 +32,7 @@ Respond = Callable[[Call], Awaitable[Reply | None]]
 """None hangs up. Is cancelled where the caller has hung up."""
 
 
-class HookServer:
+class EndpointServer:
     """Serves on a loopback port of its own."""
 
     def __init__(self, respond: Respond, tls: ssl.SSLContext | None = None) -> None:

@@ -11,7 +11,7 @@ import httpx
 from deploy.local.credentials import Credentials
 from gateway.base.event import Event
 from tests.faults import events
-from tests.faults.ledger import Answer, Reply
+from tests.faults.run_log import Answer, Reply
 
 PATIENCE = 2.5  # seconds until an answer counts as none; a stopped process gives none
 TOKEN_SECONDS = 240.0
@@ -19,7 +19,7 @@ RETRY = 0.2
 UNKNOWN = range(500, 600)
 
 
-class Door:
+class GatewayClient:
     """One organisation's way in. Reconnects all the time, so that every api process is met."""
 
     def __init__(self, url: str, credentials: Credentials) -> None:

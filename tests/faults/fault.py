@@ -9,7 +9,7 @@ class NoEvidence(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Harm:
+class Choices:
     """What a fault may choose freely: from the seed, so that it can be done again."""
 
     random: Random

@@ -109,7 +109,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Interest:
+class KnownSubscription:
     """A subscription as its subscriber knows it. `starts` is the word of the gateway."""
 
     name: str
@@ -131,7 +131,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """A dead letter that was sent again at `time`; `again` says what a second time changed."""
+    """A dead letter that was redriven at `time`; `again` says what a second time changed."""
 
     queue: str
     source: str
@@ -146,7 +146,7 @@ class Redriven:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class FaultResult:
     """A fault that was planned, and what shows that it happened, or why nothing does."""
 
     fault: str
@@ -157,20 +157,20 @@ class Shot:
 
 
 @dataclass
-class Ledger:
+class RunLog:
     """Everything, in the order in which it was seen."""
 
     attempts: list[Attempt] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
-    interests: list[Interest] = field(default_factory=list)
-    shots: list[Shot] = field(default_factory=list)
-    surprises: list[str] = field(default_factory=list)
+    subscriptions: list[KnownSubscription] = field(default_factory=list)
+    fault_results: list[FaultResult] = field(default_factory=list)
+    incidents: list[str] = field(default_factory=list)
     """What nobody planned: a process that ended by itself, a failure that reached a log."""
-    moods: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
     """How often webhook endpoints did what."""
     forged: list[str] = field(default_factory=list)
     """Deliveries to endpoints that no secret of theirs verifies."""
-    strays: list[str] = field(default_factory=list)
+    redirected_calls: list[str] = field(default_factory=list)
     """Calls of what an endpoint redirected to."""
     replays: list[Replay] = field(default_factory=list)
     redriven: list[Redriven] = field(default_factory=list)

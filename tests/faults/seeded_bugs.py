@@ -1,7 +1,7 @@
-"""The gateway with a bug: `python -m tests.faults.seeded BUG -- api|relay|deliver|consumer`.
+"""The gateway with a bug: `python -m tests.faults.seeded_bugs BUG -- api|relay|deliver|consumer`.
 
 The checker must find each of these, or it proves nothing. A bug is put into a child process by
-replacing a piece of the gateway; the production code has no place for it.
+replacing a piece of the gateway; the production code knows nothing of it.
 """
 
 import asyncio
@@ -14,9 +14,8 @@ from typing import Any
 
 from gateway.journal import shard_leases, writer
 from gateway.relay import backfill, in_flight, shard_relay
-from tests.faults import consuming
-from tests.faults import seeded_receiving as receiving
-from tests.faults.seeded_receiving import loosened, replace
+from tests.faults import consumer_service, seeded_delivery_bugs
+from tests.faults.seeded_delivery_bugs import loosened, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +128,26 @@ BUGS: Mapping[str, Bug] = {
     "cursor-before-confirm": Bug(cursor_before_confirm, ("kill-broker",), "delivered", "never got"),
     "key-gate-off": Bug(key_gate_off, ("fill-queue",), "order", "before"),
     "mandatory-off": Bug(mandatory_off, ("delete-queue",), "faults", "none came back"),
-    "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "leads", "led in epoch", 2),
-    "frontier-before-answer": Bug(
-        receiving.cursor_before_answer, ("kill-deliver",), "agreed", "never took"
+    "epoch-check-off": Bug(epoch_check_off, ("freeze-relay",), "journal-leases", "held epoch", 2),
+    "cursor-before-answer": Bug(
+        seeded_delivery_bugs.cursor_before_answer, ("kill-deliver",), "agreed", "never took"
     ),
     "lease-check-off": Bug(
-        receiving.lease_check_off, ("freeze-deliver",), "leases", "had the lease", delivers=2
+        seeded_delivery_bugs.lease_check_off,
+        ("freeze-deliver",),
+        "webhook-leases",
+        "had the lease",
+        delivers=2,
     ),
-    "lock-check-off": Bug(receiving.lock_check_off, ("fail-endpoint",), "tokens", "an old token"),
-    "inbox-off": Bug(receiving.inbox_off, ("kill-consumer",), "effects", "effects of"),
+    "lock-check-off": Bug(
+        seeded_delivery_bugs.lock_check_off, ("fail-endpoint",), "tokens", "an old token"
+    ),
+    "inbox-off": Bug(seeded_delivery_bugs.inbox_off, ("kill-consumer",), "effects", "effects of"),
     "redrive-to-all": Bug(
-        receiving.redrive_to_all, ("fail-endpoint",), "redriven", "when others were redriven"
+        seeded_delivery_bugs.redrive_to_all,
+        ("fail-endpoint",),
+        "redriven",
+        "when others were redriven",
     ),
 }
 
@@ -159,7 +167,7 @@ def main() -> None:
     for each in bug.split(TOGETHER):
         BUGS[each].install()
     if rest == ["consumer"]:
-        consuming.main()
+        consumer_service.main()
         return
     from gateway.__main__ import app
 

@@ -1,4 +1,4 @@
-"""One gateway to be maltreated: its own database and virtual host, processes, and proxies.
+"""A gateway under test: its own database, virtual host, processes and proxies.
 
 publishers -> api, api -> [proxy] -> PostgreSQL <- relay, relay -> [proxy] -> RabbitMQ
 RabbitMQ -> [proxy] -> subscribers, deliver -> [proxy] -> endpoints, RabbitMQ -> [proxy] -> consumer
@@ -20,11 +20,11 @@ from deploy.local.ports import LOOPBACK, free_port
 from gateway.base.database import OUTAGES
 from tests.faults.broker_admin import BrokerAdmin
 from tests.faults.children import Child, command
-from tests.faults.door import Door
-from tests.faults.ledger import Ledger
+from tests.faults.gateway_client import GatewayClient
 from tests.faults.proxy import Proxy
+from tests.faults.run_log import RunLog
 from tests.faults.servers import DELIVERS, RELAYS, Servers
-from tests.faults.watches import AppendWatch, ConsumerWatch, Knife, RelayWatch
+from tests.faults.watches import AppendWatch, ConnectionCutter, ConsumerWatch, RelayWatch
 
 POLL = 0.05
 PATIENCE = 45.0  # seconds for anything that must happen in the end
@@ -36,7 +36,7 @@ class TooLate(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ClusterOptions:
     """How many processes there are, and the bug that is seeded into them."""
 
     apis: int = 2
@@ -45,35 +45,35 @@ class Shape:
     bug: str | None = None
 
 
-class World:
-    """Open it, let things happen, close it."""
+class Cluster:
+    """The processes of one run and all that lies between them."""
 
-    def __init__(self, servers: Servers, name: str, folder: Path, shape: Shape) -> None:
+    def __init__(self, servers: Servers, name: str, folder: Path, options: ClusterOptions) -> None:
         self.servers = servers
-        self.ledger = Ledger()
-        self.append_knife = Knife()
-        self.broker_knife = Knife()
+        self.run_log = RunLog()
+        self.append_cutter = ConnectionCutter()
+        self.broker_cutter = ConnectionCutter()
         self.broker_said: Counter[str] = Counter()
-        self.consumer_knife = Knife()
+        self.consumer_cutter = ConnectionCutter()
         self._name = name
         self._folder = folder
         self._port = free_port()
         self.url = f"http://{LOOPBACK}:{self._port}"
         rabbitmq = servers.rabbitmq
         self.admin = BrokerAdmin(rabbitmq.management_url, rabbitmq.amqp_url, name)
-        self._to_database = Proxy(servers.postgres.port, lambda: AppendWatch(self.append_knife))
+        self._to_database = Proxy(servers.postgres.port, lambda: AppendWatch(self.append_cutter))
         self._to_broker = Proxy(
-            rabbitmq.port, lambda: RelayWatch(self.broker_knife, self.broker_said)
+            rabbitmq.port, lambda: RelayWatch(self.broker_cutter, self.broker_said)
         )
         self.to_subscribers = Proxy(rabbitmq.port)
-        self._to_consumers = Proxy(rabbitmq.port, lambda: ConsumerWatch(self.consumer_knife))
-        self._bug = shape.bug
-        self.apis = [self._api(n, shape.bug) for n in range(1, shape.apis + 1)]
-        self.relays = [self._relay(role, shape.bug) for role in RELAYS[: shape.relays]]
-        self.delivers = [self._deliver(role, shape.bug) for role in DELIVERS[: shape.delivers]]
+        self._to_consumers = Proxy(rabbitmq.port, lambda: ConsumerWatch(self.consumer_cutter))
+        self._bug = options.bug
+        self.apis = [self._api(n, options.bug) for n in range(1, options.apis + 1)]
+        self.relays = [self._relay(role, options.bug) for role in RELAYS[: options.relays]]
+        self.delivers = [self._deliver(role, options.bug) for role in DELIVERS[: options.delivers]]
         self.consumers: list[Child] = []
         self._watching: asyncio.Task[None] | None = None
-        self._doors: dict[str, Door] = {}
+        self._clients: dict[str, GatewayClient] = {}
 
     async def open(self) -> None:
         """Return once every process is at work."""
@@ -94,8 +94,8 @@ class World:
         await asyncio.gather(*(child.stop() for child in self.children))
         for child in self.children:
             self._search_log(child)
-        for door in self._doors.values():
-            await door.aclose()
+        for client in self._clients.values():
+            await client.aclose()
         for proxy in self._proxies:
             await proxy.close()
         await self.servers.drop_database(self._name)
@@ -136,14 +136,16 @@ class World:
 
     @property
     def refused_tokens(self) -> int:
-        """How often a token of somebody was none any more."""
-        return sum(door.refused for door in self._doors.values())
+        """How often a client's token was not valid any more."""
+        return sum(client.refused for client in self._clients.values())
 
-    def door(self, organisation: str) -> Door:
-        """The way in for one organisation."""
-        if organisation not in self._doors:
-            self._doors[organisation] = Door(self.url, self.servers.credentials[organisation])
-        return self._doors[organisation]
+    def client(self, organisation: str) -> GatewayClient:
+        """The client of an organisation."""
+        if organisation not in self._clients:
+            self._clients[organisation] = GatewayClient(
+                self.url, self.servers.credentials[organisation]
+            )
+        return self._clients[organisation]
 
     async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Ask the database, past the gateway; waits while it is away."""
@@ -200,11 +202,11 @@ class World:
         return relays == len(self.relays) and delivers == len(self.delivers) and not vacant
 
     async def _watch(self) -> None:
-        """Start again, and note, what ends without being told."""
+        """Start again, and note, each process that ends by itself."""
         while True:
             for child in self.children:
                 if child.meant_to_run and not child.pid:
-                    self.ledger.surprises.append(
+                    self.run_log.incidents.append(
                         f"{child.name} ended with {child.exit_code}: {child.last_words()}"
                     )
                     await child.start()
@@ -216,7 +218,7 @@ class World:
         found = [n for n, line in enumerate(lines) if any(word in line for word in UNFORESEEN)]
         if found:
             excerpt = " | ".join(lines[max(0, found[0] - 1) :][-6:])[-600:]
-            self.ledger.surprises.append(f"{child.name} logged {len(found)} failures: {excerpt}")
+            self.run_log.incidents.append(f"{child.name} logged {len(found)} failures: {excerpt}")
 
     def _api(self, number: int, bug: str | None) -> Child:
         own = {

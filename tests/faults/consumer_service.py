@@ -1,4 +1,4 @@
-"""A service on the consumer runtime: `python -m tests.faults.consuming`, a process to be killed.
+"""A service on the consumer runtime: `python -m tests.faults.consumer_service`. It is killed.
 
 Environment: AMQP_URL, QUEUE, DATABASE_URL, SUBSCRIPTION. Its effect is a row of `effects`.
 """
@@ -27,7 +27,7 @@ async def handle(event: Event, session: AsyncSession) -> Outcome:
     row = {"subscription": os.environ["SUBSCRIPTION"], "source": event.source, "id": event.id}
     await session.execute(text(_EFFECT), row)
     lot = crc32(event.id.encode())
-    rejects = int(await session.scalar(text("SELECT rejects FROM consumer_habit")) or 0)
+    rejects = int(await session.scalar(text("SELECT rejects FROM consumer_options")) or 0)
     if rejects and lot % rejects == 0:
         return Reject("refused")
     if lot % UNWILLING == 0 and event.id not in _tried:
