@@ -1,1 +1,1 @@
-"""Codecs: the bytes of one field of many records to a column of values, and back."""
+"""Codecs: decode one field of many records to a column of values, and encode it."""

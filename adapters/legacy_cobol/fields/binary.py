@@ -18,10 +18,10 @@ _NATIVE_DIGITS = {1: 3, 2: 5, 3: 8, 4: 10, 5: 13, 6: 15, 7: 17, 8: 20, 16: 39}
 
 
 class BinaryCodec:
-    """One binary integer.
+    """A binary integer.
 
-    Other than COMP-5, a number with more digits than the picture is an error: COBOL's TRUNC(STD)
-    would have cut it, so it was never meant.
+    Except in COMP-5, a number with more digits than its picture is an error: COBOL with TRUNC(STD)
+    does not write one.
     """
 
     def __init__(self, kind: Binary, encoding: Encoding, policy: Policy) -> None:
@@ -41,14 +41,14 @@ class BinaryCodec:
             self._low = max(self._low, 1 - 10**kind.digits)
 
     def decode(self, rows: Rows, offset: int) -> Numbers:
-        """The values; a code where one has more digits than its picture."""
+        """The values, with a code for each that has more digits than its picture."""
         value = self._integers(rows, offset)
         codes = mark(None, (value < self._low) | (value > self._high), FaultCode.OUT_OF_RANGE)
 
         def zero(where: Mask) -> None:
             value[where] = 0
 
-        codes, nulls = self._special.settle(rows, offset, codes, zero)
+        codes, nulls = self._special.classify(rows, offset, codes, zero)
         return Numbers(value, self._kind.scale, self._digits, self._form, codes, nulls)
 
     def _integers(self, rows: Rows, offset: int) -> NDArray[Any]:
@@ -70,11 +70,11 @@ class BinaryCodec:
         return word.view(np.int64)
 
     def column(self, values: Sequence[object]) -> Numbers:
-        """Python values as a column, with a code where one is no such number."""
+        """Python values as a column, with a code for each invalid number."""
         return numbers_of(values, self._digits, self._kind.scale, self._form)
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
-        """Write the good values; the codes of those that do not fit."""
+        """Write the good values. Returns the codes of those that do not fit."""
         assert isinstance(column, Numbers)  # noqa: S101
         kind, length = self._kind, self.length
         column.codes = mark(
@@ -82,7 +82,7 @@ class BinaryCodec:
             (column.data > self._high) | ((column.data < self._low) & kind.signed),
             FaultCode.OVERFLOW,
         )
-        null = self._special.of_null()
+        null = self._special.null_bytes()
         value, codes = refuse_unfitting(column, max(self._digits, 20), kind.signed, null)
         if length > 8 or value.dtype == object:
             raw = b"".join(int(each).to_bytes(length, "big", signed=kind.signed) for each in value)

@@ -1,4 +1,4 @@
-"""From the kind of a field to the codec that reads and writes it."""
+"""The codec of a field, by its kind."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -27,25 +27,25 @@ from adapters.legacy_cobol.fields.zoned import ZonedCodec
 
 
 class Codec(Protocol):
-    """Reads and writes one field of many records. Nothing it does depends on other fields."""
+    """Decodes and encodes one field of many records, independently of other fields."""
 
     length: int
 
     def decode(self, rows: Rows, offset: int) -> Column:
-        """The values of the field that begins at `offset` of each row. Never raises for bytes."""
+        """The values of the field at `offset` of each row. Never raises for the bytes."""
         ...
 
     def column(self, values: Sequence[object]) -> Column:
-        """Python values (None for null) as a column; codes where one is no value of this field."""
+        """Python values (None for null) as a column, with a code for each invalid value."""
         ...
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
-        """Write the values into the rows; the codes of those that were refused."""
+        """Write the values into the rows. Returns the codes of refused values."""
         ...
 
 
 def codec(kind: Kind, encoding: Encoding, policy: Policy | None = None) -> Codec:
-    """The codec of a field. Raises ValueError where the policy or code page does not suit it."""
+    """The codec of a field. Raises ValueError for an unsuitable policy or code page."""
     policy = policy or Policy()
     match kind:
         case Zoned():

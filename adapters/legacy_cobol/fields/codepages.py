@@ -1,9 +1,8 @@
 """Code pages: those of Python, and the national EBCDIC pages that Python lacks.
 
-Each of these is page 500 with some characters in other places, as registered by IBM. Where glibc
-and IBM differ (278 at 71 and E0, 285 at A1, 871 at 4A and C0), and Python and IBM (273 at BC), IBM
-counts here. 15 is the control NEL and 25 LF in all of them. Pages 1140 to 1149 are the older ones
-with the euro sign.
+Each of these is page 500 with some characters at other bytes, as registered by IBM. IBM is right
+where glibc differs (278 at 71 and E0, 285 at A1, 871 at 4A and C0) or Python (273 at BC). In all of
+them, 15 is the control NEL and 25 is LF. Pages 1140 to 1149 are the older ones with the euro sign.
 """
 
 import codecs
@@ -35,21 +34,21 @@ _EURO = {
     "cp1148": ("cp500", 0x9F),
     "cp1149": ("cp871", 0x9F),
 }
-UNDEFINED = "\ufffe"  # no character; what Python's own tables use
+UNDEFINED = "\ufffe"  # not a character, as in the tables of Python
 _SPARE = range(0xFF, 0x7F, -1)
 
 
 class UnknownCodePage(ValueError):
-    """No such code page here; the text says which there are."""
+    """An unknown code page. The text lists the known ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodePage:
-    """A page of 256 characters, with tables to work on whole columns.
+    """A code page of 256 characters, with tables for whole columns.
 
-    `read` turns bytes into codes of `alphabet`; there ASCII is at its own place and the others at
-    Latin-1's, or at a spare one. `write` is its inverse. `bad` are the codes of bytes that stand
-    for no character.
+    `read` turns bytes into indexes of `alphabet`, in which ASCII and Latin-1 characters keep their
+    code and others have a spare one. `write` is its inverse. `bad` are the codes of bytes that are
+    not characters.
     """
 
     name: str
@@ -60,15 +59,15 @@ class CodePage:
     space: int
 
     def encode(self, text: str) -> bytes:
-        """The bytes of a text. Raises UnicodeEncodeError at the first foreign character."""
+        """The bytes of a text. Raises UnicodeEncodeError for a character that the page lacks."""
         return self.codes(text).translate(self.write)
 
     def codes(self, text: str) -> bytes:
-        """The codes of a text. Raises UnicodeEncodeError at the first foreign character."""
+        """The codes of a text. Raises UnicodeEncodeError for a character that the page lacks."""
         return codecs.charmap_encode(text, "strict", _encoding_map(self.alphabet))[0]
 
     def decode(self, data: bytes) -> str:
-        """The text of some bytes, UNDEFINED where they stand for nothing."""
+        """The text of bytes, with UNDEFINED for bytes that are not characters."""
         return data.translate(self.read).decode("latin-1").translate(dict(enumerate(self.alphabet)))
 
 
@@ -78,16 +77,16 @@ def _encoding_map(alphabet: str) -> Any:
 
 
 def characters(name: str) -> str | None:
-    """The 256 characters of a page; None for an encoding of several bytes a character.
+    """The 256 characters of a page; None for an encoding with several bytes per character.
 
     Raises UnknownCodePage.
     """
     name = normal(name)
     if name in _EURO:
-        base, place = _EURO[name]
+        base, euro = _EURO[name]
         table = characters(base)
-        assert table is not None  # noqa: S101  (the older pages have one byte a character)
-        return f"{table[:place]}€{table[place + 1 :]}"
+        assert table is not None  # noqa: S101  (the older pages have one byte per character)
+        return f"{table[:euro]}€{table[euro + 1 :]}"
     if name in _MOVED:
         table_500 = list(bytes(range(256)).decode("cp500"))
         for each in _MOVED[name].split():
@@ -101,7 +100,7 @@ def _of_python(name: str) -> str | None:
         codec = codecs.lookup(name)
     except LookupError:
         raise UnknownCodePage(
-            f"no code page {name}: name an EBCDIC page ({', '.join(sorted(known()))}) or an "
+            f"unknown code page {name}: use an EBCDIC page ({', '.join(sorted(known()))}) or an "
             "encoding of Python"
         ) from None
     if any(len(_encoded(codec, each)) > 1 for each in "aé€ßあ漢가"):
@@ -124,7 +123,7 @@ def _decoded(codec: codecs.CodecInfo, byte: int) -> str:
 
 
 def normal(name: str) -> str:
-    """037, IBM037, CP-037 and cp037 are one page."""
+    """The normal form of a name: 037, IBM037, CP-037 and cp037 are one page."""
     bare = name.strip().lower().replace("_", "-")
     for prefix in ("ibm-", "ibm", "cp-", "cp", "ccsid", "ebcdic-"):
         if bare.startswith(prefix) and bare[len(prefix) :].isdigit():
@@ -134,13 +133,13 @@ def normal(name: str) -> str:
 
 
 def known() -> set[str]:
-    """The EBCDIC pages for Latin letters."""
+    """The names of the EBCDIC pages for Latin letters."""
     return {"cp037", "cp500", "cp1140"} | set(_MOVED) | set(_EURO)
 
 
 @lru_cache(maxsize=64)
 def code_page(name: str) -> CodePage | None:
-    """The page of that name; None for several bytes a character. Raises UnknownCodePage."""
+    """A page by its name; None for several bytes per character. Raises UnknownCodePage."""
     table = characters(name)
     if table is None:
         return None

@@ -1,4 +1,4 @@
-"""What can be wrong with one field: stable codes, and what a person does about each."""
+"""Fault codes of fields, and the advice for each."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,7 +10,7 @@ Codes = NDArray[np.uint8]
 
 
 class FaultCode(IntEnum):
-    """0 is a good value. Numbers live in memory only; `label` is the name in reports."""
+    """0 is a good value. The numbers are internal; `label` is the stable name."""
 
     GOOD = 0
     # reading
@@ -43,7 +43,7 @@ class FaultCode(IntEnum):
 
     @property
     def label(self) -> str:
-        """As it stands in reports: lower case with hyphens."""
+        """The name in reports: lower case with hyphens."""
         return self.name.lower().replace("_", "-")
 
     @property
@@ -95,7 +95,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class FieldFault:
-    """One bad field of one record. `offset` counts from the start of the record."""
+    """A bad field of a record. `offset` counts from the start of the record."""
 
     field: str
     code: FaultCode
@@ -105,14 +105,14 @@ class FieldFault:
 
     def __str__(self) -> str:
         """One line for a report."""
-        place = "" if self.offset is None else f" at byte {self.offset}"
+        at = "" if self.offset is None else f" at byte {self.offset}"
         raw = f" (hex {self.raw.hex()})" if self.raw else ""
         detail = f": {self.detail}" if self.detail else ""
-        return f"{self.field}{place}: {self.code.label}{raw}{detail}. {self.code.advice}"
+        return f"{self.field}{at}: {self.code.label}{raw}{detail}. {self.code.advice}"
 
 
 def mark(codes: Codes | None, where: NDArray[np.bool_], code: FaultCode) -> Codes | None:
-    """Put `code` where no earlier code stands. None stays None while nothing is marked."""
+    """Set `code` where there is no code yet. None stays None while nothing is marked."""
     if not where.any():
         return codes
     if codes is None:
@@ -122,7 +122,7 @@ def mark(codes: Codes | None, where: NDArray[np.bool_], code: FaultCode) -> Code
 
 
 def join(first: Codes | None, second: Codes | None) -> Codes | None:
-    """The codes of both, the first one's where both have one."""
+    """The codes of both; the first one's if both have one."""
     if first is None or second is None:
         return second if first is None else first
     return np.where(first != 0, first, second)

@@ -1,4 +1,4 @@
-"""Columns: one field of many records as values, each good, null or with a code."""
+"""Columns: the values of one field of many records, each good, null or with a fault code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from adapters.legacy_cobol.fields.codes import Codes
 from adapters.legacy_cobol.fields.policy import Form
 
-Rows = NDArray[np.uint8]  # (records, bytes), the bytes of a record next to each other
+Rows = NDArray[np.uint8]  # (records, bytes)
 Mask = NDArray[np.bool_]
 
-IN_INT64 = 18  # decimal digits that always fit
+IN_INT64 = 18  # decimal digits that always fit into an int64
 _WIDE = Context(prec=80)  # more than any picture has
 
 
 @dataclass(slots=True)
 class Numbers:
-    """Exact decimals: `data` times 10 ** -scale; int64, or Python ints where 18 digits are few."""
+    """Exact decimals: `data` times 10 ** -scale; int64, or Python ints above 18 digits."""
 
     data: NDArray[Any]
     scale: int
@@ -30,7 +30,7 @@ class Numbers:
     nulls: Mask | None = None
 
     def python(self) -> list[Any]:
-        """int, Decimal or str by the form; None for null. Values with a code mean nothing."""
+        """int, Decimal or str by the form; None for null. Values with a code are meaningless."""
         values: list[Any] = self.data.tolist()
         scale, form = self.scale, self.form
         if form is Form.CODE:
@@ -46,14 +46,14 @@ class Numbers:
 
 @dataclass(slots=True)
 class Characters:
-    """Text of a single-byte code page: (records, length) codes of `alphabet`, not trimmed yet.
+    """Text of a single-byte code page: (records, length) codes of `alphabet`, untrimmed.
 
     The codes of ASCII characters are ASCII.
     """
 
     data: Rows
     alphabet: str
-    left: bool  # which sides are trimmed
+    left: bool  # trim this side
     right: bool
     codes: Codes | None = None
     nulls: Mask | None = None
@@ -74,7 +74,7 @@ class Characters:
 
 @dataclass(slots=True)
 class Strings:
-    """Text of several bytes a character, trimmed: Python's own strings."""
+    """Text with several bytes per character: trimmed Python strings."""
 
     data: NDArray[Any]
     codes: Codes | None = None
@@ -88,14 +88,14 @@ class Strings:
 
 @dataclass(slots=True)
 class Floats:
-    """COMP-1 and COMP-2: float32 where a short IEEE number was, else float64."""
+    """COMP-1 and COMP-2: float32 for short IEEE numbers, else float64."""
 
     data: NDArray[Any]
     codes: Codes | None = None
     nulls: Mask | None = None
 
     def python(self) -> list[Any]:
-        """float; None for null. A short IEEE number as the shortest decimal that means it."""
+        """float; None for null. A short IEEE number becomes its shortest decimal."""
         if self.data.dtype == np.float32:
             return without([float(str(value)) for value in self.data], self.nulls)
         values: list[Any] = self.data.tolist()
@@ -107,7 +107,7 @@ LATIN = "".join(map(chr, range(256)))
 
 
 def without(values: list[Any], nulls: Mask | None) -> list[Any]:
-    """The values, with None where `nulls` holds."""
+    """The values, with None where `nulls` is true."""
     if nulls is not None:
         for at in np.flatnonzero(nulls):
             values[at] = None
@@ -115,7 +115,7 @@ def without(values: list[Any], nulls: Mask | None) -> list[Any]:
 
 
 def same(one: Column, other: Column) -> Mask:
-    """Where both are good and mean the same."""
+    """Where both are good and equal."""
     if isinstance(one, Characters) and isinstance(other, Characters):
         equal = (one.data == other.data).all(axis=1) if one.data.shape[1] else _all(len(one.data))
     else:
@@ -131,7 +131,7 @@ def same(one: Column, other: Column) -> Mask:
 
 
 def objects(values: Sequence[object]) -> NDArray[Any]:
-    """Python objects as an array of one dimension, whatever they are."""
+    """Any Python objects as an array of one dimension."""
     found = np.empty(len(values), object)
     found[:] = values
     return found

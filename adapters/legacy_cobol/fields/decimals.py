@@ -1,4 +1,4 @@
-"""Exact decimals as columns of scaled integers: from Python values, into digits."""
+"""Exact decimals as columns of scaled integers: from Python values, and to digits."""
 
 import re
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from adapters.legacy_cobol.fields.policy import Form
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
 _EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
-_LARGEST_POWER = 60  # beyond what any picture has
+_LARGEST_POWER = 60  # more than any picture has
 _LARGEST = 2**63 - 1
 
 
 def total(parts: Sequence[NDArray[np.int64]], width: int, digits: int) -> NDArray[Any]:
-    """Parts of `width` digits, the last one lowest, as one number of up to that many digits."""
+    """Join parts of `width` digits, the last one lowest, to numbers of up to `digits` digits."""
     value: NDArray[Any] = parts[0] if digits <= IN_INT64 else parts[0].astype(object)
     for part in parts[1:]:
         value = value * 10**width + part
@@ -36,7 +36,7 @@ def digits_of(value: NDArray[Any], count: int) -> NDArray[np.uint8]:
 
 
 def numbers_of(values: Sequence[object], digits: int, scale: int, form: Form) -> Numbers:
-    """Scaled integers of int, Decimal or decimal text; floats are refused: they are not exact."""
+    """Scaled integers of int, Decimal or decimal text. Floats are refused: they are inexact."""
     shift = 0 if form in (Form.SCALED, Form.CODE) else scale
     codes = np.zeros(len(values), np.uint8)
     nulls = np.zeros(len(values), bool)
@@ -56,7 +56,7 @@ def numbers_of(values: Sequence[object], digits: int, scale: int, form: Form) ->
 
 
 def _quickly(value: object, scale: int) -> int | None:
-    """The scaled integer of what is usual; None for what needs a closer look."""
+    """The scaled integer of a common value; None for a value that needs more checks."""
     if type(value) is int and scale == 0:
         return value
     if type(value) is not str or scale < 0 or len(value) > _LARGEST_POWER:
@@ -88,7 +88,7 @@ def _scaled(value: object, scale: int) -> tuple[int, FaultCode]:
 def refuse_unfitting(
     column: Numbers, digits: int, signed: bool, null: bytes | None
 ) -> tuple[NDArray[Any], Codes | None]:
-    """The values to write (0 for refused ones and nulls) and the codes, older ones included."""
+    """The values to write (0 for refused values and nulls), and all codes."""
     value = column.data
     limit = 10**digits
     codes = column.codes

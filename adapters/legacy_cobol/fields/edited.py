@@ -1,4 +1,6 @@
-"""Numeric edited fields: every distinct print of a column is read once."""
+"""Numeric edited fields, by the editing rules of ISO/IEC 1989: simple, special, fixed and floating
+insertion, and zero suppression with Z or *. Each distinct text of a column is parsed once.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,18 +21,18 @@ _SUPPRESSING = "Z*"
 
 
 class NotPrinted(ValueError):
-    """No number prints as this with this picture."""
+    """No number has this text with this picture."""
 
 
 @dataclass(frozen=True)
 class Editing:
-    """One picture, taken apart once."""
+    """The parts of one picture."""
 
     kind: Edited
 
     @cached_property
     def floating(self) -> str:
-        """The symbol that floats: + - or the currency sign; empty where none does."""
+        """The floating symbol: + - or the currency sign; empty if there is none."""
         for symbol in ("+", "-", self.kind.currency):
             if self.kind.picture.count(symbol) > 1:
                 return symbol
@@ -38,7 +40,7 @@ class Editing:
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
-        """One for each printed place, CR and DB as one of two places."""
+        """The printed symbols. CR and DB are one symbol of two characters."""
         found: list[str] = []
         for symbol in self.kind.picture:
             if symbol in "RB" and found and found[-1] == {"R": "C", "B": "D"}[symbol]:
@@ -49,18 +51,18 @@ class Editing:
 
     @cached_property
     def fill(self) -> str:
-        """What stands where zeros are suppressed."""
+        """The character in place of suppressed zeros."""
         return "*" if "*" in self.kind.picture else " "
 
     @cached_property
     def first(self) -> int:
-        """Where suppression may begin; behind the end where there is none."""
+        """The symbol at which suppression may begin; after the end if there is none."""
         found = [at for at, each in enumerate(self.symbols) if self._suppresses(each)]
         return found[0] if found else len(self.symbols)
 
     @cached_property
-    def places(self) -> tuple[int, ...]:
-        """The printed places that may hold digits, counted in characters."""
+    def positions(self) -> tuple[int, ...]:
+        """The character positions that may hold digits."""
         found, at = [], 0
         for number, symbol in enumerate(self.symbols):
             if self._digit(number):
@@ -78,14 +80,14 @@ class Editing:
         return symbol == "9" or symbol in _SUPPRESSING
 
     def print(self, value: int) -> str:
-        """The characters for a scaled integer that fits."""
+        """The text of a scaled integer that fits."""
         kind = self.kind
         if value == 0 and (kind.blank_when_zero or "9" not in kind.picture):
             return self._all_suppressed()
-        digits = iter(f"{abs(value):0{len(self.places)}d}")
+        digits = iter(f"{abs(value):0{len(self.positions)}d}")
         out: list[str] = []
-        started = False  # whether a digit was printed that is not suppressed
-        before = -1  # where a floating symbol goes
+        started = False  # whether a digit was printed
+        before = -1  # the position of the floating symbol
         for number, symbol in enumerate(self.symbols):
             is_digit = self._digit(number)
             digit = next(digits) if is_digit else ""
@@ -122,9 +124,9 @@ class Editing:
         return symbol
 
     def read(self, text: str) -> int:
-        """The scaled integer that prints as this. Raises NotPrinted."""
+        """The scaled integer with this text. Raises NotPrinted."""
         digits = "".join(
-            each if "0" <= each <= "9" else "0" for each in map(text.__getitem__, self.places)
+            each if "0" <= each <= "9" else "0" for each in map(text.__getitem__, self.positions)
         )
         value = int(digits or "0")
         negative = "-" in text or text.endswith(("CR", "DB"))
@@ -135,7 +137,7 @@ class Editing:
 
 
 class EditedCodec:
-    """One numeric edited field. A value is good when the picture prints exactly these bytes."""
+    """A numeric edited field. A value is good if the picture prints exactly these bytes."""
 
     def __init__(self, kind: Edited, encoding: Encoding, policy: Policy) -> None:
         self.length = kind.length
@@ -148,7 +150,7 @@ class EditedCodec:
         self._print = lru_cache(_REMEMBERED)(self._bytes)
 
     def decode(self, rows: Rows, offset: int) -> Numbers:
-        """The values; a code where the picture does not print these bytes."""
+        """The values, with a code where the picture does not print these bytes."""
         raw = rows[:, offset : offset + self.length].tobytes()
         steps = range(0, len(raw), self.length)
         found = [self._read(raw[at : at + self.length]) for at in steps]
@@ -161,7 +163,7 @@ class EditedCodec:
         def zero(where: Mask) -> None:
             value[where] = 0
 
-        codes, nulls = self._special.settle(rows, offset, codes, zero)
+        codes, nulls = self._special.classify(rows, offset, codes, zero)
         if codes is not None:
             blank = (codes == FaultCode.BLANK) & ~bad
             codes[blank] = FaultCode.GOOD
@@ -177,14 +179,16 @@ class EditedCodec:
         return self._page.encode(self._editing.print(value))
 
     def column(self, values: Sequence[object]) -> Numbers:
-        """Python values as a column, with a code where one is no such number."""
+        """Python values as a column, with a code for each invalid number."""
         return numbers_of(values, self._kind.digits, self._kind.scale, self._form)
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
-        """Write the good values; the codes of those that do not fit."""
+        """Write the good values. Returns the codes of those that do not fit."""
         assert isinstance(column, Numbers)  # noqa: S101
         kind = self._kind
-        value, codes = refuse_unfitting(column, kind.digits, kind.signed, self._special.of_null())
+        value, codes = refuse_unfitting(
+            column, kind.digits, kind.signed, self._special.null_bytes()
+        )
         raw = b"".join(self._print(each) for each in value.tolist())
         rows[:, offset : offset + self.length] = np.frombuffer(raw, np.uint8).reshape(
             -1, self.length
@@ -195,5 +199,5 @@ class EditedCodec:
 
 def _ascii() -> CodePage:
     page = code_page("ascii")
-    assert page is not None  # noqa: S101  (one byte a character)
+    assert page is not None  # noqa: S101  (one byte per character)
     return page

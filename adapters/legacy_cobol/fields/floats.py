@@ -27,7 +27,7 @@ from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 
 class FloatCodec:
-    """One float of 4 or 8 bytes. NaN and infinities are errors: COBOL has none."""
+    """A float of 4 or 8 bytes. NaN and infinities are errors: COBOL has none."""
 
     def __init__(self, kind: Float, encoding: Encoding, policy: Policy) -> None:
         self.length = kind.length
@@ -37,7 +37,7 @@ class FloatCodec:
         self._special = SpecialValues(kind, policy, blank)
 
     def decode(self, rows: Rows, offset: int) -> Floats:
-        """The values; a code where one is not finite."""
+        """The values, with a code for each that is not finite."""
         if self._ibm:
             value = _from_ibm(machine_words.words(rows, offset, self.length), self.length)
         else:
@@ -49,13 +49,13 @@ class FloatCodec:
         def zero(where: Mask) -> None:
             value[where] = 0
 
-        codes, nulls = self._special.settle(rows, offset, codes, zero)
+        codes, nulls = self._special.classify(rows, offset, codes, zero)
         if codes is not None:
             value[codes != 0] = 0
         return Floats(value, codes, nulls)
 
     def column(self, values: Sequence[object]) -> Floats:
-        """Python numbers as a column, rounded to the nearest that the field can hold."""
+        """Python numbers as a column, rounded to the nearest value of the field."""
         data = np.zeros(len(values), np.float64)
         codes = np.zeros(len(values), np.uint8)
         nulls = np.array([value is None for value in values], bool)
@@ -71,10 +71,10 @@ class FloatCodec:
         return Floats(data, codes if codes.any() else None, nulls if nulls.any() else None)
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
-        """Write the good values; the codes of those that do not fit."""
+        """Write the good values. Returns the codes of those that do not fit."""
         assert isinstance(column, Floats)  # noqa: S101
         codes = column.codes
-        if column.nulls is not None and self._special.of_null() is None:
+        if column.nulls is not None and self._special.null_bytes() is None:
             codes = mark(codes, column.nulls, FaultCode.NULL)
         value = column.data if codes is None else np.where(codes == 0, column.data, 0)
         if self._ibm:
@@ -107,7 +107,7 @@ def _from_ibm(word: machine_words.Words, length: int) -> NDArray[Any]:
 
 
 def _to_ibm(value: NDArray[np.float64], length: int) -> tuple[machine_words.Words, Mask]:
-    """The nearest IBM float of each, and where it is too large. Too small becomes zero."""
+    """The nearest IBM floats, and where a value is too large. Too small values become zero."""
     bits = 8 * length - 8
     mantissa, two = np.frexp(np.abs(value))
     sixteen = -(-two // 4)  # up, so that the fraction is 1/16 to 1

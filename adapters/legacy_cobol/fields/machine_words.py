@@ -1,7 +1,7 @@
-"""Whole columns of bytes as 64-bit words, and the digits in them.
+"""Columns of bytes as 64-bit words, and the decimal digits in them.
 
-Each record's bytes become one big-endian word, and one operation of numpy works on all records:
-eight digits are joined in three steps, whatever the number of records.
+The bytes of each record become one big-endian word, so that one numpy operation works on all
+records: three steps join eight digits, whatever the number of records.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adapters.legacy_cobol.fields.columns import Rows
 
-Words = NDArray[Any]  # uint64: numpy's types know no result of operations with int
+Words = NDArray[Any]  # uint64; the types of numpy lack operations with int
 
 NIBBLES = 0x0F0F0F0F0F0F0F0F
 BYTES = 0x00FF00FF00FF00FF
@@ -34,25 +34,25 @@ def words(rows: Rows, offset: int, length: int) -> Words:
 
 
 def split(offset: int, length: int) -> list[tuple[int, int]]:
-    """(offset, length) of the words that such a field needs, the last eight bytes last."""
+    """(offset, length) of the words that cover a field. All but the first have eight bytes."""
     first = length % 8 or 8
     lengths = [first] + [8] * ((length - first) // 8)
     return [(offset + sum(lengths[:at]), each) for at, each in enumerate(lengths)]
 
 
 def repeated(byte: int, length: int) -> int:
-    """A word of that byte `length` times."""
+    """A word that repeats a byte `length` times."""
     return int.from_bytes(bytes((byte,)) * length)
 
 
 def beyond_nine(word: Words) -> Words:
-    """Not 0 where a nibble is A to F."""
+    """Nonzero where a nibble is A to F."""
     found: Words = word & (word << 1 | word << 2) & 0x8888888888888888
     return found
 
 
 def bytes_beyond_nine(word: Words) -> Words:
-    """Not 0 where a byte is more than 9."""
+    """Nonzero where a byte is more than 9."""
     return (word + 0x7676767676767676 | word) & 0x8080808080808080
 
 

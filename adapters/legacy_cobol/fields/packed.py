@@ -1,8 +1,8 @@
-"""COMP-3 and COMP-6: two decimal digits a byte.
+"""COMP-3 and COMP-6: two decimal digits per byte.
 
-Sign nibbles: A, C, E and F are plus, B and D are minus, as the hardware takes them. Written are C
-and D, F in unsigned fields. Unsigned fields may hold any plus. A value with another sign than this
-module writes is good; whoever needs the same bytes again keeps them (`records.encode` does).
+Sign nibbles: A, C, E and F are plus, B and D are minus, as in the hardware. This module writes C
+and D, and F in unsigned fields. Unsigned fields may have any plus sign. A value with another sign
+than the written one is good; `records.encoder` keeps original bytes if they must stay the same.
 `Policy.preferred_signs` refuses A, B and E.
 """
 
@@ -30,7 +30,7 @@ _UNUSUAL = (1 << 0xA) | (1 << 0xB) | (1 << 0xE)
 
 
 class PackedCodec:
-    """One packed number."""
+    """A packed number."""
 
     def __init__(self, kind: Packed, encoding: Encoding, policy: Policy) -> None:
         self.length = kind.length
@@ -39,17 +39,19 @@ class PackedCodec:
         self._form = policy.form_of(kind.digits, kind.scale)
         blank = b"\x40" if encoding.zoned_signs is ZonedSigns.EBCDIC else b"\x20"
         self._special = SpecialValues(kind, policy, blank)
-        self._stored = 2 * kind.length - kind.sign_nibble  # one more than the digits, or the same
+        self._stored = (
+            2 * kind.length - kind.sign_nibble
+        )  # digits in the bytes; at most one more than in the picture
 
     def decode(self, rows: Rows, offset: int) -> Numbers:
-        """The values; a code where a nibble is no digit or no sign, or one digit is too many."""
+        """The values, with a code for an invalid digit or sign, or a digit too many."""
         parts = []
         bad = np.zeros(len(rows), np.uint64)
         sign: machine_words.Words | None = None
-        pieces = machine_words.split(offset, self.length)
-        for at, size in pieces:
+        words = machine_words.split(offset, self.length)
+        for at, size in words:
             word = machine_words.words(rows, at, size)
-            if self._kind.sign_nibble and (at, size) == pieces[-1]:
+            if self._kind.sign_nibble and (at, size) == words[-1]:
                 sign, word = word & 0x0F, word >> 4
             bad |= machine_words.beyond_nine(word)
             parts.append(machine_words.of_nibbles(word))
@@ -63,7 +65,7 @@ class PackedCodec:
         def zero(where: Mask) -> None:
             value[where] = 0
 
-        codes, nulls = self._special.settle(rows, offset, codes, zero)
+        codes, nulls = self._special.classify(rows, offset, codes, zero)
         return Numbers(value, self._kind.scale, self._kind.digits, self._form, codes, nulls)
 
     def _value(self, parts: list[NDArray[np.int64]]) -> NDArray[Any]:
@@ -85,14 +87,16 @@ class PackedCodec:
         return np.where(negative, -value, value), codes
 
     def column(self, values: Sequence[object]) -> Numbers:
-        """Python values as a column, with a code where one is no such number."""
+        """Python values as a column, with a code for each invalid number."""
         return numbers_of(values, self._kind.digits, self._kind.scale, self._form)
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
-        """Write the good values, preferred signs; the codes of those that do not fit."""
+        """Write the good values with preferred signs. Returns the codes of the others."""
         assert isinstance(column, Numbers)  # noqa: S101
         kind = self._kind
-        value, codes = refuse_unfitting(column, kind.digits, kind.signed, self._special.of_null())
+        value, codes = refuse_unfitting(
+            column, kind.digits, kind.signed, self._special.null_bytes()
+        )
         nibbles = np.zeros((len(rows), 2 * self.length), np.uint8)
         end = 2 * self.length - kind.sign_nibble
         nibbles[:, end - kind.digits : end] = digits_of(value, kind.digits)

@@ -1,24 +1,24 @@
-"""What the layout declares about one field beyond its picture."""
+"""The policy of a field: what the layout declares beyond the picture."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from adapters.legacy_cobol.copybook.kinds import Binary, Edited, Float, Kind, Packed, Zoned
 
-EXACT_DIGITS = 15  # more than these do not survive a JSON reader that uses doubles
+EXACT_DIGITS = 15  # the digits that a JSON reader with doubles preserves
 
 
 class Meaning(StrEnum):
-    """What a field that is all blanks, all X'00' or all X'FF' means."""
+    """The meaning of a field that is all blanks, all X'00' or all X'FF'."""
 
     ERROR = "error"
     NULL = "null"
     ZERO = "zero"  # numbers only
-    KEEP = "keep"  # as the text or number that the bytes are
+    KEEP = "keep"  # the text or number that the bytes are
 
 
 class Trim(StrEnum):
-    """Which blanks of a text are left away; AUTO is the side that COBOL pads."""
+    """Which blanks of a text are removed. AUTO: those on the side that COBOL pads."""
 
     AUTO = "auto"
     BOTH = "both"
@@ -26,20 +26,21 @@ class Trim(StrEnum):
 
 
 class Form(StrEnum):
-    """How a number appears outside of COBOL."""
+    """How a number appears in documents."""
 
-    AUTO = "auto"  # an integer of up to 15 digits as number, all else as decimal string
+    AUTO = "auto"  # number for an integer of up to 15 digits, else string
     STRING = "string"  # "12.50"
     NUMBER = "number"  # 12.50 in JSON, exact; Decimal in Python
     SCALED = "scaled"  # 1250
-    CODE = "code"  # "0000001250": all digits of the picture, an identifier, not a quantity
+    CODE = "code"  # "0000001250": an identifier with all digits, not a quantity
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Defaults refuse what is no value; None takes the default of the kind of field.
+    """How to read one field. None is the default of the kind of field.
 
-    Blank text is the empty text, and all bytes of a binary field are numbers, so these keep them.
+    By default, fillings that are not values are errors. Text keeps blanks, as blank text is the
+    empty text; binary fields keep all fillings, as all their bytes are numbers.
     """
 
     blanks: Meaning | None = None
@@ -51,7 +52,7 @@ class Policy:
     preferred_signs: bool = False  # refuse sign nibbles A, B and E
 
     def meaning(self, kind: Kind) -> tuple[Meaning, Meaning, Meaning]:
-        """For blanks, low-values and high-values of such a field. Raises ValueError."""
+        """The meanings of blanks, low-values and high-values for a kind. Raises ValueError."""
         number = isinstance(kind, Zoned | Packed | Edited)
         bits = isinstance(kind, Binary | Float)
         default = Meaning.KEEP if bits else Meaning.ERROR
@@ -59,14 +60,14 @@ class Policy:
         found = (blanks, self.low_values or default, self.high_values or default)
         if number and Meaning.KEEP in found:
             raise ValueError(
-                "blanks, low-values and high-values are no numbers: error, null or zero"
+                "blanks, low-values and high-values are not numbers: use error, null or zero"
             )
         if not number and not bits and Meaning.ZERO in found:
-            raise ValueError("text has no zero: error, null or keep")
+            raise ValueError("text has no zero: use error, null or keep")
         return found
 
     def form_of(self, digits: int, scale: int) -> Form:
-        """The form that AUTO stands for."""
+        """The form of a number; never AUTO."""
         if self.form is not Form.AUTO:
             return self.form
         integer = scale <= 0 and digits - scale <= EXACT_DIGITS

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import ZonedSigns
 
-BAD = 0x40  # in `SignTable.read`: no digit with a sign
+BAD = 0x40  # in `SignTable.read`: not a digit with a sign
 NEGATIVE = 0x10
 UNUSUAL = 0x20  # zone A, B or E of EBCDIC
 
@@ -18,7 +18,7 @@ _LETTERS_MINUS = b"}JKLMNOPQR"
 
 @dataclass(frozen=True, slots=True)
 class SignTable:
-    """`read[byte]` is the digit with NEGATIVE, UNUSUAL or BAD; `write[negative][digit]` a byte."""
+    """`read[byte]`: the digit with NEGATIVE, UNUSUAL or BAD. `write[negative][digit]`: the byte."""
 
     read: NDArray[np.uint8]
     write: NDArray[np.uint8]
@@ -30,7 +30,7 @@ class SignTable:
 
 @lru_cache
 def sign_table(signs: ZonedSigns) -> SignTable:
-    """The table of one convention. Bytes that say plus in any usual way are read as plus."""
+    """The table of a sign convention. It reads all usual forms of plus."""
     read = np.full(256, BAD, np.uint8)
     ebcdic = signs is ZonedSigns.EBCDIC
     zone = 0xF0 if ebcdic else 0x30

@@ -1,4 +1,4 @@
-"""Fields that are all blanks, all X'00' or all X'FF': found, and what they mean."""
+"""Special values: fields that are all blanks, all X'00' (low-values) or all X'FF' (high-values)."""
 
 from collections.abc import Callable
 
@@ -13,9 +13,9 @@ NAMES = (FaultCode.BLANK, FaultCode.LOW_VALUES, FaultCode.HIGH_VALUES)
 
 
 class SpecialValues:
-    """The meaning of the three fillings for one field.
+    """The special values of one field, and their meanings.
 
-    `blank` is a blank as bytes: one for text and numbers, two for national text.
+    `blank` are the bytes of a blank: one, or two for national text.
     """
 
     def __init__(self, kind: Kind, policy: Policy, blank: bytes) -> None:
@@ -23,28 +23,30 @@ class SpecialValues:
         self.fillings = tuple(
             (filling * kind.length)[: kind.length] for filling in (blank, b"\x00", b"\xff")
         )
-        self._unmarked = not isinstance(kind, Zoned | Packed | Edited)  # they look like values
+        self._unmarked = not isinstance(
+            kind, Zoned | Packed | Edited
+        )  # their special values look like values
 
-    def settle(
+    def classify(
         self, rows: Rows, offset: int, codes: Codes | None, zero: Callable[[Mask], None]
     ) -> tuple[Codes | None, Mask | None]:
-        """Codes and nulls after the three are told apart from other bad values.
+        """Codes and nulls, with special values distinguished from other bad values.
 
-        `zero` is called with where the value is to be zero.
+        `zero` is called with a mask of the values that become zero.
         """
         nulls: Mask | None = None
-        for filling, on, name in zip(self.fillings, self.meaning, NAMES, strict=True):
-            if on is Meaning.KEEP or not (self._unmarked or codes is not None):
+        for filling, meaning, name in zip(self.fillings, self.meaning, NAMES, strict=True):
+            if meaning is Meaning.KEEP or not (self._unmarked or codes is not None):
                 continue
             found = self._filled(rows, offset, codes, filling)
             if not found.any():
                 continue
             if codes is None:
                 codes = np.zeros(len(rows), np.uint8)
-            codes[found] = name if on is Meaning.ERROR else FaultCode.GOOD
-            if on is Meaning.ZERO:
+            codes[found] = name if meaning is Meaning.ERROR else FaultCode.GOOD
+            if meaning is Meaning.ZERO:
                 zero(found)
-            if on is Meaning.NULL:
+            if meaning is Meaning.NULL:
                 nulls = found if nulls is None else nulls | found
         return codes, nulls
 
@@ -58,15 +60,15 @@ class SpecialValues:
         found[index] = (raw == np.frombuffer(filling, np.uint8)).all(axis=1)
         return found
 
-    def of_null(self) -> bytes | None:
-        """The bytes that say null; None where nothing does."""
-        for filling, on in zip(self.fillings, self.meaning, strict=True):
-            if on is Meaning.NULL:
+    def null_bytes(self) -> bytes | None:
+        """The bytes that mean null; None if there are none."""
+        for filling, meaning in zip(self.fillings, self.meaning, strict=True):
+            if meaning is Meaning.NULL:
                 return filling
         return None
 
     def write_nulls(self, nulls: Mask | None, rows: Rows, offset: int) -> None:
-        """Fill the fields of nulls; `refuse_unfitting` has refused them where nothing says null."""
-        filling = self.of_null()
+        """Write nulls. `refuse_unfitting` has refused them if no bytes mean null."""
+        filling = self.null_bytes()
         if nulls is not None and filling is not None:
             rows[nulls, offset : offset + len(filling)] = np.frombuffer(filling, np.uint8)

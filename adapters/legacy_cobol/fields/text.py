@@ -20,11 +20,11 @@ from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 
 class _TooLong(Exception):
-    """A text is longer than its field; never leaves this module."""
+    """A text is longer than its field. Never leaves this module."""
 
 
 class TextCodec:
-    """Text of a page with one byte a character."""
+    """Text of a code page with one byte per character."""
 
     def __init__(self, kind: Text, page: CodePage, policy: Policy) -> None:
         self.length = kind.length
@@ -35,7 +35,7 @@ class TextCodec:
         self._special = SpecialValues(kind, policy, bytes((page.space,)))
 
     def decode(self, rows: Rows, offset: int) -> Characters:
-        """The characters; a code where a byte is none, or a control character."""
+        """The characters, with a code for an invalid byte or a control character."""
         raw = rows[:, offset : offset + self.length].tobytes()
         data = np.frombuffer(raw.translate(self._page.read), np.uint8).reshape(-1, self.length)
         codes: Codes | None = None
@@ -46,11 +46,11 @@ class TextCodec:
             codes = mark(codes, bad, FaultCode.INVALID_CHARACTER)
         if not self._policy.controls:
             codes = mark(codes, self._controls(data), FaultCode.CONTROL_CHARACTER)
-        codes, nulls = self._special.settle(rows, offset, codes, _no_zero)
+        codes, nulls = self._special.classify(rows, offset, codes, _no_zero)
         return Characters(data, self._page.alphabet, self._left, self._right, codes, nulls)
 
     def _controls(self, data: Rows) -> Mask:
-        """Where C0, DEL or C1 stand; the cheap test first, over all bytes at once."""
+        """Which rows have C0, DEL or C1 characters. A cheap test of all bytes comes first."""
         suspicious = (data & 0x60 == 0) | (data == 0x7F)
         if not suspicious.any():
             return np.zeros(len(data), bool)
@@ -60,7 +60,7 @@ class TextCodec:
         return np.asarray(table[data].any(axis=1), bool)
 
     def column(self, values: Sequence[object]) -> Characters:
-        """Python strings as a column; a code where one is too long or has foreign characters."""
+        """Python strings as a column, with a code for a long text or an unknown character."""
         codes = np.zeros(len(values), np.uint8)
         nulls = np.array([value is None for value in values], bool)
         texts = [value if isinstance(value, str) else "" for value in values]
@@ -79,7 +79,7 @@ class TextCodec:
         )  # fmt: skip
 
     def _padded(self, texts: Sequence[str]) -> Rows:
-        """The texts with blanks around. Raises UnicodeEncodeError and _TooLong."""
+        """The texts padded with blanks. Raises UnicodeEncodeError and _TooLong."""
         if max(map(len, texts), default=0) > self.length:
             raise _TooLong
         pad = str.rjust if self._justified else str.ljust
@@ -87,7 +87,7 @@ class TextCodec:
         return np.frombuffer(self._page.codes(whole), np.uint8).reshape(-1, self.length)
 
     def _one(self, text: str, at: int, codes: Codes) -> Rows:
-        """One row; blanks and a code where the text does not fit."""
+        """One row; blanks and a code if the text does not fit."""
         try:
             return self._padded([text])
         except _TooLong:
@@ -97,10 +97,10 @@ class TextCodec:
         return self._padded([""])
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
-        """Write the good values; the codes of the others."""
+        """Write the good values. Returns the codes of the others."""
         assert isinstance(column, Characters)  # noqa: S101
         codes = column.codes
-        if column.nulls is not None and self._special.of_null() is None:
+        if column.nulls is not None and self._special.null_bytes() is None:
             codes = mark(codes, column.nulls, FaultCode.NULL)
         raw = column.data.tobytes().translate(self._page.write)
         rows[:, offset : offset + self.length] = np.frombuffer(raw, np.uint8).reshape(
@@ -111,7 +111,7 @@ class TextCodec:
 
 
 class WideCodec:
-    """Text with several bytes a character: national items, and pages such as Shift JIS."""
+    """Text with several bytes per character: national items, and pages such as Shift JIS."""
 
     def __init__(self, kind: Text | National, encoding: Encoding, policy: Policy) -> None:
         self.length = kind.length
@@ -125,7 +125,7 @@ class WideCodec:
         self._special = SpecialValues(kind, policy, self._blank)
 
     def decode(self, rows: Rows, offset: int) -> Strings:
-        """The strings; a code where the bytes are none, or hold control characters."""
+        """The strings, with a code for invalid bytes or a control character."""
         raw = rows[:, offset : offset + self.length].tobytes()
         values: list[str] = []
         codes = np.zeros(len(rows), np.uint8)
@@ -134,7 +134,7 @@ class WideCodec:
             text, codes[at] = self._one(piece)
             values.append(text)
         kept = codes if codes.any() else None
-        settled, nulls = self._special.settle(rows, offset, kept, _no_zero)
+        settled, nulls = self._special.classify(rows, offset, kept, _no_zero)
         return Strings(objects(values), settled, nulls)
 
     def _one(self, piece: bytes) -> tuple[str, FaultCode]:
@@ -150,7 +150,7 @@ class WideCodec:
         return not self._policy.controls and any(map(_control, text))
 
     def column(self, values: Sequence[object]) -> Strings:
-        """Python strings as a column; a code where one is none or holds control characters."""
+        """Python strings as a column, with a code for an invalid value or a control character."""
         codes = np.zeros(len(values), np.uint8)
         nulls = np.array([value is None for value in values], bool)
         for at, value in enumerate(values):
@@ -163,10 +163,10 @@ class WideCodec:
         return Strings(objects(texts), kept, nulls if nulls.any() else None)
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
-        """Write the good values; the codes of the others."""
+        """Write the good values. Returns the codes of the others."""
         assert isinstance(column, Strings)  # noqa: S101
         codes = np.zeros(len(rows), np.uint8) if column.codes is None else column.codes.copy()
-        if column.nulls is not None and self._special.of_null() is None:
+        if column.nulls is not None and self._special.null_bytes() is None:
             codes[column.nulls & (codes == 0)] = FaultCode.NULL
         for at, text in enumerate(column.data.tolist()):
             padded, code = self._padded(text)
@@ -189,7 +189,7 @@ class WideCodec:
 
 
 def sides(trim: Trim, justified: bool) -> tuple[bool, bool]:
-    """Whether blanks are trimmed on the left, and on the right."""
+    """Whether to trim blanks on the left, and on the right."""
     match trim:
         case Trim.NONE:
             return False, False
@@ -204,4 +204,4 @@ def _control(character: str) -> bool:
 
 
 def _no_zero(where: Mask) -> None:
-    """Text has no zero; its policy cannot ask for one."""
+    """Text has no zero, and its policy cannot ask for one."""

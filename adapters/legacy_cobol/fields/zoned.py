@@ -1,8 +1,8 @@
-"""DISPLAY numbers, all four sign conventions.
+"""Zoned decimals: DISPLAY numbers with any of the four sign conventions.
 
-A number that is written in another way than this module would (plus as zone F in a signed EBCDIC
-field, minus zero, zeros where BLANK WHEN ZERO stands) is a good value; whoever needs the same bytes
-again keeps them (`records.encode` does).
+A number in another form than this module writes (plus as zone F in a signed EBCDIC field, minus
+zero, zeros with BLANK WHEN ZERO) is a good value; `records.encoder` keeps original bytes if they
+must stay the same.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 
 class ZonedCodec:
-    """One DISPLAY number."""
+    """A DISPLAY number."""
 
     def __init__(self, kind: Zoned, encoding: Encoding, policy: Policy) -> None:
         self.length = kind.length
@@ -36,12 +36,12 @@ class ZonedCodec:
         self._form = policy.form_of(kind.digits, kind.scale)
         self._table = sign_table(encoding.zoned_signs)
         self._special = SpecialValues(kind, policy, bytes((self._table.space,)))
-        self._shared = kind.signed and not kind.separate  # the sign sits on a digit
+        self._shared = kind.signed and not kind.separate  # the sign shares a byte with a digit
         self._sign_at = 0 if kind.leading else kind.length - 1
         self._digits_at = 1 if kind.separate and kind.leading else 0
 
     def decode(self, rows: Rows, offset: int) -> Numbers:
-        """The values; a code where a byte is no digit or no sign."""
+        """The values, with a code for an invalid digit or sign."""
         value, bad = self._magnitude(rows, offset)
         codes = mark(None, bad, FaultCode.INVALID_DIGIT)
         if self._kind.signed:
@@ -50,7 +50,7 @@ class ZonedCodec:
         def zero(where: Mask) -> None:
             value[where] = 0
 
-        codes, nulls = self._special.settle(rows, offset, codes, zero)
+        codes, nulls = self._special.classify(rows, offset, codes, zero)
         if self._kind.blank_when_zero and codes is not None:
             blank = codes == FaultCode.BLANK
             codes[blank] = FaultCode.GOOD
@@ -58,7 +58,7 @@ class ZonedCodec:
         return Numbers(value, self._kind.scale, self._kind.digits, self._form, codes, nulls)
 
     def _magnitude(self, rows: Rows, offset: int) -> tuple[NDArray[Any], Mask]:
-        """The value of the digits without a sign, and where one of them is none."""
+        """The values without a sign, and which have an invalid digit."""
         start, length = offset + self._digits_at, self._kind.digits
         parts: list[NDArray[np.int64]] = []
         bad = np.zeros(len(rows), np.uint64)
@@ -91,14 +91,16 @@ class ZonedCodec:
         return np.where(negative, -value, value), codes
 
     def column(self, values: Sequence[object]) -> Numbers:
-        """Python values as a column, with a code where one is no such number."""
+        """Python values as a column, with a code for each invalid number."""
         return numbers_of(values, self._kind.digits, self._kind.scale, self._form)
 
     def encode(self, column: Column, rows: Rows, offset: int) -> Codes | None:
-        """Write the good values, preferred signs; the codes of those that do not fit."""
+        """Write the good values with preferred signs. Returns the codes of the others."""
         assert isinstance(column, Numbers)  # noqa: S101
         kind, table = self._kind, self._table
-        value, codes = refuse_unfitting(column, kind.digits, kind.signed, self._special.of_null())
+        value, codes = refuse_unfitting(
+            column, kind.digits, kind.signed, self._special.null_bytes()
+        )
         digits = digits_of(value, kind.digits)
         start = offset + self._digits_at
         rows[:, start : start + kind.digits] = digits + np.uint8(table.zone)

@@ -1,1 +1,1 @@
-"""The layout file: what an operator declares about a feed's records beyond the copybook."""
+"""The layout file: what an operator declares about records beyond the copybook."""

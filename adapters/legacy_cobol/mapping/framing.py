@@ -1,4 +1,4 @@
-"""The framing that a layout file declares."""
+"""Read the framing of a layout file."""
 
 from collections.abc import Callable
 
@@ -22,11 +22,11 @@ Types = tuple[RecordType, ...]
 
 
 def read_framing(section: Section, types: Types, encoding: Encoding) -> Framing:
-    """What the table declares. Raises LayoutError."""
+    """The framing that a section declares. Raises LayoutError."""
     kind = section.text("kind", "")
     if kind not in _BODIES:
         raise section.error(
-            "kind", f"{kind!r} is no framing", f"Take one of {', '.join(sorted(_BODIES))}"
+            "kind", f"{kind!r} is not a framing", f"Use one of {', '.join(sorted(_BODIES))}"
         )
     body = _BODIES[kind](section, types, encoding)
     framing = Framing(body, section.integer("head", 0), section.integer("tail", 0))
@@ -39,7 +39,7 @@ def _length(section: Section, types: Types) -> int:
     length = section.integer("length", max(lengths) if len(lengths) == 1 else 0)
     if length == 0:
         raise section.error(
-            "length", "records of several lengths", "Say how long each record of the file is"
+            "length", "the record types have several lengths", "Declare the length of the records"
         )
     return length
 
@@ -65,7 +65,7 @@ def _prefixed(section: Section, _types: Types, _: Encoding) -> Prefixed:
     )
     if body.spanned and body != Prefixed(order=body.order, spanned=True):
         raise section.error(
-            "spanned", "segments have IBM's descriptors", "Declare nothing but their byte order"
+            "spanned", "segments have the descriptors of IBM", "Declare only their byte order"
         )
     return body
 
@@ -92,7 +92,7 @@ def _lines(section: Section, _types: Types, _: Encoding) -> Body:
 def _gnucobol(section: Section, _types: Types, _: Encoding) -> Body:
     number = section.integer("format", 0)
     if number >= len(GNUCOBOL):
-        raise section.error("format", f"{number} is no format", "GnuCOBOL has 0 to 3")
+        raise section.error("format", f"{number} is not a format", "Use 0 to 3")
     return GNUCOBOL[number]
 
 

@@ -1,4 +1,4 @@
-"""A layout file read: copybook, encoding, framing, and the record types with their fields."""
+"""Read a layout file: copybook, encoding, framing, and record types with their fields."""
 
 import tomllib
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ _SIZES = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Everything that is needed to read and write the files of a feed.
+    """All that is needed to read and write the files of a feed.
 
-    `framing` is None where the file does not say: it then has to be said elsewhere.
+    `framing` is None if the layout file does not declare it.
     """
 
     copybook: Copybook
@@ -45,14 +45,14 @@ class Layout:
 
     @property
     def events(self) -> tuple[DeclaredRecord, ...]:
-        """Records that become events of their own: neither control records nor parts of others."""
+        """The records that become events: neither control records nor segments."""
         return tuple(each for each in self.records if each.is_event)
 
 
 def read_layout(file: Path) -> Layout:
-    """The layout of a file in TOML, beside its copybook.
+    """Read a layout file (TOML), which is beside its copybook.
 
-    Raises LayoutError, CopybookError and OSError, with the place and what to do.
+    Raises LayoutError, CopybookError and OSError.
     """
     try:
         content = tomllib.loads(file.read_text(), parse_float=Decimal)
@@ -62,7 +62,7 @@ def read_layout(file: Path) -> Layout:
 
 
 def layout_of(content: Mapping[str, Any], folder: Path, name: str = "layout") -> Layout:
-    """The same from values. The copybook is looked for in the folder."""
+    """The layout that values declare. `folder` is that of the copybook."""
     section = Section(content, f"{name}: ")
     dialect = _dialect(section.section("dialect"))
     copybook = _copybook(section, dialect, folder)
@@ -79,12 +79,14 @@ def layout_of(content: Mapping[str, Any], folder: Path, name: str = "layout") ->
 def _dialect(section: Section) -> Dialect:
     name = section.text("name", IBM.name)
     if name not in DIALECTS:
-        raise section.error("name", f"{name!r} is no dialect", f"Take one of {', '.join(DIALECTS)}")
+        raise section.error(
+            "name", f"{name!r} is not a dialect", f"Use one of {', '.join(DIALECTS)}"
+        )
     dialect = DIALECTS[name]
     sizes = section.text("binary_sizes", "")
     if sizes and sizes not in _SIZES:
         raise section.error(
-            "binary_sizes", f"{sizes!r} is not known", f"Take one of {', '.join(_SIZES)}"
+            "binary_sizes", f"{sizes!r} is unknown", f"Use one of {', '.join(_SIZES)}"
         )
     if sizes:
         signed, unsigned = _SIZES[sizes]
@@ -97,9 +99,9 @@ def _dialect(section: Section) -> Dialect:
 def _copybook(section: Section, dialect: Dialect, folder: Path) -> Copybook:
     file = section.text("copybook", "")
     if not file:
-        raise section.error("copybook", "is missing", "Name the file of the copybook")
+        raise section.error("copybook", "is missing", "Name the copybook file")
     if not (folder / file).resolve().is_relative_to(folder.resolve()):
-        raise section.error("copybook", f"{file} is elsewhere", "Put it beside the layout")
+        raise section.error("copybook", f"{file} is in another folder", "Put it beside the layout")
     options = CopybookOptions(
         dialect=dialect,
         form=section.choice("form", Form.FIXED),

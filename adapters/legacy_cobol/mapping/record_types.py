@@ -1,4 +1,4 @@
-"""The record types that a layout file declares, with their selectors, names and policies."""
+"""Read the record types of a layout file, with their selectors, names and policies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,37 +14,37 @@ from adapters.legacy_cobol.records.segments import Segment
 
 
 class Role(StrEnum):
-    """What a record is to the feed."""
+    """The role of a record in its feed."""
 
     EVENT = "event"
     CONTROL = "control"  # header or trailer: checked, never published
 
 
 class Conditions(StrEnum):
-    """What level 88 says about the values of a field."""
+    """What level 88 means for the values of a field."""
 
-    CLOSED = "closed"  # it has no other ones
-    OPEN = "open"  # they only have names
+    CLOSED = "closed"  # it has no other values
+    OPEN = "open"  # other values are allowed
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredRecord:
-    """A record type and what is declared about it beyond reading and writing."""
+    """A record type and its role, segment, conditions and titles."""
 
     type: RecordType
     role: Role = Role.EVENT
-    segment: Segment | None = None  # its place in the event of another record
+    segment: Segment | None = None  # how it belongs to the event of another record
     open_conditions: frozenset[Path] = frozenset()
     titles: dict[Path, str] = field(default_factory=dict)
 
     @property
     def is_event(self) -> bool:
-        """Whether it becomes an event of its own."""
+        """Whether it becomes an event."""
         return self.role is Role.EVENT and self.segment is None
 
 
 def read_record_types(section: Section, copybook: Copybook) -> tuple[DeclaredRecord, ...]:
-    """The record types in their order; all records of the copybook where none is declared."""
+    """The declared record types in order, or all records of the copybook."""
     common = _policy(section.section("policy"), Policy())
     conditions = section.choice("conditions", Conditions.CLOSED)
     found = [
@@ -59,7 +59,9 @@ def read_record_types(section: Section, copybook: Copybook) -> tuple[DeclaredRec
     for each in found:
         if len(names) != len(found) or (each.segment and each.segment.parent not in names):
             raise section.error(
-                "records", "names are missing or not unique", "Each record has a name; parents too"
+                "records",
+                "names are missing or not unique",
+                "Give each record a name, and name existing parents",
             )
     return tuple(found)
 
@@ -125,12 +127,12 @@ def _fields(section: Section, key: str, record: Record) -> Iterator[tuple[Path, 
 
 
 def _item(section: Section, name: str, record: Record) -> Item:
-    """The item of a name like NIK or GROUP.NIK."""
+    """The item with a name like NIK or GROUP.NIK."""
     try:
         return record.find(*name.split("."))
     except KeyError as error:
         raise LayoutError(
-            section.where.rstrip("."), str(error.args[0]), "Qualify it as in GROUP.FIELD"
+            section.where.rstrip("."), str(error.args[0]), "Qualify it, as in GROUP.FIELD"
         ) from None
 
 
@@ -174,7 +176,7 @@ def _selector(section: Section, record: Record) -> Selector:
         ranges.append(Range(_literal(section, "from", low), _literal(section, "thru", high)))
     if not ranges:
         raise section.error(
-            "values", "nothing is selected", "Give values, or from and thru, or a condition"
+            "values", "no values are selected", "Give values, or from and thru, or a condition"
         )
     return Selector(path, tuple(ranges))
 
@@ -184,4 +186,4 @@ def _literal(section: Section, key: str, value: Any) -> str | Decimal:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
-    raise section.error(key, f"{value!r} is no value of a field", "Write a text or a number")
+    raise section.error(key, f"{value!r} is not a value of a field", "Write a text or a number")

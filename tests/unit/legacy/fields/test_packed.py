@@ -71,7 +71,7 @@ def test_blanks_and_fillings_by_policy() -> None:
     assert read(AMOUNT, *cells, policy=lenient) == ["0.00", None, None]
     assert write(AMOUNT, None, policy=lenient) == [bytes(4)]
     assert read(AMOUNT, b"\x20" * 4, encoding=ASCII) == [FaultCode.BLANK]
-    with pytest.raises(ValueError, match="no numbers"):
+    with pytest.raises(ValueError, match="not numbers"):
         read(AMOUNT, bytes(4), policy=Policy(blanks=Meaning.KEEP))
 
 
