@@ -1,1 +1,1 @@
-"""Records: where each begins, which type it is, its fields as columns and documents, and back."""
+"""Records: framing, record types, and fields as columns and documents, in both directions."""

@@ -1,4 +1,4 @@
-"""Files of any size in flat memory: chunk by chunk, from any record on."""
+"""Read files of any size in constant memory: chunk by chunk, from any record on."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ LONGEST = 64 << 20  # bytes that may be read without finding one record
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where to go on: `skip` records behind record `number`, which begins a chunk at `offset`."""
+    """Where to resume: `skip` records after record `number`, which begins a chunk at `offset`."""
 
     number: int
     offset: int
@@ -25,7 +25,7 @@ class ResumePoint:
 
     @staticmethod
     def after(chunk: Chunk, records: int) -> "ResumePoint":
-        """Behind that many records of a chunk."""
+        """After so many records of a chunk."""
         first = chunk.number - chunk.skipped
         return ResumePoint(first, chunk.offset, chunk.skipped + records)
 
@@ -33,14 +33,14 @@ class ResumePoint:
 def chunks(
     file: BinaryIO, framing: Framing, start: ResumePoint | None = None, size: int = CHUNK
 ) -> Iterator[Chunk]:
-    """The records of a seekable file in order. Raises FramingError where it does not divide.
+    """The records of a seekable file in order. Raises FramingError.
 
-    What was given out before such an error was framed well.
+    Chunks yielded before the error are valid.
     """
     split = splitter(framing.body)
     end = _end(file, framing)
     number, offset, skip = _start(framing, start)
-    inside = offset > framing.head  # it may be: what is before was read in an earlier run
+    inside = offset > framing.head  # perhaps: an earlier run has read what is before
     rest = b""
     while offset + len(rest) < end:
         file.seek(offset + len(rest))
@@ -75,24 +75,24 @@ def _end(file: BinaryIO, framing: Framing) -> int:
     if size < framing.head + framing.tail:
         raise FramingError(
             0,
-            f"the file has {size} bytes, fewer than header and trailer ({framing.head} + "
+            f"the file has {size} bytes, less than header and trailer ({framing.head} + "
             f"{framing.tail})",
-            "The file is cut off, or the layout declares too much",
+            "The file is truncated, or the layout declares too long a header or trailer",
         )
     return size - framing.tail
 
 
 def _chunk(data: bytes, found: Split, number: int, offset: int, skip: int) -> Chunk:
     bytes_ = data if found.joined is None else found.joined
-    places = None if found.places is None else found.places[skip:]
+    origins = None if found.origins is None else found.origins[skip:]
     return Chunk(
         np.frombuffer(bytes_, np.uint8), found.starts[skip:], found.lengths[skip:],
-        number + skip, offset, found.step, skip, places,
+        number + skip, offset, found.step, skip, origins,
     )  # fmt: skip
 
 
 def chunk_of(data: bytes, framing: Framing) -> Chunk:
-    """All records of some bytes as one chunk. Raises FramingError."""
+    """All records of a buffer as one chunk. Raises FramingError."""
     body = data[framing.head : len(data) - framing.tail]
     try:
         found = splitter(framing.body)(body, True, False)

@@ -1,4 +1,4 @@
-"""A piece of a file in which the records are known: where each begins and ends."""
+"""A chunk of a file with the positions of its records."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from adapters.legacy_cobol.fields.columns import Rows
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Records in a buffer, and how many bytes of it are done with, with all that belongs to them.
+    """The complete records in a buffer; `used` bytes of the buffer belong to them.
 
-    Spanned records are put together: `joined` has their bytes then, and `places` say where in the
-    buffer they begin. The buffer that begins at `used` holds `again` whole records of this one
-    first; it begins `inside` a record of this one where that may be.
+    Spanned records are joined: `joined` has their bytes, and `origins` their offsets in the buffer.
+    The next buffer begins at `used`. It repeats the last `again` records of this one, and may begin
+    `inside` one of them.
     """
 
     starts: NDArray[np.int64]
@@ -22,20 +22,19 @@ class Split:
     used: int
     step: int | None = None
     joined: bytes | None = None
-    places: NDArray[np.int64] | None = None
+    origins: NDArray[np.int64] | None = None
     again: int = 0
     inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records of a file, in order. `number` is that of the first one, from 1 on.
+    """Records of a file, in order. `number` is that of the first one, counted from 1.
 
-    `starts` and `lengths` are the places of the records in `data`, without descriptor words and
-    line ends; `offset` is the place of data[0] in the file. `step` is set where all records are
-    `step` bytes long and stand next to each other. `skipped` records stand in `data` before the
-    first one: they were done in an earlier run. `places` are where in the piece of the file the
-    records begin, where that is not `starts`.
+    `starts` and `lengths` locate the records in `data`, without descriptor words and line ends.
+    `offset` is the offset of data[0] in the file. `step` is set if all records are `step` bytes
+    long and adjacent. `skipped` records of an earlier run are in `data` before the first one.
+    `origins` are the offsets of the records in this part of the file, if they differ from `starts`.
     """
 
     data: NDArray[np.uint8]
@@ -45,23 +44,23 @@ class Chunk:
     offset: int
     step: int | None = None
     skipped: int = 0
-    places: NDArray[np.int64] | None = None
+    origins: NDArray[np.int64] | None = None
 
     @property
     def offsets(self) -> NDArray[np.int64]:
-        """Where in the file each record begins."""
-        return self.offset + (self.starts if self.places is None else self.places)
+        """The offset of each record in the file."""
+        return self.offset + (self.starts if self.origins is None else self.origins)
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def raw(self, at: int) -> bytes:
-        """The bytes of one record."""
+        """The bytes of a record."""
         start = int(self.starts[at])
         return self.data[start : start + int(self.lengths[at])].tobytes()
 
     def rows(self, index: NDArray[np.intp], width: int, fill: int) -> Rows:
-        """These records as rows of that many bytes; shorter ones are filled up. Do not write."""
+        """These records as rows of `width` bytes; short ones are filled. Do not modify the rows."""
         if self.step == width and len(index) == len(self):
             first = int(self.starts[0]) if len(self) else 0
             return self.data[first : first + len(self) * width].reshape(len(self), width)
@@ -74,7 +73,7 @@ class Chunk:
 
 
 def _windows(data: NDArray[np.uint8], starts: NDArray[np.int64], width: int, fill: int) -> Rows:
-    """`width` bytes from each start; each row is copied in one piece."""
+    """`width` bytes from each start. Each row is copied at once."""
     if not len(starts) or not width:
         return np.empty((len(starts), width), np.uint8)
     missing = int(starts.max()) + width - len(data)

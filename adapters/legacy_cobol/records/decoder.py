@@ -1,4 +1,4 @@
-"""Chunks of records to columns, documents and rejects."""
+"""Decode chunks of records to columns, documents and rejects."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +21,12 @@ from adapters.legacy_cobol.records.row_view import FaultsByRow, RowView
 from adapters.legacy_cobol.records.selectors import matches_of
 
 Index = NDArray[np.intp]
-BLOCK = 8192  # records; with them the columns of one field stay in the processor's cache
+BLOCK = 8192  # records; the columns of a field then fit into the processor cache
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedPart:
-    """Records of one type and the same counts. `index` are their places in the chunk."""
+    """Records of one type with the same counts. `index` are their positions in the chunk."""
 
     kind: RecordType
     plan: Plan
@@ -34,19 +34,19 @@ class DecodedPart:
     values: Any
 
     def lines(self) -> bytes:
-        """One JSON document a line, in the order of `index`, bad records included."""
+        """JSON documents, one per line, in the order of `index`, bad records included."""
         count = len(self.index)
         text = lay_out([*self.plan.node.pieces(self.values, count), b"\n"], count)
         return text.tobytes().translate(None, b"\x00")
 
     def documents(self) -> list[dict[str, Any]]:
-        """The same as Python values."""
+        """The documents as Python values."""
         return self.plan.node.python(self.values, len(self.index))
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedReject:
-    """A record that is no event: its number from 1 on, its place in the file, its bytes, why."""
+    """A record with faults: its number, counted from 1, and its offset in the file."""
 
     number: int
     offset: int
@@ -57,14 +57,14 @@ class DecodedReject:
 
 @dataclass(slots=True)
 class Decoded:
-    """A chunk in columns. `faults` are by place in the chunk; such records have no document."""
+    """A decoded chunk. `faults` are by position in the chunk; such records have no document."""
 
     chunk: Chunk
     parts: list[DecodedPart] = field(default_factory=list)
     faults: FaultsByRow = field(default_factory=dict)
 
     def json(self) -> list[bytes | None]:
-        """A JSON document for each record in the order of the file; None for a reject."""
+        """A JSON document for each record, in the order of the file; None for a reject."""
         out: list[bytes | None] = [None] * len(self.chunk)
         for part in self.parts:
             lines = part.lines().split(b"\n")
@@ -75,7 +75,7 @@ class Decoded:
         return out
 
     def ndjson(self) -> bytes:
-        """The documents of all good records, one a line, in the order of the file."""
+        """The documents of all good records, one per line, in the order of the file."""
         if not self.faults and self._in_order():
             return b"".join(part.lines() for part in self.parts)
         return b"".join(line + b"\n" for line in self.json() if line is not None)
@@ -85,7 +85,7 @@ class Decoded:
         return not index or bool((np.diff(np.concatenate(index)) == 1).all())
 
     def documents(self) -> list[dict[str, Any] | None]:
-        """A dict for each record in the order of the file; None for a reject."""
+        """A dictionary for each record, in the order of the file; None for a reject."""
         out: list[dict[str, Any] | None] = [None] * len(self.chunk)
         for part in self.parts:
             for at, document in zip(part.index.tolist(), part.documents(), strict=True):
@@ -95,7 +95,7 @@ class Decoded:
         return out
 
     def kinds(self) -> list[str | None]:
-        """The name of each record's type; None where none was chosen."""
+        """The name of each record's type; None if no type matches."""
         out: list[str | None] = [None] * len(self.chunk)
         for part in self.parts:
             for at in part.index.tolist():
@@ -103,7 +103,7 @@ class Decoded:
         return out
 
     def rejects(self) -> Iterator[DecodedReject]:
-        """The bad records in the order of the file."""
+        """The records with faults, in the order of the file."""
         kinds = self.kinds() if self.faults else []
         chunk = self.chunk
         for at in sorted(self.faults):
@@ -115,8 +115,8 @@ class Decoded:
 class Decoder:
     """Decodes chunks by the declared record types.
 
-    `padded` says that records may end early and stand for more blanks, as in text files with
-    trimmed lines. Raises ValueError where types, policies and selectors do not suit each other.
+    `padded`: records may end early and are filled with blanks, as in text files with trimmed
+    lines. Raises ValueError for types, policies and selectors that contradict each other.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Decoder:
             self._plan(number, _fewest(kind))
 
     def decode(self, chunk: Chunk) -> Decoded:
-        """Everything that the chunk says. Never raises for what the bytes say."""
+        """Decode a chunk. Never raises for its bytes."""
         found = Decoded(chunk)
         for number, index in self._by_type(chunk, found.faults):
             record = self.types[number].record
@@ -164,9 +164,9 @@ class Decoder:
     def _resolve(
         self, number: int, index: Index, rows: Rows, counts: tuple[int, ...], found: Decoded
     ) -> None:
-        """Split by one counter after the other until the places are known, and read."""
+        """Group records by counter after counter until their positions are known, then read."""
         try:
-            wanted = None if (number, counts) in self._plans else self._place(number, counts)
+            needed = None if (number, counts) in self._plans else self._place(number, counts)
         except CountOutOfBounds as error:
             for at in index.tolist():
                 fault = FieldFault(
@@ -174,10 +174,10 @@ class Decoder:
                 )
                 found.faults[at] = [fault]
             return
-        if wanted is None:
+        if needed is None:
             self._read(self._plans[number, counts], index, rows, found)
             return
-        values, good = self._count(wanted, index, rows, found)
+        values, good = self._count(needed, index, rows, found)
         for count in np.unique(values[good]).tolist():
             here = np.flatnonzero(good & (values == count))
             self._resolve(number, index[here], rows[here], (*counts, count), found)
@@ -195,25 +195,25 @@ class Decoder:
         return self._plans[number, counts]
 
     def _count(
-        self, wanted: CounterNeeded, index: Index, rows: Rows, found: Decoded
+        self, needed: CounterNeeded, index: Index, rows: Rows, found: Decoded
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """A counter of all rows, and where it can be used."""
-        assert wanted.item.kind is not None  # noqa: S101  (a counter is elementary)
-        column = codec(wanted.item.kind, self.encoding).decode(rows, wanted.offset)
+        """The values of a counter, and which of them are valid."""
+        assert needed.item.kind is not None  # noqa: S101  (a counter is elementary)
+        column = codec(needed.item.kind, self.encoding).decode(rows, needed.offset)
         assert isinstance(column, Numbers)  # noqa: S101  (the parser demands an integer)
         bad = np.zeros(len(rows), np.uint8) if column.codes is None else column.codes.copy()
-        outside = (column.data < wanted.minimum) | (column.data > wanted.maximum)
-        end = wanted.offset + wanted.item.length
+        outside = (column.data < needed.minimum) | (column.data > needed.maximum)
+        end = needed.offset + needed.item.length
         short = found.chunk.lengths[index] < end
         if not self._padded:
             bad[short] = FaultCode.RECORD_LENGTH
         bad[(bad == 0) & outside] = FaultCode.COUNTER_OUT_OF_RANGE
         for row in np.flatnonzero(bad).tolist():
-            raw = rows[row, wanted.offset : end].tobytes()
+            raw = rows[row, needed.offset : end].tobytes()
             code = FaultCode(bad[row])
-            detail = f"{wanted.table.name} occurs {wanted.minimum} to {wanted.maximum} times"
+            detail = f"{needed.table.name} occurs {needed.minimum} to {needed.maximum} times"
             fault = FieldFault(
-                ".".join(wanted.item.path[1:]), code, wanted.offset, raw,
+                ".".join(needed.item.path[1:]), code, needed.offset, raw,
                 detail if code is FaultCode.COUNTER_OUT_OF_RANGE else "",
             )  # fmt: skip
             found.faults[int(index[row])] = [fault]
@@ -224,7 +224,7 @@ class Decoder:
         wrong = lengths > plan.length if self._padded else lengths != plan.length
         if wrong.any():
             for at in np.flatnonzero(wrong).tolist():
-                detail = f"{int(lengths[at])} bytes, and the layout has {plan.length}"
+                detail = f"{int(lengths[at])} bytes, but the layout has {plan.length}"
                 fault = FieldFault("(record)", FaultCode.RECORD_LENGTH, 0, b"", detail)
                 found.faults[int(index[at])] = [fault]
             index, rows = index[~wrong], rows[~wrong]
@@ -238,8 +238,8 @@ class Decoder:
 
 
 def _fewest(kind: RecordType) -> tuple[int, ...]:
-    """The smallest counts, for a plan that shows early whether everything fits together."""
+    """The smallest counts. A plan for them shows contradictions early."""
     counts: tuple[int, ...] = ()
-    while isinstance(wanted := place(kind.record, counts), CounterNeeded):
-        counts = (*counts, wanted.minimum)
+    while isinstance(needed := place(kind.record, counts), CounterNeeded):
+        counts = (*counts, needed.minimum)
     return counts

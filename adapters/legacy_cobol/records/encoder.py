@@ -1,4 +1,4 @@
-"""Documents back to records: nothing is cut, rounded or guessed."""
+"""Encode documents to records. Nothing is cut, rounded or guessed."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ Document = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Encoded:
-    """A record for each document; None where `faults` say why not."""
+    """A record for each document; None if `faults` has the reasons why not."""
 
     records: list[bytes | None]
     faults: FaultsByRow = field(default_factory=dict)
 
 
 class Encoder:
-    """Writes documents of the declared record types."""
+    """Encodes documents of the declared record types."""
 
     def __init__(self, types: Sequence[RecordType], encoding: Encoding) -> None:
         self.types = {each.name: each for each in types}
@@ -46,12 +46,12 @@ class Encoder:
         kinds: str | Sequence[str],
         originals: Sequence[bytes | None] | None = None,
     ) -> Encoded:
-        """The records of the documents, which are of these types. Raises KeyError for others.
+        """The records of documents of these types. Raises KeyError for an unknown type.
 
-        `originals` are records that documents were decoded from: what a document does not name or
-        change keeps its bytes, FILLER, slack, unusual signs and unchosen REDEFINES included.
-        Without one, or where counters make the record longer or shorter, FILLER and the like have
-        their VALUE, else blanks and zeros.
+        `originals` are the records that documents were decoded from. Bytes that a document does
+        not change stay the same: FILLER, slack bytes, unusual signs and other REDEFINES included.
+        Without an original, or if counters change the length, these have their VALUE, else blanks
+        and zeros.
         """
         encoded = Encoded([None] * len(documents))
         groups: dict[tuple[str, tuple[int, ...]], list[int]] = {}
@@ -100,22 +100,22 @@ class Encoder:
                 encoded.records[at] = rows[row].tobytes()
 
     def _check_counters(self, plan: Plan, counts: tuple[int, ...], view: RowView) -> None:
-        """Every counter says as many as were written."""
+        """Check that every counter equals the number of written elements."""
         for known, count in enumerate(counts):
-            wanted = place(plan.kind.record, counts[:known])
-            assert isinstance(wanted, CounterNeeded)  # noqa: S101
-            assert wanted.item.kind is not None  # noqa: S101
-            column = codec(wanted.item.kind, self.encoding).decode(view.rows, wanted.offset)
+            needed = place(plan.kind.record, counts[:known])
+            assert isinstance(needed, CounterNeeded)  # noqa: S101
+            assert needed.item.kind is not None  # noqa: S101
+            column = codec(needed.item.kind, self.encoding).decode(view.rows, needed.offset)
             assert isinstance(column, Numbers)  # noqa: S101
             for row in np.flatnonzero(column.data != count).tolist():
                 if row not in view.faults:
-                    label = ".".join(wanted.item.path[1:])
-                    detail = f"{column.data[row]}, but {wanted.table.name} has {count} elements"
-                    view.note(row, label, FaultCode.COUNT_MISMATCH, wanted.offset, detail=detail)
+                    label = ".".join(needed.item.path[1:])
+                    detail = f"{column.data[row]}, but {needed.table.name} has {count} elements"
+                    view.note(row, label, FaultCode.COUNT_MISMATCH, needed.offset, detail=detail)
 
 
 def originals_needed(decoded: Decoded, encoder: Encoder) -> list[bytes | None]:
-    """The bytes of those good records that their document alone does not bring back."""
+    """The bytes of good records that cannot be restored from their documents alone."""
     documents = decoded.documents()
     good = [at for at, document in enumerate(documents) if document is not None]
     kinds = decoded.kinds()
@@ -128,12 +128,12 @@ def originals_needed(decoded: Decoded, encoder: Encoder) -> list[bytes | None]:
 
 
 def _check_choices(plan: Plan, given: Sequence[Document], view: RowView) -> None:
-    """The selectors choose the same alternatives as the documents did."""
+    """Check that the selectors choose the alternatives that the documents have."""
     inner = RowView(view.rows.copy())
     back = plan.node.python(plan.node.read(inner), len(given))
     for row, (document, found) in enumerate(zip(given, back, strict=True)):
         if row not in view.faults and not _alike(document, found):
-            detail = "the selecting fields choose another one than the document gives"
+            detail = "the selecting fields choose another variant than that of the document"
             view.note(row, "(record)", FaultCode.NO_VARIANT, 0, detail=detail)
 
 
@@ -146,13 +146,16 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _counts(kind: RecordType, document: Document) -> tuple[int, ...]:
-    """How often each table occurs, in the order in which `place` asks. Raises CountOutOfBounds."""
+    """The counts of the tables, in the order in which `place` needs them.
+
+    Raises CountOutOfBounds.
+    """
     queues: dict[Path, deque[int]] = {}
     _count_lists(kind, kind.record.root, document, queues)
     counts: tuple[int, ...] = ()
-    while isinstance(wanted := place(kind.record, counts), CounterNeeded):
-        queue = queues.get(wanted.table.path)
-        counts = (*counts, queue.popleft() if queue else wanted.minimum)
+    while isinstance(needed := place(kind.record, counts), CounterNeeded):
+        queue = queues.get(needed.table.path)
+        counts = (*counts, queue.popleft() if queue else needed.minimum)
     return counts
 
 

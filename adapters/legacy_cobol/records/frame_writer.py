@@ -1,4 +1,4 @@
-"""Records to the bytes of a file, framed as declared. Refuses what could not be read back."""
+"""Write records with a declared framing. Records that could not be read back are refused."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,7 +16,7 @@ from adapters.legacy_cobol.records.framing import (
 
 
 def frame_records(records: Iterable[bytes], body: Body) -> Iterator[bytes]:
-    """The pieces of a file that `reading.chunks` reads as these records. Raises FramingError."""
+    """The bytes of a file that holds these records. Raises FramingError."""
     match body:
         case Fixed():
             yield from (_exact(each, body.length, at) for at, each in enumerate(records, 1))
@@ -44,7 +44,9 @@ def _refused(number: int, problem: str, remedy: str) -> FramingError:
 def _exact(record: bytes, length: int, number: int) -> bytes:
     if len(record) != length:
         raise _refused(
-            number, f"{len(record)} bytes, not {length}", "Declare a framing for various lengths"
+            number,
+            f"{len(record)} bytes, not {length}",
+            "Declare a framing for records of several lengths",
         )
     return record
 
@@ -63,7 +65,7 @@ def _described(record: bytes, body: Prefixed, number: int) -> bytes:
         return body.descriptor(len(record)) + record
     except OverflowError:
         raise _refused(
-            number, f"{len(record)} bytes, more than its descriptor can say", "Split the record"
+            number, f"{len(record)} bytes, more than a descriptor can hold", "Split the record"
         ) from None
 
 
@@ -77,7 +79,7 @@ def _blocked(records: Iterable[bytes], body: Blocked) -> Iterator[bytes]:
             block, size = [], 4
         if size + len(described) > body.block:
             raise _refused(
-                number, f"{len(record)} bytes do not fit a block", "Declare a larger one"
+                number, f"{len(record)} bytes do not fit into a block", "Declare larger blocks"
             )
         block.append(described)
         size += len(described)
@@ -86,7 +88,7 @@ def _blocked(records: Iterable[bytes], body: Blocked) -> Iterator[bytes]:
 
 
 def _spanned_blocks(records: Iterable[bytes], body: Blocked) -> Iterator[bytes]:
-    """Full blocks: what does not fit goes on in the next one, as the access methods write it."""
+    """Full blocks: a record continues in the next block, as the access methods write it."""
     block: list[bytes] = []
     size, most = spanned.WORD, body.block - spanned.WORD
     if most <= spanned.WORD:
@@ -114,7 +116,9 @@ def _line(record: bytes, body: Lines, number: int) -> bytes:
     line = record.rstrip(bytes((body.blank,))) if body.trimmed else record
     if body.end in line or (body.carriage and line.endswith(b"\r")):
         raise _refused(
-            number, f"it holds the byte {body.end:02x} that ends lines", "Declare another framing"
+            number,
+            f"it contains the byte {body.end:02x}, which ends lines",
+            "Declare another framing",
         )
     return line + bytes((body.end,))
 
@@ -122,6 +126,8 @@ def _line(record: bytes, body: Lines, number: int) -> bytes:
 def _measured(record: bytes, body: SelfDelimiting, number: int) -> bytes:
     if body.measure(record, 0) != len(record):
         raise _refused(
-            number, f"{len(record)} bytes, and its counters say otherwise", "Correct the counters"
+            number,
+            f"{len(record)} bytes, which does not match its counters",
+            "Correct the counters",
         )
     return record

@@ -1,4 +1,4 @@
-"""How records follow each other in a file: declared, never guessed."""
+"""Framings: how records are separated in a file. They are declared, never guessed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from adapters.legacy_cobol.copybook.kinds import ByteOrder
 
 
 class FramingError(ValueError):
-    """The file does not divide into records as declared. `offset` is the byte where it shows."""
+    """The file does not match the declared framing. `offset` is the first wrong byte."""
 
     def __init__(self, offset: int, problem: str, remedy: str) -> None:
         super().__init__(f"byte {offset}: {problem}. {remedy}.")
@@ -18,16 +18,16 @@ class FramingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """RECFM F: records of one length, nothing between them."""
+    """RECFM F: adjacent records of one length."""
 
     length: int
 
 
 @dataclass(frozen=True, slots=True)
 class FixedBlocked:
-    """Records of one length in blocks of `block` bytes; what is left of a block is padding.
+    """Records of one length in blocks of `block` bytes; the rest of a block is padding.
 
-    RECFM FB as transfers deliver it has no padding: that is Fixed.
+    RECFM FB as file transfers deliver it has no padding: declare Fixed.
     """
 
     length: int
@@ -36,11 +36,11 @@ class FixedBlocked:
 
 @dataclass(frozen=True, slots=True)
 class Prefixed:
-    """A descriptor before each record. The defaults are IBM's RDW (RECFM V).
+    """A descriptor word before each record. The defaults are IBM's RDW (RECFM V).
 
-    `size` bytes at `at` of the `header` say a length; the rest of the header is zero. That length
-    counts the header itself or not; `adjustment` is added to it. `spanned` records (RECFM VS, VBS)
-    have IBM's segment descriptors, in which only the byte order may be another.
+    `size` bytes at `at` of the `header` hold a length; the rest of the header is zero. The length
+    includes the header if `counts_header`; `adjustment` is added to it. `spanned` records (RECFM
+    VS, VBS) have the segment descriptors of IBM, of which only the byte order may differ.
     """
 
     header: int = 4
@@ -52,22 +52,22 @@ class Prefixed:
     spanned: bool = False
 
     def length(self, descriptor: bytes) -> int:
-        """Bytes of the record behind the descriptor; negative where it says nonsense."""
-        said = int.from_bytes(descriptor[self.at : self.at + self.size], self.order.value)
-        return said - self.header * self.counts_header + self.adjustment
+        """The length of the record after the descriptor; negative if the descriptor is invalid."""
+        value = int.from_bytes(descriptor[self.at : self.at + self.size], self.order.value)
+        return value - self.header * self.counts_header + self.adjustment
 
     def descriptor(self, length: int) -> bytes:
-        """The descriptor of a record. Raises OverflowError where it is too long."""
-        said = length + self.header * self.counts_header - self.adjustment
-        number = said.to_bytes(self.size, self.order.value)
+        """The descriptor of a record. Raises OverflowError for a record that is too long."""
+        value = length + self.header * self.counts_header - self.adjustment
+        number = value.to_bytes(self.size, self.order.value)
         return bytes(self.at) + number + bytes(self.header - self.at - self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """RECFM VB with its BDWs: blocks of records that have descriptors of their own.
+    """RECFM VB with BDWs: blocks of records with descriptor words.
 
-    A BDW counts its own four bytes; with its first bit set it is a length of 31 bits. `block` is
+    A BDW counts its own four bytes; with its first bit set, it is a length of 31 bits. `block` is
     the largest block to write.
     """
 
@@ -78,7 +78,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """LINE SEQUENTIAL. `trimmed` lines stand for records with blanks behind.
+    """LINE SEQUENTIAL. `trimmed` lines are records without their trailing blanks.
 
     `end` is 0A in ASCII files, 15 or 25 in EBCDIC ones; `carriage` allows 0D before it.
     """
@@ -91,10 +91,10 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class SelfDelimiting:
-    """Nothing between records: type and counters of each say where the next begins.
+    """No separators: the type and the counters of a record determine its length.
 
-    `measure` takes some bytes and an offset, and returns the length of the record there, or None
-    where the bytes end too early. It raises FramingError with an offset relative to the bytes.
+    `measure` takes bytes and an offset, and returns the length of the record there, or None if
+    the bytes end too early. It raises FramingError with an offset relative to the bytes.
     """
 
     measure: Callable[[bytes, int], int | None]
@@ -115,7 +115,7 @@ class Framing:
 RDW = Prefixed()
 SPANNED = Prefixed(spanned=True)
 RDW_LITTLE = Prefixed(order=ByteOrder.LITTLE)
-RDW_REVERSED = Prefixed(order=ByteOrder.LITTLE, at=2)  # the whole word turned around
+RDW_REVERSED = Prefixed(order=ByteOrder.LITTLE, at=2)  # the whole word in reverse order
 
 # GnuCOBOL's runtime.cfg, COB_VARSEQ_FORMAT 0 to 3: the length is that of the data.
 GNUCOBOL = (

@@ -1,4 +1,4 @@
-"""Groups, and the choice between items that share their bytes by REDEFINES."""
+"""Groups, and the choice between items that share bytes by REDEFINES."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ Pairs = list[tuple[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class SelectorTest:
-    """A selector, and how many tables further out its field stands."""
+    """A selector, and how many table levels further out its field is."""
 
     match: SelectorMatcher
     levels: int
 
     def holds(self, view: RowView) -> NDArray[np.bool_]:
-        """For which rows of the scope."""
+        """Which rows of the view match."""
         return view.spread(self.match.holds(view.outer(self.levels).rows), self.levels)
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One meaning of shared bytes: its members, and the selectors that must all hold."""
+    """One variant of shared bytes: its members, and the selectors that must all match."""
 
     tests: tuple[SelectorTest, ...]
     members: "Members"
 
     @property
     def names(self) -> frozenset[str]:
-        """Of its members."""
+        """The names of its members."""
         return frozenset(names_of(self.members))
 
 
@@ -47,14 +47,14 @@ Chosen = tuple[Alternative, NDArray[np.intp], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class RedefinesChoice:
-    """Shared bytes: every row has the members of one alternative. It has no name of its own."""
+    """Items that share bytes: each row has the members of one alternative. It has no name."""
 
     label: str
     offset: int
     alternatives: tuple[Alternative, ...]
 
     def read(self, view: RowView) -> list[Chosen]:
-        """For each alternative that rows chose: which, those rows, and its values there."""
+        """For each chosen alternative: the alternative, its rows, and its values."""
         open_rows = np.ones(len(view.rows), bool)
         found = []
         for each in self.alternatives:
@@ -71,7 +71,7 @@ class RedefinesChoice:
         return found
 
     def pieces(self, values: list[Chosen], count: int) -> list[Piece]:
-        """The members of each row's alternative, without braces."""
+        """The JSON members of each row's alternative, without braces."""
         texts = []
         for each, chosen, inner in values:
             pieces = member_pieces(each.members, inner, len(chosen))
@@ -82,7 +82,7 @@ class RedefinesChoice:
         return [out]
 
     def python(self, values: list[Chosen], count: int) -> list[Any]:
-        """The pairs of each row's alternative."""
+        """The (name, value) pairs of each row's alternative."""
         out: list[Pairs] = [[] for _ in range(count)]
         for each, chosen, inner in values:
             pairs = member_pairs(each.members, inner, len(chosen))
@@ -91,7 +91,7 @@ class RedefinesChoice:
         return out
 
     def write(self, values: Sequence[Any], view: RowView) -> None:
-        """Write the alternative whose names each document has."""
+        """Write the alternative whose members each document has."""
         taken = np.zeros(len(values), np.intp) - 1
         for row, document in enumerate(values):
             present = [
@@ -101,7 +101,7 @@ class RedefinesChoice:
                 taken[row] = present[0]
             elif present or view.kept is None or not view.kept[row]:
                 code = FaultCode.UNKNOWN_FIELD if present else FaultCode.MISSING
-                detail = "of the items that share these bytes exactly one is wanted"
+                detail = "give exactly one of the items that share these bytes"
                 view.note(row, self.label, code, self.offset, detail=detail)
         for at, each in enumerate(self.alternatives):
             chosen = np.flatnonzero(taken == at)
@@ -116,7 +116,7 @@ class RedefinesChoice:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group item: named members in order. A Choice among them brings its own name."""
+    """A group item: named members in order. A RedefinesChoice has no name."""
 
     label: str
     offset: int
@@ -138,7 +138,9 @@ class Group:
         """Write the members of each row's mapping."""
         for row, value in enumerate(values):
             if not isinstance(value, Mapping) and value is not MISSING:
-                view.note(row, self.label, FaultCode.WRONG_TYPE, self.offset, detail="no object")
+                view.note(
+                    row, self.label, FaultCode.WRONG_TYPE, self.offset, detail="not an object"
+                )
         given = [each if isinstance(each, Mapping) else {} for each in values]
         self._refuse_unknown(given, view)
         for name, node in self.members:
@@ -153,11 +155,11 @@ class Group:
                 )
 
 
-Members = tuple[tuple[str, Node], ...]  # a Choice has no name: ""
+Members = tuple[tuple[str, Node], ...]  # the name of a RedefinesChoice is ""
 
 
 def names_of(members: Members) -> Iterable[str]:
-    """All names that documents may have here."""
+    """All member names that a document may have here."""
     for name, node in members:
         if isinstance(node, RedefinesChoice):
             for each in node.alternatives:
@@ -167,7 +169,7 @@ def names_of(members: Members) -> Iterable[str]:
 
 
 def member_pieces(members: Members, values: list[Any], count: int) -> list[Piece]:
-    """The members of an object, commas between them."""
+    """The JSON members of an object, with commas."""
     found: list[Piece] = []
     for (name, node), value in zip(members, values, strict=True):
         if found:
@@ -201,5 +203,5 @@ def member_pairs(
 
 
 def _given(name: str, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """What a member gets of each document: a Choice gets all of it."""
+    """The part of each document for a member; a RedefinesChoice gets the whole document."""
     return [each.get(name, MISSING) for each in documents] if name else list(documents)

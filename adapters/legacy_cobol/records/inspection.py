@@ -1,6 +1,6 @@
-"""What a file might be: framings and encodings that fit, each with its evidence.
+"""Propose framings and encodings for a file, each with its evidence.
 
-Nothing here is ever used without a person declaring it.
+A proposal is used only if a person declares it.
 """
 
 import math
@@ -27,12 +27,12 @@ from adapters.legacy_cobol.records.splitter import splitter
 SAMPLE = 1 << 20
 _LONGEST_GUESS = 4096
 _SPANNED = ", spanned"
-_FEW = 3  # records, below which a chain of descriptors proves nothing
+_FEW = 3  # with fewer records a chain of descriptors proves nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A framing that fits the sample. `strength` runs from 0 to 1."""
+    """A framing that fits the sample. `strength` is from 0 to 1."""
 
     name: str
     body: Body
@@ -42,22 +42,22 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Characters:
-    """Whether the bytes look like EBCDIC or ASCII text."""
+    """The share of bytes that are common characters of EBCDIC and of ASCII."""
 
     ebcdic: float
     ascii: float
 
     @property
     def evidence(self) -> str:
-        """As a sentence."""
+        """The shares as a sentence."""
         return (
-            f"{self.ebcdic:.0%} of the bytes are blanks, letters and digits of EBCDIC, "
-            f"{self.ascii:.0%} those of ASCII"
+            f"{self.ebcdic:.0%} of the bytes are letters, digits and blanks in EBCDIC, "
+            f"{self.ascii:.0%} in ASCII"
         )
 
 
 def characters_of(sample: bytes) -> Characters:
-    """Counts the letters, digits and blanks of both."""
+    """Count the letters, digits and blanks of both."""
     counts = np.bincount(np.frombuffer(sample, np.uint8), minlength=256)
     total = max(1, int(counts.sum()))
 
@@ -72,9 +72,9 @@ def characters_of(sample: bytes) -> Characters:
 
 
 def propose(sample: bytes, size: int, lengths: Sequence[int] = ()) -> list[Proposal]:
-    """Framings that fit the first bytes of a file of `size` bytes, the best first.
+    """The framings that fit a sample of a file of `size` bytes, the best first.
 
-    `lengths` are those of the records in the copybook, where there is one.
+    `lengths` are the record lengths of the copybook, if there is one.
     """
     complete = len(sample) == size
     found = [*_chains(sample, complete, lengths), *_lines(sample, complete, lengths)]
@@ -89,13 +89,13 @@ def _chains(sample: bytes, complete: bool, lengths: Sequence[int]) -> Iterator[P
         ("RDW, big endian, counting itself", RDW),
         (f"RDW, big endian, counting itself{_SPANNED}", SPANNED),
         ("RDW, little endian, counting itself", RDW_LITTLE),
-        ("RDW, turned around, counting itself", RDW_REVERSED),
+        ("RDW, reversed, counting itself", RDW_REVERSED),
         *((f"GnuCOBOL variable format {at}", each) for at, each in enumerate(GNUCOBOL)),
     ]
     held: set[str] = set()
     for name, body in named:
         if name.removesuffix(_SPANNED) in held:
-            continue  # no record is in several segments
+            continue  # no record has several segments
         try:
             split = splitter(body)(sample, complete, False)
         except FramingError:
@@ -106,7 +106,7 @@ def _chains(sample: bytes, complete: bool, lengths: Sequence[int]) -> Iterator[P
         held.add(name)
         plausible = _plausible(split, lengths)
         to_the_end = "to the end of the file" if complete else f"over {split.used} bytes"
-        evidence = f"a chain of {count} descriptors holds {to_the_end}; {_spread(split, lengths)}"
+        evidence = f"{count} descriptors form a chain {to_the_end}; {_spread(split, lengths)}"
         strength = (0.98 if count >= _FEW else 0.6) * plausible
         yield Proposal(name, body, strength, evidence)
 
@@ -151,7 +151,7 @@ def _fixed(sample: bytes, size: int, lengths: Sequence[int]) -> Iterator[Proposa
             alike = _alike(sample, length)
             evidence = (
                 f"{size} bytes are {size // length} records of the copybook's {length} bytes; "
-                f"bytes in one place of the record are of one sort in {alike:.0%}"
+                f"the bytes at one offset are similar in {alike:.0%}"
             )
             yield Proposal(f"fixed, {length} bytes", Fixed(length), 0.5 + 0.45 * alike, evidence)
     if lengths:
@@ -163,17 +163,18 @@ def _fixed(sample: bytes, size: int, lengths: Sequence[int]) -> Iterator[Proposa
     ]
     for alike, length in sorted(best, key=lambda each: (-round(each[0], 2), each[1]))[:3]:
         evidence = (
-            f"{size} bytes divide by {length}; bytes in one place are of one sort in {alike:.0%}"
+            f"{size} bytes are a multiple of {length}; the bytes at one offset are similar in "
+            f"{alike:.0%}"
         )
         yield Proposal(f"fixed, {length} bytes", Fixed(length), 0.8 * alike, evidence)
 
 
 def _alike(sample: bytes, length: int) -> float:
-    """How far the bytes in one column of the records are of one sort (their upper half byte)."""
+    """The share of bytes at one offset of the records with the most common upper half byte."""
     count = min(len(sample) // length, 2000)
     if count < 2:
         return 0.0
     rows = np.frombuffer(sample, np.uint8, count * length).reshape(count, length) >> 4
     shares = [np.bincount(rows[:, at], minlength=16).max() / count for at in range(length)]
-    # few records are alike by chance
+    # a few records are similar by chance
     return max(0.0, float(np.mean(shares)) - 1 / math.sqrt(count))

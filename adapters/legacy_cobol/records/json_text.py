@@ -1,8 +1,8 @@
-"""Columns to JSON text, all records at once.
+"""Convert columns to JSON text, all records at once.
 
-The text of a column is a matrix of bytes, one row a record, as wide as its longest value, with
-X'00' where a value is shorter. Documents are such matrices side by side; the zeros are taken out
-of the whole chunk in one pass at the end. JSON text never holds X'00' itself.
+The text of a column is a matrix of bytes: a row for each record, as wide as the longest value,
+with X'00' after shorter values. Documents are such matrices side by side; one pass over the whole
+chunk removes the zeros at the end. JSON text never contains X'00'.
 """
 
 import json
@@ -23,13 +23,16 @@ from adapters.legacy_cobol.fields.columns import (
 )
 from adapters.legacy_cobol.fields.policy import Form
 
-Piece = bytes | Rows  # the same text in every row, or a matrix
+Piece = bytes | Rows  # one text for every row, or a matrix
 
 _QUOTED = (Form.STRING, Form.CODE)
 
 
 def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Four digits for 0 to 9999; from 10000 on without leading zeros, 0 as nothing or as 0."""
+    """The four digits of 0 to 9999; from index 10000 on without leading zeros.
+
+    In the first table 0 is then empty, in the second it is "0".
+    """
     padded = b"".join(b"%04d" % each for each in range(10_000))
     bare = b"".join((b"%d" % each).rjust(4, b"\x00") for each in range(10_000))
     inner = padded + bytes(4) + bare[4:]
@@ -40,7 +43,7 @@ _INNER, _LAST = _tables()
 
 
 def pieces_of(column: Column) -> list[Piece]:
-    """The JSON of a column, its quotes included."""
+    """The JSON of a column, with quotes."""
     match column:
         case Numbers():
             text, quoted = _numbers(column), column.form in _QUOTED
@@ -56,17 +59,17 @@ def pieces_of(column: Column) -> list[Piece]:
 
 
 def lay_out(pieces: list[Piece], count: int) -> Rows:
-    """The pieces side by side as one matrix."""
-    template, places = bytearray(), []
+    """Put pieces side by side into one matrix."""
+    template, matrices = bytearray(), []
     for piece in pieces:
         if isinstance(piece, bytes):
             template += piece
         else:
-            places.append((len(template), piece))
+            matrices.append((len(template), piece))
             template += bytes(piece.shape[1])
     out = np.empty((count, len(template)), np.uint8)
     out[:] = np.frombuffer(bytes(template), np.uint8)
-    for at, matrix in places:
+    for at, matrix in matrices:
         out[:, at : at + matrix.shape[1]] = matrix
     return out
 
@@ -123,7 +126,7 @@ def _plain(value: Any, column: Numbers) -> str:
 
 
 def _digits(value: NDArray[Any], width: int, *, padded: bool) -> Rows:
-    """Decimal digits, the lowest on the right; zeros on the left where padded, else nothing."""
+    """Decimal digits, right-aligned, with leading zeros if padded."""
     width = min(width, 40) if padded else width
     groups = -(-width // 4)
     out = np.empty((len(value), groups), np.uint32)
@@ -164,7 +167,7 @@ def _has(data: Rows, byte: int) -> bool:
 
 
 def _escapes(alphabet: str, used: NDArray[np.uint8]) -> Rows:
-    """The UTF-8 of each code as it stands inside a JSON string, zeros behind."""
+    """The UTF-8 of each code inside a JSON string, followed by zeros."""
     texts = {
         code: json.dumps(alphabet[code], ensure_ascii=False)[1:-1].encode()
         for code in used.tolist()

@@ -1,4 +1,4 @@
-"""The parts of a record whose places are known: read, show and write them for many rows at once."""
+"""The parts of a record with known positions: read and write them for many rows at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from adapters.legacy_cobol.records.row_view import RowView
 
 
 class Missing:
-    """Stands for a value that a document does not give."""
+    """Marks a value that a document does not have."""
 
 
 MISSING: Final = Missing()
 
 
 class Node(Protocol):
-    """One part. What `read` returns is only understood by the node itself."""
+    """A part of a record. Only the node itself interprets what `read` returns."""
 
     def read(self, view: RowView) -> Any:
-        """The values of all rows; faults go to the scope."""
+        """The values of all rows. Faults go to the view."""
         ...
 
     def pieces(self, values: Any, count: int) -> list[Piece]:
-        """Them as JSON text."""
+        """The values as JSON text."""
         ...
 
     def python(self, values: Any, count: int) -> list[Any]:
-        """Them as Python values, one for each row."""
+        """The values as Python values, one for each row."""
         ...
 
     def write(self, values: Sequence[Any], view: RowView) -> None:
-        """Python values into the rows; faults go to the scope."""
+        """Write Python values into the rows. Faults go to the view."""
         ...
 
 
@@ -63,7 +63,7 @@ class Leaf:
         return values.python()
 
     def write(self, values: Sequence[Any], view: RowView) -> None:
-        """Write them; bytes that mean the same already stay as they are."""
+        """Write values. Bytes that already have the same meaning stay the same."""
         missing = np.array([each is MISSING for each in values], bool)
         given = [None if each is MISSING else each for each in values]
         column = self.codec.column(given)
@@ -135,14 +135,14 @@ class Table:
         if value is not MISSING:
             wrong = not isinstance(value, list | tuple)
             code = FaultCode.WRONG_TYPE if wrong else FaultCode.COUNT_MISMATCH
-            detail = "no list" if wrong else f"{len(value)} elements, not {self.count}"
+            detail = "not a list" if wrong else f"{len(value)} elements, not {self.count}"
             view.note(row, self.label, code, self.offset, detail=detail)
         return [MISSING] * self.count
 
 
 @dataclass(frozen=True, slots=True)
 class VariableTable:
-    """OCCURS whose elements differ in length in one record: each is a part of its own."""
+    """OCCURS with elements of several lengths in one record: each is a node of its own."""
 
     label: str
     offset: int

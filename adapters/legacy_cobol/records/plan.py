@@ -1,4 +1,4 @@
-"""From a record whose counts are known to the nodes that read and write it."""
+"""The plan of a record with known counts: the nodes that read and write it."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ from adapters.legacy_cobol.records.selectors import SelectorMatcher, literal_byt
 
 @dataclass(frozen=True, slots=True)
 class _Enclosing:
-    """What encloses an item: the area, how many tables deep, and where its rows begin."""
+    """What encloses an item: its area, the number of tables around, and where rows begin."""
 
     area: Area
     depth: int
@@ -37,7 +37,9 @@ class Plan:
     encoding: Encoding
     area: Area
     node: Group = field(init=False)
-    chooses: bool = field(default=False, init=False)  # a REDEFINES is decided by selectors
+    chooses: bool = field(
+        default=False, init=False
+    )  # selectors decide between variants of a REDEFINES
 
     def __post_init__(self) -> None:
         place = _Enclosing(self.area, 0, 0)
@@ -49,11 +51,11 @@ class Plan:
 
     @property
     def length(self) -> int:
-        """Bytes of such a record."""
+        """The length of the record."""
         return self.area.end
 
     def blank(self) -> bytes:
-        """A record before anything is written: VALUE clauses, else blanks and zeros."""
+        """The initial bytes of a record: VALUE clauses, else blanks and zeros."""
         row = np.zeros(self.length, np.uint8)
         _initialise(self.area, 0, row, self.encoding)
         return row.tobytes()
@@ -68,7 +70,7 @@ class Plan:
         return tuple(found)
 
     def _member(self, area: Area, around: tuple[_Enclosing, ...]) -> Members:
-        """None for a FILLER, those of its children for a FILLER group, else itself."""
+        """No member for a FILLER, those of its children for a FILLER group, else the item."""
         item = area.item
         if item.filler and area.count is None and not area.uneven:
             return () if item.kind else self._members(area, (*around, _within(area, around)))
@@ -101,7 +103,7 @@ class Plan:
         return Leaf(_label(item), area.offset - place.origin, worker)
 
     def _shared(self, family: list[Area], around: tuple[_Enclosing, ...]) -> Members:
-        """The members of items that share their bytes: one Choice, or those of the only meaning."""
+        """The members of items that share bytes: a RedefinesChoice, or the only variant."""
         variants = self.kind.variants
         if not any(each.item.path in variants for each in family):
             named = [each for each in family if not each.item.filler] or family[:1]
@@ -136,7 +138,7 @@ class Plan:
                 )
                 return SelectorTest(match, depth - place.depth)
         raise ValueError(
-            f"{'.'.join(selector.path)} cannot select: it is missing, or stands in another table"
+            f"{'.'.join(selector.path)} cannot select: it is missing, or in another table"
         )
 
 
@@ -145,7 +147,7 @@ def _within(area: Area, around: tuple[_Enclosing, ...]) -> _Enclosing:
 
 
 def _families(children: tuple[Area, ...]) -> list[list[Area]]:
-    """Items by the bytes they share: the redefined one first."""
+    """Group items that share bytes, the redefined one first."""
     families: dict[str, list[Area]] = {}
     for child in children:
         families.setdefault(child.item.redefines or child.item.name, []).append(child)
@@ -153,7 +155,7 @@ def _families(children: tuple[Area, ...]) -> list[list[Area]]:
 
 
 def _find(area: Area, path: Path) -> Area | None:
-    """The area of that path below, not inside of a further table."""
+    """The area with this path, not inside a further table."""
     if area.item.path == path:
         return area
     for child in area.children:

@@ -1,4 +1,4 @@
-"""How long a record is that has no descriptor: its type, then one counter after the other."""
+"""The length of a record without a descriptor word: from its type and its counters."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from adapters.legacy_cobol.records.record_type import RecordType
 from adapters.legacy_cobol.records.selectors import SelectorMatcher, matches_of
 
 _REMEMBERED = 100_000
-_REMEDY = "Correct the record; where the next one begins is not known"
+_REMEDY = "Correct the record. The position of the next record is unknown"
 
 
 class RecordLength:
-    """For `framing.SelfDelimiting`. Remembers every selector and counter that it has seen."""
+    """Measures records for `framing.SelfDelimiting`, and caches selectors and counters."""
 
     def __init__(self, types: tuple[RecordType, ...], encoding: Encoding) -> None:
         self._types = types
@@ -30,7 +30,7 @@ class RecordLength:
         self._codecs: dict[tuple[str, ...], Codec] = {}
 
     def __call__(self, data: bytes, at: int) -> int | None:
-        """Bytes of the record at `at`; None where the bytes end too early. Raises FramingError."""
+        """The length of the record at `at`; None if the bytes end first. Raises FramingError."""
         number = self._choose(data, at)
         counts: tuple[int, ...] = ()
         while number is not None:
@@ -44,7 +44,7 @@ class RecordLength:
         return None
 
     def _choose(self, data: bytes, at: int) -> int | None:
-        """The type; None where the bytes end before the selecting fields do."""
+        """The record type; None if the bytes end before its selecting fields."""
         key = tuple([data[at + start : at + end] for start, end in self._spans])
         found = self._chosen.get(key)
         if found is not None:
@@ -59,7 +59,7 @@ class RecordLength:
                 return number
         if len(head) < self._width:
             return None
-        raise FramingError(at, f"no record type fits (hex {head[:32].hex()})", _REMEDY)
+        raise FramingError(at, f"no record type matches (hex {head[:32].hex()})", _REMEDY)
 
     def _place(self, number: int, counts: tuple[int, ...], at: int) -> CounterNeeded | int:
         key = (number, counts)
@@ -76,31 +76,31 @@ class RecordLength:
         return found
 
     def _count(
-        self, number: int, counts: tuple[int, ...], wanted: CounterNeeded, raw: bytes, at: int
+        self, number: int, counts: tuple[int, ...], needed: CounterNeeded, raw: bytes, at: int
     ) -> int:
         key = (number, counts, raw)
         found = self._counted.get(key)
         if found is None:
-            found = self._read(wanted, raw, at)
+            found = self._read(needed, raw, at)
             if len(self._counted) > _REMEMBERED:
                 self._counted.clear()
             self._counted[key] = found
         return found
 
-    def _read(self, wanted: CounterNeeded, raw: bytes, at: int) -> int:
-        item = wanted.item
+    def _read(self, needed: CounterNeeded, raw: bytes, at: int) -> int:
+        item = needed.item
         assert item.kind is not None  # noqa: S101  (a counter is elementary)
         worker = self._codecs.setdefault(item.path, codec(item.kind, self._encoding))
         column = worker.decode(np.frombuffer(raw, np.uint8)[None], 0)
         assert isinstance(column, Numbers)  # noqa: S101
         value = int(column.data[0])
         good = column.codes is None or not column.codes[0]
-        if good and wanted.minimum <= value <= wanted.maximum:
+        if good and needed.minimum <= value <= needed.maximum:
             return value
-        said = f"is {value}" if good else "is no number"
+        stated = f"is {value}" if good else "is not a number"
         raise FramingError(
-            at + wanted.offset,
-            f"{item.name} {said} (hex {raw.hex()}), and {wanted.table.name} occurs "
-            f"{wanted.minimum} to {wanted.maximum} times",
+            at + needed.offset,
+            f"{item.name} {stated} (hex {raw.hex()}), but {needed.table.name} occurs "
+            f"{needed.minimum} to {needed.maximum} times",
             _REMEDY,
         )

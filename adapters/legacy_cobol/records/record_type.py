@@ -1,4 +1,4 @@
-"""Record types and what chooses them: declared, never guessed."""
+"""Record types and their selectors. They are declared, never guessed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,20 +11,20 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Holds where the field has one of these values. Text is compared in the file's own order."""
+    """Matches if the field has one of these values. Text is compared in the order of the file."""
 
     path: Path
     ranges: tuple[Range, ...]
 
     @staticmethod
     def equals(record: Record, name: str | Path, *values: Literal) -> "Selector":
-        """The named field has one of the values. Raises KeyError."""
+        """Matches if the field has one of the values. Raises KeyError."""
         found = record.find(*((name,) if isinstance(name, str) else name))
         return Selector(found.path, tuple(Range(value) for value in values))
 
     @staticmethod
     def condition(record: Record, name: str) -> "Selector":
-        """The level 88 of that name. Raises KeyError."""
+        """Matches if the level 88 of this name is true. Raises KeyError."""
         for item in record.items():
             for each in item.conditions:
                 if each.name == name.upper():
@@ -33,18 +33,18 @@ class Selector:
 
 
 def snake(item: Item) -> str:
-    """NIK-LENGKAP becomes nik_lengkap."""
+    """The member name of an item: NIK-LENGKAP becomes nik_lengkap."""
     return item.name.lower().replace("-", "_")
 
 
 @dataclass(frozen=True)
 class RecordType:
-    """One kind of record in a file.
+    """A type of record in a file.
 
-    It is chosen where all selectors of `when` hold; of several types the first. `variants` say
-    which items that share their bytes by REDEFINES are meant: the first whose selectors all hold,
-    else the first without any; nothing declared means the first that is no FILLER. `names` are
-    renames by path, `policies` by path too; `policy` counts for all other fields.
+    A record has the first type whose selectors in `when` all match. `variants` decide between
+    items that share bytes by REDEFINES: the first whose selectors all match, else the first
+    without selectors. Without `variants` it is the first that is not FILLER. `names` and
+    `policies` are by path; `policy` applies to all other fields.
     """
 
     name: str
@@ -57,9 +57,9 @@ class RecordType:
     naming: Callable[[Item], str] = snake
 
     def name_of(self, item: Item) -> str:
-        """As it stands in documents."""
+        """The member name of an item in documents."""
         return self.names.get(item.path) or self.naming(item)
 
     def policy_of(self, item: Item) -> Policy:
-        """Its own, or that of the record type."""
+        """The policy of an item: its own, or that of the record type."""
         return self.policies.get(item.path, self.policy)

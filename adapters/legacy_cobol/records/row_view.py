@@ -1,7 +1,7 @@
-"""Where a row of a matrix came from: which record, which occurrences, at which byte.
+"""Rows of a matrix that know their origin: the record, the occurrences, and the byte.
 
-The elements of a table become rows of their own, so that a thousand records with ten elements are
-one column of ten thousand values. A scope remembers the way back.
+The elements of a table become rows of their own, so a thousand records with ten elements are one
+column of ten thousand values. A view maps each row back to its record.
 """
 
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from adapters.legacy_cobol.fields.codes import Codes, FaultCode, FieldFault
 from adapters.legacy_cobol.fields.columns import Mask, Rows
 
-FaultsByRow = dict[int, list[FieldFault]]  # faults by row of the outermost scope
+FaultsByRow = dict[int, list[FieldFault]]  # by row of the outermost view
 
 
 @dataclass(slots=True)
 class RowView:
-    """Rows in which nodes find their fields.
+    """Rows in which nodes read and write their fields.
 
-    Elements of a table have `count`, `base` (the offset of the first one in the parent's rows)
-    and `stride`; the rows that chose one variant have `chosen`, their numbers in the parent's.
+    A view of table elements has `count`, `base` (the offset of the first element in the rows of
+    the parent) and `stride`. A view of chosen rows has their numbers in the parent in `chosen`.
     """
 
     rows: Rows
@@ -30,22 +30,22 @@ class RowView:
     base: int = 0
     stride: int = 0
     chosen: NDArray[np.intp] | None = None
-    kept: Mask | None = None  # writing: rows that hold older bytes to be kept where possible
+    kept: Mask | None = None  # writing: rows with original bytes to keep
 
     def elements(self, offset: int, count: int, stride: int) -> "RowView":
-        """Each element of a table as a row."""
+        """A view with each element of a table as a row."""
         region = self.rows[:, offset : offset + count * stride]
         rows = region.reshape(len(self.rows) * count, stride)
         kept = None if self.kept is None else np.repeat(self.kept, count)
         return RowView(rows, self.faults, self, count, offset, stride, None, kept)
 
     def subset(self, chosen: NDArray[np.intp]) -> "RowView":
-        """Only these rows."""
+        """A view of these rows."""
         kept = None if self.kept is None else self.kept[chosen]
         return RowView(self.rows[chosen], self.faults, self, chosen=chosen, kept=kept)
 
     def write_back(self) -> None:
-        """Put the rows where they came from."""
+        """Copy the rows back to the parent."""
         parent = self.parent
         if parent is None:
             return
@@ -56,7 +56,7 @@ class RowView:
         parent.rows[:, self.base : end] = self.rows.reshape(len(parent.rows), -1)
 
     def outer(self, levels: int) -> "RowView":
-        """The scope that many tables further out."""
+        """The view so many tables further out."""
         view = self
         while levels or view.chosen is not None:
             if view.parent is None:
@@ -66,7 +66,7 @@ class RowView:
         return view
 
     def spread(self, mask: Mask, levels: int) -> Mask:
-        """A mask over the rows of `outer(levels)` as one over the rows here."""
+        """Convert a mask over the rows of `outer(levels)` to one over these rows."""
         target = self.outer(levels)
         way: list[RowView] = []
         view = self
@@ -78,7 +78,7 @@ class RowView:
         return mask
 
     def locate(self, row: int) -> tuple[int, tuple[int, ...], int]:
-        """The record, the subscripts from 1 on, and the offset of the row in the record."""
+        """The record, the subscripts (from 1), and the offset of the row in the record."""
         if self.parent is None:
             return row, (), 0
         if self.chosen is not None:
@@ -88,7 +88,7 @@ class RowView:
         return record, (*subscripts, at + 1), base + self.base + at * self.stride
 
     def report(self, name: str, codes: Codes | None, offset: int, length: int) -> None:
-        """Note every code as a fault of the field of that name."""
+        """Add a fault of this field for every code."""
         if codes is None:
             return
         for row in np.flatnonzero(codes).tolist():
@@ -98,7 +98,7 @@ class RowView:
     def note(
         self, row: int, name: str, code: FaultCode, offset: int, raw: bytes = b"", detail: str = ""
     ) -> None:
-        """Note one fault."""
+        """Add a fault."""
         record, subscripts, base = self.locate(row)
         label = f"{name}({','.join(map(str, subscripts))})" if subscripts else name
         fault = FieldFault(label, code, base + offset, raw, detail)

@@ -1,4 +1,4 @@
-"""Parent and child records as one document: IMS-like segments, header and detail lines."""
+"""Parent and child records as one document, like IMS segments or header and detail lines."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Records of `kind` belong to the last record of `parent`, in its list `name`."""
+    """Records of type `kind` belong to the last record of type `parent`, in its list `name`."""
 
     kind: str
     parent: str
@@ -18,7 +18,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRecord:
-    """One record: its number, its type and document (None where it was rejected)."""
+    """A record: its number, type and document (None if it was rejected)."""
 
     number: int
     kind: str | None
@@ -27,9 +27,9 @@ class SegmentRecord:
 
 @dataclass(slots=True)
 class AssembledEvent:
-    """A root record with all that belongs to it. `broken` are the numbers of bad records in it.
+    """A root record with all its segments. `broken` are the numbers of bad records in it.
 
-    An event of broken parts is no event: whoever reads it rejects all of `numbers`.
+    With any broken record, all of `numbers` must be rejected.
     """
 
     kind: str | None
@@ -39,12 +39,12 @@ class AssembledEvent:
 
 
 class SegmentTree:
-    """Joins records by declared segments. Raises ValueError where these form no tree."""
+    """Joins records by declared segments. Raises ValueError if these are not a tree."""
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._parents = {each.kind: each for each in segments}
         if len(self._parents) != len(segments):
-            raise ValueError("a record type has two parents: a segment has one")
+            raise ValueError("a record type has two parents, but may have one")
         for each in segments:
             self._depth(each.kind)
 
@@ -53,13 +53,13 @@ class SegmentTree:
         while kind in self._parents:
             kind, depth = self._parents[kind].parent, depth + 1
             if depth > len(self._parents):
-                raise ValueError(f"{kind} is above itself: segments form a tree")
+                raise ValueError(f"{kind} is its own ancestor, but segments must form a tree")
         return depth
 
     def join(self, records: Iterable[SegmentRecord]) -> Iterator[AssembledEvent]:
-        """Whole events in the order of their roots. A child without its parent comes alone, broken.
+        """Whole events in the order of their roots. A child without a parent is alone and broken.
 
-        A rejected record belongs to the event before it, whatever it was meant to be.
+        A rejected record belongs to the event before it, whatever its type.
         """
         event: AssembledEvent | None = None
         last: dict[str, Document] = {}
@@ -92,7 +92,7 @@ class SegmentTree:
             del last[kind]
 
     def split(self, kind: str, document: Mapping[str, Any]) -> Iterator[tuple[str, Document]]:
-        """The records of an event again: each parent before its children."""
+        """The records of an event: each parent before its children."""
         children = [each for each in self._parents.values() if each.parent == kind]
         names = {each.name for each in children}
         yield kind, {name: value for name, value in document.items() if name not in names}

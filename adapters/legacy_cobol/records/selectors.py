@@ -1,4 +1,4 @@
-"""Selectors at work: which rows they hold for, and the bytes that a literal stands for."""
+"""Match selectors against rows, and encode literals."""
 
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ _QUOTE = '"'
 
 
 class SelectorMatcher:
-    """A selector on one place of the rows."""
+    """A selector at one offset of the rows."""
 
     def __init__(
         self, kind: Kind | None, length: int, offset: int, ranges: tuple[Range, ...],
@@ -30,11 +30,11 @@ class SelectorMatcher:
 
     @property
     def end(self) -> int:
-        """Rows need this many bytes."""
+        """The length that rows must have."""
         return self.offset + self.length
 
     def holds(self, rows: Rows) -> Mask:
-        """Where the field has one of the values; never where it cannot be read."""
+        """Which rows match. A field that cannot be decoded does not match."""
         found = np.zeros(len(rows), bool)
         raw = rows[:, self.offset : self.end]
         column = None if self._text else self._codec.decode(rows, self.offset)
@@ -67,7 +67,7 @@ def _in_numbers(column: Numbers, one: Range) -> Mask:
 
 
 def _scaled(literal: Literal, scale: int) -> int | Decimal:
-    """As the column counts; an int where it can be, which numpy compares faster."""
+    """The literal in the scale of the column; an int if possible, which numpy compares faster."""
     number = _number(literal).scaleb(scale)
     return int(number) if number == number.to_integral_value() else number
 
@@ -77,11 +77,11 @@ def _number(literal: Literal) -> Decimal:
         return Decimal(0)
     if isinstance(literal, Decimal | str):
         return Decimal(literal)
-    raise ValueError(f"{literal!r} is no number, and is compared with one")
+    raise ValueError(f"{literal!r} is not a number, but is compared with one")
 
 
 def literal_bytes(literal: Literal, kind: Kind, encoding: Encoding) -> bytes:
-    """What MOVE literal TO field leaves there. Raises ValueError where it does not fit."""
+    """The bytes after MOVE literal TO field. Raises ValueError if it does not fit."""
     length = kind.length
     if isinstance(literal, bytes):
         return literal.ljust(length, b"\x00")[:length]
@@ -119,7 +119,7 @@ def _written(value: Any, kind: Kind, encoding: Encoding) -> bytes:
 
 
 def matches_of(kind: RecordType, encoding: Encoding) -> list[SelectorMatcher]:
-    """What chooses a record type, at its places. Raises ValueError where one has no fixed place."""
+    """The matchers of a record type. Raises ValueError for a field without a fixed offset."""
     found = []
     for each in kind.when:
         item = kind.record.find(*each.path)
@@ -128,6 +128,6 @@ def matches_of(kind: RecordType, encoding: Encoding) -> list[SelectorMatcher]:
             for above in kind.record.items()
             if above.path == each.path[: len(above.path)]
         ):
-            raise ValueError(f"{'.'.join(each.path)} cannot select: it has no fixed place")
+            raise ValueError(f"{'.'.join(each.path)} cannot select: it has no fixed offset")
         found.append(SelectorMatcher(item.kind, item.length, item.offset, each.ranges, encoding))
     return found

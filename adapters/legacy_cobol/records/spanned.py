@@ -1,8 +1,8 @@
-"""Spanned records (RECFM VS and VBS): a record in several segments, which may be in several blocks.
+"""Spanned records (RECFM VS and VBS): a record in several segments, perhaps in several blocks.
 
-z/OS DFSMS Using Data Sets, "Segment Descriptor Word": a length of two bytes that counts the word's
-own four, then a byte whose lowest two bits say which part of the record this is, then a zero. A
-word that begins with the bit 1 says that its block holds no more segments.
+z/OS DFSMS Using Data Sets, "Segment Descriptor Word": a length of two bytes, which counts the four
+bytes of the word, then a byte whose lowest two bits are the segment code, then a zero byte. A word
+with the first bit set means that the block has no more segments.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,13 +15,13 @@ from adapters.legacy_cobol.records.chunks import Split
 from adapters.legacy_cobol.records.framing import FramingError, Prefixed
 
 WORD = 4
-LONGEST = 32_760  # bytes of a segment with its word
+LONGEST = 32_760  # bytes of a segment with its descriptor word
 _NULL = 0x8000
-_LOST = "Segments are lost, or the file was put together of several, or it is framed otherwise"
+_LOST = "Segments are missing, or files were concatenated, or the framing is another one"
 
 
 class SegmentCode(IntEnum):
-    """Which part of a record a segment is."""
+    """The part of a record that a segment is."""
 
     WHOLE = 0
     FIRST = 1
@@ -30,17 +30,17 @@ class SegmentCode(IntEnum):
 
     @property
     def begins(self) -> bool:
-        """Whether it is the first of its record."""
+        """Whether it is the first segment of its record."""
         return self in (SegmentCode.WHOLE, SegmentCode.FIRST)
 
     @property
     def ends(self) -> bool:
-        """Whether it is the last of its record."""
+        """Whether it is the last segment of its record."""
         return self in (SegmentCode.WHOLE, SegmentCode.LAST)
 
 
 def split(body: Prefixed, data: bytes, final: bool) -> Split:
-    """The whole records of a buffer of segments. Raises FramingError."""
+    """The complete records of a buffer of segments. Raises FramingError."""
     joining = _SegmentJoiner()
     reached = joining.take(body, data, 0, len(data))
     if final:
@@ -53,9 +53,9 @@ def split(body: Prefixed, data: bytes, final: bool) -> Split:
 def split_blocks(
     body: Prefixed, data: bytes, blocks: Iterable[tuple[int, int]], final: bool, inside: bool
 ) -> Split:
-    """The same of a buffer of blocks, whose contents are given. Raises FramingError.
+    """The complete records of a buffer of blocks. Raises FramingError.
 
-    Reading goes on at a block: at that in which the record begins that has no end yet.
+    Reading resumes at the block in which the first incomplete record begins.
     """
     joining = _SegmentJoiner(inside)
     used = block = 0
@@ -69,14 +69,14 @@ def split_blocks(
         return joining.split(used, inside=joining.inside)
     if final:
         joining.require_whole("the file ends")
-    again = sum(place > block for place in joining.places)
+    again = sum(place > block for place in joining.origins)
     return joining.split(block, again, inside=True)
 
 
 def cut(record: bytes, body: Prefixed, room: int, size: int) -> Iterator[bytes]:
-    """The segments of a record with their words: the first into `room` bytes, others into `size`.
+    """The segments of a record with their descriptors, of at most `room` bytes, then `size`.
 
-    Each holds at least one byte of the record, unless the record has none.
+    Each has at least one byte of the record, unless the record is empty.
     """
     size = min(size, LONGEST)
     ends = min(room, size) - WORD
@@ -94,41 +94,41 @@ def cut(record: bytes, body: Prefixed, room: int, size: int) -> Iterator[bytes]:
 
 @dataclass(slots=True)
 class _SegmentJoiner:
-    """Puts records together. `places` are where their first segments' words stand.
+    """Joins segments to records. `origins` are the offsets of their first segments.
 
-    `inside` says that the first segments may belong to a record that was put together before.
+    `inside`: the first segments may belong to a record that was joined before.
     """
 
     inside: bool = False
     pieces: list[bytes] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    began: int = -1  # where the record begins that has no last segment yet
-    held: int = 0  # pieces of whole records
+    origins: list[int] = field(default_factory=list)
+    began: int = -1  # where the incomplete record begins
+    held: int = 0  # pieces of complete records
 
     def take(self, body: Prefixed, data: bytes, at: int, end: int, *, block: bool = False) -> int:
-        """The segments between two places; where the last whole one ends."""
+        """Take the segments between two offsets. Returns the end of the last complete one."""
         while at + WORD <= end:
-            said = int.from_bytes(data[at : at + 2], body.order.value)
-            if block and said == _NULL and not any(data[at + 2 : end]):
+            stated = int.from_bytes(data[at : at + 2], body.order.value)
+            if block and stated == _NULL and not any(data[at + 2 : end]):
                 return end
             code, reserved = data[at + 2], data[at + 3]
-            if not WORD <= said <= LONGEST or code > SegmentCode.MIDDLE or reserved:
+            if not WORD <= stated <= LONGEST or code > SegmentCode.MIDDLE or reserved:
                 raise FramingError(
                     at,
-                    f"{data[at : at + WORD].hex()} is no segment descriptor",
-                    "Check the byte order and whether the file has block descriptors; else the "
-                    "segment before is longer than it says",
+                    f"{data[at : at + WORD].hex()} is not a segment descriptor",
+                    "Check the byte order, and whether the file has block descriptors. The "
+                    "previous segment may have a wrong length",
                 )
-            if at + said > end:
+            if at + stated > end:
                 break
-            self._add(at, SegmentCode(code), data[at + WORD : at + said])
-            at += said
+            self._add(at, SegmentCode(code), data[at + WORD : at + stated])
+            at += stated
         return at
 
     def _add(self, at: int, code: SegmentCode, content: bytes) -> None:
         if code.begins:
-            self.require_whole(f"another begins at byte {at}")
+            self.require_whole(f"another one begins at byte {at}")
             self.began = at
         elif self.began < 0:
             if self.inside:
@@ -138,30 +138,30 @@ class _SegmentJoiner:
         self.inside = False
         self.pieces.append(content)
         if code.ends:
-            self.places.append(self.began)
+            self.origins.append(self.began)
             self.lengths.append(sum(map(len, self.pieces[self.held :])))
             self.began, self.held = -1, len(self.pieces)
 
     def require_whole(self, but: str) -> None:
-        """Raises FramingError where the last record has no last segment."""
+        """Raises FramingError if the last record is incomplete."""
         if self.began >= 0:
             raise FramingError(
                 self.began, f"the record that begins here has no last segment: {but}", _LOST
             )
 
     def split(self, used: int, again: int = 0, *, inside: bool = False) -> Split:
-        """What was found."""
+        """The complete records."""
         lengths = np.array(self.lengths, np.int64)
         starts = np.cumsum(lengths) - lengths
         joined = b"".join(self.pieces[: self.held])
-        places = np.array(self.places, np.int64)
-        return Split(starts, lengths, used, None, joined, places, again, inside)
+        origins = np.array(self.origins, np.int64)
+        return Split(starts, lengths, used, None, joined, origins, again, inside)
 
 
 def _cut_off(at: int, end: int, whole: str) -> FramingError:
     return FramingError(
         at,
-        f"{end - at} bytes are left, fewer than the segment that begins here, at the end of the "
-        f"{whole}",
-        "The file is cut off, or has a trailer to declare, or is framed otherwise",
+        f"{end - at} bytes are left at the end of the {whole}, less than the segment that begins "
+        "here",
+        "The file is truncated, or has an undeclared trailer, or the framing is another one",
     )

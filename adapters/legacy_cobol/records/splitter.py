@@ -1,8 +1,8 @@
-"""Where the records of a buffer are, for each framing.
+"""Find the records in a buffer, for each framing.
 
-A splitter takes the bytes that are there and says which complete records they hold and how many
-bytes those take. The rest comes again with more bytes behind; when `final`, nothing more comes.
-Where records are spanned, the bytes may begin `inside` one that was found before.
+A splitter returns the complete records of a buffer, and how many bytes they take. The next buffer
+repeats the rest with more bytes after it; with `final`, there are no more bytes. With spanned
+records, the buffer may begin `inside` a record that was found before.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from adapters.legacy_cobol.records.framing import (
     SelfDelimiting,
 )
 
-_RUN = 8  # equal descriptors in a row before the rest of the run is looked for at once
+_RUN = 8  # equal descriptors in a row, after which the rest of the run is found at once
 _EXTENDED = 1 << 31
 _SHOWN = 16  # bytes of a rest that an error shows
 _USUAL = {(4, 0, 2): "HH", (4, 2, 2): "HH", (4, 0, 4): "I", (2, 0, 2): "H"}  # for struct
@@ -35,7 +35,7 @@ Splitter = Callable[[bytes, bool, bool], Split]
 
 
 def splitter(body: Body) -> Splitter:
-    """The splitter of a framing. FramingErrors count from the start of the buffer."""
+    """The splitter of a framing. Offsets of FramingErrors are relative to the buffer."""
     match body:
         case Fixed():
             return lambda data, final, _: _fixed(body.length, data, final)
@@ -111,46 +111,46 @@ def _prefixed(body: Prefixed, data: bytes, final: bool, base: int = 0, end: int 
 
 
 def _length_reader(body: Prefixed) -> Callable[[bytes, int], int]:
-    """The length at a descriptor; for usual descriptors in one step. Raises FramingError."""
+    """A function that reads the length in a descriptor, fast for usual descriptors."""
     parts = _USUAL.get((body.header, body.at, body.size))
     if parts is None:
-        return lambda data, at: _said(body, data, at)
+        return lambda data, at: _checked_length(body, data, at)
     unpack = Struct((">" if body.order is ByteOrder.BIG else "<") + parts).unpack_from
     which = body.at // 2
     added = body.adjustment - body.header * body.counts_header
 
     def read(data: bytes, at: int) -> int:
-        said = unpack(data, at)
-        length: int = said[which] + added
-        if length < 0 or (len(said) > 1 and said[1 - which]):
-            return _said(body, data, at)
+        stated = unpack(data, at)
+        length: int = stated[which] + added
+        if length < 0 or (len(stated) > 1 and stated[1 - which]):
+            return _checked_length(body, data, at)
         return length
 
     return read
 
 
-def _said(body: Prefixed, data: bytes, at: int) -> int:
+def _checked_length(body: Prefixed, data: bytes, at: int) -> int:
     descriptor = data[at : at + body.header]
     length = body.length(descriptor)
     if length < 0:
         raise FramingError(
             at,
-            f"the record descriptor {descriptor.hex()} says a length below zero",
-            "Check whether descriptors count themselves, their byte order, and whether padding "
-            "or a block descriptor stands here",
+            f"the record descriptor {descriptor.hex()} has a negative length",
+            "Check whether descriptors count themselves, their byte order, and whether this is "
+            "padding or a block descriptor",
         )
     if body.descriptor(length) != descriptor:
         raise FramingError(
             at,
             f"the record descriptor {descriptor.hex()} has bits besides the length",
-            "Records that are spanned are to be declared so; else the record before is longer than "
-            "it says, or the framing is another one",
+            "Declare spanned records, if they are. The previous record may have a wrong length, or "
+            "the framing is another one",
         )
     return length
 
 
 def _run(body: Prefixed, data: bytes, at: int, end: int, length: int) -> int:
-    """How many records with this same descriptor follow, without a gap."""
+    """How many records with the same descriptor follow."""
     step = body.header + length
     most = (end - at) // step
     if not most:
@@ -163,12 +163,14 @@ def _run(body: Prefixed, data: bytes, at: int, end: int, length: int) -> int:
 def _cut_off(body: Prefixed, data: bytes, at: int, end: int) -> FramingError:
     left = end - at
     if left < body.header:
-        problem = f"{left} bytes are left, too few for a record descriptor ({data[at:end].hex()})"
+        problem = f"{left} bytes are left, less than a record descriptor ({data[at:end].hex()})"
     else:
         length = body.length(data[at : at + body.header])
-        problem = f"the record is said to have {length} bytes, and {left - body.header} are left"
+        problem = f"the descriptor states {length} bytes, but {left - body.header} are left"
     return FramingError(
-        at, problem, "The file is cut off, or has a trailer to declare, or is framed otherwise"
+        at,
+        problem,
+        "The file is truncated, or has an undeclared trailer, or the framing is another one",
     )
 
 
@@ -185,7 +187,7 @@ def _blocked(body: Blocked, data: bytes, final: bool) -> Split:
 
 
 def _blocks(body: Blocked, data: bytes, final: bool) -> Iterator[tuple[int, int]]:
-    """The first and the last place of the records in each whole block."""
+    """The start and the end of the records in each complete block."""
     at = 0
     while at + 4 <= len(data):
         size = int.from_bytes(data[at : at + 4], body.order.value)
@@ -193,7 +195,7 @@ def _blocks(body: Blocked, data: bytes, final: bool) -> Iterator[tuple[int, int]
         if size < 4:
             raise FramingError(
                 at,
-                f"the block descriptor {data[at : at + 4].hex()} says fewer than its own 4 bytes",
+                f"the block descriptor {data[at : at + 4].hex()} states less than its own 4 bytes",
                 "Check the byte order, and whether the file has block descriptors at all",
             )
         if at + size > len(data):
@@ -203,8 +205,8 @@ def _blocks(body: Blocked, data: bytes, final: bool) -> Iterator[tuple[int, int]
     if final and at != len(data):
         raise FramingError(
             at,
-            f"the last block is cut off: {len(data) - at} bytes are left",
-            "Fetch the file again, or declare its trailer",
+            f"the last block is truncated: {len(data) - at} bytes are left",
+            "Transfer the file again, or declare its trailer",
         )
 
 
@@ -231,23 +233,23 @@ def _measured(body: SelfDelimiting, data: bytes, final: bool) -> Split:
         if length is None or at + length > len(data):
             break
         if length <= 0:
-            raise FramingError(at, "a record of no bytes", "Check the layout")
+            raise FramingError(at, "an empty record", "Check the layout")
         starts.append(at)
         lengths.append(length)
         at += length
     if final and at != len(data):
         raise FramingError(
             at,
-            f"the last record is cut off: {len(data) - at} bytes are left",
-            "The file is cut off, a counter before is wrong, or a trailer is to be declared",
+            f"the last record is truncated: {len(data) - at} bytes are left",
+            "The file is truncated, or a previous counter is wrong, or the trailer is undeclared",
         )
     return Split(np.array(starts, np.int64), np.array(lengths, np.int64), at)
 
 
 def _rest_error(length: int, data: bytes, at: int) -> FramingError:
-    """The error for what is left at `at` behind whole records of that length."""
+    """The error for a rest at `at`, after complete records of one length."""
     rest = data[at:]
-    problem = f"{len(rest)} bytes are left ({_shown(rest)}) behind whole records of {length} bytes"
+    problem = f"{len(rest)} bytes are left ({_shown(rest)}) after records of {length} bytes"
     return FramingError(at, problem, _nearest(length, data, rest))
 
 
@@ -260,14 +262,16 @@ def _nearest(length: int, data: bytes, rest: bytes) -> str:
     for ends, name in ((1, "line feeds"), (2, "carriage returns and line feeds")):
         step = length + ends
         if len(data) >= step and len(data) % step == 0 and data[step - 1 : step] in b"\n\x15\x25":
-            return f"The size fits records of {length} bytes with {name} behind: declare lines"
+            return (
+                f"The size fits records of {length} bytes, each followed by {name}: declare lines"
+            )
     if len(data) >= 4 and int.from_bytes(data[:2]) in (length, length + 4) and data[2:4] == b"\0\0":
         return f"The file begins with {data[:4].hex()}, as record descriptors do: declare RDW"
     if set(rest) <= {0x1A} or rest in (b"\n", b"\r\n", b"\x15", b"\x25"):
-        return f"The file ends with a mark of its own: declare a trailer of {len(rest)} bytes"
+        return f"The file ends with a mark: declare a trailer of {len(rest)} bytes"
     if set(rest) <= {0x00} or set(rest) <= {0x40} or set(rest) <= {0x20}:
-        return "They are padding of the last block: declare fixed blocks or a trailer"
+        return "They are padding of the last block: declare fixed-blocked or a trailer"
     return (
-        "The last record is cut off, or there is a header or trailer to declare, or the copybook "
-        "is of another length"
+        "The last record is truncated, or a header or trailer is undeclared, or the copybook has "
+        "another length"
     )

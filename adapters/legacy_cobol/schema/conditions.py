@@ -1,4 +1,4 @@
-"""Level 88 and selectors as constraints: the values of a field as documents show them."""
+"""Level 88 and selectors as constraints on the values in documents."""
 
 from decimal import Decimal
 from itertools import chain
@@ -13,15 +13,15 @@ from adapters.legacy_cobol.fields.policy import EXACT_DIGITS, Form, Policy
 from adapters.legacy_cobol.records.selectors import literal_bytes
 from adapters.legacy_cobol.schema.values import Number, Schema, form_of, nullable
 
-MOST_VALUES = 256  # of a range that is written out
+MOST_VALUES = 256  # of a range that is listed
 
 
-class _Unclear(Exception):
-    """A value that has no counterpart in documents."""
+class _Inexpressible(Exception):
+    """A value that cannot be expressed in documents."""
 
 
 def closed(item: Item, policy: Policy, encoding: Encoding) -> Schema | None:
-    """What the conditions of a field allow; None where it has none, or they cannot be told."""
+    """The values that level 88 allows; None if there are none, or they cannot be expressed."""
     if item.kind is None or not item.conditions:
         return None
     ranges = tuple(chain.from_iterable(each.ranges for each in item.conditions))
@@ -31,9 +31,9 @@ def closed(item: Item, policy: Policy, encoding: Encoding) -> Schema | None:
 def one_of(
     ranges: tuple[Range, ...], kind: Kind, policy: Policy, encoding: Encoding
 ) -> Schema | None:
-    """A value in these ranges; None where that cannot be told of documents.
+    """A value in these ranges; None if that cannot be expressed.
 
-    Ranges of text are those of the file's own order, and are told for single characters only.
+    Ranges of text are in the order of the file, and are expressed for single characters only.
     """
     values: list[Any] = [None] if nullable(kind, policy) else []
     spans: list[Schema] = []
@@ -44,7 +44,7 @@ def one_of(
                 spans.append(found)
             else:
                 values += found
-    except _Unclear:
+    except _Inexpressible:
         return None
     unique = list(dict.fromkeys(values))
     if not spans:
@@ -53,7 +53,7 @@ def one_of(
 
 
 def named(conditions: tuple[Condition, ...]) -> dict[str, list[str]]:
-    """An annotation: the conditions and their values as the copybook means them."""
+    """An annotation: the conditions and their values, as in the copybook."""
     return {each.name: [_shown(one) for one in each.ranges] for each in conditions}
 
 
@@ -67,7 +67,7 @@ def _shown(one: Range) -> str:
 
 def _in_range(one: Range, kind: Kind, policy: Policy, encoding: Encoding) -> Schema | list[Any]:
     if isinstance(kind, Float):
-        raise _Unclear
+        raise _Inexpressible
     if one.high is None:
         return [_shown_value(_bytes(one.low, kind, encoding), kind, policy, encoding)]
     if isinstance(kind, Text | National):
@@ -79,13 +79,13 @@ def _characters(
     low: Literal, high: Literal, kind: Kind, policy: Policy, encoding: Encoding
 ) -> list[Any]:
     if kind.length != 1:
-        raise _Unclear
+        raise _Inexpressible
     first, last = _bytes(low, kind, encoding)[0], _bytes(high, kind, encoding)[0]
     found = []
     for code in range(first, last + 1):
         try:
             found.append(_shown_value(bytes((code,)), kind, policy, encoding))
-        except _Unclear:  # a byte of the range that is no character is no value either
+        except _Inexpressible:  # a byte that is not a character is not a value
             continue
     return found
 
@@ -98,7 +98,7 @@ def _span(
         unit = 1 if form is Form.SCALED else 10**-kind.scale
         return {"minimum": low * unit, "maximum": high * unit}
     if high - low >= MOST_VALUES:
-        raise _Unclear
+        raise _Inexpressible
     values = [Decimal(each).scaleb(-kind.scale) for each in range(low, high + 1)]
     return [_shown_value(_bytes(each, kind, encoding), kind, policy, encoding) for each in values]
 
@@ -106,10 +106,10 @@ def _span(
 def _scaled(literal: Literal, kind: Number) -> int:
     number = Decimal(0) if literal is Figurative.ZERO else literal
     if not isinstance(number, Decimal):
-        raise _Unclear
+        raise _Inexpressible
     scaled = number.scaleb(kind.scale)
     if scaled != int(scaled):
-        raise _Unclear
+        raise _Inexpressible
     return int(scaled)
 
 
@@ -117,17 +117,17 @@ def _bytes(literal: Literal, kind: Kind, encoding: Encoding) -> bytes:
     try:
         return literal_bytes(literal, kind, encoding)
     except (ValueError, ArithmeticError):
-        raise _Unclear from None
+        raise _Inexpressible from None
 
 
 def _shown_value(raw: bytes, kind: Kind, policy: Policy, encoding: Encoding) -> Any:
-    """What a document shows for these bytes, read by the codec that reads the files."""
+    """The value in documents for these bytes, decoded like those of files."""
     column = codec(kind, encoding, policy).decode(np.frombuffer(raw, np.uint8)[None], 0)
     if column.codes is not None and column.codes[0]:
-        raise _Unclear
+        raise _Inexpressible
     value = column.python()[0]
     if not isinstance(value, Decimal):
         return value
     if len(value.as_tuple().digits) > EXACT_DIGITS:
-        raise _Unclear
+        raise _Inexpressible
     return float(value)

@@ -1,7 +1,7 @@
-"""JSON Schema 2020-12 of the documents that records become.
+"""Derive the JSON Schema (2020-12) of the documents that records become.
 
-Documents have exactly the members that are described: what `records` writes, no more and no less.
-`x-cobol` says where each stands: bytes from 1, of the largest record.
+Documents have exactly the members that the schema describes. `x-cobol` is the position of each
+member: bytes from 1, in the largest record.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def derive(layout: Layout, record: str = "") -> Schema:
-    """The schema of the events of a feed: of one record type, or of any where `record` is "".
+    """The schema of the events of a layout: of one record type, or of all if `record` is "".
 
-    Raises ValueError where no record becomes an event, or a policy does not suit its field.
+    Raises ValueError if no record becomes an event, or a policy does not suit its field.
     """
     wanted = [each for each in layout.events if record in ("", each.type.name)]
     found = [_SchemaBuilder(layout, each).whole() for each in wanted]
     if not found and record:
         names = ", ".join(each.type.name for each in layout.events)
-        raise ValueError(f"{record!r} becomes no event: {names} do")
+        raise ValueError(f"{record!r} does not become an event: {names} do")
     if not found:
         raise ValueError("no record of the layout becomes an event: all are control records")
     if len(found) == 1:
@@ -36,7 +36,7 @@ def derive(layout: Layout, record: str = "") -> Schema:
 
 
 class _SchemaBuilder:
-    """Derives the schema of one record type."""
+    """Builds the schema of one record type."""
 
     def __init__(self, layout: Layout, declared: DeclaredRecord) -> None:
         self.layout = layout
@@ -45,7 +45,7 @@ class _SchemaBuilder:
         self.encoding: Encoding = layout.encoding
 
     def whole(self) -> Schema:
-        """The document of a record, with the lists of its segments."""
+        """The schema of a record, with the lists of its segments."""
         root = self.kind.record.root
         if root.kind is not None:
             schema = _object({self.kind.name_of(root): self._one(root)})
@@ -55,10 +55,10 @@ class _SchemaBuilder:
             if each.segment is not None and each.segment.parent == self.kind.name:
                 below = _SchemaBuilder(self.layout, each).whole()
                 schema["properties"][each.segment.name] = {"type": "array", "items": below}
-        return {"title": self._title(root), **schema, "x-cobol": self._place(root)}
+        return {"title": self._title(root), **schema, "x-cobol": self._position(root)}
 
     def _group(self, item: Item) -> Schema:
-        """An object of the members of a group; alternatives where bytes are shared."""
+        """An object with the members of a group; alternatives for shared bytes."""
         properties: dict[str, Schema] = {}
         choices: list[list[Schema]] = []
         self._members(item, properties, choices)
@@ -82,7 +82,7 @@ class _SchemaBuilder:
             choices.append([self._alternative(each, item, properties) for each in declared])
 
     def _declared(self, family: list[Item]) -> list[Item]:
-        """The meanings that selectors decide between, in their order."""
+        """The variants that selectors decide between, in order."""
         variants = self.kind.variants
         if len(family) == 1 or not any(each.path in variants for each in family):
             return []
@@ -100,12 +100,12 @@ class _SchemaBuilder:
         properties[self.kind.name_of(item)] = self._item(item)
 
     def _alternative(self, item: Item, around: Item, properties: dict[str, Schema]) -> Schema:
-        """One meaning of shared bytes: its members, and what its selectors say of neighbours."""
+        """One variant of shared bytes: its members, and the values of its selecting fields."""
         members: dict[str, Schema] = {}
         inside: list[list[Schema]] = []
         self._member(item, members, inside)
         if inside:
-            raise ValueError(f"{item.name} has variants inside: give the group a name")
+            raise ValueError(f"{item.name} contains variants: give the group a name")
         members = members or {self.kind.name_of(item): self._item(item)}
         required = list(members)
         for name, schema in members.items():
@@ -120,22 +120,22 @@ class _SchemaBuilder:
         for child in around.children:
             if child.path == selector.path and child.kind is not None and not child.filler:
                 policy = self.kind.policy_of(child)
-                told = one_of(selector.ranges, child.kind, policy, self.encoding)
-                return {self.kind.name_of(child): told} if told else {}
+                allowed = one_of(selector.ranges, child.kind, policy, self.encoding)
+                return {self.kind.name_of(child): allowed} if allowed else {}
         return {}
 
     def _item(self, item: Item) -> Schema:
-        """A member: itself, or an array of it."""
+        """A member: its schema, or an array of it."""
         one = self._one(item)
         if item.occurs is None:
-            return {"title": self._title(item), **one, "x-cobol": self._place(item)}
+            return {"title": self._title(item), **one, "x-cobol": self._position(item)}
         return {
             "title": self._title(item),
             "type": "array",
             "items": one,
             "minItems": item.occurs.minimum,
             "maxItems": item.occurs.maximum,
-            "x-cobol": self._place(item),
+            "x-cobol": self._position(item),
         }
 
     def _one(self, item: Item) -> Schema:
@@ -150,9 +150,9 @@ class _SchemaBuilder:
     def _title(self, item: Item) -> str:
         return self.declared.titles.get(item.path) or item.name.replace("-", " ").capitalize()
 
-    def _place(self, item: Item) -> dict[str, Any]:
-        """Where it stands in the record, and what the copybook calls it."""
-        place: dict[str, Any] = {
+    def _position(self, item: Item) -> dict[str, Any]:
+        """The position of an item in the record, and its name in the copybook."""
+        position: dict[str, Any] = {
             "record": self.kind.record.name,
             "name": ".".join(item.path[1:]) or item.name,
             "from": item.offset + 1,
@@ -165,7 +165,7 @@ class _SchemaBuilder:
             "counter": item.occurs and item.occurs.counter and item.occurs.counter[-1],
             "conditions": named(item.conditions),
         }
-        return place | {key: value for key, value in optional.items() if value}
+        return position | {key: value for key, value in optional.items() if value}
 
 
 def _object(properties: dict[str, Schema]) -> Schema:
@@ -178,7 +178,7 @@ def _object(properties: dict[str, Schema]) -> Schema:
 
 
 def _exclusive(alternatives: list[Schema], properties: dict[str, Schema]) -> list[Schema]:
-    """The alternatives, each without what the object says already or only others have."""
+    """The alternatives, without what the object says already, and without others' members."""
     every = list(dict.fromkeys(name for each in alternatives for name in each["required"]))
     return [
         each
@@ -195,7 +195,7 @@ def _exclusive(alternatives: list[Schema], properties: dict[str, Schema]) -> lis
 
 
 def _families(children: tuple[Item, ...]) -> list[list[Item]]:
-    """Items by the bytes they share, the redefined one first."""
+    """Group items that share bytes, the redefined one first."""
     families: dict[str, list[Item]] = {}
     for child in children:
         families.setdefault(child.redefines or child.name, []).append(child)

@@ -1,4 +1,4 @@
-"""The JSON Schema of one elementary field, by its kind and its policy."""
+"""The JSON Schema of an elementary field, by its kind and policy."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
 Schema = dict[str, Any]
 Number = Zoned | Packed | Binary | Edited
 
-# Decimal digits of the largest integer in so many bytes, which COMP-5 may hold.
+# Decimal digits of the largest integer in so many bytes (COMP-5).
 _NATIVE_DIGITS = {1: 3, 2: 5, 3: 8, 4: 10, 5: 13, 6: 15, 7: 17, 8: 20, 16: 39}
 
 
 def value_schema(kind: Kind, policy: Policy) -> Schema:
-    """What documents hold for such a field."""
+    """The schema of the value of a field."""
     match kind:
         case Text(length=length) | National(characters=length):
             schema = _text(length, policy, kind)
@@ -36,17 +36,17 @@ def value_schema(kind: Kind, policy: Policy) -> Schema:
 
 
 def nullable(kind: Kind, policy: Policy) -> bool:
-    """Whether blanks, low-values or high-values are declared to mean null."""
+    """Whether blanks, low-values or high-values mean null."""
     return Meaning.NULL in policy.meaning(kind)
 
 
 def form_of(kind: Number, policy: Policy) -> Form:
-    """How the number appears: never AUTO."""
+    """The form of a number; never AUTO."""
     return policy.form_of(digits_of(kind), kind.scale)
 
 
 def digits_of(kind: Number) -> int:
-    """The most digits of a value."""
+    """The largest number of digits."""
     if isinstance(kind, Binary) and kind.native:
         return _NATIVE_DIGITS.get(kind.length, 39)
     return kind.digits
@@ -88,7 +88,7 @@ def _number(kind: Number, policy: Policy) -> Schema:
 
 
 def decimal_pattern(digits: int, scale: int, signed: bool) -> str:
-    """Of "12.50": no zeros in front, all of those behind, a minus where the field has a sign."""
+    """The pattern of "12.50": no leading zeros, all trailing zeros, a minus if signed."""
     sign = "-?" if signed else ""
     if scale <= 0:
         zeros = f"0{{{-scale}}}" if scale else ""

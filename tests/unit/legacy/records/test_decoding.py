@@ -274,7 +274,7 @@ def test_alternatives_that_no_record_takes(chosen: str) -> None:
 
 def test_a_selector_without_a_fixed_place_is_refused() -> None:
     found = record(ODO)
-    with pytest.raises(ValueError, match="no fixed place"):
+    with pytest.raises(ValueError, match="no fixed offset"):
         decode(RecordType("r", found, (Selector.equals(found, "TOTAL", "1"),)))
 
 

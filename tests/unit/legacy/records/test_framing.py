@@ -86,22 +86,22 @@ def test_an_extended_block_descriptor() -> None:
 @pytest.mark.parametrize(
     ("body", "data", "message"),
     [
-        (Fixed(4), b"abcdef", r"byte 4: 2 bytes are left \(hex 6566\).*cut off"),
+        (Fixed(4), b"abcdef", r"byte 4: 2 bytes are left \(hex 6566\).*truncated"),
         (Fixed(4), b"abcd\nefgh\n", "declare lines"),
         (Fixed(4), b"abcd\r\nefgh\r\nijkl\r\n", "carriage returns"),
         (Fixed(4), b"abcd\x1a", "trailer of 1 bytes"),
         (Fixed(4), b"abcdef00\0\0", "padding"),
         (Fixed(4), b"\0\x08\0\0abcd\0", "declare RDW"),
-        (RDW, b"\0\x07\0\0ab", "byte 0: the record is said to have 3 bytes, and 2 are left"),
+        (RDW, b"\0\x07\0\0ab", "byte 0: the descriptor states 3 bytes, but 2 are left"),
         (RDW, b"\0\x07\0\0abc\0", "byte 7: 1 bytes are left"),
-        (RDW, b"\0\x03\0\0", "below zero"),
-        (RDW, b"\0\0\0\0", "below zero"),
+        (RDW, b"\0\x03\0\0", "negative length"),
+        (RDW, b"\0\0\0\0", "negative length"),
         (RDW, b"\0\x05\1\0a", "spanned"),
-        (Blocked(), b"\0\x09\0\0\0\x06\0\0e", "byte 4: the record is said to have 2 bytes"),
-        (Blocked(), b"\0\x09\0\0\0\x05", "byte 0: the last block is cut off"),
-        (Blocked(), b"\0\x03\0\0", "fewer than its own"),
-        (SelfDelimiting(MEASURE), b"1a3ab", "byte 2: the last record is cut off"),
-        (SelfDelimiting(MEASURE), b"1axb", "byte 2: N is no number"),
+        (Blocked(), b"\0\x09\0\0\0\x06\0\0e", "byte 4: the descriptor states 2 bytes"),
+        (Blocked(), b"\0\x09\0\0\0\x05", "byte 0: the last block is truncated"),
+        (Blocked(), b"\0\x03\0\0", "less than its own"),
+        (SelfDelimiting(MEASURE), b"1a3ab", "byte 2: the last record is truncated"),
+        (SelfDelimiting(MEASURE), b"1axb", "byte 2: N is not a number"),
     ],
 )
 def test_a_file_that_does_not_divide_is_refused(body: Body, data: bytes, message: str) -> None:
@@ -110,7 +110,7 @@ def test_a_file_that_does_not_divide_is_refused(body: Body, data: bytes, message
 
 
 def test_a_file_shorter_than_its_header_is_refused() -> None:
-    with pytest.raises(FramingError, match="fewer than header and trailer"):
+    with pytest.raises(FramingError, match="less than header and trailer"):
         list(chunks(io.BytesIO(b"abc"), Framing(Fixed(1), head=2, tail=2)))
 
 
@@ -118,7 +118,7 @@ def test_a_file_shorter_than_its_header_is_refused() -> None:
     ("body", "record", "message"),
     [
         (Fixed(3), b"ab", "2 bytes, not 3"),
-        (RDW, bytes(65_536), "more than its descriptor"),
+        (RDW, bytes(65_536), "more than a descriptor"),
         (Blocked(block=12), bytes(9), "do not fit"),
         (Lines(), b"a\nb", "ends lines"),
         (SelfDelimiting(MEASURE), b"2a", "counters"),
