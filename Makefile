@@ -14,7 +14,7 @@ run: $(READY) ## start everything and publish the demo events; ONCE=1 ends after
 
 test: $(READY) ## tests, on private servers of their own; ARGS="-k name" chooses
 	@$(BIN)/python -m deploy.local.install
-	@$(BIN)/python -m deploy.local.peers
+	@$(BIN)/python -m deploy.local.external_programs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" $(ARGS) || [ $$? -eq 5 ]
 	@$(BIN)/python -m pytest -m faults $(ARGS) || [ $$? -eq 5 ]
 

@@ -19,15 +19,15 @@ from bench.isolation import isolate
 from bench.journal import fill
 from bench.legacy import legacy
 from bench.legacy_transfer import transfer
-from bench.memory import remember
+from bench.memory import measure_memory
 from bench.profile import profile
 from bench.requests import exchange
 from bench.results import FILE, Results
 from bench.say import console, say
 from bench.scale import FULL, QUICK, Scale
+from bench.servers import Servers
 from bench.site import prepare
 from bench.subscriptions import subscribe
-from bench.world import World
 from deploy.local.install import NotInstalled
 from deploy.local.processes import ServerError
 
@@ -52,9 +52,9 @@ PARTS = {
 }
 ON_DEMAND = "profile"
 ALONE = "legacy"  # needs no servers
-ALIKE: Mapping[str, Callable[[World, Scale, Results], Awaitable[None]]] = {
+ALIKE: Mapping[str, Callable[[Servers, Scale, Results], Awaitable[None]]] = {
     "relay": drain,
-    "memory": remember,
+    "memory": measure_memory,
     "journal": fill,
     "contracts": govern,
     "delivery": deliver,
@@ -108,20 +108,20 @@ async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     say("starting PostgreSQL and RabbitMQ")
-    async with World() as world:
-        await prepare(world)
+    async with Servers() as servers:
+        await prepare(servers)
         say("ready")
         if "client" in parts:
-            await aim_at_nothing(world, scale, results)
+            await aim_at_nothing(servers, scale, results)
         if set(parts) & set(CONTEST):
-            await compete(world, scale, parts, results)
+            await compete(servers, scale, parts, results)
         for name, measure in ALIKE.items():
             if name in parts:
-                await measure(world, scale, results)
+                await measure(servers, scale, results)
         if "compatibility" in parts:
             await check(results)
         if "profile" in parts:
-            await profile(world, scale)
+            await profile(servers, scale)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from typing import Protocol
 import httpx
 
 from bench.children import Service, fire
-from bench.costs import Meter
+from bench.costs import CpuMeter
 from bench.events import EXCHANGE, SCHEMA, TYPE
 from bench.load import Load, Outcome
 from bench.results import Results, Row, Sample, Value, ratio
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import Site
 from bench.waiting import until
-from bench.world import World
 from deploy.local.ports import LOOPBACK, free_port, listening
 
 PROCESSES = (1, 2)
@@ -43,17 +43,17 @@ class Contestant(Protocol):
 class HandRolled:
     """bench/handrolled.py under uvicorn."""
 
-    def __init__(self, world: World, scale: Scale, processes: int) -> None:
+    def __init__(self, servers: Servers, scale: Scale, processes: int) -> None:
         self.key = f"handrolled_{processes}"
         self.what = f"by hand, no store, {_described(processes)}"
-        self._world = world
+        self._servers = servers
         self._port = free_port()
         self._connections = scale.connections
         self.service = Service(
             self.key, "-m", "uvicorn", "bench.handrolled:app", f"--port={self._port}",
             f"--workers={processes}", "--loop=uvloop", "--http=httptools", "--no-access-log",
-            "--log-level=warning", folder=world.folder,
-            own={"BENCH_AMQP_URL": world.broker.amqp_url, "BENCH_SCHEMA": str(SCHEMA)},
+            "--log-level=warning", folder=servers.folder,
+            own={"BENCH_AMQP_URL": servers.broker.amqp_url, "BENCH_SCHEMA": str(SCHEMA)},
         )  # fmt: skip
 
     async def start(self) -> None:
@@ -73,13 +73,15 @@ class HandRolled:
 
     async def run(self, seconds: float) -> Sample:
         """See Contestant."""
-        meter = Meter({"service": lambda: [self.service.pid], "broker": self._world.broker_pids})
+        meter = CpuMeter(
+            {"service": lambda: [self.service.pid], "broker": self._servers.broker_pids}
+        )
         meter.start()
         headers = {"Content-Type": "application/json"}
         load = Load(self._port, "/events", headers, self._connections, seconds)
         outcome = await fire(load)
         costs = meter.per_event(outcome.events)
-        await self._world.queues.expect(HAND_QUEUE, outcome.events)
+        await self._servers.queues.expect(HAND_QUEUE, outcome.events)
         return _sample(outcome, costs)
 
 
@@ -89,13 +91,13 @@ class ManagementApi:
     key = "management"
     what = "RabbitMQ's management API"
 
-    def __init__(self, world: World, scale: Scale) -> None:
-        self._world = world
+    def __init__(self, servers: Servers, scale: Scale) -> None:
+        self._servers = servers
         self._connections = scale.connections
 
     async def run(self, seconds: float) -> Sample:
         """See Contestant."""
-        url = httpx.URL(self._world.broker.management_url)
+        url = httpx.URL(self._servers.broker.management_url)
         login = b64encode(f"{url.username}:{url.password}".encode()).decode()
         load = Load(
             port=url.port or 80,
@@ -110,10 +112,10 @@ class ManagementApi:
             status=200,
             contains='{"routed":true}',
         )
-        meter = Meter({"broker": self._world.broker_pids}).start()
+        meter = CpuMeter({"broker": self._servers.broker_pids}).start()
         outcome = await fire(load)
         costs = meter.per_event(outcome.events)
-        await self._world.queues.expect(MANAGEMENT_QUEUE, outcome.events)
+        await self._servers.queues.expect(MANAGEMENT_QUEUE, outcome.events)
         return _sample(outcome, costs)
 
 
@@ -121,12 +123,12 @@ class Single:
     """The gateway, one event a request. Its relay works beside it and is part of the cost."""
 
     def __init__(
-        self, world: World, site: Site, scale: Scale, processes: int, special: str = ""
+        self, servers: Servers, site: Site, scale: Scale, processes: int, special: str = ""
     ) -> None:
         """`special` is what this site has, such as `full journal`; the first word is its key."""
         self.key = f"single_{special.partition(' ')[0] or processes}"
         self.what = f"gateway, single events, {_described(processes, special)}"
-        self._world, self._site = world, site
+        self._servers, self._site = servers, site
         self._scale, self._processes = scale, processes
 
     async def run(self, seconds: float) -> Sample:
@@ -137,7 +139,7 @@ class Single:
         outcome = await fire(load)
         await self._site.settled()
         costs = meter.per_event(outcome.events)
-        await self._world.queues.expect(self._world.queue, outcome.events)
+        await self._servers.queues.expect(self._servers.queue, outcome.events)
         return _sample(outcome, costs)
 
 
@@ -145,12 +147,12 @@ class Batches:
     """The gateway, many events a request: from the first POST to the last confirm."""
 
     def __init__(
-        self, world: World, site: Site, scale: Scale, processes: int, special: str = ""
+        self, servers: Servers, site: Site, scale: Scale, processes: int, special: str = ""
     ) -> None:
         """`special` is what this site has, such as `full journal`; the first word is its key."""
         self.key = f"batch_{special.partition(' ')[0] or processes}"
         self.what = f"gateway, batches of {scale.batch}, {_described(processes, special)}"
-        self._world, self._site = world, site
+        self._servers, self._site = servers, site
         self._scale, self._processes = scale, processes
 
     async def run(self, seconds: float) -> Sample:
@@ -164,35 +166,35 @@ class Batches:
         outcome = await fire(load)
         confirmed = await self._site.settled()
         costs = meter.per_event(outcome.events)
-        await self._world.queues.expect(self._world.queue, outcome.events)
+        await self._servers.queues.expect(self._servers.queue, outcome.events)
         sample = _sample(outcome, costs)
         rate = outcome.events / (confirmed - outcome.began)
         return Sample(rate, sample.p50, sample.p99, sample.costs)
 
 
-async def compete(world: World, scale: Scale, parts: Sequence[str], results: Results) -> None:
+async def compete(servers: Servers, scale: Scale, parts: Sequence[str], results: Results) -> None:
     """Measure the parts handrolled, management, single and batch, and join them to ratios."""
     async with AsyncExitStack() as stack:
         contestants: list[Contestant] = []
-        await world.queues.like(world.queue, HAND_QUEUE, EXCHANGE, TYPE)
-        await world.queues.like(world.queue, MANAGEMENT_QUEUE, EXCHANGE, "unused")
+        await servers.queues.like(servers.queue, HAND_QUEUE, EXCHANGE, TYPE)
+        await servers.queues.like(servers.queue, MANAGEMENT_QUEUE, EXCHANGE, "unused")
         if {"handrolled", "single", "batch"} & set(parts):
             for processes in PROCESSES:
-                hand = HandRolled(world, scale, processes)
+                hand = HandRolled(servers, scale, processes)
                 stack.push_async_callback(hand.service.stop)
                 await hand.start()
                 contestants.append(hand)
         if {"single", "batch"} & set(parts):
-            await world.clone("contest")
-            stack.push_async_callback(world.drop, "contest")
-            site = await stack.enter_async_context(Site(world, "contest", PROCESSES))
+            await servers.clone("contest")
+            stack.push_async_callback(servers.drop, "contest")
+            site = await stack.enter_async_context(Site(servers, "contest", PROCESSES))
             for processes in PROCESSES:
                 if "single" in parts:
-                    contestants.append(Single(world, site, scale, processes))
+                    contestants.append(Single(servers, site, scale, processes))
                 if "batch" in parts:
-                    contestants.append(Batches(world, site, scale, processes))
+                    contestants.append(Batches(servers, site, scale, processes))
         if "management" in parts:
-            contestants.append(ManagementApi(world, scale))
+            contestants.append(ManagementApi(servers, scale))
         results.rows += await alternate(contestants, scale)
     results.values += _ratios({row.key: row for row in results.rows})
 
@@ -240,10 +242,10 @@ def _sample(outcome: Outcome, costs: dict[str, float]) -> Sample:
     return Sample(outcome.rate, outcome.p50, outcome.p99, costs)
 
 
-async def aim_at_nothing(world: World, scale: Scale, results: Results) -> None:
+async def aim_at_nothing(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `client`: the load against a server that does nothing."""
     port = free_port()
-    target = Service("target", "-m", "bench.target", str(port), folder=world.folder, own={})
+    target = Service("target", "-m", "bench.target", str(port), folder=servers.folder, own={})
     await target.start()
     try:
 
@@ -253,7 +255,7 @@ async def aim_at_nothing(world: World, scale: Scale, results: Results) -> None:
 
         await until(listens, seconds=30, failure="the target does not listen")
         load = Load(port, "/", {}, scale.connections, scale.seconds / 2)
-        meter = Meter({"service": lambda: [target.pid]}).start()
+        meter = CpuMeter({"service": lambda: [target.pid]}).start()
         outcome = await fire(load)
         sample = _sample(outcome, meter.per_event(outcome.events))
     finally:

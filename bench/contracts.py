@@ -18,16 +18,16 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from bench.changing import PROCESSES, Administrator, Changed
 from bench.children import answer_of
 from bench.compatibility import check
 from bench.contest import Single, alternate
+from bench.contract_changes import PROCESSES, Administrator, ChangeTimes
 from bench.costs import resident
 from bench.results import Results, Value, ratio
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import Site
-from bench.world import World
 
 FEW, MANY = "contracts_few", "contracts_many"  # databases
 FILLERS = 2
@@ -47,39 +47,39 @@ WHERE own.type LIKE 'id.go.dukcapil.bench%'
 """
 
 
-async def govern(world: World, scale: Scale, results: Results) -> None:
+async def govern(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `contracts`."""
-    await world.clone(FEW)
-    await world.clone(MANY)
+    await servers.clone(FEW)
+    await servers.clone(MANY)
     try:
-        results.values.append(await _fill(world, scale.contracts))
+        results.values.append(await _fill(servers, scale.contracts))
         async with AsyncExitStack() as stack:
-            few = await stack.enter_async_context(Site(world, FEW, (PROCESSES,)))
-            many = await stack.enter_async_context(Site(world, MANY, (PROCESSES,)))
-            await _compare(world, few, many, scale, results)
-            results.values += await _change(world, few, many, scale)
+            few = await stack.enter_async_context(Site(servers, FEW, (PROCESSES,)))
+            many = await stack.enter_async_context(Site(servers, MANY, (PROCESSES,)))
+            await _compare(servers, few, many, scale, results)
+            results.values += await _change(servers, few, many, scale)
     finally:
-        await world.drop(FEW)
-        await world.drop(MANY)
+        await servers.drop(FEW)
+        await servers.drop(MANY)
     asked = Results()
     await check(asked, rounds=1)
     rate = next(each for each in asked.values if each.key == "compatibility_rate")
     results.values.append(replace(rate, key="compatibility_per_s"))
 
 
-async def _fill(world: World, count: int) -> Value:
+async def _fill(servers: Servers, count: int) -> Value:
     """Register part of the many contracts, and multiply them."""
-    url = world.settings(MANY, 0)["NUSABUS_DATABASE_URL"]
+    url = servers.settings(MANY, 0)["NUSABUS_DATABASE_URL"]
     own = count // TIMES
     shares = [
         {"url": url, "first": own * part // FILLERS, "last": own * (part + 1) // FILLERS}
         for part in range(FILLERS)
     ]
     began = time.perf_counter()
-    took = await asyncio.gather(*(answer_of("bench.filled", share) for share in shares))
+    took = await asyncio.gather(*(answer_of("bench.contract_fill", share) for share in shares))
     seconds = time.perf_counter() - began
     copies = (MULTIPLY.format(table=table, own=own, more=TIMES - 1) for table in TABLES)
-    await world.administer(*copies, "VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=MANY)
+    await servers.administer(*copies, "VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=MANY)
     say(f"{own:,} contracts registered in {seconds:.0f} s, {count:,} in the registry")
     checking, storing = (
         1e3 * sum(each[what] for each in took) / own for what in ("admitting", "storing")
@@ -94,11 +94,11 @@ async def _fill(world: World, count: int) -> Value:
     )
 
 
-async def _compare(world: World, few: Site, many: Site, scale: Scale, results: Results) -> None:
+async def _compare(servers: Servers, few: Site, many: Site, scale: Scale, results: Results) -> None:
     """Give both events in turns, in short rounds, and see what their processes hold then."""
     short = replace(scale, rounds=2 * scale.rounds, seconds=scale.seconds / 2)
     contestants = [
-        Single(world, site, scale, PROCESSES, f"{name} contracts")
+        Single(servers, site, scale, PROCESSES, f"{name} contracts")
         for site, name in ((few, "few"), (many, "many"))
     ]
     rows = await alternate(contestants, short)
@@ -128,14 +128,14 @@ async def _compare(world: World, few: Site, many: Site, scale: Scale, results: R
     ]
 
 
-async def _change(world: World, few: Site, many: Site, scale: Scale) -> list[Value]:
-    found: dict[str, Changed] = {}
+async def _change(servers: Servers, few: Site, many: Site, scale: Scale) -> list[Value]:
+    found: dict[str, ChangeTimes] = {}
     rate = 0.0
     for name, site, contracts in (
         ("few", few, scale.contract_changes),
         ("many", many, max(SAMPLE, scale.contract_changes)),
     ):
-        async with Administrator(world, site, scale.contracts) as administrator:
+        async with Administrator(servers, site, scale.contracts) as administrator:
             rate = await administrator.register(contracts)
             found[name] = await administrator.change(scale.contract_changes)
         say(f"{name} contracts: {found[name]}")

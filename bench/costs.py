@@ -9,7 +9,7 @@ import psutil
 Pids = Callable[[], Iterable[int | None]]
 
 
-class Meter:
+class CpuMeter:
     """Measures the CPU time of groups of processes, with all their descendants."""
 
     def __init__(self, groups: Mapping[str, Pids]) -> None:

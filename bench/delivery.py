@@ -16,9 +16,9 @@ from bench.receivers import CONCURRENCY, RATE, Receivers
 from bench.results import Results, Value
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import Site
 from bench.subscriber import Subscriber
-from bench.world import World
 
 WAYS = ("amqp", "webhook", "pull", "stream")
 # Convoy's published p95 of webhooks, in milliseconds, by events a second.
@@ -27,22 +27,22 @@ ENDPOINTS = 10
 PULLERS = 4
 
 
-async def deliver(world: World, scale: Scale, results: Results) -> None:
+async def deliver(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `delivery`."""
-    await world.clone("delivery")
+    await servers.clone("delivery")
     try:
         async with (
-            Site(world, "delivery", (1,), deliver=True) as site,
-            Subscriber(site.port(1), world.token) as subscriber,
-            Receivers(world, subscriber) as receivers,
+            Site(servers, "delivery", (1,), deliver=True) as site,
+            Subscriber(site.port(1), servers.token) as subscriber,
+            Receivers(servers, subscriber) as receivers,
         ):
             results.values += await _latencies(receivers, site, scale)
             results.values += await _most(receivers, site, scale)
             stored, _ = await site.places()
             await site.settled()
-            await world.queues.expect(world.queue, stored)
+            await servers.queues.expect(servers.queue, stored)
     finally:
-        await world.drop("delivery")
+        await servers.drop("delivery")
 
 
 async def _latencies(receivers: Receivers, site: Site, scale: Scale) -> list[Value]:
@@ -98,10 +98,10 @@ async def _drain(
         receivers.open(name, way, TYPE, start="beginning", readers=readers) for name in names
     )
     await asyncio.gather(*opening)
-    came = await receivers.gather(dict.fromkeys(names, stored))
+    received = await receivers.gather(dict.fromkeys(names, stored))
     for name in names:
         await receivers.close(name, way)
-    times = sorted(at for events in came.values() for _, at in events)
+    times = sorted(at for events in received.values() for _, at in events)
     rate = (len(times) - 1) / (times[-1] - times[0])
     say(f"{way}, {len(names)} subscription(s): {rate:,.0f}/s")
     return rate

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.children import answer_of, fire
-from bench.costs import Meter
+from bench.costs import CpuMeter
 from bench.events import EXCHANGE, TYPE
 from bench.failure import BenchFailure
 from bench.results import Results, Row, Sample, Value, ratio
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import SETTLE, Site
-from bench.world import World
 
 QUEUE = "bench.limit"
 LOOK = 0.02  # seconds between two looks at the cursors
@@ -29,26 +29,26 @@ class _Way:
     count: int
 
 
-async def drain(world: World, scale: Scale, results: Results) -> None:
+async def drain(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `relay`."""
     ours = _Way("relay", "relay draining a backlog", scale.backlog)
     limit = _Way("limit", "broker's limit: prepared frames", scale.prepared_messages)
     theirs = _Way("aio-pika", "aio-pika publish, 500 in flight", scale.aio_pika_messages)
     samples: dict[str, list[Sample]] = {way.key: [] for way in (limit, ours, theirs)}
-    await world.queues.like(world.queue, QUEUE, EXCHANGE, TYPE)
-    await world.clone("relay")
+    await servers.queues.like(servers.queue, QUEUE, EXCHANGE, TYPE)
+    await servers.clone("relay")
     try:
-        async with Site(world, "relay", (2,)) as site:
-            message = await _message(world, site, scale)
-            await _relay(world, site, scale)  # warms up
+        async with Site(servers, "relay", (2,)) as site:
+            message = await _message(servers, site, scale)
+            await _relay(servers, site, scale)  # warms up
             for number in range(scale.rounds):
-                samples[limit.key].append(await _publish(world, limit, message))
-                samples[ours.key].append(await _relay(world, site, scale))
-                samples[theirs.key].append(await _publish(world, theirs, message))
+                samples[limit.key].append(await _publish(servers, limit, message))
+                samples[ours.key].append(await _relay(servers, site, scale))
+                samples[theirs.key].append(await _publish(servers, theirs, message))
                 last = ", ".join(f"{key} {each[-1].rate:,.0f}/s" for key, each in samples.items())
                 say(f"round {number + 1}: {last}")
     finally:
-        await world.drop("relay")
+        await servers.drop("relay")
     rows = {
         way.key: Row(way.key.replace("-", "_"), way.what, tuple(samples[way.key]))
         for way in (ours, limit, theirs)
@@ -63,17 +63,17 @@ async def drain(world: World, scale: Scale, results: Results) -> None:
     ]
 
 
-async def _message(world: World, site: Site, scale: Scale) -> dict[str, Any]:
+async def _message(servers: Servers, site: Site, scale: Scale) -> dict[str, Any]:
     """One message as the relay makes it."""
     load = site.load(2, batch=scale.batch, connections=1, seconds=60)
     outcome = await fire(replace(load, requests=1))
     await site.settled()
-    message = await world.queues.sample(world.queue)
-    await world.queues.expect(world.queue, outcome.events - 1)
+    message = await servers.queues.sample(servers.queue)
+    await servers.queues.expect(servers.queue, outcome.events - 1)
     return message
 
 
-async def _relay(world: World, site: Site, scale: Scale) -> Sample:
+async def _relay(servers: Servers, site: Site, scale: Scale) -> Sample:
     """Publish while the relay is down, then start it; from its first step to its last."""
     await site.relay.stop()
     load = site.load(2, batch=scale.batch, connections=scale.batch_connections, seconds=SETTLE)
@@ -85,11 +85,11 @@ async def _relay(world: World, site: Site, scale: Scale) -> Sample:
     stored, _ = await site.places()
     costs = meter.per_event(stored - first)
     costs.pop("service")  # the api processes have nothing to do
-    await world.queues.expect(world.queue, outcome.events)
+    await servers.queues.expect(servers.queue, outcome.events)
     return Sample((stored - first) / (ended - began), costs=costs)
 
 
-async def _first_step(site: Site, before: int) -> tuple[int, Meter, float]:
+async def _first_step(site: Site, before: int) -> tuple[int, CpuMeter, float]:
     """The first cursor beyond `before`, with a meter that starts there, and when that was."""
     deadline = time.monotonic() + SETTLE
     while True:
@@ -102,13 +102,13 @@ async def _first_step(site: Site, before: int) -> tuple[int, Meter, float]:
         await asyncio.sleep(LOOK)
 
 
-async def _publish(world: World, way: _Way, message: dict[str, Any]) -> Sample:
-    meter = Meter({"broker": world.broker_pids}).start()
+async def _publish(servers: Servers, way: _Way, message: dict[str, Any]) -> Sample:
+    meter = CpuMeter({"broker": servers.broker_pids}).start()
     answer = await answer_of(
         "bench.publishers",
         {
             "way": way.key,
-            "url": world.broker.amqp_url,
+            "url": servers.broker.amqp_url,
             "exchange": EXCHANGE,
             "key": TYPE,
             "count": way.count,
@@ -117,5 +117,5 @@ async def _publish(world: World, way: _Way, message: dict[str, Any]) -> Sample:
     )
     costs = meter.per_event(way.count)
     costs["client"] = 1e6 * answer["cpu"] / way.count
-    await world.queues.expect(QUEUE, way.count)
+    await servers.queues.expect(QUEUE, way.count)
     return Sample(way.count / answer["seconds"], costs=costs)

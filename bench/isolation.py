@@ -12,9 +12,9 @@ from bench.receivers import FAST, Receivers
 from bench.results import Results, Value
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import Site
 from bench.subscriber import Subscriber
-from bench.world import World
 
 MIX = {"webhook": 40, "pull": 6, "amqp": 4}
 STUCK = {
@@ -28,15 +28,15 @@ RATE = 10.0  # events a second; each is 50 deliveries
 AIM = "1.2"
 
 
-async def isolate(world: World, scale: Scale, results: Results) -> None:
+async def isolate(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `isolation`."""
-    await world.clone("isolation")
+    await servers.clone("isolation")
     healthy = {f"{way}-{n}": way for way, count in MIX.items() for n in range(count)}
     try:
         async with (
-            Site(world, "isolation", (1,), deliver=True) as site,
-            Subscriber(site.port(1), world.token) as subscriber,
-            Receivers(world, subscriber) as receivers,
+            Site(servers, "isolation", (1,), deliver=True) as site,
+            Subscriber(site.port(1), servers.token) as subscriber,
+            Receivers(servers, subscriber) as receivers,
         ):
             for name, way in healthy.items():
                 await receivers.open(name, way, TYPE)
@@ -48,8 +48,8 @@ async def isolate(world: World, scale: Scale, results: Results) -> None:
                 beside.append(await _beside_stuck(receivers, names, scale))
                 say(f"round {number + 1}: p99 {alone[-1]:.1f} ms, beside {beside[-1]:.1f} ms")
     finally:
-        await world.drop("isolation")
-    await world.queues.empty(world.queue)
+        await servers.drop("isolation")
+    await servers.queues.empty(servers.queue)
     mix = ", ".join(f"{count} {way}" for way, count in MIX.items())
     what = f"p99 of {len(healthy)} subscriptions ({mix}) at {RATE:.0f} events/s each"
     ratios = [b / a for a, b in zip(alone, beside, strict=True)]

@@ -11,8 +11,8 @@ from bench.failure import BenchFailure
 from bench.results import Results, Value, ratio
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import Site
-from bench.world import World
 
 EMPTY, FULL = "journal_empty", "journal_full"  # databases
 PROCESSES = 2
@@ -52,26 +52,26 @@ COMMIT;
 """
 
 
-async def fill(world: World, scale: Scale, results: Results) -> None:
+async def fill(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `journal`."""
-    await world.clone(EMPTY)
-    await world.clone(FULL)
+    await servers.clone(EMPTY)
+    await servers.clone(FULL)
     try:
-        await _fill(world, scale.journal_entries)
+        await _fill(servers, scale.journal_entries)
         async with AsyncExitStack() as stack:
-            empty = await stack.enter_async_context(Site(world, EMPTY, (PROCESSES,)))
-            full = await stack.enter_async_context(Site(world, FULL, (PROCESSES,)))
+            empty = await stack.enter_async_context(Site(servers, EMPTY, (PROCESSES,)))
+            full = await stack.enter_async_context(Site(servers, FULL, (PROCESSES,)))
             found = await alternate(
                 [
-                    contestant(world, site, scale, PROCESSES, f"{journal} journal")
+                    contestant(servers, site, scale, PROCESSES, f"{journal} journal")
                     for contestant in (Single, Batches)
                     for site, journal in ((empty, "empty"), (full, "full"))
                 ],
                 scale,
             )
     finally:
-        await world.drop(EMPTY)
-        await world.drop(FULL)
+        await servers.drop(EMPTY)
+        await servers.drop(FULL)
     rows = {row.key: row for row in found}
     ratios = {
         name: ratio(rows[f"{name}_full"], rows[f"{name}_empty"]) for name in ("single", "batch")
@@ -89,13 +89,13 @@ async def fill(world: World, scale: Scale, results: Results) -> None:
     )
 
 
-async def _fill(world: World, entries: int) -> None:
+async def _fill(servers: Servers, entries: int) -> None:
     """Write the entries, then do at once what the server would else do while we measure."""
     if entries % SHARDS:
         raise BenchFailure(f"{entries} entries do not divide among {SHARDS} shards")
-    await world.restart_postgres(fast_fill=True)
-    await world.administer(FILL.format(entries=entries), database=FULL)
-    await world.administer("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=FULL)
-    await world.administer("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=EMPTY)
-    await world.restart_postgres(fast_fill=False)
+    await servers.restart_postgres(fast_fill=True)
+    await servers.administer(FILL.format(entries=entries), database=FULL)
+    await servers.administer("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=FULL)
+    await servers.administer("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT", database=EMPTY)
+    await servers.restart_postgres(fast_fill=False)
     say(f"{entries:,} entries written")

@@ -25,7 +25,7 @@ from bench import legacy_files as files
 from bench.failure import BenchFailure
 from bench.results import Results, Value
 from bench.say import say
-from deploy.local.peers import ensure
+from deploy.local.external_programs import ensure
 
 PROGRAM = """
 IDENTIFICATION DIVISION.
@@ -130,7 +130,7 @@ def _against_peer(folder: Path, results: Results) -> None:
         _Way("nusabus", OURS, lambda: _to_json(folder)),
         _Way("coboljsonifier", THEIRS, lambda: _peer_to_json(folder)),
     )
-    detail = "file to a JSON document for each record, median of the rounds; " + _said(rates)
+    detail = "file to a JSON document for each record, median of the rounds; " + _shown(rates)
     ratio = median(a / b for a, b in zip(*rates.values(), strict=True))
     results.values.append(Value("legacy_decode_vs_peer", ratio, "ratio", detail, "10"))
 
@@ -175,7 +175,7 @@ def _against_cobol(folder: Path, results: Results) -> None:
     detail = "file to validated columns and three sums, beside a program that reads and sums; "
     ratio = median(a / b for a, b in zip(*rates.values(), strict=True))
     results.values.append(
-        Value("legacy_columns_vs_gnucobol", ratio, "ratio", detail + _said(rates), "1")
+        Value("legacy_columns_vs_gnucobol", ratio, "ratio", detail + _shown(rates), "1")
     )
     rate = median(rates["nusabus"])
     results.values.append(
@@ -221,5 +221,5 @@ def _turns(*ways: _Way) -> dict[str, list[float]]:
     return rates
 
 
-def _said(rates: dict[str, list[float]]) -> str:
+def _shown(rates: dict[str, list[float]]) -> str:
     return ", ".join(f"{name} {median(found):,.0f} records/s" for name, found in rates.items())

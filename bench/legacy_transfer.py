@@ -25,8 +25,8 @@ from bench.failure import BenchFailure
 from bench.results import Results, Value
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import READY, Site
-from bench.world import World
 from deploy.local.demo_legacy import PENDUDUK, furnish
 from deploy.local.ports import LOOPBACK
 
@@ -34,20 +34,20 @@ DATABASE = "legacy"
 NAME = "legacy-bench"
 
 
-async def transfer(world: World, scale: Scale, results: Results) -> None:
+async def transfer(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure `legacy_end_to_end_per_s`. Raises BenchFailure where a record is missing."""
     records = scale.legacy_records
-    folder = world.folder / "legacy-feed"
+    folder = servers.folder / "legacy-feed"
     feed = furnish(folder, PENDUDUK)
     content = await asyncio.to_thread(nightly_file, feed, records)
-    await world.clone(DATABASE)
+    await servers.clone(DATABASE)
     made = await run(
-        "-m", "gateway", "bootstrap", "--reset", "--json", own=world.settings(DATABASE, 0)
+        "-m", "gateway", "bootstrap", "--reset", "--json", own=servers.settings(DATABASE, 0)
     )
-    async with Site(world, DATABASE, (2,)) as site:
+    async with Site(servers, DATABASE, (2,)) as site:
         url = f"http://{LOOPBACK}:{site.port(2)}"
         own = {"NUSABUS_URL": url, **await _client(url, **json.loads(made))}
-        source = world.folder / f"PENDUDUK-{date.today():%Y%m%d}-0001.DAT"  # noqa: DTZ011
+        source = servers.folder / f"PENDUDUK-{date.today():%Y%m%d}-0001.DAT"  # noqa: DTZ011
         source.write_bytes(content)
         submit(feed, source)
         say(f"legacy: {records:,} records, {len(content):,} bytes")
@@ -55,7 +55,7 @@ async def transfer(world: World, scale: Scale, results: Results) -> None:
         seconds = await _feed(site, feed, own, records)
         watcher = 1e6 * (_spent_by_children() - watched) / records
         costs = {"watcher": watcher, **meter.per_event(records)}
-    await world.drop(DATABASE)
+    await servers.drop(DATABASE)
     detail = (
         f"{records:,} records of {len(content) / records:.0f} bytes from file to RabbitMQ in "
         f"{seconds:.1f} s, checked before, as one event each; us of CPU per record: "

@@ -8,8 +8,8 @@ from bench.costs import resident
 from bench.results import Results, Value
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import SETTLE, Site
-from bench.world import World
 
 WARM = 0.2  # part of the events after which buffers and caches should have their size
 MIB = 1 << 20
@@ -17,15 +17,15 @@ CALM = 3.0  # seconds after the start until a process idles
 IDLE = 5.0  # seconds of idling that are measured
 
 
-async def remember(world: World, scale: Scale, results: Results) -> None:
+async def measure_memory(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `memory`: what is held after the first fifth, and at the end."""
-    await world.clone("memory")
+    await servers.clone("memory")
     try:
-        async with Site(world, "memory", (2,)) as site:
+        async with Site(servers, "memory", (2,)) as site:
             results.values += await _idle(site)
-            held = await _hold(world, site, scale)
+            held = await _hold(servers, site, scale)
     finally:
-        await world.drop("memory")
+        await servers.drop("memory")
     warm = max(0, round(WARM * scale.memory_events / scale.memory_step) - 1)
     growth, details = 0.0, []
     for name, sizes in held.items():
@@ -59,14 +59,14 @@ async def _idle(site: Site) -> list[Value]:
     ]
 
 
-async def _hold(world: World, site: Site, scale: Scale) -> dict[str, list[int]]:
+async def _hold(servers: Servers, site: Site, scale: Scale) -> dict[str, list[int]]:
     """RSS of each process after each step."""
     held: dict[str, list[int]] = {_name(each): [] for each in site.processes()}
     load = site.load(2, batch=scale.batch, connections=scale.batch_connections, seconds=SETTLE)
     for number in range(scale.memory_events // scale.memory_step):
         outcome = await fire(replace(load, requests=scale.memory_step // scale.batch))
         await site.settled()
-        await world.queues.expect(world.queue, outcome.events)
+        await servers.queues.expect(servers.queue, outcome.events)
         for process in site.processes():
             process.require_alive()
             assert process.pid is not None

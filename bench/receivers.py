@@ -1,4 +1,4 @@
-"""The process of all receivers from outside (`bench.receiving`), and how late events came to it."""
+"""The process of all receivers (`bench.receiver_process`), seen from outside, and its latencies."""
 
 import asyncio
 import time
@@ -10,16 +10,16 @@ import httpx
 
 from bench.children import Service, answer_of
 from bench.failure import BenchFailure
+from bench.servers import Servers
 from bench.subscriber import Subscriber
 from bench.waiting import until
-from bench.world import World
 from deploy.local.ports import LOOPBACK, free_port, listening
 
 ARRIVAL = 60.0  # seconds in which everything must have come
 SERVED = ("webhook", "pull", "stream")
 CONCURRENCY, RATE = 64, 1000.0  # the most that a webhook may ask for
 FAST: Mapping[str, float] = {"concurrency": CONCURRENCY}
-Came = dict[str, list[tuple[str, float]]]  # id and time, by subscription
+ReceivedEvents = dict[str, list[tuple[str, float]]]  # id and time, by subscription
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Published:
     events: int
     rate: float
 
-    def latencies(self, came: Sequence[tuple[str, float]], name: str) -> list[float]:
+    def latencies(self, received: Sequence[tuple[str, float]], name: str) -> list[float]:
         """Seconds from when each event was due until it first came. Raises BenchFailure."""
         first: dict[int, float] = {}
-        for id, at in came:
+        for id, at in received:
             prefix, _, number = id.rpartition("-")
             if prefix == self.prefix:
                 first.setdefault(int(number), at)
@@ -46,11 +46,16 @@ class Published:
 class Receivers:
     """Receivers of the subscriptions of one client."""
 
-    def __init__(self, world: World, subscriber: Subscriber) -> None:
+    def __init__(self, servers: Servers, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
         self._port = free_port((subscriber.port,))
         self._service = Service(
-            "receiving", "-m", "bench.receiving", str(self._port), folder=world.folder, own={}
+            "receiving",
+            "-m",
+            "bench.receiver_process",
+            str(self._port),
+            folder=servers.folder,
+            own={},
         )
         self._http = httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{self._port}", timeout=30)
 
@@ -108,18 +113,18 @@ class Receivers:
             await self._post("leave", {"name": name})
         await self._subscriber.end(name)
 
-    async def came(self) -> Came:
+    async def received(self) -> ReceivedEvents:
         """What has come since the last time."""
         self._service.require_alive()
-        found: Came = (await self._post("came", {})).json()
+        found: ReceivedEvents = (await self._post("received", {})).json()
         return found
 
-    async def gather(self, expected: Mapping[str, int]) -> Came:
+    async def gather(self, expected: Mapping[str, int]) -> ReceivedEvents:
         """Wait until so many events, repeats left out, have come to these subscriptions."""
-        found: Came = {name: [] for name in expected}
+        found: ReceivedEvents = {name: [] for name in expected}
         deadline = time.monotonic() + ARRIVAL
         while True:
-            for name, events in (await self.came()).items():
+            for name, events in (await self.received()).items():
                 found.setdefault(name, []).extend(events)
             lacking = [n for n, count in expected.items() if len({i for i, _ in found[n]}) < count]
             if not lacking:
@@ -133,7 +138,7 @@ class Receivers:
     ) -> dict[str, list[float]]:
         """Publish at a rate; by subscription the seconds until each event was in hands."""
         answer = await answer_of(
-            "bench.publishing",
+            "bench.paced_publisher",
             {
                 "port": self._subscriber.port,
                 "token": self._subscriber.token,
@@ -142,8 +147,8 @@ class Receivers:
             },
         )
         published = Published(answer["prefix"], answer["began"], answer["events"], rate)
-        came = await self.gather(dict.fromkeys(names, published.events))
-        return {name: published.latencies(came[name], name) for name in names}
+        received = await self.gather(dict.fromkeys(names, published.events))
+        return {name: published.latencies(received[name], name) for name in names}
 
     async def _follow(
         self, name: str, way: str, made: Mapping[str, Any], token: str, *, settles: bool
@@ -151,7 +156,7 @@ class Receivers:
         where: dict[str, Any] = {"port": self._subscriber.port, "token": token}
         if way == "amqp":
             where = {"url": made["amqp_url"], "queue": made["queue"]}
-        await self._post("follow", {"name": name, "way": way, "settles": settles, **where})
+        await self._post("follow", {"name": name, "delivery": way, "settles": settles, **where})
 
     async def _post(self, what: str, body: object) -> httpx.Response:
         return (await self._http.post(f"/{what}", json=body)).raise_for_status()

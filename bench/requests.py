@@ -6,42 +6,42 @@ part `delivery` measures, and answers by a POST, which costs what publishing cos
 
 from typing import Any
 
-from bench.asking import PHASES, TYPE, Ask, as_question
 from bench.children import Service, answer_of
-from bench.responding import QUEUE, URL
+from bench.requester import PHASES, TYPE, Ask, as_question
+from bench.responder import QUEUE, URL
 from bench.results import Results, Value
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import Site
 from bench.subscriber import Subscriber
-from bench.world import World
 
 SUBSCRIPTION = "bench-responder"
 RATE = 200.0  # requests a second at which the latency counts
 AIM = "50"  # milliseconds at the 99th percentile
 
 
-async def exchange(world: World, scale: Scale, results: Results, *, apis: int = 1) -> None:
+async def exchange(servers: Servers, scale: Scale, results: Results, *, apis: int = 1) -> None:
     """Measure the part `requests`."""
-    await world.clone("requests")
+    await servers.clone("requests")
     try:
-        async with Site(world, "requests", (apis,)) as site:
-            responder = await _responder(world, site, apis)
+        async with Site(servers, "requests", (apis,)) as site:
+            responder = await _responder(servers, site, apis)
             try:
-                await _measure(world, site, scale, results, apis)
+                await _measure(servers, site, scale, results, apis)
             finally:
                 await responder.stop()
     finally:
-        await world.drop("requests")
+        await servers.drop("requests")
 
 
-async def _measure(world: World, site: Site, scale: Scale, results: Results, apis: int) -> None:
-    await _ask(world, site, apis, rate=RATE, seconds=scale.warm_up)
+async def _measure(servers: Servers, site: Site, scale: Scale, results: Results, apis: int) -> None:
+    await _ask(servers, site, apis, rate=RATE, seconds=scale.warm_up)
     meter = site.meter()
-    steady = await _ask(world, site, apis, rate=RATE, seconds=scale.seconds)
+    steady = await _ask(servers, site, apis, rate=RATE, seconds=scale.seconds)
     costs = meter.per_event(steady["requests"])
     say(f"CPU us/request: {', '.join(f'{name} {cost:.0f}' for name, cost in costs.items())}")
-    fast = await _ask(world, site, apis, rate=0, seconds=scale.seconds)
+    fast = await _ask(servers, site, apis, rate=0, seconds=scale.seconds)
     what = f"NIK validation at {RATE:.0f} requests/s, responder with aio-pika, {apis} api process"
     results.values += [
         Value(f"requests_{name}_ms", value, "ms", what, AIM if name == "p99" else "")
@@ -61,15 +61,15 @@ async def _measure(world: World, site: Site, scale: Scale, results: Results, api
 
 
 async def _ask(
-    world: World, site: Site, apis: int, *, rate: float, seconds: float
+    servers: Servers, site: Site, apis: int, *, rate: float, seconds: float
 ) -> dict[str, Any]:
     headers = {
-        "Authorization": f"Bearer {world.token}",
+        "Authorization": f"Bearer {servers.token}",
         "Content-Type": "application/cloudevents+json",
         "Prefer": "wait=20",
     }
     question = Ask(site.port(apis), headers, 64, rate, seconds)
-    found = await answer_of("bench.asking", as_question(question))
+    found = await answer_of("bench.requester", as_question(question))
     say(f"{rate or 'full':>5}: {found['rate']:.0f}/s, {_line(found['latency'])}")
     for phase in PHASES:
         say(f"      {phase:20} {_line(found['phases'][phase])}")
@@ -80,11 +80,11 @@ def _line(quantiles: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.1f} ms" for name, value in quantiles.items())
 
 
-async def _responder(world: World, site: Site, apis: int) -> Service:
+async def _responder(servers: Servers, site: Site, apis: int) -> Service:
     """Subscribe to the requests, and begin to answer."""
-    async with Subscriber(site.port(apis), world.token) as subscriber:
+    async with Subscriber(site.port(apis), servers.token) as subscriber:
         made = await subscriber.subscribe(SUBSCRIPTION, TYPE)
     own = {URL: made["amqp_url"], QUEUE: made["queue"]}
-    service = Service("responder", "-m", "bench.responding", folder=world.folder, own=own)
+    service = Service("responder", "-m", "bench.responder", folder=servers.folder, own=own)
     await service.start()
     return service

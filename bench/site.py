@@ -11,12 +11,12 @@ import httpx
 import psutil
 
 from bench.children import Service, run
-from bench.costs import Meter, Pids
+from bench.costs import CpuMeter, Pids
 from bench.events import ORGANISATION, TYPE
 from bench.failure import BenchFailure
 from bench.load import Load
+from bench.servers import PREPARED, Servers
 from bench.subscriber import Subscriber, client_of, token_of
-from bench.world import PREPARED, World
 from deploy.local.ports import LOOPBACK, free_port
 
 READY = 60.0  # seconds
@@ -34,7 +34,7 @@ class Site:
 
     def __init__(
         self,
-        world: World,
+        servers: Servers,
         database: str,
         apis: Sequence[int],
         *,
@@ -47,7 +47,7 @@ class Site:
         With `deliver` there is a process for webhooks, whose endpoints may be on this machine.
         """
         self.database = database
-        self._world = world
+        self._servers = servers
         self._runner = runner
         self._own = {**(WEBHOOKS if deliver else {}), **(own or {})}
         self._ports: dict[int, int] = {}
@@ -64,7 +64,7 @@ class Site:
     async def __aenter__(self) -> Self:
         """Start it on a database that exists."""
         try:
-            self._watch = await self._world.connect(self.database)
+            self._watch = await self._servers.connect(self.database)
             for service in self._services():
                 await service.start()
             await self._wait_listening()
@@ -101,7 +101,7 @@ class Site:
             port=self.port(apis),
             path="/v1/events",
             headers={
-                "Authorization": f"Bearer {self._world.token}",
+                "Authorization": f"Bearer {self._servers.token}",
                 "Content-Type": f"application/{kind}+json",
             },
             connections=connections,
@@ -111,17 +111,17 @@ class Site:
             contains="" if batch == 1 else f'"accepted":{batch},"refused":0,',
         )
 
-    def meter(self) -> Meter:
+    def meter(self) -> CpuMeter:
         """Counts what each part of it spends."""
         groups: dict[str, Pids] = {
             "service": lambda: [each.pid for each in self.apis()],
-            "postgres": self._world.postgres_pids,
+            "postgres": self._servers.postgres_pids,
             "relay": lambda: [self.relay.pid],
-            "broker": self._world.broker_pids,
+            "broker": self._servers.broker_pids,
         }
         if (deliver := self.deliver) is not None:
             groups["deliver"] = lambda: [deliver.pid]
-        return Meter(groups).start()
+        return CpuMeter(groups).start()
 
     async def places(self) -> tuple[int, int]:
         """How many entries are stored, and how many relayed."""
@@ -153,9 +153,11 @@ class Site:
             yield self.deliver
 
     def _service(self, name: str, command: str, port: int) -> Service:
-        own = {**self._world.settings(self.database, port), **self._own}
+        own = {**self._servers.settings(self.database, port), **self._own}
         command_line = ("-m", self._runner, command)
-        return Service(f"{self.database}-{name}", *command_line, folder=self._world.folder, own=own)
+        return Service(
+            f"{self.database}-{name}", *command_line, folder=self._servers.folder, own=own
+        )
 
     async def _wait_listening(self) -> None:
         deadline = time.monotonic() + READY
@@ -174,14 +176,14 @@ def _listens(service: Service) -> bool:
     return any(each.status == psutil.CONN_LISTEN for each in found)
 
 
-async def prepare(world: World) -> None:
+async def prepare(servers: Servers) -> None:
     """Make the client and the subscription in the prepared database."""
-    admin = await run("-m", "gateway", "bootstrap", "--json", own=world.settings(PREPARED, 0))
-    async with Site(world, PREPARED, (1,)) as site:
+    admin = await run("-m", "gateway", "bootstrap", "--json", own=servers.settings(PREPARED, 0))
+    async with Site(servers, PREPARED, (1,)) as site:
         url = f"http://{LOOPBACK}:{site.port(1)}"
         async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-            operator = world.operator = await token_of(http, **json.loads(admin))
-            world.token = await client_of(http, operator, ORGANISATION)
-        async with Subscriber(site.port(1), world.token) as subscriber:
+            operator = servers.operator = await token_of(http, **json.loads(admin))
+            servers.token = await client_of(http, operator, ORGANISATION)
+        async with Subscriber(site.port(1), servers.token) as subscriber:
             made = await subscriber.subscribe(SUBSCRIPTION, TYPE)
-            world.queue = made["queue"]
+            servers.queue = made["queue"]

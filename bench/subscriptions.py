@@ -15,17 +15,17 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from bench.children import Service, answer_of, fire
+from bench.contract_fill import type_of
 from bench.costs import resident
 from bench.events import SCHEMAS, TYPE
-from bench.filled import type_of
 from bench.receivers import FAST, Receivers
 from bench.results import Results, Value
 from bench.say import say
 from bench.scale import Scale
+from bench.servers import Servers
 from bench.site import Site
 from bench.subscriber import Subscriber, client_of, grant
 from bench.waiting import until
-from bench.world import World
 from deploy.local.ports import LOOPBACK
 
 FEW, MATCHING = 10, 2
@@ -53,13 +53,13 @@ class Cost:
     memory: Mapping[str, float]  # MiB
 
 
-class Crowd:
+class SubscriptionSet:
     """Subscriptions of all organisations, `amqp` or `served`."""
 
     def __init__(
-        self, world: World, site: Site, kind: str, owners: Sequence[Subscriber], own: Receivers
+        self, servers: Servers, site: Site, kind: str, owners: Sequence[Subscriber], own: Receivers
     ) -> None:
-        self._world, self._site, self._kind = world, site, kind
+        self._servers, self._site, self._kind = servers, site, kind
         self._owners, self._receivers = owners, own
         self.made = 0
 
@@ -75,7 +75,7 @@ class Crowd:
 
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
         made = time.monotonic() - began
-        connection = await self._world.connect(self._site.database)
+        connection = await self._servers.connect(self._site.database)
 
         async def ready() -> bool:
             return int(await connection.fetchval(NOT_READY[self._kind])) == 0
@@ -99,7 +99,7 @@ class Crowd:
         if self._kind == "served":
             await self._receivers.gather(dict.fromkeys(self._matching, outcome.events))
         event = meter.per_event(outcome.events)
-        pids = {"broker": self._world.broker.pid, **_pids(self._site.processes())}
+        pids = {"broker": self._servers.broker.pid, **_pids(self._site.processes())}
         memory = {name: resident(pid) / MIB for name, pid in pids.items() if pid is not None}
         say(f"  {outcome.rate:,.0f}/s; us/event {_line(event)}")
         say(f"  idle ms/s {_line(idle)}; MiB {_line(memory)}")
@@ -119,45 +119,45 @@ class Crowd:
             await self._receivers.open(f"crowd-{number}", way, type, by=owner, endpoint=FAST)
 
 
-async def subscribe(world: World, scale: Scale, results: Results) -> None:
+async def subscribe(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `subscriptions`."""
     for kind in NOT_READY:
-        async with _crowd(world, kind) as crowd:
-            await crowd.grow(FEW)
-            few = await crowd.cost(scale.seconds / 2)
-            seconds = await crowd.grow(scale.subscriptions)
-            many = await crowd.cost(scale.seconds / 2)
-        results.values += _values(kind, crowd.made, seconds, few, many)
+        async with _subscription_set(servers, kind) as subscription_set:
+            await subscription_set.grow(FEW)
+            few = await subscription_set.cost(scale.seconds / 2)
+            seconds = await subscription_set.grow(scale.subscriptions)
+            many = await subscription_set.cost(scale.seconds / 2)
+        results.values += _values(kind, subscription_set.made, seconds, few, many)
 
 
 @asynccontextmanager
-async def _crowd(world: World, kind: str) -> AsyncIterator[Crowd]:
+async def _subscription_set(servers: Servers, kind: str) -> AsyncIterator[SubscriptionSet]:
     database = f"many_{kind}"
     async with AsyncExitStack() as stack:
-        own = {"NUSABUS_AMQP_URL": await stack.enter_async_context(_host(world, database))}
-        await world.clone(database)
-        stack.push_async_callback(world.drop, database)
-        url = world.settings(database, 0)["NUSABUS_DATABASE_URL"]
-        await answer_of("bench.filled", {"url": url, "first": 0, "last": TYPES})
-        site = await stack.enter_async_context(Site(world, database, (1,), own=own, deliver=True))
+        own = {"NUSABUS_AMQP_URL": await stack.enter_async_context(_host(servers, database))}
+        await servers.clone(database)
+        stack.push_async_callback(servers.drop, database)
+        url = servers.settings(database, 0)["NUSABUS_DATABASE_URL"]
+        await answer_of("bench.contract_fill", {"url": url, "first": 0, "last": TYPES})
+        site = await stack.enter_async_context(Site(servers, database, (1,), own=own, deliver=True))
         port = site.port(1)
         http = await stack.enter_async_context(
             httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=60)
         )
         owners = []
         for organisation in ORGANISATIONS:
-            await grant(http, world.operator, organisation, "subscribe", "id.go.dukcapil.*")
-            token = await client_of(http, world.operator, organisation)
+            await grant(http, servers.operator, organisation, "subscribe", "id.go.dukcapil.*")
+            token = await client_of(http, servers.operator, organisation)
             owners.append(await stack.enter_async_context(Subscriber(port, token)))
-        receivers = await stack.enter_async_context(Receivers(world, owners[0]))
-        yield Crowd(world, site, kind, owners, receivers)
+        receivers = await stack.enter_async_context(Receivers(servers, owners[0]))
+        yield SubscriptionSet(servers, site, kind, owners, receivers)
 
 
 @asynccontextmanager
-async def _host(world: World, name: str) -> AsyncIterator[str]:
+async def _host(servers: Servers, name: str) -> AsyncIterator[str]:
     """A virtual host, which ends with all its queues; the URL of it."""
-    parts = urlsplit(world.broker.amqp_url)
-    async with httpx.AsyncClient(base_url=world.broker.management_url, timeout=120) as http:
+    parts = urlsplit(servers.broker.amqp_url)
+    async with httpx.AsyncClient(base_url=servers.broker.management_url, timeout=120) as http:
         (await http.put(f"/api/vhosts/{name}")).raise_for_status()
         rights = dict.fromkeys(("configure", "write", "read"), ".*")
         place = f"/api/permissions/{name}/{parts.username}"

@@ -66,11 +66,11 @@ async def _work(stack: Stack, once: bool) -> None:
         if not await demo_legacy.run(stack.url, operator, stack.run, console):
             raise ServerError("Not every batch file got through.")
         return
-    watch = asyncio.create_task(supervise(stack.charges(), console.print))
+    watch = asyncio.create_task(supervise(stack.supervised(), console.print))
     try:
         await demo.run(stack.url, operator, stack.run)
         await demo_legacy.run(stack.url, operator, stack.run, console)
-        demo.say_how_to_go_on(stack.url, stack.run)
+        demo.print_next_steps(stack.url, stack.run)
         console.print(f"Logs are in {RUN}/log. Ctrl-C ends it all.")
         await watch
     finally:

@@ -53,7 +53,7 @@ def reachable(path: Path, account: Account | None) -> bool:
     return tried.returncode == 0
 
 
-def data_place(folder: Path, account: Account | None) -> Path:
+def data_folder(folder: Path, account: Account | None) -> Path:
     """Where a server's data for `folder` go: the folder itself, or a place named after it.
 
     A private folder above (a home of mode 0700) stays as it is: the data then lie under
@@ -79,7 +79,7 @@ def origin_of(place: Path) -> Path | None:
         return None
 
 
-def program_place(package: Path, version: str, account: Account | None) -> Path:
+def program_folder(package: Path, version: str, account: Account | None) -> Path:
     """The folder of PostgreSQL's programs in the wheel's package; in a copy of it where needed.
 
     The programs look for their libraries in the folder `<package>.libs` beside the package.

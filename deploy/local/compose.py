@@ -5,10 +5,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from deploy.local.kept import Kept
 from deploy.local.ports import LOOPBACK
 from deploy.local.processes import Lock, ServerError, wait_until
 from deploy.local.rabbitmq import USER, WATERMARK, answers
+from deploy.local.state_file import StateFile
 
 FILE = Path(__file__).with_name("compose.yaml")
 
@@ -20,23 +20,23 @@ class ComposeRabbitMQ:
         self._folder = folder.resolve()
         digest = hashlib.sha256(str(self._folder).encode()).hexdigest()[:12]
         self._project = f"nusabus-{digest}"
-        self._kept = Kept(self._folder / "server.json")
+        self._state = StateFile(self._folder / "server.json")
         self._lock = Lock(self._folder / "lock")
 
     @property
     def amqp_url(self) -> str:
         """`amqp://...` of the administrator, on the default virtual host."""
-        return f"amqp://{self._login}@{LOOPBACK}:{self._kept.port('amqp')}/%2F"
+        return f"amqp://{self._login}@{LOOPBACK}:{self._state.port('amqp')}/%2F"
 
     @property
     def management_url(self) -> str:
         """`http://user:password@...` of the management API."""
-        return f"http://{self._login}@{LOOPBACK}:{self._kept.port('management')}"
+        return f"http://{self._login}@{LOOPBACK}:{self._state.port('management')}"
 
     @property
     def running(self) -> bool:
         """Whether the container runs."""
-        if not self._kept.has("amqp"):
+        if not self._state.has("amqp"):
             return False
         return bool(self._compose("ps", "--quiet", "--status", "running").strip())
 
@@ -44,7 +44,7 @@ class ComposeRabbitMQ:
         """Choose the ports: the URLs are known from here on."""
         self._lock.take()
         if not self.running:
-            self._kept.choose_ports(("amqp", "management", "prometheus"))
+            self._state.choose_ports(("amqp", "management", "prometheus"))
 
     def start(self) -> None:
         """Return once AMQP and the management API answer. The first time downloads the image."""
@@ -91,11 +91,11 @@ class ComposeRabbitMQ:
 
     @property
     def _login(self) -> str:
-        return f"{USER}:{self._kept.password('password')}"
+        return f"{USER}:{self._state.password('password')}"
 
     def _compose(self, *arguments: str) -> str:
         ports = {
-            f"NUSABUS_BROKER_{variable}": str(self._kept.port(name))
+            f"NUSABUS_BROKER_{variable}": str(self._state.port(name))
             for variable, name in (
                 ("PORT", "amqp"),
                 ("MANAGEMENT_PORT", "management"),
@@ -107,7 +107,7 @@ class ComposeRabbitMQ:
             env={
                 **os.environ,
                 **ports,
-                "NUSABUS_BROKER_PASSWORD": self._kept.password("password"),
+                "NUSABUS_BROKER_PASSWORD": self._state.password("password"),
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -21,7 +21,7 @@ from deploy.local.demo_accounts import SCHEMAS, Accounts, open_accounts
 from deploy.local.demo_env import DemoEnv
 from deploy.local.demo_inboxes import open_inboxes
 from deploy.local.demo_queues import provide_queues, renew
-from deploy.local.demo_scenarios import HAPPENINGS, NISN, Happening
+from deploy.local.demo_scenarios import EVENT_PLANS, NISN, EventPlan
 from deploy.local.demo_tally import Tally
 
 ENV = "demo.env"
@@ -52,7 +52,7 @@ async def run(url: str, operator: Credentials, folder: Path) -> bool:
     return tally.complete
 
 
-def say_how_to_go_on(url: str, folder: Path) -> None:
+def print_next_steps(url: str, folder: Path) -> None:
     """Print where everything is, and the lines that publish and receive the next event."""
     console = Console(highlight=False)
     env = folder / ENV
@@ -76,7 +76,7 @@ async def perform(url: str, operator: Credentials, file: Path, console: Console)
         with console.status("The organisations of the demo ...") as status:
             accounts = await stack.enter_async_context(open_accounts(url, operator, env))
             queues = await provide_queues(accounts, env, status.update)
-            tally = Tally([queue.interest for queue in queues])
+            tally = Tally([queue.plan for queue in queues])
             again = partial(renew, accounts=accounts, env=env)
             await stack.enter_async_context(open_inboxes(queues, tally.receive, again))
         await _publish(accounts, tally)
@@ -86,10 +86,10 @@ async def perform(url: str, operator: Credentials, file: Path, console: Console)
 
 async def _publish(accounts: Accounts, tally: Tally) -> None:
     run = datetime.now(UTC)
-    for number, happening in enumerate(HAPPENINGS, 1):
-        event = _event(happening, f"demo-{run:%Y%m%dT%H%M%S.%f}-{number:02}")
-        sent = tally.sending(happening, event, time.perf_counter())
-        sent.receipt = await accounts.buses[happening.owner].publish(event)
+    for number, event_plan in enumerate(EVENT_PLANS, 1):
+        event = _event(event_plan, f"demo-{run:%Y%m%dT%H%M%S.%f}-{number:02}")
+        sent = tally.sending(event_plan, event, time.perf_counter())
+        sent.receipt = await accounts.buses[event_plan.owner].publish(event)
 
 
 async def _wait(tally: Tally, console: Console) -> None:
@@ -102,18 +102,18 @@ async def _wait(tally: Tally, console: Console) -> None:
             await asyncio.sleep(0.1)
 
 
-def _event(happening: Happening, id: str) -> dict[str, Any]:
-    example = SCHEMAS / happening.owner / happening.type / "examples" / "valid" / "seed.json"
+def _event(event_plan: EventPlan, id: str) -> dict[str, Any]:
+    example = SCHEMAS / event_plan.owner / event_plan.type / "examples" / "valid" / "seed.json"
     event = {
         "specversion": "1.0",
         "id": id,
-        "source": happening.source,
-        "type": happening.type,
-        "subject": happening.subject,
+        "source": event_plan.source,
+        "type": event_plan.type,
+        "subject": event_plan.subject,
         "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "data": json.loads(example.read_text()),
     }
-    if happening.partitionkey is not None:
-        event["partitionkey"] = happening.partitionkey
+    if event_plan.partitionkey is not None:
+        event["partitionkey"] = event_plan.partitionkey
     return event

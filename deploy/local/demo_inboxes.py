@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import AMQPError
 
 from deploy.local.demo_queues import Queue
-from deploy.local.demo_scenarios import Interest
+from deploy.local.demo_scenarios import SubscriptionPlan
 
 PREFETCH = 100
 CONNECT = 10.0  # seconds
@@ -23,13 +23,13 @@ CONNECT = 10.0  # seconds
 class Delivery:
     """An event as a receiver got it, and when (`time.perf_counter`)."""
 
-    interest: Interest
+    plan: SubscriptionPlan
     event: dict[str, Any]
     at: float
 
 
 Receive = Callable[[Delivery], None]
-Renew = Callable[[Interest], Awaitable[Queue]]
+Renew = Callable[[SubscriptionPlan], Awaitable[Queue]]
 
 
 @asynccontextmanager
@@ -52,7 +52,7 @@ async def _connect(queue: Queue, renew: Renew) -> AbstractConnection:
     try:
         return await aio_pika.connect(queue.amqp_url, timeout=CONNECT)
     except (AMQPError, OSError):
-        fresh = await renew(queue.interest)
+        fresh = await renew(queue.plan)
         return await aio_pika.connect(fresh.amqp_url, timeout=CONNECT)
 
 
@@ -62,7 +62,7 @@ async def _consume(connection: AbstractConnection, queue: Queue, receive: Receiv
 
     async def take(message: AbstractIncomingMessage) -> None:
         at = time.perf_counter()
-        receive(Delivery(queue.interest, json.loads(message.body), at))
+        receive(Delivery(queue.plan, json.loads(message.body), at))
         await message.ack()
 
     # The user may read this queue and nothing else: not even ask whether it exists.

@@ -68,8 +68,8 @@ async def perform(accounts: Accounts, feeds: Path) -> tuple[list[Sent], list[Iss
     """Send both files in; what goes back out."""
     answers = furnish(feeds / "bps-setoran", SETORAN, "feed-out.toml")
     receiver = accounts.buses[RECEIVER]
-    wish = {"types": [SETORAN], "delivery": "pull", "ordered": True}
-    await receiver.call("PUT", f"/v1/subscriptions/{answers.subscription}", json=wish)
+    body = {"types": [SETORAN], "delivery": "pull", "ordered": True}
+    await receiver.call("PUT", f"/v1/subscriptions/{answers.subscription}", json=body)
     sent = [
         await _send(accounts.buses["dukcapil"], feeds / "dukcapil-malam", PENDUDUK, civil_registry),
         await _send(accounts.buses["pajak"], feeds / "pajak-setoran", SETORAN, tax_payments),

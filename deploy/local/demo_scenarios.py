@@ -1,7 +1,7 @@
-"""Who tells whom what: the scenarios of the seeds, as data.
+"""The scenarios of the demo as data: which events are published, and who receives them.
 
-A source and a subject are what the contract's ordering asks for: they make the key in whose order
-events arrive. None is a NIK, an NPWP or a KK number, since attributes are routed and logged.
+Source and subject follow the ordering of the contract: they form the ordering key. None is a NIK,
+an NPWP or a KK number, since attributes are routed and logged.
 """
 
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that a ministry says happened; its data are the contract's first example."""
+class EventPlan:
+    """An event to publish; its data are the first example of its contract."""
 
     type: str
     source: str
@@ -29,8 +29,8 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class Interest:
-    """What an organisation receives in one queue of its own."""
+class SubscriptionPlan:
+    """A subscription over AMQP to make: what an organisation receives in a queue of its own."""
 
     organisation: str
     name: str
@@ -39,7 +39,7 @@ class Interest:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from all others."""
+        """Organisation and name."""
         return self.organisation, self.name
 
     def __str__(self) -> str:
@@ -61,41 +61,43 @@ BANSOS = "id.go.kemensos.bansos.disalurkan.v1"
 GEMPA = "id.go.bmkg.gempa.terdeteksi.v1"
 STATISTIK = "id.go.bps.statistik.diperbarui.v1"
 
-HAPPENINGS = (
-    Happening(NISN, "/kemendikbud/dapodik", "0b6f7c1e-52d4-4b0e-9c57-2f4a8de1a901"),
-    Happening(KK, "/kemendagri/kartu-keluarga", "KK-3273-00012345"),
-    *(Happening(type, "/dukcapil/ktp", "KTP-327301-20231105-0001") for type in KTP),
-    Happening(PAJAK, "/pajak/sistem-pajak", "WP-013-00045678"),
-    *(Happening(type, "/oss/izin-usaha", "I-20231105-000123") for type in IZIN),
-    *(Happening(type, "/lkpp/e-purchasing", "t2023-xyz") for type in (TENDER, PENAWARAN, PEMENANG)),
-    Happening(UNDANG_UNDANG, "/setneg/jdih", "uu-11-2008"),
-    Happening(LAPORAN, "/dinas/dinkes-32.73", "dinkes-32.73"),
-    Happening(PENGADUAN, "/kemensos/pengaduan", "ADU-20231105-000321"),
-    Happening(BANSOS, "/kemensos/bansos", "SALUR-202311-00004711", "PKH-3273-00012345"),
-    Happening(GEMPA, "/bmkg/sensor-gempa", "bmg2022wwzn"),
-    Happening(STATISTIK, "/bps/indikator", "inflasi-yoy"),
+EVENT_PLANS = (
+    EventPlan(NISN, "/kemendikbud/dapodik", "0b6f7c1e-52d4-4b0e-9c57-2f4a8de1a901"),
+    EventPlan(KK, "/kemendagri/kartu-keluarga", "KK-3273-00012345"),
+    *(EventPlan(type, "/dukcapil/ktp", "KTP-327301-20231105-0001") for type in KTP),
+    EventPlan(PAJAK, "/pajak/sistem-pajak", "WP-013-00045678"),
+    *(EventPlan(type, "/oss/izin-usaha", "I-20231105-000123") for type in IZIN),
+    *(EventPlan(type, "/lkpp/e-purchasing", "t2023-xyz") for type in (TENDER, PENAWARAN, PEMENANG)),
+    EventPlan(UNDANG_UNDANG, "/setneg/jdih", "uu-11-2008"),
+    EventPlan(LAPORAN, "/dinas/dinkes-32.73", "dinkes-32.73"),
+    EventPlan(PENGADUAN, "/kemensos/pengaduan", "ADU-20231105-000321"),
+    EventPlan(BANSOS, "/kemensos/bansos", "SALUR-202311-00004711", "PKH-3273-00012345"),
+    EventPlan(GEMPA, "/bmkg/sensor-gempa", "bmg2022wwzn"),
+    EventPlan(STATISTIK, "/bps/indikator", "inflasi-yoy"),
 )
 
 
-def interests(organisations: Iterable[str]) -> tuple[Interest, ...]:
+def subscription_plans(organisations: Iterable[str]) -> tuple[SubscriptionPlan, ...]:
     """Every queue of the scenarios: those below, and for the law one of every other ministry."""
     return (
-        Interest("dukcapil", "kependudukan", (NISN, KK), ordered=True),
-        Interest("kemendagri", "ktp", KTP, ordered=True),
-        Interest("pajak", "ktp-dan-izin", (*KTP, *IZIN), ordered=True),
-        Interest("kemendag", "perdagangan", (PAJAK, *IZIN, PEMENANG), ordered=True),
-        Interest("bps", "pajak-dan-bansos", (PAJAK, BANSOS)),
-        Interest("anri", "jejak-audit-pengadaan", (TENDER, PENAWARAN, PEMENANG), ordered=True),
-        Interest("anri", "arsip-laporan", (LAPORAN,)),
-        Interest("kemensos", "pengaduan", (PENGADUAN,)),
-        Interest("dukcapil", "bansos", (BANSOS,)),
-        Interest("bnpb", "notifikasi", (GEMPA,)),
-        Interest("bnpb", "logistik", (GEMPA,)),
-        Interest("bnpb", "evakuasi", (GEMPA,)),
-        Interest("dinas", "posko", (GEMPA,)),
-        Interest("bi", "statistik", (STATISTIK,)),
+        SubscriptionPlan("dukcapil", "kependudukan", (NISN, KK), ordered=True),
+        SubscriptionPlan("kemendagri", "ktp", KTP, ordered=True),
+        SubscriptionPlan("pajak", "ktp-dan-izin", (*KTP, *IZIN), ordered=True),
+        SubscriptionPlan("kemendag", "perdagangan", (PAJAK, *IZIN, PEMENANG), ordered=True),
+        SubscriptionPlan("bps", "pajak-dan-bansos", (PAJAK, BANSOS)),
+        SubscriptionPlan(
+            "anri", "jejak-audit-pengadaan", (TENDER, PENAWARAN, PEMENANG), ordered=True
+        ),
+        SubscriptionPlan("anri", "arsip-laporan", (LAPORAN,)),
+        SubscriptionPlan("kemensos", "pengaduan", (PENGADUAN,)),
+        SubscriptionPlan("dukcapil", "bansos", (BANSOS,)),
+        SubscriptionPlan("bnpb", "notifikasi", (GEMPA,)),
+        SubscriptionPlan("bnpb", "logistik", (GEMPA,)),
+        SubscriptionPlan("bnpb", "evakuasi", (GEMPA,)),
+        SubscriptionPlan("dinas", "posko", (GEMPA,)),
+        SubscriptionPlan("bi", "statistik", (STATISTIK,)),
         *(
-            Interest(name, "undang-undang", (UNDANG_UNDANG,))
+            SubscriptionPlan(name, "undang-undang", (UNDANG_UNDANG,))
             for name in organisations
             if name != "setneg"
         ),

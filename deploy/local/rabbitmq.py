@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from deploy.local.install import ADVICE, NotInstalled, rabbitmq_scripts
-from deploy.local.kept import Kept
 from deploy.local.ports import LOOPBACK, listening
 from deploy.local.processes import Lock, ServerError, end, of_folder, spawn, tail, wait_until
+from deploy.local.state_file import StateFile
 
 USER = "nusabus"
 PROGRAMS = ("beam.smp", "epmd", "erl_child_setup", "inet_gethost")
@@ -55,7 +55,7 @@ class RabbitMQ:
         self._given_port = port
         self._settings = {**SETTINGS, **(settings or {})}
         self._lock = Lock(self._folder / "lock")
-        self._kept = Kept(self._folder / "server.json")
+        self._state = StateFile(self._folder / "server.json")
         self._process: subprocess.Popen[bytes] | None = None
         self._port_mapper: subprocess.Popen[bytes] | None = None
         self.log = self._folder / "log" / "start.log"
@@ -68,17 +68,17 @@ class RabbitMQ:
     @property
     def management_url(self) -> str:
         """`http://user:password@...` of the management API."""
-        return f"http://{self._login}@{LOOPBACK}:{self._kept.port('management')}"
+        return f"http://{self._login}@{LOOPBACK}:{self._state.port('management')}"
 
     @property
     def prometheus_url(self) -> str:
         """Where the broker's own metrics are read."""
-        return f"http://{LOOPBACK}:{self._kept.port('prometheus')}/metrics"
+        return f"http://{LOOPBACK}:{self._state.port('prometheus')}/metrics"
 
     @property
     def port(self) -> int:
         """The AMQP port on 127.0.0.1, the same after a restart."""
-        return self._kept.port("amqp")
+        return self._state.port("amqp")
 
     @property
     def pid(self) -> int | None:
@@ -185,7 +185,7 @@ class RabbitMQ:
 
     @property
     def _login(self) -> str:
-        return f"{USER}:{self._kept.password('password')}"
+        return f"{USER}:{self._state.password('password')}"
 
     def _scripts(self) -> Path:
         scripts = rabbitmq_scripts()
@@ -196,17 +196,17 @@ class RabbitMQ:
     def _write_files(self) -> None:
         for place in ("mnesia", "log"):
             (self._folder / place).mkdir(parents=True, exist_ok=True)
-        self._kept.choose_ports(
+        self._state.choose_ports(
             ("amqp", "management", "prometheus", "distribution", "epmd"), self._given_port
         )
         settings = {
             "listeners.tcp.1": f"{LOOPBACK}:{self.port}",
             "management.tcp.ip": LOOPBACK,
-            "management.tcp.port": str(self._kept.port("management")),
+            "management.tcp.port": str(self._state.port("management")),
             "prometheus.tcp.ip": LOOPBACK,
-            "prometheus.tcp.port": str(self._kept.port("prometheus")),
+            "prometheus.tcp.port": str(self._state.port("prometheus")),
             "default_user": USER,  # instead of guest
-            "default_pass": self._kept.password("password"),
+            "default_pass": self._state.password("password"),
             **self._settings,
         }
         _write(self._folder / "rabbitmq.conf", "".join(f"{k} = {v}\n" for k, v in settings.items()))
@@ -214,7 +214,7 @@ class RabbitMQ:
         _write(self._folder / "rabbitmq-env.conf", "")  # keeps the machine's own file out
         cookie = self._folder / ".erlang.cookie"
         if not cookie.exists():
-            _write(cookie, re.sub("[^A-Za-z0-9]", "", self._kept.password("cookie")))
+            _write(cookie, re.sub("[^A-Za-z0-9]", "", self._state.password("cookie")))
             cookie.chmod(0o400)
 
     def _environ(self) -> dict[str, str]:
@@ -229,9 +229,9 @@ class RabbitMQ:
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
             "RABBITMQ_CONF_ENV_FILE": f"{folder}/rabbitmq-env.conf",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/enabled_plugins",
-            "RABBITMQ_DIST_PORT": str(self._kept.port("distribution")),
+            "RABBITMQ_DIST_PORT": str(self._state.port("distribution")),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-            "ERL_EPMD_PORT": str(self._kept.port("epmd")),
+            "ERL_EPMD_PORT": str(self._state.port("epmd")),
             "ERL_EPMD_ADDRESS": LOOPBACK,
             # Makes the start script become the node instead of waiting beside it.
             "RUNNING_UNDER_SYSTEMD": "true",
@@ -239,7 +239,7 @@ class RabbitMQ:
 
     def _start_port_mapper(self) -> None:
         """Start the node's own epmd; RabbitMQ insists on one and would leave it behind."""
-        port = self._kept.port("epmd")
+        port = self._state.port("epmd")
         program = shutil.which("epmd") or _epmd_beside_erl()
         self._port_mapper = spawn(
             (program, "-port", str(port), "-address", LOOPBACK),

@@ -17,11 +17,11 @@ import httpx
 from deploy.local.broker import Broker, local_broker
 from deploy.local.credentials import Credentials
 from deploy.local.gateway import ROOT, GatewayProcess, carry_out, end_leftovers
-from deploy.local.kept import Kept
 from deploy.local.ports import LOOPBACK, claim
 from deploy.local.postgres import Postgres
 from deploy.local.processes import Lock, ServerError
-from deploy.local.supervise import Charge
+from deploy.local.state_file import StateFile
+from deploy.local.supervise import Supervised
 
 FIRST_PORT = 8080
 GATEWAYS = 2
@@ -44,7 +44,7 @@ class Stack:
         self._relay: GatewayProcess | None = None
         self._deliver: GatewayProcess | None = None
         self._claim: socket.socket | None = None
-        self._kept = Kept(self.run / "kept.json")
+        self._state = StateFile(self.run / "state.json")
         self.port = 0
         self.url = ""
 
@@ -82,17 +82,17 @@ class Stack:
         await asyncio.gather(self._broker_side(step, migrated), self._database_side(step, migrated))
         return await self._operator()
 
-    def charges(self) -> list[Charge]:
+    def supervised(self) -> list[Supervised]:
         """What is to be supervised."""
-        found = [Charge(each.name, each, each.log) for each in self._gateways]
+        found = [Supervised(each.name, each, each.log) for each in self._gateways]
         if self._relay:
-            found.append(Charge("relay", self._relay, self._relay.log))
+            found.append(Supervised("relay", self._relay, self._relay.log))
         if self._deliver:
-            found.append(Charge("deliver", self._deliver, self._deliver.log))
+            found.append(Supervised("deliver", self._deliver, self._deliver.log))
         if self._postgres:
-            found.append(Charge("PostgreSQL", self._postgres, self._postgres.log))
+            found.append(Supervised("PostgreSQL", self._postgres, self._postgres.log))
         if self._broker:
-            found.append(Charge("RabbitMQ", self._broker, self.run / "rabbitmq" / "log"))
+            found.append(Supervised("RabbitMQ", self._broker, self.run / "rabbitmq" / "log"))
         return found
 
     async def stop(self) -> None:
@@ -174,11 +174,11 @@ class Stack:
         """The port that was asked for, else that of last time, else the first free one."""
         if "NUSABUS_PORT" in self._given:
             return int(self._given["NUSABUS_PORT"])
-        known = [self._kept.port("gateway")] if self._kept.has("gateway") else []
+        known = [self._state.port("gateway")] if self._state.has("gateway") else []
         for port in (*known, *range(FIRST_PORT, 1 << 16)):
             self._claim = claim(port)
             if self._claim:
-                self._kept.note("gateway", port)
+                self._state.note("gateway", port)
                 return int(port)
         raise ServerError("no port above 8080 is free; name one by NUSABUS_PORT")
 

@@ -24,7 +24,7 @@ class Watched(Protocol):
 
 
 @dataclass(frozen=True)
-class Charge:
+class Supervised:
     """One watched thing."""
 
     name: str
@@ -32,29 +32,29 @@ class Charge:
     log: Path
 
 
-async def supervise(charges: Sequence[Charge], say: Callable[[str], None]) -> None:
+async def supervise(everything: Sequence[Supervised], say: Callable[[str], None]) -> None:
     """Keep all of them running until cancelled."""
     async with asyncio.TaskGroup() as tasks:
-        for charge in charges:
-            tasks.create_task(_look_after(charge, say))
+        for supervised in everything:
+            tasks.create_task(_look_after(supervised, say))
 
 
-async def _look_after(charge: Charge, say: Callable[[str], None]) -> None:
+async def _look_after(supervised: Supervised, say: Callable[[str], None]) -> None:
     failures, started = 0, time.monotonic()
     while True:
         await asyncio.sleep(INTERVAL)
-        if await asyncio.to_thread(lambda: charge.watched.running):
+        if await asyncio.to_thread(lambda: supervised.watched.running):
             continue
         if time.monotonic() - started > STEADY:
             failures = 0
         delay = min(0.5 * 2**failures, LONGEST)
         failures += 1
-        say(f"{charge.name} ended; starting it again in {delay:g} s ({charge.log})")
+        say(f"{supervised.name} ended; starting it again in {delay:g} s ({supervised.log})")
         await asyncio.sleep(delay)
         started = time.monotonic()
         try:
-            await asyncio.to_thread(charge.watched.start)
+            await asyncio.to_thread(supervised.watched.start)
         except ServerError as error:
-            say(f"{charge.name} does not start: {error}")
+            say(f"{supervised.name} does not start: {error}")
         else:
-            say(f"{charge.name} runs again")
+            say(f"{supervised.name} runs again")

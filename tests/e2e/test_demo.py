@@ -15,7 +15,7 @@ from rich.console import Console
 from deploy.local import demo
 from deploy.local.credentials import Credentials
 from deploy.local.demo_env import DemoEnv
-from deploy.local.demo_scenarios import HAPPENINGS, KK, NISN
+from deploy.local.demo_scenarios import EVENT_PLANS, KK, NISN
 from deploy.local.demo_tally import Tally
 from deploy.local.gateway import ROOT
 from deploy.local.postgres import Postgres
@@ -61,8 +61,8 @@ def sequences(tally: Tally) -> dict[tuple[object, ...], list[str]]:
     """For each ordered queue and key the sequences in which events arrived the first time."""
     found: dict[tuple[object, ...], list[str]] = {}
     for each in tally.deliveries:
-        if each.interest.ordered:
-            key = (each.interest, each.event["source"], each.event["subject"])
+        if each.plan.ordered:
+            key = (each.plan, each.event["source"], each.event["subject"])
             arrived = found.setdefault(key, [])
             if each.event["sequence"] not in arrived:
                 arrived.append(each.event["sequence"])
@@ -72,8 +72,8 @@ def sequences(tally: Tally) -> dict[tuple[object, ...], list[str]]:
 def test_every_event_reaches_every_receiver_in_order(bus: Bus, home: Path) -> None:
     tally, printed = play(bus, home)
     assert tally.complete, printed
-    assert len(tally.sent) == len(HAPPENINGS) == 18
-    receivers = {each.happening.type: set(map(str, each.received)) for each in tally.sent.values()}
+    assert len(tally.sent) == len(EVENT_PLANS) == 18
+    receivers = {each.event_plan.type: set(map(str, each.received)) for each in tally.sent.values()}
     assert receivers[NISN] == receivers[KK] == {"dukcapil/kependudukan"}
     assert receivers["id.go.dukcapil.ktp.dicetak.v1"] == {"kemendagri/ktp", "pajak/ktp-dan-izin"}
     assert receivers["id.go.dinas.laporan.bulanan.v1"] == {"anri/arsip-laporan"}

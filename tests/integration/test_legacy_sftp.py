@@ -13,7 +13,7 @@ import pytest
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.folders import INCOMING
 from adapters.legacy_cobol.transfer.watcher import watch
-from deploy.local.peers import ensure, sshd
+from deploy.local.external_programs import ensure, sshd
 from tests.legacy_feeds import FakeGateway, a_feed, a_file, a_sender, payments
 from tests.sftp import SftpServer
 from tests.waiting import eventually

@@ -21,7 +21,7 @@ from deploy.local.install import NotInstalled, Source, ensure_rabbitmq
 from deploy.local.postgres import Postgres
 from deploy.local.processes import AlreadyRunning, ServerError, of_folder
 from deploy.local.rabbitmq import RabbitMQ
-from deploy.local.supervise import Charge, supervise
+from deploy.local.supervise import Supervised, supervise
 
 SMALL = {"shared_buffers": "32MB"}
 OWNER = """
@@ -194,8 +194,8 @@ class Fragile:
 
 async def test_what_dies_is_started_again_and_that_is_said(tmp_path: Path) -> None:
     said = asyncio.Queue[str]()
-    charge = Charge("it", Fragile(ends=1), tmp_path / "log")
-    watch = asyncio.create_task(supervise([charge], said.put_nowait))
+    supervised = Supervised("it", Fragile(ends=1), tmp_path / "log")
+    watch = asyncio.create_task(supervise([supervised], said.put_nowait))
     async with asyncio.timeout(20):
         lines = [await said.get() for _ in range(4)]
     watch.cancel()

@@ -5,24 +5,24 @@ from typing import Any
 import pytest
 
 from deploy.local.demo_inboxes import Delivery
-from deploy.local.demo_scenarios import GEMPA, STATISTIK, Happening, Interest
+from deploy.local.demo_scenarios import GEMPA, STATISTIK, EventPlan, SubscriptionPlan
 from deploy.local.demo_tally import Tally
 
-POSKO = Interest("dinas", "posko", (GEMPA,))
-BI = Interest("bi", "statistik", (STATISTIK,))
+POSKO = SubscriptionPlan("dinas", "posko", (GEMPA,))
+BI = SubscriptionPlan("bi", "statistik", (STATISTIK,))
 GEMPA_EVENT = {"id": "1", "source": "/bmkg", "type": GEMPA, "data": {"magnitudo": 5.6}}
 
 
 @pytest.fixture
 def tally() -> Tally:
     tally = Tally([POSKO, BI])
-    tally.sending(Happening(GEMPA, "/bmkg", "bmg1"), GEMPA_EVENT, at=10.0)
+    tally.sending(EventPlan(GEMPA, "/bmkg", "bmg1"), GEMPA_EVENT, at=10.0)
     return tally
 
 
-def arrive(tally: Tally, interest: Interest, **changed: Any) -> None:
+def arrive(tally: Tally, plan: SubscriptionPlan, **changed: Any) -> None:
     event = {**GEMPA_EVENT, "sequence": "00000001", **changed}
-    tally.receive(Delivery(interest, event, at=10.25))
+    tally.receive(Delivery(plan, event, at=10.25))
 
 
 def test_an_event_as_it_was_sent_counts_with_its_time(tally: Tally) -> None:

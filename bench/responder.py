@@ -23,7 +23,7 @@ async def respond() -> None:
         exchange = await channel.get_exchange("bus.replies", ensure=False)
 
         async def answer(message: AbstractIncomingMessage) -> None:
-            came = datetime.now(UTC).isoformat()
+            received = datetime.now(UTC).isoformat()
             request = json.loads(message.body)
             reply = {
                 "specversion": "1.0",
@@ -33,7 +33,7 @@ async def respond() -> None:
                 "data": {
                     "nomor_permintaan": request["data"]["nomor_permintaan"],
                     "hasil": "COCOK",
-                    "diperiksa_pada": came,
+                    "diperiksa_pada": received,
                 },
             }
             await exchange.publish(

@@ -1,8 +1,8 @@
 """All receivers of a bench, in one process: endpoints, pull, streams and AMQP consumers.
 
-`python -m bench.receiving PORT` listens there. Endpoints are `/take/NAME` (204 at once),
+`python -m bench.receiver_process PORT` listens there. Endpoints are `/take/NAME` (204 at once),
 `/fail/NAME` (500) and `/hang/NAME` (no answer). `POST /follow` begins a receiver, `POST /leave`
-ends one, and `POST /came` answers what has come since the last time: {name: [[id, time], ...]}.
+ends one, and `POST /received` returns what has come since the last time: {name: [[id, time], ...]}.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ _event = msgspec.json.Decoder(_Event).decode
 _pulled = msgspec.json.Decoder(_Pull).decode
 
 
-class Came:
+class ReceivedEvents:
     """What has come, by subscription."""
 
     def __init__(self) -> None:
@@ -95,7 +95,9 @@ class Connection:
         return await self.reader.readexactly(int(fields[b"content-length"]))
 
 
-async def pull(came: Came, name: str, port: int, token: str, *, settles: bool) -> None:
+async def pull(
+    received: ReceivedEvents, name: str, port: int, token: str, *, settles: bool
+) -> None:
     """Receive and acknowledge; or receive, and keep the locks."""
     connection = Connection(port, token)
     await connection.open()
@@ -103,30 +105,32 @@ async def pull(came: Came, name: str, port: int, token: str, *, settles: bool) -
     while True:
         content = await connection.post(f"{path}/receive", {"max": MOST, "wait": WAIT})
         events = _pulled(content).events
-        came.note(name, *(each.event.id for each in events))
+        received.note(name, *(each.event.id for each in events))
         if events and settles:
             tokens = [each.token for each in events]
             await connection.post(f"{path}/acknowledge", {"tokens": tokens})
 
 
-async def stream(came: Came, name: str, port: int, token: str) -> None:
+async def stream(received: ReceivedEvents, name: str, port: int, token: str) -> None:
     """Read server-sent events. A frame is one chunk, so no line of data is cut."""
     connection = Connection(port, token)
     await connection.open()
     await connection.ask("GET", f"/v1/subscriptions/{name}/stream")
     while line := await connection.reader.readline():
         if line.startswith(b"data: "):
-            came.note(name, _event(line[6:]).id)
+            received.note(name, _event(line[6:]).id)
 
 
-async def consume(came: Came, name: str, url: str, queue: str, *, settles: bool) -> None:
+async def consume(
+    received: ReceivedEvents, name: str, url: str, queue: str, *, settles: bool
+) -> None:
     """Read a queue and acknowledge; or take as much as is prefetched, and keep it."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=PREFETCH)
 
         async def take(message: AbstractIncomingMessage) -> None:
-            came.note(name, _event(message.body).id)
+            received.note(name, _event(message.body).id)
             if settles:
                 await message.ack()
 
@@ -134,22 +138,22 @@ async def consume(came: Came, name: str, url: str, queue: str, *, settles: bool)
         await asyncio.Future()
 
 
-class Receivers:
+class ReceiverTasks:
     """Who receives now. One that fails ends the process."""
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
-        self.came = Came()
+        self.received = ReceivedEvents()
         self._group = group
         self._tasks: defaultdict[str, list[asyncio.Task[None]]] = defaultdict(list)
 
-    def follow(self, name: str, way: str, settles: bool, **where: Any) -> None:
+    def follow(self, name: str, delivery: str, settles: bool, **where: Any) -> None:
         """Begin to receive."""
-        if way == "pull":
-            work = pull(self.came, name, settles=settles, **where)
-        elif way == "stream":
-            work = stream(self.came, name, **where)
+        if delivery == "pull":
+            work = pull(self.received, name, settles=settles, **where)
+        elif delivery == "stream":
+            work = stream(self.received, name, **where)
         else:
-            work = consume(self.came, name, settles=settles, **where)
+            work = consume(self.received, name, settles=settles, **where)
         self._tasks[name] += [self._group.create_task(work)]
 
     async def leave(self, name: str) -> None:
@@ -176,7 +180,7 @@ class Receivers:
             return _AGREED + _NOTHING
         match what:
             case "take":
-                self.came.note(name, _event(content).id)
+                self.received.note(name, _event(content).id)
                 return _DONE + _NOTHING
             case "fail":
                 return _BUSY + _NOTHING
@@ -186,7 +190,7 @@ class Receivers:
                 self.follow(**json.loads(content))
             case "leave":
                 await self.leave(**json.loads(content))
-        found = msgspec.json.encode(self.came.take() if what == "came" else {})
+        found = msgspec.json.encode(self.received.take() if what == "received" else {})
         return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(found), found)
 
 
@@ -200,7 +204,9 @@ def _head(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
 async def main(port: int) -> None:
     """Serve until killed."""
     async with asyncio.TaskGroup() as group:
-        server = await asyncio.start_server(Receivers(group).serve, LOOPBACK, port, limit=1 << 20)
+        server = await asyncio.start_server(
+            ReceiverTasks(group).serve, LOOPBACK, port, limit=1 << 20
+        )
         await server.serve_forever()
 
 

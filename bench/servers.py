@@ -23,7 +23,7 @@ PREPARED = "nusabus"  # the database with contracts, clients and the subscriptio
 FAST_FILL = {"wal_level": "minimal", "max_wal_senders": "0", "maintenance_work_mem": "1GB"}
 
 
-class World:
+class Servers:
     """PostgreSQL and RabbitMQ in a temporary folder, both erased at the end."""
 
     def __init__(self) -> None:

@@ -11,11 +11,11 @@ from typing import Any, Self
 import httpx
 import msgspec
 
+from bench.contract_fill import many
 from bench.events import fresh_prefix
 from bench.failure import BenchFailure
-from bench.filled import many
+from bench.servers import Servers
 from bench.site import Site
-from bench.world import World
 from deploy.local.ports import LOOPBACK
 from gateway.contracts import Submission, schema_urn
 from gateway.contracts.content import examples_document
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True)
-class Changed:
+class ChangeTimes:
     """Milliseconds until a change was in force (median and longest), CPU milliseconds of one."""
 
     usual: float
@@ -40,8 +40,8 @@ class Changed:
 class Administrator:
     """Registers and changes contracts at a site; an own one each, numbered from `first` on."""
 
-    def __init__(self, world: World, site: Site, first: int) -> None:
-        self._world, self._site = world, site
+    def __init__(self, servers: Servers, site: Site, first: int) -> None:
+        self._servers, self._site = servers, site
         self._numbers = itertools.count(first)
         self._registered: list[Submission] = []
         self._prefix, self._serial = fresh_prefix().decode(), itertools.count(1)
@@ -49,8 +49,8 @@ class Administrator:
 
     async def __aenter__(self) -> Self:
         """Open its connections."""
-        self._http = await self._client(self._world.operator)
-        self._probes = [await self._client(self._world.token) for _ in range(PROBES)]
+        self._http = await self._client(self._servers.operator)
+        self._probes = [await self._client(self._servers.token) for _ in range(PROBES)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -75,10 +75,10 @@ class Administrator:
         self._registered += new
         return count / (time.perf_counter() - began)
 
-    async def change(self, count: int) -> Changed:
+    async def change(self, count: int) -> ChangeTimes:
         """Add a version to so many contracts, and then give as many another title."""
         times = [await self._grow(each) for each in self._registered[:count]]
-        return Changed(1e3 * median(times), 1e3 * max(times), await self._cost(count))
+        return ChangeTimes(1e3 * median(times), 1e3 * max(times), await self._cost(count))
 
     async def _grow(self, submission: Submission) -> float:
         """Seconds from the answer until every connection may publish by the new version."""

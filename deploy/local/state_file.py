@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.local.ports import free, free_port
 
 
-class Kept:
+class StateFile:
     """A small JSON file, readable by its owner only. Made on first use."""
 
     def __init__(self, file: Path) -> None:

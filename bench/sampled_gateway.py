@@ -1,9 +1,9 @@
 """Runs the gateway with a sampler: where does a process spend its CPU time?
 
-`python -m bench.sampled api|relay` is `python -m gateway api|relay`, interrupted after each tick of
-CPU time (ITIMER_PROF) to note the Python stack. SIGUSR2 writes the counts as JSON to the file that
-BENCH_SAMPLES names, with the process id behind it, and begins anew. C code, the event loop's
-included, counts for the Python function that runs next.
+`python -m bench.sampled_gateway api|relay` is `python -m gateway api|relay`, interrupted after each
+tick of CPU time (ITIMER_PROF) to note the Python stack. SIGUSR2 writes the counts as JSON to the
+file that BENCH_SAMPLES names, with the process id appended, and begins again. C code, the event
+loop's included, counts for the Python function that runs next.
 """
 
 import json
