@@ -1,4 +1,4 @@
-"""The schema of a copybook, and what a copybook cannot say: descriptions, tighter bounds."""
+"""The schema of a layout with annotations: descriptions, x-pii and tighter bounds."""
 
 import tomllib
 from decimal import Decimal
@@ -13,11 +13,10 @@ Schema = dict[str, Any]
 
 
 def schema_of(layout: Layout, annotations: Path | None = None, record: str = "") -> Schema:
-    """The schema of a layout, or of one of its records, with what annotations.toml adds to it.
+    """The schema of a layout, or of one of its records, with the additions of annotations.toml.
 
-    `record` may stand there as well. [schema] holds members of the schema as a whole,
-    [members."alamat.desa"] those of one member, [members."anak[]"] those of each element of a
-    table. Nothing that the copybook says can be taken away, only put more tightly. Raises Failure.
+    That file may name the `record`. [schema] adds to the whole schema, [members."alamat.desa"] to
+    one member, [members."anak[]"] to each element of a table. Raises Failure.
     """
     content = {} if annotations is None else _content(annotations)
     try:
@@ -26,13 +25,13 @@ def schema_of(layout: Layout, annotations: Path | None = None, record: str = "")
         raise Failure(str(error)) from None
     head = content.get("schema", {})
     order = ("$schema", "$id", "title", "description")
-    whole = {**schema, **head}
-    found = {name: whole[name] for name in order if name in whole}
-    found |= {name: each for name, each in whole.items() if name not in found}
+    complete = {**schema, **head}
+    found = {name: complete[name] for name in order if name in complete}
+    found |= {name: each for name, each in complete.items() if name not in found}
     for name, more in content.get("members", {}).items():
         member = _member(found, name.split("."))
         if member is None:
-            raise Failure(f"{annotations}: no member {name} in the schema")
+            raise Failure(f"{annotations}: the schema has no member {name}.")
         member.update(more)
     return found
 
@@ -44,12 +43,12 @@ def _content(file: Path) -> dict[str, Any]:
         raise Failure(f"{file}: {error}") from None
     unknown = found.keys() - {"record", "schema", "members"}
     if unknown:
-        raise Failure(f"{file}: {min(unknown)} is not known: record, schema and members are")
+        raise Failure(f"{file}: unknown key {min(unknown)}. Use record, schema and members.")
     return found
 
 
 def _member(schema: Schema, path: list[str]) -> Schema | None:
-    """The schema of a member; members of a table's elements are named like those of a group."""
+    """The schema of a member. Members of table elements are named like those of a group."""
     for name in path:
         inner = schema.get("items", schema).get("properties", {}).get(name.removesuffix("[]"))
         if inner is None:

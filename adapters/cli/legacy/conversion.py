@@ -1,4 +1,4 @@
-"""`decode`, `encode` and `validate`: files to JSON lines and back."""
+"""`decode`, `encode` and `validate`: convert files to JSON lines and back."""
 
 import json
 import sys
@@ -28,25 +28,31 @@ from adapters.legacy_cobol.transfer.source_records import SourceReader, SourceRe
 T = TypeVar("T")
 app = typer.Typer()
 DataFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Instead of the screen.")]
-Rejects = Annotated[
-    Path | None, typer.Option("--rejects", help="Write rejected records here, as they came.")
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write to this file. Default: standard output."),
 ]
-SHOWN = 20  # rejects told on the screen
+Rejects = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects", help="Write the rejected records to this file, with their original bytes."
+    ),
+]
+SHOWN = 20  # rejects on the screen
 LISTED = 10_000  # rejects in --json
-TOGETHER = 1000  # documents encoded at once
+BATCH = 1000  # documents encoded at once
 
 
 @dataclass(slots=True)
-class _Bad(Generic[T]):
-    """What was refused: the first few, and how many, as a file may hold nothing else."""
+class _Rejected(Generic[T]):
+    """What was rejected: the first few, and the total count."""
 
     most: int = SHOWN
     count: int = 0
     first: list[T] = field(default_factory=list)
 
     def add(self, each: T) -> None:
-        """One more."""
+        """Add one."""
         self.count += 1
         if len(self.first) < self.most:
             self.first.append(each)
@@ -60,19 +66,23 @@ def decode(
     output: Output = None,
     rejects: Rejects = None,
     typed: Annotated[
-        bool, typer.Option("--typed", help='Write {"record": type, "data": document}.')
+        bool, typer.Option("--typed", help='Write {"record": TYPE, "data": DOCUMENT} lines.')
     ] = False,
     originals: Annotated[
-        bool, typer.Option("--originals", help="And the bytes in hex, so that encode keeps all.")
+        bool,
+        typer.Option(
+            "--originals",
+            help="Add the original bytes in hex, so that `encode` restores every byte.",
+        ),
     ] = False,
 ) -> int:
-    """Write the records of a file as one JSON document a line, with flat memory.
+    """Convert the records of a file to JSON documents, one per line, in constant memory.
 
-    With several record types each line says its own, as with --typed. Rejects are told on
-    standard error; the exit code is 2 where there are any.
+    With several record types, each line has its type, as with --typed. Rejected records are
+    reported on standard error. Exit code 0: all records are good. 2: some are rejected.
     """
     several = typed or originals or len(layout.records) > 1
-    bad: _Bad[Reject] = _Bad()
+    bad: _Rejected[Reject] = _Rejected()
     with ExitStack() as stack:
         out = _output(stack, output)
         kept = stack.enter_context(rejects.open("wb")) if rejects else None
@@ -83,7 +93,7 @@ def decode(
                 out.write(_typed(record, originals=originals))
             else:
                 out.write(record.text + b"\n")
-    _tell(bad)
+    _report(bad)
     return Exit.CHANGES if bad.count else Exit.OK
 
 
@@ -91,36 +101,36 @@ def decode(
 @with_layout
 def encode(
     layout: Layout,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines; - is the input.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines. - is standard input.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
-    record: Annotated[str, typer.Option(help="Record type of documents that say none.")] = "",
+    record: Annotated[str, typer.Option(help="Record type of documents without one.")] = "",
 ) -> int:
-    """Write JSON documents, one a line, as records. Nothing is cut, rounded or guessed.
+    """Convert JSON documents, one per line, to records. Nothing is cut, rounded or guessed.
 
-    A document that does not fit is told and left out, and the exit code is 2. The file appears
-    when it is whole.
+    A document that does not fit is reported and left out. The file appears when it is complete.
+    Exit code 0: all documents are written. 2: some are left out.
     """
     framing = framing_of(layout)
     events = [each.type.name for each in layout.records]
     record = record or (events[0] if len(events) == 1 else "")
-    faults: _Bad[str] = _Bad()
+    faults: _Rejected[str] = _Rejected()
     with ExitStack() as stack:
         lines: BinaryIO = sys.stdin.buffer if str(file) == "-" else file.open("rb")
         stack.enter_context(lines)
-        out = stack.enter_context(_whole(output))
+        out = stack.enter_context(_complete(output))
         try:
             out.writelines(frame_records(_records(layout, lines, record, faults), framing.body))
         except FramingError as error:
             raise Failure(str(error)) from None
     for each in faults.first:
         screen.err().print(each, markup=False)
-    _tell_more(faults)
+    _report_more(faults)
     return Exit.CHANGES if faults.count else Exit.OK
 
 
 @contextmanager
-def _whole(file: Path) -> Iterator[BinaryIO]:
-    """A file to be written; it appears when all of it is."""
+def _complete(file: Path) -> Iterator[BinaryIO]:
+    """A file to write. It appears when it is complete."""
     fresh = file.with_name(f".{file.name}.part")
     try:
         with fresh.open("wb") as out:
@@ -135,8 +145,11 @@ def _whole(file: Path) -> Iterator[BinaryIO]:
 def validate(
     layout: Layout, file: DataFile, rejects: Rejects = None, as_json: AsJson = False
 ) -> int:
-    """Read a file through and tell every bad record. The exit code is 2 where there are any."""
-    bad: _Bad[Reject] = _Bad(LISTED if as_json else SHOWN)
+    """Check every record of a file, and report the bad ones.
+
+    Exit code 0: all records are good. 2: some are bad.
+    """
+    bad: _Rejected[Reject] = _Rejected(LISTED if as_json else SHOWN)
     kinds: dict[str, int] = {}
     with ExitStack() as stack:
         kept = stack.enter_context(rejects.open("wb")) if rejects else None
@@ -152,20 +165,20 @@ def validate(
     for kind, count in kinds.items():
         screen.out().print(f"{count:>12,} {kind}", markup=False)
     screen.out().print(f"{bad.count:>12,} rejected")
-    _tell(bad)
+    _report(bad)
     return Exit.CHANGES if bad.count else Exit.OK
 
 
 def _source_records(
     layout: Layout, file: Path, stack: ExitStack, *, quiet: bool
 ) -> Iterator[SourceRecord]:
-    """The records of a file, with a bar on the screen. Raises Failure."""
+    """The records of a file, with a progress bar. Raises Failure."""
     bar = stack.enter_context(reading(file, quiet=quiet))
     try:
-        for piece in SourceReader(layout, framing_of(layout)).read(file):
-            yield from piece
-            if piece:
-                bar(piece[-1].offset)
+        for batch in SourceReader(layout, framing_of(layout)).read(file):
+            yield from batch
+            if batch:
+                bar(batch[-1].offset)
     except (FramingError, ValueError) as error:
         raise Failure(f"{file}: {error}") from None
 
@@ -181,68 +194,72 @@ def _typed(record: SourceRecord, *, originals: bool) -> bytes:
     return b'{"record":%b,"data":%b%b}\n' % (json.dumps(record.kind).encode(), record.text, raw)
 
 
-def _reject(record: SourceRecord, layout: Layout, kept: BinaryIO | None, bad: _Bad[Reject]) -> None:
+def _reject(
+    record: SourceRecord, layout: Layout, kept: BinaryIO | None, bad: _Rejected[Reject]
+) -> None:
     for part in record.records:
         bad.add(Reject.of(part))
         if kept is not None:
             kept.writelines(frame_records([part.raw], framing_of(layout).body))
 
 
-def _tell(bad: _Bad[Reject]) -> None:
+def _report(bad: _Rejected[Reject]) -> None:
     for each in bad.first:
         screen.err().print(b"".join(paragraph(each)).decode().strip("\n"), markup=False)
-    _tell_more(bad)
+    _report_more(bad)
 
 
-def _tell_more(bad: _Bad[Any]) -> None:
+def _report_more(bad: _Rejected[Any]) -> None:
     if bad.count > SHOWN:
         screen.err().print(f"and {bad.count - SHOWN:,} more")
 
 
 def _records(
-    layout: Layout, lines: Iterable[bytes], record: str, faults: _Bad[str]
+    layout: Layout, lines: Iterable[bytes], record: str, faults: _Rejected[str]
 ) -> Iterator[bytes]:
     encoder = Encoder([each.type for each in layout.records], layout.encoding)
     numbered = enumerate(lines, 1)
-    while some := list(islice(numbered, TOGETHER)):
-        asked = [_asked(number, line, record) for number, line in some if line.strip()]
+    while some := list(islice(numbered, BATCH)):
+        documents = [_document(number, line, record) for number, line in some if line.strip()]
         try:
             encoded = encoder.encode(
-                [document for _, document, _ in asked],
-                [kind for kind, _, _ in asked],
-                [original for _, _, original in asked],
+                [document for _, document, _ in documents],
+                [kind for kind, _, _ in documents],
+                [original for _, _, original in documents],
             )
         except KeyError as error:
-            raise Failure(f"no record type {error}: say --record") from None
+            raise Failure(
+                f"Unknown record type {error}. Use --record with a type of the layout."
+            ) from None
         numbers = [number for number, line in some if line.strip()]
         for at, (number, found) in enumerate(zip(numbers, encoded.records, strict=True)):
             if found is None:
-                faults.add(f"line {number}: " + "; ".join(map(str, encoded.faults[at])))
+                faults.add(f"Line {number}: " + "; ".join(map(str, encoded.faults[at])))
             else:
                 yield found
 
 
-def _asked(number: int, line: bytes, record: str) -> tuple[str, dict[str, Any], bytes | None]:
-    """The record type, the document, and the bytes it once was."""
+def _document(number: int, line: bytes, record: str) -> tuple[str, dict[str, Any], bytes | None]:
+    """The record type, the document, and the original bytes."""
     try:
         found = json.loads(line, parse_float=Decimal)
     except ValueError as error:
-        raise Failure(f"line {number}: no JSON: {error}") from None
+        raise Failure(f"Line {number} is not JSON: {error}.") from None
     if not isinstance(found, dict):
-        raise Failure(f"line {number}: no object")
+        raise Failure(f"Line {number} is not a JSON object.")
     if {"record", "data"} <= set(found) <= {"record", "data", "original"}:
         original = _original(number, found.get("original"))
         if not isinstance(found["record"], str) or not isinstance(found["data"], dict):
-            raise Failure(f'line {number}: write {{"record": "NAME", "data": {{...}}}}')
+            raise Failure(f'Line {number}: write {{"record": "NAME", "data": {{...}}}}.')
         return found["record"], found["data"], original
     return record, found, None
 
 
 def _original(number: int, text: Any) -> bytes | None:
-    """The bytes that a record had before it was decoded."""
+    """The original bytes of a record."""
     if text is None:
         return None
     try:
         return bytes.fromhex(text)
     except (TypeError, ValueError):
-        raise Failure(f"line {number}: the original is no hex") from None
+        raise Failure(f"Line {number}: `original` is not hexadecimal.") from None

@@ -1,4 +1,4 @@
-"""`diff`: two files by the same layout, record by record and field by field."""
+"""`diff`: compare two files with one layout, record by record and field by field."""
 
 from collections.abc import Iterator
 from itertools import chain, zip_longest
@@ -25,10 +25,13 @@ def diff(
     layout: Layout,
     one: DataFile,
     other: DataFile,
-    most: Annotated[int, typer.Option(help="Differences shown.")] = 50,
+    most: Annotated[int, typer.Option(help="Show at most so many differences.")] = 50,
     as_json: AsJson = False,
 ) -> int:
-    """Compare two files field by field, in the order of their records. Exit code 2: they differ."""
+    """Compare two files field by field, in the order of their records.
+
+    Exit code 0: no difference. 2: the files differ. 1: a file cannot be read.
+    """
     reader = SourceReader(layout, framing_of(layout))
     found: list[dict[str, Any]] = []
     count = 0
@@ -44,8 +47,8 @@ def diff(
         screen.print_json({"count": count, "differences": found})
     else:
         for each in found:
-            place = f"record {each['record']} {each['field']}"
-            screen.out().print(f"{place}: {each['one']!r} -> {each['other']!r}", markup=False)
+            position = f"record {each['record']} {each['field']}"
+            screen.out().print(f"{position}: {each['one']!r} -> {each['other']!r}", markup=False)
         more = f", {most} of them shown" if count > most else ""
         screen.out().print(f"{count} differences{more}." if count else "No difference.")
     return Exit.CHANGES if count else Exit.OK
@@ -68,11 +71,11 @@ def _differences(one: SourceRecord | None, other: SourceRecord | None) -> Iterat
     if one.faults or other.faults or one.kind != other.kind:
         yield _difference(one.number, "(record)", one.raw.hex(), other.raw.hex())
         return
-    told = False
+    differs = False
     for field, left, right in _fields("", one.document(), other.document()):
-        told = True
+        differs = True
         yield _difference(one.number, field, left, right)
-    if not told and one.raw != other.raw:
+    if not differs and one.raw != other.raw:
         yield _difference(one.number, "(bytes)", one.raw.hex(), other.raw.hex())
 
 

@@ -1,10 +1,9 @@
-"""`send`, `watch`, `status` and `reissue`: feeds at work."""
+"""`send`, `watch`, `status` and `reissue`: run feeds."""
 
 import asyncio
 import logging
-import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +11,10 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from adapters.cli import profiles, screen
+from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.legacy.progress import Bar
-from adapters.cli.session import AsJson, ProfileName
+from adapters.cli.session import AsJson, ProfileName, over, until_signal
 from adapters.client import Nusabus
 from adapters.legacy_cobol.copybook.errors import CopybookError
 from adapters.legacy_cobol.mapping.section import LayoutError
@@ -32,23 +31,26 @@ from adapters.legacy_cobol.transfer.watcher import watch as watch_feed
 
 app = typer.Typer()
 FeedFolder = Annotated[
-    Path, typer.Argument(metavar="FEED", help="Its folder, with feed.toml.", file_okay=False)
+    Path,
+    typer.Argument(metavar="FEED", help="Folder of the feed, with feed.toml.", file_okay=False),
 ]
-LOOK = 0.3  # seconds between two looks at what a watcher does
+POLL = 0.3  # seconds between two reads of the journal
 
 
 @app.command()
 def watch(
     feed: FeedFolder,
-    once: Annotated[bool, typer.Option("--once", help="End when nothing is left.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is left to do.")] = False,
     polling: Annotated[
-        bool, typer.Option("--polling", help="Look again and again: for network file systems.")
+        bool,
+        typer.Option("--polling", help="Scan the folder periodically: for network file systems."),
     ] = False,
     profile: ProfileName = "default",
 ) -> int:
-    """Work a feed until Ctrl-C or SIGTERM: files that come, or events that go.
+    """Run a feed until Ctrl-C or SIGTERM: publish its files, or write its events to files.
 
-    It may be killed at any moment; the next start goes on where it was.
+    It may be killed at any moment; the next start resumes. With --once, exit code 2 means that a
+    file was not published.
     """
     found = _feed(feed)
     _log_to_stderr()
@@ -68,17 +70,18 @@ def watch(
 @app.command()
 def send(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
-    feed: Annotated[Path, typer.Option("--feed", help="Its folder.", file_okay=False)],
+    feed: Annotated[Path, typer.Option("--feed", help="Folder of the feed.", file_okay=False)],
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
-    """Send one file through a feed and wait for its end. The exit code is 2 unless all of it went.
+    """Send one file through a feed, and wait for its outcome.
 
-    Where a watcher works the feed it does the work; else this command does.
+    If a watcher runs the feed, it does the work, else this command. Exit code 0: all records are
+    published. 2: some are not.
     """
     found = _feed(feed)
     if found.direction is Direction.OUT:
-        raise Failure(f"{feed} is an outbound feed")
+        raise Failure(f"{feed} is an outbound feed. `send` needs an inbound feed.")
     _log_to_stderr(logging.CRITICAL)  # the outcome is printed
     before = _newest(feed)
     submit(found, file)
@@ -87,7 +90,7 @@ def send(
         if busy:
             ended = asyncio.run(_follow(feed, file.name, before, progress))
         else:
-            ended = _carry(found, file.name, before, progress, profile)
+            ended = _run_feed(found, file.name, before, progress, profile)
     _show(ended, as_json=as_json)
     return Exit.OK if ended.outcome and ended.outcome.is_published and not ended.rejected else (
         Exit.CHANGES
@@ -97,10 +100,10 @@ def send(
 @app.command()
 def status(
     feed: FeedFolder,
-    most: Annotated[int, typer.Option(help="Files shown.")] = 20,
+    most: Annotated[int, typer.Option(help="Show at most so many files.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show the journal of a feed: every file, where it stands, what it waits for."""
+    """Show the files of a feed with their states, and what they are waiting for."""
     found = _feed(feed)
     busy = is_busy(feed) if feed.is_dir() else False
     if found.direction is Direction.OUT:
@@ -124,9 +127,9 @@ def status(
 
 @app.command()
 def reissue(
-    feed: FeedFolder, number: Annotated[int, typer.Argument(help="Of the file.", min=1)]
+    feed: FeedFolder, number: Annotated[int, typer.Argument(help="Number of the file.", min=1)]
 ) -> None:
-    """Put an outbound file into outgoing/ once more, byte by byte the same."""
+    """Copy an issued file to outgoing/ again, byte by byte."""
     found = _feed(feed)
     try:
         spool = Spool(feed)
@@ -135,8 +138,10 @@ def reissue(
         finally:
             spool.close()
     except KeyError:
-        raise Failure(f"{feed} has issued no file {number}") from None
-    screen.out().print(f"issued again: {path}", markup=False)
+        raise Failure(
+            f"{feed} has not issued a file {number}. `nusabus legacy status` lists the numbers."
+        ) from None
+    screen.out().print(f"reissued: {path}", markup=False)
 
 
 def _feed(folder: Path) -> Feed:
@@ -147,56 +152,41 @@ def _feed(folder: Path) -> Feed:
 
 
 def _run(
-    profile: str, work: Callable[[Nusabus, asyncio.Event], Awaitable[list[File]]]
+    profile: str, work: Callable[[Nusabus, asyncio.Event], Coroutine[Any, Any, list[File]]]
 ) -> list[File]:
-    """Work over a connection; the first signal asks it to stop, cancelling what is under way."""
-    known = profiles.load(profile)
+    """Run a feed over a connection. A signal ends it, and the list is empty then."""
 
-    async def run() -> list[File]:
+    async def run(bus: Nusabus) -> list[File]:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        connection = Nusabus(known.url, known.client_id, known.client_secret, retry=ONCE)
-        async with connection as bus:
-            task = asyncio.ensure_future(work(bus, stop))
-
-            def end() -> None:
-                stop.set()
-                task.cancel()
-
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, end)
-            try:
-                return await task
-            except asyncio.CancelledError:
-                return []
+        return await until_signal(work(bus, stop), stop.set) or []
 
     try:
-        return asyncio.run(run())
+        return over(profile, run, retry=ONCE)
     except FeedBusy as error:
         raise Failure(str(error)) from None
 
 
-def _carry(feed: Feed, name: str, before: int, progress: Bar, profile: str) -> File:
-    """Do the work ourselves."""
+def _run_feed(feed: Feed, name: str, before: int, progress: Bar, profile: str) -> File:
+    """Run the feed in this process."""
 
     async def work(bus: Nusabus, stop: asyncio.Event) -> list[File]:
         return await watch_feed(feed, Sender(bus), stop, once=True, progress=progress.show)
 
     mine = [f for f in _run(profile, work) if f.name == name and f.arrival > before]
     if not mine:
-        raise Failure(f"{name} was not taken to its end: `nusabus legacy status` says where it is")
+        raise Failure(f"{name} has no outcome yet. `nusabus legacy status` shows its state.")
     return mine[-1]
 
 
 async def _follow(folder: Path, name: str, before: int, progress: Bar) -> File:
-    """Watch the one who does the work."""
+    """Follow the work of a watcher."""
     while True:
         for each in _journalled(folder, 100)[0]:
             if each.name == name and each.arrival > before:
                 progress.show(each, each.position.offset if each.position else 0)
                 if each.state is FileState.FINISHED:
                     return each
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL)
 
 
 def _newest(folder: Path) -> int:
@@ -231,11 +221,11 @@ def _show(file: File, *, as_json: bool) -> None:
 
 def _line(file: File) -> str:
     state = str(file.outcome) if file.state is FileState.FINISHED else str(file.state)
-    told = file.note or file.reason
+    note = file.note or file.reason
     return (
         f"{file.arrival:>6} {file.received} {state:<10} {file.published:>11,} of "
         f"{file.records:>11,} published, {file.rejected:,} rejected  {file.name}"
-        + (f"  ({told})" if told else "")
+        + (f"  ({note})" if note else "")
     )
 
 
@@ -255,7 +245,7 @@ def _outbound(folder: Path, most: int, *, busy: bool, as_json: bool) -> None:
     out = screen.out()
     out.print(f"{'watched' if busy else 'not watched'}; {waiting[0]:,} records wait for a file")
     if refused:
-        out.print(f"{len(refused)} events fit no record: see rejects/refused.jsonl")
+        out.print(f"{len(refused)} events fit no record, see rejects/refused.jsonl")
     for each in issues:
         out.print(
             f"{each.number:>6} {each.closed} {each.state:<8} {each.records:>11,} records  "

@@ -1,4 +1,4 @@
-"""`inspect`, `layout` and `schema`: what a file might be, what a copybook says."""
+"""`inspect`, `layout` and `schema`: propose a framing, list positions, derive a schema."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,14 +26,16 @@ DataFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=
 @app.command()
 def inspect(
     file: DataFile,
-    copybook: Annotated[Path | None, typer.Option(help="Its record lengths count too.")] = None,
-    form: Annotated[Form, typer.Option(help="Of the copybook.")] = Form.FIXED,
-    dialect: Annotated[str, typer.Option(help="Of the copybook.")] = "ibm",
+    copybook: Annotated[
+        Path | None, typer.Option(help="Use its record lengths as evidence.")
+    ] = None,
+    form: Annotated[Form, typer.Option(help="Reference format of the copybook.")] = Form.FIXED,
+    dialect: Annotated[str, typer.Option(help="Compiler of the copybook.")] = "ibm",
     as_json: AsJson = False,
 ) -> int:
     """Propose framings and a character set for a file, each with its evidence.
 
-    Nothing of it is used until somebody declares it.
+    Declare the right one in the layout. Exit code 0: a framing fits. 2: none fits.
     """
     lengths: list[int] = []
     if copybook is not None:
@@ -42,7 +44,7 @@ def inspect(
     with file.open("rb") as opened:
         sample = opened.read(SAMPLE)
     if not sample:
-        raise Failure(f"{file} is empty")
+        raise Failure(f"{file} is empty. Give a file with records.")
     letters = characters_of(sample)
     found = propose(sample, file.stat().st_size, sorted(set(lengths)))
     if as_json:
@@ -59,14 +61,14 @@ def inspect(
     for each in found:
         out.print(f"[bold]{each.strength:4.0%}[/] {each.name}\n      {each.evidence}.")
     if not found:
-        out.print("No framing fits. With --copybook the lengths of its records count too.")
+        out.print("No framing fits. Give --copybook to use its record lengths as evidence.")
     return Exit.OK if found else Exit.CHANGES
 
 
 @app.command()
 @with_layout
 def layout(layout: Layout, as_json: AsJson = False) -> None:
-    """Print where every field stands, as a COBOL compiler lists it."""
+    """Print the position of every field, like the listing of a COBOL compiler."""
     if as_json:
         records = [
             {
@@ -90,17 +92,19 @@ def schema(
     layout: Layout,
     annotations: Annotated[
         Path | None,
-        typer.Option(help="TOML with id, descriptions, x-pii and tighter bounds.", exists=True),
+        typer.Option(
+            help="TOML file with id, descriptions, x-pii and tighter bounds.", exists=True
+        ),
     ] = None,
-    record: Annotated[str, typer.Option(help="Of this record type; else of any.")] = "",
+    record: Annotated[str, typer.Option(help="Only this record type. Default: all.")] = "",
 ) -> None:
-    """Print the JSON Schema of the events that a layout gives."""
+    """Print the JSON Schema of the events of a layout."""
     screen.print_json(schema_of(layout, annotations, record))
 
 
 def _copybook(file: Path, form: Form, dialect: str) -> Copybook:
     if dialect not in DIALECTS:
-        raise Failure(f"--dialect {dialect}: take one of {', '.join(DIALECTS)}")
+        raise Failure(f"Unknown --dialect {dialect}. Use one of: {', '.join(DIALECTS)}.")
     options = CopybookOptions(dialect=DIALECTS[dialect], form=form, folders=(file.parent,))
     try:
         return read_copybook_file(file, options)

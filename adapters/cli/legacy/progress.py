@@ -1,4 +1,4 @@
-"""How far a file is read, on the screen of a person."""
+"""Progress bars on standard error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from adapters.legacy_cobol.transfer.journal import File
 
 @contextmanager
 def reading(file: Path, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error that is told the offset; none where nobody looks."""
+    """A bar for reading a file, updated with the offset. None if there is no terminal."""
     console = screen.err()
     if quiet or not console.is_terminal:
         yield lambda _: None
@@ -31,7 +31,7 @@ def reading(file: Path, *, quiet: bool = False) -> Iterator[Callable[[int], None
 
 
 class Bar:
-    """How far a file is, on the screen of a person."""
+    """A bar for a file in a feed."""
 
     def __init__(self, file: Path, *, quiet: bool) -> None:
         console = screen.err()
@@ -55,6 +55,6 @@ class Bar:
         self._progress.stop()
 
     def show(self, file: File, read: int) -> None:
-        """It stands there."""
-        told = f"{file.state} {file.note}".strip()
-        self._progress.update(self._task, description=told, completed=read)
+        """Update the bar."""
+        text = f"{file.state} {file.note}".strip()
+        self._progress.update(self._task, description=text, completed=read)

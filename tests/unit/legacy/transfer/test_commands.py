@@ -90,13 +90,13 @@ def test_a_file_comes_back_byte_by_byte(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('{"record": "pay", "data": {}, "original": "zz"}', "line 1: the original is no hex"),
-        ('{"record": "pay", "data": {}, "original": 1}', "line 1: the original is no hex"),
-        ('{"record": 1, "data": {}}', "line 1: write"),
-        ('{"record": "pay", "data": []}', "line 1: write"),
-        ('{"record": "pax", "data": {}}', "no record type 'pax'"),
-        ("[]", "line 1: no object"),
-        ("{", "line 1: no JSON"),
+        ('{"record": "pay", "data": {}, "original": "zz"}', "Line 1: `original` is not hex"),
+        ('{"record": "pay", "data": {}, "original": 1}', "Line 1: `original` is not hex"),
+        ('{"record": 1, "data": {}}', "Line 1: write"),
+        ('{"record": "pay", "data": []}', "Line 1: write"),
+        ('{"record": "pax", "data": {}}', "Unknown record type 'pax'"),
+        ("[]", "Line 1 is not a JSON object"),
+        ("{", "Line 1 is not JSON"),
     ],
 )
 def test_what_is_no_document_leaves_no_file(folder: Folder, line: str, told: str) -> None:
@@ -158,16 +158,16 @@ def test_documents_that_do_not_fit_are_told(folder: Folder) -> None:
     (folder.path / "in.ndjson").write_text("\n".join(map(json.dumps, lines)))
     done = folder.lay("encode", "in.ndjson", "-o", "OUT.DAT", "--record", "pay")
     assert done.code == Exit.CHANGES
-    assert "line 2: AMOUNT" in done.err
+    assert "Line 2: AMOUNT" in done.err
     assert "fraction-lost" in done.err
-    assert "line 3: TAXPAYER" in done.err
+    assert "Line 3: TAXPAYER" in done.err
     assert (folder.path / "OUT.DAT").read_bytes() == a_payment(1, 100, "W")
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("decode", "PAY.DAT"), "say --layout FILE or --copybook FILE"),
+        (("decode", "PAY.DAT"), "Give --layout FILE or --copybook FILE"),
         (("decode", "PAY.DAT", "--copybook", "pay.cpy", "--form", "free"), "inspect"),
         (("decode", "PAY.DAT", "--copybook", "pay.cpy", "--form", "loose"), "'loose'"),
         (("decode", "PAY.DAT", "--copybook", "pay.cpy", "--set", "x"), "KEY=VALUE"),
