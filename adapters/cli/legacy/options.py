@@ -111,7 +111,7 @@ def framing_of(layout: Layout) -> Framing:
 def _parameters() -> list[inspect.Parameter]:
     return [
         _parameter("layout_file", Path | None, "--layout", help="Layout file (TOML)."),
-        _parameter("copybook_file", Path | None, "--copybook", help="Copybook without a layout file."),
+        _parameter("copybook_file", Path | None, "--copybook", help="Copybook file."),
         *(
             _parameter(_variable(flag), kind | None, flag, help=help)
             for flag, _, kind, help in FLAGS
