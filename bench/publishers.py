@@ -23,7 +23,7 @@ from aio_pika.abc import AbstractExchange
 from pamqp import body, commands, frame, header
 from pamqp.frame import FrameTypes
 
-LIMIT_WINDOW = 16_000  # unconfirmed messages, as the relay allows itself for four shards
+MAX_IN_FLIGHT = 16_000  # unconfirmed messages, as the relay allows itself for four shards
 LIMIT_WRITE = 200  # messages in one write
 IN_FLIGHT = 500
 TIMEOUT = 120.0
@@ -40,7 +40,7 @@ def blast(question: Mapping[str, Any]) -> float:
     low, early = 0, set[int]()  # all up to `low` are confirmed, and those in `early`
     began = time.monotonic()
     while low < count:
-        while sent < count and sent - low - len(early) <= LIMIT_WINDOW - LIMIT_WRITE:
+        while sent < count and sent - low - len(early) <= MAX_IN_FLIGHT - LIMIT_WRITE:
             piece = min(LIMIT_WRITE, count - sent)
             link.socket.sendall(one * piece)
             sent += piece

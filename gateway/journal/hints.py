@@ -64,10 +64,6 @@ class HintListener:
         self._connect = connect
         self.wake_up = WakeUp()
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait for a hint, at most `seconds`. True if one came."""
-        return await self.wake_up.wait(seconds)
-
     async def run(self, stop: Stop) -> None:
         """Listen until stopped, on one connection after another."""
 

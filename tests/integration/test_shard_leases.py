@@ -120,7 +120,7 @@ async def test_hints_are_heard_and_survive_a_cut(journal: Journal) -> None:
 
     async def heard() -> None:
         async with asyncio.timeout(20):
-            while not await hints.wait(0.05):
+            while not await hints.wake_up.wait(0.05):
                 sender.send()
 
     async with asyncio.TaskGroup() as tasks:
@@ -133,4 +133,4 @@ async def test_hints_are_heard_and_survive_a_cut(journal: Journal) -> None:
         )
         await heard()
         stop.set()
-    assert await HintListener(journal.connect).wait(0.01) is False
+    assert await HintListener(journal.connect).wake_up.wait(0.01) is False
