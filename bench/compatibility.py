@@ -13,7 +13,12 @@ from typing import Any
 from bench.failure import BenchFailure
 from bench.results import Results, Value
 from bench.say import console, say
-from gateway.contracts.compatibility import CompatibilityChecker, Compatible, Direction, Policy
+from gateway.contracts.compatibility import (
+    CompatibilityChecker,
+    CompatibilityDirection,
+    CompatibilityPolicy,
+    Compatible,
+)
 
 CONTRACTS = Path(__file__).parent.parent / "schemas"
 ROUNDS = 5
@@ -28,7 +33,7 @@ async def check(results: Results, rounds: int = ROUNDS) -> None:
     compatibility = CompatibilityChecker()
     try:
         started = time.perf_counter()
-        await compatibility.compare({}, {}, Direction.BACKWARD)
+        await compatibility.compare({}, {}, CompatibilityDirection.BACKWARD)
         start = time.perf_counter() - started
         times = [await _timed(compatibility, *each) for _ in range(rounds) for each in questions]
     finally:
@@ -54,7 +59,9 @@ async def _timed(
     compatibility: CompatibilityChecker, old: bytes, new: bytes, good: bool
 ) -> tuple[bool, float]:
     started = time.perf_counter()
-    result = await compatibility.compare(old, new, Direction.BACKWARD, Policy.STRICT)
+    result = await compatibility.compare(
+        old, new, CompatibilityDirection.BACKWARD, CompatibilityPolicy.STRICT
+    )
     if isinstance(result, Compatible) is not good:
         raise BenchFailure(f"a wrong answer about compatibility: {result}")
     return good, time.perf_counter() - started

@@ -23,10 +23,10 @@ from gateway.contracts.values import (
     Ordering,
     Pattern,
     RegisteredContract,
-    State,
     StoredVersion,
     Submission,
     Version,
+    VersionState,
 )
 
 __all__ = [
@@ -47,11 +47,11 @@ __all__ = [
     "Pattern",
     "RegisteredContract",
     "Search",
-    "State",
     "StoredVersion",
     "Submission",
     "Validator",
     "Version",
+    "VersionState",
     "Visibility",
     "admit",
     "admit_contract",

@@ -16,7 +16,7 @@ from gateway.contracts.compatibility import closed_form
 from gateway.contracts.queries import contract_of, deprecation_of
 from gateway.contracts.tables import ContractRow, VersionRow
 from gateway.contracts.validation import Validator
-from gateway.contracts.values import Contract, Deprecation, State
+from gateway.contracts.values import Contract, Deprecation, VersionState
 
 _VERSIONS: Any = select(
     *(
@@ -36,7 +36,7 @@ class CatalogueVersion:
 
     type: str
     number: int
-    state: State
+    state: VersionState
     deprecation: Deprecation | None
     text: bytes = field(repr=False)
     closed: bool
@@ -69,7 +69,7 @@ class CatalogueVersion:
     @property
     def usable(self) -> bool:
         """Whether events can be published with it."""
-        return self.state in (State.ACTIVE, State.DEPRECATED)
+        return self.state in (VersionState.ACTIVE, VersionState.DEPRECATED)
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class CatalogueLoader:
             version = CatalogueVersion(
                 row.type,
                 row.number,
-                State(row.state),
+                VersionState(row.state),
                 deprecation_of(row),
                 row.bundle or row.text,
                 row.closed,
@@ -185,7 +185,7 @@ class CatalogueLoader:
 
 def _current(of_type: Mapping[int, CatalogueVersion]) -> CatalogueVersion | None:
     """The newest active version, or without one the newest deprecated version."""
-    for state in (State.ACTIVE, State.DEPRECATED):
+    for state in (VersionState.ACTIVE, VersionState.DEPRECATED):
         numbers = [number for number, each in of_type.items() if each.state is state]
         if numbers:
             return of_type[max(numbers)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway.contracts.compatibility import Mode, Policy, Rule
+from gateway.contracts.compatibility import CompatibilityMode, CompatibilityPolicy, Rule
 from gateway.contracts.tables import DefaultsRow
 
 EVERYONE = ""  # in place of an organisation: the defaults of organisations without their own
@@ -33,7 +33,7 @@ async def defaults_of(session: AsyncSession, organisation: str) -> Defaults:
         return Defaults(_rule(row), _levels(row.lint), row.revision)
     general = await session.get(DefaultsRow, EVERYONE)
     if general is None:
-        return Defaults(Rule(Mode.BACKWARD), {}, 0)
+        return Defaults(Rule(CompatibilityMode.BACKWARD), {}, 0)
     return Defaults(_rule(general), _levels(general.lint), 0)
 
 
@@ -51,4 +51,4 @@ async def put_defaults(
 
 
 def _rule(row: DefaultsRow) -> Rule:
-    return Rule(Mode(row.mode), Policy(row.policy))
+    return Rule(CompatibilityMode(row.mode), CompatibilityPolicy(row.policy))

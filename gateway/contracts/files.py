@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.base import strict_json
 from gateway.base.errors import Invalid, Malformed
-from gateway.contracts.compatibility import Mode, Policy, Rule
+from gateway.contracts.compatibility import CompatibilityMode, CompatibilityPolicy, Rule
 from gateway.contracts.values import (
     Classification,
     Contract,
@@ -76,8 +76,8 @@ def _rule(file: Path) -> Rule | None:
     if not isinstance(found, dict):
         raise Invalid(f"{file}: /compatibility must be an object with mode and policy.")
     try:
-        policy = _text(file, found, "policy") if "policy" in found else Policy.STRICT
-        return Rule(Mode(_text(file, found, "mode")), Policy(policy))
+        policy = _text(file, found, "policy") if "policy" in found else CompatibilityPolicy.STRICT
+        return Rule(CompatibilityMode(_text(file, found, "mode")), CompatibilityPolicy(policy))
     except (ValueError, Invalid) as error:
         raise Invalid(f"{file}: /compatibility: {error}") from None
 

@@ -10,7 +10,7 @@ from sqlmodel import col
 from gateway.contracts import queries
 from gateway.contracts.queries import Search, Visibility
 from gateway.contracts.tables import VersionRow
-from gateway.contracts.values import Contract, RegisteredContract, State
+from gateway.contracts.values import Contract, RegisteredContract, VersionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class VersionInUse:
 
     contract: Contract
     number: int
-    state: State
+    state: VersionState
     schema: bytes
     reply: bytes | None
     examples: bytes | None
@@ -57,7 +57,7 @@ async def versions_in_use(
         VersionInUse(
             contract=in_use[row.type][0],
             number=in_use[row.type][1],
-            state=State(row.state),
+            state=VersionState(row.state),
             schema=row.bundle or row.text,
             reply=row.reply_bundle or row.reply,
             examples=row.examples,
@@ -68,5 +68,5 @@ async def versions_in_use(
 
 def _in_use(registered: RegisteredContract) -> int | None:
     """The newest active version, else the newest deprecated one."""
-    deprecated = (n for n, state in registered.versions.items() if state is State.DEPRECATED)
+    deprecated = (n for n, state in registered.versions.items() if state is VersionState.DEPRECATED)
     return registered.active_version or max(deprecated, default=None)

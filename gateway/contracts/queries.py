@@ -11,7 +11,7 @@ from sqlmodel import col
 from gateway.base import strict_json, type_pattern
 from gateway.base.errors import Invalid
 from gateway.contracts.bundle import EMPTY, SchemaId, SchemaTexts, referenced_ids
-from gateway.contracts.compatibility import Mode, Policy, Rule
+from gateway.contracts.compatibility import CompatibilityMode, CompatibilityPolicy, Rule
 from gateway.contracts.compilation import Library
 from gateway.contracts.schema_limits import SCHEMA_DEPTH
 from gateway.contracts.tables import ContractRow, VersionRow
@@ -22,9 +22,9 @@ from gateway.contracts.values import (
     Ordering,
     Pattern,
     RegisteredContract,
-    State,
     StoredVersion,
     Version,
+    VersionState,
 )
 
 MAX_REFERENCED = 1000  # schemas that are read for one
@@ -58,7 +58,7 @@ class Search:
     owner: str | None = None
     pattern: Pattern | None = None
     classification: Classification | None = None
-    state: State | None = None
+    state: VersionState | None = None
 
 
 async def find(session: AsyncSession, type: str) -> RegisteredContract | None:
@@ -136,20 +136,20 @@ async def _texts(
         .join(ContractRow, col(ContractRow.type) == col(VersionRow.type))
         .where(
             tuple_(col(VersionRow.type), col(VersionRow.number)).in_(wanted),
-            col(VersionRow.state).in_((State.ACTIVE, State.DEPRECATED)),
+            col(VersionRow.state).in_((VersionState.ACTIVE, VersionState.DEPRECATED)),
             _visible(visibility),
         )
     )
     return {(type_, number): text for type_, number, text in await session.execute(query)}
 
 
-async def _states(session: AsyncSession, types: list[str]) -> dict[str, dict[int, State]]:
+async def _states(session: AsyncSession, types: list[str]) -> dict[str, dict[int, VersionState]]:
     query = select(col(VersionRow.type), col(VersionRow.number), col(VersionRow.state)).where(
         col(VersionRow.type).in_(types)
     )
-    found: dict[str, dict[int, State]] = {}
+    found: dict[str, dict[int, VersionState]] = {}
     for type_, number, state in await session.execute(query):
-        found.setdefault(type_, {})[number] = State(state)
+        found.setdefault(type_, {})[number] = VersionState(state)
     return found
 
 
@@ -182,13 +182,13 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _in_state(state: State) -> ColumnElement[bool]:
+def _in_state(state: VersionState) -> ColumnElement[bool]:
     """Whether this is the best state of a contract's versions, see `RegisteredContract.state`."""
-    order = list(State)
+    order = list(VersionState)
     better = order[: order.index(state)]
     of_contract = col(VersionRow.type) == col(ContractRow.type)
     has: ColumnElement[bool] = exists().where(of_contract, col(VersionRow.state) == state.value)
-    if state is State.DRAFT:
+    if state is VersionState.DRAFT:
         has = or_(has, ~exists().where(of_contract))
     has_better = exists().where(of_contract, col(VersionRow.state).in_(better))
     return and_(has, ~has_better) if better else has
@@ -198,8 +198,12 @@ def _of(type: str) -> Select[VersionRow]:
     return select(VersionRow).where(col(VersionRow.type) == type).order_by(col(VersionRow.number))
 
 
-def _registered(row: ContractRow, states: dict[str, dict[int, State]]) -> RegisteredContract:
-    rule = Rule(Mode(row.mode), Policy(row.policy or "")) if row.mode else None
+def _registered(row: ContractRow, states: dict[str, dict[int, VersionState]]) -> RegisteredContract:
+    rule = (
+        Rule(CompatibilityMode(row.mode), CompatibilityPolicy(row.policy or ""))
+        if row.mode
+        else None
+    )
     return RegisteredContract(
         contract_of(row), row.revision, rule, row.created, states.get(row.type, {})
     )
@@ -221,7 +225,7 @@ def contract_of(row: ContractRow) -> Contract:
 
 def deprecation_of(row: Any) -> Deprecation | None:
     """The deprecation of a version, if any; `row` has at least these columns."""
-    if row.state != State.DEPRECATED or row.deprecated is None:
+    if row.state != VersionState.DEPRECATED or row.deprecated is None:
         return None
     return Deprecation(row.deprecated, row.sunset, row.successor)
 
@@ -231,7 +235,7 @@ def _stored(row: VersionRow) -> StoredVersion:
         row.type,
         Version(row.number, row.text, row.reply),
         row.digest,
-        State(row.state),
+        VersionState(row.state),
         row.created,
         row.bundle or row.text,
         row.reply_bundle or row.reply,

@@ -22,7 +22,7 @@ from gateway.contracts.compatibility import Rule
 from gateway.contracts.compilation import Library
 from gateway.contracts.content import digest_of, example_rows, examples_document
 from gateway.contracts.tables import CHANGED, ContractRow, ExampleRow, VersionRow
-from gateway.contracts.values import Author, Contract, State, Submission, Version
+from gateway.contracts.values import Author, Contract, Submission, Version, VersionState
 
 OPERATOR = Author("files", "nusabus")  # the command that loads a folder
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -36,7 +36,7 @@ class NewVersion:
     """
 
     version: Version
-    state: State
+    state: VersionState
     report: bytes | None = None
     closed: bool = False
 
@@ -63,7 +63,7 @@ async def register(
     for version in submission.versions:
         if await _is_known(session, contract.type, version):
             continue
-        new = NewVersion(version, State.ACTIVE, reports.get(version.number), closed)
+        new = NewVersion(version, VersionState.ACTIVE, reports.get(version.number), closed)
         await add_version(session, submission, new, by=by, library=library)
         changed = True
     if changed:
@@ -146,13 +146,13 @@ async def add_version(
 async def approve(session: AsyncSession, type: str, number: int, *, by: Author) -> None:
     """Activate a draft. Raises Conflict if it is no draft, or if `by` registered it."""
     row = await _version_row(session, type, number)
-    if row.state != State.DRAFT:
+    if row.state != VersionState.DRAFT:
         raise Conflict(f"Version {number} is {row.state}. Only a draft can be approved.")
     if row.registered_by == by.client:
         raise Conflict(
             f"This client registered version {number}. Another administrator must approve it."
         )
-    row.state, row.approved_by = State.ACTIVE.value, by.client
+    row.state, row.approved_by = VersionState.ACTIVE.value, by.client
     await _touch(session, type)
     await history.add(session, type, by, "approved", number, {})
 
@@ -170,16 +170,16 @@ async def deprecate(
 ) -> bool:
     """Deprecate a version; True if anything changed. Raises Conflict if it is not usable."""
     row = await _version_row(session, type, number)
-    if row.state not in (State.ACTIVE, State.DEPRECATED):
+    if row.state not in (VersionState.ACTIVE, VersionState.DEPRECATED):
         raise Conflict(
             f"Version {number} is {row.state}. Only an active version can be deprecated."
         )
-    if row.state == State.DEPRECATED and (row.sunset, row.successor) == (
+    if row.state == VersionState.DEPRECATED and (row.sunset, row.successor) == (
         notice.sunset,
         notice.successor,
     ):
         return False
-    row.state, row.deprecated = State.DEPRECATED.value, row.deprecated or datetime.now(UTC)
+    row.state, row.deprecated = VersionState.DEPRECATED.value, row.deprecated or datetime.now(UTC)
     row.sunset, row.successor = notice.sunset, notice.successor
     await _touch(session, type)
     await history.add(session, type, by, "deprecated", number, asdict(notice))
@@ -189,20 +189,20 @@ async def deprecate(
 async def retire(session: AsyncSession, type: str, number: int, *, by: Author) -> bool:
     """Retire a version, or withdraw a draft; True if it was not retired before."""
     row = await _version_row(session, type, number)
-    if row.state == State.RETIRED:
+    if row.state == VersionState.RETIRED:
         return False
-    before, row.state = row.state, State.RETIRED.value
+    before, row.state = row.state, VersionState.RETIRED.value
     await _touch(session, type)
     await history.add(session, type, by, "retired", number, {"before": before})
     return True
 
 
 async def reinstate(
-    session: AsyncSession, type: str, number: int, state: State, *, by: Author
+    session: AsyncSession, type: str, number: int, state: VersionState, *, by: Author
 ) -> None:
     """Set a retired version to another state. Raises Conflict if it is not retired."""
     row = await _version_row(session, type, number)
-    if row.state != State.RETIRED:
+    if row.state != VersionState.RETIRED:
         raise Conflict(
             f"Version {number} is {row.state}. Only a retired version can be reinstated."
         )

@@ -39,7 +39,7 @@ class Classification(StrEnum):
     SECRET = "secret"  # noqa: S105 - the name of a classification
 
 
-class State(StrEnum):
+class VersionState(StrEnum):
     """The state of a version. A contract has the best state of its versions, in this order."""
 
     ACTIVE = "active"
@@ -141,18 +141,20 @@ class RegisteredContract:
     revision: int
     rule: Rule | None
     created: datetime
-    versions: Mapping[int, State]
+    versions: Mapping[int, VersionState]
 
     @property
-    def state(self) -> State:
+    def state(self) -> VersionState:
         """The best state of its versions."""
         present = set(self.versions.values())
-        return next((state for state in State if state in present), State.DRAFT)
+        return next((state for state in VersionState if state in present), VersionState.DRAFT)
 
     @property
     def active_version(self) -> int | None:
         """The newest active version: the default for events without a `dataschema`."""
-        return max((n for n, state in self.versions.items() if state is State.ACTIVE), default=None)
+        return max(
+            (n for n, state in self.versions.items() if state is VersionState.ACTIVE), default=None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class StoredVersion:
     type: str
     version: Version
     digest: bytes
-    state: State
+    state: VersionState
     created: datetime
     bundle: bytes
     reply_bundle: bytes | None

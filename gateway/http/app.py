@@ -8,14 +8,8 @@ from starlette.types import Receive, Scope, Send
 from gateway import __version__
 from gateway.base.errors import NusabusError
 from gateway.http import (
-    asyncapi,
     clients,
-    contract_code,
-    contract_lint,
     contracts,
-    contracts_defaults,
-    contracts_lifecycle,
-    contracts_versions,
     dead_letters,
     events,
     grants,
@@ -36,7 +30,6 @@ from gateway.http import (
 from gateway.http.bare import Bare
 from gateway.http.body import read, replayed
 from gateway.http.context import ApiContext
-from gateway.http.contracts_exact import require_exact
 from gateway.http.publish import Publish
 from gateway.http.requests import SendRequest
 from gateway.publishing import Limits
@@ -57,12 +50,6 @@ ROUTES = (
     organisations,
     grants,
     contracts,
-    contracts_versions,
-    contracts_lifecycle,
-    contracts_defaults,
-    contract_code,
-    contract_lint,
-    asyncapi,
     clients,
     signing_keys,
     tokens,
@@ -87,8 +74,6 @@ class Application(FastAPI):
         elif scope["type"] == "http" and scope["method"] not in BODILESS:
             try:
                 body = await read(scope["headers"], receive, self._limit(scope["path"]))
-                if body and scope["path"].startswith(contracts.router.prefix):
-                    require_exact(body)
             except NusabusError as refusal:
                 await problems.response(refusal)(scope, receive, send)
             else:
@@ -100,7 +85,7 @@ class Application(FastAPI):
         """How many bytes a body may have."""
         if path.startswith((requests.router.prefix, dead_letters.router.prefix)):
             return self.event_limit
-        return CONTRACT_LIMIT if path.startswith(contracts.router.prefix) else BODY_LIMIT
+        return CONTRACT_LIMIT if path.startswith(contracts.PREFIX) else BODY_LIMIT
 
 
 def make_app(context: ApiContext) -> Application:

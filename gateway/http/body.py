@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Annotated
 
+from fastapi import Depends, Request
 from starlette.types import Message, Receive
 
 from gateway.base.errors import Malformed, RequestTimeout, TooLarge
@@ -23,6 +25,14 @@ async def read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: 
             return await _whole(receive, limit)
     except TimeoutError:
         raise RequestTimeout(f"a body must arrive within {SECONDS} seconds") from None
+
+
+async def raw_body(request: Request) -> bytes:
+    """A dependency: the body as received."""
+    return await request.body()
+
+
+RawBody = Annotated[bytes, Depends(raw_body)]
 
 
 def declared_size(headers: Sequence[tuple[bytes, bytes]]) -> int:

@@ -7,7 +7,8 @@ holds its answers to them.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
@@ -23,7 +24,7 @@ from gateway.base import errors
 from gateway.base.event import Event
 from gateway.base.telemetry import METRICS
 from gateway.base.times import rfc3339
-from gateway.http import contracts_notice as notice
+from gateway.contracts import Deprecation
 from gateway.http import problems
 from gateway.http.bare import CONTENT, REFUSED, Answer, Bare, authorization
 from gateway.http.body import read
@@ -182,8 +183,20 @@ class Publish(Bare):
         for event in stored:
             deprecation = self.context.publisher.deprecation(event)
             if deprecation is not None:
-                return notice.headers(deprecation, self.context.settings.url)
+                return _deprecation_headers(deprecation, self.context.settings.url)
         return []
+
+
+def _deprecation_headers(deprecation: Deprecation, base_url: str) -> list[tuple[bytes, bytes]]:
+    """Deprecation (RFC 9745), Sunset (RFC 8594) and the successor of a contract version."""
+    found = [(b"deprecation", b"@%d" % int(deprecation.since.timestamp()))]
+    if deprecation.sunset is not None:
+        date = format_datetime(deprecation.sunset.astimezone(UTC), usegmt=True)
+        found.append((b"sunset", date.encode()))
+    if deprecation.successor is not None:
+        link = f'<{base_url}/v1/contracts/{deprecation.successor}>; rel="successor-version"'
+        found.append((b"link", link.encode()))
+    return found
 
 
 def _atomic(query: bytes) -> bool:

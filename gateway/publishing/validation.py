@@ -6,7 +6,7 @@ from functools import lru_cache
 from gateway.base import strict_json
 from gateway.base.errors import ContractViolation, Invalid, Malformed, Violation
 from gateway.base.event import Event
-from gateway.contracts import Catalogue, CatalogueVersion, State, Validator, schema_id
+from gateway.contracts import Catalogue, CatalogueVersion, Validator, VersionState, schema_id
 from gateway.journal import Candidate
 
 _SCHEMA_URL = re.compile(r"https?://[^/]*(?:/.*)?(?=/v1/contracts/[^/]+/versions/[^/]+/schema$)")
@@ -84,7 +84,7 @@ def _named_version(dataschema: str, event: Event, catalogue: Catalogue) -> Catal
 
 
 def _advice(version: CatalogueVersion | None, catalogue: Catalogue, type: str) -> str:
-    if version is not None and version.state is State.DRAFT:
+    if version is not None and version.state is VersionState.DRAFT:
         return "Another administrator of the owner must approve it first."
     current = catalogue.current.get(type)
     if current is None:

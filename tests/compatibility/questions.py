@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.contracts.compatibility import Direction, Policy
+from gateway.contracts.compatibility import CompatibilityDirection, CompatibilityPolicy
 
 HERE = Path(__file__).parent
 CONTRACTS = HERE.parent.parent / "schemas"
@@ -20,8 +20,8 @@ class Labelled:
     name: str
     old: bytes = field(repr=False)
     new: bytes = field(repr=False)
-    direction: Direction
-    policy: Policy
+    direction: CompatibilityDirection
+    policy: CompatibilityPolicy
     compatible: bool
     why: str
     examples: tuple[bytes, ...] = field(default=(), repr=False)
@@ -46,8 +46,11 @@ def questions() -> list[Labelled]:
 def _labelled(
     file: str, case: dict[str, Any], old: bytes, new: bytes, examples: tuple[bytes, ...] = ()
 ) -> Iterator[Labelled]:
-    for policy, suffix in ((Policy.STRICT, ""), (Policy.OPTIONAL_FRIENDLY, "-friendly")):
-        for direction in Direction:
+    for policy, suffix in (
+        (CompatibilityPolicy.STRICT, ""),
+        (CompatibilityPolicy.OPTIONAL_FRIENDLY, "-friendly"),
+    ):
+        for direction in CompatibilityDirection:
             label = case.get(f"{direction}{suffix}")
             if label is not None:
                 yield Labelled(

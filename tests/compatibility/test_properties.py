@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.contracts.compatibility import (
     Comparison,
-    Direction,
+    CompatibilityDirection,
+    CompatibilityPolicy,
     Incompatible,
-    Policy,
     Undecided,
     closed_form,
 )
@@ -29,8 +29,8 @@ _some = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-_directions = st.sampled_from(list(Direction))
-_policies = st.sampled_from(list(Policy))
+_directions = st.sampled_from(list(CompatibilityDirection))
+_policies = st.sampled_from(list(CompatibilityPolicy))
 _world = cache(world)
 
 
@@ -38,22 +38,28 @@ def _validator(schema: Any) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
 
 
-def _compare(old: Any, new: Any, direction: Direction, policy: Policy) -> Comparison:
+def _compare(
+    old: Any, new: Any, direction: CompatibilityDirection, policy: CompatibilityPolicy
+) -> Comparison:
     texts = (json.dumps(old).encode(), json.dumps(new).encode())
     (*_, result) = compare(ComparisonTask(*texts, direction, policy))
     return result
 
 
-def _roles(pair: tuple[Any, Any], direction: Direction, policy: Policy) -> tuple[Any, Any]:
+def _roles(
+    pair: tuple[Any, Any], direction: CompatibilityDirection, policy: CompatibilityPolicy
+) -> tuple[Any, Any]:
     old, new = pair
-    writer, reader = (old, new) if direction is Direction.BACKWARD else (new, old)
-    return (closed_form(writer) if policy is Policy.OPTIONAL_FRIENDLY else writer), reader
+    writer, reader = (old, new) if direction is CompatibilityDirection.BACKWARD else (new, old)
+    return (
+        closed_form(writer) if policy is CompatibilityPolicy.OPTIONAL_FRIENDLY else writer
+    ), reader
 
 
 @_some
 @given(pairs(), _directions, _policies)
 def test_what_is_compatible_loses_nothing_and_what_is_shown_is_lost(
-    pair: tuple[Any, Any], direction: Direction, policy: Policy
+    pair: tuple[Any, Any], direction: CompatibilityDirection, policy: CompatibilityPolicy
 ) -> None:
     result = _compare(*pair, direction, policy)
     if isinstance(result, Undecided):
@@ -111,5 +117,10 @@ def test_saturation_changes_no_document(pair: tuple[Any, Any]) -> None:
 @_some
 @given(schemas())
 def test_every_schema_is_compatible_with_itself(schema: dict[str, Any]) -> None:
-    result = _compare(schema, {**schema, "title": "x"}, Direction.BACKWARD, Policy.STRICT)
+    result = _compare(
+        schema,
+        {**schema, "title": "x"},
+        CompatibilityDirection.BACKWARD,
+        CompatibilityPolicy.STRICT,
+    )
     assert not isinstance(result, Incompatible)

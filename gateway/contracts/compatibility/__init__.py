@@ -4,12 +4,12 @@ No database, no HTTP, no network. Work that may not end runs in a worker process
 at its time limit, so the caller's event loop stays responsive.
 
     checker = CompatibilityChecker()                      # starts no process yet
-    result = await checker.compare(old, new, Direction.BACKWARD, Policy.STRICT)
+    result = await checker.compare(old, new, CompatibilityDirection.BACKWARD)
     match result:
         case Compatible(): ...
         case Incompatible(direction, counterexample, changes): ...
         case Undecided(direction, reason, changes): ...  # not proven: treat as incompatible
-    history = await checker.compare_history(new, {1: v1, 2: v2}, Rule(Mode.FULL))
+    history = await checker.compare_history(new, {1: v1, 2: v2}, Rule(CompatibilityMode.FULL))
     await checker.close()
 
 Schemas are JSON text (bytes) or parsed values. Each is self-contained (bundled) and names its
@@ -22,13 +22,13 @@ from gateway.contracts.compatibility.pool import CompatibilityChecker
 from gateway.contracts.compatibility.values import (
     Change,
     Comparison,
+    CompatibilityDirection,
+    CompatibilityMode,
+    CompatibilityPolicy,
     Compatible,
     Counterexample,
-    Direction,
     HistoryComparison,
     Incompatible,
-    Mode,
-    Policy,
     Rule,
     Undecided,
 )
@@ -37,13 +37,13 @@ __all__ = [
     "Change",
     "Comparison",
     "CompatibilityChecker",
+    "CompatibilityDirection",
+    "CompatibilityMode",
+    "CompatibilityPolicy",
     "Compatible",
     "Counterexample",
-    "Direction",
     "HistoryComparison",
     "Incompatible",
-    "Mode",
-    "Policy",
     "Rule",
     "Undecided",
     "UnreadableSchema",

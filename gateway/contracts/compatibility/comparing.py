@@ -22,11 +22,11 @@ from gateway.contracts.compatibility.validators import ValidatorPair
 from gateway.contracts.compatibility.values import (
     Comparison,
     ComparisonTask,
+    CompatibilityDirection,
+    CompatibilityPolicy,
     Compatible,
     Counterexample,
-    Direction,
     Incompatible,
-    Policy,
     Undecided,
 )
 
@@ -48,12 +48,12 @@ def compare(task: ComparisonTask) -> Iterator[Comparison]:
 class _Comparer:
     def __init__(self, task: ComparisonTask) -> None:
         self._task = task
-        backward = task.direction is Direction.BACKWARD
+        backward = task.direction is CompatibilityDirection.BACKWARD
         old, new = _ReadSchema("Old", task.old), _ReadSchema("New", task.new)
         writer, reader = (old, new) if backward else (new, old)
         self._writer, self._reader = writer.normal, reader.normal
         self._writes, self._reads = writer.validators, reader.validators
-        if task.policy is Policy.OPTIONAL_FRIENDLY:
+        if task.policy is CompatibilityPolicy.OPTIONAL_FRIENDLY:
             self._writer = closed_normal_form(writer.normal)
             self._writes = ValidatorPair(self._writer)
         self._changes = changes(old.normal, new.normal)

@@ -8,21 +8,21 @@ from typing import Any
 from gateway.base.errors import Invalid
 
 
-class Direction(StrEnum):
+class CompatibilityDirection(StrEnum):
     """Which documents the other side must still accept."""
 
     BACKWARD = "backward"  # the new schema accepts every document that the old one accepts
     FORWARD = "forward"  # the old schema accepts every document that the new one accepts
 
 
-class Policy(StrEnum):
+class CompatibilityPolicy(StrEnum):
     """How schemas are read for a comparison."""
 
     STRICT = "strict"  # as the JSON Schema specification defines
     OPTIONAL_FRIENDLY = "optional-friendly"  # the writer's schema closed, the reader's as it is
 
 
-class Mode(StrEnum):
+class CompatibilityMode(StrEnum):
     """Which compatibility a new version must keep with earlier versions."""
 
     NONE = "none"
@@ -34,12 +34,12 @@ class Mode(StrEnum):
     FULL_TRANSITIVE = "full-transitive"
 
     @property
-    def directions(self) -> tuple[Direction, ...]:
+    def directions(self) -> tuple[CompatibilityDirection, ...]:
         """The directions in which each pair of versions is compared."""
-        if self is Mode.NONE:
+        if self is CompatibilityMode.NONE:
             return ()
         name = self.value.removesuffix("-transitive")
-        return tuple(Direction) if name == "full" else (Direction(name),)
+        return tuple(CompatibilityDirection) if name == "full" else (CompatibilityDirection(name),)
 
     @property
     def transitive(self) -> bool:
@@ -56,15 +56,15 @@ class Rule:
     therefore needs a transitive mode, or none.
     """
 
-    mode: Mode
-    policy: Policy = Policy.STRICT
+    mode: CompatibilityMode
+    policy: CompatibilityPolicy = CompatibilityPolicy.STRICT
 
     def __post_init__(self) -> None:
-        friendly = self.policy is Policy.OPTIONAL_FRIENDLY
-        if friendly and not self.mode.transitive and self.mode is not Mode.NONE:
+        friendly = self.policy is CompatibilityPolicy.OPTIONAL_FRIENDLY
+        if friendly and not self.mode.transitive and self.mode is not CompatibilityMode.NONE:
             raise Invalid(
                 f"The policy {self.policy} needs a comparison with every earlier version. "
-                f"Use the mode {self.mode}-transitive or the policy {Policy.STRICT}."
+                f"Use the mode {self.mode}-transitive or the policy {CompatibilityPolicy.STRICT}."
             )
 
 
@@ -74,8 +74,8 @@ class ComparisonTask:
 
     old: bytes
     new: bytes
-    direction: Direction
-    policy: Policy
+    direction: CompatibilityDirection
+    policy: CompatibilityPolicy
     examples: tuple[bytes, ...] = ()  # JSON texts of documents that help to find proof
     by_algebra: bool = True  # False: only try documents, because the algebra took too long
 
@@ -115,7 +115,7 @@ class Incompatible:
     that both validators confirm. `changes` explain and prove nothing.
     """
 
-    direction: Direction
+    direction: CompatibilityDirection
     counterexample: Counterexample | None
     changes: tuple[Change, ...]
 
@@ -124,7 +124,7 @@ class Incompatible:
 class Undecided:
     """Not proven either way: treat it as incompatible. `reason` says why."""
 
-    direction: Direction
+    direction: CompatibilityDirection
     reason: str
     changes: tuple[Change, ...] = ()
 
@@ -140,7 +140,9 @@ class HistoryComparison:
     against: int | None = None
 
 
-def comparisons(rule: Rule, versions: tuple[int, ...]) -> Iterator[tuple[int, Direction]]:
+def comparisons(
+    rule: Rule, versions: tuple[int, ...]
+) -> Iterator[tuple[int, CompatibilityDirection]]:
     """The comparisons that a rule needs with earlier versions (ascending), newest version first."""
     required = versions if rule.mode.transitive else versions[-1:]
     for version in reversed(required):

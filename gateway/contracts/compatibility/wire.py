@@ -13,9 +13,9 @@ from gateway.contracts.compatibility.values import (
     Change,
     Comparison,
     ComparisonTask,
+    CompatibilityDirection,
     Compatible,
     Counterexample,
-    Direction,
     Incompatible,
     Undecided,
 )
@@ -31,7 +31,7 @@ class ComparisonMessage(msgspec.Struct, array_like=True):
 
     final: bool
     kind: str
-    direction: Direction
+    direction: CompatibilityDirection
     reason: str = ""
     document: bytes | None = None
     changes: list[tuple[str, str]] = []
@@ -63,7 +63,9 @@ def decode_task(body: bytes) -> ComparisonTask:
     return msgspec.msgpack.decode(body, type=ComparisonTask)
 
 
-def encode_comparison(comparison: Comparison, direction: Direction, *, final: bool) -> bytes:
+def encode_comparison(
+    comparison: Comparison, direction: CompatibilityDirection, *, final: bool
+) -> bytes:
     """A comparison for the gateway."""
     message = ComparisonMessage(final, type(comparison).__name__, direction)
     if isinstance(comparison, Undecided):

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from gateway.base import strict_json
-from gateway.contracts import State, StoredVersion, mask_personal_data
+from gateway.contracts import StoredVersion, VersionState, mask_personal_data
 from gateway.contracts.compatibility import (
     CompatibilityChecker,
+    CompatibilityMode,
     Compatible,
     Counterexample,
     HistoryComparison,
     Incompatible,
-    Mode,
     Rule,
 )
 from gateway.contracts.compilation import BUNDLE_DEPTH
@@ -124,7 +124,9 @@ def _quotes_masked(example: Counterexample, shown: Any) -> bool:
 
 def in_force(versions: Sequence[StoredVersion]) -> list[StoredVersion]:
     """The versions that events may have been validated against: all but unapproved drafts."""
-    return [each for each in versions if each.state is not State.DRAFT and not unapproved(each)]
+    return [
+        each for each in versions if each.state is not VersionState.DRAFT and not unapproved(each)
+    ]
 
 
 def bundles_by_number(versions: Sequence[StoredVersion]) -> dict[int, Bundles]:
@@ -142,4 +144,6 @@ def unapproved(version: StoredVersion) -> bool:
 def _mirrored(rule: Rule) -> Rule:
     direction, _, transitive = rule.mode.value.partition("-")
     direction = _MIRRORED.get(direction, direction)
-    return Rule(Mode(f"{direction}-{transitive}" if transitive else direction), rule.policy)
+    return Rule(
+        CompatibilityMode(f"{direction}-{transitive}" if transitive else direction), rule.policy
+    )

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.database import Topic
 from gateway.base.errors import ConfirmationRequired, Conflict, Forbidden, Invalid, NotFound
-from gateway.contracts import RegisteredContract, State, queries, registry
+from gateway.contracts import RegisteredContract, VersionState, queries, registry
 from gateway.contracts.governance.comparison import unapproved
 from gateway.contracts.governance.context import GovernanceContext
 from gateway.contracts.governance.impact import Impact, impact_of
@@ -47,7 +47,7 @@ class VersionLifecycle:
             if by.organisation != owner:
                 raise Forbidden(f"Only an administrator of {owner} can approve a breaking version.")
             if any(
-                other > number and state is State.ACTIVE
+                other > number and state is VersionState.ACTIVE
                 for other, state in registered.versions.items()
             ):
                 raise Conflict(
@@ -70,7 +70,7 @@ class VersionLifecycle:
             registered = await self._owned(session, by, type, revision)
             if notice.successor is not None:
                 await self._require_successor(session, by, notice.successor)
-            usable = (State.ACTIVE, State.DEPRECATED)
+            usable = (VersionState.ACTIVE, VersionState.DEPRECATED)
             for each in _chosen(registered, number, usable):
                 await registry.deprecate(session, type, each, notice, by=author_of(by))
             return await self._owned(session, by, type, None)
@@ -91,7 +91,7 @@ class VersionLifecycle:
         """
         async with self._context.database.change(Topic.CONTRACTS) as session:
             registered = await self._owned(session, by, type, None if dry_run else revision)
-            states = (State.ACTIVE, State.DEPRECATED, State.DRAFT)
+            states = (VersionState.ACTIVE, VersionState.DEPRECATED, VersionState.DRAFT)
             versions = tuple(_chosen(registered, number, states))
             impact = await impact_of(
                 session,
@@ -102,7 +102,7 @@ class VersionLifecycle:
             )
             if dry_run:
                 return Retirement(registered, versions, impact)
-            drafts = all(registered.versions[each] is State.DRAFT for each in versions)
+            drafts = all(registered.versions[each] is VersionState.DRAFT for each in versions)
             if versions and not drafts and not confirmed:
                 raise ConfirmationRequired(
                     f"Retiring ends {len(versions)} version(s) of {type}. No event can be "
@@ -125,7 +125,7 @@ class VersionLifecycle:
             stored = await queries.version(session, type, number)
             if stored is None:
                 raise NotFound(f"{type} has no version {number}.")
-            state = State.DRAFT if unapproved(stored) else State.ACTIVE
+            state = VersionState.DRAFT if unapproved(stored) else VersionState.ACTIVE
             await registry.reinstate(session, type, number, state, by=author_of(by))
             return await self._owned(session, by, type, None)
 
@@ -150,7 +150,7 @@ class VersionLifecycle:
 
 
 def _chosen(
-    registered: RegisteredContract, number: int | None, states: Sequence[State]
+    registered: RegisteredContract, number: int | None, states: Sequence[VersionState]
 ) -> list[int]:
     if number is not None:
         if number not in registered.versions:

@@ -9,7 +9,7 @@ from gateway.base.database import Database
 from gateway.base.errors import Incompatible
 from gateway.contracts import Submission, Visibility, admit, defaults, queries, registry
 from gateway.contracts.admission import bundles_of, require_readable
-from gateway.contracts.compatibility import CompatibilityChecker, Policy, Rule
+from gateway.contracts.compatibility import CompatibilityChecker, CompatibilityPolicy, Rule
 from gateway.contracts.compilation import Library
 from gateway.contracts.governance.comparison import (
     Bundles,
@@ -49,7 +49,7 @@ class CheckedFolder:
                 each.submission,
                 library=self._library,
                 reports=each.reports,
-                closed=each.rule.policy is Policy.OPTIONAL_FRIENDLY,
+                closed=each.rule.policy is CompatibilityPolicy.OPTIONAL_FRIENDLY,
             )
             for each in self._contracts
         ]
@@ -107,7 +107,7 @@ async def _check(
     registered = await queries.find(session, type)
     found = await defaults.defaults_of(session, submission.contract.owner)
     rule = submission.rule or (registered and registered.rule) or found.rule
-    admit(submission, library, closed=rule.policy is Policy.OPTIONAL_FRIENDLY)
+    admit(submission, library, closed=rule.policy is CompatibilityPolicy.OPTIONAL_FRIENDLY)
     older: dict[int, Bundles] = {}
     if registered is not None:
         older = bundles_by_number(in_force(await queries.versions(session, type)))

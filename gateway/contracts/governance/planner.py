@@ -13,15 +13,15 @@ from gateway.contracts import (
     Contract,
     InvalidExample,
     RegisteredContract,
-    State,
     StoredVersion,
     Submission,
     Version,
+    VersionState,
     defaults,
     queries,
 )
 from gateway.contracts.admission import bundles_of, require_readable
-from gateway.contracts.compatibility import Policy, Rule
+from gateway.contracts.compatibility import CompatibilityPolicy, Rule
 from gateway.contracts.compilation import Library
 from gateway.contracts.content import digest_of
 from gateway.contracts.governance.comparison import (
@@ -96,12 +96,12 @@ class RegistrationPlan:
         """The new version as the catalogue will hold it once it is active."""
         text = bundles_of(self.version, self.library).text or self.version.text
         type, number = self.submission.contract.type, self.version.number
-        return CatalogueVersion(type, number, State.ACTIVE, None, text, self.closed)
+        return CatalogueVersion(type, number, VersionState.ACTIVE, None, text, self.closed)
 
     @property
     def closed(self) -> bool:
         """Whether data will be validated against its closed form."""
-        return self.rule.policy is Policy.OPTIONAL_FRIENDLY
+        return self.rule.policy is CompatibilityPolicy.OPTIONAL_FRIENDLY
 
 
 class Planner:

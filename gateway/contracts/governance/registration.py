@@ -11,8 +11,8 @@ from gateway.base.errors import Conflict, Incompatible, Invalid, NotFound
 from gateway.contracts import (
     Contract,
     RegisteredContract,
-    State,
     StoredVersion,
+    VersionState,
     admit_contract,
     queries,
     registry,
@@ -104,7 +104,7 @@ class ContractRegistration:
             await registry.put_contract(session, contract, by=author_of(by))
             if new.rule is not None:
                 await registry.put_rule(session, contract.type, new.rule, by=author_of(by))
-            registered, version = await self._store(session, plan, State.ACTIVE, None, by)
+            registered, version = await self._store(session, plan, VersionState.ACTIVE, None, by)
         return RegistrationResult(registered, version, True, advice)
 
     async def change(
@@ -149,7 +149,7 @@ class ContractRegistration:
             impact = None if report.compatible else await self._planner.impact(registered.contract)
             if impact is not None and not new.breaking:
                 raise _incompatible(report, impact)
-            state = State.ACTIVE if impact is None else State.DRAFT
+            state = VersionState.ACTIVE if impact is None else VersionState.DRAFT
             async with self._context.database.change(Topic.CONTRACTS) as session:
                 now = await queries.find(session, type)
                 if now is not None and now.revision == registered.revision:
@@ -199,7 +199,7 @@ class ContractRegistration:
         self,
         session: AsyncSession,
         plan: RegistrationPlan,
-        state: State,
+        state: VersionState,
         report: CompatibilityReport | None,
         by: Client,
     ) -> tuple[RegisteredContract, StoredVersion]:

@@ -169,16 +169,16 @@ def test_a_folder_cannot_break_what_was_promised(own_bus: Bus, tmp_path: Path) -
     valid: dict[str, Any] = {"examples/valid/empty": {"a": 1}}
     write_contract(tmp_path, "id.go.uji.lain.dicatat.v1")
     write_contract(tmp_path, type, **stricter, **valid)
-    with pytest.raises(ServerError, match=r"janji\.dicatat\.v1 version 2 would break"):
+    with pytest.raises(ServerError, match=r"janji\.dicatat\.v1 version 2 is not compatible"):
         own_bus.carry_out("contracts", str(tmp_path))
     assert not own_bus.query("SELECT type FROM contracts WHERE type LIKE '%.lain.dicatat.v1'")
     write_contract(tmp_path, type, contract=UNBOUND, **stricter, **valid)
     own_bus.carry_out("contracts", str(tmp_path))
-    ((verdict,),) = own_bus.query(
-        f"SELECT convert_from(verdict, 'UTF8') FROM contract_versions "
+    ((comparison,),) = own_bus.query(
+        f"SELECT convert_from(comparison, 'UTF8') FROM contract_versions "
         f"WHERE type = '{type}' AND number = 2"
     )
-    assert json.loads(verdict)["mode"] == "none"
+    assert json.loads(comparison)["mode"] == "none"
 
 
 def test_a_folder_with_one_fault_changes_nothing(own_bus: Bus, tmp_path: Path) -> None:

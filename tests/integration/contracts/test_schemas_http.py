@@ -130,7 +130,7 @@ def test_a_secret_schema_is_not_used_by_strangers(bus: Bus, admin: Actor) -> Non
     stranger = bus.actor("lain", "admin")
     schema = a_json_schema(properties={"n": {"$ref": secret}})
     answer = stranger.post("/v1/contracts", json=a_registration(a_type("lain"), schema=schema))
-    assert "no such version that you may use" in problem_of(answer, 422, "invalid")["detail"]
+    assert "not a version that you may use" in problem_of(answer, 422, "invalid")["detail"]
 
 
 def test_a_schema_is_served_to_be_kept(admin: Actor) -> None:

@@ -205,7 +205,7 @@ def test_retiring_is_confirmed_and_final(bus: Bus, admin: Actor, uji: Actor) -> 
     assert "retired" in problem_of(named, 422, "invalid")["detail"]
     assert act(admin, f"{type}/retirement", confirm="true").json()["contract"]["state"] == "retired"
     eventually(lambda: published(uji, type).status_code == 422)
-    assert "no version" in problem_of(published(uji, type), 422, "invalid")["detail"]
+    assert "No version" in problem_of(published(uji, type), 422, "invalid")["detail"]
     assert admin.get(f"/v1/contracts/{type}/versions/2/schema").status_code == 200
     problem_of(act(admin, f"{type}/versions/9/retirement"), 404, "not-found")
     problem_of(act(admin, f"{type}/versions/1/deprecation", {}), 409, "conflict")

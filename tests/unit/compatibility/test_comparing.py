@@ -8,10 +8,10 @@ import pytest
 
 from gateway.contracts.compatibility import (
     Comparison,
+    CompatibilityDirection,
+    CompatibilityPolicy,
     Compatible,
-    Direction,
     Incompatible,
-    Policy,
     Undecided,
     comparing,
 )
@@ -28,10 +28,12 @@ def _text(schema: Any) -> bytes:
 
 
 def _all(
-    old: Any, new: Any, *, policy: Policy = Policy.STRICT, **more: Any
+    old: Any, new: Any, *, policy: CompatibilityPolicy = CompatibilityPolicy.STRICT, **more: Any
 ) -> tuple[Comparison, ...]:
     return tuple(
-        compare(ComparisonTask(_text(old), _text(new), Direction.BACKWARD, policy, **more))
+        compare(
+            ComparisonTask(_text(old), _text(new), CompatibilityDirection.BACKWARD, policy, **more)
+        )
     )
 
 
@@ -101,7 +103,7 @@ def test_without_the_algebra_nothing_is_called_compatible() -> None:
 def test_the_friendly_policy_closes_the_writer_only() -> None:
     new = {"type": "object", "properties": {"a": TEXT, "b": {"type": "integer"}}}
     assert isinstance(_last(OPEN, new), Incompatible)
-    assert _last(OPEN, new, policy=Policy.OPTIONAL_FRIENDLY) == Compatible()
+    assert _last(OPEN, new, policy=CompatibilityPolicy.OPTIONAL_FRIENDLY) == Compatible()
 
 
 @pytest.mark.parametrize(

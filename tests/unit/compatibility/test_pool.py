@@ -14,11 +14,11 @@ import pytest
 from gateway.base.errors import Overloaded, Unavailable
 from gateway.contracts.compatibility import (
     CompatibilityChecker,
+    CompatibilityDirection,
+    CompatibilityMode,
+    CompatibilityPolicy,
     Compatible,
-    Direction,
     Incompatible,
-    Mode,
-    Policy,
     Rule,
     Undecided,
     pool,
@@ -26,7 +26,7 @@ from gateway.contracts.compatibility import (
 from gateway.contracts.compatibility.pool import CompatibilityWorker
 from tests.waiting import eventually
 
-B = Direction.BACKWARD
+B = CompatibilityDirection.BACKWARD
 TEXT, INTEGER, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 
 
@@ -249,7 +249,7 @@ V3 = {"type": "object", "properties": {"a": INTEGER, "b": TEXT}}
 
 async def test_a_history_stops_at_the_first_incompatibility() -> None:
     async with _open() as compatibility:
-        rule = Rule(Mode.BACKWARD_TRANSITIVE)
+        rule = Rule(CompatibilityMode.BACKWARD_TRANSITIVE)
         history = await compatibility.compare_history(TEXT, {1: INTEGER, 2: TEXT, 3: TEXT}, rule)
     assert isinstance(history.result, Incompatible)
     assert history.against == 1
@@ -257,7 +257,9 @@ async def test_a_history_stops_at_the_first_incompatibility() -> None:
 
 async def test_a_history_without_transitivity_compares_the_newest_version_only() -> None:
     async with _open() as compatibility:
-        history = await compatibility.compare_history(TEXT, {1: INTEGER, 2: TEXT}, Rule(Mode.FULL))
+        history = await compatibility.compare_history(
+            TEXT, {1: INTEGER, 2: TEXT}, Rule(CompatibilityMode.FULL)
+        )
     assert history.result == Compatible()
     assert history.against is None
 
@@ -265,7 +267,7 @@ async def test_a_history_without_transitivity_compares_the_newest_version_only()
 async def test_a_history_that_is_open_somewhere_is_undecided() -> None:
     async with _open() as compatibility:
         history = await compatibility.compare_history(
-            TEXT, {1: TEXT, 2: b"{", 3: TEXT}, Rule(Mode.BACKWARD_TRANSITIVE)
+            TEXT, {1: TEXT, 2: b"{", 3: TEXT}, Rule(CompatibilityMode.BACKWARD_TRANSITIVE)
         )
     assert isinstance(history.result, Undecided)
     assert history.against == 2
@@ -276,14 +278,14 @@ async def test_a_history_that_takes_too_long_is_undecided() -> None:
     started = time.perf_counter()
     async with _open(limit=0.4) as compatibility:
         history = await compatibility.compare_history(
-            _endless("number"), versions, Rule(Mode.BACKWARD_TRANSITIVE)
+            _endless("number"), versions, Rule(CompatibilityMode.BACKWARD_TRANSITIVE)
         )
     assert isinstance(history.result, Undecided)
     assert time.perf_counter() - started < 6
 
 
 async def test_a_member_that_came_back_with_another_type_is_seen() -> None:
-    rule = Rule(Mode.BACKWARD_TRANSITIVE, Policy.OPTIONAL_FRIENDLY)
+    rule = Rule(CompatibilityMode.BACKWARD_TRANSITIVE, CompatibilityPolicy.OPTIONAL_FRIENDLY)
     async with _open() as compatibility:
         assert (await compatibility.compare_history(V2, {1: V1}, rule)).result == Compatible()
         history = await compatibility.compare_history(V3, {1: V1, 2: V2}, rule)

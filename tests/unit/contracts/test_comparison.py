@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.contracts.compatibility import CompatibilityChecker, Mode, Rule
+from gateway.contracts.compatibility import CompatibilityChecker, CompatibilityMode, Rule
 from gateway.contracts.governance.comparison import compare_versions
 from gateway.contracts.schema_limits import DIALECT
 from tests.builders import NIK
@@ -31,7 +31,7 @@ async def report(compatibility: CompatibilityChecker, new: bytes) -> Any:
     """The compatibility report of a change."""
     older = {1: (a_schema(), None)}
     compared = await compare_versions(
-        compatibility, (new, None), older, Rule(Mode.BACKWARD), [EXAMPLE]
+        compatibility, (new, None), older, Rule(CompatibilityMode.BACKWARD), [EXAMPLE]
     )
     return json.loads(compared.document())
 

@@ -1,12 +1,12 @@
-"""`/asyncapi.json`: the catalogue for programs, as the caller may see it."""
+"""`/asyncapi.json`: the catalogue as AsyncAPI, as the client may see it."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway import __version__
@@ -18,12 +18,13 @@ from gateway.contracts import Pattern, in_use, schema_url
 from gateway.contracts.asyncapi import DocumentedContract, ServerInfo, document
 from gateway.contracts.governance import find_visible, visibility_of
 from gateway.contracts.in_use import VersionInUse
-from gateway.http import contracts_answers as answers
 from gateway.http.context import ApiContext, AuthenticatedClient, Context
+from gateway.http.contracts.contracts import ContractType
+from gateway.http.problems import Responses, responses
 from gateway.identity import Client, Role
 from gateway.subscriptions.permissions import may_receive
 
-router = APIRouter(tags=["contracts"], responses=answers.PROBLEMS)
+router = APIRouter(tags=["contracts"])
 MEDIA_TYPE = "application/json"
 LIMIT = 1000  # contracts in one document
 EXCHANGES = {
@@ -32,48 +33,53 @@ EXCHANGES = {
     Pattern.REQUEST_REPLY: (names.REQUESTS, "direct"),
 }
 Owner = Annotated[
-    str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="only its contracts")
+    str | None,
+    Query(
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Only the contracts of this organisation.",
+    ),
 ]
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
-}
+_DOCUMENT: Responses = {200: {"content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}}
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-@router.get("/asyncapi.json", responses=_RESPONSES)
+@router.get("/asyncapi.json", responses=responses(413, 422) | _DOCUMENT)
 async def get_async_api(by: AuthenticatedClient, context: Context, owner: Owner = None) -> Response:
-    """An AsyncAPI 3.0 document of the contracts that the caller may see."""
+    """An AsyncAPI 3.0 document of the contracts that you may see."""
     visibility = visibility_of(by, context.directory)
     async with context.database.session() as session:
         found = await in_use.visible_versions_in_use(
             session, visibility, owner=owner, limit=LIMIT + 1
         )
     if len(found) > LIMIT:
-        raise TooLarge(f"one document may hold {LIMIT} contracts: ask for one owner's, ?owner=")
-    return await _answer(found, by, context)
+        raise TooLarge(f"One document may hold {LIMIT} contracts. Select an owner with ?owner=.")
+    return await _response(found, by, context)
 
 
-@router.get("/v1/contracts/{type}/asyncapi.json", responses=_RESPONSES)
+@router.get("/v1/contracts/{type}/asyncapi.json", responses=responses(404, 422) | _DOCUMENT)
 async def get_contract_async_api(
-    type: Annotated[str, Path(max_length=255)], by: AuthenticatedClient, context: Context
+    type: ContractType, by: AuthenticatedClient, context: Context
 ) -> Response:
     """An AsyncAPI 3.0 document of one contract."""
     async with context.database.session() as session:
         registered = await find_visible(session, type, visibility_of(by, context.directory))
         found = await in_use.versions_in_use(session, [registered])
-    return await _answer(found, by, context)
+    return await _response(found, by, context)
 
 
-async def _answer(found: Sequence[VersionInUse], by: Client, context: ApiContext) -> Response:
+async def _response(found: Sequence[VersionInUse], by: Client, context: ApiContext) -> Response:
     body = await asyncio.to_thread(_body, found, by, context)
     return Response(body, media_type=MEDIA_TYPE, headers={"cache-control": "private, no-cache"})
 
 
 def _body(found: Sequence[VersionInUse], by: Client, context: ApiContext) -> bytes:
-    return _encode(document([_offer(each, by, context) for each in found], _site(context.settings)))
+    return _encode(
+        document([_documented(each, by, context) for each in found], _server_info(context.settings))
+    )
 
 
-def _offer(found: VersionInUse, by: Client, context: ApiContext) -> DocumentedContract:
+def _documented(found: VersionInUse, by: Client, context: ApiContext) -> DocumentedContract:
     contract, type = found.contract, found.contract.type
     examples = strict_json.parse(found.examples)["valid"] if found.examples else []
     return DocumentedContract(
@@ -90,8 +96,8 @@ def _offer(found: VersionInUse, by: Client, context: ApiContext) -> DocumentedCo
     )
 
 
-def _site(settings: Settings) -> ServerInfo:
-    """Where the bus is for those outside; never who the gateway is to the broker."""
+def _server_info(settings: Settings) -> ServerInfo:
+    """The public URLs of the bus, without the credentials of the gateway."""
     inside = urlsplit(settings.amqp_url.get_secret_value())
     host = inside.netloc.rpartition("@")[2]
     broker = settings.subscriber_amqp_url or f"{inside.scheme}://{host}"

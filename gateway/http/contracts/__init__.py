@@ -1,0 +1,18 @@
+"""`/v1/contracts`: event types, their schemas, lifecycle, defaults, generated code and AsyncAPI."""
+
+from fastapi import APIRouter
+
+from gateway.http.contracts import (
+    asyncapi,
+    code,
+    contract_defaults,
+    contracts,
+    lifecycle,
+    lint,
+    versions,
+)
+
+PREFIX = contracts.router.prefix
+router = APIRouter()
+for _module in (contracts, versions, lifecycle, contract_defaults, code, lint, asyncapi):
+    router.include_router(_module.router)

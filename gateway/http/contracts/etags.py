@@ -1,0 +1,54 @@
+"""Conditional requests: the ETag of a contract is its revision (RFC 9110, section 13)."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from gateway.base.errors import PreconditionFailed, PreconditionRequired
+from gateway.contracts.governance import Revision
+from gateway.http.models import ModelResponse
+from gateway.http.problems import Responses
+
+NOT_MODIFIED: Responses = {304: {"description": "The client already has this state."}}
+
+
+class NotModified(ModelResponse[Any]):
+    """The answer to a client that already has this state."""
+
+    def __init__(self, tag: str) -> None:
+        Response.__init__(self, status_code=304, headers={"etag": tag})
+
+
+def if_match(request: Request) -> Revision:
+    """The revision that a change is meant for.
+
+    Raises PreconditionRequired without If-Match, PreconditionFailed for one that is no revision.
+    """
+    given = request.headers.get("if-match")
+    if given is None:
+        raise PreconditionRequired(
+            "Send If-Match with the ETag of the contract, or `*` for its current state."
+        )
+    tag = given.strip()
+    if tag == "*":
+        return "any"
+    number = tag[1:-1]
+    if tag != f'"{number}"' or not number.isdecimal() or not number.isascii() or len(number) > 18:
+        raise PreconditionFailed("If-Match is not an ETag of this contract. Read the contract.")
+    return int(number)
+
+
+IfMatch = Annotated[Revision, Depends(if_match)]
+
+
+def etag(revision: int) -> str:
+    """The entity tag of a revision."""
+    return f'"{revision}"'
+
+
+def not_modified(request: Request, tag: str) -> NotModified | None:
+    """The answer if the client already has this state, by If-None-Match."""
+    given = request.headers.get("if-none-match", "")
+    tags = {each.strip().removeprefix("W/") for each in given.split(",")}
+    return NotModified(tag) if tags & {tag, "*"} else None
