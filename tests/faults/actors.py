@@ -103,7 +103,7 @@ class Actors:
     """Publishers and subscribers of one run."""
 
     def __init__(self, cluster: Cluster, seed: int) -> None:
-        self._world = cluster
+        self._cluster = cluster
         self._stop = asyncio.Event()
         self._publishers = [
             Publisher(
@@ -155,7 +155,7 @@ class Actors:
             receiver.accept_all()
 
     async def _make(self, plan: SubscriptionPlan) -> None:
-        client, path = self._world.client(plan.organisation), f"/v1/subscriptions/{plan.name}"
+        client, path = self._cluster.client(plan.organisation), f"/v1/subscriptions/{plan.name}"
         body = {"types": list(plan.types), "ordered": plan.ordered, "start": plan.start}
         if plan.delivery == "webhook":
             await self._make_endpoint(plan, client, path, body)
@@ -168,15 +168,17 @@ class Actors:
         made = answer.json()
         if made["amqp_url"] is None:  # the answer with the password was lost
             made = (await client.call("POST", f"{path}/credentials")).json()
-        starts = {int(shard): sequence for shard, sequence in made["start_positions"].items()}
+        start_positions = {
+            int(shard): sequence for shard, sequence in made["start_positions"].items()
+        }
         subscription = KnownSubscription(
-            plan.name, made["queue"], plan.types, plan.ordered, starts, plan.delivery
+            plan.name, made["queue"], plan.types, plan.ordered, start_positions, plan.delivery
         )
-        self._world.run_log.subscriptions.append(subscription)
+        self._cluster.run_log.subscriptions.append(subscription)
         if plan.delivery == "consumer":
-            await self._world.consume(plan.name, made["queue"], made["amqp_url"])
+            await self._cluster.consume(plan.name, made["queue"], made["amqp_url"])
             return
-        subscriber = Subscriber(subscription, made["amqp_url"], plan.options, self._world.run_log)
+        subscriber = Subscriber(subscription, made["amqp_url"], plan.options, self._cluster.run_log)
         self.subscribers[plan.name] = subscriber
         subscriber.start()
 
@@ -185,8 +187,8 @@ class Actors:
     ) -> None:
         body |= {"delivery": plan.delivery, "terms": {"lock_seconds": LOCK, "attempts": 100}}
         subscription = _known_subscription(plan, await _put(client, path, body))
-        self._world.run_log.subscriptions.append(subscription)
-        receiver = RECEIVERS[plan.delivery](subscription, client, self._world.run_log, self._seed)
+        self._cluster.run_log.subscriptions.append(subscription)
+        receiver = RECEIVERS[plan.delivery](subscription, client, self._cluster.run_log, self._seed)
         self.receivers[plan.name] = receiver
         receiver.start()
 
@@ -194,15 +196,15 @@ class Actors:
         self, plan: SubscriptionPlan, client: GatewayClient, path: str, body: dict[str, Any]
     ) -> None:
         """One by https, where order is asked for, and one by http."""
-        tls = self._world.servers.authority.serve(LOOPBACK) if plan.ordered else None
-        endpoint = Endpoint(plan.name, self._world.run_log, self._seed, tls)
+        tls = self._cluster.servers.authority.serve(LOOPBACK) if plan.ordered else None
+        endpoint = Endpoint(plan.name, self._cluster.run_log, self._seed, tls)
         await endpoint.open()
         self.endpoints[plan.name] = self.receivers[plan.name] = endpoint
         where = {"url": endpoint.url, "timeout": TIMEOUT}
         body |= {"delivery": "webhook", "terms": {"endpoint": where, "attempts": 100}}
         made = await _put(client, path, body)
         endpoint.subscription = _known_subscription(plan, made)
-        self._world.run_log.subscriptions.append(endpoint.subscription)
+        self._cluster.run_log.subscriptions.append(endpoint.subscription)
         if made["secret"] is None:  # the answer with it was lost
             made = (await client.call("POST", f"{path}/secrets", {"overlap_seconds": 0})).json()
         endpoint.learn(made["secret"])
@@ -216,6 +218,8 @@ async def _put(client: GatewayClient, path: str, body: dict[str, Any]) -> dict[s
 
 
 def _known_subscription(plan: SubscriptionPlan, made: dict[str, Any]) -> KnownSubscription:
-    starts = {int(shard): sequence for shard, sequence in made["start_positions"].items()}
+    start_positions = {int(shard): sequence for shard, sequence in made["start_positions"].items()}
     queue = f"sub.{plan.organisation}.{plan.name}"  # as dead letters name it
-    return KnownSubscription(plan.name, queue, plan.types, plan.ordered, starts, plan.delivery)
+    return KnownSubscription(
+        plan.name, queue, plan.types, plan.ordered, start_positions, plan.delivery
+    )

@@ -155,7 +155,7 @@ class Observed:
 
 def wants(subscription: KnownSubscription, row: JournalRow) -> bool:
     """Whether an entry is promised to a subscription."""
-    above = row.sequence > subscription.starts.get(row.shard, 0)
+    above = row.sequence > subscription.start_positions.get(row.shard, 0)
     return above and any(_matches(pattern, row.type) for pattern in subscription.types)
 
 

@@ -116,7 +116,7 @@ class KnownSubscription:
     queue: str
     types: Sequence[str]
     ordered: bool
-    starts: Mapping[int, int]
+    start_positions: Mapping[int, int]
     delivery: str = "amqp"
 
 

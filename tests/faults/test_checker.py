@@ -94,7 +94,7 @@ def deliver(**other: Any) -> Callable[[Observed], None]:
 
 
 def deliver_what_came_before_the_start(seen: Observed) -> None:
-    seen.run_log.subscriptions[0] = replace(seen.run_log.subscriptions[0], starts={0: 1})
+    seen.run_log.subscriptions[0] = replace(seen.run_log.subscriptions[0], start_positions={0: 1})
 
 
 def deliver_another_type(seen: Observed) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.postgres import Postgres
 from gateway.migrations.run import migrate
-from tests.integration.journal_world import Journal, a_journal
+from tests.integration.journal_setup import Journal, a_journal
 from tests.servers import fresh_database
 
 

@@ -15,7 +15,7 @@ from gateway.broker import message
 from gateway.broker.confirm_publisher import ConfirmPublisher, publish_confirmed
 from gateway.broker.message import CONTENT_TYPE
 from gateway.broker.pending_confirms import ConfirmOutcome, ConfirmResult
-from tests.integration.confirm_publisher_world import (
+from tests.integration.confirm_publisher_recorder import (
     BATCH,
     EXCHANGE,
     KEY,

@@ -29,7 +29,7 @@ needs_amqp_tools = pytest.mark.skipif(
 
 
 @dataclass
-class World:
+class BrokerAccess:
     """A subscription's queue with messages, two others, and its user's URL."""
 
     broker: Broker
@@ -46,7 +46,7 @@ class World:
 
 
 @pytest.fixture
-async def world(rabbitmq: RabbitMQ) -> AsyncIterator[World]:
+async def access(rabbitmq: RabbitMQ) -> AsyncIterator[BrokerAccess]:
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # logs each refusal at length
     broker = Broker(rabbitmq.amqp_url, name="test", timeout=15)
     await broker.declare_base()
@@ -62,7 +62,7 @@ async def world(rabbitmq: RabbitMQ) -> AsyncIterator[World]:
         user = names.user(OWN)
         await management.create_user(user, "s3cret/+@", queue=OWN)
         url = subscriber_url(rabbitmq.amqp_url, None, user, "s3cret/+@")
-        yield World(broker, management, await connection.channel(), url)
+        yield BrokerAccess(broker, management, await connection.channel(), url)
         await management.delete_user(user)
     for queue in (OWN, OTHER, DOTLESS):
         await broker.delete_queue(queue)
@@ -89,9 +89,9 @@ async def publish(channel: AbstractChannel, exchange: str, key: str) -> None:
     await target.publish(aio_pika.Message(b"forged"), key)
 
 
-async def test_the_user_gets_consumes_and_settles(world: World) -> None:
-    await world.fill(OWN, 3)
-    async with await aio_pika.connect(world.url) as connection:
+async def test_the_user_gets_consumes_and_settles(access: BrokerAccess) -> None:
+    await access.fill(OWN, 3)
+    async with await aio_pika.connect(access.url) as connection:
         channel = await connection.channel()
         assert await get(channel, OWN) == b"0"
         assert await consume(channel, OWN) == b"1"
@@ -99,7 +99,7 @@ async def test_the_user_gets_consumes_and_settles(world: World) -> None:
         last = await queue.get(timeout=30)
         assert last is not None
         await last.reject(requeue=False)
-    assert await world.holds(OWN, 0)
+    assert await access.holds(OWN, 0)
 
 
 Attempt = Callable[[AbstractChannel], Awaitable[object]]
@@ -144,12 +144,12 @@ FORBIDDEN: dict[str, Attempt] = {
 }
 
 
-async def test_the_user_may_do_nothing_else(world: World) -> None:
+async def test_the_user_may_do_nothing_else(access: BrokerAccess) -> None:
     for queue in (OWN, OTHER, DOTLESS):
-        await world.fill(queue, 1)
-    before = await world.management.bindings(names.EVENTS)
+        await access.fill(queue, 1)
+    before = await access.management.bindings(names.EVENTS)
     allowed = []
-    async with await aio_pika.connect(world.url) as connection:
+    async with await aio_pika.connect(access.url) as connection:
         for name, attempt in FORBIDDEN.items():
             channel = await connection.channel()
             try:
@@ -159,59 +159,61 @@ async def test_the_user_may_do_nothing_else(world: World) -> None:
                 continue
             allowed.append(name)
     assert allowed == []
-    assert await world.management.bindings(names.EVENTS) == before
+    assert await access.management.bindings(names.EVENTS) == before
     for queue in (OWN, OTHER, DOTLESS):
-        assert await world.holds(queue, 1)
-        assert await get(world.admin, queue) == b"0"
+        assert await access.holds(queue, 1)
+        assert await get(access.admin, queue) == b"0"
 
 
-async def test_what_the_right_to_read_includes(world: World) -> None:
+async def test_what_the_right_to_read_includes(access: BrokerAccess) -> None:
     """RabbitMQ counts a purge as reading, and asks no right for a passive declare."""
-    await world.fill(OWN, 2)
-    await world.fill(OTHER, 1)
-    async with await aio_pika.connect(world.url) as connection:
+    await access.fill(OWN, 2)
+    await access.fill(OTHER, 1)
+    async with await aio_pika.connect(access.url) as connection:
         channel = await connection.channel()
         await _purge(channel, OWN)
-        assert await world.holds(OWN, 0)
+        assert await access.holds(OWN, 0)
         seen = (await channel.declare_queue(OTHER, passive=True)).declaration_result
         assert seen.message_count == 1
 
 
-async def test_a_new_password_replaces_the_old_one(world: World, rabbitmq: RabbitMQ) -> None:
+async def test_a_new_password_replaces_the_old_one(
+    access: BrokerAccess, rabbitmq: RabbitMQ
+) -> None:
     user = names.user(OWN)
-    await world.management.set_password(user, "another")
+    await access.management.set_password(user, "another")
     with pytest.raises(aio_pika.exceptions.ProbableAuthenticationError):
-        await aio_pika.connect(world.url)
+        await aio_pika.connect(access.url)
     renewed = subscriber_url(rabbitmq.amqp_url, None, user, "another")
     async with await aio_pika.connect(renewed) as connection:
         with pytest.raises(ChannelAccessRefused):  # its rights are as before
             await get(await connection.channel(), OTHER)
 
 
-async def test_a_user_that_is_gone_reads_no_more(world: World) -> None:
+async def test_a_user_that_is_gone_reads_no_more(access: BrokerAccess) -> None:
     """And what it had not settled is ready again, and counted when the queue is deleted."""
-    await world.fill(OWN, 2)
+    await access.fill(OWN, 2)
     user = names.user(OWN)
-    connection = await aio_pika.connect(world.url)
+    connection = await aio_pika.connect(access.url)
     queue = await (await connection.channel()).get_queue(OWN, ensure=False)
     assert await queue.get(timeout=30) is not None
-    assert await world.holds(OWN, 1)
-    await world.management.delete_user(user)
-    await world.management.close_connections(user)
-    await world.management.close_connections(user)
-    await world.management.delete_user(user)
+    assert await access.holds(OWN, 1)
+    await access.management.delete_user(user)
+    await access.management.close_connections(user)
+    await access.management.close_connections(user)
+    await access.management.delete_user(user)
     async with asyncio.timeout(30):
-        while not await world.holds(OWN, 2):
+        while not await access.holds(OWN, 2):
             pass
     assert not connection.connected.is_set()
     await connection.close()
     with pytest.raises(aio_pika.exceptions.ProbableAuthenticationError):
-        await aio_pika.connect(world.url)
-    assert await world.broker.delete_queue(OWN) == 2
+        await aio_pika.connect(access.url)
+    assert await access.broker.delete_queue(OWN) == 2
 
 
 async def test_a_stranger_is_refused_by_the_management_api(
-    world: World, rabbitmq: RabbitMQ
+    access: BrokerAccess, rabbitmq: RabbitMQ
 ) -> None:
     api = rabbitmq.management_url.replace("//nusabus:", "//nobody:")
     async with Management(rabbitmq.amqp_url, api) as stranger:
@@ -228,15 +230,15 @@ def run(program: str, *arguments: str, url: str) -> "subprocess.CompletedProcess
 
 
 @needs_amqp_tools
-async def test_another_client_reads_the_queue(world: World) -> None:
-    await world.fill(OWN, 2)
-    got = await asyncio.to_thread(run, "amqp-get", "-q", OWN, url=world.url)
+async def test_another_client_reads_the_queue(access: BrokerAccess) -> None:
+    await access.fill(OWN, 2)
+    got = await asyncio.to_thread(run, "amqp-get", "-q", OWN, url=access.url)
     assert (got.returncode, got.stdout) == (0, "0")
     consumed = await asyncio.to_thread(
-        run, "amqp-consume", "-q", OWN, "-c", "1", "cat", url=world.url
+        run, "amqp-consume", "-q", OWN, "-c", "1", "cat", url=access.url
     )
     assert (consumed.returncode, consumed.stdout) == (0, "1")
-    assert await world.holds(OWN, 0)
+    assert await access.holds(OWN, 0)
 
 
 @needs_amqp_tools
@@ -256,13 +258,15 @@ async def test_another_client_reads_the_queue(world: World) -> None:
     ],
     ids=" ".join,
 )
-async def test_another_client_may_do_nothing_else(world: World, command: tuple[str, ...]) -> None:
+async def test_another_client_may_do_nothing_else(
+    access: BrokerAccess, command: tuple[str, ...]
+) -> None:
     for queue in (OWN, OTHER):
-        await world.fill(queue, 1)
-    done = await asyncio.to_thread(run, *command, url=world.url)
+        await access.fill(queue, 1)
+    done = await asyncio.to_thread(run, *command, url=access.url)
     assert done.returncode != 0
     assert "403" in done.stderr or "ACCESS_REFUSED" in done.stderr
     for queue in (OWN, OTHER):
-        assert await world.holds(queue, 1)
-        assert await get(world.admin, queue) == b"0"
-    assert "test.users.new" not in await world.management.queues()
+        assert await access.holds(queue, 1)
+        assert await get(access.admin, queue) == b"0"
+    assert "test.users.new" not in await access.management.queues()

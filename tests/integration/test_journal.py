@@ -10,7 +10,7 @@ import pytest
 from gateway.base.errors import IdentifierReused, JournalUnavailable
 from gateway.journal import Appended, Cursor, JournalWriter
 from tests.builders import a_candidate
-from tests.integration.journal_world import Journal
+from tests.integration.journal_setup import Journal
 from tests.servers import SHARDS
 
 

@@ -15,7 +15,7 @@ from gateway.delivery.store import DeliveryLeases
 from gateway.delivery.store.leases import DELIVERY_LEASES
 from gateway.journal import ShardLeases
 from gateway.journal.shard_leases import SHARD_LEASES
-from tests.integration.journal_world import Journal
+from tests.integration.journal_setup import Journal
 from tests.servers import SHARDS
 
 SECONDS = 60.0

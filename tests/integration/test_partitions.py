@@ -8,7 +8,7 @@ import pytest
 from gateway.journal import Cursor, create_partitions, create_shards
 from gateway.journal import sql as statements
 from tests.builders import a_candidate
-from tests.integration.journal_world import Journal
+from tests.integration.journal_setup import Journal
 
 NOW = datetime.now(UTC)
 

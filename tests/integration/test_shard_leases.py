@@ -10,7 +10,7 @@ from gateway.base.database import Database
 from gateway.base.stop import Stop
 from gateway.journal import Cursor, HintListener, HintSender, ShardLease, ShardLeases
 from tests.builders import a_candidate
-from tests.integration.journal_world import Journal
+from tests.integration.journal_setup import Journal
 
 SECONDS = 60.0
 NOW = datetime(2026, 5, 4, tzinfo=UTC)

@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.identity_world import Actor, World, a_world
+from tests.integration.identity_api import Actor, IdentityApi, an_identity_api
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
+async def api(database_url: str) -> AsyncIterator[IdentityApi]:
     """Empties the database and runs a gateway on it."""
-    async with a_world(database_url, empty=True) as world:
-        yield world
+    async with an_identity_api(database_url, empty=True) as api:
+        yield api
 
 
 @pytest.fixture
-async def admin(world: World) -> Actor:
+async def admin(api: IdentityApi) -> Actor:
     """The operator's administrator."""
-    return await world.administrator()
+    return await api.administrator()

@@ -7,13 +7,13 @@ from structlog.testing import capture_logs
 
 from gateway.base.database import Topic
 from gateway.base.errors import Unavailable
-from tests.integration.identity_world import Actor, World, pieces
+from tests.integration.identity_api import Actor, IdentityApi, pieces
 
 # Clients
 
 
-async def test_a_client_is_made_and_changed(world: World, admin: Actor) -> None:
-    await world.actor("dukcapil", "publisher")
+async def test_a_client_is_made_and_changed(api: IdentityApi, admin: Actor) -> None:
+    await api.actor("dukcapil", "publisher")
     body = {"organisation": "dukcapil", "title": "Registry", "roles": ["subscriber", "publisher"]}
     made = await admin.post("/v1/clients", body)
     assert made.status_code == 201
@@ -43,10 +43,10 @@ async def test_what_is_no_client(admin: Actor, body: object) -> None:
     assert (await admin.post("/v1/clients", body)).status_code == 422
 
 
-async def test_an_administrator_manages_its_own_organisation_only(world: World) -> None:
-    inside = await world.actor("dukcapil", "admin")
+async def test_an_administrator_manages_its_own_organisation_only(api: IdentityApi) -> None:
+    inside = await api.actor("dukcapil", "admin")
     colleague = await inside.hire("dukcapil", "publisher")
-    outside = await world.actor("bps", "admin", "auditor")
+    outside = await api.actor("bps", "admin", "auditor")
 
     assert (await inside.get(f"/v1/clients/{colleague.id}")).status_code == 200
     unknown = "/v1/clients/bps-unknown"
@@ -68,16 +68,16 @@ async def test_an_administrator_manages_its_own_organisation_only(world: World) 
     assert (await outside.get("/v1/clients?organisation=dukcapil")).json()["items"] == []
 
 
-async def test_an_administrator_makes_no_client_elsewhere(world: World) -> None:
-    actor = await world.actor("dukcapil", "admin")
-    await world.actor("bps", "publisher")
+async def test_an_administrator_makes_no_client_elsewhere(api: IdentityApi) -> None:
+    actor = await api.actor("dukcapil", "admin")
+    await api.actor("bps", "publisher")
     for organisation in ("nusabus", "bps", "unknown"):
         body = {"organisation": organisation, "title": "x", "roles": ["publisher"]}
         assert (await actor.post("/v1/clients", body)).status_code == 403
 
 
-async def test_the_operator_lists_all_or_those_of_one(world: World, admin: Actor) -> None:
-    made = [await world.actor(name, "publisher") for name in ("bps", "dukcapil")]
+async def test_the_operator_lists_all_or_those_of_one(api: IdentityApi, admin: Actor) -> None:
+    made = [await api.actor(name, "publisher") for name in ("bps", "dukcapil")]
     listed = (await admin.get("/v1/clients")).json()["items"]
     assert [item["id"] for item in listed] == sorted([admin.id, *(client.id for client in made)])
     for name, expected in (("bps", [made[0].id]), ("unknown", []), ("%00", [])):
@@ -85,13 +85,13 @@ async def test_the_operator_lists_all_or_those_of_one(world: World, admin: Actor
         assert [item["id"] for item in listed] == expected
 
 
-async def test_the_roles_that_may_read_and_write_clients(world: World) -> None:
+async def test_the_roles_that_may_read_and_write_clients(api: IdentityApi) -> None:
     for role, reads, writes in (
         ("publisher", 403, 403),
         ("subscriber", 403, 403),
         ("auditor", 200, 403),
     ):
-        actor = await world.actor("dukcapil", role)
+        actor = await api.actor("dukcapil", role)
         path = f"/v1/clients/{actor.id}"
         body = {"organisation": "dukcapil", "title": "x", "roles": ["admin"]}
         for get in ("/v1/clients", path, f"{path}/secrets"):
@@ -104,8 +104,8 @@ async def test_the_roles_that_may_read_and_write_clients(world: World) -> None:
         assert (await actor.delete(f"{path}/secrets/x")).status_code == writes
 
 
-async def test_roles_are_in_force_at_once(world: World, admin: Actor) -> None:
-    actor = await world.actor("dukcapil", "publisher")
+async def test_roles_are_in_force_at_once(api: IdentityApi, admin: Actor) -> None:
+    actor = await api.actor("dukcapil", "publisher")
     assert (await actor.get("/v1/clients")).status_code == 403
     await admin.patch(f"/v1/clients/{actor.id}", {"roles": ["auditor"]})
     assert (await actor.get("/v1/clients")).status_code == 200
@@ -122,8 +122,8 @@ async def test_an_administrator_cannot_end_itself(admin: Actor) -> None:
 # Secrets
 
 
-async def test_secrets_rotate_two_at_a_time(world: World, admin: Actor) -> None:
-    client = await world.actor("dukcapil", "publisher")
+async def test_secrets_rotate_two_at_a_time(api: IdentityApi, admin: Actor) -> None:
+    client = await api.actor("dukcapil", "publisher")
     path = f"/v1/clients/{client.id}/secrets"
     second = await admin.post(path)
     assert second.headers["cache-control"] == "no-store"
@@ -131,7 +131,7 @@ async def test_secrets_rotate_two_at_a_time(world: World, admin: Actor) -> None:
     assert second.json()["secret"] != client.secret
     assert (await admin.post(path)).status_code == 409
 
-    renewed = Actor(world, client.id, second.json()["secret"])
+    renewed = Actor(api, client.id, second.json()["secret"])
     for either in (client, renewed):
         assert (await either.login()).status_code == 200
     listed = (await admin.get(path)).json()
@@ -145,22 +145,24 @@ async def test_secrets_rotate_two_at_a_time(world: World, admin: Actor) -> None:
     assert (await admin.post(path)).status_code == 201
 
 
-async def test_a_secret_belongs_to_one_client(world: World, admin: Actor) -> None:
-    first, second = [await world.actor("dukcapil", "publisher") for _ in range(2)]
-    assert (await Actor(world, first.id, second.secret).login()).status_code == 401
+async def test_a_secret_belongs_to_one_client(api: IdentityApi, admin: Actor) -> None:
+    first, second = [await api.actor("dukcapil", "publisher") for _ in range(2)]
+    assert (await Actor(api, first.id, second.secret).login()).status_code == 401
     theirs = (await admin.get(f"/v1/clients/{second.id}/secrets")).json()["items"][0]["id"]
     wrong = await admin.delete(f"/v1/clients/{first.id}/secrets/{theirs}")
     assert wrong.status_code == 404
-    await world.execute(
+    await api.execute(
         "UPDATE client_secrets SET client = :first WHERE id = :id",
         {"first": first.id, "id": theirs},
     )
-    moved = await Actor(world, first.id, second.secret).login()
+    moved = await Actor(api, first.id, second.secret).login()
     assert moved.status_code == 401, "a hash that was moved to another client opens nothing"
 
 
-async def test_two_administrators_at_once_make_no_third_secret(world: World, admin: Actor) -> None:
-    client = await world.actor("dukcapil", "publisher")
+async def test_two_administrators_at_once_make_no_third_secret(
+    api: IdentityApi, admin: Actor
+) -> None:
+    client = await api.actor("dukcapil", "publisher")
     await admin.get("/v1/organisations")
     path = f"/v1/clients/{client.id}/secrets"
     answers = await asyncio.gather(*(admin.post(path) for _ in range(4)))
@@ -171,22 +173,22 @@ async def test_two_administrators_at_once_make_no_third_secret(world: World, adm
 
 
 async def test_a_change_that_was_made_is_answered_so(
-    world: World, admin: Actor, monkeypatch: pytest.MonkeyPatch
+    api: IdentityApi, admin: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only this process's view is late then; the regular load makes up for it."""
     await admin.get("/v1/organisations")
 
-    async def away(self: World, topic: Topic) -> None:
+    async def away(self: IdentityApi, topic: Topic) -> None:
         raise Unavailable("the database does not answer")
 
-    monkeypatch.setattr(World, "refresh", away)
+    monkeypatch.setattr(IdentityApi, "refresh", away)
     made = await admin.post("/v1/organisations", {"name": "bps", "title": "BPS"})
     assert made.status_code == 201
 
 
-async def test_every_change_is_logged_with_who_made_it(world: World, admin: Actor) -> None:
+async def test_every_change_is_logged_with_who_made_it(api: IdentityApi, admin: Actor) -> None:
     with capture_logs() as logs:
-        client = await world.actor("dukcapil", "publisher")
+        client = await api.actor("dukcapil", "publisher")
         path = f"/v1/clients/{client.id}"
         await admin.patch(path, {"title": "Renamed"})
         secret = (await admin.get(f"{path}/secrets")).json()["items"][0]["id"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.identity_world import Actor, World, pieces
+from tests.integration.identity_api import Actor, IdentityApi, pieces
 
 KTP = "id.go.dukcapil.ktp.dibuat.v1"
 
@@ -10,11 +10,11 @@ KTP = "id.go.dukcapil.ktp.dibuat.v1"
 # Grants
 
 
-async def test_an_owner_opens_its_types_to_another(world: World, admin: Actor) -> None:
-    owner = await world.actor("dukcapil", "admin")
-    guest = await world.actor("bps", "publisher", "subscriber")
-    client = world.directory.clients[guest.id]
-    assert not world.directory.may_publish(client, KTP, "dukcapil")
+async def test_an_owner_opens_its_types_to_another(api: IdentityApi, admin: Actor) -> None:
+    owner = await api.actor("dukcapil", "admin")
+    guest = await api.actor("bps", "publisher", "subscriber")
+    client = api.directory.clients[guest.id]
+    assert not api.directory.may_publish(client, KTP, "dukcapil")
     path = "/v1/organisations/bps/grants"
     body = {"action": "publish", "type": "id.go.dukcapil.ktp.*"}
     made = await owner.post(path, body)
@@ -25,8 +25,8 @@ async def test_an_owner_opens_its_types_to_another(world: World, admin: Actor) -
         "granted_by": owner.id,
         "created": made.json()["created"],
     }
-    assert world.directory.may_publish(client, KTP, "dukcapil")
-    assert not world.directory.may_receive("bps", KTP)
+    assert api.directory.may_publish(client, KTP, "dukcapil")
+    assert not api.directory.may_receive("bps", KTP)
     assert (await owner.post(path, body)).status_code == 409
 
     for actor in (owner, guest, admin):
@@ -34,7 +34,7 @@ async def test_an_owner_opens_its_types_to_another(world: World, admin: Actor) -
     assert (await guest.delete(made.headers["location"])).status_code == 403
     assert (await owner.delete(made.headers["location"])).status_code == 204
     assert (await owner.delete(made.headers["location"])).status_code == 404
-    assert not world.directory.may_publish(client, KTP, "dukcapil")
+    assert not api.directory.may_publish(client, KTP, "dukcapil")
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ async def test_an_owner_opens_its_types_to_another(world: World, admin: Actor) -
         ("id.go.dukcapil.*\u0000", 422),
     ],
 )
-async def test_what_an_owner_may_grant(world: World, type: str, status: int) -> None:
-    owner = await world.actor("dukcapil", "admin")
-    await world.actor("bps", "subscriber")
+async def test_what_an_owner_may_grant(api: IdentityApi, type: str, status: int) -> None:
+    owner = await api.actor("dukcapil", "admin")
+    await api.actor("bps", "subscriber")
     body = {"action": "subscribe", "type": type}
     answer = await owner.post("/v1/organisations/bps/grants", body)
     assert answer.status_code == status
@@ -63,8 +63,8 @@ async def test_what_an_owner_may_grant(world: World, type: str, status: int) -> 
     )
 
 
-async def test_the_operator_grants_anything(world: World, admin: Actor) -> None:
-    await world.actor("bps", "subscriber")
+async def test_the_operator_grants_anything(api: IdentityApi, admin: Actor) -> None:
+    await api.actor("bps", "subscriber")
     path = "/v1/organisations/bps/grants"
     for type in ("id.go.*", KTP, "id.go.*.ktp.dibuat.v1"):
         body = {"action": "subscribe", "type": type}
@@ -76,10 +76,10 @@ async def test_the_operator_grants_anything(world: World, admin: Actor) -> None:
             assert (await admin.delete(f"{path}/{id}")).status_code == 204
 
 
-async def test_a_grant_is_seen_by_those_whom_it_concerns(world: World, admin: Actor) -> None:
-    owner = await world.actor("dukcapil", "admin")
-    other_owner = await world.actor("bmkg", "auditor")
-    guest = await world.actor("bps", "subscriber")
+async def test_a_grant_is_seen_by_those_whom_it_concerns(api: IdentityApi, admin: Actor) -> None:
+    owner = await api.actor("dukcapil", "admin")
+    other_owner = await api.actor("bmkg", "auditor")
+    guest = await api.actor("bps", "subscriber")
     path = "/v1/organisations/bps/grants"
     types = (KTP, "id.go.bmkg.gempa.terdeteksi.v1")
     for type in types:
@@ -91,7 +91,7 @@ async def test_a_grant_is_seen_by_those_whom_it_concerns(world: World, admin: Ac
     assert await seen(guest) == await seen(admin) == set(types)
     assert await seen(owner) == {KTP}
     assert await seen(other_owner) == {types[1]}
-    stranger = await world.actor("oss", "publisher", "subscriber")
+    stranger = await api.actor("oss", "publisher", "subscriber")
     assert (await stranger.get(path)).status_code == 403
 
     foreign = (await admin.get(path)).json()["items"]
@@ -102,9 +102,9 @@ async def test_a_grant_is_seen_by_those_whom_it_concerns(world: World, admin: Ac
         assert (await admin.delete(f"{path}/{nonsense}")).status_code == 404
 
 
-async def test_only_administrators_grant(world: World) -> None:
+async def test_only_administrators_grant(api: IdentityApi) -> None:
     for organisation in ("dukcapil", "nusabus"):
-        actor = await world.actor(organisation, "publisher", "subscriber", "auditor")
+        actor = await api.actor(organisation, "publisher", "subscriber", "auditor")
         body = {"action": "subscribe", "type": KTP}
         answer = await actor.post(f"/v1/organisations/{organisation}/grants", body)
         assert answer.status_code == 403

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.identity_world import Actor, World, pieces
+from tests.integration.identity_api import Actor, IdentityApi, pieces
 
 
 async def test_an_organisation_is_made_once(admin: Actor) -> None:
@@ -43,12 +43,12 @@ async def test_what_is_no_organisation(admin: Actor, body: object) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_text_that_is_none_is_refused(world: World, admin: Actor) -> None:
+async def test_text_that_is_none_is_refused(api: IdentityApi, admin: Actor) -> None:
     await admin.get("/v1/organisations")
     headers = {"authorization": f"Bearer {admin.token}", "content-type": "application/json"}
     for title in (b'"a\\ud800b"', b'"\xff"'):
         body = b'{"name": "dukcapil", "title": %s}' % title
-        answer = await world.http.post("/v1/organisations", content=body, headers=headers)
+        answer = await api.http.post("/v1/organisations", content=body, headers=headers)
         assert 400 <= answer.status_code < 500, answer.text
 
 
@@ -59,12 +59,12 @@ async def test_no_such_organisation(admin: Actor, name: str) -> None:
 
 
 async def test_everybody_inside_sees_the_organisations_in_pieces(
-    world: World, admin: Actor
+    api: IdentityApi, admin: Actor
 ) -> None:
     names = [f"org-{number}" for number in range(5)]
     for name in reversed(names):
         await admin.post("/v1/organisations", {"name": name, "title": name})
-    reader = await world.actor("bps", "subscriber")
+    reader = await api.actor("bps", "subscriber")
     assert await pieces(reader, "/v1/organisations", 3) == [
         ["bps", "nusabus", "org-0"],
         names[1:4],
@@ -78,11 +78,11 @@ async def test_bad_paging_is_refused(admin: Actor, query: str) -> None:
     assert (await admin.get(f"/v1/organisations?{query}")).status_code == 422
 
 
-async def test_only_the_operators_administrator_makes_organisations(world: World) -> None:
+async def test_only_the_operators_administrator_makes_organisations(api: IdentityApi) -> None:
     body = {"name": "bmkg", "title": "BMKG"}
     for organisation, roles in (
         ("dukcapil", ("admin", "publisher", "subscriber", "auditor")),
         ("nusabus", ("publisher", "subscriber", "auditor")),
     ):
-        actor = await world.actor(organisation, *roles)
+        actor = await api.actor(organisation, *roles)
         assert (await actor.post("/v1/organisations", body)).status_code == 403

@@ -9,10 +9,10 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from gateway.base.rate_limit import KeyedBuckets, RateLimit
-from tests.integration.identity_world import (
+from tests.integration.identity_api import (
     Actor,
-    World,
-    a_world,
+    IdentityApi,
+    an_identity_api,
 )
 
 FORM = "application/x-www-form-urlencoded"
@@ -22,23 +22,23 @@ def basic(id: str, secret: str) -> str:
     return "Basic " + b64encode(f"{id}:{secret}".encode()).decode()
 
 
-async def ask(world: World, body: str, **headers: str) -> tuple[int, dict[str, Any]]:
+async def ask(api: IdentityApi, body: str, **headers: str) -> tuple[int, dict[str, Any]]:
     """POST /oauth/token with exactly this body; the status and the answer."""
     sent = {"content-type": FORM} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
-    answer = await world.http.post("/oauth/token", content=body, headers=sent)
+    answer = await api.http.post("/oauth/token", content=body, headers=sent)
     assert answer.headers["cache-control"] == "no-store"
     assert ("www-authenticate" in answer.headers) is (answer.status_code == 401)
     return answer.status_code, answer.json()
 
 
-async def test_a_token_by_basic_and_by_form(world: World, admin: Actor) -> None:
+async def test_a_token_by_basic_and_by_form(api: IdentityApi, admin: Actor) -> None:
     by_basic = await ask(
-        world, "grant_type=client_credentials", authorization=basic(admin.id, admin.secret)
+        api, "grant_type=client_credentials", authorization=basic(admin.id, admin.secret)
     )
     by_form = await ask(
-        world,
+        api,
         f"grant_type=client_credentials&client_id={admin.id}&client_secret={admin.secret}&scope=",
         content_type=f"{FORM}; charset=UTF-8",
     )
@@ -46,17 +46,17 @@ async def test_a_token_by_basic_and_by_form(world: World, admin: Actor) -> None:
         assert status == 200
         token = answer.pop("access_token")
         assert answer == {"token_type": "Bearer", "expires_in": 600}
-        assert world.tokens.verify(token) == admin.id
+        assert api.tokens.verify(token) == admin.id
 
 
-async def test_basic_is_percent_decoded(world: World, admin: Actor) -> None:
+async def test_basic_is_percent_decoded(api: IdentityApi, admin: Actor) -> None:
     encoded = "".join(f"%{byte:02X}" for byte in admin.secret.encode())
     for authorization in (
         basic(quote_plus(admin.id), encoded),
         basic(admin.id, admin.secret).replace("Basic", "bAsIc"),
     ):
         status, _ = await ask(
-            world,
+            api,
             f"grant_type=client_credentials&client_id={admin.id}",
             authorization=authorization,
         )
@@ -108,63 +108,65 @@ RIGHT = f"{GRANT}&client_id={{id}}&client_secret={{secret}}"
     ],
 )
 async def test_what_is_refused(
-    world: World, admin: Actor, body: str, headers: dict[str, str], status: int, error: str
+    api: IdentityApi, admin: Actor, body: str, headers: dict[str, str], status: int, error: str
 ) -> None:
     known = {"id": admin.id, "secret": admin.secret, "basic": basic(admin.id, admin.secret)}
     sent = {name: value.format(**known) for name, value in headers.items()}
     with capture_logs() as logs:
-        answered, answer = await ask(world, body.format(**known), **sent)
+        answered, answer = await ask(api, body.format(**known), **sent)
     assert (answered, answer["error"]) == (status, error)
     assert set(answer) == {"error", "error_description"}
     assert admin.secret not in repr((answer, logs))
 
 
-async def test_credentials_in_the_url_are_refused(world: World, admin: Actor) -> None:
+async def test_credentials_in_the_url_are_refused(api: IdentityApi, admin: Actor) -> None:
     query = f"{GRANT}&client_id={admin.id}&client_secret={admin.secret}"
     for content in ("", query):
-        answer = await world.http.post(
+        answer = await api.http.post(
             f"/oauth/token?{query}", content=content, headers={"content-type": FORM}
         )
         assert answer.json()["error"] == "invalid_request"
 
 
-async def test_an_unknown_client_and_a_wrong_secret_look_alike(world: World, admin: Actor) -> None:
+async def test_an_unknown_client_and_a_wrong_secret_look_alike(
+    api: IdentityApi, admin: Actor
+) -> None:
     wrong, unknown = [
-        await world.http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=auth)
+        await api.http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=auth)
         for auth in ((admin.id, "nbs_wrong"), ("nobody", admin.secret))
     ]
     assert wrong.content == unknown.content
     assert wrong.headers == unknown.headers
 
 
-async def test_guessing_is_slowed_down_for_the_guesser_only(world: World, admin: Actor) -> None:
+async def test_guessing_is_slowed_down_for_the_guesser_only(api: IdentityApi, admin: Actor) -> None:
     guess = {"client_id": admin.id, "client_secret": "nbs_guess", **dict([GRANT.split("=")])}
-    codes = [(await world.http.post("/oauth/token", data=guess)).status_code for _ in range(12)]
+    codes = [(await api.http.post("/oauth/token", data=guess)).status_code for _ in range(12)]
     assert codes == [401] * 10 + [429] * 2
     refused = await admin.login()
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["retry-after"]) <= 6
     assert refused.json()["error"] == "temporarily_unavailable"
 
-    from_elsewhere = await world.authenticator.authenticate(
+    from_elsewhere = await api.authenticator.authenticate(
         admin.id, SecretStr(admin.secret), "192.0.2.7"
     )
     assert from_elsewhere.id == admin.id
 
 
-async def test_one_address_cannot_try_many_clients(world: World) -> None:
-    world.authenticator._failures_of_address = KeyedBuckets(RateLimit(rate=1 / 60, burst=3))
+async def test_one_address_cannot_try_many_clients(api: IdentityApi) -> None:
+    api.authenticator._failures_of_address = KeyedBuckets(RateLimit(rate=1 / 60, burst=3))
     codes = []
     for number in range(4):
         guess = {"client_id": f"c{number}", "client_secret": "x", **dict([GRANT.split("=")])}
-        codes.append((await world.http.post("/oauth/token", data=guess)).status_code)
+        codes.append((await api.http.post("/oauth/token", data=guess)).status_code)
     assert codes == [401, 401, 401, 429]
 
 
 async def test_a_disabled_client_gets_no_token_and_its_token_ends(
-    world: World, admin: Actor
+    api: IdentityApi, admin: Actor
 ) -> None:
-    client = await world.actor("dukcapil", "publisher")
+    client = await api.actor("dukcapil", "publisher")
     assert (await client.get("/v1/organisations")).status_code == 200
     changed = await admin.patch(f"/v1/clients/{client.id}", {"state": "disabled"})
     assert changed.json()["state"] == "disabled"
@@ -174,7 +176,7 @@ async def test_a_disabled_client_gets_no_token_and_its_token_ends(
     assert (await client.get("/v1/organisations")).status_code == 200
 
 
-async def test_every_missing_or_bad_token_gets_the_same_answer(world: World) -> None:
+async def test_every_missing_or_bad_token_gets_the_same_answer(api: IdentityApi) -> None:
     headers: list[dict[str, str]] = [
         {},
         {"authorization": "Bearer"},
@@ -182,15 +184,17 @@ async def test_every_missing_or_bad_token_gets_the_same_answer(world: World) -> 
         {"authorization": "Basic bm9ib2R5OnNlY3JldA=="},
     ]
     for path in ("/v1/organisations", "/v1/clients/nobody", "/v1/signing-keys"):
-        answers = [await world.http.get(path, headers=each) for each in headers]
+        answers = [await api.http.get(path, headers=each) for each in headers]
         assert {answer.status_code for answer in answers} == {401}
         assert len({answer.content for answer in answers}) == 1
         assert all(a.headers["www-authenticate"].startswith("Bearer") for a in answers)
 
 
-async def test_another_process_knows_a_new_client_at_once(world: World, database_url: str) -> None:
-    async with a_world(database_url) as other:
-        client = await world.actor("dukcapil", "publisher")
+async def test_another_process_knows_a_new_client_at_once(
+    api: IdentityApi, database_url: str
+) -> None:
+    async with an_identity_api(database_url) as other:
+        client = await api.actor("dukcapil", "publisher")
         assert other.directory.client(client.id) is None
         token = (await client.login()).json()["access_token"]
         answer = await other.http.get(
@@ -199,12 +203,12 @@ async def test_another_process_knows_a_new_client_at_once(world: World, database
         assert answer.status_code == 200
 
 
-async def test_nothing_secret_is_logged_or_stored(world: World, admin: Actor) -> None:
+async def test_nothing_secret_is_logged_or_stored(api: IdentityApi, admin: Actor) -> None:
     with capture_logs() as logs:
-        client = await world.actor("dukcapil", "publisher")
+        client = await api.actor("dukcapil", "publisher")
         await client.get("/v1/organisations")
-        await Actor(world, client.id, "nbs_mistaken").login()
-    stored = await world.query("SELECT digest FROM client_secrets")
+        await Actor(api, client.id, "nbs_mistaken").login()
+    stored = await api.query("SELECT digest FROM client_secrets")
     for secret in (client.secret, client.token, admin.secret, "nbs_mistaken"):
         assert secret not in repr(logs)
         assert secret.encode() not in b"".join(stored)

@@ -20,7 +20,7 @@ URL = "https://bus.example.go.id"
 
 
 @dataclass
-class World:
+class IdentityApi:
     """What the identity routes need of an `ApiContext`, and a client that calls them."""
 
     settings: Settings
@@ -72,7 +72,7 @@ class World:
 class Actor:
     """A client with a secret, and what it does."""
 
-    world: World
+    api: IdentityApi
     id: str
     secret: str
     token: str = ""
@@ -84,18 +84,18 @@ class Actor:
         assert made.status_code == 201, made.text
         id = made.json()["id"]
         secret = await self.post(f"/v1/clients/{id}/secrets")
-        return Actor(self.world, id, secret.json()["secret"])
+        return Actor(self.api, id, secret.json()["secret"])
 
     async def login(self) -> httpx.Response:
         """Ask for a token."""
         form = {"grant_type": "client_credentials"}
-        return await self.world.http.post("/oauth/token", data=form, auth=(self.id, self.secret))
+        return await self.api.http.post("/oauth/token", data=form, auth=(self.id, self.secret))
 
     async def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Call with a token, which is fetched the first time."""
         self.token = self.token or (await self.login()).json()["access_token"]
         headers = {"Authorization": f"Bearer {self.token}"}
-        return await self.world.http.request(method, path, json=body, headers=headers)
+        return await self.api.http.request(method, path, json=body, headers=headers)
 
     async def get(self, path: str) -> httpx.Response:
         """GET."""
@@ -128,7 +128,7 @@ def settings_for(database_url: str, **more: str) -> Settings:
 
 
 @asynccontextmanager
-async def a_world(database_url: str, *, empty: bool = False) -> AsyncIterator[World]:
+async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIterator[IdentityApi]:
     """A process that has just started; with `empty` on a database where nobody takes part yet.
 
     Several of them share what the database holds.
@@ -142,7 +142,7 @@ async def a_world(database_url: str, *, empty: bool = False) -> AsyncIterator[Wo
         app.include_router(module.router)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
-        world = World(
+        api = IdentityApi(
             settings,
             database,
             snapshot,
@@ -150,13 +150,13 @@ async def a_world(database_url: str, *, empty: bool = False) -> AsyncIterator[Wo
             ClientAuthenticator(database, settings),
             http,
         )
-        app.state.context = world
+        app.state.context = api
         try:
             if empty:
                 await _clear(database)
             await identity.maintain_signing_keys(database, settings)
             await refresh(database, snapshot)
-            yield world
+            yield api
         finally:
             await database.close()
 
