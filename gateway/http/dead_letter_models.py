@@ -66,9 +66,9 @@ class DeadLetter(BaseModel):
     @classmethod
     def of(cls, dead_letter: store.DeadLetter, **more: Any) -> Self:
         """The model of a dead letter; `more` are the members of a subclass."""
-        own = cls.model_fields.keys() & {field.name for field in fields(dead_letter)}
+        shared = cls.model_fields.keys() & {field.name for field in fields(dead_letter)}
         return cls(
-            **{name: getattr(dead_letter, name) for name in own},
+            **{name: getattr(dead_letter, name) for name in shared - more.keys()},
             shard=dead_letter.position.shard,
             sequence=dead_letter.position.sequence,
             recordedtime=dead_letter.recorded,

@@ -155,6 +155,29 @@ def test_what_has_no_subscription_any_more_stays_dead(uji: Actor) -> None:
     uji.post(f"/v1/dead-letters/{number}/discard", json={"reason": "berakhir"})
 
 
+@pytest.mark.parametrize("delivery", ["amqp", "pull"])
+def test_a_redrive_ends_where_the_journal_has_none_of_its_events(
+    bus: Bus, uji: Actor, delivery: str
+) -> None:
+    if delivery == "pull":
+        puller = Puller(uji, FREE)
+        name, dead_letter = puller.name, a_dead_letter(uji, puller)
+    else:
+        subscribed = uji.subscribe(FREE)
+        uji.published()
+        reject(subscribed)
+        name, (dead_letter,) = subscribed.name, eventually(lambda: dead(uji, subscribed.name))
+    position = dead_letter["shard"], dead_letter["sequence"]
+    bus.query("DELETE FROM journal_entries WHERE shard = $1 AND sequence = $2", *position)
+    path = f"/v1/dead-letters/{dead_letter['number']}/redrive"
+    assert uji.post(path).json() == {"changed": False}
+    redrive = uji.post("/v1/redrives", json={"subscription": name}).json()
+    path = f"/v1/redrives/{redrive['id']}"
+    shown = eventually(lambda: (s := uji.get(path).json())["state"] == "finished" and s)
+    assert (shown["sent"], shown["failed"]) == (0, 1)
+    assert dead(uji, name)[0]["state"] == "dead"
+
+
 def test_dead_letters_are_ones_own(bus: Bus, uji: Actor) -> None:
     puller = Puller(uji, FREE)
     number = a_dead_letter(uji, puller)["number"]

@@ -49,12 +49,13 @@ class Redriver:
         receive the type, BrokerUnavailable where its queue could not take them: all stay dead then.
         """
         subscription = await self._subscription(dead_letters[0])
-        if subscription.journal_delivered:
-            return await self._dead_letters.reopen([each.number for each in dead_letters], by=by)
         entries = {
             (entry.shard, entry.sequence): entry
             for entry in await self._reader.entries_at([each.position for each in dead_letters])
         }
+        if subscription.journal_delivered:
+            numbers = [each.number for each in dead_letters if each.position in entries]
+            return await self._dead_letters.reopen(numbers, by=by)
         classification = self._catalogue.value.classification(dead_letters[0].type)
         messages = [
             message_to_queue(subscription, entries[each.position], classification, each.number)
