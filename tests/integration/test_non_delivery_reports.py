@@ -90,7 +90,8 @@ def test_the_owner_is_told_once_of_what_died(bus: Bus) -> None:
     assert "3273014105900001" not in str(event)
     shown = uji.get(f"/v1/dead-letters/{letter['number']}").json()
     assert (
-        f"{shown['reported']['shard']:02}-{shown['reported']['sequence']:016}" == event["sequence"]
+        f"{shown['report_position']['shard']:02}-{shown['report_position']['sequence']:016}"
+        == event["sequence"]
     )
     refused = bus.actor("lain").put_subscription("laporan", report, delivery="pull")
     assert refused.status_code == 403
@@ -126,19 +127,22 @@ def test_a_report_type_must_take_every_report(bus: Bus) -> None:
     type = a_reported_type(bus, report)
     assert bus.admin.get(f"/v1/contracts/{type}").json()["non_delivery_report"] == report
     for named, says in (
-        (narrow, "must accept every report"),
+        (narrow, "must accept every non-delivery report"),
         (foreign, "has no contract"),
         (question, "publish-subscribe"),
-        (type, "no report about a report"),
+        (type, "has reports itself"),
         ("id.go.uji.tidak.ada.v1", "has no contract"),
         ("x", "has no contract"),
     ):
         status, text = changed(bus, type, non_delivery_report=named)
         assert (status, says in text) == (422, True), text
     status, text = changed(bus, report, non_delivery_report=narrow)
-    assert (status, "no report about a report" in text) == (422, True), text
+    assert (status, "cannot have reports itself" in text) == (422, True), text
     answer = add(bus.admin, report, schema=a_json_schema(), breaking=True)
-    assert (answer.status_code, "must accept every report" in answer.text) == (422, True)
+    assert (answer.status_code, "must accept every non-delivery report" in answer.text) == (
+        422,
+        True,
+    )
     history = bus.admin.get(f"/v1/contracts/{type}/history").json()["items"]
     assert history[0]["detail"]["non_delivery_report"] == report
 
