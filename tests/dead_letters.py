@@ -9,7 +9,7 @@ import aio_pika
 import asyncpg
 
 from tests.bus import Actor, Subscribed
-from tests.pulling import Puller, tokens
+from tests.pull_receiver import Puller, tokens
 
 
 def dead(actor: Actor, name: str, **query: Any) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from adapters.cli.exits import Exit
 from tests.builders import CITIZEN, FREE, a_document, a_name
 from tests.bus import Actor
 from tests.e2e.conftest import Command
-from tests.pulling import Puller, tokens
+from tests.pull_receiver import Puller, tokens
 from tests.waiting import eventually
 
 

@@ -9,7 +9,7 @@ from adapters.cli.exits import Exit
 from tests.builders import QUESTIONS, a_name, a_question, a_reply
 from tests.bus import Actor
 from tests.e2e.conftest import Command
-from tests.pulling import Puller
+from tests.pull_receiver import Puller
 from tests.responders import AmqpResponder
 
 ANSWERED, PULLED, EXPIRED, NOBODY = QUESTIONS[:4]

@@ -9,7 +9,7 @@ import pytest
 from tests.builders import CITIZEN, FREE, a_citizen, a_document
 from tests.bus import Actor, Bus, Subscribed
 from tests.integration.test_ledger import stages
-from tests.pulling import Puller
+from tests.pull_receiver import Puller
 from tests.waiting import eventually
 
 
@@ -81,10 +81,10 @@ def test_what_is_not_ones_own_is_not_noted(bus: Bus, uji: Actor) -> None:
 
 def test_what_a_filter_leaves_out_is_not_noted(uji: Actor) -> None:
     subscribed = uji.subscribe(FREE, terms={"filters": [{"exact": {"subject": "a"}}]})
-    wanted, other = (uji.publish(a_document(subject=s)).json() for s in ("a", "b"))
-    answer = report(uji, subscribed.name, sequence(wanted), sequence(other))
+    query, other = (uji.publish(a_document(subject=s)).json() for s in ("a", "b"))
+    answer = report(uji, subscribed.name, sequence(query), sequence(other))
     assert answer.json() == {"results": ["noted", "unknown"]}
-    assert stages(uji, wanted)[subscribed.name] == ("acknowledged", True)
+    assert stages(uji, query)[subscribed.name] == ("acknowledged", True)
     eventually(lambda: stages(uji, other)[subscribed.name] == ("filtered", False))
 
 
@@ -93,9 +93,9 @@ def test_a_dead_letter_that_was_sent_again_and_reported(uji: Actor) -> None:
     receipt = uji.publish(a_document()).json()
     asyncio.run(_reject(subscribed))
     query = {"subscription": subscribed.name}
-    (letter,) = eventually(lambda: uji.get("/v1/dead-letters", params=query).json()["items"])
+    (dead_letter,) = eventually(lambda: uji.get("/v1/dead-letters", params=query).json()["items"])
     assert stages(uji, receipt)[subscribed.name] == ("dead", True)
-    uji.post(f"/v1/dead-letters/{letter['number']}/redrive").raise_for_status()
+    uji.post(f"/v1/dead-letters/{dead_letter['number']}/redrive").raise_for_status()
     assert stages(uji, receipt)[subscribed.name] == ("queued", True)
     (again,) = subscribed.take(1)
     report(uji, subscribed.name, again.document["sequence"]).raise_for_status()

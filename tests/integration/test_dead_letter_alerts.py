@@ -9,7 +9,7 @@ import pytest
 from tests.builders import FREE
 from tests.bus import Actor, Bus, MakeBus
 from tests.dead_letters import a_dead_letter, dead
-from tests.pulling import Puller
+from tests.pull_receiver import Puller
 from tests.waiting import eventually
 
 
@@ -19,7 +19,7 @@ def impatient(make_bus: MakeBus) -> Iterator[Bus]:
         yield bus.run("api", "relay")
 
 
-def told(bus: Bus) -> dict[str, list[dict[str, Any]]]:
+def reported(bus: Bus) -> dict[str, list[dict[str, Any]]]:
     """The lines of the log, by subscription."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in bus.logs().splitlines():
@@ -29,18 +29,18 @@ def told(bus: Bus) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_what_nobody_looks_at_is_told_of_once(impatient: Bus) -> None:
+def test_what_nobody_inspects_is_reported_once(impatient: Bus) -> None:
     uji = impatient.actor("uji")
     first, second, looked = (Puller(uji, FREE) for _ in range(3))
     with_look = a_dead_letter(uji, looked)["number"]
     assert uji.get(f"/v1/dead-letters/{with_look}").json()["seen_by"] == uji.id
     a_dead_letter(uji, first)
-    assert eventually(lambda: first.name in told(impatient))
+    assert eventually(lambda: first.name in reported(impatient))
     a_dead_letter(uji, second)
-    assert eventually(lambda: second.name in told(impatient))
-    (line,) = told(impatient)[first.name]
+    assert eventually(lambda: second.name in reported(impatient))
+    (line,) = reported(impatient)[first.name]
     assert (line["organisation"], line["count"], line["level"]) == ("uji", 1, "warning")
-    assert looked.name not in told(impatient)
+    assert looked.name not in reported(impatient)
 
 
 def test_metrics_tell_until_somebody_looks(bus: Bus) -> None:

@@ -41,11 +41,11 @@ async def test_what_a_queue_gave_up_twice_is_one_dead_letter(dead_letters: DeadL
 async def test_what_dies_again_before_its_redrive_is_noted_stays_dead(
     dead_letters: DeadLetters,
 ) -> None:
-    new, wanted = a_new_dead_letter("lagi"), DeadLetterQuery(subscription="lagi", state="dead")
+    new, query = a_new_dead_letter("lagi"), DeadLetterQuery(subscription="lagi", state="dead")
     await dead_letters.add([new])
-    (read,) = await dead_letters.page(wanted, after=0, limit=10)
+    (read,) = await dead_letters.page(query, after=0, limit=10)
     await dead_letters.add([new])  # it was sent, and rejected at once
     assert await dead_letters.record_redriven([read], by="client") == set()
-    (read,) = await dead_letters.page(wanted, after=0, limit=10)
+    (read,) = await dead_letters.page(query, after=0, limit=10)
     assert len(await dead_letters.attempts(read)) == 2
     assert await dead_letters.record_redriven([read], by="client") == {read.number}

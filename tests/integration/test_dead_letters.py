@@ -7,7 +7,7 @@ import pytest
 from tests.builders import CITIZEN, FREE, NIK, a_document, a_name
 from tests.bus import Actor, Bus
 from tests.dead_letters import a_dead_letter, dead, reject
-from tests.pulling import Puller, ids, tokens
+from tests.pull_receiver import Puller, ids, tokens
 from tests.waiting import eventually
 
 
@@ -20,18 +20,22 @@ def test_what_an_amqp_subscriber_rejects_is_kept_and_sent_again(uji: Actor) -> N
     subscribed = uji.subscribe(FREE)
     sent = uji.published(subject="31.74")
     reject(subscribed)
-    (letter,) = eventually(lambda: dead(uji, subscribed.name))
-    assert (letter["failure"], letter["attempts"], letter["state"]) == ("rejected", 1, "dead")
-    assert (letter["event_id"], letter["publisher"]) == (sent, "uji")
-    inspected = uji.get(f"/v1/dead-letters/{letter['number']}").json()
+    (dead_letter,) = eventually(lambda: dead(uji, subscribed.name))
+    assert (dead_letter["failure"], dead_letter["attempts"], dead_letter["state"]) == (
+        "rejected",
+        1,
+        "dead",
+    )
+    assert (dead_letter["event_id"], dead_letter["publisher"]) == (sent, "uji")
+    inspected = uji.get(f"/v1/dead-letters/{dead_letter['number']}").json()
     assert inspected["event"]["id"] == sent
     assert [each["failure"] for each in inspected["history"]] == ["rejected"]
-    path = f"/v1/dead-letters/{letter['number']}/redrive"
+    path = f"/v1/dead-letters/{dead_letter['number']}/redrive"
     assert uji.post(path).json() == {"changed": True}
     assert uji.post(path).json() == {"changed": False}
     (message,) = subscribed.take(1)
     assert message.document["id"] == sent
-    assert dead(uji, subscribed.name, state="redriven")[0]["number"] == letter["number"]
+    assert dead(uji, subscribed.name, state="redriven")[0]["number"] == dead_letter["number"]
 
 
 def test_what_dies_again_is_a_new_dead_letter(uji: Actor) -> None:
@@ -50,18 +54,24 @@ def test_the_trace_and_the_event_lead_to_it(uji: Actor) -> None:
     trace = uuid.uuid4().hex
     parent = f"00-{trace}-00f067aa0ba902b7-01"
     time = "2026-05-01T08:00:00.123456789Z"
-    letter = a_dead_letter(uji, puller, traceparent=parent, time=time, data={"n": 1.10})
+    dead_letter = a_dead_letter(uji, puller, traceparent=parent, time=time, data={"n": 1.10})
     a_dead_letter(uji, puller)
-    shown = uji.get(f"/v1/dead-letters/{letter['number']}")
+    shown = uji.get(f"/v1/dead-letters/{dead_letter['number']}")
     assert (shown.json()["event"]["traceparent"], shown.json()["event"]["time"]) == (parent, time)
     assert '"data":{"n":1.1}' in shown.text
-    assert (letter["trace"], letter["publisher"], letter["source"]) == (trace, "uji", "/uji")
+    assert (dead_letter["trace"], dead_letter["publisher"], dead_letter["source"]) == (
+        trace,
+        "uji",
+        "/uji",
+    )
     for query in (
         {"trace": trace},
-        {"event": letter["event_id"]},
-        {"event": letter["event_id"], "source": "/uji", "organisation": "uji"},
+        {"event": dead_letter["event_id"]},
+        {"event": dead_letter["event_id"], "source": "/uji", "organisation": "uji"},
     ):
-        assert [each["number"] for each in dead(uji, puller.name, **query)] == [letter["number"]]
+        assert [each["number"] for each in dead(uji, puller.name, **query)] == [
+            dead_letter["number"]
+        ]
     assert dead(uji, puller.name, organisation="lain") == []
     assert uji.get("/v1/dead-letters", params={"trace": "x"}).status_code == 422
 
@@ -95,7 +105,7 @@ def test_an_operators_auditor_looks_but_does_not_decide(bus: Bus, uji: Actor) ->
 
 def test_personal_data_are_masked(bus: Bus, uji: Actor) -> None:
     puller = Puller(uji, CITIZEN)
-    letter = a_dead_letter(
+    dead_letter = a_dead_letter(
         uji,
         puller,
         f"{'3' * 16} tidak dikenal",
@@ -103,7 +113,7 @@ def test_personal_data_are_masked(bus: Bus, uji: Actor) -> None:
         subject="3" * 16,
         data={"nik": "3" * 16, "nama": "Siti"},
     )
-    shown = uji.get(f"/v1/dead-letters/{letter['number']}")
+    shown = uji.get(f"/v1/dead-letters/{dead_letter['number']}")
     assert shown.json()["detail"] == shown.json()["history"][0]["detail"] == "… tidak dikenal"
     assert shown.json()["data"] == {"nik": "…", "nama": "…"}
     assert "3" * 16 not in shown.text

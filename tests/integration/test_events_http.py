@@ -108,7 +108,7 @@ def test_what_may_not_be_seen_looks_like_what_is_not(bus: Bus, uji: Actor) -> No
     "path",
     ["/0/0", "/-1/1", "/64/1", "/x/1", "/0/9223372036854775808", "?source=/uji", "?id=1", ""],
 )
-def test_what_is_no_place(uji: Actor, path: str) -> None:
+def test_an_invalid_last_event_id(uji: Actor, path: str) -> None:
     answer = uji.get(f"/v1/events{path}")
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"

@@ -8,7 +8,7 @@ import pytest
 from tests.builders import FREE, QUESTIONS, a_document, a_question
 from tests.bus import Actor, Bus
 from tests.clocks import aged
-from tests.pulling import Puller, ids, tokens
+from tests.pull_receiver import Puller, ids, tokens
 
 
 @pytest.fixture
@@ -28,16 +28,16 @@ def rejected(actor: Actor, puller: Puller) -> tuple[dict[str, Any], str]:
     receipt = actor.publish(a_document()).json()
     puller.call("reject", tokens=tokens(puller.receive()))
     assert stages(actor, receipt)[puller.name] == ("dead", True)
-    (letter,) = actor.get(
+    (dead_letter,) = actor.get(
         "/v1/dead-letters", params={"subscription": puller.name, "state": "dead"}
     ).json()["items"]
-    return receipt, f"/v1/dead-letters/{letter['number']}"
+    return receipt, f"/v1/dead-letters/{dead_letter['number']}"
 
 
 def test_a_dead_letter_that_is_sent_again_ends_as_acknowledged(uji: Actor) -> None:
     puller = Puller(uji, FREE)
-    receipt, letter = rejected(uji, puller)
-    uji.post(f"{letter}/redrive").raise_for_status()
+    receipt, dead_letter = rejected(uji, puller)
+    uji.post(f"{dead_letter}/redrive").raise_for_status()
     assert stages(uji, receipt)[puller.name] == ("open", True)
     puller.acknowledge(puller.receive())
     assert stages(uji, receipt)[puller.name] == ("acknowledged", True)
@@ -45,8 +45,8 @@ def test_a_dead_letter_that_is_sent_again_ends_as_acknowledged(uji: Actor) -> No
 
 def test_a_dead_letter_that_is_discarded(uji: Actor) -> None:
     puller = Puller(uji, FREE)
-    receipt, letter = rejected(uji, puller)
-    uji.post(f"{letter}/discard", json={"reason": "uji coba"}).raise_for_status()
+    receipt, dead_letter = rejected(uji, puller)
+    uji.post(f"{dead_letter}/discard", json={"reason": "uji coba"}).raise_for_status()
     assert stages(uji, receipt)[puller.name] == ("discarded", True)
 
 

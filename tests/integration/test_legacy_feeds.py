@@ -12,7 +12,7 @@ from adapters.legacy_cobol.transfer.watcher import watch
 from tests.builders import CITIZEN, FREE, a_name
 from tests.bus import Actor, Bus
 from tests.legacy_feeds import FEED, OUT, TYPE, a_feed, a_file, a_payment, payments, submit
-from tests.pulling import Puller
+from tests.pull_receiver import Puller
 
 assert TYPE == FREE
 

@@ -11,7 +11,7 @@ from tests.builders import FREE, a_document, a_name
 from tests.bus import Actor, Bus
 from tests.clocks import aged
 from tests.integration.test_stream import reading, take
-from tests.pulling import Puller, ids, tokens
+from tests.pull_receiver import Puller, ids, tokens
 
 AGE = 5.0  # seconds
 
@@ -54,8 +54,8 @@ def test_what_is_too_old_when_found_becomes_a_dead_letter(
     puller = too_late(uji, old)
     late = uji.published(subject=puller.name)
     assert ids(puller.receive(1, wait=0)) == [late]  # however many stand before it
-    letters = dead(uji, puller.name)
-    assert {(each["failure"], each["attempts"]) for each in letters} == {("expired", 0)}
+    dead_letters = dead(uji, puller.name)
+    assert {(each["failure"], each["attempts"]) for each in dead_letters} == {("expired", 0)}
     rows = bus.query("SELECT count(*) FROM dead_letters WHERE name = $1", puller.name)
     assert rows == [(len(old),)]
     found = stage(uji, old[0], puller.name)
@@ -73,20 +73,20 @@ def test_what_grows_too_old_in_hands_is_not_handed_out_again(bus: Bus, uji: Acto
     assert stage(uji, receipt, puller.name)["stage"] == "in-hands"
     puller.call("release", tokens=tokens(first), reason="sibuk")
     assert puller.receive(wait=0) == []
-    (letter,) = dead(uji, puller.name)
-    assert (letter["failure"], letter["attempts"]) == ("expired", 1)
+    (dead_letter,) = dead(uji, puller.name)
+    assert (dead_letter["failure"], dead_letter["attempts"]) == ("expired", 1)
     assert puller.acknowledge(first) == ["gone"]
 
 
 def test_sent_again_its_age_counts_anew(uji: Actor, old: list[dict[str, Any]]) -> None:
     puller = too_late(uji, old)
     assert puller.receive(wait=0) == []
-    letter = dead(uji, puller.name)[0]
-    uji.post(f"/v1/dead-letters/{letter['number']}/redrive").raise_for_status()
+    dead_letter = dead(uji, puller.name)[0]
+    uji.post(f"/v1/dead-letters/{dead_letter['number']}/redrive").raise_for_status()
     again = puller.receive()
     assert len(again) == 1
     assert puller.acknowledge(again) == ["settled"]
-    receipt = {"shard": letter["shard"], "sequence": letter["sequence"]}
+    receipt = {"shard": dead_letter["shard"], "sequence": dead_letter["sequence"]}
     assert stage(uji, receipt, puller.name)["stage"] == "acknowledged"
 
 

@@ -23,8 +23,8 @@ def test_what_nobody_takes_in_time_becomes_a_dead_letter(uji: Actor) -> None:
     subscribed = uji.subscribe(FREE, terms={"max_age": 1})
     assert subscribed.show()["terms"] == {"filters": [], "max_age": 1.0}
     receipt = uji.publish(a_document()).json()
-    (letter,) = eventually(lambda: dead(uji, subscribed.name))
-    assert (letter["failure"], letter["attempts"]) == ("expired", 0)
+    (dead_letter,) = eventually(lambda: dead(uji, subscribed.name))
+    assert (dead_letter["failure"], dead_letter["attempts"]) == ("expired", 0)
     assert stages(uji, receipt)[subscribed.name] == ("expired", True)
 
 
@@ -46,8 +46,8 @@ def test_catching_up_sends_what_is_young_and_buries_the_rest(bus: Bus, uji: Acto
     later = [uji.published(subject=f"muda-{n}") for n in range(3)]
     found = subscribed.take(3)
     assert sorted(each.document["id"] for each in found) == sorted(later)
-    (letter,) = eventually(lambda: dead(uji, subscribed.name))
-    assert (letter["failure"], letter["attempts"]) == ("expired", 0)
+    (dead_letter,) = eventually(lambda: dead(uji, subscribed.name))
+    assert (dead_letter["failure"], dead_letter["attempts"]) == ("expired", 0)
     assert stages(uji, old[0])[subscribed.name] == ("expired", True)
 
 
@@ -97,6 +97,8 @@ def test_what_was_reported_as_settled_does_not_die_of_its_age(uji: Actor) -> Non
     report = {"sequences": [sequence]}
     answer = uji.post(f"/v1/subscriptions/{subscribed.name}/acknowledged", json=report)
     assert answer.json() == {"results": ["noted"]}
-    (letter,) = eventually(lambda: dead(uji, subscribed.name))  # of one shard: the other came first
-    assert letter["sequence"] == other["sequence"]
+    (dead_letter,) = eventually(
+        lambda: dead(uji, subscribed.name)
+    )  # of one shard: the other came first
+    assert dead_letter["sequence"] == other["sequence"]
     assert stages(uji, settled)[subscribed.name] == ("acknowledged", True)

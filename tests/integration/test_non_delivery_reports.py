@@ -10,7 +10,7 @@ from gateway.contracts.schema_limits import DIALECT
 from tests.bus import Actor, Bus, MakeBus
 from tests.dead_letters import dead, locked
 from tests.integration.contracts.registration import a_json_schema, a_type, act, add, register
-from tests.pulling import Puller
+from tests.pull_receiver import Puller
 from tests.waiting import eventually
 
 REPORT: dict[str, Any] = {
@@ -65,30 +65,30 @@ def a_lost_event(bus: Bus, publisher: Actor, type: str) -> dict[str, Any]:
     return dead(lain, puller.name)[0]
 
 
-def test_the_owner_is_told_once_of_what_died(bus: Bus) -> None:
+def test_the_owner_gets_one_report_of_a_dead_letter(bus: Bus) -> None:
     uji = bus.actor("uji")
     report = a_report_type(bus)
     reports = Puller(uji, report)
     type = a_reported_type(bus, report)
-    letter = a_lost_event(bus, uji, type)
+    dead_letter = a_lost_event(bus, uji, type)
     (got,) = reports.receive(10, wait=20)
     event = got["event"]
     assert event["data"] == {
-        "dead_letter": letter["number"],
+        "dead_letter": dead_letter["number"],
         "organisation": "lain",
-        "subscription": letter["subscription"],
-        "shard": letter["shard"],
-        "sequence": letter["sequence"],
+        "subscription": dead_letter["subscription"],
+        "shard": dead_letter["shard"],
+        "sequence": dead_letter["sequence"],
         "source": "/uji",
-        "id": letter["event_id"],
+        "id": dead_letter["event_id"],
         "type": type,
         "failure": Failure.REJECTED.value,
         "attempts": 1,
-        "died": letter["died"],
+        "died": dead_letter["died"],
     }
-    assert (event["source"], event["time"]) == ("/nusabus/non-delivery", letter["died"])
+    assert (event["source"], event["time"]) == ("/nusabus/non-delivery", dead_letter["died"])
     assert "3273014105900001" not in str(event)
-    shown = uji.get(f"/v1/dead-letters/{letter['number']}").json()
+    shown = uji.get(f"/v1/dead-letters/{dead_letter['number']}").json()
     assert (
         f"{shown['report_position']['shard']:02}-{shown['report_position']['sequence']:016}"
         == event["sequence"]
@@ -147,14 +147,14 @@ def test_a_report_type_must_take_every_report(bus: Bus) -> None:
     assert history[0]["detail"]["non_delivery_report"] == report
 
 
-def test_a_retired_report_type_is_told_and_holds_nothing_up(bus: Bus) -> None:
+def test_a_retired_report_type_is_logged_and_blocks_nothing(bus: Bus) -> None:
     uji = bus.actor("uji")
     report = a_report_type(bus)
     type = a_reported_type(bus, report)
     assert act(bus.admin, f"{report}/retirement", confirm="true").status_code == 200
-    letter = a_lost_event(bus, uji, type)
+    dead_letter = a_lost_event(bus, uji, type)
     state = "SELECT report FROM dead_letters WHERE number = $1"
-    eventually(lambda: bus.query(state, letter["number"])[0][0] == "refused")
+    eventually(lambda: bus.query(state, dead_letter["number"])[0][0] == "refused")
     assert "non_delivery_report.refused" in bus.logs()
 
 
@@ -172,13 +172,13 @@ def test_killed_between_the_two_writes_it_is_reported_once(alone: Bus) -> None:
     stored = "SELECT count(*) FROM journal_entries WHERE type = $1"
     lock = "LOCK TABLE dead_letters IN SHARE MODE"  # read, not written
     alone.processes[1].kill()
-    letter = a_lost_event(alone, uji, type)
+    dead_letter = a_lost_event(alone, uji, type)
     with locked(alone.database_url, lock):
         relay = alone.start("relay")
         eventually(lambda: alone.query(stored, report)[0][0] == 1)
         relay.kill()
     state = "SELECT report FROM dead_letters WHERE number = $1"
-    assert alone.query(state, letter["number"])[0][0] == "open"
+    assert alone.query(state, dead_letter["number"])[0][0] == "open"
     alone.start("relay")
-    eventually(lambda: alone.query(state, letter["number"])[0][0] == "sent")
+    eventually(lambda: alone.query(state, dead_letter["number"])[0][0] == "sent")
     assert alone.query(stored, report)[0][0] == 1

@@ -13,7 +13,7 @@ from tests.builders import CITIZEN, FREE, QUESTIONS, a_citizen, a_document, a_qu
 from tests.bus import Actor, Bus
 from tests.integration.access import ACCESS, EVERY
 from tests.problems import problem_of
-from tests.pulling import Puller, tokens
+from tests.pull_receiver import Puller, tokens
 from tests.waiting import eventually
 
 PREFIXES = ("/v1/subscriptions/{", "/v1/dead-letters/{", "/v1/redrives/{", "/v1/requests/{")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import CITIZEN, FREE, TASKS, a_document, a_name, an_id
 from tests.bus import Actor, Bus
-from tests.pulling import Puller, ids, tokens
+from tests.pull_receiver import Puller, ids, tokens
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_an_amqp_subscription_is_not_pulled(uji: Actor) -> None:
     assert uji.put_subscription(subscribed.name, FREE, delivery="pull").status_code == 409
 
 
-def test_going_on_from_another_place(uji: Actor) -> None:
+def test_continuing_from_another_position(uji: Actor) -> None:
     puller = Puller(uji, FREE)
     receipts = [uji.publish(a_document()).json() for _ in range(3)]
     held = puller.receive()

@@ -12,7 +12,7 @@ from tests.builders import FREE, QUESTION, QUESTIONS, a_name, a_question, a_repl
 from tests.bus import Actor, Bus, MakeBus
 from tests.dead_letters import dead, reject
 from tests.problems import problem_of
-from tests.pulling import Puller, ids
+from tests.pull_receiver import Puller, ids
 from tests.readers import depth
 from tests.responders import AmqpResponder
 from tests.waiting import eventually

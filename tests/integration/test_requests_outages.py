@@ -13,7 +13,7 @@ from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import QUESTIONS, a_name, a_question, a_reply
 from tests.bus import STRUCTURED, Actor, Bus, MakeBus, Subscribed
 from tests.problems import problem_of
-from tests.pulling import Puller, ids
+from tests.pull_receiver import Puller, ids
 from tests.responders import AmqpResponder
 from tests.waiting import eventually
 

@@ -11,7 +11,7 @@ from gateway.journal import sequence_text
 from tests.builders import FREE
 from tests.bus import Actor, Bus, MakeBus
 from tests.dead_letters import a_dead_letter, dead, locked
-from tests.pulling import Puller, ids, tokens
+from tests.pull_receiver import Puller, ids, tokens
 from tests.waiting import eventually
 
 
@@ -33,18 +33,18 @@ def resend(actor: Actor, number: int, data: Any = None, **body: Any) -> httpx.Re
     return actor.post(f"/v1/dead-letters/{number}/resend", json=given)
 
 
-def place(found: dict[str, Any]) -> tuple[int, int]:
+def position(found: dict[str, Any]) -> tuple[int, int]:
     return found["shard"], found["sequence"]
 
 
 def test_a_corrected_event_reaches_everybody_and_names_the_old_one(bus: Bus, uji: Actor) -> None:
     lain = bus.actor("lain")
     receiver, other = Puller(lain, FREE), Puller(uji, FREE)
-    letter = lost(uji, receiver, extra="tetap", time="2026-05-01T08:00:00.123456789Z")
+    dead_letter = lost(uji, receiver, extra="tetap", time="2026-05-01T08:00:00.123456789Z")
     other.acknowledge(other.receive(1))
-    assert (letter["organisation"], letter["publisher"]) == ("lain", "uji")
+    assert (dead_letter["organisation"], dead_letter["publisher"]) == ("lain", "uji")
     raw = b'{"data": {"jumlah": 1.10, "nik": 12345678901234567890123}, "attributes": '
-    path = f"/v1/dead-letters/{letter['number']}/resend"
+    path = f"/v1/dead-letters/{dead_letter['number']}/resend"
     json = {"content-type": "application/json"}
     answer = uji.post(path, content=raw + b'{"subject": "baru"}}', headers=json)
     assert answer.status_code == 201, answer.text
@@ -52,18 +52,20 @@ def test_a_corrected_event_reaches_everybody_and_names_the_old_one(bus: Bus, uji
     for puller in (receiver, other):
         (got,) = puller.receive(1)
         event = got["event"]
-        assert event["id"] == receipt["id"] != letter["event_id"]
+        assert event["id"] == receipt["id"] != dead_letter["event_id"]
         assert (event["source"], event["subject"], event["extra"]) == ("/uji", "baru", "tetap")
         assert (event["causationid"], event["corrects"]) == (
-            letter["event_id"],
-            sequence_text(*place(letter)),
+            dead_letter["event_id"],
+            sequence_text(*position(dead_letter)),
         )
     stored = uji.get(answer.headers["location"])
     assert '"data":{"jumlah": 1.10, "nik": 12345678901234567890123}' in stored.text
-    shown = lain.get(f"/v1/dead-letters/{letter['number']}").json()
+    shown = lain.get(f"/v1/dead-letters/{dead_letter['number']}").json()
     assert (shown["state"], shown["changed_by"]) == ("resent", uji.id)
-    assert place(shown["resent_position"]) == place(receipt)
-    ledger = uji.get(f"/v1/events/{letter['shard']}/{letter['sequence']}/deliveries").json()
+    assert position(shown["resent_position"]) == position(receipt)
+    ledger = uji.get(
+        f"/v1/events/{dead_letter['shard']}/{dead_letter['sequence']}/deliveries"
+    ).json()
     stages = {each["subscription"]: each for each in ledger["items"]}
     assert stages[receiver.name]["stage"] == "resent"
     assert stages[receiver.name]["at"] is not None
@@ -75,7 +77,7 @@ def test_the_same_correction_is_stored_once_and_another_one_is_refused(uji: Acto
     first, again = resend(uji, number), resend(uji, number)
     assert (first.status_code, again.status_code) == (201, 200)
     assert (first.json()["duplicate"], again.json()["duplicate"]) == (False, True)
-    assert place(first.json()) == place(again.json())
+    assert position(first.json()) == position(again.json())
     other = resend(uji, number, {"n": 3})
     assert other.status_code == 409
     assert "already corrected" in other.json()["detail"]
@@ -156,7 +158,7 @@ def test_who_published_it_may_look_and_correct_but_not_decide(bus: Bus, uji: Act
     assert lain.get(path).json()["state"] == "dead"
 
 
-def test_who_may_not_publish_is_told_what_to_do(bus: Bus, uji: Actor) -> None:
+def test_a_refusal_says_what_to_do(bus: Bus, uji: Actor) -> None:
     subscriber, both = bus.actor("lain", "subscriber"), bus.actor("lain")
     number = lost(uji, Puller(both, FREE))["number"]
     refused = resend(subscriber, number)
@@ -208,5 +210,5 @@ def test_killed_between_the_two_writes_a_repeat_completes_it(alone: Bus) -> None
     assert uji.get(f"/v1/dead-letters/{number}").json()["state"] == "resent"
     again = resend(uji, number)
     assert (again.status_code, again.json()["duplicate"]) == (200, True)
-    assert [tuple(each) for each in alone.query(stored)][1:] == [place(again.json())]
+    assert [tuple(each) for each in alone.query(stored)][1:] == [position(again.json())]
     assert len(puller.receive(10)) == 1

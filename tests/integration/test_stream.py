@@ -26,7 +26,7 @@ def a_stream(actor: Actor, **more: Any) -> str:
 
 @contextmanager
 def reading(actor: Actor, path: str, last: str | None = None) -> Iterator[Iterator[dict[str, Any]]]:
-    """The events of a stream, each with its id in the stream as `place`."""
+    """The events of a stream, each with its id in the stream as `cursor`."""
     headers = {**actor.headers, **({"last-event-id": last} if last else {})}
     with (
         httpx.Client(base_url=actor.bus.http.base_url, timeout=20) as client,
@@ -38,14 +38,14 @@ def reading(actor: Actor, path: str, last: str | None = None) -> Iterator[Iterat
 
 
 def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
-    place, data = "", []
+    cursor, data = "", []
     for line in lines:
         if line.startswith("id: "):
-            place = line[4:]
+            cursor = line[4:]
         elif line.startswith("data: "):
             data.append(line[6:])
         elif not line and data:
-            yield {"place": place, "event": json.loads("\n".join(data))}
+            yield {"cursor": cursor, "event": json.loads("\n".join(data))}
             data = []
 
 
@@ -73,7 +73,7 @@ def test_a_reader_goes_on_exactly_behind_the_last_id(uji: Actor) -> None:
     sent = [uji.published() for _ in range(10)]
     with reading(uji, path) as found:
         first = take(found, 4)
-    with reading(uji, path, first[-1]["place"]) as found:
+    with reading(uji, path, first[-1]["cursor"]) as found:
         rest = take(found, 6)
     assert sorted(ids(first + rest)) == sorted(sent)
     with reading(uji, path) as found:  # what arrived by the id is known
@@ -81,7 +81,7 @@ def test_a_reader_goes_on_exactly_behind_the_last_id(uji: Actor) -> None:
 
 
 @pytest.mark.parametrize("last", ["x", "1", "1.2.3.4.5", "9" * 30, "-1.0.0.0", "9999999.0.0.0", ""])
-def test_what_is_no_place(uji: Actor, last: str) -> None:
+def test_an_invalid_last_event_id(uji: Actor, last: str) -> None:
     answer = uji.get(a_stream(uji), headers={**uji.headers, "last-event-id": last})
     assert answer.status_code == 422, answer.text
 

@@ -9,7 +9,7 @@ from tests.builders import FREE, a_name
 from tests.bus import Actor, Bus, Subscribed
 from tests.integration.test_limits import dead
 from tests.integration.test_stream import reading, take
-from tests.pulling import Puller, ids, tokens
+from tests.pull_receiver import Puller, ids, tokens
 from tests.waiting import eventually
 
 TEST = "id.go.nusabus.langganan.diuji.v1"
@@ -80,9 +80,11 @@ def test_a_test_event_that_a_reader_rejects_is_no_dead_letter(uji: Actor) -> Non
     uji.post(f"/v1/subscriptions/{subscribed.name}/test").raise_for_status()
     sent = uji.published()
     asyncio.run(_reject(subscribed, 2))
-    letters = eventually(lambda: dead(uji, subscribed.name))
-    assert [uji.get(f"/v1/dead-letters/{each['number']}").status_code for each in letters] == [200]
-    assert sent in str(uji.get(f"/v1/dead-letters/{letters[0]['number']}").json())
+    dead_letters = eventually(lambda: dead(uji, subscribed.name))
+    assert [uji.get(f"/v1/dead-letters/{each['number']}").status_code for each in dead_letters] == [
+        200
+    ]
+    assert sent in str(uji.get(f"/v1/dead-letters/{dead_letters[0]['number']}").json())
 
 
 async def _reject(subscribed: Subscribed, count: int) -> None:
@@ -105,14 +107,16 @@ def test_a_stream_begins_with_a_test_event_when_asked(uji: Actor) -> None:
     with reading(uji, f"{path}/stream?test=true") as found:
         first, second = take(found, 2)
     assert first["event"]["type"] == TEST
-    assert first["place"] == ""  # so that coming back goes on where it was
+    assert first["cursor"] == ""  # so that coming back goes on where it was
     assert second["event"]["id"] == sent
     answer = uji.post(f"{path}/test")
     assert answer.status_code == 409
     assert "?test=true" in answer.json()["detail"]
 
 
-def test_a_trial_is_ones_own_and_not_of_what_is_paused(bus: Bus, uji: Actor) -> None:
+def test_only_ones_own_subscriptions_are_tested_and_none_that_is_paused(
+    bus: Bus, uji: Actor
+) -> None:
     puller = Puller(uji, FREE)
     path = f"/v1/subscriptions/{puller.name}/test"
     assert bus.actor("lain").post(path).status_code == 404

@@ -9,7 +9,7 @@ import pytest
 
 from tests.builders import FREE, a_document
 from tests.bus import Actor, Bus, MakeBus
-from tests.pulling import Puller, ids, tokens
+from tests.pull_receiver import Puller, ids, tokens
 from tests.waiting import eventually
 
 LONG = 20  # seconds; nobody looks again by itself

@@ -18,7 +18,7 @@ from tests.bus import Bus, MakeBus
 from tests.integration.webhook.conftest import PERMISSIVE, hooked
 from tests.integration.webhook.inbox import Inbox
 from tests.node.conftest import Node
-from tests.pulling import Puller
+from tests.pull_receiver import Puller
 
 STRUCTURED = "application/cloudevents+json"
 DATA = {"nama": "Budi é \U0001f600", "n": 12345, "daftar": [1.5, None, {"a": True}]}

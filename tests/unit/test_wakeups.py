@@ -153,7 +153,7 @@ async def test_an_outage_ends_nothing() -> None:
     server = Server(away=True)
     async with running(server) as waking:
         with waking.of(a_subscription()) as waiter:
-            await woken(waiter.wait)  # by the first sight of its frontier
+            await woken(waiter.wait)  # when its cursor is seen first
             server.away = False
             await woken(waiter.wait)
 

@@ -146,11 +146,11 @@ def _dead_letter_of(row: Any) -> DeadLetter:
         event=facts.pop("event_id"),
         trace=facts.pop("trace_id"),
         key=str(facts.pop("key")),
-        resent=_spot(facts.pop("resent_shard"), facts.pop("resent_sequence")),
-        reported=_spot(facts.pop("report_shard"), facts.pop("report_sequence")),
+        resent=_position(facts.pop("resent_shard"), facts.pop("resent_sequence")),
+        reported=_position(facts.pop("report_shard"), facts.pop("report_sequence")),
         **facts,
     )
 
 
-def _spot(shard: int | None, sequence: int | None) -> Position | None:
+def _position(shard: int | None, sequence: int | None) -> Position | None:
     return None if shard is None or sequence is None else Position(shard, sequence)

@@ -15,7 +15,7 @@ from gateway.delivery.webhook.guarded_network import GuardedBackend
         "::1%1", "localhost",
     ],
 )  # fmt: skip
-async def test_what_this_machine_makes_of_a_host_is_judged(host: str) -> None:
+async def test_what_this_machine_makes_of_a_host_is_checked(host: str) -> None:
     guarded = GuardedBackend(AddressPolicy(), secure=True)
     with pytest.raises(AddressProhibited):
         await guarded.connect_tcp(host, 443)

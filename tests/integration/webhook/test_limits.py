@@ -17,12 +17,12 @@ def test_what_grows_too_old_between_two_attempts_becomes_a_dead_letter(
     inbox = make_inbox(lambda call: Reply(503 if call.event["subject"] == "lama" else 204))
     made = hooked(uji, inbox.url, terms={"max_age": 2, "attempts": 100})
     receipt = uji.publish(a_document(subject="lama")).json()
-    (letter,) = eventually(lambda: dead(uji, made["name"]))
-    assert letter["failure"] == "expired"
-    assert letter["attempts"] >= 1
+    (dead_letter,) = eventually(lambda: dead(uji, made["name"]))
+    assert dead_letter["failure"] == "expired"
+    assert dead_letter["attempts"] >= 1
     assert stage(uji, receipt, made["name"])["stage"] == "expired"
     inbox.wait_for(uji.published(subject="baru"))
-    assert inbox.ids().count(receipt["id"]) == letter["attempts"]
+    assert inbox.ids().count(receipt["id"]) == dead_letter["attempts"]
 
 
 def test_what_is_too_old_when_found_is_never_sent(

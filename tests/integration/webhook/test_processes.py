@@ -105,7 +105,7 @@ def test_an_ended_subscription_ends_its_deliveries(own: Bus, make_inbox: MakeInb
     name = a_name()
     own.start("deliver")
     body = {"delivery": "webhook", "terms": {"endpoint": {"url": inbox.url}}}
-    for _ in range(2):  # the second has no epoch, key or frontier of the first
+    for _ in range(2):  # the second has no epoch, key or cursor of the first
         assert uji.put_subscription(name, FREE, **body).status_code == 201
         inbox.wait_for(uji.published())
         uji.delete(f"/v1/subscriptions/{name}").raise_for_status()

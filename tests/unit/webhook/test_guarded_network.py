@@ -63,7 +63,7 @@ async def test_one_bad_address_among_good_ones_is_enough(bad: str) -> None:
     assert dialled.connected == []
 
 
-async def test_a_name_that_changes_is_judged_anew_for_each_connection() -> None:
+async def test_a_name_that_changes_is_checked_for_each_connection() -> None:
     dialled = Dialled(["8.8.8.8"], ["127.0.0.1"])
     await dialled.guarded.connect_tcp("ganti.example", 443)
     with pytest.raises(AddressProhibited):

@@ -26,13 +26,13 @@ class Journal:
         return {0: Cursor(len(self.entries), THEN)}
 
     async def matching(
-        self, shard: int, place: Cursor, *, until: int, types: str, limit: int
+        self, shard: int, position: Cursor, *, until: int, types: str, limit: int
     ) -> list[Entry]:
         wanted = {FREE} if OTHER.replace(".", "\\.") not in types else {FREE, OTHER}
         found = [
             entry
             for entry in self.entries
-            if place.sequence < entry.sequence <= until and entry.event.type in wanted
+            if position.sequence < entry.sequence <= until and entry.event.type in wanted
         ]
         return found[:limit]
 

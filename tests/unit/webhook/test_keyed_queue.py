@@ -10,7 +10,7 @@ from tests.builders import an_event
 THEN = datetime(2026, 5, 4, tzinfo=UTC)
 
 
-def a_job(sequence: int, order: str = "", *, open: bool = False) -> PendingDelivery:
+def a_delivery(sequence: int, order: str = "", *, open: bool = False) -> PendingDelivery:
     claim = Claim(Position(0, sequence), b"") if open else None
     return PendingDelivery(an_entry(sequence), 1, order, THEN, claim)
 
@@ -21,15 +21,15 @@ def an_entry(sequence: int) -> Entry:
 
 def taken(queue: KeyedQueue) -> list[PendingDelivery]:
     jobs = []
-    while (job := queue.take()) is not None:
-        jobs.append(job)
+    while (delivery := queue.take()) is not None:
+        jobs.append(delivery)
     return jobs
 
 
 def test_without_order_all_go_at_once() -> None:
-    queue, jobs = KeyedQueue(), [a_job(n) for n in range(3)]
-    for job in jobs:
-        queue.put(job)
+    queue, jobs = KeyedQueue(), [a_delivery(n) for n in range(3)]
+    for delivery in jobs:
+        queue.put(delivery)
     assert len(queue) == queue.ready == 3
     assert taken(queue) == jobs
     assert not queue
@@ -37,9 +37,14 @@ def test_without_order_all_go_at_once() -> None:
 
 def test_of_one_key_one_at_a_time_and_in_order() -> None:
     queue = KeyedQueue()
-    first, second, third, other = a_job(1, "a"), a_job(2, "a"), a_job(3, "a"), a_job(4, "b")
-    for job in (first, second, third, other):
-        queue.put(job)
+    first, second, third, other = (
+        a_delivery(1, "a"),
+        a_delivery(2, "a"),
+        a_delivery(3, "a"),
+        a_delivery(4, "b"),
+    )
+    for delivery in (first, second, third, other):
+        queue.put(delivery)
     assert taken(queue) == [first, other]
     assert len(queue) == 2
     queue.done(first)
@@ -55,9 +60,9 @@ def test_of_one_key_one_at_a_time_and_in_order() -> None:
 
 def test_what_waits_behind_a_failure_is_withdrawn_but_for_what_was_open() -> None:
     queue = KeyedQueue()
-    first, fresh, open = a_job(2, "a"), a_job(3, "a"), a_job(1, "a", open=True)
-    for job in (first, fresh, open):
-        queue.put(job)
+    first, fresh, open = a_delivery(2, "a"), a_delivery(3, "a"), a_delivery(1, "a", open=True)
+    for delivery in (first, fresh, open):
+        queue.put(delivery)
     assert taken(queue) == [first]
     assert queue.withdraw("a") == [fresh]
     assert queue.withdraw("") == queue.withdraw("b") == []

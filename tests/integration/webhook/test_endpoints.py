@@ -62,7 +62,9 @@ def test_secrets_are_sealed_in_the_database(hooks: Bus, uji: Actor, inbox: Inbox
     assert made["secret"] not in hooks.logs()
 
 
-def test_a_trial_asks_first_and_then_sends_signed(hooks: Bus, uji: Actor, inbox: Inbox) -> None:
+def test_a_test_event_follows_the_handshake_and_is_signed(
+    hooks: Bus, uji: Actor, inbox: Inbox
+) -> None:
     made = hooked(uji, inbox.url)
     tried = uji.post(f"{path(made)}/test").json()
     assert tried["delivered"] is True
@@ -145,7 +147,7 @@ def test_terms_that_are_refused(
         assert answer.json()["pointer"] == pointer
 
 
-def test_a_name_is_judged_by_its_address_when_it_is_called(uji: Actor, inbox: Inbox) -> None:
+def test_a_name_is_checked_by_its_address_when_it_is_called(uji: Actor, inbox: Inbox) -> None:
     port = inbox.url.split(":")[2].split("/")[0]
     for host in ("localhost", "localhost."):
         url = f"https://{host}:{port}/"
