@@ -1,5 +1,6 @@
 """What a bus answers while a part of it is away, and that it comes back by itself."""
 
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -12,6 +13,8 @@ from tests.bus import Actor, Bus, MakeBus
 from tests.waiting import eventually
 
 LIMIT = 40
+AWAY = 8.0  # seconds without the database
+A_HANDFUL = 8  # lines of a log
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +101,35 @@ def test_without_the_database_nothing_is_promised(bus: Bus, uji: Actor, postgres
     assert found[-1].document["id"] == event["id"]
     assert uji.publish(bad).status_code == 422
     assert "http.request_crashed" not in bus.logs()
+
+
+def test_an_outage_is_logged_once_when_it_begins_and_once_when_it_ends(
+    make_bus: MakeBus, postgres: Postgres
+) -> None:
+    with make_bus() as bus:
+        bus.run("api", "relay", "deliver")
+        bus.actor("uji").subscribe(FREE)
+
+        def lines(event: str, dependency: str) -> list[int]:
+            """How many such lines each process has written."""
+            wanted = f'"dependency": "{dependency}"'
+            logs = [process.log.read_text().splitlines() for process in bus.processes]
+            return [
+                sum(wanted in line and f'"event": "{event}"' in line for line in log)
+                for log in logs
+            ]
+
+        before = [len(process.log.read_text().splitlines()) for process in bus.processes]
+        postgres.stop("immediate")
+        try:
+            eventually(lambda: all(lines("outage.began", "database")))
+            end = time.monotonic() + AWAY
+            eventually(lambda: time.monotonic() > end)
+        finally:
+            postgres.start()
+        eventually(lambda: lines("outage.ended", "database") == lines("outage.began", "database"))
+        bus.wait_ready()
+        for process, count in zip(bus.processes, before, strict=True):
+            written = process.log.read_text().splitlines()[count:]
+            assert len(written) <= A_HANDFUL, "\n".join(written)
+        assert max(lines("outage.began", "database")) <= 2  # one, and perhaps one at the very edge
