@@ -7,76 +7,74 @@ from functools import partial
 from gateway import identity
 from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
-from gateway.base.snapshot import POLL, refresh
+from gateway.base.snapshot import POLL
 from gateway.contracts import governance
 from gateway.http.app import make_app
 from gateway.http.context import ApiContext
 from gateway.identity import ClientAuthenticator, Tokens
-from gateway.journal import HintListener, HintSender, JournalWriter, Refusals
-from gateway.processes.context import ProcessContext, calm_collector, common, stopping
-from gateway.processes.request_reply import RequestReply, open_request_reply
+from gateway.journal import HintSender, JournalWriter, Refusals
+from gateway.processes.context import (
+    ProcessContext,
+    open_context,
+    stop_on_signals,
+    tune_garbage_collector,
+)
+from gateway.processes.delivery import DeliveryContext, make_delivery
+from gateway.processes.request_reply import RequestReplyContext, make_request_reply
 from gateway.processes.server import serve
-from gateway.processes.subscriptions import Serving, serve_subscriptions
 from gateway.publishing import EventPublisher
 from gateway.subscriptions import register
-
-METRICS_EVERY = 5.0  # seconds between two updates of the metrics of dead letters
 
 
 async def api(settings: Settings) -> None:
     """Serve HTTP until SIGTERM or SIGINT."""
     async with (
-        common(settings, "api") as parts,
+        open_context(settings, "api") as context,
         governance.governance_context(
-            parts.database, parts.directories, parts.reader, settings.url, register.receiving
+            context.database, context.directories, context.reader, settings.url, register.receiving
         ) as contracts,
-        stopping() as stop,
+        stop_on_signals() as stop,
     ):
-        await identity.maintain_signing_keys(parts.database, settings)
-        snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
-        await refresh(parts.database, *snapshots)
-        hints, heard = HintSender(parts.connect), HintListener(parts.connect)
-        async with _stores(parts, hints) as (writer, refusals):
+        await identity.maintain_signing_keys(context.database, settings)
+        await context.refresh()
+        hints = HintSender(context.connect)
+        async with _open_stores(context, hints) as (writer, refusals):
             publisher = EventPublisher(
-                parts.directories,
-                parts.catalogues,
+                context.directories,
+                context.catalogues,
                 writer,
                 refusals,
                 backlog_limit=settings.backlog_limit,
             )
-            requests = open_request_reply(parts, publisher, writer)
-            serving = serve_subscriptions(parts, publisher, writer, heard, stop)
-            app = make_app(_api_context(parts, refusals, publisher, contracts, requests, serving))
-            calm_collector()
+            requests = make_request_reply(context, publisher, writer)
+            delivery = make_delivery(context, publisher, writer, stop)
+            app = make_app(
+                _api_context(context, publisher, refusals, contracts, requests, delivery)
+            )
+            tune_garbage_collector()
             async with supervised(stop) as background:
-                background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
-                background.periodic(
-                    "publishing.backlog", partial(publisher.update_backlog, parts.reader), POLL
-                )
-                requests.start(background)
+                backlog = partial(publisher.update_backlog, context.reader)
+                background.periodic("snapshots", context.refresh, POLL)
+                background.periodic("publishing.backlog", backlog, POLL)
                 background.start("journal.hint_sender", hints.run(stop))
-                background.start("journal.hints", heard.run(stop))
-                background.periodic(
-                    "dead_letters.metrics", serving.dead_letter_metrics.run_once, METRICS_EVERY
-                )
-                background.start("delivery.wakeups", serving.wakeups.run(stop))
+                requests.start(background)
+                delivery.start(background)
                 background.start("http", serve(app, settings, stop))
 
 
 @asynccontextmanager
-async def _stores(
-    parts: ProcessContext, hints: HintSender
+async def _open_stores(
+    context: ProcessContext, hints: HintSender
 ) -> AsyncIterator[tuple[JournalWriter, Refusals]]:
-    """What events and refusals are stored by; at the end what is not confirmed is unknown."""
-    settings = parts.settings
+    """The writers of events and refusals. At the end, writes without a confirm are unknown."""
     writer = JournalWriter(
-        parts.connect,
-        shards=len(await parts.reader.heads()),
-        writers=settings.journal_writers,
-        timeout=settings.append_timeout,
+        context.connect,
+        shards=len(await context.reader.heads()),
+        writers=context.settings.journal_writers,
+        timeout=context.timeout,
         on_commit=hints.send,
     )
-    refusals = Refusals(parts.connect, parts.database.pool, timeout=settings.append_timeout)
+    refusals = Refusals(context.connect, context.database.pool, timeout=context.timeout)
     writer.start()
     refusals.start()
     try:
@@ -87,37 +85,37 @@ async def _stores(
 
 
 def _api_context(
-    parts: ProcessContext,
-    refusals: Refusals,
+    context: ProcessContext,
     publisher: EventPublisher,
+    refusals: Refusals,
     contracts: governance.GovernanceContext,
-    requests: RequestReply,
-    serving: Serving,
+    requests: RequestReplyContext,
+    delivery: DeliveryContext,
 ) -> ApiContext:
     return ApiContext(
-        settings=parts.settings,
-        database=parts.database,
-        tokens=Tokens(parts.settings, lambda: parts.directories.value),
-        authenticator=ClientAuthenticator(parts.database, parts.settings),
-        reader=parts.reader,
+        settings=context.settings,
+        database=context.database,
+        tokens=Tokens(context.settings, lambda: context.directories.value),
+        authenticator=ClientAuthenticator(context.database, context.settings),
+        reader=context.reader,
         refusals=refusals,
         publisher=publisher,
-        subscription_lifecycle=serving.subscription_lifecycle,
-        endpoints=serving.endpoints,
+        subscription_lifecycle=delivery.subscription_lifecycle,
+        endpoints=delivery.endpoints,
         registration=governance.ContractRegistration(contracts),
         lifecycle=governance.VersionLifecycle(contracts),
-        pull=serving.pull,
-        stream=serving.stream,
+        pull=delivery.pull,
+        stream=delivery.stream,
         requester=requests.requester,
         responder=requests.responder,
-        dead_letters=serving.dead_letters,
-        redriver=serving.redriver,
-        resender=serving.resender,
-        redrives=serving.redrives,
-        ledger=serving.ledger,
-        consumer_reports=serving.consumer_reports,
-        delivery_tester=serving.delivery_tester,
-        directories=parts.directories,
-        catalogues=parts.catalogues,
-        subscriptions=parts.subscriptions,
+        dead_letters=delivery.dead_letters,
+        redriver=delivery.redriver,
+        resender=delivery.resender,
+        redrives=delivery.redrives,
+        ledger=delivery.ledger,
+        consumer_reports=delivery.consumer_reports,
+        delivery_tester=delivery.delivery_tester,
+        directories=context.directories,
+        catalogues=context.catalogues,
+        subscriptions=context.subscriptions,
     )

@@ -1,24 +1,26 @@
-"""What every process has, and how each begins and ends."""
+"""The context that all processes share, and how a process is named, tuned and stopped."""
 
 import asyncio
 import gc
+import os
+import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
 from gateway import identity, subscriptions
 from gateway.base.database import Database, Topic
 from gateway.base.settings import Settings
-from gateway.base.snapshot import Snapshot
+from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.stop import Stop
 from gateway.broker import Broker, Management
 from gateway.contracts import Catalogue, CatalogueLoader
-from gateway.delivery import (
-    Redriver,
-)
+from gateway.delivery import Redriver
 from gateway.delivery.store import DeadLetters
 from gateway.identity import Directory
 from gateway.journal import JournalReader
@@ -29,7 +31,7 @@ CONNECT = 5.0  # seconds to connect to PostgreSQL
 
 @dataclass(frozen=True)
 class ProcessContext:
-    """What every process has."""
+    """Settings, connections and snapshots of the control plane."""
 
     settings: Settings
     database: Database
@@ -40,18 +42,38 @@ class ProcessContext:
     catalogues: Snapshot[Catalogue]
     subscriptions: Snapshot[Subscriptions]
 
+    @property
+    def amqp_url(self) -> str:
+        """The URL of the broker, with its password."""
+        return self.settings.amqp_url.get_secret_value()
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a store waits for the database."""
+        return self.settings.append_timeout
+
     async def connect(self) -> asyncpg.Connection:
-        """A connection of one's own, for what must not wait for the pool."""
+        """Open a connection outside the pool, for work that must not wait for the pool."""
         return await asyncpg.connect(
             self.settings.database_url.get_secret_value(),
             timeout=CONNECT,
             server_settings={"application_name": "nusabus"},
         )
 
+    async def refresh(self, *more: Snapshot[Any]) -> None:
+        """Update the snapshots, and `more`. Raises Unavailable."""
+        own = (self.directories, self.catalogues, self.subscriptions)
+        await refresh(self.database, *own, *more)
+
+    def redriver(self, dead_letters: DeadLetters) -> Redriver:
+        """Construct the use case that delivers dead letters again."""
+        snapshots = (self.directories, self.catalogues)
+        return Redriver(self.database, self.reader, dead_letters, *snapshots, self.amqp_url)
+
 
 @asynccontextmanager
-async def common(settings: Settings, process: str) -> AsyncIterator[ProcessContext]:
-    """Open what every process has, and close it at the end."""
+async def open_context(settings: Settings, process: str) -> AsyncIterator[ProcessContext]:
+    """Open the connections of a process; close them at the end."""
     database = await Database.open(
         settings.database_url.get_secret_value(),
         connections=settings.journal_connections,
@@ -61,7 +83,7 @@ async def common(settings: Settings, process: str) -> AsyncIterator[ProcessConte
     management_url = settings.management_url
     broker = Broker(amqp_url, name=f"nusabus-{process}")
     management = Management(amqp_url, management_url.get_secret_value() if management_url else None)
-    parts = ProcessContext(
+    context = ProcessContext(
         settings,
         database,
         JournalReader(database.pool, timeout=settings.append_timeout),
@@ -72,31 +94,15 @@ async def common(settings: Settings, process: str) -> AsyncIterator[ProcessConte
         Snapshot(Topic.SUBSCRIPTIONS, subscriptions.load),
     )
     try:
-        yield parts
+        yield context
     finally:
         await broker.close()
         await management.close()
         await database.close()
 
 
-def calm_collector() -> None:
-    """Collect garbage less often: what is made for an event ends without cycles.
-
-    What lives for ever is not looked at again. Measured: a fifth to a third less CPU per event.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
-def make_redriver(parts: ProcessContext, dead_letters: DeadLetters) -> Redriver:
-    amqp_url = parts.settings.amqp_url.get_secret_value()
-    snapshots = (parts.directories, parts.catalogues)
-    return Redriver(parts.database, parts.reader, dead_letters, *snapshots, amqp_url)
-
-
 @asynccontextmanager
-async def stopping() -> AsyncIterator[Stop]:
+async def stop_on_signals() -> AsyncIterator[Stop]:
     """A stop that SIGTERM and SIGINT set."""
     stop = Stop()
     loop = asyncio.get_running_loop()
@@ -107,3 +113,19 @@ async def stopping() -> AsyncIterator[Stop]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def unique_name() -> str:
+    """A name that no other process has: host, process id and a random part."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def tune_garbage_collector() -> None:
+    """Collect garbage less often, and never what exists by now. Call it once all is constructed.
+
+    Objects that are created for an event form no cycles. Measured: a fifth to a third less CPU per
+    event.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -1,14 +1,11 @@
 """The deliver process."""
 
-import os
-import secrets
-import socket
 from functools import partial
 
 from gateway.base.database import Topic
 from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
-from gateway.base.snapshot import POLL, Snapshot, refresh
+from gateway.base.snapshot import POLL, Snapshot
 from gateway.delivery import JournalScanner
 from gateway.delivery.store import Deliveries, DeliveryLeases, DispatchStore
 from gateway.delivery.webhook import (
@@ -20,46 +17,52 @@ from gateway.delivery.webhook import (
     trust,
 )
 from gateway.journal import HintListener
-from gateway.processes.context import ProcessContext, calm_collector, common, stopping
+from gateway.processes.context import (
+    ProcessContext,
+    open_context,
+    stop_on_signals,
+    tune_garbage_collector,
+    unique_name,
+)
 from gateway.subscriptions import webhooks
 
 
 async def deliver(settings: Settings) -> None:
     """Deliver to webhooks until SIGTERM or SIGINT."""
-    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    async with common(settings, "deliver") as parts, stopping() as stop:
+    async with open_context(settings, "deliver") as context, stop_on_signals() as stop:
         endpoints = Snapshot(Topic.SUBSCRIPTIONS, webhooks.load)
         configs = WebhookConfigs(
-            parts.directories, parts.catalogues, parts.subscriptions, endpoints
+            context.directories, context.catalogues, context.subscriptions, endpoints
         )
-        snapshots = (parts.directories, parts.catalogues, parts.subscriptions, endpoints)
-        await refresh(parts.database, *snapshots)
-        hints = HintListener(parts.connect)
+        refresh = partial(context.refresh, endpoints)
+        await refresh()
+        hints = HintListener(context.connect)
         worker = WebhookWorker(
             settings=settings,
-            database=parts.database,
-            context=_context(parts),
-            leases=DeliveryLeases(parts.database.pool, name=name, seconds=settings.lease_seconds),
+            database=context.database,
+            context=_dispatch_context(context),
+            leases=DeliveryLeases(
+                context.database.pool, name=unique_name(), seconds=settings.lease_seconds
+            ),
             hints=hints,
             configs=configs,
             trusted=trust(settings.webhook_ca_file),
         )
-        calm_collector()
+        tune_garbage_collector()
         async with supervised(stop) as background:
-            background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
-            background.start("journal.hints", hints.run(stop))
-            background.start("deliver", worker.run(stop))
+            background.periodic("snapshots", refresh, POLL)
+            background.start("journal.hint_listener", hints.run(stop))
+            background.start("webhooks", worker.run(stop))
 
 
-def _context(parts: ProcessContext) -> DispatchContext:
-    timeout = parts.settings.append_timeout
-    deliveries = Deliveries(parts.database.pool, timeout=timeout)
+def _dispatch_context(context: ProcessContext) -> DispatchContext:
+    deliveries = Deliveries(context.database.pool, timeout=context.timeout)
     return DispatchContext(
-        parts.reader,
+        context.reader,
         deliveries,
-        DispatchStore(parts.database.pool, timeout=timeout),
-        JournalScanner(parts.database, parts.reader, deliveries, parts.catalogues),
-        parts.catalogues,
-        RetrySchedule.parse(parts.settings.webhook_retries),
-        JournalTail(parts.reader),
+        DispatchStore(context.database.pool, timeout=context.timeout),
+        JournalScanner(context.database, context.reader, deliveries, context.catalogues),
+        context.catalogues,
+        RetrySchedule.parse(context.settings.webhook_retries),
+        JournalTail(context.reader),
     )

@@ -1,8 +1,5 @@
 """The relay process."""
 
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,7 +7,7 @@ from functools import partial
 from gateway import identity
 from gateway.base.periodic import Supervisor, supervised
 from gateway.base.settings import Settings
-from gateway.base.snapshot import POLL, refresh
+from gateway.base.snapshot import POLL
 from gateway.broker import Broker, DeadLetterQueue
 from gateway.delivery import (
     DeadLetterAlerts,
@@ -22,63 +19,59 @@ from gateway.delivery.store import DeadLetters, Redrives
 from gateway.journal import HintListener, JournalWriter, PartitionCreator, ShardLeases
 from gateway.processes.context import (
     ProcessContext,
-    calm_collector,
-    common,
-    make_redriver,
-    stopping,
+    open_context,
+    stop_on_signals,
+    tune_garbage_collector,
+    unique_name,
 )
 from gateway.relay import ControlPlane, QueueCredit, Relay
 from gateway.subscriptions.reconciler import Reconciler
 
 HOUR = 3600.0
 REDRIVES, REPORTS, ALERTS = 0.5, 1.0, 5.0  # seconds between two runs of these jobs
-UPKEEP = HOUR  # seconds between two looks at partitions and keys
+LEADER_SHARD = 0  # the relay that holds its lease is the leader
 
 
 async def relay(settings: Settings) -> None:
-    """Relay the journal and keep the broker in order until SIGTERM or SIGINT."""
-    name = settings.relay_name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    """Relay the journal and run the jobs of the bus until SIGTERM or SIGINT."""
+    name = settings.relay_name or unique_name()
     async with (
-        common(settings, "relay") as parts,
-        _writing(parts) as writer,
-        _queue_credit(parts, name) as queue_credit,
-        stopping() as stop,
+        open_context(settings, "relay") as context,
+        _open_writer(context) as writer,
+        _open_queue_credit(context, name) as queue_credit,
+        stop_on_signals() as stop,
     ):
-        snapshots = (parts.directories, parts.catalogues, parts.subscriptions)
-        await identity.maintain_signing_keys(parts.database, settings)
-        await refresh(parts.database, *snapshots)
-        hints = HintListener(parts.connect)
+        await identity.maintain_signing_keys(context.database, settings)
+        await context.refresh()
+        hints = HintListener(context.connect)
         worker = Relay(
             settings=settings,
             name=name,
-            database=parts.database,
-            reader=parts.reader,
-            leases=ShardLeases(parts.database.pool, name=name, seconds=settings.lease_seconds),
+            database=context.database,
+            reader=context.reader,
+            leases=ShardLeases(context.database.pool, name=name, seconds=settings.lease_seconds),
             hints=hints,
-            control_plane=ControlPlane(parts.database, parts.catalogues, parts.subscriptions),
+            control_plane=ControlPlane(context.database, context.catalogues, context.subscriptions),
             queue_credit=queue_credit,
         )
-        responsible = partial(worker.holds_shard, 0)
-        dead_letters = DeadLetters(parts.database.pool, timeout=settings.append_timeout)
-        dead = DeadLetterQueue(settings.amqp_url.get_secret_value(), name=f"nusabus-dead-{name}")
-        calm_collector()
+        tune_garbage_collector()
         async with supervised(stop) as background:
-            background.periodic("snapshots", partial(refresh, parts.database, *snapshots), POLL)
-            background.start("journal.hints", hints.run(stop))
+            background.periodic("snapshots", context.refresh, POLL)
+            background.start("journal.hint_listener", hints.run(stop))
             background.start("relay", worker.run(stop))
-            background.start("reconciler", _reconciler(parts, responsible).run(stop))
-            _start_dead_letters(parts, dead_letters, writer, background, only_while=responsible)
-            consumer = DeadLetterConsumer(dead_letters)
-            background.start("dead_letters", dead.run(consumer.consume, stop))
-            _upkeep(parts, dead_letters, background)
+            leader = partial(worker.holds_shard, LEADER_SHARD)
+            background.start("reconciler", _reconciler(context, leader).run(stop))
+            dead_letters = DeadLetters(context.database.pool, timeout=context.timeout)
+            _start_dead_letters(context, dead_letters, name, background)
+            _start_dead_letter_jobs(context, dead_letters, writer, background, leader)
+            _start_maintenance(context, dead_letters, background)
 
 
 @asynccontextmanager
-async def _writing(parts: ProcessContext) -> AsyncIterator[JournalWriter]:
-    """For the few events that the gateway says itself."""
-    shards = len(await parts.reader.heads())
-    timeout = parts.settings.append_timeout
-    writer = JournalWriter(parts.connect, shards=shards, writers=1, timeout=timeout)
+async def _open_writer(context: ProcessContext) -> AsyncIterator[JournalWriter]:
+    """For the few events that the gateway itself publishes."""
+    shards = len(await context.reader.heads())
+    writer = JournalWriter(context.connect, shards=shards, writers=1, timeout=context.timeout)
     writer.start()
     try:
         yield writer
@@ -86,61 +79,70 @@ async def _writing(parts: ProcessContext) -> AsyncIterator[JournalWriter]:
         await writer.close()
 
 
-def _reconciler(parts: ProcessContext, responsible: Callable[[], bool]) -> Reconciler:
-    return Reconciler(
-        parts.database,
-        parts.reader,
-        parts.broker,
-        parts.management,
-        (parts.directories, parts.catalogues, parts.subscriptions),
-        responsible=responsible,
-        settings=parts.settings,
-    )
-
-
 @asynccontextmanager
-async def _queue_credit(parts: ProcessContext, name: str) -> AsyncIterator[QueueCredit]:
-    """On a connection of its own: the reconciler's work is not to wait for what is asked here."""
-    amqp_url = parts.settings.amqp_url.get_secret_value()
-    broker = Broker(amqp_url, name=f"nusabus-depths-{name}")
-    shards = len(await parts.reader.heads())
+async def _open_queue_credit(context: ProcessContext, name: str) -> AsyncIterator[QueueCredit]:
+    """On its own connection, so that the reconciler does not wait for its queries."""
+    broker = Broker(context.amqp_url, name=f"nusabus-depths-{name}")
+    shards = len(await context.reader.heads())
     try:
-        yield QueueCredit(broker, low=parts.settings.queue_depth_limit // 2, shards=shards)
+        yield QueueCredit(broker, low=context.settings.queue_depth_limit // 2, shards=shards)
     finally:
         await broker.close()
 
 
+def _reconciler(context: ProcessContext, leader: Callable[[], bool]) -> Reconciler:
+    return Reconciler(
+        context.database,
+        context.reader,
+        context.broker,
+        context.management,
+        (context.directories, context.catalogues, context.subscriptions),
+        responsible=leader,
+        settings=context.settings,
+    )
+
+
 def _start_dead_letters(
-    parts: ProcessContext,
+    context: ProcessContext, dead_letters: DeadLetters, name: str, background: Supervisor
+) -> None:
+    """Store the dead letters of AMQP subscriptions."""
+    queue = DeadLetterQueue(context.amqp_url, name=f"nusabus-dead-{name}")
+    consumer = DeadLetterConsumer(dead_letters)
+    background.start("dead_letters", queue.run(consumer.consume, background.stop))
+
+
+def _start_dead_letter_jobs(
+    context: ProcessContext,
     dead_letters: DeadLetters,
     writer: JournalWriter,
     background: Supervisor,
-    *,
-    only_while: Callable[[], bool],
+    leader: Callable[[], bool],
 ) -> None:
-    """The jobs about dead letters, which the leader does."""
-    settings = parts.settings
+    """The jobs about dead letters, on the leader alone."""
     redrives = RedriveWorker(
-        make_redriver(parts, dead_letters),
+        context.redriver(dead_letters),
         dead_letters,
-        Redrives(parts.database.pool, timeout=settings.append_timeout),
+        Redrives(context.database.pool, timeout=context.timeout),
         background.stop,
     )
-    alerts = DeadLetterAlerts(dead_letters, after=settings.dead_letter_alert_hours * HOUR)
-    reports = NonDeliveryReporter(dead_letters, parts.catalogues, writer)
+    alerts = DeadLetterAlerts(dead_letters, after=context.settings.dead_letter_alert_hours * HOUR)
+    reports = NonDeliveryReporter(dead_letters, context.catalogues, writer)
     for name, run_once, every in (
         ("dead_letters.redrives", redrives.run_once, REDRIVES),
         ("dead_letters.alerts", alerts.run_once, ALERTS),
         ("dead_letters.non_delivery_reports", reports.run_once, REPORTS),
     ):
-        background.periodic(name, run_once, every, only_while=only_while)
+        background.periodic(name, run_once, every, only_while=leader)
 
 
-def _upkeep(parts: ProcessContext, dead_letters: DeadLetters, background: Supervisor) -> None:
-    """Partitions for the months to come, keys before they are old; a ledger that does not grow."""
-    settings = parts.settings
-    keys = partial(identity.maintain_signing_keys, parts.database, settings)
+def _start_maintenance(
+    context: ProcessContext, dead_letters: DeadLetters, background: Supervisor
+) -> None:
+    """Create partitions in advance, rotate signing keys, and delete old settlements."""
+    settings = context.settings
+    partitions = PartitionCreator(context.connect)
+    keys = partial(identity.maintain_signing_keys, context.database, settings)
     retention = partial(dead_letters.forget, settings.ledger_retention_days)
-    background.periodic("journal.partitions", PartitionCreator(parts.connect).run_once, UPKEEP)
-    background.periodic("identity.signing_keys", keys, UPKEEP)
-    background.periodic("delivery.retention", retention, UPKEEP)
+    background.periodic("journal.partitions", partitions.run_once, HOUR)
+    background.periodic("identity.signing_keys", keys, HOUR)
+    background.periodic("delivery.retention", retention, HOUR)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.base.periodic import Supervisor
-from gateway.broker import ReplyQueue
+from gateway.broker import Broker, ReplyQueue
 from gateway.journal import JournalWriter
 from gateway.processes.context import ProcessContext
 from gateway.publishing import EventPublisher
@@ -17,11 +17,11 @@ from gateway.request_reply import (
 )
 
 
-@dataclass(frozen=True)
-class RequestReply:
-    """Requester and responder, with their background work."""
+@dataclass(frozen=True, slots=True)
+class RequestReplyContext:
+    """The use cases of requester and responder."""
 
-    parts: ProcessContext
+    broker: Broker
     waiters: ReplyWaiters
     replies: ReplyQueue
     requester: Requester
@@ -29,45 +29,49 @@ class RequestReply:
     consumer: ReplyConsumer
 
     def start(self, background: Supervisor) -> None:
-        """Take replies, and wake the calls that wait for one, until stopped."""
-        declare, stop = self.parts.broker.declare_base, background.stop
-        background.start("requests.waiters", self.waiters.run(stop))
+        """Consume replies, and wake the calls that wait for one."""
+        background.start("requests.waiters", self.waiters.run(background.stop))
         background.start(
             "requests.replies",
-            self.replies.run(declare, self.consumer.take, self.waiters.announce, stop),
+            self.replies.run(
+                self.broker.declare_base,
+                self.consumer.take,
+                self.waiters.announce,
+                background.stop,
+            ),
         )
 
 
-def open_request_reply(
-    parts: ProcessContext, publisher: EventPublisher, writer: JournalWriter
-) -> RequestReply:
-    """Each part made once."""
-    settings = parts.settings
-    waiters = ReplyWaiters(parts.reader)
-    replies = ReplyQueue(settings.amqp_url.get_secret_value(), name="nusabus-replies")
+def make_request_reply(
+    context: ProcessContext, publisher: EventPublisher, writer: JournalWriter
+) -> RequestReplyContext:
+    """Construct the use cases, each once."""
+    database, reader = context.database, context.reader
+    waiters = ReplyWaiters(reader)
+    replies = ReplyQueue(context.amqp_url, name="nusabus-replies")
     responders = Responders(
-        parts.database, parts.directories, parts.catalogues, parts.subscriptions
+        database, context.directories, context.catalogues, context.subscriptions
     )
-    refused = RefusedReplies(parts.database.pool, timeout=settings.append_timeout)
+    refused = RefusedReplies(database.pool, timeout=context.timeout)
     requester = Requester(
         publisher,
         writer,
-        parts.reader,
+        reader,
         waiters,
         responders,
         refused,
-        parts.directories,
-        parts.catalogues,
+        context.directories,
+        context.catalogues,
     )
     responder = Responder(
         publisher,
         writer,
-        parts.reader,
+        reader,
         waiters,
         responders,
         refused,
-        parts.catalogues,
+        context.catalogues,
         replies.announce,
     )
-    consumer = ReplyConsumer(responder, responders, event_limit=settings.event_limit)
-    return RequestReply(parts, waiters, replies, requester, responder, consumer)
+    consumer = ReplyConsumer(responder, responders, event_limit=context.settings.event_limit)
+    return RequestReplyContext(context.broker, waiters, replies, requester, responder, consumer)

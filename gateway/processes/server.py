@@ -12,14 +12,14 @@ from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 
-GRACE = 10  # seconds in which requests under way may finish
-# Longer than the 60 seconds after which load balancers let go of what is idle: whoever closes
-# first must not be the one to whom the other is just sending.
+GRACE = 10  # seconds for requests in progress to finish
+# Longer than the 60 seconds after which load balancers close idle connections: if the server
+# closed first, it could close a connection on which a request is just arriving.
 KEEP_ALIVE = 75
 
 
 async def serve(app: FastAPI, settings: Settings, stop: Stop) -> None:
-    """Accept connections on a port that other api processes may share."""
+    """Serve on a port that other api processes may share, until stopped."""
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -51,9 +51,9 @@ async def serve(app: FastAPI, settings: Settings, stop: Stop) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to the process, which has more to stop than this."""
+    """Does not handle signals; the process does, and stops more than the server."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture no signals."""
         yield
