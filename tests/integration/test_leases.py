@@ -33,7 +33,7 @@ INSERT INTO clients VALUES ('nobody', 'uji', '', '{}', 'active', now());
 
 
 @dataclass
-class World:
+class LeaseScenario:
     """A table of leases with four keys that nobody has."""
 
     journal: Journal
@@ -70,15 +70,17 @@ class World:
 
 
 @pytest.fixture(params=["shards", "deliveries"])
-async def world(request: pytest.FixtureRequest, journal: Journal) -> World:
+async def scenario(request: pytest.FixtureRequest, journal: Journal) -> LeaseScenario:
     if request.param == "shards":
         shards = [(shard,) for shard in range(SHARDS)]
-        return World(journal, SHARD_LEASES, shards, ShardLeases)
+        return LeaseScenario(journal, SHARD_LEASES, shards, ShardLeases)
     names = [f"s{number}" for number in range(4)]
     async with journal.connection() as connection:
         await connection.execute(OWNER)
         await connection.executemany(SUBSCRIPTION, [(name,) for name in names])
-    return World(journal, DELIVERY_LEASES, [("uji", name) for name in names], DeliveryLeases)
+    return LeaseScenario(
+        journal, DELIVERY_LEASES, [("uji", name) for name in names], DeliveryLeases
+    )
 
 
 @pytest.fixture
@@ -95,61 +97,65 @@ async def taken(leases: Leases[Lease], *keys: Key) -> list[Lease]:
     return sorted(found, key=lambda lease: keys.index(lease.key))
 
 
-async def test_a_key_has_one_holder(world: World) -> None:
-    one, two = world.process("one"), world.process("two")
-    assert await world.vacant() == set(world.keys)
-    key = world.keys[0]
+async def test_a_key_has_one_holder(scenario: LeaseScenario) -> None:
+    one, two = scenario.process("one"), scenario.process("two")
+    assert await scenario.vacant() == set(scenario.keys)
+    key = scenario.keys[0]
     takes = await asyncio.gather(*(each.take([key], limit=1) for each in (one, two) * 4))
     assert sum(map(len, takes)) == 1
-    assert await world.vacant() == set(world.keys[1:])
+    assert await scenario.vacant() == set(scenario.keys[1:])
 
 
-async def test_many_that_take_at_once_share_without_waiting_in_a_circle(world: World) -> None:
-    processes = [world.process(f"p{number}") for number in range(6)]
-    takes = await asyncio.gather(*(each.take(world.keys, limit=2) for each in processes))
+async def test_many_that_take_at_once_share_without_waiting_in_a_circle(
+    scenario: LeaseScenario,
+) -> None:
+    processes = [scenario.process(f"p{number}") for number in range(6)]
+    takes = await asyncio.gather(*(each.take(scenario.keys, limit=2) for each in processes))
     assert all(len(each) <= 2 for each in takes)
     held = [lease.key for each in takes for lease in each]
     assert len(held) == len(set(held))
-    rest = await world.process("last").take(world.keys, limit=len(world.keys))
-    assert {lease.key for lease in rest} | set(held) == set(world.keys)
+    rest = await scenario.process("last").take(scenario.keys, limit=len(scenario.keys))
+    assert {lease.key for lease in rest} | set(held) == set(scenario.keys)
 
 
-async def test_no_more_than_the_limit_are_taken(world: World) -> None:
-    one = world.process("one")
-    assert len(await one.take(world.keys, limit=3)) == 3
-    assert len(await one.take(world.keys, limit=3)) == len(world.keys) - 3
-    assert await one.take(world.keys, limit=3) == []
+async def test_no_more_than_the_limit_are_taken(scenario: LeaseScenario) -> None:
+    one = scenario.process("one")
+    assert len(await one.take(scenario.keys, limit=3)) == 3
+    assert len(await one.take(scenario.keys, limit=3)) == len(scenario.keys) - 3
+    assert await one.take(scenario.keys, limit=3) == []
     assert await one.take([], limit=3) == []
 
 
-async def test_a_successor_has_a_greater_epoch(world: World) -> None:
-    key = world.keys[0]
-    (old,) = await taken(world.process("one"), key)
-    await world.expire()
-    (new,) = await taken(world.process("two"), key)
+async def test_a_successor_has_a_greater_epoch(scenario: LeaseScenario) -> None:
+    key = scenario.keys[0]
+    (old,) = await taken(scenario.process("one"), key)
+    await scenario.expire()
+    (new,) = await taken(scenario.process("two"), key)
     assert new.epoch > old.epoch
 
 
-async def test_a_replaced_holder_prolongs_nothing_and_gives_nothing_back(world: World) -> None:
-    one, two = world.process("one"), world.process("two")
-    old, kept = await taken(one, *world.keys[:2])
-    await world.execute(
-        f"UPDATE {world.table.name} SET expires = '-infinity' WHERE epoch = {old.epoch}"
-        + (" AND shard = 0" if world.table is SHARD_LEASES else "")
+async def test_a_replaced_holder_prolongs_nothing_and_gives_nothing_back(
+    scenario: LeaseScenario,
+) -> None:
+    one, two = scenario.process("one"), scenario.process("two")
+    old, kept = await taken(one, *scenario.keys[:2])
+    await scenario.execute(
+        f"UPDATE {scenario.table.name} SET expires = '-infinity' WHERE epoch = {old.epoch}"
+        + (" AND shard = 0" if scenario.table is SHARD_LEASES else "")
     )
     (new,) = await taken(two, old.key)
     await one.renew([old, kept])
     assert not old
     assert kept
     await one.resign([old])
-    assert old.key not in await world.vacant()
+    assert old.key not in await scenario.vacant()
     await two.renew([new])
     assert new
 
 
-async def test_renewing_prolongs(world: World) -> None:
-    one = world.process("one")
-    (lease,) = await taken(one, world.keys[0])
+async def test_renewing_prolongs(scenario: LeaseScenario) -> None:
+    one = scenario.process("one")
+    (lease,) = await taken(one, scenario.keys[0])
     before = lease.expires
     await one.renew([lease])
     assert lease.expires > before
@@ -157,45 +163,49 @@ async def test_renewing_prolongs(world: World) -> None:
 
 
 async def test_a_lease_that_is_not_renewed_ends_by_the_clock_of_its_holder(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    scenario: LeaseScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (lease,) = await taken(world.process("one"), world.keys[0])
+    (lease,) = await taken(scenario.process("one"), scenario.keys[0])
     assert lease
     monkeypatch.setattr("gateway.base.leases.time.monotonic", lambda: lease.expires)
     assert not lease
 
 
-async def test_a_resigned_lease_may_be_taken_at_once(world: World) -> None:
-    one, two = world.process("one"), world.process("two")
-    (lease,) = await taken(one, world.keys[0])
+async def test_a_resigned_lease_may_be_taken_at_once(scenario: LeaseScenario) -> None:
+    one, two = scenario.process("one"), scenario.process("two")
+    (lease,) = await taken(one, scenario.keys[0])
     await one.resign([lease])
     assert not lease
-    assert world.keys[0] in await world.vacant()
-    (new,) = await taken(two, world.keys[0])
+    assert scenario.keys[0] in await scenario.vacant()
+    (new,) = await taken(two, scenario.keys[0])
     assert new.epoch > lease.epoch
 
 
-async def test_a_renewal_that_comes_after_a_resignation_prolongs_nothing(world: World) -> None:
-    one = world.process("one")
-    (lease,) = await taken(one, world.keys[0])
+async def test_a_renewal_that_comes_after_a_resignation_prolongs_nothing(
+    scenario: LeaseScenario,
+) -> None:
+    one = scenario.process("one")
+    (lease,) = await taken(one, scenario.keys[0])
     late = type(lease)(lease.table, lease.key, lease.epoch, lease.expires, lease.state)
     await one.resign([lease])
     lease.prolong(time.monotonic() + SECONDS)
     assert not lease
     await one.renew([late])
     assert not late
-    assert world.keys[0] in await world.vacant()
+    assert scenario.keys[0] in await scenario.vacant()
 
 
-async def test_a_fenced_write_counts_only_for_the_holder(world: World, database: Database) -> None:
-    (old,) = await taken(world.process("one"), world.keys[0])
+async def test_a_fenced_write_counts_only_for_the_holder(
+    scenario: LeaseScenario, database: Database
+) -> None:
+    (old,) = await taken(scenario.process("one"), scenario.keys[0])
     async with database.session() as session:
         await old.fence(session)
-    async with world.journal.pool.acquire() as connection, connection.transaction():
+    async with scenario.journal.pool.acquire() as connection, connection.transaction():
         await old.fence(connection)
-    await world.expire()
-    await taken(world.process("two"), world.keys[0])
-    async with world.journal.pool.acquire() as connection, connection.transaction():
+    await scenario.expire()
+    await taken(scenario.process("two"), scenario.keys[0])
+    async with scenario.journal.pool.acquire() as connection, connection.transaction():
         with pytest.raises(LeaseLost):
             await old.fence(connection)
     async with database.session() as session:
@@ -205,35 +215,35 @@ async def test_a_fenced_write_counts_only_for_the_holder(world: World, database:
 
 
 async def test_nobody_takes_over_while_a_fenced_write_is_open(
-    world: World, database: Database
+    scenario: LeaseScenario, database: Database
 ) -> None:
-    one, two = world.process("one"), world.process("two")
-    (lease,) = await taken(one, world.keys[0])
-    await world.expire()
+    one, two = scenario.process("one"), scenario.process("two")
+    (lease,) = await taken(one, scenario.keys[0])
+    await scenario.expire()
     async with database.session() as session:
         await lease.fence(session)
         attempt = asyncio.create_task(two.take([lease.key], limit=1))
-        await world.until_waiting()
+        await scenario.until_waiting()
         assert not attempt.done()
     assert len(await attempt) == 1
 
 
-async def test_processes_count_each_other_while_they_live(world: World) -> None:
-    one, two = world.process("one"), world.process("two")
+async def test_processes_count_each_other_while_they_live(scenario: LeaseScenario) -> None:
+    one, two = scenario.process("one"), scenario.process("two")
     assert await one.attend() == 1
     assert await two.attend() == 2
     assert await one.attend() == 2
-    await world.execute(f"UPDATE {world.table.holders} SET seen = now() - interval '61 s'")
+    await scenario.execute(f"UPDATE {scenario.table.holders} SET seen = now() - interval '61 s'")
     assert await one.attend() == 1
     await one.leave()
-    count = await world.journal.pool.fetchval(f"SELECT count(*) FROM {world.table.holders}")
+    count = await scenario.journal.pool.fetchval(f"SELECT count(*) FROM {scenario.table.holders}")
     assert count == 1
 
 
-async def test_what_is_asked_of_an_absent_database_is_unavailable(world: World) -> None:
-    leases = world.process("one")
-    (lease,) = await taken(leases, world.keys[0])
-    await world.journal.pool.close()
+async def test_what_is_asked_of_an_absent_database_is_unavailable(scenario: LeaseScenario) -> None:
+    leases = scenario.process("one")
+    (lease,) = await taken(leases, scenario.keys[0])
+    await scenario.journal.pool.close()
     with pytest.raises(Unavailable):
         await leases.renew([lease])
     assert lease
