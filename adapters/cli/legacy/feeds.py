@@ -212,7 +212,7 @@ def _show(file: File, *, as_json: bool) -> None:
     for total in file.totals:
         mark = "agrees" if total["agrees"] else "DIFFERS"
         if total["unknown"] and total["agrees"]:
-            mark = f"not proven, {total['unknown']} rejected records cannot be read"
+            mark = f"not proven, unreadable records: {total['unknown']}"
         screen.out().print(
             f"  {total['name']}: sender {total['stated']}, found {total['found']}: {mark}",
             markup=False,

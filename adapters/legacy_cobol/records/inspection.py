@@ -151,7 +151,7 @@ def _fixed(sample: bytes, size: int, lengths: Sequence[int]) -> Iterator[Proposa
             alike = _alike(sample, length)
             evidence = (
                 f"{size} bytes are {size // length} records of the copybook's {length} bytes; "
-                f"the bytes at one offset are similar in {alike:.0%}"
+                f"bytes at the same offset agree in {alike:.0%}"
             )
             yield Proposal(f"fixed, {length} bytes", Fixed(length), 0.5 + 0.45 * alike, evidence)
     if lengths:
@@ -163,8 +163,8 @@ def _fixed(sample: bytes, size: int, lengths: Sequence[int]) -> Iterator[Proposa
     ]
     for alike, length in sorted(best, key=lambda each: (-round(each[0], 2), each[1]))[:3]:
         evidence = (
-            f"{size} bytes are a multiple of {length}; the bytes at one offset are similar in "
-            f"{alike:.0%}"
+            f"{size} bytes are {size // length} times {length}; "
+            f"bytes at the same offset agree in {alike:.0%}"
         )
         yield Proposal(f"fixed, {length} bytes", Fixed(length), 0.8 * alike, evidence)
 

@@ -184,7 +184,7 @@ class Intake:
 
         file = await publishing.run(file, self._path(file), progress)
         outcome = FileOutcome.PARTIAL if file.rejected else FileOutcome.ACCEPTED
-        reason = f"{file.rejected} records were rejected" if file.rejected else ""
+        reason = f"rejected records: {file.rejected}" if file.rejected else ""
         return self._end(file, outcome, reason, note="")
 
     def _end(self, file: File, outcome: FileOutcome, reason: str, **facts: Any) -> File:

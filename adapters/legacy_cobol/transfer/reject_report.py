@@ -19,7 +19,7 @@ def report(file: File, rejects: Iterable[Reject]) -> Iterator[bytes]:
     """A report for people: for each record its position, what is wrong, and what to do."""
     yield (
         f"Rejected records of {file.name} (arrival {file.arrival}, received {file.received})\n"
-        f"{file.rejected} of {file.records} records. {file.reason}\n".encode()
+        f"Rejected: {file.rejected} of {file.records} records\n".encode()
     )
     yield from chain.from_iterable(paragraph(each) for each in rejects)
 
