@@ -114,8 +114,8 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     profile: ProfileName = "default",
 ) -> None:
-    """End a subscription. Prints how many events it still held."""
+    """End a subscription. Prints how many events are discarded."""
     if not yes:
         typer.confirm(f"End subscription {name} and lose the events that it holds?", abort=True)
     ended = over(profile, lambda bus: bus.call("DELETE", f"{PATH}/{name}"))
-    screen.out().print(f"ended; it held {ended['held']} events")
+    screen.out().print(f"ended; discarded {ended['discarded_messages']} events")

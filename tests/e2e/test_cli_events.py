@@ -65,7 +65,7 @@ def test_tail_a_stream_subscription(nusabus: Command, uji: Actor) -> None:
     nusabus("subscriptions", "pause", name)
     assert nusabus("tail", "--subscription", name)[0] == Exit.ERROR
     nusabus("subscriptions", "resume", name)
-    assert "it held 0" in nusabus("subscriptions", "delete", name, "--yes")[1]
+    assert "discarded 0 events" in nusabus("subscriptions", "delete", name, "--yes")[1]
 
 
 def test_try_a_subscription(nusabus: Command, uji: Actor) -> None:
