@@ -67,7 +67,7 @@ def test_a_copybook_is_a_version(bus: Bus, nusabus: Command, tmp_path: Path) -> 
     assert nusabus("contracts", "plan", tmp_path, "--check")[0] == Exit.OK
     (first / "obat.cpy").write_text(COPYBOOK.replace("X(9)", "X(7)"))
     code, _, err = nusabus("contracts", "plan", tmp_path)
-    assert (code, "the copybook in 1/ says something else" in err) == (Exit.ERROR, True)
+    assert (code, "differs from the schema of the copybook in 1/" in err) == (Exit.ERROR, True)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_copybook_is_a_version(bus: Bus, nusabus: Command, tmp_path: Path) -> 
         ("layout.toml", 'copybook = "none.cpy"', "none.cpy"),
         ("layout.toml", "copybook = ", "layout.toml"),
         ("annotations.toml", "[members.lain]\ntitle = 'X'", "no member lain"),
-        ("annotations.toml", 'record = "lain"', "'lain' becomes no event: obat do"),
-        ("annotations.toml", "colour = 1", "colour is not known"),
+        ("annotations.toml", 'record = "lain"', "'lain' does not become an event: obat do"),
+        ("annotations.toml", "colour = 1", "unknown key colour"),
     ],
 )
 def test_a_broken_copybook_is_told(

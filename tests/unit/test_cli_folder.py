@@ -51,12 +51,12 @@ def test_numbers_stay_as_they_are_written() -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"contract": '{"a": 1, "a": 2}'}, r"contract\.json: not JSON: 'a' stands twice"),
-        ({"contract": "[]"}, r"contract\.json: must hold an object"),
+        ({"contract": '{"a": 1, "a": 2}'}, r"contract\.json is not JSON: 'a' is twice"),
+        ({"contract": "[]"}, r"contract\.json must be a JSON object"),
         ({"contract": {"owner": "lain"}}, "the folders must be named"),
-        ({"versions/1": None}, r"holds no versions/1\.json"),
-        ({"versions/1": "{"}, r"1\.json: not JSON"),
-        ({"examples/valid/empty": "x"}, r"empty\.json: not JSON"),
+        ({"versions/1": None}, r"has neither versions/1\.json"),
+        ({"versions/1": "{"}, r"1\.json is not JSON"),
+        ({"examples/valid/empty": "x"}, r"empty\.json is not JSON"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, files: dict[str, object], message: str) -> None:
@@ -66,9 +66,9 @@ def test_a_bad_file_is_named(tmp_path: Path, files: dict[str, object], message: 
 
 
 def test_a_folder_without_contracts(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="holds no"):
+    with pytest.raises(Failure, match="has no"):
         folder.read(tmp_path)
-    with pytest.raises(Failure, match="is no folder"):
+    with pytest.raises(Failure, match="is not a folder"):
         folder.read(tmp_path / "none")
 
 

@@ -2,12 +2,12 @@
 
 import typer
 
-from adapters.cli.contracts import ending, files, judging, looking
+from adapters.cli.contracts import checks, lifecycle, queries, sync
 
 app = typer.Typer(
-    help="Contracts: what may be said on the bus.",
+    help="Contracts: event types, their schemas and their lifecycle.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-for area in (files, judging, looking, ending):
+for area in (sync, checks, queries, lifecycle):
     app.add_typer(area.app)

@@ -1,18 +1,18 @@
-"""Bringing the registry to what the files say."""
+"""Applies a plan: registers and changes contracts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx
 
-from adapters.cli.contracts.plan import Kind, Planned, Step
+from adapters.cli.contracts.plan import ContractPlan, Kind, Step
 from adapters.cli.contracts.registry import FACTS, Registry
 from adapters.client import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """What became of a step; `problem` says why it was not done."""
+class AppliedStep:
+    """The result of a step; `problem` is set if it failed."""
 
     type: str
     step: Step
@@ -20,57 +20,58 @@ class Applied:
     problem: Problem | None = None
 
 
-async def apply(registry: Registry, plans: Sequence[Planned], *, breaking: bool) -> list[Applied]:
-    """Carry out every step that may be; `breaking` steps too if that is said.
+async def apply(
+    registry: Registry, plans: Sequence[ContractPlan], *, breaking: bool
+) -> list[AppliedStep]:
+    """Carry out all possible steps; breaking ones only with `breaking`.
 
-    A schema may need another one that is registered only later, so what was refused is tried
-    again as long as anything else succeeds.
+    A schema may refer to one that is registered later, so refused steps are repeated as long as
+    others succeed.
     """
-    done: list[Applied] = []
+    done: list[AppliedStep] = []
     waiting = [each for each in plans if each.kind is not Kind.SAME]
     while waiting:
-        again: list[Planned] = []
-        tried: list[Applied] = []
-        for planned in waiting:
-            applied = await _apply(registry, planned, breaking=breaking)
+        again: list[ContractPlan] = []
+        tried: list[AppliedStep] = []
+        for plan in waiting:
+            applied = await _apply(registry, plan, breaking=breaking)
             tried += applied
             if any(_may_need_others(each.problem) for each in applied):
-                again.append(planned)
+                again.append(plan)
         if len(again) in (0, len(waiting)):
             return done + tried
-        retried = {planned.contract.type for planned in again}
+        retried = {plan.contract.type for plan in again}
         done += [each for each in tried if each.type not in retried]
         waiting = again
     return done
 
 
-async def _apply(registry: Registry, planned: Planned, *, breaking: bool) -> list[Applied]:
-    """The steps of one contract, up to the first that is not done."""
-    done: list[Applied] = []
-    type = planned.contract.type
-    created = planned.etag != ""
-    for step in planned.steps:
+async def _apply(registry: Registry, plan: ContractPlan, *, breaking: bool) -> list[AppliedStep]:
+    """Carry out the steps of one contract, up to the first that fails."""
+    done: list[AppliedStep] = []
+    type = plan.contract.type
+    created = plan.etag != ""
+    for step in plan.steps:
         if step.kind is Kind.REFUSED or (step.kind is Kind.BREAKING and not breaking):
             continue
         try:
-            state = await _carry_out(registry, planned, step, created=created)
+            state = await _carry_out(registry, plan, step, created=created)
         except Problem as problem:
-            return [*done, Applied(type, step, problem=problem)]
+            return [*done, AppliedStep(type, step, problem=problem)]
         created = True
-        done.append(Applied(type, step, state))
+        done.append(AppliedStep(type, step, state))
     return done
 
 
-async def _carry_out(registry: Registry, planned: Planned, step: Step, *, created: bool) -> str:
-    """One step; the state of the version that it brought.
+async def _carry_out(registry: Registry, plan: ContractPlan, step: Step, *, created: bool) -> str:
+    """Carry out one step; returns the state of the version that it registered.
 
-    The first change names the state that the plan was made for, so nothing is overwritten that
-    somebody else did since.
+    The first change names the revision that was planned for, so it overwrites no newer change.
     """
-    contract = planned.contract
+    contract = plan.contract
     if not created:
         return str((await registry.create(contract))["version"]["state"])
-    tag = planned.etag if step is planned.steps[0] else "*"
+    tag = plan.etag if step is plan.steps[0] else "*"
     if step.number is None:
         facts = {name: contract.about.get(name) for name in FACTS}
         await registry.change(contract.type, facts, tag)

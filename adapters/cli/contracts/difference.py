@@ -1,4 +1,4 @@
-"""What is different between two JSON documents, in lines that people read."""
+"""The differences between two JSON documents, as readable lines."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where they differ. `pointer` leads into either of the two."""
+    """One difference. `pointer` leads into either document."""
 
     kind: Literal["added", "removed", "changed"]
     pointer: str
@@ -22,7 +22,7 @@ class Difference:
     after: Any = None
 
     def line(self) -> str:
-        """It in one line, `+`, `-` or `~` in front."""
+        """The difference as one line that starts with `+`, `-` or `~`."""
         where = self.pointer or "/"
         if self.kind == "added":
             return f"+ {where}: {_short(self.after)}"
@@ -31,7 +31,7 @@ class Difference:
         return f"~ {where}: {_short(self.before)} -> {_short(self.after)}"
 
     def as_json(self) -> dict[str, Any]:
-        """It for programs."""
+        """The difference as JSON has it."""
         sides = {"removed": ("before",), "added": ("after",)}.get(self.kind, ("before", "after"))
         return {
             "kind": self.kind,
@@ -41,7 +41,7 @@ class Difference:
 
 
 def differences(before: Any, after: Any, pointer: str = "") -> Iterator[Difference]:
-    """Every place where two documents differ, outermost first."""
+    """Every difference between two documents, outermost first."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in dict.fromkeys([*before, *after]):
             step = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
@@ -62,7 +62,7 @@ def _pair(before: Any, after: Any, pointer: str) -> Iterator[Difference]:
 
 
 def _lists(before: list[Any], after: list[Any], pointer: str) -> Iterator[Difference]:
-    """Lists of names and numbers, such as required and enum, are told as sets."""
+    """Lists of scalars, such as required and enum, are compared as sets."""
     if any(isinstance(each, Mapping | list) for each in (*before, *after)):
         for index, (one, other) in enumerate(zip_longest(before, after, fillvalue=_NOTHING)):
             yield from _pair(one, other, f"{pointer}/{index}")

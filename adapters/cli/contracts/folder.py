@@ -1,4 +1,4 @@
-"""Contracts as files: reads and writes the layout of `schemas/`.
+"""Contracts as files, in the layout of `schemas/`.
 
 <organisation>/organisation.json
 <organisation>/<event type>/contract.json
@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from adapters.cli.contracts.judge import judge_of
+from adapters.cli.contracts.validation import validator_of
 from adapters.cli.exits import Failure
 from adapters.cli.legacy.annotations import schema_of
 from adapters.legacy_cobol.copybook.errors import CopybookError
@@ -33,29 +33,29 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version's schemas, as written."""
+    """The schemas of a version, as written."""
 
     text: bytes
     reply: bytes | None = None
 
     def same_as(self, other: "Version") -> bool:
-        """Whether they say the same, white space and order of members aside."""
+        """Whether two versions are equal except for white space and order of members."""
         return (self.schema, self.reply_schema) == (other.schema, other.reply_schema)
 
     @property
     def schema(self) -> Any:
         """The schema of the data."""
-        return parsed(self.text, "the schema")
+        return parsed(self.text, "schema")
 
     @property
     def reply_schema(self) -> Any:
         """The schema of the reply, if there is one."""
-        return None if self.reply is None else parsed(self.reply, "the schema of the reply")
+        return None if self.reply is None else parsed(self.reply, "reply schema")
 
 
 @dataclass(frozen=True)
 class Contract:
-    """A contract with its versions and examples. `examples` are documents by kind and name."""
+    """A contract with its versions and examples. `examples` holds documents by kind and name."""
 
     about: Mapping[str, Any]
     versions: Mapping[int, Version]
@@ -68,7 +68,7 @@ class Contract:
 
     @property
     def owner(self) -> str:
-        """The organisation that it belongs to."""
+        """The organisation that owns it."""
         return str(self.about["owner"])
 
     @property
@@ -77,25 +77,25 @@ class Contract:
         return max(self.versions)
 
     @property
-    def fault(self) -> str:
-        """The first example that is not what it claims to be, so far as one can tell here."""
+    def example_fault(self) -> str:
+        """The first example that does not do what it claims, if that can be checked locally."""
         version = self.versions[self.newest]
         for schema, folder in ((version.schema, "examples"), (version.reply_schema, _REPLY)):
             valid, invalid = (self.examples.get(f"{folder}/{k}", {}) for k in ("valid", "invalid"))
-            judge = None if schema is None else judge_of(schema)
-            if judge is None:
+            validator = None if schema is None else validator_of(schema)
+            if validator is None:
                 continue
             for name, data in valid.items():
-                if not judge.accepts(data):
-                    return f"the valid example {name} breaks the schema"
+                if not validator.accepts(data):
+                    return f"the valid example {name} is invalid"
             for name, example in invalid.items():
-                if judge.accepts(example.get("data")):
-                    return f"the invalid example {name} keeps the schema"
+                if validator.accepts(example.get("data")):
+                    return f"the invalid example {name} is valid"
         return ""
 
 
 def organisations(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """What organisation.json says, by organisation."""
+    """The content of organisation.json, by organisation."""
     found = {file.parent.name: _object(file) for file in folder.glob("*/organisation.json")}
     return dict(sorted(found.items()))
 
@@ -103,20 +103,20 @@ def organisations(folder: Path) -> dict[str, Mapping[str, Any]]:
 def read(folder: Path) -> list[Contract]:
     """The contracts below a folder, by type. Raises Failure with the file's name."""
     if not folder.is_dir():
-        raise Failure(f"{folder} is no folder")
+        raise Failure(f"{folder} is not a folder.")
     found = [_contract(file) for file in sorted(folder.glob("*/*/contract.json"))]
     if not found:
-        raise Failure(f"{folder} holds no <organisation>/<event type>/contract.json")
+        raise Failure(f"{folder} has no <organisation>/<event type>/contract.json.")
     return sorted(found, key=lambda contract: contract.type)
 
 
 def _contract(file: Path) -> Contract:
     folder, about = file.parent, _object(file)
     if (about.get("owner"), about.get("type")) != (folder.parent.name, folder.name):
-        raise Failure(f"{file}: the folders must be named <owner>/<type> as the contract says")
+        raise Failure(f"{file}: the folders must be named <owner>/<type>, as in the contract.")
     versions = dict(_versions(folder / "versions"))
     if not versions:
-        raise Failure(f"{folder}: holds no versions/1.json, and no versions/1/layout.toml")
+        raise Failure(f"{folder} has neither versions/1.json nor versions/1/layout.toml.")
     examples = {
         kind: {unquote(f.stem): _document(f) for f in sorted((folder / kind).glob("*.json"))}
         for kind in KINDS
@@ -135,18 +135,18 @@ def _versions(folder: Path) -> Iterator[tuple[int, Version]]:
         if number in written:
             file = folder / f"{number}.json"
             _object(file)
-            said = Version(file.read_bytes(), version.reply)
-            if text and not said.same_as(version):
+            in_file = Version(file.read_bytes(), version.reply)
+            if text and not in_file.same_as(version):
                 raise Failure(
-                    f"{file}: the copybook in {number}/ says something else: delete the file, "
-                    "as the schema is derived, or make the copybook a version of its own"
+                    f"{file} differs from the schema of the copybook in {number}/. Delete the "
+                    "file, because the schema is derived, or move the copybook to a new version."
                 )
-            version = said
+            version = in_file
         yield number, version
 
 
 def _derived(folder: Path) -> bytes:
-    """The schema of the copybook in a folder."""
+    """The schema that is derived from the copybook in a folder."""
     file, annotations = folder / "layout.toml", folder / "annotations.toml"
     try:
         layout = read_layout(file)
@@ -169,13 +169,13 @@ def written(contract: Contract) -> dict[str, bytes]:
 
 
 def _file_name(name: str) -> str:
-    """An example's name as that of a file in its folder, whoever chose it."""
+    """The file name of an example; safe for any name."""
     quoted = name.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
     return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
 
 
 def pretty(value: Any) -> bytes:
-    """JSON as the files have it: two spaces, members in their order, a line end."""
+    """JSON as in the files: indented by two spaces, members in their order, a line end."""
     return msgspec.json.format(_encode(value), indent=2) + b"\n"
 
 
@@ -184,7 +184,7 @@ def parsed(text: bytes, what: object) -> Any:
     try:
         return json.loads(text, parse_float=Decimal, object_pairs_hook=_members)
     except (ValueError, RecursionError) as error:
-        raise Failure(f"{what}: not JSON: {error}") from None
+        raise Failure(f"{what} is not JSON: {error}") from None
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands twice in one object")
+        raise ValueError(f"{twice!r} is twice in one object")
     return found
 
 
@@ -203,5 +203,5 @@ def _document(file: Path) -> Any:
 def _object(file: Path) -> Mapping[str, Any]:
     found = _document(file)
     if not isinstance(found, dict):
-        raise Failure(f"{file}: must hold an object")
+        raise Failure(f"{file} must be a JSON object.")
     return found

@@ -1,4 +1,4 @@
-"""What would become of a folder of contracts: the difference between files and registry."""
+"""Plans: the steps that bring the registry to the content of a folder."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,14 +10,14 @@ import httpx
 
 from adapters.cli.contracts.difference import Difference, differences
 from adapters.cli.contracts.folder import Contract
-from adapters.cli.contracts.registry import FACTS, Registered, Registry
+from adapters.cli.contracts.registry import FACTS, RegisteredContract, Registry
 from adapters.client import Problem
 
-AT_ONCE = 4  # contracts that are asked about at the same time
+CONCURRENCY = 4  # contracts that are planned at the same time
 
 
 class Kind(StrEnum):
-    """What a contract in the files is to the registry, the gravest last."""
+    """How a contract in the files differs from the registry, the most severe last."""
 
     SAME = "same"
     NEW = "new"
@@ -27,15 +27,15 @@ class Kind(StrEnum):
 
     @property
     def rank(self) -> int:
-        """For comparing."""
+        """For comparisons: higher is more severe."""
         return list(Kind).index(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of the registry. `number` is the version it brings, None for facts.
+    """One change of the registry. `number` is the new version, None for facts.
 
-    `report` is what the registry says of a version: compatibility, who is hit.
+    `report` is the registry's check of a version: compatibility and impact.
     """
 
     kind: Kind
@@ -45,7 +45,7 @@ class Step:
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """It for programs."""
+        """As JSON has it."""
         return {
             "kind": self.kind,
             "version": self.number,
@@ -56,8 +56,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """What would become of one contract. `notes` change nothing."""
+class ContractPlan:
+    """The steps for one contract. `notes` change nothing."""
 
     contract: Contract
     steps: tuple[Step, ...]
@@ -66,53 +66,53 @@ class Planned:
 
     @property
     def kind(self) -> Kind:
-        """The gravest of its steps."""
+        """The most severe kind of its steps."""
         return max((step.kind for step in self.steps), key=lambda k: k.rank, default=Kind.SAME)
 
     def as_json(self) -> dict[str, Any]:
-        """It for programs."""
+        """As JSON has it."""
         steps = [step.as_json() for step in self.steps]
         notes = list(self.notes)
         return {"type": self.contract.type, "kind": self.kind, "steps": steps, "notes": notes}
 
 
-async def plan(registry: Registry, contracts: Sequence[Contract]) -> list[Planned]:
-    """What would become of each of these contracts."""
-    turns = asyncio.Semaphore(AT_ONCE)
+async def plan(registry: Registry, contracts: Sequence[Contract]) -> list[ContractPlan]:
+    """The plans for these contracts."""
+    turns = asyncio.Semaphore(CONCURRENCY)
 
-    async def one(contract: Contract) -> Planned:
+    async def one(contract: Contract) -> ContractPlan:
         async with turns:
-            return await planned(registry, contract)
+            return await contract_plan(registry, contract)
 
     return list(await asyncio.gather(*(one(contract) for contract in contracts)))
 
 
-async def planned(registry: Registry, contract: Contract) -> Planned:
-    """What would become of one contract."""
+async def contract_plan(registry: Registry, contract: Contract) -> ContractPlan:
+    """The plan for one contract."""
     registered = await registry.find(contract.type)
     if registered is None:
-        return Planned(contract, tuple(_new(contract)))
+        return ContractPlan(contract, tuple(_new(contract)))
     steps = [*_facts(registered.contract, contract)]
     for number in contract.versions:
         step = await _version(registry, registered, contract, number)
         if step is not None:
             steps.append(step)
     notes = tuple(_notes(registered, contract))
-    return Planned(contract, tuple(steps), registered.etag, notes)
+    return ContractPlan(contract, tuple(steps), registered.etag, notes)
 
 
 def _new(contract: Contract) -> Iterator[Step]:
-    """The steps of a contract that is not registered. The registry has no dry run for these."""
+    """The steps for a new contract. The registry has no dry run for these."""
     for number in contract.versions:
-        fault = contract.fault if number == contract.newest else ""
-        yield Step(Kind.REFUSED if fault else Kind.NEW, number, reason=fault)
+        refusal = contract.example_fault if number == contract.newest else ""
+        yield Step(Kind.REFUSED if refusal else Kind.NEW, number, reason=refusal)
 
 
 def _facts(before: Contract, after: Contract) -> Iterator[Step]:
     for name in ("owner", "pattern"):
         if before.about[name] != after.about.get(name):
             change = Difference("changed", f"/{name}", before.about[name], after.about.get(name))
-            reason = f"{name} is for life: register a new major type instead"
+            reason = f"{name} cannot change: register a new major type"
             yield Step(Kind.REFUSED, None, (change,), reason=reason)
     found = tuple(
         differences(
@@ -125,24 +125,24 @@ def _facts(before: Contract, after: Contract) -> Iterator[Step]:
 
 
 async def _version(
-    registry: Registry, registered: Registered, contract: Contract, number: int
+    registry: Registry, registered: RegisteredContract, contract: Contract, number: int
 ) -> Step | None:
-    """The step that brings a version, None where it is there."""
+    """The step that registers a version; None if it is registered."""
     known, new = registered.contract.versions, contract.versions[number]
     if number in known:
         if new.same_as(known[number]):
             return None
         found = tuple(_between(registered.contract, number, contract, number))
-        reason = f"version {number} is registered with another schema: write the change as version "
+        reason = f"version {number} is registered with another schema: add the change as version "
         return Step(Kind.REFUSED, number, found, reason=f"{reason}{max(known) + 1}")
-    report, fault = await _checked(registry, contract, number)
+    report, refusal = await _checked(registry, contract, number)
     before = max((each for each in (*known, *contract.versions) if each < number), default=None)
     source = registered.contract if before in known else contract
     found = () if before is None else tuple(_between(source, before, contract, number))
     if report.get("existing") is not None:
-        fault = f"it has the schema of version {report['existing']}"
-    if fault:
-        return Step(Kind.REFUSED, number, found, report, fault)
+        refusal = f"it has the schema of version {report['existing']}"
+    if refusal:
+        return Step(Kind.REFUSED, number, found, report, refusal)
     compatible = report["compatibility"]["outcome"] == "compatible"
     return Step(Kind.CHANGED if compatible else Kind.BREAKING, number, found, report)
 
@@ -150,19 +150,19 @@ async def _version(
 async def _checked(
     registry: Registry, contract: Contract, number: int
 ) -> tuple[Mapping[str, Any], str]:
-    """What the registry says of a version, and why it would not take it, if so.
+    """The registry's check of a version, and why it would be refused, if so.
 
-    Examples that do not fit are no reason to say nothing about compatibility.
+    If the examples do not fit, the comparison is still made without them.
     """
-    fault = ""
+    refusal = ""
     for examples in (True, False):
         try:
-            return await registry.check(contract, number, examples=examples), fault
+            return await registry.check(contract, number, examples=examples), refusal
         except Problem as problem:
             if problem.status != httpx.codes.UNPROCESSABLE_ENTITY:
                 raise
-            fault = fault or problem.detail
-    return {}, fault
+            refusal = refusal or problem.detail
+    return {}, refusal
 
 
 def _between(before: Contract, old: int, after: Contract, new: int) -> Iterator[Difference]:
@@ -172,20 +172,20 @@ def _between(before: Contract, old: int, after: Contract, new: int) -> Iterator[
 
 
 def _anonymous(schema: Any) -> Any:
-    """A schema without the id that differs from version to version."""
+    """A schema without its id, which differs from version to version."""
     if not isinstance(schema, dict):
         return schema
     return {name: value for name, value in schema.items() if name != "$id"}
 
 
-def _notes(registered: Registered, contract: Contract) -> Iterator[str]:
+def _notes(registered: RegisteredContract, contract: Contract) -> Iterator[str]:
     only = sorted(set(registered.contract.versions) - set(contract.versions))
     if only:
         numbers = ", ".join(map(str, only))
-        yield f"version {numbers} is in the registry and not in the files: pull brings it"
+        yield f"version {numbers} is registered but not in the files: use pull"
     newest = max(registered.contract.versions, default=None)
     if newest == contract.newest and registered.contract.examples != contract.examples:
-        yield f"the examples differ from those that version {newest} was registered with; they stay"
+        yield f"the examples differ from the registered ones of version {newest}, which stay"
     for number, state in registered.states.items():
         if state in ("draft", "deprecated", "retired"):
             yield f"version {number} is {state}"

@@ -1,4 +1,4 @@
-"""Writing what the registry has to files."""
+"""Writes registered contracts to files."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -14,25 +14,25 @@ _PLAIN = re.compile(r"[a-z0-9][a-z0-9.-]*")
 async def pull(
     registry: Registry, folder: Path, query: Mapping[str, str]
 ) -> tuple[list[Path], int]:
-    """Write the contracts that a search finds; the paths that changed, and how many did not.
+    """Write the contracts that match a query; returns the changed paths, and how many did not.
 
-    Files that the registry knows nothing of stay where they are.
+    Files that belong to no registered contract stay.
     """
     changed: list[Path] = []
     same = 0
     async for path, text in _files(registry, query):
-        place = folder / path
-        if place.exists() and place.read_bytes() == text:
+        file = folder / path
+        if file.exists() and file.read_bytes() == text:
             same += 1
             continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(text)
-        changed.append(place)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text)
+        changed.append(file)
     return changed, same
 
 
 async def _files(registry: Registry, query: Mapping[str, str]) -> AsyncIterator[tuple[str, bytes]]:
-    """Every file by its path below the folder."""
+    """Every file with its path below the folder."""
     owners: set[str] = set()
     for about in await registry.search(**query):
         owner, type = _plain(about["owner"]), _plain(about["type"])
@@ -46,7 +46,7 @@ async def _files(registry: Registry, query: Mapping[str, str]) -> AsyncIterator[
 
 
 def _plain(name: str) -> str:
-    """A name that is safe as that of a folder."""
+    """A name that is safe for a folder. Raises Failure."""
     if not _PLAIN.fullmatch(name):
-        raise Failure(f"{name!r} cannot be the name of a folder")
+        raise Failure(f"{name!r} cannot be the name of a folder.")
     return name

@@ -1,4 +1,4 @@
-"""The registry over HTTP, in the terms of the files."""
+"""The registry over HTTP, with the same values as the files."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ import httpx
 import msgspec
 
 from adapters.cli.contracts.folder import Contract, Version, parsed
-from adapters.cli.contracts.judge import judge_of
+from adapters.cli.contracts.validation import validator_of
 from adapters.client import Nusabus, Problem
 
 FACTS = (
     *("title", "description", "classification", "ordering"),
     *("compatibility", "non_delivery_report"),
 )
-"""What may be changed of a contract."""
+"""The facts of a contract that can change."""
 _ABOUT = ("type", "owner", "title", "description", "pattern", "classification", "ordering")
 _Documents = Mapping[str, Any]
 _JSON = {"content-type": "application/json"}
@@ -31,8 +31,8 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @dataclass(frozen=True)
-class Registered:
-    """A contract as the registry has it. `states` are those of its versions by number."""
+class RegisteredContract:
+    """A contract in the registry. `states` are the states of its versions by number."""
 
     contract: Contract
     states: Mapping[int, str]
@@ -40,7 +40,7 @@ class Registered:
 
 
 class _Stored(msgspec.Struct):
-    """A version as the registry tells it, its schemas as they were written."""
+    """A version in an answer of the registry, its schemas as they were written."""
 
     number: int = msgspec.field(name="version")
     state: str
@@ -50,14 +50,14 @@ class _Stored(msgspec.Struct):
 
     @property
     def version(self) -> Version:
-        """The schemas, as the files have them."""
+        """The schemas as in the files."""
         reply = bytes(self.reply_schema)
         return Version(_line(bytes(self.text)), None if reply == b"null" else _line(reply))
 
     @property
     def examples(self) -> dict[str, dict[str, Any]]:
-        """The examples, as the files have them."""
-        body = parsed(bytes(self.stored), "the examples") or {}
+        """The examples as in the files."""
+        body = parsed(bytes(self.stored), "examples") or {}
         found = {
             f"{folder}/{kind}": {
                 each["name"]: each["data"] if kind == "valid" else _invalid(each)
@@ -69,24 +69,24 @@ class _Stored(msgspec.Struct):
 
 
 class _Page(msgspec.Struct):
-    """A piece of the list of versions."""
+    """One page of the list of versions."""
 
     items: list[_Stored]
     next: str | None
 
 
 class Registry:
-    """The calls that the commands make, over one connection."""
+    """The calls of the commands, over one connection."""
 
     def __init__(self, bus: Nusabus) -> None:
         self.bus = bus
 
     async def search(self, **query: str) -> list[dict[str, Any]]:
-        """The contracts that the caller may see, by type."""
+        """The contracts that you may see, by type."""
         return await self.bus.all("/v1/contracts", **query)
 
-    async def find(self, type: str) -> Registered | None:
-        """A contract with every version, and the examples of the newest; None if there is none."""
+    async def find(self, type: str) -> RegisteredContract | None:
+        """A contract with all versions and the examples of the newest; None if there is none."""
         try:
             answer = await self.bus.request("GET", _path(type))
         except Problem as problem:
@@ -102,10 +102,10 @@ class Registry:
         examples = found[max(found)].examples if found else {}
         contract = Contract(about, {n: each.version for n, each in found.items()}, examples)
         states = {number: each.state for number, each in found.items()}
-        return Registered(contract, states, answer.headers["etag"])
+        return RegisteredContract(contract, states, answer.headers["etag"])
 
     async def organisation(self, name: str) -> dict[str, str]:
-        """An organisation as its file describes it."""
+        """An organisation as in its file."""
         body = await self.bus.call("GET", f"/v1/organisations/{quote(name, safe='')}")
         return {member: str(body[member]) for member in ("name", "title", "description")}
 
@@ -123,7 +123,7 @@ class Registry:
     async def check(
         self, contract: Contract, number: int, *, examples: bool = True
     ) -> dict[str, Any]:
-        """What would become of a version of a contract that is registered, with its examples."""
+        """The registry's check of a new version of a registered contract."""
         body = _version(contract, number)
         if not examples:
             body = {name: value for name, value in body.items() if name not in _KINDS}
@@ -148,7 +148,7 @@ class Registry:
         return await self._send("PATCH", _path(type), facts, etag)
 
     async def advice(self, contract: Contract, number: int) -> list[dict[str, Any]]:
-        """What lint says of a version, registered or not."""
+        """The findings of lint about a version, registered or not."""
         about = {name: contract.about[name] for name in _ABOUT if name in contract.about}
         version = contract.versions[number]
         body = {
@@ -170,7 +170,7 @@ class Registry:
 
 
 def _version(contract: Contract, number: int) -> dict[str, Any]:
-    """A version as a body; the schemas byte for byte as they are in the files."""
+    """A version as a request body; the schemas byte for byte as in the files."""
     version = contract.versions[number]
     body: dict[str, Any] = {"schema": msgspec.Raw(version.text.strip())}
     if version.reply is not None:
@@ -189,19 +189,19 @@ def _version(contract: Contract, number: int) -> dict[str, Any]:
 
 
 def _fitting(schema: Any, valid: _Documents, invalid: _Documents) -> tuple[_Documents, _Documents]:
-    """Those of the newest version's examples that hold for an older version too, if one can tell.
+    """The examples of the newest version that also hold for an older one, if that can be checked.
 
-    Why the invalid ones are refused may differ, so that is left open.
+    The reason to refuse an invalid one may differ, so its keyword is left out.
     """
-    judge = judge_of(schema)
-    if judge is None:
+    validator = validator_of(schema)
+    if validator is None:
         return valid, invalid
     return (
-        {name: data for name, data in valid.items() if judge.accepts(data)},
+        {name: data for name, data in valid.items() if validator.accepts(data)},
         {
             name: {"reason": example["reason"], "data": example["data"]}
             for name, example in invalid.items()
-            if not judge.accepts(example["data"])
+            if not validator.accepts(example["data"])
         },
     )
 
@@ -211,7 +211,7 @@ def _invalid(example: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exact(answer: httpx.Response) -> Any:
-    return parsed(answer.content, "the gateway's answer")
+    return parsed(answer.content, "the answer of the gateway")
 
 
 def _line(text: bytes) -> bytes:

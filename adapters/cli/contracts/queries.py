@@ -1,4 +1,4 @@
-"""`list`, `show` and `diff`: what the registry has."""
+"""`list`, `show` and `diff`: registered contracts and versions."""
 
 import sys
 from enum import StrEnum
@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from adapters.cli import screen
-from adapters.cli.contracts import lines
+from adapters.cli.contracts import rendering
 from adapters.cli.contracts.difference import differences
 from adapters.cli.contracts.folder import parsed
 from adapters.cli.exits import Exit, Failure
@@ -18,14 +18,16 @@ from adapters.cli.session import AsJson, ProfileName, over
 from adapters.client import Contracts, Nusabus
 
 app = typer.Typer()
-TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="id.go.<organisation>. ...")]
+TypeArgument = Annotated[
+    str, typer.Argument(metavar="TYPE", help="An event type, id.go.<organisation>. ...")
+]
 VersionOption = Annotated[
-    int, typer.Option("--version", "-v", min=0, help="By default the one in use.")
+    int, typer.Option("--version", "-v", min=0, help="A version. Default: the one in use.")
 ]
 
 
 class View(StrEnum):
-    """What `show` prints of a version."""
+    """The views of a version that `show` prints."""
 
     SCHEMA = "schema"
     REPLY_SCHEMA = "reply-schema"
@@ -37,8 +39,8 @@ class View(StrEnum):
 
 @app.command("list")
 def list_command(
-    text: Annotated[str, typer.Argument(help="Words in type, title or description.")] = "",
-    owner: Annotated[str, typer.Option(help="An organisation.")] = "",
+    text: Annotated[str, typer.Argument(help="Words in the type, title or description.")] = "",
+    owner: Annotated[str, typer.Option(help="The organisation that owns them.")] = "",
     pattern: Annotated[str, typer.Option(help="Such as publish-subscribe.")] = "",
     classification: Annotated[str, typer.Option(help="Such as public.")] = "",
     state: Annotated[str, typer.Option(help="draft, active, deprecated or retired.")] = "",
@@ -46,14 +48,14 @@ def list_command(
     profile: ProfileName = "default",
 ) -> None:
     """List the contracts that you may see."""
-    asked = {
+    filters = {
         "text": text,
         "owner": owner,
         "pattern": pattern,
         "classification": classification,
         "state": state,
     }
-    query = {name: value for name, value in asked.items() if value}
+    query = {name: value for name, value in filters.items() if value}
     found = over(profile, lambda bus: Contracts(bus).find(limit="200", **query))
     if as_json:
         screen.print_json({"items": found})
@@ -69,12 +71,12 @@ def list_command(
 def show(
     type: TypeArgument,
     version: VersionOption = 0,
-    view: Annotated[View | None, typer.Option("--as", help="Print this of a version.")] = None,
-    reply: Annotated[bool, typer.Option("--reply", help="Code of the reply.")] = False,
+    view: Annotated[View | None, typer.Option("--as", help="Print this view.")] = None,
+    reply: Annotated[bool, typer.Option("--reply", help="Code for the reply.")] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Show a contract, or a version of it as schema, code, example or AsyncAPI document."""
+    """Show a contract, or one of its versions as schema, code, example or AsyncAPI document."""
     if view is None:
         _show_contract(over(profile, lambda bus: Contracts(bus).show(type)), as_json=as_json)
         return
@@ -87,15 +89,15 @@ def show(
 @app.command()
 def diff(
     type: TypeArgument,
-    old: Annotated[int, typer.Argument(min=0, help="By default the version before.")] = 0,
+    old: Annotated[int, typer.Argument(min=0, help="Default: the version before.")] = 0,
     new: Annotated[
-        str, typer.Argument(help="A version or a schema file; by default the newest version.")
+        str, typer.Argument(help="A version or a schema file. Default: the newest version.")
     ] = "",
     check: Annotated[bool, typer.Option("--check", help="Exit with 2 if they differ.")] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
-    """Show what is different between two versions, or a version and a file."""
+    """Show the differences between two versions, or a version and a file."""
 
     file = None if not new or new.isdecimal() else parsed(Path(new).read_bytes(), new)
 
@@ -111,26 +113,26 @@ def diff(
         screen.print_json({"differences": [each.as_json() for each in found]})
     else:
         for each in found:
-            screen.out().print(lines.of_difference(each))
+            screen.out().print(rendering.of_difference(each))
         if not found:
             screen.out().print("No difference.")
     return Exit.CHANGES if check and found else Exit.OK
 
 
 def path_of(type: str) -> str:
-    """Where a contract is."""
+    """The path of a contract."""
     return f"/v1/contracts/{quote(type, safe='')}"
 
 
 async def in_use(bus: Nusabus, type: str, version: int) -> int:
-    """The version that is meant: a number as it is, 0 for the one in use. Raises Failure."""
+    """The number of a version; 0 is the one in use. Raises Failure if there is none."""
     if version:
         return version
     contract = await Contracts(bus).show(type)
     usable = [v["version"] for v in contract["versions"] if v["state"] == "deprecated"]
     found = contract["active_version"] or max(usable, default=None)
     if found is None:
-        raise Failure(f"no version of {type} is in use: name one by --version")
+        raise Failure(f"No version of {type} is in use. Name one with --version.")
     return int(found)
 
 
@@ -160,12 +162,14 @@ def _show_contract(body: Any, *, as_json: bool) -> None:
     out.print(f"  {body['pattern']}, {body['classification']}, owned by {body['owner']}")
     out.print(f"  ordered by {ordering['key']}: {screen.safe(ordering['description'])}")
     rule = body["compatibility"]
-    told = f"{rule['mode']}, {rule['policy']}" if rule else "as its owner's default says"
-    out.print(f"  compatibility: {told}")
+    compatibility = f"{rule['mode']}, {rule['policy']}" if rule else "default of its owner"
+    out.print(f"  compatibility: {compatibility}")
     if body["non_delivery_report"]:
-        out.print(f"  reports of non-delivery: {body['non_delivery_report']}")
+        out.print(f"  non-delivery reports: {body['non_delivery_report']}")
     for each in body["versions"]:
         mark = (
-            " [green]<- judges new events[/]" if each["version"] == body["active_version"] else ""
+            " [green]<- validates new events[/]"
+            if each["version"] == body["active_version"]
+            else ""
         )
         out.print(f"  version {each['version']}: {each['state']}{mark}")

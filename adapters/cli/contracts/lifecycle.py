@@ -1,4 +1,4 @@
-"""`approve`, `deprecate` and `retire`: how versions come into force and leave it."""
+"""`approve`, `deprecate` and `retire`: the lifecycle of versions."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -7,25 +7,27 @@ from typing import Annotated, Any
 import typer
 
 from adapters.cli import screen
-from adapters.cli.contracts import lines
-from adapters.cli.contracts.looking import TypeArgument
+from adapters.cli.contracts import rendering
+from adapters.cli.contracts.queries import TypeArgument
 from adapters.cli.exits import Failure
 from adapters.cli.session import AsJson, ProfileName, over
 from adapters.client import Contracts, Nusabus, Problem
 
 app = typer.Typer()
-Some = Annotated[int, typer.Option("--version", "-v", min=0, help="By default every version.")]
+VersionOrAll = Annotated[
+    int, typer.Option("--version", "-v", min=0, help="A version. Default: all versions.")
+]
 Change = Callable[[Contracts, int], Awaitable[Mapping[str, Any]]]
 
 
 @app.command()
 def approve(
     type: TypeArgument,
-    version: Annotated[int, typer.Argument(min=1, help="A draft.")],
+    version: Annotated[int, typer.Argument(min=1, help="The number of a draft.")],
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Let a breaking draft come into force; not by who registered it."""
+    """Activate a breaking draft that another administrator has registered."""
     found = _changed(profile, type, lambda to, now: to.approve(type, version, revision=now))
     _print(found, as_json=as_json)
 
@@ -33,13 +35,13 @@ def approve(
 @app.command()
 def deprecate(
     type: TypeArgument,
-    version: Some = 0,
-    sunset: Annotated[str, typer.Option(help="When it stops working: 2027-01-31T00:00:00Z.")] = "",
+    version: VersionOrAll = 0,
+    sunset: Annotated[str, typer.Option(help="When it stops working: 2027-01-31T00:00:00Z")] = "",
     successor: Annotated[str, typer.Option(help="The type to publish instead.")] = "",
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Tell publishers to leave a type, or one version of it."""
+    """Deprecate a type, or one version of it. Publishers get a notice."""
     until, instead = _time(sunset) if sunset else None, successor or None
     found = _changed(
         profile,
@@ -54,12 +56,14 @@ def deprecate(
 @app.command()
 def retire(
     type: TypeArgument,
-    version: Some = 0,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Whoever is hit, it is meant.")] = False,
+    version: VersionOrAll = 0,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Retire, even if somebody is affected.")
+    ] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """End a type or a version: no event can be published by it. Shows first whom that hits."""
+    """Retire a type or a version: no event can be published. Without --yes, show the impact."""
     which = version or None
     if yes:
         found = _changed(profile, type, lambda to, now: to.retire(type, which, revision=now))
@@ -71,17 +75,14 @@ def retire(
     numbers = ", ".join(map(str, found["versions"])) or "none"
     done = "retired" if yes else "would be retired"
     screen.out().print(f"{type}: versions {numbers} {done}")
-    for line in lines.of_report({"impact": found["impact"]}):
+    for line in rendering.of_report({"impact": found["impact"]}):
         screen.out().print(line)
     if not yes:
-        raise Failure("nothing was done: say --yes to do it")
+        raise Failure("Nothing was retired. Repeat with --yes to retire.")
 
 
 def _changed(profile: str, type: str, change: Change) -> Mapping[str, Any]:
-    """The outcome of a change of the contract as it is now.
-
-    Raises Failure where somebody else changes it at the same moment.
-    """
+    """Change the contract at its current revision. Raises Failure if it changes meanwhile."""
 
     async def work(bus: Nusabus) -> Mapping[str, Any]:
         contracts = Contracts(bus)
@@ -90,7 +91,7 @@ def _changed(profile: str, type: str, change: Change) -> Mapping[str, Any]:
             return await change(contracts, now)
         except Problem as problem:
             if problem.code == "precondition-failed":
-                raise Failure("somebody changed the contract meanwhile: look at it again") from None
+                raise Failure("The contract has changed meanwhile. Try again.") from None
             raise
 
     return over(profile, work)
@@ -103,7 +104,7 @@ def _time(text: str) -> datetime:
     except ValueError:
         time = datetime.min  # noqa: DTZ901 - has no zone either
     if time.tzinfo is None:
-        raise Failure(f"{text!r} is no time with a zone: write it like 2027-01-31T00:00:00+07:00")
+        raise Failure(f"{text!r} is not a time with a zone, such as 2027-01-31T00:00:00+07:00.")
     return time
 
 

@@ -1,4 +1,4 @@
-"""Plans and findings as people read them, in Rich's markup."""
+"""Plans and findings as readable lines, in Rich's markup."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from adapters.cli.contracts.difference import Difference
-from adapters.cli.contracts.plan import Kind, Planned, Step
+from adapters.cli.contracts.plan import ContractPlan, Kind, Step
 from adapters.cli.screen import safe
 
 COLOURS = {
@@ -19,31 +19,31 @@ COLOURS = {
 }
 LEVELS = {"error": "red", "warning": "yellow", "info": "cyan"}
 _MARKS = {"added": "green", "removed": "red", "changed": "yellow"}
-_LISTED = 10  # subscriptions and publishers that are named
+_LISTED = 10  # subscriptions and publishers that are listed
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def of_plan(plans: Sequence[Planned]) -> Iterator[str]:
-    """The whole plan: contracts that stay the same are only counted."""
-    for planned in plans:
-        if planned.kind is not Kind.SAME:
-            yield from _of_contract(planned)
+def of_plan(plans: Sequence[ContractPlan]) -> Iterator[str]:
+    """The lines of a plan; unchanged contracts are only counted."""
+    for each in plans:
+        if each.kind is not Kind.SAME:
+            yield from _of_contract(each)
     yield summary(plans)
 
 
-def summary(plans: Sequence[Planned]) -> str:
-    """How many contracts are what."""
-    count = Counter(planned.kind for planned in plans)
-    told = [f"[{COLOURS[kind]}]{count[kind]} {kind}[/]" for kind in Kind if count[kind]]
-    return f"Plan: {', '.join(told)}." if told else "Plan: nothing."
+def summary(plans: Sequence[ContractPlan]) -> str:
+    """The number of contracts of each kind."""
+    count = Counter(each.kind for each in plans)
+    counts = [f"[{COLOURS[kind]}]{count[kind]} {kind}[/]" for kind in Kind if count[kind]]
+    return f"Plan: {', '.join(counts)}." if counts else "Plan: nothing."
 
 
-def _of_contract(planned: Planned) -> Iterator[str]:
-    colour = COLOURS[planned.kind]
-    yield f"[{colour} bold]{planned.kind:<8}[/] [bold]{planned.contract.type}[/]"
-    for step in planned.steps:
+def _of_contract(each: ContractPlan) -> Iterator[str]:
+    colour = COLOURS[each.kind]
+    yield f"[{colour} bold]{each.kind:<8}[/] [bold]{each.contract.type}[/]"
+    for step in each.steps:
         yield from _of_step(step)
-    for note in planned.notes:
+    for note in each.notes:
         yield f"  [dim]{safe(note)}[/]"
     yield ""
 
@@ -64,32 +64,33 @@ def of_difference(difference: Difference) -> str:
 
 
 def of_report(report: Mapping[str, Any]) -> Iterator[str]:
-    """What the registry says of a version: compatible or not, why, and whom it hits."""
-    verdict = report.get("compatibility")
-    if verdict:
-        yield from _of_verdict(verdict)
+    """The comparison of a version, and its impact."""
+    comparison = report.get("compatibility")
+    if comparison:
+        yield from _of_comparison(comparison)
     impact = report.get("impact")
     if impact:
-        readers = [f"{each['organisation']}/{each['name']}" for each in impact["subscriptions"]]
-        writers = [each["organisation"] for each in impact["publishers"]]
-        yield f"    hits {_several(readers, 'subscription')}, {_several(writers, 'publisher')}"
+        receivers = [f"{each['organisation']}/{each['name']}" for each in impact["subscriptions"]]
+        publishers = [each["organisation"] for each in impact["publishers"]]
+        counts = _several(receivers, "subscription"), _several(publishers, "publisher")
+        yield f"    affects {', '.join(counts)}"
 
 
-def _of_verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
-    outcome, rule = verdict["outcome"], f"{verdict['mode']}, {verdict['policy']}"
-    if verdict["mode"].startswith("full") and "direction" in verdict:
-        rule += f", {verdict['direction']}"
+def _of_comparison(comparison: Mapping[str, Any]) -> Iterator[str]:
+    outcome, rule = comparison["outcome"], f"{comparison['mode']}, {comparison['policy']}"
+    if comparison["mode"].startswith("full") and "direction" in comparison:
+        rule += f", {comparison['direction']}"
     if outcome == "compatible":
         yield f"    [green]compatible[/] [dim]({rule})[/]"
         return
-    against = f"with version {verdict['against']}"
-    part = " in the reply" if verdict.get("part") == "reply" else ""
+    against = f"with version {comparison['against']}"
+    part = " in the reply" if comparison.get("part") == "reply" else ""
     yield f"    [red]{outcome}[/] {against}{part} [dim]({rule})[/]"
-    if "reason" in verdict:
-        yield f"    {safe(verdict['reason'])}"
-    for change in verdict.get("changes", ()):
+    if "reason" in comparison:
+        yield f"    {safe(comparison['reason'])}"
+    for change in comparison.get("changes", ()):
         yield f"    [cyan]{safe(change['pointer'] or '/')}[/] {safe(change['text'])}"
-    if example := verdict.get("counterexample"):
+    if example := comparison.get("counterexample"):
         yield f"    for example {safe(_encode(example['document']).decode())}"
         yield f"      [dim]{safe(example['reason'])}[/]"
 
@@ -103,7 +104,7 @@ def of_finding(finding: Mapping[str, Any]) -> Iterator[str]:
     yield f"    [dim]{safe(finding['advice'])}[/]"
 
 
-def _several(names: Sequence[str], what: str) -> str:
+def _several(names: Sequence[str], noun: str) -> str:
     listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
     plural = "" if len(names) == 1 else "s"
-    return f"{len(names)} {what}{plural}" + (f" ({safe(listed)})" if names else "")
+    return f"{len(names)} {noun}{plural}" + (f" ({safe(listed)})" if names else "")

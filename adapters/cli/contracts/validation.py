@@ -1,4 +1,4 @@
-"""Judging data by a schema here, with the settings of the gateway, so with its verdict."""
+"""Local validation of data, with the settings and so the result of the gateway."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from adapters.client import Violation
 
 
 @dataclass(frozen=True)
-class Judge:
-    """A schema that is compiled. Nothing is fetched for a `$ref`."""
+class SchemaValidator:
+    """A compiled schema. Nothing is fetched for a `$ref`."""
 
     validator: Any
 
     @classmethod
-    def of(cls, schema: Any) -> "Judge":
-        """Raises Failure for a schema that does not compile."""
+    def of(cls, schema: Any) -> "SchemaValidator":
+        """Compile a schema. Raises Failure if that fails."""
         try:
             return cls(
                 jsonschema_rs.validator_for(
@@ -30,22 +30,22 @@ class Judge:
                 )
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-            raise Failure(f"the schema does not compile: {str(error).splitlines()[0]}") from None
+            raise Failure(f"The schema does not compile: {str(error).splitlines()[0]}") from None
 
     def accepts(self, data: Any) -> bool:
-        """Whether the data fit."""
+        """Whether the data are valid."""
         return bool(self.validator.is_valid(data))
 
     def violations(self, data: Any) -> Iterator[Violation]:
-        """What does not fit, where."""
+        """The violations of the data."""
         for error in self.validator.iter_errors(data):
             pointer = "".join(f"/{step}" for step in error.instance_path)
             yield Violation(pointer, str(error.schema_path[-1]), error.message)
 
 
-def judge_of(schema: Any) -> Judge | None:
-    """The judge, or None where the schema cannot be compiled here: it may refer to others."""
+def validator_of(schema: Any) -> SchemaValidator | None:
+    """The validator, or None if the schema cannot be compiled here: it may refer to others."""
     try:
-        return Judge.of(schema)
+        return SchemaValidator.of(schema)
     except Failure:
         return None

@@ -1,4 +1,4 @@
-"""`plan`, `apply` and `pull`: the registry from files, and files from the registry."""
+"""`plan`, `apply` and `pull`: from files to the registry, and back."""
 
 import sys
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from adapters.cli import screen
-from adapters.cli.contracts import lines
-from adapters.cli.contracts.apply import Applied, apply
+from adapters.cli.contracts import rendering
+from adapters.cli.contracts.apply import AppliedStep, apply
 from adapters.cli.contracts.folder import read
-from adapters.cli.contracts.plan import Kind, Planned, plan
+from adapters.cli.contracts.plan import ContractPlan, Kind, plan
 from adapters.cli.contracts.pull import pull
 from adapters.cli.contracts.registry import Registry
 from adapters.cli.exits import Exit, Failure
@@ -19,19 +19,21 @@ from adapters.cli.session import AsJson, ProfileName, over
 from adapters.client import Nusabus
 
 app = typer.Typer()
-Folder = Annotated[Path, typer.Argument(help="Such as schemas/.", file_okay=False)]
+Folder = Annotated[
+    Path, typer.Argument(help="Folder of contracts, such as schemas/", file_okay=False)
+]
 
 
 @app.command("plan")
 def plan_command(
     folder: Folder,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit with 2 for changes, 3 for breaking ones.")
+        bool, typer.Option("--check", help="Exit with 2 for changes, with 3 for breaking ones.")
     ] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
-    """Show what [bold]apply[/] would do, and change nothing."""
+    """Show what [bold]apply[/] would do. Changes nothing."""
     contracts = read(folder)
     plans = over(profile, lambda bus: plan(Registry(bus), contracts))
     _show(plans, as_json=as_json)
@@ -44,15 +46,17 @@ def apply_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     breaking: Annotated[
         bool,
-        typer.Option(help="Register breaking versions too, as drafts that another must approve."),
+        typer.Option(
+            help="Also register breaking versions, as drafts that another administrator approves."
+        ),
     ] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
-    """Bring the registry to what the files say. Nothing is ever deleted."""
+    """Register and change contracts as the files say. Deletes nothing."""
     contracts = read(folder)
 
-    async def work(bus: Nusabus) -> tuple[list[Planned], list[Applied]]:
+    async def work(bus: Nusabus) -> tuple[list[ContractPlan], list[AppliedStep]]:
         registry = Registry(bus)
         plans = await plan(registry, contracts)
         if not as_json:
@@ -60,15 +64,15 @@ def apply_command(
         if _exit(plans) is Exit.OK:
             return plans, []
         if not yes:
-            _ask(as_json=as_json)
+            _confirm(as_json=as_json)
         return plans, await apply(registry, plans, breaking=breaking)
 
     plans, applied = over(profile, work)
-    _tell(plans, applied, as_json=as_json)
+    _report(plans, applied, as_json=as_json)
     if any(each.problem for each in applied):
         return Exit.ERROR
     left = {Kind.REFUSED} if breaking else {Kind.REFUSED, Kind.BREAKING}
-    return Exit.BREAKING if any(planned.kind in left for planned in plans) else Exit.OK
+    return Exit.BREAKING if any(each.kind in left for each in plans) else Exit.OK
 
 
 @app.command("pull")
@@ -78,7 +82,7 @@ def pull_command(
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Write what the registry has to files; the same content gives the same bytes."""
+    """Write registered contracts to files. The same content gives the same bytes."""
     query = {"owner": owner} if owner else {}
     written, same = over(profile, lambda bus: pull(Registry(bus), folder, query))
     if as_json:
@@ -89,31 +93,33 @@ def pull_command(
     screen.out().print(f"{len(written)} files written, {same} unchanged.")
 
 
-def _exit(plans: Sequence[Planned]) -> Exit:
-    gravest = max((planned.kind.rank for planned in plans), default=0)
-    if gravest >= Kind.BREAKING.rank:
+def _exit(plans: Sequence[ContractPlan]) -> Exit:
+    severest = max((each.kind.rank for each in plans), default=0)
+    if severest >= Kind.BREAKING.rank:
         return Exit.BREAKING
-    return Exit.CHANGES if gravest else Exit.OK
+    return Exit.CHANGES if severest else Exit.OK
 
 
-def _show(plans: Sequence[Planned], *, as_json: bool) -> None:
+def _show(plans: Sequence[ContractPlan], *, as_json: bool) -> None:
     if as_json:
-        screen.print_json({"contracts": [planned.as_json() for planned in plans]})
+        screen.print_json({"contracts": [each.as_json() for each in plans]})
         return
-    for line in lines.of_plan(plans):
+    for line in rendering.of_plan(plans):
         screen.out().print(line)
 
 
-def _ask(*, as_json: bool) -> None:
+def _confirm(*, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
-        raise Failure("nobody is there to ask: say --yes to apply the plan")
+        raise Failure("Cannot ask for confirmation. Repeat with --yes to apply the plan.")
     typer.confirm("Apply this plan?", abort=True, err=True)
 
 
-def _tell(plans: Sequence[Planned], applied: Sequence[Applied], *, as_json: bool) -> None:
+def _report(
+    plans: Sequence[ContractPlan], applied: Sequence[AppliedStep], *, as_json: bool
+) -> None:
     if as_json:
         done = [_as_json(each) for each in applied]
-        plan = [planned.as_json() for planned in plans]
+        plan = [each.as_json() for each in plans]
         screen.print_json({"contracts": plan, "applied": done})
         return
     for each in applied:
@@ -126,7 +132,7 @@ def _tell(plans: Sequence[Planned], applied: Sequence[Applied], *, as_json: bool
             screen.fail(each.problem)
 
 
-def _as_json(applied: Applied) -> dict[str, object]:
+def _as_json(applied: AppliedStep) -> dict[str, object]:
     problem = applied.problem and (dict(applied.problem.document) or str(applied.problem))
     about = {"type": applied.type, "version": applied.step.number, "state": applied.state}
     return {**about, "problem": problem}
