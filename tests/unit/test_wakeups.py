@@ -1,22 +1,19 @@
 """A waiting receiver is woken by its own events, and many cost the database no more than one."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from gateway.base.errors import Unavailable
 from gateway.base.stop import Stop
 from gateway.base.waiting import WakeUp
 from gateway.delivery import Wakeups, wakeups
-from gateway.journal import Cursor
+from gateway.journal.reader import SPAN
 from gateway.subscriptions import Delivery, Subscription, SubscriptionState
-from tests.builders import FREE, a_name
+from tests.builders import FREE, a_name, an_event
+from tests.memory_journal import MemoryJournal
 
 OTHER = "id.go.uji.lain.dicatat.v1"
 THEN = datetime(2026, 5, 4, tzinfo=UTC)
@@ -24,33 +21,21 @@ QUESTIONS = ("heads", "due", "cursors")
 ENOUGH = 20.0  # seconds until what must come has not come
 
 
-@dataclass
-class Server:
+class Server(MemoryJournal):
     """A journal and its deliveries as the wake-ups read them, with the queries counted."""
 
-    last: int = 0
-    types: frozenset[str] | None = frozenset()
-    due_now: set[tuple[str, str]] = field(default_factory=set)
-    cursors: dict[tuple[str, str], int] = field(default_factory=dict)
-    away: bool = False
-    asked: Counter[str] = field(default_factory=Counter)
-    wake_up: WakeUp = field(default_factory=WakeUp)
-
-    async def heads(self) -> Mapping[int, Cursor]:
-        self.asked["heads"] += 1
-        if self.away:
-            raise Unavailable("away")
-        return {0: Cursor(self.last, THEN)}
-
-    async def types_between(self, low: Any, high: Any) -> frozenset[str] | None:
-        return self.types if low else None
+    def __init__(self, *, unavailable: bool = False) -> None:
+        super().__init__(unavailable=unavailable)
+        self.due_now: set[tuple[str, str]] = set()
+        self.cursors: dict[tuple[str, str], int] = {}
+        self.wake_up = WakeUp()
 
     async def due(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        self.asked["due"] += 1
+        self.queries["due"] += 1
         return self.due_now & set(keys)
 
     async def summed_cursors(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        self.asked["cursors"] += 1
+        self.queries["cursors"] += 1
         return {key: self.cursors.get(key, 0) for key in keys}
 
     async def wait(self, seconds: float) -> None:
@@ -58,9 +43,9 @@ class Server:
 
     async def looked(self) -> None:
         """Until every question has been asked and answered once more."""
-        before = self.asked.copy()
+        before = self.queries.copy()
         async with asyncio.timeout(ENOUGH):
-            while any(self.asked[each] < before[each] + 2 for each in QUESTIONS):
+            while any(self.queries[each] < before[each] + 2 for each in QUESTIONS):
                 await self.wait(1)
 
 
@@ -99,10 +84,11 @@ async def test_what_comes_wakes_those_who_want_it_and_no_others() -> None:
         with waking.of(a_subscription()) as wants, waking.of(a_subscription(OTHER)) as other:
             await server.looked()
             await asyncio.gather(woken(wants.wait), woken(other.wait))  # seen for the first time
-            server.last, server.types = 1, frozenset({FREE})
+            server.append(an_event())
             await woken(wants.wait)
             assert not other.is_set()
-            server.last, server.types = 2, None
+            for _ in range(SPAN + 1):  # too many to read their types
+                server.append(an_event())
             await woken(other.wait)
 
 
@@ -141,20 +127,20 @@ async def test_many_cost_no_more_than_one_and_nobody_costs_nothing() -> None:
         with ExitStack() as stack:
             waiters = [stack.enter_context(waking.of(a_subscription())) for _ in range(500)]
             await asyncio.gather(*(woken(each.wait) for each in waiters))
-            assert server.asked.total() < len(waiters)
+            assert server.queries.total() < len(waiters)
         await server.wait(1)
-        before = server.asked.total()
+        before = server.queries.total()
         for _ in range(20):
             await server.wait(1)
-        assert server.asked.total() == before
+        assert server.queries.total() == before
 
 
 async def test_an_outage_ends_nothing() -> None:
-    server = Server(away=True)
+    server = Server(unavailable=True)
     async with running(server) as waking:
         with waking.of(a_subscription()) as waiter:
             await woken(waiter.wait)  # when its cursor is seen first
-            server.away = False
+            server.unavailable = False
             await woken(waiter.wait)
 
 

@@ -7,11 +7,12 @@ from typing import cast
 
 import pytest
 
-from gateway.base.errors import JournalUnavailable
+from gateway.base.event import with_identity
 from gateway.base.stop import Stop
 from gateway.journal import Entry, JournalReader
 from gateway.request_reply import ReplyWaiters, reply_identity
 from tests.builders import an_event
+from tests.memory_journal import MemoryJournal
 
 REQUEST = b"r" * 16
 
@@ -21,20 +22,20 @@ def an_entry() -> Entry:
     return Entry(0, 1, datetime(2026, 5, 4, tzinfo=UTC), event, event.digest, "client", 1)
 
 
-class Shelf:
-    """A journal that holds what it is given, and is away when told so."""
+class Shelf(MemoryJournal):
+    """A journal that keeps what was looked for."""
 
     def __init__(self) -> None:
-        self.held: dict[bytes, Entry] = {}
+        super().__init__()
         self.looks: list[set[bytes]] = []
-        self.away = False
 
     async def find_all(self, identities: Iterable[bytes]) -> dict[bytes, Entry]:
-        wanted = set(identities)
-        self.looks.append(wanted)
-        if self.away:
-            raise JournalUnavailable("away")
-        return {each: self.held[each] for each in wanted if each in self.held}
+        self.looks.append(set(identities))
+        return await super().find_all(self.looks[-1])
+
+    def store_reply(self) -> Entry:
+        """Store the reply to REQUEST."""
+        return self.append(with_identity(an_event(), reply_identity(REQUEST)))
 
 
 @pytest.fixture
@@ -64,9 +65,8 @@ async def test_a_reply_of_this_process_wakes_at_once(shelf: Shelf, waiters: Repl
 async def test_an_announcement_by_another_process_makes_us_look(
     shelf: Shelf, waiters: ReplyWaiters
 ) -> None:
-    reply = an_entry()
     with waiters.of(REQUEST) as waiter:
-        shelf.held[reply_identity(REQUEST)] = reply
+        reply = shelf.store_reply()
         waiters.announce(REQUEST)
         waiters.announce(b"o" * 16)
         assert await waiter.wait(5) is reply
@@ -74,13 +74,12 @@ async def test_an_announcement_by_another_process_makes_us_look(
 
 
 async def test_a_lost_announcement_and_an_outage_delay(shelf: Shelf, waiters: ReplyWaiters) -> None:
-    reply = an_entry()
-    shelf.away = True
+    shelf.unavailable = True
     with waiters.of(REQUEST) as waiter:
         waiters.announce(REQUEST)
         assert await waiter.wait(0.05) is None
-        shelf.held[reply_identity(REQUEST)] = reply
-        shelf.away = False
+        reply = shelf.store_reply()
+        shelf.unavailable = False
         assert await waiter.wait(5) is reply
 
 

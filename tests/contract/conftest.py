@@ -1,0 +1,5 @@
+"""The real things that a fake is compared with."""
+
+from tests.integration.conftest import journal, migrated
+
+__all__ = ["journal", "migrated"]
