@@ -132,12 +132,14 @@ class FakeGateway(httpx.AsyncBaseTransport):
     `away` answers so many requests with 503 first; `lost` stores and then breaks the connection.
     """
 
-    def __init__(self, judge: Validator = lambda _: None, *, away: int = 0, lost: int = 0) -> None:
+    def __init__(
+        self, answer_for: Validator = lambda _: None, *, away: int = 0, lost: int = 0
+    ) -> None:
         self.events: dict[str, dict[str, Any]] = {}
         self.requests = 0
         self._came = asyncio.Event()
         self.away, self.lost = away, lost
-        self._conclude = judge
+        self._answer_for = answer_for
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/oauth/token":
@@ -161,7 +163,7 @@ class FakeGateway(httpx.AsyncBaseTransport):
             await self._came.wait()
 
     def _store(self, event: dict[str, Any]) -> dict[str, Any]:
-        problem = self._conclude(event)
+        problem = self._answer_for(event)
         if problem is not None:
             return {"status": problem["status"], "problem": problem}
         known = self.events.setdefault(event["id"], event)

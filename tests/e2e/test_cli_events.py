@@ -42,7 +42,7 @@ def test_publish_data_and_whole_events(nusabus: Command, tmp_path: Path) -> None
         (["publish", FREE, "--data", "@/nowhere"], b"", "No such file"),
         (["subscriptions", "create", "x", FREE, "--terms", "{"], b"", "not JSON"),
         (["subscriptions", "show", "tidak-ada"], b"", "no subscription"),
-        (["dead-letters", "show", "999999999"], b"", "no such dead letter"),
+        (["dead-letters", "show", "999999999"], b"", "No such dead letter"),
     ],
 )
 def test_an_error_says_what_is_wrong(

@@ -26,16 +26,16 @@ def test_the_reply_is_printed(nusabus: Command, uji: Actor) -> None:
         code, out, err = nusabus("requests", "ask", *about(ANSWERED), "--wait", 30, stdin=DATA)
         assert (code, json.loads(out), err) == (Exit.OK, {"hasil": "COCOK"}, "")
         whole = json.dumps(a_question(ANSWERED)).encode()
-        asked = ("requests", "ask", "--event", "-", "--wait", 30, "--json")
-        shown = json.loads(nusabus(*asked, stdin=whole)[1])
+        calls = ("requests", "ask", "--event", "-", "--wait", 30, "--json")
+        shown = json.loads(nusabus(*calls, stdin=whole)[1])
     assert shown["state"] == "answered"
-    assert json.loads(nusabus(*asked, stdin=whole)[1]) == shown
+    assert json.loads(nusabus(*calls, stdin=whole)[1]) == shown
 
 
 def test_a_reply_is_found_later(nusabus: Command, uji: Actor) -> None:
     worker = Puller(uji, PULLED)
-    asked = ("requests", "ask", *about(PULLED), "--wait", 0, "--within", 600, "--id", a_name())
-    code, out, err = nusabus(*asked, stdin=DATA)
+    calls = ("requests", "ask", *about(PULLED), "--wait", 0, "--within", 600, "--id", a_name())
+    code, out, err = nusabus(*calls, stdin=DATA)
     assert (code, out) == (Exit.CHANGES, "")
     assert "No reply yet" in err
     (taken,) = worker.receive()
@@ -55,8 +55,8 @@ def test_a_reply_is_found_later(nusabus: Command, uji: Actor) -> None:
 
 def test_a_deadline_passes(nusabus: Command, uji: Actor) -> None:
     worker = Puller(uji, EXPIRED)
-    asked = ("requests", "ask", *about(EXPIRED), "--within", 2, "--id", a_name())
-    code, out, err = nusabus(*asked, "--wait", 1, stdin=DATA)
+    calls = ("requests", "ask", *about(EXPIRED), "--within", 2, "--id", a_name())
+    code, out, err = nusabus(*calls, "--wait", 1, stdin=DATA)
     assert (code, out) == (Exit.CHANGES, "")
     question: dict[str, Any] = worker.receive()[0]["event"]
     id = question["requestid"]
@@ -96,6 +96,6 @@ def test_an_error_says_what_is_wrong(
 
 
 def test_a_request_that_waits_for_somebody(nusabus: Command) -> None:
-    asked = ("requests", "ask", *about(NOBODY), "--no-responder", "wait", "--wait", 0, "--json")
-    code, out, _ = nusabus(*asked, stdin=DATA)
+    calls = ("requests", "ask", *about(NOBODY), "--no-responder", "wait", "--wait", 0, "--json")
+    code, out, _ = nusabus(*calls, stdin=DATA)
     assert (code, json.loads(out)["state"]) == (Exit.CHANGES, "waiting")

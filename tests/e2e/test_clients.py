@@ -37,9 +37,9 @@ def test_publish_with_curl_and_receive_with_amqp_consume(bus: Bus) -> None:
     token = curl(bus, "/oauth/token", *login)
     bearer = ("-H", f"Authorization: Bearer {token['access_token']}")
     name = a_name()
-    wish = json.dumps({"types": [FREE]})
+    request = json.dumps({"types": [FREE]})
     json_ = ("-H", "Content-Type: application/json")
-    made = curl(bus, f"/v1/subscriptions/{name}", "-X", "PUT", *bearer, *json_, "-d", wish)
+    made = curl(bus, f"/v1/subscriptions/{name}", "-X", "PUT", *bearer, *json_, "-d", request)
     eventually(lambda: curl(bus, f"/v1/subscriptions/{name}", *bearer)["state"] == "active")
 
     id, data = an_id(), '{ "nama": "Siti",  "nilai": 1.50 }'

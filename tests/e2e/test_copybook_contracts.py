@@ -71,7 +71,7 @@ def test_a_copybook_is_a_version(bus: Bus, nusabus: Command, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "told"),
+    ("file", "content", "printed"),
     [
         ("obat.cpy", COPYBOOK.replace("X(9)", "Q(9)"), "obat.cpy:1:"),
         ("layout.toml", 'copybook = "none.cpy"', "none.cpy"),
@@ -82,9 +82,9 @@ def test_a_copybook_is_a_version(bus: Bus, nusabus: Command, tmp_path: Path) -> 
     ],
 )
 def test_a_broken_copybook_is_told(
-    nusabus: Command, tmp_path: Path, file: str, content: str, told: str
+    nusabus: Command, tmp_path: Path, file: str, content: str, printed: str
 ) -> None:
     place = write_contract(tmp_path, TYPE, **{"versions/1": None, **EXAMPLES})
     (write_version(place, 1) / file).write_text(content)
     code, _, err = nusabus("contracts", "plan", tmp_path)
-    assert (code, told in err) == (Exit.ERROR, True), err
+    assert (code, printed in err) == (Exit.ERROR, True), err

@@ -113,7 +113,7 @@ class Harness:
             (not gateway.wrong, f"other content came for {gateway.wrong[:3]}"),
             (self._acks == ["PAY.DAT.000001.ack"], f"acknowledgements: {self._acks}"),
         ]
-        return [told for good, told in checks if not good]
+        return [printed for good, printed in checks if not good]
 
 
 def _content(records: int) -> bytes:

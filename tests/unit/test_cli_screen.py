@@ -12,7 +12,7 @@ from tests.unit.client_gateway import a_problem
 VIOLATION = {"pointer": "/nik", "keyword": "type", "message": "is not of type [string]"}
 
 
-def told(capsys: pytest.CaptureFixture[str], error: Exception) -> list[str]:
+def printed(capsys: pytest.CaptureFixture[str], error: Exception) -> list[str]:
     screen.fail(error)
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -21,7 +21,7 @@ def told(capsys: pytest.CaptureFixture[str], error: Exception) -> list[str]:
 
 def test_a_problem_is_told_with_its_places(capsys: pytest.CaptureFixture[str]) -> None:
     answer = a_problem(422, "contract-violation", pointer="/data", violations=[VIOLATION])
-    assert told(capsys, Problem.answered(answer)) == [
+    assert printed(capsys, Problem.answered(answer)) == [
         "Contract-violation (422 contract-violation)",
         "  Do something else.",
         "  at /data",
@@ -31,9 +31,9 @@ def test_a_problem_is_told_with_its_places(capsys: pytest.CaptureFixture[str]) -
 
 def test_other_errors(capsys: pytest.CaptureFixture[str]) -> None:
     away = httpx.ConnectError("refused")
-    assert told(capsys, away) == ["Cannot reach the gateway: refused"]
-    assert told(capsys, Failure("say --yes")) == ["Error: say --yes"]
-    assert told(capsys, FileNotFoundError(2, "No such file", "x")) == [
+    assert printed(capsys, away) == ["Cannot reach the gateway: refused"]
+    assert printed(capsys, Failure("say --yes")) == ["Error: say --yes"]
+    assert printed(capsys, FileNotFoundError(2, "No such file", "x")) == [
         "Error: [Errno 2] No such file: 'x'"
     ]
     with pytest.raises(ZeroDivisionError):
@@ -48,7 +48,9 @@ def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_text_of_others_commands_nobody(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, Failure("\x1b[2J[red]x[/red]\r\x9b31m")) == ["Error: �[2J[red]x[/red]��31m"]
+    assert printed(capsys, Failure("\x1b[2J[red]x[/red]\r\x9b31m")) == [
+        "Error: �[2J[red]x[/red]��31m"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def shown(state: str = "answered", status: int = 200, **more: Any) -> httpx.Resp
     return httpx.Response(status, json={**body, **more})
 
 
-def asked(gateway: Gateway) -> list[tuple[str, str, str | None]]:
+def calls(gateway: Gateway) -> list[tuple[str, str, str | None]]:
     return [
         (request.method, request.url.path, request.headers.get("prefer"))
         for request in gateway.requests
@@ -37,7 +37,7 @@ async def test_one_call_is_enough_where_the_reply_comes_in_time() -> None:
     async with gateway.bus() as bus:
         found = await Requests(bus).ask(EVENT, wait=4.2)
     assert (found.state, found.reply) == ("answered", {"data": {"hasil": "COCOK"}})
-    assert asked(gateway) == [("POST", "/v1/requests", "wait=5")]
+    assert calls(gateway) == [("POST", "/v1/requests", "wait=5")]
     assert gateway.requests[0].headers["content-type"] == "application/cloudevents+json"
     assert gateway.bodies[0] == {"specversion": "1.0", "id": gateway.bodies[0]["id"], **EVENT}
 
@@ -46,7 +46,7 @@ async def test_a_long_wait_takes_several_calls() -> None:
     gateway = Gateway(shown("waiting", 202), shown("waiting"), httpx.ReadError("cut"), shown())
     async with gateway.bus() as bus:
         assert (await Requests(bus).ask(EVENT, wait=90)).state == "answered"
-    assert asked(gateway) == [
+    assert calls(gateway) == [
         ("POST", "/v1/requests", "wait=20"),
         *[("GET", PATH, "wait=20")] * 3,
     ]
@@ -58,7 +58,7 @@ async def test_who_does_not_wait_asks_once() -> None:
         requests = Requests(bus)
         found = await requests.ask(EVENT, wait=0, needs_responder=False)
         assert (await requests.show(found.id)).state == "waiting"
-    assert asked(gateway) == [("POST", "/v1/requests", None), ("GET", PATH, None)]
+    assert calls(gateway) == [("POST", "/v1/requests", None), ("GET", PATH, None)]
     assert gateway.requests[0].url.query == b"no_responder=wait"
 
 
@@ -96,7 +96,7 @@ async def test_a_reply_is_repeated_with_the_same_id() -> None:
     gateway = Gateway(httpx.ReadError("cut"), stored)
     async with gateway.bus() as bus:
         assert not (await Requests(bus).answer(ID, EVENT))["late"]
-    assert asked(gateway) == [("POST", f"{PATH}/reply", None)] * 2
+    assert calls(gateway) == [("POST", f"{PATH}/reply", None)] * 2
     assert gateway.bodies[0] == gateway.bodies[1]
 
 

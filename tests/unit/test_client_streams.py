@@ -35,7 +35,7 @@ async def followed(gateway: Gateway, count: int, after: str = "") -> list[Stream
     return found
 
 
-def asked(gateway: Gateway) -> list[tuple[str, str | None]]:
+def calls(gateway: Gateway) -> list[tuple[str, str | None]]:
     return [(each.url.path, each.headers.get("last-event-id")) for each in gateway.requests]
 
 
@@ -67,7 +67,7 @@ async def test_an_event_is_one_line_of_json() -> None:
     assert (test.position, test.text) == ("", '{"id": "test"}')
     assert (event.position, event.text) == ("5", '{"id": "e1"}')
     assert event.document == {"id": "e1"}
-    assert asked(gateway) == [("/v1/subscriptions/mine/stream", None)]
+    assert calls(gateway) == [("/v1/subscriptions/mine/stream", None)]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_a_stream_is_opened_again_after_the_last_event(break_: Answer) -> 
     first = a_stream("id: 1\ndata: {}", "id: 2\ndata: {}", "event: end\ndata: not-authenticated")
     gateway = Gateway(first, break_, break_, a_stream("id: 3\ndata: {}"))
     assert [each.position for each in await followed(gateway, 3, after="0")] == ["1", "2", "3"]
-    assert [after for _, after in asked(gateway)] == ["0", "2", "2", "2"]
+    assert [after for _, after in calls(gateway)] == ["0", "2", "2", "2"]
 
 
 async def test_a_stream_that_is_refused_ends() -> None:

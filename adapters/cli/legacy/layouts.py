@@ -45,19 +45,19 @@ def inspect(
         sample = opened.read(SAMPLE)
     if not sample:
         raise Failure(f"{file} is empty. Give a file with records.")
-    letters = characters_of(sample)
+    shares = characters_of(sample)
     found = propose(sample, file.stat().st_size, sorted(set(lengths)))
     if as_json:
         proposals = [
             {"name": e.name, "strength": round(e.strength, 3), "evidence": e.evidence}
             for e in found
         ]
-        about = {"ebcdic": round(letters.ebcdic, 3), "ascii": round(letters.ascii, 3)}
+        about = {"ebcdic": round(shares.ebcdic, 3), "ascii": round(shares.ascii, 3)}
         screen.print_json({"characters": about, "framings": proposals})
         return Exit.OK if found else Exit.CHANGES
     out = screen.out()
-    likely = "EBCDIC" if letters.ebcdic > letters.ascii else "ASCII"
-    out.print(f"[bold]{likely}[/]: {letters.evidence}.")
+    likely = "EBCDIC" if shares.ebcdic > shares.ascii else "ASCII"
+    out.print(f"[bold]{likely}[/]: {shares.evidence}.")
     for each in found:
         out.print(f"[bold]{each.strength:4.0%}[/] {each.name}\n      {each.evidence}.")
     if not found:

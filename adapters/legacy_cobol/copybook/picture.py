@@ -75,8 +75,8 @@ def read_picture(text: str, special_names: SpecialNames) -> Picture:
             f"a picture of {len(text)} characters is too long", "Use repeat counts, as in X(20)"
         )
     runs = _runs(text.upper(), special_names)
-    letters = {symbol for symbol, _ in runs}
-    if "E" in letters or "G" in letters:
+    used = {symbol for symbol, _ in runs}
+    if "E" in used or "G" in used:
         raise BadPicture(
             "floating-point (E) and DBCS (G) pictures are not supported",
             "Describe the bytes as PIC X or PIC N",
@@ -84,10 +84,10 @@ def read_picture(text: str, special_names: SpecialNames) -> Picture:
     if sum(times for _, times in runs) > LARGEST_FIELD:
         raise BadPicture(f"more than {LARGEST_FIELD} characters", "Make the field smaller")
     size = sum(times * len(symbol) for symbol, times in runs if symbol not in "SVP")
-    if letters & {"X", "A"}:
-        return _text(letters, size)
-    if "N" in letters:
-        _only(letters, {"N", "B", "0", "/"}, "national")
+    if used & {"X", "A"}:
+        return _text(used, size)
+    if "N" in used:
+        _only(used, {"N", "B", "0", "/"}, "national")
         return Picture(Category.NATIONAL, size)
     if (
         size > _LONGEST_EDITED
@@ -97,7 +97,7 @@ def read_picture(text: str, special_names: SpecialNames) -> Picture:
             f"more than {MOST_DIGITS} digits", "No dialect has such numbers: use PIC X"
         )
     expanded = "".join(symbol * times for symbol, times in runs)
-    if letters <= {"S", "9", "V", "P"}:
+    if used <= {"S", "9", "V", "P"}:
         return _numeric(expanded)
     return _edited(expanded, special_names)
 
@@ -122,13 +122,13 @@ def _runs(text: str, special_names: SpecialNames) -> list[tuple[str, int]]:
     return runs
 
 
-def _text(letters: set[str], size: int) -> Picture:
-    _only(letters, {"X", "A", "9", "B", "0", "/"}, "alphanumeric")
+def _text(used: set[str], size: int) -> Picture:
+    _only(used, {"X", "A", "9", "B", "0", "/"}, "alphanumeric")
     return Picture(Category.ALPHANUMERIC, size)
 
 
-def _only(letters: set[str], allowed: set[str], what: str) -> None:
-    for symbol in sorted(letters - allowed):
+def _only(used: set[str], allowed: set[str], what: str) -> None:
+    for symbol in sorted(used - allowed):
         raise BadPicture(
             f"{symbol} is not allowed with the other symbols of this {what} picture",
             "Use the symbols of one category",

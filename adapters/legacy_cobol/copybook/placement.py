@@ -128,12 +128,12 @@ class _Placer:
         return Area(item, offset, 0, count, 0, (), tuple(areas))
 
     def _children(self, item: Item, offset: int, indices: tuple[int, ...]) -> tuple[Area, ...]:
-        starts: dict[str, int] = {}
+        begins: dict[str, int] = {}
         areas = []
         after = offset
         for child in item.children:
-            at = after + child.slack if child.redefines is None else starts[child.redefines]
-            starts[child.name] = at
+            at = after + child.slack if child.redefines is None else begins[child.redefines]
+            begins[child.name] = at
             area = self.area(child, at, indices)
             areas.append(area)
             after = max(after, _end(area))

@@ -92,9 +92,9 @@ class Editing:
             is_digit = self._digit(number)
             digit = next(digits) if is_digit else ""
             if not started and number >= self.first:
-                starts = symbol in ("9", kind.point) or (is_digit and digit != "0")
-                starts = starts or symbol in ("CR", "DB")
-                if not starts and (self._suppresses(symbol) or symbol in (kind.separator, *"B0/")):
+                begins = symbol in ("9", kind.point) or (is_digit and digit != "0")
+                begins = begins or symbol in ("CR", "DB")
+                if not begins and (self._suppresses(symbol) or symbol in (kind.separator, *"B0/")):
                     out.append(self.fill)
                     continue
                 started, before = True, len(out) - 1

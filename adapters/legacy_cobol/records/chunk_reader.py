@@ -56,10 +56,10 @@ def chunks(
             raise FramingError(
                 offset, f"no record ends within {LONGEST} bytes", "Check the framing"
             )
-        if skip < len(found.starts):
+        if skip < len(found.begins):
             yield _chunk(data, found, number, offset, skip)
-        skip = max(0, skip - len(found.starts)) + found.again
-        number += len(found.starts) - found.again
+        skip = max(0, skip - len(found.begins)) + found.again
+        number += len(found.begins) - found.again
         offset, inside = offset + found.used, found.inside
         rest = data[found.used :]
 
@@ -86,7 +86,7 @@ def _chunk(data: bytes, found: Split, number: int, offset: int, skip: int) -> Ch
     bytes_ = data if found.joined is None else found.joined
     origins = None if found.origins is None else found.origins[skip:]
     return Chunk(
-        np.frombuffer(bytes_, np.uint8), found.starts[skip:], found.lengths[skip:],
+        np.frombuffer(bytes_, np.uint8), found.begins[skip:], found.lengths[skip:],
         number + skip, offset, found.step, skip, origins,
     )  # fmt: skip
 

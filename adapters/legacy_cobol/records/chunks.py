@@ -17,7 +17,7 @@ class Split:
     `inside` one of them.
     """
 
-    starts: NDArray[np.int64]
+    begins: NDArray[np.int64]
     lengths: NDArray[np.int64]
     used: int
     step: int | None = None
@@ -38,7 +38,7 @@ class Chunk:
     """
 
     data: NDArray[np.uint8]
-    starts: NDArray[np.int64]
+    begins: NDArray[np.int64]
     lengths: NDArray[np.int64]
     number: int
     offset: int
@@ -49,38 +49,38 @@ class Chunk:
     @property
     def offsets(self) -> NDArray[np.int64]:
         """The offset of each record in the file."""
-        return self.offset + (self.starts if self.origins is None else self.origins)
+        return self.offset + (self.begins if self.origins is None else self.origins)
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.begins)
 
     def raw(self, at: int) -> bytes:
         """The bytes of a record."""
-        start = int(self.starts[at])
+        start = int(self.begins[at])
         return self.data[start : start + int(self.lengths[at])].tobytes()
 
     def rows(self, index: NDArray[np.intp], width: int, fill: int) -> Rows:
         """These records as rows of `width` bytes; short ones are filled. Do not modify the rows."""
         if self.step == width and len(index) == len(self):
-            first = int(self.starts[0]) if len(self) else 0
+            first = int(self.begins[0]) if len(self) else 0
             return self.data[first : first + len(self) * width].reshape(len(self), width)
-        starts = self.starts[index]
-        found = _windows(self.data, starts, width, fill)
+        begins = self.begins[index]
+        found = _windows(self.data, begins, width, fill)
         lengths = self.lengths[index]
         if len(index) and int(lengths.min()) < width:
             found[np.arange(width) >= lengths[:, None]] = fill
         return found
 
 
-def _windows(data: NDArray[np.uint8], starts: NDArray[np.int64], width: int, fill: int) -> Rows:
+def _windows(data: NDArray[np.uint8], begins: NDArray[np.int64], width: int, fill: int) -> Rows:
     """`width` bytes from each start. Each row is copied at once."""
-    if not len(starts) or not width:
-        return np.empty((len(starts), width), np.uint8)
-    missing = int(starts.max()) + width - len(data)
+    if not len(begins) or not width:
+        return np.empty((len(begins), width), np.uint8)
+    missing = int(begins.max()) + width - len(data)
     if missing > 0:
         data = np.concatenate((data, np.full(missing, fill, np.uint8)))
     data = np.ascontiguousarray(data)
     every: NDArray[np.void] = np.ndarray(
         (len(data) - width + 1,), f"V{width}", buffer=data, strides=(1,)
     )
-    return every[starts].view(np.uint8).reshape(len(starts), width)
+    return every[begins].view(np.uint8).reshape(len(begins), width)

@@ -100,7 +100,7 @@ def _chains(sample: bytes, complete: bool, lengths: Sequence[int]) -> Iterator[P
             split = splitter(body)(sample, complete, False)
         except FramingError:
             continue
-        count = len(split.starts)
+        count = len(split.begins)
         if count < (1 if complete else _FEW):
             continue
         held.add(name)
@@ -124,20 +124,20 @@ def _spread(split: Split, lengths: Sequence[int]) -> str:
 
 
 def _lines(sample: bytes, complete: bool, lengths: Sequence[int]) -> Iterator[Proposal]:
-    letters = characters_of(sample)
-    readable = min(1.0, 1.5 * max(letters.ascii, letters.ebcdic))
+    shares = characters_of(sample)
+    readable = min(1.0, 1.5 * max(shares.ascii, shares.ebcdic))
     for name, end, blank in (("0A", 0x0A, 0x20), ("15", 0x15, 0x40), ("25", 0x25, 0x40)):
         body = Lines(end=end, blank=blank)
         split = splitter(body)(sample, complete, False)
-        if len(split.starts) < _FEW:
+        if len(split.begins) < _FEW:
             continue
         longest = int(split.lengths.max())
         if longest > _LONGEST_GUESS or (lengths and longest > max(lengths)):
             continue
-        blanks = np.frombuffer(sample, np.uint8)[split.starts + np.maximum(split.lengths - 1, 0)]
+        blanks = np.frombuffer(sample, np.uint8)[split.begins + np.maximum(split.lengths - 1, 0)]
         trimmed = not (blanks == blank).any()
         same = bool((split.lengths == longest).all())
-        evidence = f"{len(split.starts)} lines end with {name}; {_spread(split, lengths)}" + (
+        evidence = f"{len(split.begins)} lines end with {name}; {_spread(split, lengths)}" + (
             "; none ends with a blank, so they are trimmed" if trimmed and not same else ""
         )
         yield Proposal(

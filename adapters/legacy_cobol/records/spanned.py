@@ -152,10 +152,10 @@ class _SegmentJoiner:
     def split(self, used: int, again: int = 0, *, inside: bool = False) -> Split:
         """The complete records."""
         lengths = np.array(self.lengths, np.int64)
-        starts = np.cumsum(lengths) - lengths
+        begins = np.cumsum(lengths) - lengths
         joined = b"".join(self.pieces[: self.held])
         origins = np.array(self.origins, np.int64)
-        return Split(starts, lengths, used, None, joined, origins, again, inside)
+        return Split(begins, lengths, used, None, joined, origins, again, inside)
 
 
 def _cut_off(at: int, end: int, whole: str) -> FramingError:

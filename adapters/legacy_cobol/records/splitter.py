@@ -61,27 +61,27 @@ def _fixed(length: int, data: bytes, final: bool) -> Split:
     count, rest = divmod(len(data), length)
     if final and rest:
         raise _rest_error(length, data, count * length)
-    starts = np.arange(count, dtype=np.int64) * length
-    return Split(starts, np.full(count, length, np.int64), count * length, length)
+    begins = np.arange(count, dtype=np.int64) * length
+    return Split(begins, np.full(count, length, np.int64), count * length, length)
 
 
 def _fixed_blocked(body: FixedBlocked, data: bytes, final: bool) -> Split:
     each, per_block = body.length, body.block // body.length
     blocks, rest = divmod(len(data), body.block)
     inside = np.arange(per_block, dtype=np.int64) * each
-    starts = (np.arange(blocks, dtype=np.int64)[:, None] * body.block + inside).reshape(-1)
+    begins = (np.arange(blocks, dtype=np.int64)[:, None] * body.block + inside).reshape(-1)
     used = blocks * body.block
     if final and rest:
         if rest % each or rest // each > per_block:
             raise _rest_error(each, data, used)
-        starts = np.concatenate((starts, used + np.arange(rest // each, dtype=np.int64) * each))
+        begins = np.concatenate((begins, used + np.arange(rest // each, dtype=np.int64) * each))
         used += rest
-    return Split(starts, np.full(len(starts), each, np.int64), used)
+    return Split(begins, np.full(len(begins), each, np.int64), used)
 
 
 def _prefixed(body: Prefixed, data: bytes, final: bool, base: int = 0, end: int = -1) -> Split:
     end = len(data) if end < 0 else end
-    starts: list[NDArray[np.int64]] = []
+    begins: list[NDArray[np.int64]] = []
     lengths: list[NDArray[np.int64]] = []
     few_starts: list[int] = []
     few_lengths: list[int] = []
@@ -99,15 +99,15 @@ def _prefixed(body: Prefixed, data: bytes, final: bool, base: int = 0, end: int 
         if equal >= _RUN:
             run = _run(body, data, at, end, length)
             step = body.header + length
-            starts += [np.array(few_starts, np.int64), at + body.header + np.arange(run) * step]
+            begins += [np.array(few_starts, np.int64), at + body.header + np.arange(run) * step]
             lengths += [np.array(few_lengths, np.int64), np.full(run, length, np.int64)]
             few_starts, few_lengths, equal = [], [], 0
             at += run * step
     if final and at != end:
         raise _cut_off(body, data, at, end)
-    starts.append(np.array(few_starts, np.int64))
+    begins.append(np.array(few_starts, np.int64))
     lengths.append(np.array(few_lengths, np.int64))
-    return Split(np.concatenate(starts), np.concatenate(lengths), at)
+    return Split(np.concatenate(begins), np.concatenate(lengths), at)
 
 
 def _length_reader(body: Prefixed) -> Callable[[bytes, int], int]:
@@ -182,8 +182,8 @@ def _blocked(body: Blocked, data: bytes, final: bool) -> Split:
         used = end
     if not found:
         return Split(np.zeros(0, np.int64), np.zeros(0, np.int64), used)
-    starts = np.concatenate([each.starts for each in found])
-    return Split(starts, np.concatenate([each.lengths for each in found]), used)
+    begins = np.concatenate([each.begins for each in found])
+    return Split(begins, np.concatenate([each.lengths for each in found]), used)
 
 
 def _blocks(body: Blocked, data: bytes, final: bool) -> Iterator[tuple[int, int]]:
@@ -215,17 +215,17 @@ def _lines(body: Lines, data: bytes, final: bool) -> Split:
     ends = np.flatnonzero(buffer == body.end)
     if final and len(data) and (not len(ends) or ends[-1] != len(data) - 1):
         ends = np.append(ends, len(data))
-    starts = np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1] + 1))
-    lengths = ends - starts
+    begins = np.concatenate((np.zeros(min(1, len(ends)), np.int64), ends[:-1] + 1))
+    lengths = ends - begins
     if body.carriage and len(ends):
         returned = (lengths > 0) & (buffer[np.maximum(ends - 1, 0)] == 0x0D)
         lengths = lengths - returned
     used = min(int(ends[-1]) + 1, len(data)) if len(ends) else 0
-    return Split(starts, lengths, used)
+    return Split(begins, lengths, used)
 
 
 def _measured(body: SelfDelimiting, data: bytes, final: bool) -> Split:
-    starts: list[int] = []
+    begins: list[int] = []
     lengths: list[int] = []
     at = 0
     while at < len(data):
@@ -234,7 +234,7 @@ def _measured(body: SelfDelimiting, data: bytes, final: bool) -> Split:
             break
         if length <= 0:
             raise FramingError(at, "an empty record", "Check the layout")
-        starts.append(at)
+        begins.append(at)
         lengths.append(length)
         at += length
     if final and at != len(data):
@@ -243,7 +243,7 @@ def _measured(body: SelfDelimiting, data: bytes, final: bool) -> Split:
             f"the last record is truncated: {len(data) - at} bytes are left",
             "The file is truncated, or a previous counter is wrong, or the trailer is undeclared",
         )
-    return Split(np.array(starts, np.int64), np.array(lengths, np.int64), at)
+    return Split(np.array(begins, np.int64), np.array(lengths, np.int64), at)
 
 
 def _rest_error(length: int, data: bytes, at: int) -> FramingError:

@@ -21,7 +21,7 @@ from adapters.legacy_cobol.transfer.members import NoMember, numbers
 from adapters.legacy_cobol.transfer.publisher import Subjects, no_subject
 from adapters.legacy_cobol.transfer.source_records import Document, SourceReader, SourceRecord
 
-Progress = Callable[[int], None]
+ReportProgress = Callable[[int], None]
 Keep = Callable[[list[Reject]], None]
 Values = tuple[Decimal | None, ...]  # one for each sum
 EXACT = Context(prec=100)  # sums of numbers of 38 digits
@@ -80,7 +80,9 @@ class FileChecker:
         self._subjects = Subjects(feed)
         self._fields = {each.type.name: each.type for each in feed.layout.records}
 
-    def check(self, file: Path, keep: Keep, progress: Progress = lambda _: None) -> CheckResult:
+    def check(
+        self, file: Path, keep: Keep, progress: ReportProgress = lambda _: None
+    ) -> CheckResult:
         """Check a file. Rejected records go to `keep`, batch by batch."""
         state = _State(self._feed.controls, len(self._summed))
         with localcontext(EXACT):

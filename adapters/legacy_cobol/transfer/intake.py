@@ -35,7 +35,7 @@ from adapters.legacy_cobol.transfer.publisher import FilePublisher
 from adapters.legacy_cobol.transfer.reject_report import rejects_file, report, report_lines
 from adapters.legacy_cobol.transfer.sender import Sender
 
-Progress = Callable[[File, int], None]
+ReportProgress = Callable[[File, int], None]
 _BLOCK = 1 << 20
 
 
@@ -44,7 +44,7 @@ class Intake:
 
     def __init__(
         self, feed: Feed, journal: Journal, sender: Sender,
-        progress: Progress = lambda _file, _bytes: None,
+        progress: ReportProgress = lambda _file, _bytes: None,
     ) -> None:  # fmt: skip
         self._feed = feed
         self._journal = journal

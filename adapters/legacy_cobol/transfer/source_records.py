@@ -193,6 +193,6 @@ def source_records_of(decoded: Decoded, base: ResumePoint) -> list[SourceRecord]
 
 def _raws(chunk: Chunk) -> Iterator[tuple[int, bytes]]:
     data = chunk.data.tobytes()
-    columns = chunk.offsets.tolist(), chunk.starts.tolist(), chunk.lengths.tolist()
+    columns = chunk.offsets.tolist(), chunk.begins.tolist(), chunk.lengths.tolist()
     for offset, start, length in zip(*columns, strict=True):
         yield offset, data[start : start + length]

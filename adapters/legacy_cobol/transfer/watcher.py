@@ -11,7 +11,7 @@ from adapters.legacy_cobol.transfer import metrics
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, create_folders, locked
 from adapters.legacy_cobol.transfer.incoming import complete_files
-from adapters.legacy_cobol.transfer.intake import Intake, Progress
+from adapters.legacy_cobol.transfer.intake import Intake, ReportProgress
 from adapters.legacy_cobol.transfer.journal import File, Journal
 from adapters.legacy_cobol.transfer.sender import Sender
 
@@ -25,7 +25,7 @@ async def watch(
     *,
     once: bool = False,
     polling: bool = False,
-    progress: Progress = lambda _file, _bytes: None,
+    progress: ReportProgress = lambda _file, _bytes: None,
 ) -> list[File]:
     """Run a feed until `stop`, or with `once` until incoming/ is empty.
 

@@ -62,13 +62,13 @@ async def test_new_credentials_are_taken_when_it_has_to_connect_again(
 ) -> None:
     subscribed = await subscribe(uji)
     known = {"url": subscribed.url}
-    asked: list[str] = []
+    calls: list[str] = []
 
     async def address() -> str:
-        asked.append(known["url"])
-        if len(asked) == 1:
+        calls.append(known["url"])
+        if len(calls) == 1:
             raise LookupError("who knows it is away, too")
-        return asked[-1]
+        return calls[-1]
 
     async with Running(subscribed, inbox, record, amqp_url=address) as consumer:
         await publish(uji, 3)
@@ -78,11 +78,11 @@ async def test_new_credentials_are_taken_when_it_has_to_connect_again(
         )
         await publish(uji, 3)  # the connection that is open goes on with the old password
         await until(lambda: consumer.counts.handled == 6)
-        assert len(asked) == 2
+        assert len(calls) == 2
         await asyncio.to_thread(
             rabbitmq.ctl, "close_all_user_connections", subscribed.queue, "a test"
         )
-        await until(lambda: len(asked) >= 4)  # refused, and it tries again
+        await until(lambda: len(calls) >= 4)  # refused, and it tries again
         await publish(uji, 3)
         known["url"] = renewed.json()["amqp_url"]
         await until(lambda: consumer.counts.handled == 9)

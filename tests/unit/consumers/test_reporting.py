@@ -13,7 +13,7 @@ from consumers.reporting import Reporter
 
 
 class Gateway:
-    """Takes reports, or fails as it is told."""
+    """Takes reports, or fails with `failure`."""
 
     def __init__(self) -> None:
         self.reports: list[list[str]] = []
@@ -27,7 +27,7 @@ class Gateway:
         self.reports.append(list(sequences))
 
     @property
-    def told(self) -> list[str]:
+    def sequences(self) -> list[str]:
         return [each for report in self.reports for each in report]
 
 
@@ -58,11 +58,11 @@ async def test_a_full_batch_goes_at_once_and_the_rest_in_time() -> None:
     async with running(full):
         for number in range(7):
             full.settled(f"00-{number}")
-        await until(lambda: len(gateway.told) == 7)
+        await until(lambda: len(gateway.sequences) == 7)
     assert [len(report) for report in gateway.reports] == [3, 3, 1]
     async with running(rest):
         rest.settled("00-8")
-        await until(lambda: gateway.told[-1] == "00-8")
+        await until(lambda: gateway.sequences[-1] == "00-8")
 
 
 async def test_the_end_reports_what_is_left() -> None:
@@ -94,8 +94,8 @@ async def test_while_the_gateway_is_away_it_is_remembered(failure: Exception) ->
             reporter.settled(f"00-{number}")
         await until(lambda: gateway.failed >= 3)
         gateway.failure = None
-        await until(lambda: len(gateway.told) == 5)
-    assert gateway.told == [f"00-{number}" for number in range(5)]
+        await until(lambda: len(gateway.sequences) == 5)
+    assert gateway.sequences == [f"00-{number}" for number in range(5)]
     assert reporter.lost == 0
 
 
@@ -109,8 +109,8 @@ async def test_the_memory_is_bounded_and_the_youngest_are_kept() -> None:
             await asyncio.sleep(0)
         await until(lambda: gateway.failed >= 2)
         gateway.failure = None
-        await until(lambda: len(gateway.told) == 4)
-    assert gateway.told == ["00-6", "00-7", "00-8", "00-9"]
+        await until(lambda: len(gateway.sequences) == 4)
+    assert gateway.sequences == ["00-6", "00-7", "00-8", "00-9"]
     assert reporter.lost == 6
 
 
@@ -123,8 +123,8 @@ async def test_what_the_gateway_never_takes_is_not_repeated() -> None:
         await until(lambda: reporter.lost == 1)
         gateway.failure = None
         reporter.settled("00-2")
-        await until(lambda: gateway.told)
-    assert gateway.told == ["00-2"]
+        await until(lambda: gateway.sequences)
+    assert gateway.sequences == ["00-2"]
     assert gateway.failed == 1
 
 

@@ -30,11 +30,11 @@ def names(feed: Feed, folder: str) -> list[str]:
 def refusing(number: int, code: str = "contract-violation", status: int = 422) -> FakeGateway:
     """A gateway that does not want the event of one record."""
 
-    def judge(event: dict[str, Any]) -> dict[str, Any] | None:
+    def answer_for(event: dict[str, Any]) -> dict[str, Any] | None:
         if not event["id"].endswith(f"-{number}"):
             return None
         violations = [{"pointer": "/amount", "keyword": "pattern", "message": "too much"}]
         about = {"type": f"x/{code}", "title": "No", "status": status, "detail": "so"}
         return {**about, "violations": violations}
 
-    return FakeGateway(judge)
+    return FakeGateway(answer_for)

@@ -88,7 +88,7 @@ def test_a_file_comes_back_byte_by_byte(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "printed"),
     [
         ('{"record": "pay", "data": {}, "original": "zz"}', "Line 1: `original` is not hex"),
         ('{"record": "pay", "data": {}, "original": 1}', "Line 1: `original` is not hex"),
@@ -99,11 +99,11 @@ def test_a_file_comes_back_byte_by_byte(folder: Folder) -> None:
         ("{", "Line 1 is not JSON"),
     ],
 )
-def test_what_is_no_document_leaves_no_file(folder: Folder, line: str, told: str) -> None:
+def test_what_is_no_document_leaves_no_file(folder: Folder, line: str, printed: str) -> None:
     (folder.path / "bad.ndjson").write_text(f"{line}\n")
     done = folder.lay("encode", "bad.ndjson", "-o", "BAD.DAT")
     assert done.code == Exit.ERROR
-    assert told in done.err
+    assert printed in done.err
     assert not list(folder.path.glob("*BAD.DAT*"))
 
 
@@ -165,7 +165,7 @@ def test_documents_that_do_not_fit_are_told(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "printed"),
     [
         (("decode", "PAY.DAT"), "Give --layout FILE or --copybook FILE"),
         (("decode", "PAY.DAT", "--copybook", "pay.cpy", "--form", "free"), "inspect"),
@@ -175,10 +175,10 @@ def test_documents_that_do_not_fit_are_told(folder: Folder) -> None:
         (("inspect", "PAY.DAT", "--copybook", "pay.cpy", "--dialect", "vms"), "ibm"),
     ],
 )
-def test_what_is_missing_is_told(folder: Folder, arguments: tuple[str, ...], told: str) -> None:
+def test_what_is_missing_is_told(folder: Folder, arguments: tuple[str, ...], printed: str) -> None:
     done = folder.do(*arguments)
     assert done.code == Exit.ERROR
-    assert told in done.err
+    assert printed in done.err
 
 
 def test_status_of_a_feed(folder: Folder) -> None:

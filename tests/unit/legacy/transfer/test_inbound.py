@@ -50,8 +50,8 @@ async def test_markers(tmp_path: Path, mode: str, marker: str, expected: FileOut
     file = submit(feed, content)
     assert await work(feed) == []
     sha256 = hashlib.sha256(content).hexdigest()
-    told = marker.format(size=len(content), sha256=sha256)
-    file.with_name(f"{file.name}.{mode}").write_text(told)
+    text = marker.format(size=len(content), sha256=sha256)
+    file.with_name(f"{file.name}.{mode}").write_text(text)
     (found,) = await work(feed)
     assert found.outcome is expected, found.reason
     assert names(feed, "incoming") == names(feed, "processing") == []
@@ -112,11 +112,11 @@ async def test_metrics_tell_of_a_file_that_waits(
         'nusabus_legacy_records{feed="payments",outcome="records"} 3.0',
     }
 
-    def told() -> bool:
+    def is_written() -> bool:
         file = tmp_path / "metrics.prom"
         return file.exists() and wanted <= set(file.read_text().splitlines())
 
-    await asyncio.to_thread(eventually, told)
+    await asyncio.to_thread(eventually, is_written)
     gateway.away = 0
     await asyncio.to_thread(eventually, lambda: len(names(feed, "acks")) == 2)
     stop.set()

@@ -218,6 +218,6 @@ async def test_a_missing_right_is_waited_for(tmp_path: Path) -> None:
         if note:
             break
     assert "forbidden" in note
-    gateway._conclude = lambda _: None
+    gateway._answer_for = lambda _: None
     (file,) = await task
     assert (file.outcome, file.note) == (FileOutcome.ACCEPTED, "")

@@ -50,8 +50,8 @@ async def test_events_become_a_file(tmp_path: Path) -> None:
     await work(feed, pull)
     assert issued(feed) == {f"ANS-{today()}-000001.DAT": a_file(payments(7), date=today())}
     assert not pull.waiting
-    told = (tmp_path / "metrics.prom").read_text()
-    assert 'nusabus_legacy_records{feed="answers",outcome="issued"} 7.0' in told
+    printed = (tmp_path / "metrics.prom").read_text()
+    assert 'nusabus_legacy_records{feed="answers",outcome="issued"} 7.0' in printed
 
 
 async def test_once_does_not_wait_for_what_somebody_has_to_change(tmp_path: Path) -> None:
