@@ -72,7 +72,9 @@ async def periodic(
     wake: WakeUp | None = None,
     outages: Outages = PROCESS,
 ) -> None:
-    """Run at once, then again and again, until stopped. The stop cuts no run short.
+    """Run `run_once` now, then again and again, until stopped. The stop cuts no run short.
+
+    `name` is dotted and stable: the log calls the work by it.
 
     - `every` is seconds between the end of a run and the next, or a pace: `Every`, `Polling`.
     - `run_once` returns True where there is more to do. Long runs look at the stop themselves.
@@ -82,8 +84,6 @@ async def periodic(
       is logged once as `work.failed`. The run is repeated after 0.25 s, then less often up to
       2 s, or as `every` says if that is sooner.
     - Any other exception is a defect: it is raised, and ends the process through its TaskGroup.
-
-    `name` is dotted and stable: the log calls the work by it.
     """
     pace = Every(every) if isinstance(every, int | float) else every
     retry = Backoff(RETRY_FIRST, RETRY_LAST)
@@ -92,14 +92,9 @@ async def periodic(
     woken = False
     with stop.waking(wake), closing(reporter):
         while not stop:
-            found, took = False, 0.0
-            if only_while is None or only_while():
-                began = time.monotonic()
-                found = await _attempt(run_once, reporter)
-                took = time.monotonic() - began
-            else:
-                reporter.close()
-            pause = pace.pause(found=found, woken=woken, took=took)
+            began = time.monotonic()
+            found = await _attempt(run_once, reporter, only_while)
+            pause = pace.pause(found=found, woken=woken, took=time.monotonic() - began)
             if reporter.failing:
                 woken = False
                 await stop.sleep(min(max(pause, RETRY_FIRST), retry.next()))
@@ -108,7 +103,12 @@ async def periodic(
                 woken = await wake.wait(pause)
 
 
-async def _attempt(run_once: RunOnce, reporter: OutageReporter) -> bool:
+async def _attempt(
+    run_once: RunOnce, reporter: OutageReporter, only_while: Callable[[], bool] | None
+) -> bool:
+    if only_while is not None and not only_while():
+        reporter.close()
+        return False
     try:
         with reporter.tolerated():
             return await run_once() is True
