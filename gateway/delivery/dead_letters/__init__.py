@@ -1,1 +1,1 @@
-"""What failed for good: kept, shown, alerted about, redriven, resent, reported to owners."""
+"""Dead letters: consumed from queues, reported, redriven and resent."""

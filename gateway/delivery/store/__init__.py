@@ -1,4 +1,4 @@
-"""Noun: deliveries, what became of each event on its way to a subscription served by us."""
+"""The tables of delivery: deliveries, dead letters, redrives, leases, dispatchers' writes."""
 
 from gateway.delivery.store.dead_letters import DeadLetters
 from gateway.delivery.store.deliveries import Deliveries
