@@ -26,7 +26,7 @@ nusabus login --file .run/demo.env
 
 @app.command(epilog=EXAMPLES)
 def login(
-    name: Annotated[str, typer.Argument(metavar="[PROFILE]", help="Name of the profile.")] = (
+    name: Annotated[str, typer.Argument(metavar="PROFILE", help="Name of the profile.")] = (
         "default"
     ),
     url: Annotated[str, typer.Option(envvar="NUSABUS_URL", help="Address of the gateway.")] = "",

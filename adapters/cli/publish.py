@@ -31,7 +31,7 @@ Exit code 0: all events are stored. 1: an event was refused, or the command fail
 
 @app.command(epilog=EXAMPLES)
 def publish(  # noqa: PLR0913 - each is an option of the command
-    type: Annotated[str, typer.Argument(metavar="[TYPE]", help="The event type.")] = "",
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="The event type.")] = "",
     data: event_input.Data = "",
     source: event_input.Source = "",
     subject: event_input.Subject = "",

@@ -31,7 +31,7 @@ class NoResponder(StrEnum):
 
 @app.command(epilog=CODES)
 def ask(  # noqa: PLR0913 - each is an option of the command
-    type: Annotated[str, typer.Argument(metavar="[TYPE]", help="The type of the request.")] = "",
+    type: Annotated[str, typer.Argument(metavar="TYPE", help="The type of the request.")] = "",
     data: event_input.Data = "-",
     source: event_input.Source = "",
     subject: event_input.Subject = "",

@@ -33,7 +33,7 @@ Exit code 0: it ended by Ctrl-C or --count. 1: the gateway refused, or the comma
 @app.command(epilog=EXAMPLES)
 def tail(
     types: Annotated[
-        list[str] | None, typer.Argument(metavar="[TYPE]...", help="Event types, or patterns.")
+        list[str] | None, typer.Argument(metavar="TYPE...", help="Event types, or patterns.")
     ] = None,
     subscription: Annotated[
         str,
