@@ -1,4 +1,4 @@
-"""`docs/glossary.md` is kept: each term is used in the code, and no retired word is a name in it."""
+"""`docs/glossary.md` is kept: each term is used, and no retired word is a name in the code."""
 
 import ast
 import re
@@ -68,9 +68,9 @@ def test_a_retired_word_is_no_name(word: str) -> None:
 def test_a_term_is_used(term: str) -> None:
     pattern = re.compile(r"(?i)" + r"[\s_-]*".join(map(re.escape, re.split(r"[\s-]", term))))
     own = Path("tests/unit/test_glossary.py")
-    assert any(
-        pattern.search(source) for path, source in sources().items() if path != own
-    ), f"{term} stands in the glossary and nowhere in the code"
+    assert any(pattern.search(source) for path, source in sources().items() if path != own), (
+        f"{term} stands in the glossary and nowhere in the code"
+    )
 
 
 def test_the_glossary_is_read() -> None:
