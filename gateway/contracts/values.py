@@ -12,11 +12,11 @@ from gateway.contracts.compatibility import Rule
 from gateway.contracts.schema_limits import SCHEMA_DEPTH
 
 LONGEST_LIFETIME = timedelta(hours=24)
-"""How far in the future the deadline of a request may be."""
+"""The maximum time from a request to its deadline."""
 
 
 class Pattern(StrEnum):
-    """How events of a type travel."""
+    """The way in which events of a type travel."""
 
     PUBLISH_SUBSCRIBE = "publish-subscribe"
     POINT_TO_POINT = "point-to-point"
@@ -31,7 +31,7 @@ class Pattern(StrEnum):
 
 
 class Classification(StrEnum):
-    """Who may know. Only public types may be received without a grant."""
+    """The classification of a type. Only public types can be received without a grant."""
 
     PUBLIC = "public"
     INTERNAL = "internal"

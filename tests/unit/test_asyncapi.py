@@ -51,16 +51,16 @@ def test_nothing_at_all_is_valid(official: jsonschema.Draft7Validator) -> None:
     official.validate(made())
 
 
-def test_payloads_judge_the_examples_as_the_contracts_do(catalogue: Any) -> None:
+def test_payloads_validate_the_examples_as_the_contracts_do(catalogue: Any) -> None:
     registry = Registry().with_resource("urn:document", DRAFT7.create_resource(catalogue))
     for name, message in catalogue["components"]["messages"].items():
         if "examples" in message:
             reference = {"$ref": f"urn:document#/components/messages/{name}/payload"}
-            judge = jsonschema.Draft7Validator(reference, registry=registry)
+            validator = jsonschema.Draft7Validator(reference, registry=registry)
             [example] = message["examples"]
-            judge.validate(example["payload"])
-            assert not judge.is_valid({**example["payload"], "data": None})
-            assert not judge.is_valid({**example["payload"], "type": "id.go.a.b.c.v1"})
+            validator.validate(example["payload"])
+            assert not validator.is_valid({**example["payload"], "data": None})
+            assert not validator.is_valid({**example["payload"], "type": "id.go.a.b.c.v1"})
 
 
 def test_a_caller_gets_operations_for_what_it_may_do() -> None:

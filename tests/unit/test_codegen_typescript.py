@@ -11,7 +11,7 @@ TYPE = "id.go.uji.warga.dicatat.v1"
 
 
 def body(schema: Any) -> str:
-    """What stands behind the name of the root type, white space closed up."""
+    """The definition of the root type, with white space collapsed."""
     text = typescript_type(TYPE, 1, schema)
     declared = text.partition("export type WargaDicatatV1 = ")[2].partition(";\n\n")[0]
     return " ".join(declared.removesuffix(";\n").split())

@@ -1,6 +1,6 @@
 """The contract folders under schemas/ keep their promises.
 
-Both validators must judge every example alike: `jsonschema`, which explains, and `jsonschema_rs`
+Both validators must agree on every example: `jsonschema`, which explains, and `jsonschema_rs`
 with its linear-time regex engine, which decides on the hot path.
 """
 
@@ -169,7 +169,7 @@ def test_personal_data_are_marked_and_only_travel_as_confidential(path: Path) ->
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=named)
-def test_both_validators_judge_every_example_as_its_folder_says(path: Path) -> None:
+def test_both_validators_agree_with_the_folder_of_every_example(path: Path) -> None:
     example = read(path)
     if path.parent.name == "valid":
         assert violations(schema_of(path), example) == (Counter(), Counter())

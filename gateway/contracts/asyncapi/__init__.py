@@ -160,16 +160,6 @@ def _channels(item: DocumentedContract, server: ServerInfo) -> Iterator[tuple[st
 
 def _operations(item: DocumentedContract) -> Iterator[tuple[str, Any]]:
     contract, type = item.contract, item.contract.type
-    reply = (
-        {
-            "reply": {
-                "channel": {"$ref": f"#/channels/{type}.reply"},
-                "messages": [{"$ref": f"#/channels/{type}.reply/messages/reply"}],
-            }
-        }
-        if contract.pattern is Pattern.REQUEST_REPLY
-        else {}
-    )
     if item.may_publish:
         yield (
             f"publish.{type}",
@@ -179,10 +169,11 @@ def _operations(item: DocumentedContract) -> Iterator[tuple[str, Any]]:
                 "channel": {"$ref": f"#/channels/{components.PUBLISH}"},
                 "messages": [{"$ref": f"#/channels/{components.PUBLISH}/messages/{type}"}],
                 "bindings": {"http": {"method": "POST", "bindingVersion": components.HTTP_BINDING}},
-                **reply,
+                **_reply(contract),
             },
         )
     if item.may_receive:
+        amqp = {"deliveryMode": 2, "ack": True, "bindingVersion": components.AMQP_BINDING}
         yield (
             f"receive.{type}",
             {
@@ -190,16 +181,22 @@ def _operations(item: DocumentedContract) -> Iterator[tuple[str, Any]]:
                 "title": f"Receive: {contract.title}",
                 "channel": {"$ref": f"#/channels/{type}"},
                 "messages": [{"$ref": f"#/channels/{type}/messages/event"}],
-                "bindings": {
-                    "amqp": {
-                        "deliveryMode": 2,
-                        "ack": True,
-                        "bindingVersion": components.AMQP_BINDING,
-                    }
-                },
-                **reply,
+                "bindings": {"amqp": amqp},
+                **_reply(contract),
             },
         )
+
+
+def _reply(contract: Contract) -> dict[str, Any]:
+    """The reply of an operation, for request-reply contracts."""
+    if contract.pattern is not Pattern.REQUEST_REPLY:
+        return {}
+    return {
+        "reply": {
+            "channel": {"$ref": f"#/channels/{contract.type}.reply"},
+            "messages": [{"$ref": f"#/channels/{contract.type}.reply/messages/reply"}],
+        }
+    }
 
 
 def _message(name: str) -> dict[str, str]:

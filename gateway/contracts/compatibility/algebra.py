@@ -30,15 +30,15 @@ class Inclusion:
 def inclusion(writer: Any, reader: Any) -> Inclusion:
     """Whether the reader's schema accepts all documents of the writer's; both in normal form."""
     try:
-        mine, theirs = _canonical(writer), _canonical(reader)
-        covers = theirs.covers(mine)
+        written, read = _canonical(writer), _canonical(reader)
+        covers = read.covers(written)
     except (CanonicalizationError, jsonschema_rs.ValidationError, ValueError) as error:
         return Inclusion(None, reason=str(error).partition("\n")[0][:300])
     if covers == Containment.YES:
         return Inclusion(True)
     proven = False if covers == Containment.NO else None
     try:
-        rest = _exact(mine.subtract(theirs).to_json_schema())
+        rest = _exact(written.subtract(read).to_json_schema())
     except (CanonicalizationError, ValueError) as error:
         return Inclusion(proven, reason=str(error).partition("\n")[0][:300])
     reason = "" if proven is False else "These keywords together cannot be decided."

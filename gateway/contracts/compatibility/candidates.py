@@ -36,7 +36,10 @@ class Candidates:
         self._reverse = None if reader is True else Candidates(reader, True, until)
         self._until = until
         self._made: dict[tuple[int, int], tuple[Any, Any, list[Any]]] = {}
-        self._mine, self._theirs = Alternatives(writer), Alternatives(reader)
+        self._writer_alternatives, self._reader_alternatives = (
+            Alternatives(writer),
+            Alternatives(reader),
+        )
 
     def documents(self) -> Iterator[Any]:
         """Documents; the writer's schema need not accept them as a whole."""
@@ -61,14 +64,17 @@ class Candidates:
         return good
 
     def _unchecked(self, writer: Any, reader: Any, depth: int) -> Iterator[Any]:
-        mine, theirs = self._mine.of(writer), self._theirs.of(reader)
-        for part in mine:
+        writer_parts, reader_parts = (
+            self._writer_alternatives.of(writer),
+            self._reader_alternatives.of(reader),
+        )
+        for part in writer_parts:
             yield from islice(scalars(part), _SCALARS)
-        for number, part in enumerate(mine):
-            other = theirs[number % len(theirs)] if theirs else {}
-            share = _PER_LOCATION // len(mine) if depth else _TOP // len(mine)
+        for number, part in enumerate(writer_parts):
+            other = reader_parts[number % len(reader_parts)] if reader_parts else {}
+            share = _PER_LOCATION // len(writer_parts) if depth else _TOP // len(writer_parts)
             yield from islice(self._structures(part, other, depth), share)
-        for part in theirs:
+        for part in reader_parts:
             yield from islice(scalars(part), _SCALARS)
         yield from _UNUSUAL
 
@@ -170,8 +176,11 @@ class Candidates:
         yield from islice(self._unchecked(writer, reader, depth), _PER_LOCATION)
         if depth == _DEPTH:
             return
-        mine, theirs = self._mine.of(writer), self._theirs.of(reader)
-        part, other = (mine or [{}])[0], (theirs or [{}])[0]
+        writer_parts, reader_parts = (
+            self._writer_alternatives.of(writer),
+            self._reader_alternatives.of(reader),
+        )
+        part, other = (writer_parts or [{}])[0], (reader_parts or [{}])[0]
         if isinstance(value, dict):
             yield from self._varied_members(value, part, other, depth + 1)
         if isinstance(value, list):

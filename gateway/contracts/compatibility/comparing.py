@@ -80,7 +80,7 @@ class _Comparer:
         yield self._incompatible(example) if certain else self._undecided(found.reason)
 
     def _inclusion(self) -> Inclusion:
-        """What the algebra proves, with rewritten schemas where it cannot decide the originals."""
+        """The result of the algebra, with rewritten schemas if it cannot decide the originals."""
         found = inclusion(self._writer, self._reader)
         if found.proven is not None:
             return found

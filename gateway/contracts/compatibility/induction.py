@@ -61,8 +61,8 @@ def _monotone(schema: dict[str, Any]) -> bool:
 class _Pairing:
     """Pairs each definition of the writer with the reader's definition that it meets first."""
 
-    def __init__(self, mine: dict[str, Any], theirs: dict[str, Any]) -> None:
-        self._mine, self._theirs = mine, theirs
+    def __init__(self, writer: dict[str, Any], reader: dict[str, Any]) -> None:
+        self._writer, self._reader = writer, reader
         self._inline: dict[str, Any] = {}
         self.targets: dict[str, str] = {}
         self.goals: list[tuple[dict[str, Any], Any]] = []
@@ -84,10 +84,10 @@ class _Pairing:
         """All definitions that a goal may refer to."""
         unpaired = {
             _WRITER + name: self.rewritten(body)
-            for name, body in self._mine.items()
+            for name, body in self._writer.items()
             if name not in self.targets
         }
-        return self._theirs | self._inline | unpaired
+        return self._reader | self._inline | unpaired
 
     def _within(self, writer: Any, reader: Any) -> None:
         if isinstance(writer, bool):
@@ -107,11 +107,11 @@ class _Pairing:
         else:
             self.targets[name] = f"{_INLINE}{name}"
             self._inline[self.targets[name]] = reader
-        self.at(self._mine[name], self._resolved(reader))
+        self.at(self._writer[name], self._resolved(reader))
 
     def _resolved(self, schema: Any) -> Any:
         while isinstance(schema, dict) and schema.keys() == {"$ref"}:
-            schema = self._theirs[definition_name(schema["$ref"])]
+            schema = self._reader[definition_name(schema["$ref"])]
         return schema
 
 

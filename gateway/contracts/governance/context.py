@@ -15,7 +15,7 @@ from gateway.journal import JournalReader
 
 @dataclass(frozen=True, slots=True)
 class GovernanceContext:
-    """What the registration and the lifecycle of contracts depend on."""
+    """The dependencies of the registration and the lifecycle of contracts."""
 
     database: Database
     directory: Snapshot[Directory]

@@ -1,4 +1,4 @@
-"""Who may see and who may change a contract."""
+"""Visibility and revisions of contracts."""
 
 from typing import Literal
 

@@ -67,6 +67,11 @@ def test_bodies_that_cannot_be(admin: Actor, body: bytes, status: int, code: str
     problem_of(answer, status, code)
 
 
+def test_no_body_is_parsed_for_a_stranger(bus: Bus) -> None:
+    answer = bus.http.post("/v1/contracts", content=b"{", headers=JSON)
+    problem_of(answer, 401, "not-authenticated")
+
+
 def test_duplicate_members_inside_a_schema_are_refused(admin: Actor) -> None:
     body = json.dumps(a_registration(a_type())).replace('"schema": {', '"schema": {"type": "null",')
     answer = admin.post("/v1/contracts", content=body.encode(), headers=JSON)

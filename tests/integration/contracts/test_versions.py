@@ -1,4 +1,4 @@
-"""What becomes of versions: judged, approved, deprecated, retired; and what publishers meet."""
+"""The lifecycle of versions, from comparison to retirement, and its effect on publishers."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def published(by: Actor, type: str, n: int = 9, **attributes: Any) -> httpx.Resp
 
 
 def stored_version(bus: Bus, answer: httpx.Response) -> int:
-    """By which version the entry of a receipt was judged."""
+    """The version that validated the entry of a receipt."""
     assert answer.status_code == 202, answer.text
     receipt = answer.json()
     rows = bus.query(
@@ -58,9 +58,9 @@ def test_what_would_break_somebody_is_refused_with_proof(
         )  # fmt: skip
         assert found["counterexample"]["document"]["n"] > 5
         assert "/n" in [change["pointer"] for change in found["changes"]]
-        hit = body["impact"]
-        assert {"organisation": "uji", "name": subscription} in hit["subscriptions"]
-        senders = {each["organisation"]: each["last_published"] for each in hit["publishers"]}
+        impact = body["impact"]
+        assert {"organisation": "uji", "name": subscription} in impact["subscriptions"]
+        senders = {each["organisation"]: each["last_published"] for each in impact["publishers"]}
         assert senders.keys() == {"uji", "lain"}
         assert senders["uji"] is not None
     problem_of(add(admin, type, schema=NARROW), 409, "incompatible")
@@ -118,7 +118,7 @@ def test_a_draft_may_be_withdrawn_and_never_counted(admin: Actor) -> None:
     assert third.json()["version"]["version"] == 3
 
 
-def test_a_publisher_names_the_version_or_the_newest_judges(
+def test_a_publisher_names_the_version_or_the_newest_validates(
     bus: Bus, admin: Actor, uji: Actor
 ) -> None:
     type = a_type()
@@ -134,12 +134,12 @@ def test_a_publisher_names_the_version_or_the_newest_judges(
     assert refused["version"] == 1
     elsewhere = "https://elsewhere.example/schemas/1"
     assert stored_version(bus, published(uji, type, dataschema=elsewhere)) == 2
-    for bad, said in (
+    for bad, message in (
         (two["dataschema"].replace("versions/2", "versions/3"), "unknown"),
         (f"urn:nusabus:contract:{a_type()}:1", "its own type"),
     ):
         problem = problem_of(published(uji, type, dataschema=bad), 422, "invalid")
-        assert (problem["pointer"], said in problem["detail"]) == ("dataschema", True)
+        assert (problem["pointer"], message in problem["detail"]) == ("dataschema", True)
 
 
 def test_publishers_are_told_of_a_deprecation(bus: Bus, admin: Actor, uji: Actor) -> None:

@@ -8,12 +8,12 @@ from gateway.contracts.compatibility.normal_form import normal_form
 TEXT = {"type": "string"}
 
 
-def _said(old: Any, new: Any) -> list[str]:
+def _changes(old: Any, new: Any) -> list[str]:
     return [str(each) for each in changes(normal_form(old), normal_form(new))]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ({"type": "integer"}, {"type": "number"}, "numbers with a fraction are accepted now"),
         ({"type": "number"}, {"type": "integer"}, "numbers must be integers now"),
@@ -48,14 +48,14 @@ def _said(old: Any, new: Any) -> list[str]:
         ),
     ],
 )
-def test_a_change_at_the_root(old: Any, new: Any, said: str) -> None:
-    assert f"`(root)`: {said}" in _said(old, new)
+def test_a_change_at_the_root(old: Any, new: Any, message: str) -> None:
+    assert f"`(root)`: {message}" in _changes(old, new)
 
 
 def test_members() -> None:
     old = {"properties": {"a": TEXT, "b": TEXT, "c": TEXT}, "required": ["b"]}
     new = {"properties": {"a": TEXT, "b": TEXT, "d": TEXT, "e": TEXT}, "required": ["a", "e"]}
-    assert _said(old, new) == [
+    assert _changes(old, new) == [
         "`/c`: is no longer described",
         "`/d`: was added as an optional member",
         "`/e`: was added as a required member",
@@ -67,11 +67,11 @@ def test_members() -> None:
 def test_places_are_pointers_into_the_data() -> None:
     old = {"properties": {"a/b": {"items": {"properties": {"c": {"minimum": 1}}}}}}
     new = {"properties": {"a/b": {"items": {"properties": {"c": {"minimum": 0}}}}}}
-    assert _said(old, new) == ["`/a~1b/*/c`: minimum fell from 1 to 0 (wider)"]
+    assert _changes(old, new) == ["`/a~1b/*/c`: minimum fell from 1 to 0 (wider)"]
 
 
 def test_tuples_are_compared_by_place() -> None:
-    assert _said({"prefixItems": [TEXT]}, {"prefixItems": [TEXT, TEXT]}) == [
+    assert _changes({"prefixItems": [TEXT]}, {"prefixItems": [TEXT, TEXT]}) == [
         "`/1`: any value was accepted, now only some are"
     ]
 
@@ -79,7 +79,7 @@ def test_tuples_are_compared_by_place() -> None:
 def test_members_by_pattern_and_others() -> None:
     old = {"patternProperties": {"^x": {"minimum": 1}}, "additionalProperties": {"maximum": 1}}
     new = {"patternProperties": {"^x": {"minimum": 2}}, "additionalProperties": {"maximum": 2}}
-    assert _said(old, new) == [
+    assert _changes(old, new) == [
         "`/*`: maximum rose from 1 to 2 (wider)",
         "`/{^x}`: minimum rose from 1 to 2 (narrower)",
     ]
@@ -88,46 +88,46 @@ def test_members_by_pattern_and_others() -> None:
 def test_references_are_followed() -> None:
     old = {"properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"minimum": 1}}}
     new = {"properties": {"a": {"minimum": 2}}}
-    assert _said(old, new) == ["`/a`: minimum rose from 1 to 2 (narrower)"]
+    assert _changes(old, new) == ["`/a`: minimum rose from 1 to 2 (narrower)"]
 
 
 def test_recursion_ends() -> None:
     old = {"properties": {"n": {"$ref": "#"}, "v": {"minimum": 1}}}
     new = {"properties": {"n": {"$ref": "#"}, "v": {"minimum": 2}}}
-    assert "`/v`: minimum rose from 1 to 2 (narrower)" in _said(old, new)
+    assert "`/v`: minimum rose from 1 to 2 (narrower)" in _changes(old, new)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         (True, False, "no value is accepted any more"),
         (False, True, "values are accepted now; before, none were"),
         (TEXT, True, "any value is accepted now"),
     ],
 )
-def test_schemas_that_are_booleans(old: Any, new: Any, said: str) -> None:
-    assert _said(old, new) == [f"`(root)`: {said}"]
+def test_schemas_that_are_booleans(old: Any, new: Any, message: str) -> None:
+    assert _changes(old, new) == [f"`(root)`: {message}"]
 
 
 def test_the_same_schema_has_no_change() -> None:
-    assert _said({"properties": {"a": TEXT}}, {"properties": {"a": TEXT}}) == []
+    assert _changes({"properties": {"a": TEXT}}, {"properties": {"a": TEXT}}) == []
 
 
 def test_the_list_ends() -> None:
     many = {f"m{n}": TEXT for n in range(LISTED + 9)}
-    assert len(_said({}, {"properties": many})) == LISTED
+    assert len(_changes({}, {"properties": many})) == LISTED
 
 
 def test_long_values_are_cut() -> None:
-    (said,) = _said({"enum": ["a"]}, {"enum": ["a", "b" * 999]})
-    assert len(said) < 150
+    (message,) = _changes({"enum": ["a"]}, {"enum": ["a", "b" * 999]})
+    assert len(message) < 150
 
 
 def test_every_place_that_uses_a_changed_definition_is_named() -> None:
     places = {"a": {"$ref": "#/$defs/x"}, "b": {"$ref": "#/$defs/x"}}
     old = {"properties": places, "$defs": {"x": {"minimum": 1}}}
     new = {"properties": places, "$defs": {"x": {"minimum": 2}}}
-    assert [each.partition(":")[0] for each in _said(old, new)] == ["`/a`", "`/b`"]
+    assert [each.partition(":")[0] for each in _changes(old, new)] == ["`/a`", "`/b`"]
 
 
 def test_references_that_fan_out_are_explained_quickly() -> None:
@@ -143,5 +143,5 @@ def test_references_that_fan_out_are_explained_quickly() -> None:
         }
         return {"$ref": "#/$defs/d0", "$defs": {**definitions, "d35": last}}
 
-    assert _said(bomb(TEXT), bomb(TEXT)) == []
-    assert len(_said(bomb(TEXT), bomb({"type": "integer"}))) == LISTED
+    assert _changes(bomb(TEXT), bomb(TEXT)) == []
+    assert len(_changes(bomb(TEXT), bomb({"type": "integer"}))) == LISTED

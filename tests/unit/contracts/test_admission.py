@@ -29,7 +29,7 @@ def test_a_question_needs_a_reply() -> None:
 
 
 @pytest.mark.parametrize(
-    ("contract", "said"),
+    ("contract", "message"),
     [
         (a_contract(type="id.go.uji.bebas"), "invalid event type"),
         (a_contract(owner="lain"), "third segment"),
@@ -40,13 +40,13 @@ def test_a_question_needs_a_reply() -> None:
         (a_contract(ordering=Ordering("source", "")), "the ordering key must be one of"),
     ],
 )
-def test_a_contract_is_named_by_its_owner(contract: Contract, said: str) -> None:
-    with pytest.raises(Invalid, match=said):
+def test_a_contract_is_named_by_its_owner(contract: Contract, message: str) -> None:
+    with pytest.raises(Invalid, match=message):
         admit(a_submission(contract=contract))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (b"{", "not JSON"),
         (b'{"a":1,"a":2}', "twice"),
@@ -66,13 +66,13 @@ def test_a_contract_is_named_by_its_owner(contract: Contract, said: str) -> None
     ],
     ids=range(15),
 )
-def test_what_is_no_schema(text: bytes, said: str) -> None:
-    with pytest.raises(Invalid, match=said):
+def test_what_is_no_schema(text: bytes, message: str) -> None:
+    with pytest.raises(Invalid, match=message):
         admit(a_submission(versions=(Version(1, text),)))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"valid": {}}, "at least one valid"),
         ({"invalid": ()}, "at least one valid"),
@@ -85,6 +85,6 @@ def test_what_is_no_schema(text: bytes, said: str) -> None:
         ({"invalid": (InvalidExample("other", "", "type", "/a", []),)}, "claims type at /a"),
     ],
 )
-def test_examples_prove_the_schema(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(Invalid, match=said):
+def test_examples_prove_the_schema(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(Invalid, match=message):
         admit(a_submission(**change))

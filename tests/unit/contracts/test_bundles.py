@@ -104,7 +104,7 @@ def test_a_schema_that_needs_nothing_is_its_own_bundle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "said"),
+    ("reference", "message"),
     [
         (schema_urn(PERSON, 2), "not a version that you may use"),
         (schema_urn(PLACE, 3), "another dialect"),
@@ -116,9 +116,9 @@ def test_a_schema_that_needs_nothing_is_its_own_bundle() -> None:
         (f"{schema_url(URL, PERSON, 1)}?x", "not the id of a registered schema"),
     ],
 )
-def test_what_leads_nowhere_is_refused(reference: str, said: str) -> None:
+def test_a_reference_without_a_target_is_refused(reference: str, message: str) -> None:
     schema = a_schema(properties={"a": {"$ref": reference}})
-    with pytest.raises(Invalid, match=said):
+    with pytest.raises(Invalid, match=message):
         admit(a_submission(versions=(Version(1, schema),)), LIBRARY)
 
 

@@ -57,7 +57,7 @@ def nested(levels: int, op: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("schema", "pointer", "said"),
+    ("schema", "pointer", "message"),
     [
         ({"$ref": "http://127.0.0.1:9/x"}, "/$ref", "nothing is fetched"),
         ({"$ref": "file:///etc/passwd"}, "/$ref", "nothing is fetched"),
@@ -95,9 +95,9 @@ def nested(levels: int, op: str) -> dict[str, Any]:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_is_refused(schema: dict[str, Any], pointer: str | None, said: str) -> None:
+def test_what_is_refused(schema: dict[str, Any], pointer: str | None, message: str) -> None:
     started = time.monotonic()
-    with pytest.raises(Invalid, match=said) as caught:
+    with pytest.raises(Invalid, match=message) as caught:
         admit(submitted(**schema))
     if pointer is not None:
         assert caught.value.pointer == pointer
@@ -131,7 +131,7 @@ def test_what_only_looks_alike_is_admitted(schema: dict[str, Any]) -> None:
     ],
 )
 def test_older_dialects_are_read_as_such(dialect: str) -> None:
-    """`$ref` makes what stands beside it count since 2019-09 only."""
+    """Keywords beside `$ref` count since 2019-09 only."""
     shared = {"definitions": {"any": True}}
     beside = {"n": {"$ref": "#/definitions/any", "type": "string"}}
     schema = a_schema(**{"$schema": dialect}, **shared, properties=beside)

@@ -1,4 +1,4 @@
-"""`jsonschema-rs` judges at intake and `jsonschema` is the reference: they agree, or it is known.
+"""`jsonschema-rs` validates data and `jsonschema` is the reference: they agree, or it is known.
 
 `known_differences.json` lists where they are known to differ on what a contract may hold, with
 documents that show it and the reason. A difference that is not listed fails here, and so does a
@@ -28,8 +28,8 @@ from tests.unit.contracts.validators import (
     documents,
     formats_of,
     leaves,
+    results,
     usual,
-    verdicts,
 )
 
 KNOWN = json.loads(Path(__file__).with_name("known_differences.json").read_text())
@@ -79,7 +79,7 @@ def test_the_two_validators_agree_or_the_difference_is_listed(
     except Invalid:
         assume(False)
     for data in (*drawn, *usual):
-        ours, reference = verdicts(compiled, data)
+        ours, reference = results(compiled, data)
         if ours != reference:
             assert _listed(dialect, schema, data), (schema, data, ours, reference)
 
@@ -88,7 +88,7 @@ def _differ(dialect: str, keyword: str, value: Any, text: str) -> bool:
     """Whether the validators differ on a keyword alone, and that is not listed."""
     data = strict_json.parse(text.encode())
     try:
-        ours, reference = verdicts(atom(dialect, keyword, json.dumps(value)), data)
+        ours, reference = results(atom(dialect, keyword, json.dumps(value)), data)
     except Invalid:  # not in this dialect
         return False
     return ours != reference and not _listed(dialect, {keyword: value}, data)
@@ -120,5 +120,5 @@ def _of(keyword: str) -> list[dict[str, Any]]:
 
 
 def _as_listed(known: dict[str, Any], dialect: str, value: str, data: Any) -> bool:
-    said = verdicts(atom(dialect, known["keyword"], value), data)
-    return said == (known["jsonschema-rs"], known["jsonschema"])
+    found = results(atom(dialect, known["keyword"], value), data)
+    return found == (known["jsonschema-rs"], known["jsonschema"])

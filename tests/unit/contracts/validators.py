@@ -164,7 +164,7 @@ def admitted(schema: Any) -> CompiledSchema:
     return compile_schema("id.go.uji.beda.dicatat.v1", 1, json.dumps(schema).encode(), Library())
 
 
-def verdicts(schema: CompiledSchema, data: Any) -> tuple[bool, bool | str]:
+def results(schema: CompiledSchema, data: Any) -> tuple[bool, bool | str]:
     """What `jsonschema-rs` and `jsonschema` say; "error" where the latter gives up."""
     try:
         reference: bool | str = schema.reference.is_valid(data)
