@@ -1,51 +1,51 @@
-# Everything that is done with Nusabus on one machine. `make` alone lists it.
+# The commands for one machine. `make` lists them.
 PYTHON ?= $(firstword $(shell command -v python3.11 python3) python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-# The gateway's programs start often here; compiled once they start in half the time.
+# Keep compiled Python files: the many short processes start in half the time.
 unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: run test check bench soak format lock clean help
 
-run: $(READY) ## start everything and publish the demo events; ONCE=1 ends after the table
+run: $(READY) ## start everything and publish demo events; ONCE=1 ends after the table
 	@$(BIN)/python -m deploy.local $(if $(ONCE),--once)
 
-test: $(READY) ## tests, on private servers of their own; ARGS="-k name" chooses
+test: $(READY) ## run all tests, on private servers; ARGS="-k name" selects
 	@$(BIN)/python -m deploy.local.install
 	@$(BIN)/python -m deploy.local.external_programs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" $(ARGS) || [ $$? -eq 5 ]
 	@$(BIN)/python -m pytest -m faults $(ARGS) || [ $$? -eq 5 ]
 
-check: $(READY) ## ruff, mypy, import-linter
+check: $(READY) ## run ruff, mypy and import-linter
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports
 
-bench: $(READY) ## measure; PARTS="single batch" chooses
+bench: $(READY) ## run the benchmarks; PARTS="single batch" selects
 	@$(BIN)/python -m deploy.local.install
 	@$(BIN)/python -m bench $(PARTS)
 
-soak: $(READY) ## the fault harness for long; ARGS="--minutes 60"
+soak: $(READY) ## run the fault harness for longer; ARGS="--minutes 60"
 	@$(BIN)/python -m deploy.local.install
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-format: $(READY) ## let ruff correct and format the sources
+format: $(READY) ## fix and format the sources with ruff
 	@$(BIN)/python -m ruff check --fix .
 	@$(BIN)/python -m ruff format .
 
-lock: $(READY) ## renew requirements.lock; ARGS=--upgrade for the newest versions
+lock: $(READY) ## update requirements.lock; ARGS=--upgrade takes the newest versions
 	@.venv/.uv/bin/uv pip compile pyproject.toml --extra local --extra dev --generate-hashes \
 	  --no-emit-index-url --python-version 3.11 --quiet $(ARGS) -o requirements.lock
 
-clean: ## delete the environment, the caches and all data of the private servers
+clean: ## delete the environment, caches and the data of the private servers
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.clean; fi
 	@rm -rf .venv .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-help: ## this list
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 $(READY): requirements.lock deploy/local/requirements-uv.lock deploy/local/environment.sh
