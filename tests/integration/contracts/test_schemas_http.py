@@ -116,9 +116,9 @@ def test_a_schema_uses_another_one_by_its_id(bus: Bus, admin: Actor) -> None:
             ],
         }
         register(admin, type := a_type(), schema=schema, examples=examples)
-    served = admin.get(f"/v1/contracts/{type}/versions/1/schema").json()
-    assert reference["id"] not in json.dumps(served)
-    assert list(served["$defs"]) == [f"{used}-1"]
+    answer = admin.get(f"/v1/contracts/{type}/versions/1/schema").json()
+    assert reference["id"] not in json.dumps(answer)
+    assert list(answer["$defs"]) == [f"{used}-1"]
     assert admin.get(f"/v1/contracts/{type}/versions/1").json()["schema"] == schema
     uji = bus.actor("uji")
     eventually(lambda: uji.publish(a_document(type=type, data={"n": {"n": 1}})).status_code == 202)
@@ -143,12 +143,12 @@ def test_a_schema_is_served_to_be_kept(admin: Actor) -> None:
     register(admin, type)
     register(admin, public, classification="public")
     path = f"/v1/contracts/{type}/versions/1/schema"
-    served = admin.get(path)
-    assert served.headers["content-type"] == "application/schema+json"
-    assert served.headers["cache-control"] == "private, max-age=31536000, immutable"
-    again = admin.get(path, headers={"if-none-match": served.headers["etag"]})
+    answer = admin.get(path)
+    assert answer.headers["content-type"] == "application/schema+json"
+    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    again = admin.get(path, headers={"if-none-match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert again.headers["cache-control"] == served.headers["cache-control"]
+    assert again.headers["cache-control"] == answer.headers["cache-control"]
     open_one = admin.get(f"/v1/contracts/{public}/versions/1/schema")
     assert open_one.headers["cache-control"].startswith("public")
     problem_of(admin.get(f"/v1/contracts/{type}/versions/2/schema"), 404, "not-found")

@@ -260,8 +260,8 @@ def test_a_reply_must_keep_what_was_asked(admin: Actor) -> None:
         "reply_examples": a_version()["examples"],
     }
     register(admin, type, pattern="request-reply", **shared)
-    served = admin.get(f"/v1/contracts/{type}/versions/1/reply-schema")
-    assert served.json() == a_json_schema()
+    answer = admin.get(f"/v1/contracts/{type}/versions/1/reply-schema")
+    assert answer.json() == a_json_schema()
     answer = add(admin, type, **{**shared, "reply_schema": wider()})
     found = problem_of(answer, 409, "incompatible")["compatibility"]
     assert (found["part"], found["direction"]) == ("reply", "forward")
