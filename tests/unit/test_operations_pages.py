@@ -61,6 +61,16 @@ def test_settings_are_listed_with_their_defaults() -> None:
     }
 
 
+def test_pages_name_settings_that_exist() -> None:
+    of_commands = {f"{PREFIX}CLIENT_ID", f"{PREFIX}CLIENT_SECRET", f"{PREFIX}X", f"{PREFIX}X_FILE"}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | of_commands
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "SECURITY.md"]
+    named = {
+        (page.name, name) for page in pages for name in re.findall(r"NUSABUS_\w+", page.read_text())
+    }
+    assert {each for each in named if each[1] not in known} == set()
+
+
 def log_calls(tree: ast.Module) -> Iterator[LogCall]:
     for call in ast.walk(tree):
         if (
