@@ -107,7 +107,7 @@ async def _compare(servers: Servers, few: Site, many: Site, scale: Scale, result
         name: [resident(each.pid) / MIB for each in site.apis() if each.pid is not None]
         for name, site in (("few", few), ("many", many))
     }
-    told = ", ".join(
+    rounds = ", ".join(
         f"{name}: {' '.join(f'{s:.0f}' for s in each)}" for name, each in sizes.items()
     )
     results.values += [
@@ -123,7 +123,7 @@ async def _compare(servers: Servers, few: Site, many: Site, scale: Scale, result
             "contracts_memory_mib",
             max(sizes["many"]) - max(sizes["few"]),
             "MiB",
-            f"of {scale.contracts:,} contracts in an api process; RSS of each: {told}",
+            f"of {scale.contracts:,} contracts in an api process; RSS of each: {rounds}",
         ),
     ]
 

@@ -53,11 +53,11 @@ async def isolate(servers: Servers, scale: Scale, results: Results) -> None:
     mix = ", ".join(f"{count} {way}" for way, count in MIX.items())
     what = f"p99 of {len(healthy)} subscriptions ({mix}) at {RATE:.0f} events/s each"
     ratios = [b / a for a, b in zip(alone, beside, strict=True)]
-    told = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    rounds = ", ".join(f"{ratio:.2f}" for ratio in ratios)
     results.values += [
         Value("isolation_p99_ms", median(alone), "ms", f"{what}, alone"),
         Value("isolation_beside_p99_ms", median(beside), "ms", f"{what}, beside four stuck ones"),
-        Value("isolation_ratio", median(ratios), "ratio", f"{what}, by round: {told}", AIM),
+        Value("isolation_ratio", median(ratios), "ratio", f"{what}, by round: {rounds}", AIM),
     ]
 
 

@@ -150,7 +150,7 @@ def tail(log: Path, lines: int = 8) -> str:
 
 
 _Start = Callable[[], "subprocess.Popen[bytes]"]
-_starts: "queue.SimpleQueue[tuple[_Start, Future[subprocess.Popen[bytes]]]]" = queue.SimpleQueue()
+_start_count: "queue.SimpleQueue[tuple[_Start, Future[subprocess.Popen[bytes]]]]" = queue.SimpleQueue()
 _starter: threading.Thread | None = None
 
 
@@ -162,16 +162,16 @@ def _from_lasting_thread(start: _Start) -> "subprocess.Popen[bytes]":
     """
     global _starter
     if _starter is None or not _starter.is_alive():
-        _starter = threading.Thread(target=_serve_starts, name="starter", daemon=True)
+        _starter = threading.Thread(target=_serve_start_count, name="starter", daemon=True)
         _starter.start()
     answer: Future[subprocess.Popen[bytes]] = Future()
-    _starts.put((start, answer))
+    _start_count.put((start, answer))
     return answer.result()
 
 
-def _serve_starts() -> None:
+def _serve_start_count() -> None:
     while True:
-        start, answer = _starts.get()
+        start, answer = _start_count.get()
         try:
             answer.set_result(start())
         except BaseException as error:

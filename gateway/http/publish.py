@@ -147,8 +147,8 @@ class Publish(Bare):
             await self.context.refusals.record([_refusal(client, event, error, digest)])
             raise
         ACCEPTED.inc()
-        told = [CONTENT, (b"location", _location(receipt)), *self._notices([event])]
-        return 202, _encode(_receipt(receipt)), told
+        headers = [CONTENT, (b"location", _location(receipt)), *self._notices([event])]
+        return 202, _encode(_receipt(receipt)), headers
 
     async def _batch(self, batch: Batch, client: Client, atomic: bool) -> Answer:
         publish = (
@@ -175,8 +175,8 @@ class Publish(Bare):
             for item, result in zip(batch.items, results, strict=True)
             if isinstance(item, Event) and isinstance(result, publishing.Receipt)
         ]
-        told = [CONTENT, *self._notices(stored)]
-        return 422 if atomic and refused else 207, _encode(answer), told
+        headers = [CONTENT, *self._notices(stored)]
+        return 422 if atomic and refused else 207, _encode(answer), headers
 
     def _notices(self, stored: Sequence[Event]) -> list[tuple[bytes, bytes]]:
         """Headers that tell of the first of these events whose contract version is deprecated."""

@@ -95,5 +95,5 @@ def _advice(version: CatalogueVersion | None, catalogue: Catalogue, type: str) -
 @lru_cache(maxsize=4096)
 def _schema_id(dataschema: str) -> tuple[str, int] | None:
     """The type and version that a dataschema names, under any address of this gateway."""
-    served = _SCHEMA_URL.match(dataschema)
-    return schema_id(dataschema, served[0] if served else "")
+    match = _SCHEMA_URL.match(dataschema)
+    return schema_id(dataschema, match[0] if match else "")

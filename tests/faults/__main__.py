@@ -73,12 +73,12 @@ async def _run(scenario: Scenario, folder: Path) -> Report:
     with console.status("starting PostgreSQL and RabbitMQ") as status:
         try:
             await servers.start()
-            return await run(servers, folder / "logs", scenario, _Progress(status))
+            return await run(servers, folder / "logs", scenario, _StatusLine(status))
         finally:
             await servers.erase()
 
 
-class _Progress:
+class _StatusLine:
     """A line for each step, and one below that shows what flows."""
 
     def __init__(self, status: Status) -> None:

@@ -82,13 +82,13 @@ class EndpointServer:
 
     async def _answer(self, call: Call, reader: asyncio.StreamReader) -> Reply | None:
         """What is to be answered; None as well where the caller hangs up before that."""
-        answering = asyncio.ensure_future(self._respond(call))
+        answers = asyncio.ensure_future(self._respond(call))
         leaving = asyncio.create_task(reader.read(1))  # nobody sends more before an answer
         try:
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            return await answering if answering.done() else None
+            await asyncio.wait({answers, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            return await answers if answers.done() else None
         finally:
-            for task in (answering, leaving):
+            for task in (answers, leaving):
                 task.cancel()
                 with suppress(asyncio.CancelledError, OSError):
                     await task

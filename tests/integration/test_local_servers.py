@@ -180,15 +180,15 @@ class Fragile:
 
     def __init__(self, ends: int) -> None:
         self._ends = ends
-        self.starts = 0
+        self.start_count = 0
 
     @property
     def running(self) -> bool:
-        return self.starts > self._ends
+        return self.start_count > self._ends
 
     def start(self) -> None:
-        self.starts += 1
-        if self.starts == 1:
+        self.start_count += 1
+        if self.start_count == 1:
             raise ServerError("not yet")
 
 

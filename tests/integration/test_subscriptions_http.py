@@ -221,7 +221,7 @@ def test_an_ordered_queue_serves_one_reader_at_a_time(bus: Bus, uji: Actor) -> N
         uji.published()
 
     async def two_readers() -> list[int]:
-        counts, served = [0, 0], asyncio.Event()
+        counts, received = [0, 0], asyncio.Event()
         async with (
             await aio_pika.connect(subscribed.url) as one,
             await aio_pika.connect(subscribed.url) as two,
@@ -235,11 +235,11 @@ def test_an_ordered_queue_serves_one_reader_at_a_time(bus: Bus, uji: Actor) -> N
                     counts[number] += 1
                     await message.ack()
                     if sum(counts) == 4:
-                        served.set()
+                        received.set()
 
                 await queue.consume(seen)
             async with asyncio.timeout(30):
-                await served.wait()
+                await received.wait()
         return counts
 
     assert asyncio.run(two_readers()) == [4, 0]

@@ -46,6 +46,17 @@ def names() -> dict[str, str]:
 
 
 def _names(tree: ast.AST, path: Path) -> Iterator[tuple[str, int]]:
+    """What others named and a file imports, such as rich's `Progress`, is not ours to name."""
+    theirs = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] not in CODE
+        for alias in node.names
+    }
+    yield from ((name, line) for name, line in _all_names(tree, path) if name not in theirs)
+
+
+def _all_names(tree: ast.AST, path: Path) -> Iterator[tuple[str, int]]:
     yield from ((part, 1) for part in (path.stem, path.parent.name))
     for node in ast.walk(tree):
         match node:

@@ -34,10 +34,10 @@ def made(kind: type[errors.NusabusError]) -> errors.NusabusError:
 @pytest.mark.parametrize("kind", list(every(errors.NusabusError)))
 def test_every_error_is_told(kind: type[errors.NusabusError]) -> None:
     response = problems.response(made(kind))
-    told = msgspec.json.decode(response.body)
-    assert told["status"] == response.status_code >= 400
-    assert told["type"] == f"https://nusabus.go.id/problems/{kind.code}"
-    assert told["title"]
+    described = msgspec.json.decode(response.body)
+    assert described["status"] == response.status_code >= 400
+    assert described["type"] == f"https://nusabus.go.id/problems/{kind.code}"
+    assert described["title"]
     assert NIK not in bytes(response.body).decode()
     assert ("retry-after" in response.headers) is issubclass(kind, errors.Unavailable)
     assert ("www-authenticate" in response.headers) is issubclass(kind, errors.NotAuthenticated)
@@ -51,14 +51,14 @@ def test_the_most_special_class_decides() -> None:
 
 
 def test_where_it_was_is_told() -> None:
-    told = problems.describe(errors.Malformed("x", pointer=f"data/{NIK}/0", byte=7))
-    assert (told["pointer"], told["byte"]) == ("data/…/0", 7)
+    described = problems.describe(errors.Malformed("x", pointer=f"data/{NIK}/0", byte=7))
+    assert (described["pointer"], described["byte"]) == ("data/…/0", 7)
 
 
 def test_violations_are_listed_with_their_number() -> None:
-    told = problems.describe(made(errors.ContractViolation))
-    assert (told["contract"], told["version"], told["total"]) == ("t", 1, 21)
-    assert len(told["violations"]) == 1
+    described = problems.describe(made(errors.ContractViolation))
+    assert (described["contract"], described["version"], described["total"]) == ("t", 1, 21)
+    assert len(described["violations"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -227,11 +227,11 @@ def test_defaults_hold_where_a_contract_says_nothing(bus: Bus) -> None:
     by = bus.actor("uji", "admin")
     path = "/v1/organisations/uji/contract-defaults"
     before = by.get(path)
-    wish: dict[str, Any] = {"compatibility": {"mode": "none", "policy": "strict"}, "lint": {}}
-    stale = by.call("PUT", path, json=wish, headers={"if-match": '"99"'})
+    request: dict[str, Any] = {"compatibility": {"mode": "none", "policy": "strict"}, "lint": {}}
+    stale = by.call("PUT", path, json=request, headers={"if-match": '"99"'})
     problem_of(stale, 412, "precondition-failed")
     headers = {"if-match": before.headers["etag"]}
-    assert by.call("PUT", path, json=wish, headers=headers).json() == wish
+    assert by.call("PUT", path, json=request, headers=headers).json() == request
     try:
         type = a_type()
         register(by, type)
@@ -239,8 +239,8 @@ def test_defaults_hold_where_a_contract_says_nothing(bus: Bus) -> None:
         assert add(by, type, schema=narrow).status_code == 201
     finally:
         by.call("PUT", path, json=before.json(), headers={"if-match": "*"})
-    wish["compatibility"] = {"mode": "backward", "policy": "optional-friendly"}
-    answer = by.call("PUT", path, json=wish, headers={"if-match": "*"})
+    request["compatibility"] = {"mode": "backward", "policy": "optional-friendly"}
+    answer = by.call("PUT", path, json=request, headers={"if-match": "*"})
     problem_of(answer, 422, "invalid")
     problem_of(by.get("/v1/organisations/tiada/contract-defaults"), 404, "not-found")
     foreign = "/v1/organisations/lain/contract-defaults"

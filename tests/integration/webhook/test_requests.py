@@ -23,7 +23,7 @@ def lain(hooks: Bus) -> Actor:
     return hooks.actor("lain")
 
 
-def answering(uji: Actor, call: Call) -> Reply:
+def answer_call(uji: Actor, call: Call) -> Reply:
     """What an endpoint does that answers."""
     reply = uji.answer(call.event["requestid"], a_reply(call.event))
     return Reply(204 if reply.is_success else 500)
@@ -32,7 +32,7 @@ def answering(uji: Actor, call: Call) -> Reply:
 def test_endpoints_at_both_ends(
     uji: Actor, lain: Actor, inbox: Inbox, make_inbox: MakeInbox
 ) -> None:
-    hooked(uji, make_inbox(lambda call: answering(uji, call)).url, ANSWERED)
+    hooked(uji, make_inbox(lambda call: answer_call(uji, call)).url, ANSWERED)
     hooked(lain, inbox.url, f"{ANSWERED}.reply")
     hooked(uji, (others := make_inbox()).url, f"{ANSWERED}.reply")
     shown = lain.ask(a_question(ANSWERED), wait=20).json()
@@ -47,7 +47,7 @@ def test_who_dies_before_it_answers_is_asked_again(
     uji: Actor, lain: Actor, inbox: Inbox, make_inbox: MakeInbox
 ) -> None:
     def behave(call: Call) -> Reply:
-        return Reply(drop=True) if len(responder.calls) == 1 else answering(uji, call)
+        return Reply(drop=True) if len(responder.calls) == 1 else answer_call(uji, call)
 
     responder = make_inbox(behave)
     hooked(uji, responder.url, DROPPED)

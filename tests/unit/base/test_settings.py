@@ -23,11 +23,11 @@ def test_the_least_that_is_needed() -> None:
 def test_every_fault_is_named_without_its_value() -> None:
     with pytest.raises(InvalidSettings) as caught:
         Settings.parse({"NUSABUS_SECRET_KEY": "short", "NUSABUS_PORT": "secret"})
-    told = str(caught.value)
+    message = str(caught.value)
     for name in ("DATABASE_URL", "AMQP_URL", "SECRET_KEY", "PORT"):
-        assert f"NUSABUS_{name}: " in told
-    assert "short" not in told
-    assert "secret" not in told
+        assert f"NUSABUS_{name}: " in message
+    assert "short" not in message
+    assert "secret" not in message
 
 
 @pytest.mark.parametrize(

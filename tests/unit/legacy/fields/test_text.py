@@ -101,8 +101,8 @@ def test_pages_are_one_to_one(name: str) -> None:
     assert page is not None
     everything = bytes(range(256))
     assert page.encode(page.decode(everything)) == everything
-    letters = "ABCXYZabcxyz0189 .,-+/"
-    assert page.encode(letters) == letters.encode("cp037")
+    characters = "ABCXYZabcxyz0189 .,-+/"
+    assert page.encode(characters) == characters.encode("cp037")
 
 
 def test_names_of_pages() -> None:

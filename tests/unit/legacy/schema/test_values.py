@@ -112,9 +112,9 @@ def test_literals_as_documents_show_them(
 
 
 def test_ranges() -> None:
-    letters = one_of((Range("H", "J"),), Text(1), Policy(), IBM.encoding)
-    assert letters is not None
-    assert set("HIJ") < set(letters["enum"])  # EBCDIC has other characters between I and J
+    characters = one_of((Range("H", "J"),), Text(1), Policy(), IBM.encoding)
+    assert characters is not None
+    assert set("HIJ") < set(characters["enum"])  # EBCDIC has other characters between I and J
     assert one_of((Range("H", "J"),), Text(1), Policy(), GNUCOBOL.encoding) == {
         "enum": ["H", "I", "J"]
     }
