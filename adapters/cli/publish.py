@@ -28,6 +28,18 @@ nusabus publish --events @events.json
 Exit code 0: all events are stored. 1: an event was refused, or the command failed.
 """
 
+Lines = Annotated[
+    bool, typer.Option("--lines", help="Each line of the input is one event (NDJSON).")
+]
+Events = Annotated[
+    str,
+    typer.Option(
+        "--events",
+        metavar="@FILE|-",
+        help="Publish whole CloudEvents instead: one in JSON, an array, or --lines of them.",
+    ),
+]
+
 
 @app.command(epilog=EXAMPLES)
 def publish(  # noqa: PLR0913 - each is an option of the command
@@ -38,17 +50,8 @@ def publish(  # noqa: PLR0913 - each is an option of the command
     key: event_input.Key = "",
     id: event_input.Id = "",
     attribute: event_input.Attributes = None,
-    lines: Annotated[
-        bool, typer.Option("--lines", help="Each line of the input is one event (NDJSON).")
-    ] = False,
-    events: Annotated[
-        str,
-        typer.Option(
-            "--events",
-            metavar="@FILE|-",
-            help="Publish whole CloudEvents instead: one in JSON, an array, or --lines of them.",
-        ),
-    ] = "",
+    lines: Lines = False,
+    events: Events = "",
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:

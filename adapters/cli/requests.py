@@ -29,6 +29,11 @@ class NoResponder(StrEnum):
     WAIT = "wait"
 
 
+Within = Annotated[
+    int, typer.Option(min=0, max=DAY, help="Seconds until the deadline. Default: 30.")
+]
+
+
 @app.command(epilog=CODES)
 def ask(  # noqa: PLR0913 - each is an option of the command
     type: Annotated[str, typer.Argument(metavar="TYPE", help="The type of the request.")] = "",
@@ -40,10 +45,7 @@ def ask(  # noqa: PLR0913 - each is an option of the command
         str,
         typer.Option("--event", metavar="JSON|@FILE|-", help="Send a whole CloudEvent instead."),
     ] = "",
-    within: Annotated[
-        int,
-        typer.Option(min=0, max=DAY, help="Seconds until the deadline. Default: 30."),
-    ] = 0,
+    within: Within = 0,
     wait: Wait = 10,
     no_responder: Annotated[
         NoResponder, typer.Option(help="What to do if nobody answers this type now.")

@@ -29,6 +29,14 @@ nusabus tail --subscription dashboard
 Exit code 0: it ended by Ctrl-C or --count. 1: the gateway refused, or the command failed.
 """
 
+Start = Annotated[str, typer.Option("--from", metavar="now|beginning|TIME", help="Where to begin.")]
+After = Annotated[
+    str,
+    typer.Option(
+        "--after", metavar="POSITION", help="Resume --subscription after this stream position."
+    ),
+]
+
 
 @app.command(epilog=EXAMPLES)
 def tail(
@@ -41,15 +49,8 @@ def tail(
             "--subscription", help="Follow this subscription instead; its delivery is `stream`."
         ),
     ] = "",
-    start: Annotated[
-        str, typer.Option("--from", metavar="now|beginning|TIME", help="Where to begin.")
-    ] = "",
-    after: Annotated[
-        str,
-        typer.Option(
-            "--after", metavar="POSITION", help="Resume --subscription after this stream position."
-        ),
-    ] = "",
+    start: Start = "",
+    after: After = "",
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="End after N events.")] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each event as CloudEvents JSON on one line.")
