@@ -150,7 +150,9 @@ def tail(log: Path, lines: int = 8) -> str:
 
 
 _Start = Callable[[], "subprocess.Popen[bytes]"]
-_start_count: "queue.SimpleQueue[tuple[_Start, Future[subprocess.Popen[bytes]]]]" = queue.SimpleQueue()
+_start_count: "queue.SimpleQueue[tuple[_Start, Future[subprocess.Popen[bytes]]]]" = (
+    queue.SimpleQueue()
+)
 _starter: threading.Thread | None = None
 
 
