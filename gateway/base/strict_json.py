@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Raw
 
 from gateway.base.errors import Malformed, TooLarge
+from gateway.base.json_pointer import escaped
 
 DEPTH = 64
 NUMBER_LENGTH = 400  # characters of one number as it is written
@@ -273,7 +274,7 @@ def _pointer(path: _Path | None) -> str:
     steps: list[str] = []
     while path is not None:
         path, step = path
-        cut = str(step)[:_POINTER_LENGTH].replace("~", "~0").replace("/", "~1")
+        cut = escaped(str(step)[:_POINTER_LENGTH])
         steps.append("/" + cut.encode(errors="backslashreplace").decode())
     return "".join(reversed(steps))[:_POINTER_LENGTH]
 

@@ -175,7 +175,7 @@ def _event(
     required = {name: attributes.get(name) for name in ("id", "source", "type")}
     for name, value in required.items():
         if not isinstance(value, str) or not value:
-            raise Malformed(f"Attribute {name} is missing.", pointer=name)
+            raise Malformed(f"Attribute {name} is missing.", pointer=f"/{name}")
     subject = attributes.get("subject")
     return Event(
         id=str(required["id"]),

@@ -16,7 +16,8 @@ import msgspec
 
 from gateway.base import strict_json
 from gateway.base.errors import Invalid
-from gateway.contracts.keywords import Step, at, children, escaped, pointer, rebuilt
+from gateway.base.json_pointer import escaped, json_pointer
+from gateway.contracts.keywords import Step, at, children, rebuilt
 from gateway.contracts.schema_limits import DEFINITIONS, SCHEMA_DEPTH
 
 SchemaId = tuple[str, int]  # type and version
@@ -185,7 +186,7 @@ def _split(schema: Mapping[str, Any], steps: Step, base_url: str) -> tuple[Schem
         raise Invalid(
             f"{reference[:200]!r} is not the id of a registered schema, and nothing is fetched. "
             "Use urn:nusabus:contract:<type>:<version>, or put the schema under $defs.",
-            pointer=pointer((*steps, "$ref")),
+            pointer=json_pointer((*steps, "$ref")),
         )
     return target, fragment
 
@@ -194,6 +195,6 @@ def _anchored(schema: Any, name: str, steps: Step) -> str | None:
     if not isinstance(schema, dict):
         return None
     if schema.get("$anchor") == name:
-        return pointer(steps)
+        return json_pointer(steps)
     found = (_anchored(below, name, (*steps, *step)) for step, below in children(schema))
     return next((each for each in found if each is not None), None)

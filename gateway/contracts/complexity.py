@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from gateway.base.errors import Invalid
-from gateway.contracts.keywords import Step, children, pointer, subschemas
+from gateway.base.json_pointer import json_pointer
+from gateway.contracts.keywords import Step, children, subschemas
 
 MAX_EVALUATIONS = 20_000  # of one location in a document
 _CAP = 10**12
@@ -35,7 +36,7 @@ class SchemaComplexity:
     """Bounds on the evaluations of a bundled schema. Raises Invalid for endless recursion."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        schemas = {pointer(steps): (steps, each) for steps, each in subschemas(document)}
+        schemas = {json_pointer(steps): (steps, each) for steps, each in subschemas(document)}
         self._in_place: dict[str, list[str]] = {}
         self._below: dict[str, list[tuple[Label, str]]] = {}
         old = "draft-0" in str(document.get("$schema"))
@@ -124,7 +125,7 @@ def _children(
     location: str, schema: Mapping[str, Any], schemas: Mapping[str, Any]
 ) -> Iterator[tuple[Step, str]]:
     for steps, _ in children(schema):
-        target = f"{location}{pointer(steps)}"
+        target = f"{location}{json_pointer(steps)}"
         if target in schemas:
             yield steps, target
 
@@ -166,5 +167,5 @@ def _target(reference: str, steps: Step, schemas: Mapping[str, tuple[Step, Any]]
             return str(location)
     raise Invalid(
         f"The $ref {reference[:200]!r} does not lead to a schema. Put its target under $defs.",
-        pointer=pointer((*steps, "$ref")),
+        pointer=json_pointer((*steps, "$ref")),
     )

@@ -64,16 +64,6 @@ def _key(container: Any, name: str) -> Any:
     return int(name) if isinstance(container, list) else name
 
 
-def pointer(steps: Step) -> str:
-    """Steps as a JSON pointer (RFC 6901)."""
-    return "".join(f"/{escaped(step)}" for step in steps)
-
-
-def escaped(name: str) -> str:
-    """One step of a JSON pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
 def at(schema: Any, pointer: str) -> Any:
     """The value at a JSON pointer. Raises LookupError or ValueError if there is none."""
     found = schema

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from gateway.base.errors import Invalid
-from gateway.contracts.keywords import Step, children, pointer, rebuilt
+from gateway.base.json_pointer import json_pointer
+from gateway.contracts.keywords import Step, children, rebuilt
 
 _BASE = "https://nusabus.go.id/schemas/"
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -35,7 +36,7 @@ def _collect(schema: Any, base: str, steps: Step, pointers: dict[str, str]) -> N
     """Collect the pointers of all subschemas that can be referred to, by URI."""
     if not isinstance(schema, dict):
         return
-    here = pointer(steps)
+    here = json_pointer(steps)
     inner = _base(schema, base)
     if not steps or inner != base:
         pointers.setdefault(inner, here)

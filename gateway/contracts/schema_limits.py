@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.base.errors import Invalid
-from gateway.contracts.keywords import LISTED, Step, pointer, subschemas
+from gateway.base.json_pointer import json_pointer
+from gateway.contracts.keywords import LISTED, Step, subschemas
 
 SCHEMA_LIMIT = 256 << 10  # bytes of one schema
 SCHEMA_DEPTH = 32
@@ -48,7 +49,7 @@ def require_within_limits(document: Mapping[str, Any]) -> None:
             raise Invalid(
                 f"The schema has more than {SCHEMAS} subschemas. Register parts of it as separate "
                 "contracts.",
-                pointer=pointer(steps),
+                pointer=json_pointer(steps),
             )
         if isinstance(schema, dict):
             _require_keywords(schema, steps)
@@ -56,7 +57,7 @@ def require_within_limits(document: Mapping[str, Any]) -> None:
             if patterns > PATTERNS:
                 raise Invalid(
                     f"The schema has more than {PATTERNS} regular expressions. Use fewer.",
-                    pointer=pointer(steps),
+                    pointer=json_pointer(steps),
                 )
 
 
@@ -89,7 +90,7 @@ def _patterns(schema: Mapping[str, Any], steps: Step) -> int:
         found += [(("patternProperties", name), name) for name in named]  # type: ignore[misc]  # steps of two lengths
     for more, expression in found:
         if isinstance(expression, str):
-            _require_pattern(expression, pointer((*steps, *more))[:200])
+            _require_pattern(expression, json_pointer((*steps, *more))[:200])
     return len(found)
 
 
@@ -111,4 +112,4 @@ def _require_pattern(expression: str, location: str) -> None:
 
 
 def _at(steps: Step, keyword: str) -> str:
-    return pointer((*steps, keyword))
+    return json_pointer((*steps, keyword))

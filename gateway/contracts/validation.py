@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.base import strict_json
 from gateway.base.errors import ContractViolation, Violation
+from gateway.base.json_pointer import json_pointer
 from gateway.base.masking import mask
 from gateway.contracts.complexity import SchemaComplexity
 from gateway.contracts.personal_data import NameMask
@@ -107,8 +108,7 @@ def _measured(data: Any) -> tuple[int, int]:
 
 def pointer(path: list[str | int]) -> str:
     """A path as a JSON pointer (RFC 6901), long numbers in it masked."""
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    return mask("".join(f"/{step}" for step in steps))
+    return mask(json_pointer(path))
 
 
 def _violation(error: jsonschema_rs.ValidationError, names: NameMask) -> Violation:

@@ -27,15 +27,14 @@ from gateway.http import (
     subscriptions,
     tokens,
 )
-from gateway.http.bare import Bare
+from gateway.http.asgi_endpoint import AsgiEndpoint
 from gateway.http.body import read, replayed
 from gateway.http.context import ApiContext
-from gateway.http.publish import Publish
-from gateway.http.requests import SendRequest
+from gateway.http.publish import PublishEndpoint
+from gateway.http.requests import RequestEndpoint
 from gateway.publishing import Limits
 
-PUBLISH = "/v1/events"
-BODILESS = {"GET", "HEAD", "OPTIONS"}
+WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 BODY_LIMIT = 64 << 10  # bytes; publishing has limits of its own
 CONTRACT_LIMIT = 1 << 20  # bytes: schemas and examples
 ROUTES = (
@@ -58,31 +57,33 @@ ROUTES = (
 
 
 class Application(FastAPI):
-    """FastAPI, with `bare` endpoints beside its middleware and router, which cost much.
+    """FastAPI, with some POST operations beside its router, and a limit for every body.
 
-    These are POST operations, by their paths.
+    `endpoints` are those operations by path: FastAPI's middleware and router would cost them much.
+    Bodies are read before the router, within a size and a time, because FastAPI's `max_body_size`
+    answers in plain text, and after an operation without a body has already been carried out.
     """
 
-    bare: Mapping[str, Bare]
+    endpoints: Mapping[str, AsgiEndpoint]
     event_limit: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        bare = self.bare.get(scope["path"]) if scope["type"] == "http" else None
-        if bare is not None and scope["method"] == "POST":
-            await bare(scope, receive, send)
-        elif scope["type"] == "http" and scope["method"] not in BODILESS:
+        endpoint = self.endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        if endpoint is not None and scope["method"] == "POST":
+            await endpoint(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] not in WITHOUT_BODY:
             try:
                 body = await read(scope["headers"], receive, self._limit(scope["path"]))
-            except NusabusError as refusal:
-                await problems.response(refusal)(scope, receive, send)
+            except NusabusError as error:
+                await problems.response(error)(scope, receive, send)
             else:
                 await super().__call__(scope, replayed(body, receive), send)
         else:
             await super().__call__(scope, receive, send)
 
     def _limit(self, path: str) -> int:
-        """How many bytes a body may have."""
+        """The bytes that a body may have."""
         if path.startswith((requests.router.prefix, dead_letters.router.prefix)):
             return self.event_limit
         return CONTRACT_LIMIT if path.startswith(contracts.PREFIX) else BODY_LIMIT
@@ -111,9 +112,9 @@ def make_app(context: ApiContext) -> Application:
         context.settings.event_limit, context.settings.batch_limit, context.settings.batch_events
     )
     app.event_limit = limits.event_bytes
-    app.bare = {
-        PUBLISH: Publish(context, limits),
-        requests.router.prefix: SendRequest(context, limits),
+    app.endpoints = {
+        publish.PATH: PublishEndpoint(context, limits),
+        requests.PATH: RequestEndpoint(context, limits),
     }
     for module in ROUTES:
         app.include_router(module.router)

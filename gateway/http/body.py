@@ -1,4 +1,4 @@
-"""Bodies of requests: read whole, within a size and a time."""
+"""Request bodies: read whole, within a size and a time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ SECONDS = 60
 async def read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
     """The body as received.
 
-    Raises TooLarge before more than the limit is held, RequestTimeout where it does not end in
-    time, Malformed where the connection ends first.
+    Raises TooLarge before more than the limit is in memory, RequestTimeout if it does not end in
+    time, Malformed if the connection ends first.
     """
     if declared_size(headers) > limit:
         raise _too_large(limit)
@@ -24,7 +24,7 @@ async def read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: 
         async with asyncio.timeout(SECONDS):
             return await _whole(receive, limit)
     except TimeoutError:
-        raise RequestTimeout(f"a body must arrive within {SECONDS} seconds") from None
+        raise RequestTimeout(f"The body must arrive within {SECONDS} seconds.") from None
 
 
 async def raw_body(request: Request) -> bytes:
@@ -36,12 +36,12 @@ RawBody = Annotated[bytes, Depends(raw_body)]
 
 
 def declared_size(headers: Sequence[tuple[bytes, bytes]]) -> int:
-    """The Content-Length, which the server has checked to be digits; 0 where there is none."""
+    """The Content-Length, which the server has checked to be digits; 0 without one."""
     return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """Receive for an application behind the one that has read the body."""
+    """A Receive that hands out a body that has been read already."""
     waiting = [True]
 
     async def again() -> Message:
@@ -59,7 +59,7 @@ async def _whole(receive: Receive, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Malformed("the connection ended within the body")
+            raise Malformed("The connection ended within the body.")
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
@@ -70,4 +70,4 @@ async def _whole(receive: Receive, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"a body may have {limit} bytes, this one has more")
+    return TooLarge(f"The body may have {limit} bytes.")

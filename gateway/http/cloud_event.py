@@ -1,15 +1,16 @@
 """An event on the wire: the models that describe it, and how every receiver gets it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
+from gateway.base import errors
 from gateway.broker import message
 from gateway.contracts import Pattern
 from gateway.http.context import ApiContext
-from gateway.http.models import Sequence
+from gateway.http.models import Absent, Sequence
 from gateway.journal import Entry
 from gateway.request_reply import outgoing_request
 
@@ -40,20 +41,20 @@ class CloudEvent(BaseModel):
     )
     source: str = Field(min_length=1, max_length=512, json_schema_extra={"format": "uri-reference"})
     type: str = Field(min_length=1, max_length=255, description="The event type, with a contract.")
-    subject: str | SkipJsonSchema[None] = Field(default=None, min_length=1, max_length=512)
-    time: AwareDatetime | SkipJsonSchema[None] = None
-    datacontenttype: str | SkipJsonSchema[None] = Field(default=None, max_length=255)
-    dataschema: str | SkipJsonSchema[None] = Field(
+    subject: str | Absent = Field(default=None, min_length=1, max_length=512)
+    time: AwareDatetime | Absent = None
+    datacontenttype: str | Absent = Field(default=None, max_length=255)
+    dataschema: str | Absent = Field(
         default=None, max_length=2048, json_schema_extra={"format": "uri"}
     )
-    partitionkey: str | SkipJsonSchema[None] = Field(
+    partitionkey: str | Absent = Field(
         default=None,
         min_length=1,
         max_length=255,
         description="Events with the same key keep their order.",
     )
     data: Any = Field(default=None, description="The contract of the type validates it.")
-    data_base64: str | SkipJsonSchema[None] = Field(
+    data_base64: str | Absent = Field(
         default=None, description="Data that are not JSON (RFC 4648, section 4)."
     )
 
@@ -63,9 +64,27 @@ class DeliveredEvent(CloudEvent):
 
     sequence: Sequence = Field(description="Shard and sequence in the journal.")
     recordedtime: datetime = Field(description="When the journal stored the event.")
-    dataclassification: str | SkipJsonSchema[None] = Field(
+    dataclassification: str | Absent = Field(
         default=None, description="The classification of the contract."
     )
+
+
+def locate(error: errors.NusabusError, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Point into the request, not the event: in binary mode attributes are headers, data the body.
+
+    Changes a pointer of `error` into the event in JSON format accordingly.
+    """
+    if not isinstance(error, errors.Malformed | errors.Invalid) or error.pointer is None:
+        return
+    content_type = next((value for name, value in headers if name == b"content-type"), b"")
+    if content_type.lower().startswith(b"application/cloudevents"):
+        return
+    name, slash, rest = error.pointer.removeprefix("/").partition("/")
+    if name == "data":
+        error.pointer = slash + rest
+    else:
+        error.pointer = None
+        error.parameter = "content-type" if name == "datacontenttype" else f"ce-{name}"
 
 
 def delivered(entry: Entry, context: ApiContext) -> bytes:

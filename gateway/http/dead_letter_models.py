@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field, StrictBool, StrictInt, StrictStr
+from typing_extensions import TypeAliasType
 
 from gateway import journal
 from gateway.base import strict_json
@@ -18,11 +19,13 @@ from gateway.contracts.compilation import BUNDLE_DEPTH
 from gateway.delivery import store
 from gateway.delivery.store import RedriveState
 from gateway.http.context import ApiContext
-from gateway.http.models import JsonOf, RequestBody, Resource, Text, example
+from gateway.http.models import EventAttributes, JsonOf, RequestBody, Resource, Text, example
 from gateway.request_reply import REQUEST_ID
 
 Trace = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="A trace id (W3C).")]
-DeadLetterState = Literal["dead", "redriven", "resent", "discarded"]
+DeadLetterState = TypeAliasType(
+    "DeadLetterState", Literal["dead", "redriven", "resent", "discarded"]
+)
 MASKED_LIMIT = 64 << 10  # bytes of data that an inspection shows
 _UNMASKED = {"traceparent", "time"}  # publishing has checked that they hold nothing else
 NO_DATA = msgspec.Raw(b"null")
@@ -92,7 +95,7 @@ class InspectedDeadLetter(DeadLetter):
     """A dead letter with its attempts, and the event with personal data masked."""
 
     history: list[FailedAttempt]
-    event: dict[str, Any] | None = Field(
+    event: EventAttributes | None = Field(
         description="The attributes of the event. Null if the journal does not hold it any more."
     )
     data: Annotated[msgspec.Raw, JsonOf(Any)] = Field(

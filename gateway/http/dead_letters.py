@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from gateway import publishing
 from gateway.base import strict_json
@@ -12,6 +12,7 @@ from gateway.base.masking import mask
 from gateway.base.telemetry import log
 from gateway.delivery import store
 from gateway.delivery.store import DeadLetterQuery
+from gateway.http.body import RawBody
 from gateway.http.context import ApiContext, AuthenticatedClient, Context, require_role
 from gateway.http.dead_letter_models import (
     NO_DATA,
@@ -123,7 +124,7 @@ async def resend_dead_letter(
     body: Correction,
     client: Annotated[Client, Depends(corrector)],
     context: Context,
-    request: Request,
+    raw: RawBody,
     response: Response,
 ) -> CorrectionReceipt:
     """Publish a corrected event for every subscription to its type. The dead letter is resent.
@@ -132,7 +133,7 @@ async def resend_dead_letter(
     `sequence`. The same correction again is stored once (200); another correction is refused.
     """
     found = await _visible(number, client, context)
-    data = strict_json.members(await request.body(), nested="data").get("data")
+    data = strict_json.members(raw, nested="data").get("data")
     correction = publishing.Correction(None if data is None else bytes(data), body.attributes)
     resent = await context.resender.resend(found, correction, client)
     appended = resent.appended

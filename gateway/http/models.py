@@ -6,8 +6,10 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import CoreSchema, core_schema
 from starlette.responses import Response
+from typing_extensions import TypeAliasType
 
 # Control characters would be invisible to the next reader; PostgreSQL refuses NUL in any text.
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -15,6 +17,12 @@ Description = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
 Sequence = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{16}$", examples=["00-0000000000000042"])]
+
+# A TypeAliasType has a schema of its own in the document, with a name for generated code.
+JsonSchema = TypeAliasType("JsonSchema", dict[str, Any])
+EventAttributes = TypeAliasType("EventAttributes", dict[str, Any])
+Absent = SkipJsonSchema[None]
+"""In `T | Absent`, with the default None: a member that is left out, and never null."""
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from gateway.http.context import BEARER, CLIENT_CREDENTIALS
 from gateway.http.problems import Problem
+from gateway.http.tokens import TokenRequest
 
 SUMMARY = "A national event bus: accept, store and route events between ministries."
 DESCRIPTION = """\
@@ -45,6 +46,21 @@ TAGS = [
     {"name": "tokens", "description": "Access tokens, and the keys that verify them."},
     {"name": "health", "description": "Probes and metrics for the platform."},
 ]
+_SCHEMAS: dict[str, Any] = {
+    "AsyncApiDocument": {"type": "object", "description": "An AsyncAPI 3.0 document."},
+    # With a `type` of its own openapi-python-client would check isinstance(body, list[CloudEvent]),
+    # which Python refuses.
+    "EventBatch": {
+        "description": "Events in the JSON batch format of CloudEvents 1.0.",
+        "allOf": [
+            {
+                "type": "array",
+                "maxItems": 1000,
+                "items": {"$ref": "#/components/schemas/CloudEvent"},
+            }
+        ],
+    },
+}
 _PAGE = re.compile(r"\bPage_(\w+)_$")  # how pydantic names a Page[T]
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -91,7 +107,7 @@ def _document(app: FastAPI, routes: Sequence[Any]) -> dict[str, Any]:
     )
     schemas = document["components"]["schemas"]
     _drop_framework_errors(document["paths"], schemas)
-    schemas.update(_schemas(Problem))
+    schemas.update(_schemas(Problem, TokenRequest) | _SCHEMAS)
     for each in _parts(document):
         if each.get("default", each) is None:  # of a member that may be left out
             del each["default"]

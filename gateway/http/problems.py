@@ -8,13 +8,14 @@ import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gateway.base import errors
+from gateway.base.json_pointer import json_pointer
 from gateway.base.masking import mask
 from gateway.base.telemetry import log
+from gateway.http.models import Absent
 
 TYPE = "https://nusabus.go.id/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -88,32 +89,30 @@ class Problem(BaseModel):
     )
     status: int = Field(description="The HTTP status code.", examples=[422])
     detail: str = Field(description="What is wrong, then what to do.")
-    pointer: str | SkipJsonSchema[None] = Field(
+    pointer: str | Absent = Field(
         default=None,
         description="An RFC 6901 pointer to the part of the request body that is wrong.",
         examples=["/terms/rate"],
     )
-    parameter: str | SkipJsonSchema[None] = Field(
+    parameter: str | Absent = Field(
         default=None,
         description="The name of the query, path or header parameter that is wrong.",
         examples=["cursor"],
     )
-    byte: int | SkipJsonSchema[None] = Field(
+    byte: int | Absent = Field(
         default=None, description="The offset in the request body, in bytes, where parsing failed."
     )
-    contract: str | SkipJsonSchema[None] = Field(
+    contract: str | Absent = Field(
         default=None, description="The event type whose contract the data violate."
     )
-    version: int | SkipJsonSchema[None] = Field(
+    version: int | Absent = Field(
         default=None, description="The contract version that validated the data."
     )
-    violations: list[errors.Violation] | SkipJsonSchema[None] = Field(
+    violations: list[errors.Violation] | Absent = Field(
         default=None,
         description="The first 20 violations. Each pointer is relative to the data of the event.",
     )
-    total: int | SkipJsonSchema[None] = Field(
-        default=None, description="How many violations there are."
-    )
+    total: int | Absent = Field(default=None, description="How many violations there are.")
 
     @classmethod
     def of(cls, error: errors.NusabusError) -> "Problem":
@@ -251,11 +250,6 @@ def response(error: errors.NusabusError, **more: Any) -> Response:
     )
 
 
-def pointer_to(steps: tuple[int | str, ...]) -> str:
-    """The RFC 6901 pointer for these steps into a JSON document."""
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
-
-
 def install(app: FastAPI) -> None:
     """Let every route answer its errors this way."""
 
@@ -296,4 +290,4 @@ def _invalid(error: RequestValidationError) -> errors.Malformed | errors.Invalid
         return errors.Malformed(f"The body is not JSON: {message}")
     if where[0] != "body":
         return errors.Invalid(message, parameter=str(where[1]))
-    return errors.Invalid(message, pointer=pointer_to(where[1:]))
+    return errors.Invalid(message, pointer=json_pointer(where[1:]))

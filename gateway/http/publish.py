@@ -1,7 +1,7 @@
 """`POST /v1/events`: publish.
 
-An endpoint beside the framework, see `bare`. The models and `publish_event` describe it; a test
-holds its answers to them.
+The hottest operation is an `AsgiEndpoint`. The models and `publish_event` describe it; a test
+validates its answers against them.
 """
 
 import hashlib
@@ -16,7 +16,6 @@ import msgspec
 from fastapi import Body, Query
 from prometheus_client import Counter
 from pydantic import BaseModel, Field
-from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Receive, Scope
 
 from gateway import publishing
@@ -26,10 +25,11 @@ from gateway.base.telemetry import METRICS
 from gateway.base.times import rfc3339
 from gateway.contracts import Deprecation
 from gateway.http import problems
-from gateway.http.bare import CONTENT, REFUSED, Answer, Bare, authorization
+from gateway.http.asgi_endpoint import CONTENT, REFUSED, Answer, AsgiEndpoint, authorization
 from gateway.http.body import read
-from gateway.http.cloud_event import BATCHED, EXAMPLE, STRUCTURED, CloudEvent
+from gateway.http.cloud_event import BATCHED, EXAMPLE, STRUCTURED, CloudEvent, locate
 from gateway.http.context import authenticate
+from gateway.http.models import Absent
 from gateway.http.openapi import described_router
 from gateway.identity import Client, Role
 from gateway.journal import Refusal
@@ -39,7 +39,7 @@ ACCEPTED = Counter(
     "nusabus_events_accepted", "Events that were stored, or were stored before", registry=METRICS
 )
 _encode = msgspec.json.Encoder().encode
-_REFERENCE = {"$ref": "#/components/schemas/CloudEvent"}
+PATH = "/v1/events"
 
 described = described_router("events")
 
@@ -60,10 +60,8 @@ class EventResult(BaseModel):
     """The result for one event of a batch."""
 
     status: int = Field(description="The status that the event alone would have got.")
-    receipt: Receipt | SkipJsonSchema[None] = Field(default=None, description="Of a stored event.")
-    problem: problems.Problem | SkipJsonSchema[None] = Field(
-        default=None, description="Of a refused event."
-    )
+    receipt: Receipt | Absent = Field(default=None, description="Of a stored event.")
+    problem: problems.Problem | Absent = Field(default=None, description="Of a refused event.")
 
 
 class BatchResult(BaseModel):
@@ -75,7 +73,7 @@ class BatchResult(BaseModel):
 
 
 @described.post(
-    "/v1/events",
+    PATH,
     status_code=202,
     response_description="The event is stored.",
     responses={
@@ -91,8 +89,8 @@ class BatchResult(BaseModel):
             "description": "The data violate the contract, or a rule is broken. Of an atomic "
             "batch: a result for each event; nothing is stored.",
             "content": {
-                "application/json": {"schema": {"$ref": "#/components/schemas/BatchResult"}},
                 **problems.documented(422)["content"],
+                "application/json": {"schema": {"$ref": "#/components/schemas/BatchResult"}},
             },
         },
     },
@@ -100,13 +98,10 @@ class BatchResult(BaseModel):
         "requestBody": {
             "content": {
                 BATCHED: {
-                    "schema": {"type": "array", "maxItems": 1000, "items": _REFERENCE},
+                    "schema": {"$ref": "#/components/schemas/EventBatch"},
                     "example": [EXAMPLE],
                 },
-                "application/json": {
-                    "schema": {"title": "Data of an event in binary mode"},
-                    "example": EXAMPLE["data"],
-                },
+                "*/*": {"schema": {"description": "The data of an event in binary mode."}},
             }
         }
     },
@@ -125,7 +120,7 @@ async def publish_event(
 
 
 @dataclass(frozen=True, slots=True)
-class Publish(Bare):
+class PublishEndpoint(AsgiEndpoint):
     """`POST /v1/events`, as an ASGI application."""
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
@@ -145,10 +140,12 @@ class Publish(Bare):
         except errors.Refused as error:
             digest = event.digest if event else hashlib.sha256(body).digest()
             await self.context.refusals.record([_refusal(client, event, error, digest)])
+            locate(error, headers)
             raise
         ACCEPTED.inc()
-        headers = [CONTENT, (b"location", _location(receipt)), *self._notices([event])]
-        return 202, _encode(_receipt(receipt)), headers
+        location = b"%b/%d/%d" % (PATH.encode(), receipt.shard, receipt.sequence)
+        answer_headers = [CONTENT, (b"location", location), *self._deprecation([event])]
+        return 202, _encode(_receipt(receipt)), answer_headers
 
     async def _batch(self, batch: Batch, client: Client, atomic: bool) -> Answer:
         publish = (
@@ -168,18 +165,21 @@ class Publish(Bare):
         answer = {
             "accepted": accepted,
             "refused": len(results) - accepted,
-            "results": [_result(result) for result in results],
+            "results": [
+                _result(index, item, result)
+                for index, (item, result) in enumerate(zip(batch.items, results, strict=True))
+            ],
         }
         stored = [
             item
             for item, result in zip(batch.items, results, strict=True)
             if isinstance(item, Event) and isinstance(result, publishing.Receipt)
         ]
-        headers = [CONTENT, *self._notices(stored)]
-        return 422 if atomic and refused else 207, _encode(answer), headers
+        status = 422 if atomic and refused else 207
+        return status, _encode(answer), [CONTENT, *self._deprecation(stored)]
 
-    def _notices(self, stored: Sequence[Event]) -> list[tuple[bytes, bytes]]:
-        """Headers that tell of the first of these events whose contract version is deprecated."""
+    def _deprecation(self, stored: Sequence[Event]) -> list[tuple[bytes, bytes]]:
+        """Headers about the first of these events whose contract version is deprecated."""
         for event in stored:
             deprecation = self.context.publisher.deprecation(event)
             if deprecation is not None:
@@ -200,26 +200,31 @@ def _deprecation_headers(deprecation: Deprecation, base_url: str) -> list[tuple[
 
 
 def _atomic(query: bytes) -> bool:
-    """Whether the batch is to be stored as a whole or not at all."""
+    """Whether the batch is stored as a whole or not at all. Raises Invalid."""
     if not query:
         return False
-    wishes = parse_qs(query.decode("latin-1"), keep_blank_values=True)
-    if set(wishes) != {"atomic"} or wishes["atomic"] not in (["true"], ["false"]):
+    given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    if set(given) != {"atomic"} or given["atomic"] not in (["true"], ["false"]):
         raise errors.Invalid(
             "Invalid query. Use `atomic=true` or `atomic=false`.", parameter="atomic"
         )
-    return wishes["atomic"] == ["true"]
+    return given["atomic"] == ["true"]
 
 
 def _refusal(client: Client, event: Event | None, error: errors.Refused, digest: bytes) -> Refusal:
     return Refusal.from_error((client.id, client.organisation), event, error, digest)
 
 
-def _result(result: publishing.Receipt | errors.Refused) -> dict[str, Any]:
+def _result(
+    index: int, item: Event | errors.Refused, result: publishing.Receipt | errors.Refused
+) -> dict[str, Any]:
     if isinstance(result, publishing.Receipt):
         return {"status": 202, "receipt": _receipt(result)}
     REFUSED.labels(result.code).inc()
-    return {"status": problems.status_of(result), "problem": problems.describe(result)}
+    problem = problems.describe(result)
+    if "pointer" in problem and isinstance(item, Event):  # of the event, and not yet of the batch
+        problem["pointer"] = f"/{index}{problem['pointer']}"
+    return {"status": problem["status"], "problem": problem}
 
 
 def _receipt(receipt: publishing.Receipt) -> dict[str, Any]:
@@ -232,7 +237,3 @@ def _receipt(receipt: publishing.Receipt) -> dict[str, Any]:
         "digest": receipt.digest.hex(),
         "duplicate": receipt.duplicate,
     }
-
-
-def _location(receipt: publishing.Receipt) -> bytes:
-    return b"/v1/events/%d/%d" % (receipt.shard, receipt.sequence)

@@ -6,13 +6,12 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from gateway.base.masking import mask
 from gateway.delivery import TokenResult
 from gateway.http.cloud_event import DeliveredEvent, delivered
 from gateway.http.context import Context
-from gateway.http.models import JsonOf, ModelResponse, Reason, RequestBody, example
+from gateway.http.models import Absent, JsonOf, ModelResponse, Reason, RequestBody, example
 from gateway.http.problems import responses
 from gateway.http.subscriptions import Name, Subscriber
 
@@ -46,7 +45,7 @@ class ReceivedEvents(BaseModel):
     """Events, each under a lock."""
 
     events: list[ReceivedEvent]
-    retry_after: float | SkipJsonSchema[None] = Field(
+    retry_after: float | Absent = Field(
         default=None,
         description="Seconds to wait before the next call, if the rate of the subscription allows "
         "nothing now.",

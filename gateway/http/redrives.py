@@ -61,7 +61,7 @@ async def cancel_redrive(id: str, client: Editor, context: Context) -> Redrive:
 
 
 async def _visible(id: str, client: Client, context: ApiContext) -> store.Redrive:
-    found = await context.redrives.find(id) if id.isascii() and len(id) < 64 else None
+    found = await context.redrives.find(id) if id.isascii() and id.isprintable() else None
     if found is None or policy.visible_organisation(client) not in (None, found.organisation):
         raise NotFound("No such redrive is visible to you.")
     return found

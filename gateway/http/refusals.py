@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from gateway.base.errors import Violation
 from gateway.http.context import Context, require_role
+from gateway.http.models import Text
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
 from gateway.identity import Client, policy
@@ -57,8 +58,8 @@ async def list_refusals(
     client: RefusalReader,
     context: Context,
     page: Paging,
-    type: Annotated[str | None, Query(max_length=255)] = None,
-    reason: Annotated[str | None, Query(max_length=64)] = None,
+    type: Annotated[Text | None, Query()] = None,
+    reason: Annotated[Text | None, Query()] = None,
 ) -> Page[Refusal]:
     """The refusals of your organisation, the newest first. The operator sees all."""
     found = await context.refusals.page(

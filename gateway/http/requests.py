@@ -1,7 +1,6 @@
 """`/v1/requests`: send a request, look at it, reply to it.
 
-`POST /v1/requests` is an endpoint beside the framework, see `bare`: its client waits for each
-millisecond.
+`POST /v1/requests` is an `AsgiEndpoint`, because its client waits for each millisecond.
 """
 
 import re
@@ -14,15 +13,23 @@ import msgspec
 from fastapi import APIRouter, Body, Depends, Header, Path, Query
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope
+from typing_extensions import TypeAliasType
 
 from gateway.base import errors
 from gateway.base.event import Event
 from gateway.base.times import rfc3339
 from gateway.broker import message
 from gateway.http import problems
-from gateway.http.bare import CONTENT, Answer, Bare, Headers, authorization, problem
+from gateway.http.asgi_endpoint import (
+    CONTENT,
+    Answer,
+    AsgiEndpoint,
+    Headers,
+    authorization,
+    problem,
+)
 from gateway.http.body import read
-from gateway.http.cloud_event import STRUCTURED, CloudEvent, DeliveredEvent
+from gateway.http.cloud_event import STRUCTURED, CloudEvent, DeliveredEvent, locate
 from gateway.http.context import (
     ApiContext,
     AuthenticatedClient,
@@ -48,6 +55,7 @@ Wait = Annotated[
         examples=["wait=10"],
     ),
 ]
+NoResponder = TypeAliasType("NoResponder", Literal["refuse", "wait"])
 Replier = Annotated[Client, Depends(require_role(Role.SUBSCRIBER))]
 _WAIT = re.compile(rb"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 _NEEDS_RESPONDER = {b"": True, b"no_responder=refuse": True, b"no_responder=wait": False}
@@ -124,7 +132,7 @@ class ReplyReceipt(BaseModel):
 async def send_request(
     event: Annotated[CloudEvent, Body(media_type=STRUCTURED)],
     no_responder: Annotated[
-        Literal["refuse", "wait"],
+        NoResponder,
         Query(description="Without a responder for this type: refuse the request, or wait."),
     ] = "refuse",
     prefer: Wait = None,
@@ -137,7 +145,7 @@ async def send_request(
     raise NotImplementedError
 
 
-class SendRequest(Bare):
+class RequestEndpoint(AsgiEndpoint):
     """`POST /v1/requests`, as an ASGI application."""
 
     __slots__ = ()
@@ -165,6 +173,7 @@ class SendRequest(Bare):
             digest = event.digest if event else sha256(body).digest()
             sender = (client.id, client.organisation)
             await self.context.publisher.refuse(sender, event, error, digest)
+            locate(error, headers)
             raise
         location = [(b"location", f"{PATH}/{found.id}".encode())]
         if wait:
@@ -184,7 +193,7 @@ async def get_request(
     context: Context,
     prefer: Wait = None,
 ) -> ModelResponse[Request]:
-    """A request and its reply; with `Prefer: wait=N` after up to N seconds for the reply.
+    """A request and its reply. With `Prefer: wait=N` it waits up to N seconds for the reply.
 
     For the requester, the responder and the operator's auditors, who see no data.
     """
@@ -206,7 +215,10 @@ async def get_request(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {STRUCTURED: {"schema": {"$ref": "#/components/schemas/CloudEvent"}}},
+            "content": {
+                STRUCTURED: {"schema": {"$ref": "#/components/schemas/CloudEvent"}},
+                "*/*": {"schema": {"description": "The data of a reply in binary mode."}},
+            },
         }
     },
 )
@@ -221,7 +233,11 @@ async def reply_to_request(
     except errors.Refused as error:
         reply = error
     sender = ReplySender(client.id, client.organisation)
-    stored = await context.responder.reply(bytes.fromhex(id), reply, sender)
+    try:
+        stored = await context.responder.reply(bytes.fromhex(id), reply, sender)
+    except errors.Refused as error:
+        locate(error, http.headers.raw)
+        raise
     receipt = ReplyReceipt(
         request=id,
         late=stored.late,

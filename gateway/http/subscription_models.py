@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 from pydantic import AwareDatetime, BaseModel, Field
+from typing_extensions import TypeAliasType
 
 from gateway import subscriptions
 from gateway.base.errors import Invalid
@@ -16,6 +17,10 @@ from gateway.subscriptions.lifecycle import SubscriptionView
 
 DAY = 86_400.0
 _ENDPOINT = {"url": "https://layanan.example.go.id/nusabus"}
+EventFilter = TypeAliasType("EventFilter", dict[str, Any])
+StartPositions = TypeAliasType("StartPositions", dict[int, int])
+SubscriptionStart = TypeAliasType("SubscriptionStart", Literal["now", "beginning", "waiting"])
+SeekTarget = TypeAliasType("SeekTarget", Literal["now", "beginning"])
 Type = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -38,7 +43,7 @@ class Endpoint(RequestBody):
 class AmqpTerms(RequestBody):
     """The terms that a subscriber over AMQP chooses."""
 
-    filters: list[dict[str, Any]] = Field(
+    filters: list[EventFilter] = Field(
         default_factory=list,
         max_length=20,
         description="Filters of CloudEvents Subscriptions. An event must match all of them.",
@@ -119,7 +124,7 @@ class NewSubscription(RequestBody):
     ordered: bool = Field(
         default=False, description="One consumer at a time, so that events with a key keep order."
     )
-    start: Literal["now", "beginning", "waiting"] | AwareDatetime | None = Field(
+    start: SubscriptionStart | AwareDatetime | None = Field(
         default=None,
         description="Where to begin. The default is now. For point-to-point types it is waiting: "
         "the first event that no subscription has settled.",
@@ -151,7 +156,7 @@ class Subscription(BaseModel):
     types: list[str]
     ordered: bool
     start: str
-    start_positions: dict[int, int] | None = Field(
+    start_positions: StartPositions | None = Field(
         description="For each shard, the sequence after which the subscription begins."
     )
     state: SubscriptionState
@@ -212,7 +217,7 @@ class Seek(RequestBody):
 
     model_config = example(to="beginning")
 
-    to: Literal["now", "beginning"] | AwareDatetime | Sequence = Field(
+    to: SeekTarget | AwareDatetime | Sequence = Field(
         description="The `sequence` of an event seeks in the shard of that event only."
     )
 

@@ -14,11 +14,12 @@ from fastapi.openapi.models import HTTPBase
 from fastapi.responses import JSONResponse
 from fastapi.security.base import SecurityBase
 from pydantic import BaseModel, Field, SecretStr
+from typing_extensions import TypeAliasType
 
 from gateway.base.errors import NotAuthenticated
 from gateway.base.telemetry import log
 from gateway.http.context import Context
-from gateway.http.models import ModelResponse
+from gateway.http.models import Absent, ModelResponse
 from gateway.http.problems import documented
 from gateway.identity import TooManyAttempts
 
@@ -34,15 +35,7 @@ _OPENAPI: dict[str, Any] = {
         "required": True,
         "content": {
             _FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": ["grant_type"],
-                    "properties": {
-                        "grant_type": {"type": "string", "const": "client_credentials"},
-                        "client_id": {"type": "string"},
-                        "client_secret": {"type": "string", "format": "password"},
-                    },
-                },
+                "schema": {"$ref": "#/components/schemas/TokenRequest"},
                 "example": {"grant_type": "client_credentials"},
             }
         },
@@ -50,13 +43,24 @@ _OPENAPI: dict[str, Any] = {
 }
 
 
-ErrorCode = Literal[
-    "invalid_request",
-    "invalid_client",
-    "invalid_scope",
-    "unsupported_grant_type",
-    "temporarily_unavailable",
-]
+TokenErrorCode = TypeAliasType(
+    "TokenErrorCode",
+    Literal[
+        "invalid_request",
+        "invalid_client",
+        "invalid_scope",
+        "unsupported_grant_type",
+        "temporarily_unavailable",
+    ],
+)
+
+
+class TokenRequest(BaseModel):
+    """The form of the token endpoint. The credentials may be sent as HTTP Basic instead."""
+
+    grant_type: Literal["client_credentials"]
+    client_id: str | Absent = None
+    client_secret: str | Absent = Field(default=None, json_schema_extra={"format": "password"})
 
 
 class AccessToken(BaseModel):
@@ -70,14 +74,17 @@ class AccessToken(BaseModel):
 class TokenError(BaseModel):
     """An error of the token endpoint (RFC 6749, section 5.2)."""
 
-    error: ErrorCode
+    error: TokenErrorCode
     error_description: str
+
+
+JsonWebKey = TypeAliasType("JsonWebKey", dict[str, Any])
 
 
 class JsonWebKeySet(BaseModel):
     """Public keys (RFC 7517, section 5)."""
 
-    keys: list[dict[str, Any]]
+    keys: list[JsonWebKey]
 
 
 class JwkSet(JSONResponse):
@@ -101,7 +108,7 @@ class _Refusal(Exception):
     """An error of RFC 6749, section 5.2."""
 
     def __init__(
-        self, error: ErrorCode, description: str, status: int = 400, **headers: str
+        self, error: TokenErrorCode, description: str, status: int = 400, **headers: str
     ) -> None:
         super().__init__(description)
         self.error = error

@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from gateway.base.errors import Malformed
 from gateway.base.event import AttributeValue, Event, attribute_text
+from gateway.base.json_pointer import escaped
 from gateway.publishing.syntax import (
     InvalidMediaType,
     MediaType,
@@ -113,7 +114,7 @@ def make_event(attributes: dict[str, AttributeValue], data: bytes | None, binary
         id, source, type = attributes.pop("id"), attributes.pop("source"), attributes.pop("type")
     except KeyError as error:
         name = error.args[0]
-        raise Malformed(f"The required attribute {name} is missing.", pointer=name) from None
+        raise Malformed(f"The required attribute {name} is missing.", pointer=f"/{name}") from None
     subject = cast("str | None", attributes.pop("subject", None))
     return Event(str(id), str(source), str(type), subject, attributes, data, binary)
 
@@ -143,6 +144,11 @@ def shown(name: str) -> str:
     return name if len(name) <= _SHOWN else name[:_SHOWN] + "..."
 
 
+def pointer_to(name: str) -> str:
+    """The JSON pointer to an attribute of an event."""
+    return f"/{escaped(shown(name))}"
+
+
 def _checked_size(name: str, value: AttributeValue) -> int:
     """The size of a valid value in bytes. Raises Malformed for an invalid one."""
     rule = _RULES.get(name)
@@ -150,18 +156,21 @@ def _checked_size(name: str, value: AttributeValue) -> int:
         _require_extension(name)
     if not isinstance(value, str):
         if rule is not None:
-            raise Malformed(f"The attribute {name} must be a string.", pointer=name)
+            raise Malformed(f"The attribute {name} must be a string.", pointer=f"/{name}")
         if value not in _INTEGER:
-            raise Malformed(f"The attribute {name} must be an integer of 32 bits.", pointer=name)
+            raise Malformed(
+                f"The attribute {name} must be an integer of 32 bits.", pointer=f"/{name}"
+            )
         return len(attribute_text(value))
     size = len(value) if value.isascii() and value.isprintable() else _text_size(name, value)
     if rule is not None:
         if size > rule.limit:
             raise Malformed(
-                f"The attribute {name} has {size} bytes. The limit is {rule.limit}.", pointer=name
+                f"The attribute {name} has {size} bytes. The limit is {rule.limit}.",
+                pointer=f"/{name}",
             )
         if not size or (rule.is_valid is not None and not rule.is_valid(value)):
-            raise Malformed(f"The attribute {name} {rule.sentence}.", pointer=name)
+            raise Malformed(f"The attribute {name} {rule.sentence}.", pointer=f"/{name}")
     return size
 
 
@@ -174,7 +183,7 @@ def _text_size(name: str, value: str) -> int:
         raise Malformed(
             f"The attribute {name} contains U+{ord(found[0]):04X}. Control characters, "
             "noncharacters and halves of surrogate pairs are not allowed.",
-            pointer=name,
+            pointer=f"/{name}",
         )
     return len(value.encode())
 
@@ -183,12 +192,12 @@ def _require_extension(name: str) -> None:
     if name in _SET_BY_GATEWAY:
         raise Malformed(
             f"The gateway sets the attribute {name} when it delivers. Omit it.",
-            pointer=name,
+            pointer=f"/{name}",
         )
     if name == "data" or not _NAME.fullmatch(name):
         raise Malformed(
             f"Invalid attribute name {shown(name)!r}. Use 1 to 20 of the characters a-z and 0-9.",
-            pointer=shown(name),
+            pointer=pointer_to(name),
         )
 
 

@@ -22,7 +22,7 @@ from msgspec import Raw
 from gateway.base import strict_json
 from gateway.base.errors import Malformed, Refused, TooLarge, UnsupportedMediaType
 from gateway.base.event import AttributeValue, Event
-from gateway.publishing.attributes import make_event, media_of, require_count, shown
+from gateway.publishing.attributes import make_event, media_of, pointer_to, require_count, shown
 from gateway.publishing.http_request import (
     Headers,
     attribute_headers,
@@ -135,7 +135,7 @@ def _binary(headers: Headers, content_type: str | None, body: bytes) -> Event:
     if "datacontenttype" in found:
         raise Malformed(
             "Omit the header ce-datacontenttype. Content-Type states it.",
-            pointer="datacontenttype",
+            pointer="/datacontenttype",
         )
     attributes: dict[str, AttributeValue] = {
         name: decode_attribute(shown(name), value) for name, value in found.items()
@@ -160,16 +160,11 @@ def _element(text: bytes, index: int, limits: Limits) -> Event | Refused:
     try:
         return _structured(text)
     except Malformed as error:
-        pointer = f"/{index}/{error.pointer}" if error.pointer else f"/{index}"
-        return Malformed(str(error), pointer=pointer, byte=error.byte)
+        return Malformed(str(error), pointer=f"/{index}{error.pointer or ''}", byte=error.byte)
 
 
 def _structured(text: bytes) -> Event:
-    try:
-        found = strict_json.members(text, nested="data")
-    except Malformed as error:
-        name = None if error.pointer is None else error.pointer.removeprefix("/")
-        raise Malformed(str(error), pointer=name, byte=error.byte) from None
+    found = strict_json.members(text, nested="data")
     data, base64 = found.pop("data", None), found.pop("data_base64", None)
     require_count(len(found))
     attributes: dict[str, AttributeValue] = {}
@@ -183,7 +178,7 @@ def _structured(text: bytes) -> Event:
         return make_event(attributes, *_payload(content or b"", media))
     if content is not None:
         raise Malformed(
-            "data and data_base64 exclude each other. Send one of them.", pointer="data_base64"
+            "data and data_base64 exclude each other. Send one of them.", pointer="/data_base64"
         )
     if media is None:
         attributes["datacontenttype"] = _JSON
@@ -200,7 +195,7 @@ def _payload(content: bytes, media: MediaType | None) -> tuple[bytes | None, boo
         return content, True
     content = content.strip(_SPACE)
     if not content:
-        raise Malformed("The data are only white space, which is not JSON.", pointer="data")
+        raise Malformed("The data are only white space, which is not JSON.", pointer="/data")
     return content, False
 
 
@@ -210,7 +205,7 @@ def _scalar(name: str, raw: Raw) -> AttributeValue | None:
     except ValueError:
         raise _fault(name, raw, _NO_ATTRIBUTE) from None
     if isinstance(value, float):
-        raise Malformed(_NO_ATTRIBUTE, pointer=shown(name))
+        raise Malformed(_NO_ATTRIBUTE, pointer=pointer_to(name))
     return value
 
 
@@ -239,7 +234,7 @@ def _text_data(data: Raw, media: MediaType) -> bytes:
         raise Malformed(
             "data in a JSON string are UTF-8, but datacontenttype names another charset. "
             "Send data_base64.",
-            pointer="datacontenttype",
+            pointer="/datacontenttype",
         )
     return text.encode()
 
@@ -249,5 +244,5 @@ def _fault(name: str, raw: Raw, message: str) -> Malformed:
     try:
         strict_json.parse(bytes(raw))
     except Malformed as error:
-        return Malformed(str(error), pointer=shown(name) + (error.pointer or ""))
-    return Malformed(message, pointer=shown(name))
+        return Malformed(str(error), pointer=pointer_to(name) + (error.pointer or ""))
+    return Malformed(message, pointer=pointer_to(name))

@@ -33,10 +33,11 @@ def correct(event: Event, correction: Correction, *, id: str, sequence: str) -> 
     for name in correction.attributes:
         if name in _FIXED:
             raise Malformed(
-                f"A correction cannot change {name}. Publish a new event.", pointer=name
+                f"A correction cannot change {name}. Publish a new event.",
+                pointer=f"/attributes/{name}",
             )
         if name in _SET_BY_GATEWAY:
-            raise Malformed(f"The gateway sets {name}. Omit it.", pointer=name)
+            raise Malformed(f"The gateway sets {name}. Omit it.", pointer=f"/attributes/{name}")
     before: dict[str, AttributeValue] = dict(event.attributes)
     if event.subject is not None:
         before["subject"] = event.subject
@@ -47,7 +48,10 @@ def correct(event: Event, correction: Correction, *, id: str, sequence: str) -> 
         raise Invalid("The correction changes nothing. Redrive the dead letter instead.")
     links = {CAUSATION: event.id, CORRECTS: sequence}
     named = {"specversion": "1.0", "id": id, "source": event.source, "type": event.type}
-    return make_event({**after, **links, **named}, data, event.binary)
+    try:
+        return make_event({**after, **links, **named}, data, event.binary)
+    except Malformed as error:
+        raise Malformed(str(error), pointer=f"/attributes{error.pointer or ''}") from None
 
 
 def _canonical(data: bytes | None) -> bytes | None:

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.base.errors import Malformed, TooLarge, UnsupportedMediaType
+from gateway.publishing.attributes import pointer_to
 
 Headers = Sequence[tuple[bytes, bytes]]
 """Names and values as ASGI gives them: names in small letters."""
@@ -54,12 +55,14 @@ def decode_attribute(name: str, value: bytes) -> str:
     if not value.isascii():
         raise Malformed(
             f"The header ce-{name} has bytes outside of ASCII. Percent-encode its UTF-8.",
-            pointer=name,
+            pointer=pointer_to(name),
         )
     if value.startswith(b'"'):
         quoted = _QUOTED.fullmatch(value)
         if quoted is None:
-            raise Malformed(f"The quotes of the header ce-{name} do not match.", pointer=name)
+            raise Malformed(
+                f"The quotes of the header ce-{name} do not match.", pointer=pointer_to(name)
+            )
         value = _ESCAPE.sub(rb"\1", quoted[1])
     if b"%" not in value:
         return value.decode()
@@ -67,12 +70,14 @@ def decode_attribute(name: str, value: bytes) -> str:
         raise Malformed(
             f"The header ce-{name} has a % without two hexadecimal digits. Write %25 for a "
             "percent sign.",
-            pointer=name,
+            pointer=pointer_to(name),
         )
     try:
         return unquote_to_bytes(value).decode()
     except UnicodeDecodeError:
-        raise Malformed(f"The header ce-{name} is not UTF-8 text.", pointer=name) from None
+        raise Malformed(
+            f"The header ce-{name} is not UTF-8 text.", pointer=pointer_to(name)
+        ) from None
 
 
 def inflate(encoding: bytes | None, body: bytes, limit: int) -> bytes:
@@ -110,7 +115,8 @@ def inflate(encoding: bytes | None, body: bytes, limit: int) -> bytes:
 
 def _repeated(header: bytes, attribute: str | None) -> Malformed:
     return Malformed(
-        f"The header {header.decode('latin-1')} is repeated. Send it once.", pointer=attribute
+        f"The header {header.decode('latin-1')} is repeated. Send it once.",
+        pointer=None if attribute is None else pointer_to(attribute),
     )
 
 

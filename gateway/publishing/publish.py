@@ -108,7 +108,7 @@ class EventPublisher:
         """
         if self._permitted(event, sender).pattern is Pattern.REQUEST_REPLY:
             raise Invalid(
-                f"{event.type} is a request. Send it with POST /v1/requests.", pointer="type"
+                f"{event.type} is a request. Send it with POST /v1/requests.", pointer="/type"
             )
         return accept(event, sender.id, self._catalogue.value)
 
@@ -116,7 +116,7 @@ class EventPublisher:
         """The same for a request. Raises Invalid for any other event."""
         if self._permitted(event, sender).pattern is not Pattern.REQUEST_REPLY:
             raise Invalid(
-                f"{event.type} is not a request. Publish it with POST /v1/events.", pointer="type"
+                f"{event.type} is not a request. Publish it with POST /v1/events.", pointer="/type"
             )
         return accept(event, sender.id, self._catalogue.value)
 

@@ -31,7 +31,7 @@ def validate(event: Event, validator: Validator) -> None:
     try:
         data = strict_json.parse(event.data)
     except Malformed as error:
-        pointer = f"data{error.pointer or ''}"
+        pointer = f"/data{error.pointer or ''}"
         raise Malformed(f"In data: {error}", pointer=pointer, byte=error.byte) from None
     validator.require(data)
 
@@ -53,7 +53,7 @@ def validator_of(event: Event, catalogue: Catalogue) -> Validator:
         raise Invalid(
             f"No version of {event.type} is active. Publish the type that has replaced it, or ask "
             f"{event.type.split('.')[2]} for a new version.",
-            pointer="type",
+            pointer="/type",
         ) from None
 
 
@@ -71,14 +71,14 @@ def _named_version(dataschema: str, event: Event, catalogue: Catalogue) -> Catal
         raise Invalid(
             f"dataschema names {type_}, but the event is {event.type}. Name a version of its own "
             "type, or omit dataschema.",
-            pointer="dataschema",
+            pointer="/dataschema",
         )
     version = catalogue.version(type_, number)
     if version is None or not version.usable:
         state = "unknown" if version is None else version.state.value
         raise Invalid(
             f"Version {number} of {type_} is {state}. {_advice(version, catalogue, type_)}",
-            pointer="dataschema",
+            pointer="/dataschema",
         )
     return version
 

@@ -60,17 +60,18 @@ def validate_request(request: Event) -> None:
     """Raises Malformed for attributes that only the gateway sets, Invalid for a bad deadline."""
     for name in (REQUEST_ID, REQUESTED_BY, REQUEST_EXPIRY):
         if name in request.attributes:
-            raise Malformed(f"The gateway sets the attribute {name}. Omit it.", pointer=name)
+            raise Malformed(f"The gateway sets the attribute {name}. Omit it.", pointer=f"/{name}")
     given = request.attributes.get(_EXPIRY)
     if given is None:
         return
     until = _moment(given) if isinstance(given, str) else None
     if until is None:
         raise Invalid(
-            f"{_EXPIRY} must be an RFC 3339 time such as 2024-05-01T08:00:00Z.", pointer=_EXPIRY
+            f"{_EXPIRY} must be an RFC 3339 time such as 2024-05-01T08:00:00Z.",
+            pointer=f"/{_EXPIRY}",
         )
     if until - datetime.now(UTC) > LONGEST_LIFETIME:
-        raise Invalid(f"{_EXPIRY} may be at most 24 hours from now.", pointer=_EXPIRY)
+        raise Invalid(f"{_EXPIRY} may be at most 24 hours from now.", pointer=f"/{_EXPIRY}")
 
 
 def require_not_expired(request: Event) -> None:
@@ -78,7 +79,7 @@ def require_not_expired(request: Event) -> None:
     if _EXPIRY in request.attributes and expired(request, datetime.now(UTC)):
         raise Invalid(
             f"{_EXPIRY} has passed, so no responder would get the request. Set a later time.",
-            pointer=_EXPIRY,
+            pointer=f"/{_EXPIRY}",
         )
 
 
@@ -96,7 +97,7 @@ def pair_reply(request: Event, reply: Event, *, requester: str, until: datetime)
     another type, or one that names another request.
     """
     if reply.type != reply_type(request.type):
-        raise Invalid(f"The reply must be of type {reply_type(request.type)}.", pointer="type")
+        raise Invalid(f"The reply must be of type {reply_type(request.type)}.", pointer="/type")
     links: dict[str, AttributeValue] = {
         REQUEST_ID: request.identity.hex(),
         REQUESTED_BY: requester,
@@ -107,7 +108,9 @@ def pair_reply(request: Event, reply: Event, *, requester: str, until: datetime)
         links["correlationid"] = request.attributes["correlationid"]
     for name, value in links.items():
         if reply.attributes.get(name, value) != value:
-            raise Invalid(f"The attribute {name} names another request. Omit it.", pointer=name)
+            raise Invalid(
+                f"The attribute {name} names another request. Omit it.", pointer=f"/{name}"
+            )
     paired = msgspec.structs.replace(reply, attributes={**reply.attributes, **links})
     return with_identity(paired, reply_identity(request.identity))
 

@@ -187,7 +187,7 @@ def test_a_forged_requester_is_refused(uji: Actor, lain: Actor, asing: Actor) ->
         eventually(lambda: uji.bus.query(refused, bytes.fromhex(request["id"])) == [("invalid",)])
     (question,) = responder.asked
     forged = uji.answer(request["id"], a_reply(question, requestedby="asing"))
-    assert problem_of(forged, 422, "invalid")["pointer"] == "requestedby"
+    assert problem_of(forged, 422, "invalid")["pointer"] == "/requestedby"
     said = a_reply(question, requestedby="lain")
     assert uji.answer(request["id"], said).status_code == 201
     assert ids(right.receive()) == [said["id"]]
@@ -197,7 +197,7 @@ def test_a_forged_requester_is_refused(uji: Actor, lain: Actor, asing: Actor) ->
 @pytest.mark.parametrize("name", ["requestedby", "requestexpiry"])
 def test_a_requester_cannot_set_requestedby(lain: Actor, name: str) -> None:
     problem = problem_of(lain.ask(a_question(FORGED, **{name: "asing"})), 400, "malformed")
-    assert problem["pointer"] == name
+    assert problem["pointer"] == f"/{name}"
 
 
 def test_a_late_reply_is_marked(uji: Actor, lain: Actor) -> None:

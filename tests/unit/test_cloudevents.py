@@ -87,23 +87,23 @@ def test_data_are_proven_where_they_are_read() -> None:
 @pytest.mark.parametrize(
     ("members", "pointer"),
     [
-        ('"data":1,"data_base64":"AA=="', "data_base64"),
-        ('"data":null,"data_base64":"AA=="', "data_base64"),
-        ('"data_base64":1', "data_base64"),
-        ('"data_base64":"AA"', "data_base64"),
-        ('"data_base64":"AA==\\n"', "data_base64"),
-        ('"data_base64":"AA==AA=="', "data_base64"),
-        ('"data_base64":"A_-="', "data_base64"),
-        ('"data_base64":"AB=="', "data_base64"),
-        ('"data_base64":"\\u00e9"', "data_base64"),
-        ('"data_base64":"\\ud800"', "data_base64"),
+        ('"data":1,"data_base64":"AA=="', "/data_base64"),
+        ('"data":null,"data_base64":"AA=="', "/data_base64"),
+        ('"data_base64":1', "/data_base64"),
+        ('"data_base64":"AA"', "/data_base64"),
+        ('"data_base64":"AA==\\n"', "/data_base64"),
+        ('"data_base64":"AA==AA=="', "/data_base64"),
+        ('"data_base64":"A_-="', "/data_base64"),
+        ('"data_base64":"AB=="', "/data_base64"),
+        ('"data_base64":"\\u00e9"', "/data_base64"),
+        ('"data_base64":"\\ud800"', "/data_base64"),
         ('"data_base64":"IA=="', None),
-        ('"datacontenttype":"application/json","data_base64":"IAo="', "data"),
-        ('"datacontenttype":"text/plain","data":{}', "data"),
-        ('"datacontenttype":"text/plain","data":null', "data"),
-        ('"datacontenttype":"text/plain","data":"\\ud800"', "data"),
-        ('"datacontenttype":"text/plain; charset=latin-1","data":"a"', "datacontenttype"),
-        ('"data":1,"data":2', "data"),
+        ('"datacontenttype":"application/json","data_base64":"IAo="', "/data"),
+        ('"datacontenttype":"text/plain","data":{}', "/data"),
+        ('"datacontenttype":"text/plain","data":null', "/data"),
+        ('"datacontenttype":"text/plain","data":"\\ud800"', "/data"),
+        ('"datacontenttype":"text/plain; charset=latin-1","data":"a"', "/datacontenttype"),
+        ('"data":1,"data":2', "/data"),
     ],
 )
 def test_faults_of_data(members: str, pointer: str | None) -> None:
@@ -126,7 +126,7 @@ def test_base64_carries_text_of_any_charset() -> None:
 def test_white_space_alone_is_no_json() -> None:
     with pytest.raises(Malformed, match="white space") as caught:
         binary(b" \n")
-    assert caught.value.pointer == "data"
+    assert caught.value.pointer == "/data"
 
 
 # Which mode it is.
@@ -238,4 +238,4 @@ def test_header_values(value: bytes, text: str) -> None:
 def test_broken_header_values(value: bytes, says: str) -> None:
     with pytest.raises(Malformed, match=says) as caught:
         parse_request([*headers(content_type=None), (b"ce-subject", value)], b"", LIMITS)
-    assert caught.value.pointer == "subject"
+    assert caught.value.pointer == "/subject"

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.base.json_pointer import escaped
 from gateway.contracts.compatibility.languages import included
 from gateway.contracts.compatibility.values import Change
 
@@ -84,7 +85,7 @@ class _SchemaDiff:
         before, after = old.get("properties", {}), new.get("properties", {})
         must_before, must_after = set(old.get("required", ())), set(new.get("required", ()))
         for name in [*before, *(each for each in after if each not in before)]:
-            member = f"{pointer}/{_step(name)}"
+            member = f"{pointer}/{escaped(name)}"
             if name not in after:
                 yield Change(member, "is no longer described")
             elif name not in before:
@@ -94,9 +95,9 @@ class _SchemaDiff:
                 yield from self.at(member, before[name], after[name])
         for name in sorted(must_after - must_before):
             if name in before or name not in after:
-                yield Change(f"{pointer}/{_step(name)}", "became required")
+                yield Change(f"{pointer}/{escaped(name)}", "became required")
         for name in sorted(must_before - must_after):
-            yield Change(f"{pointer}/{_step(name)}", "is no longer required")
+            yield Change(f"{pointer}/{escaped(name)}", "is no longer required")
         yield from self._others(pointer, old, new)
 
     def _others(self, pointer: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
@@ -112,7 +113,7 @@ class _SchemaDiff:
         groups, later = old.get("patternProperties", {}), new.get("patternProperties", {})
         for pattern in sorted(groups.keys() | later.keys()):
             one, other = groups.get(pattern, True), later.get(pattern, True)
-            yield from self.at(f"{pointer}/{{{_step(pattern)}}}", one, other)
+            yield from self.at(f"{pointer}/{{{escaped(pattern)}}}", one, other)
 
     def _elements(self, pointer: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
         before, after = old.get("prefixItems", []), new.get("prefixItems", [])
@@ -257,7 +258,3 @@ def _boolean(old: Any, new: Any) -> str:
 def _short(value: Any) -> str:
     text = _encode(value).decode()
     return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
-
-
-def _step(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

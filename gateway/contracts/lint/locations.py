@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from gateway.contracts.keywords import at, children, pointer
+from gateway.base.json_pointer import json_pointer
+from gateway.contracts.keywords import at, children
 
 _REFERENCES = 16  # maximum length of a chain of references
 
@@ -80,7 +81,7 @@ def _below(root: Any, schema: Any, path: str, role: Role, name: str) -> Iterator
     for steps, below in children(schema):
         inner = Role.CONDITION if role is Role.CONDITION else _ROLES.get(steps[0], Role.CONDITION)
         own = steps[-1] if inner in (Role.PROPERTY, Role.DEFINITION) else name
-        yield from _below(root, below, f"{path}{pointer(steps)}", inner, own)
+        yield from _below(root, below, f"{path}{json_pointer(steps)}", inner, own)
 
 
 def effective(root: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import regress
 
-from gateway.contracts.keywords import escaped
+from gateway.base.json_pointer import escaped
 from gateway.contracts.lint.locations import Location, Role, as_list
 from gateway.contracts.lint.profile import Profile
 from gateway.contracts.values import Contract, Pattern

@@ -40,7 +40,9 @@ Owner = Annotated[
         description="Only the contracts of this organisation.",
     ),
 ]
-_DOCUMENT: Responses = {200: {"content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}}
+_DOCUMENT: Responses = {
+    200: {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/AsyncApiDocument"}}}}
+}
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 

@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import AwareDatetime, Field
+from typing_extensions import TypeAliasType
 
 from gateway import contracts
 from gateway.contracts import Classification, Pattern, governance
 from gateway.contracts.compatibility import CompatibilityMode, CompatibilityPolicy, Rule
-from gateway.http.models import Description, RequestBody, Title, example
+from gateway.http.models import Description, JsonSchema, RequestBody, Title, example
 
 TYPE = "id.go.kemenkes.vaksin.diberikan.v1"
 EventType = Annotated[str, Field(max_length=255, examples=[TYPE])]
@@ -20,7 +21,7 @@ ReportType = Annotated[
     ),
 ]
 ExampleName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
-LintLevel = Literal["info", "warning", "error"]
+LintLevel = TypeAliasType("LintLevel", Literal["info", "warning", "error"])
 _MAX_EXAMPLES = 100
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -110,13 +111,13 @@ class NewVersion(RequestBody):
 
     model_config = example(schema=SCHEMA, examples=EXAMPLES)
 
-    json_schema: dict[str, Any] = Field(
+    json_schema: JsonSchema = Field(
         alias="schema",
         description="JSON Schema 2020-12, 2019-09, draft 7 or draft 6, as `$schema` says. It is "
         "kept exactly as written.",
     )
     reply_schema: Annotated[
-        dict[str, Any] | None,
+        JsonSchema | None,
         Field(description="The schema of the reply, for request-reply contracts only."),
     ] = None
     examples: SchemaExamples = SchemaExamples()

@@ -139,8 +139,14 @@ async def get_typescript_type(
 
 @router.get(
     "/example",
-    response_class=ExampleEvent,
-    responses={200: {"content": {ExampleEvent.media_type: {"schema": {"type": "object"}}}}},
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                ExampleEvent.media_type: {"schema": {"$ref": "#/components/schemas/CloudEvent"}}
+            }
+        }
+    },
 )
 async def get_example_event(
     type: ContractType,

@@ -15,7 +15,7 @@ from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts.bodies import SCHEMA, TYPE
 from gateway.http.contracts.exact import ExactRoute
 from gateway.http.contracts.models import LintFinding
-from gateway.http.models import RequestBody, example
+from gateway.http.models import RequestBody, Text, example
 from gateway.http.problems import responses
 
 router = APIRouter(
@@ -35,7 +35,7 @@ class ContractDraft(RequestBody):
     """A contract that is being written."""
 
     type: str
-    owner: str
+    owner: Text
     title: str = ""
     description: str = ""
     pattern: Pattern

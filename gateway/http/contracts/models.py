@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import BaseModel, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from gateway import contracts
 from gateway.contracts import (
@@ -32,11 +31,10 @@ from gateway.http.contracts.bodies import (
     ValidExample,
 )
 from gateway.http.contracts.etags import etag
-from gateway.http.models import JsonOf, ModelResponse, Resource
+from gateway.http.models import Absent, JsonOf, JsonSchema, ModelResponse, Resource
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-RawSchema = Annotated[msgspec.Raw, JsonOf(dict[str, Any])]
-Absent = SkipJsonSchema[None]
+RawSchema = Annotated[msgspec.Raw, JsonOf(JsonSchema)]
 
 
 class VersionSummary(BaseModel):

@@ -40,7 +40,11 @@ class SchemaResponse(Response):
 
 SCHEMA: Responses = {
     **NOT_MODIFIED,
-    200: {"content": {SchemaResponse.media_type: {"schema": {"type": "object"}}}},
+    200: {
+        "content": {
+            SchemaResponse.media_type: {"schema": {"$ref": "#/components/schemas/JsonSchema"}}
+        }
+    },
 }
 
 
@@ -113,9 +117,7 @@ async def get_version(
     )
 
 
-@router.get(
-    "/{version}/schema", response_class=SchemaResponse, responses=responses(404, 422) | SCHEMA
-)
+@router.get("/{version}/schema", response_class=Response, responses=responses(404, 422) | SCHEMA)
 async def get_schema(
     type: ContractType,
     version: VersionNumber,
@@ -130,7 +132,7 @@ async def get_schema(
 
 @router.get(
     "/{version}/reply-schema",
-    response_class=SchemaResponse,
+    response_class=Response,
     responses=responses(404, 422) | SCHEMA,
 )
 async def get_reply_schema(

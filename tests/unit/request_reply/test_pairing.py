@@ -68,7 +68,7 @@ def test_a_deadline_that_has_passed_is_none_for_a_new_request() -> None:
 def test_a_requester_sets_no_attribute_of_the_gateway(name: str) -> None:
     with pytest.raises(Malformed) as caught:
         request_reply.validate_request(a_request(**{name: "0" * 32}))
-    assert caught.value.pointer == name
+    assert caught.value.pointer == f"/{name}"
 
 
 def test_what_a_responder_gets_names_the_request_and_its_deadline() -> None:
@@ -121,7 +121,7 @@ def test_a_reply_that_says_it_itself_is_the_same_reply() -> None:
 def test_a_reply_to_another_request(attributes: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as caught:
         paired(a_request(correlationid="alur"), an_answer(**attributes))
-    assert caught.value.pointer in attributes
+    assert (caught.value.pointer or "").removeprefix("/") in attributes
 
 
 @pytest.mark.parametrize("type_", [QUESTION, "id.go.uji.lain.dicatat.v1.reply"])

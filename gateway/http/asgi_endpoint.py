@@ -1,6 +1,6 @@
-"""Endpoints beside the framework: parsing, authentication and the answer cost less than it would.
+"""Operations that are ASGI applications of their own, because the framework would cost more.
 
-They are ASGI applications. Their OpenAPI descriptions stand beside them.
+The module of such an operation describes it with models, on a `described_router`.
 """
 
 from abc import ABC, abstractmethod
@@ -25,11 +25,11 @@ _encode = msgspec.json.Encoder().encode
 
 Headers = Sequence[tuple[bytes, bytes]]
 Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
-"""Status, body and headers."""
+"""The status, the body and the headers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bare(ABC):
+class AsgiEndpoint(ABC):
     """One operation, as an ASGI application."""
 
     context: ApiContext
@@ -40,7 +40,7 @@ class Bare(ABC):
         """Carry out one request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Every error of ours is a problem document."""
+        """Answer one request. Every error is a problem document."""
         try:
             status, body, headers = await self.answer(scope, receive)
         except errors.NusabusError as error:
