@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +131,7 @@ class Bus:
         return answer.headers["location"]
 
 
+TOKEN_SECONDS = 240.0  # of the 600 that a token lives: a slow run must not outlive it
 MakeBus = Callable[..., Bus]
 
 
@@ -142,11 +144,12 @@ class Actor:
     id: str
     secret: str = field(repr=False)
     _headers: dict[str, str] = field(default_factory=dict, repr=False)
+    _renew_at: float = 0.0
 
     @property
     def headers(self) -> dict[str, str]:
-        """The Authorization header, with a token that is fetched once."""
-        if not self._headers:
+        """The Authorization header, with a token that has most of its life before it."""
+        if time.monotonic() > self._renew_at:
             answer = self.bus.http.post(
                 "/oauth/token",
                 data={"grant_type": "client_credentials"},
@@ -154,6 +157,7 @@ class Actor:
             )
             token = answer.raise_for_status().json()["access_token"]
             self._headers = {"authorization": f"Bearer {token}"}
+            self._renew_at = time.monotonic() + TOKEN_SECONDS
         return self._headers
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
