@@ -147,7 +147,7 @@ class CorrectionReceipt(BaseModel):
 class NewRedrive(RequestBody):
     """The dead letters to redrive. A member that is left out matches all."""
 
-    model_config = example(subscription="nisn-dan-kk", failure="attempts", rate=50)
+    model_config = example(subscription="nisn-dan-kk", failure="rejected", rate=50)
 
     organisation: Text | None = Field(
         default=None, description="Whose subscriptions. For the operator."

@@ -10,7 +10,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 TOOLS = HERE.parents[1] / ".run" / "node-tools"
-FILES = ("package.json", "package-lock.json", "parse.mjs", "receive.mjs")
+FILES = ("package.json", "package-lock.json", "parse.mjs", "receive.mjs", "spectral.yaml")
 
 Node = Callable[..., subprocess.CompletedProcess[str]]
 
