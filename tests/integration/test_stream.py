@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.builders import FREE, a_name
 from tests.bus import Actor, Bus
@@ -102,3 +103,12 @@ def test_filters_hold_and_other_ways_are_refused(uji: Actor) -> None:
 def test_a_stream_is_ones_own(bus: Bus, uji: Actor) -> None:
     assert bus.actor("lain").get(a_stream(uji)).status_code == 404
     assert bus.http.get(a_stream(uji)).status_code == 401
+
+
+def test_events_are_as_the_document_describes_them(bus: Bus, uji: Actor) -> None:
+    path = a_stream(uji)
+    uji.published(subject="a", partitionkey="k")
+    document = bus.http.get("/openapi.json").json()
+    schema = {**document, "$ref": "#/components/schemas/DeliveredEvent"}
+    with reading(uji, path) as found:
+        Draft202012Validator(schema).validate(take(found, 1)[0]["event"])
