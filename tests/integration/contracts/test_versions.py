@@ -139,7 +139,7 @@ def test_a_publisher_names_the_version_or_the_newest_validates(
         (f"urn:nusabus:contract:{a_type()}:1", "its own type"),
     ):
         problem = problem_of(published(uji, type, dataschema=bad), 422, "invalid")
-        assert (problem["pointer"], message in problem["detail"]) == ("dataschema", True)
+        assert (problem["pointer"], message in problem["detail"]) == ("/dataschema", True)
 
 
 def test_publishers_are_told_of_a_deprecation(bus: Bus, admin: Actor, uji: Actor) -> None:
