@@ -133,7 +133,7 @@ async def authenticate(context: ApiContext, authorization: str | None) -> Client
     """The client that sends this `Authorization` header.
 
     Raises NotAuthenticated, with one text for every reason. A client that another process has
-    just created is not in our directory yet. Its token is signed by us, so nobody can make us load
+    just created is not in our directory yet. Its token is signed by us, so nobody can cause loads
     for nothing.
     """
     client_id = context.tokens.verify(bearer(authorization))

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what stands in it beside the routes."""
+"""The OpenAPI document: what it says besides the routes."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -211,7 +211,7 @@ def responses(*statuses: int, body: bool = False, **described: str) -> Responses
 
 
 def documented(status: int, description: str | None = None) -> dict[str, Any]:
-    """How an error status stands in the OpenAPI document."""
+    """The description of an error status in the OpenAPI document."""
     text, error = _DOCUMENTED[status]
     return {
         "description": description or text,

@@ -8,6 +8,7 @@ import pytest
 from gateway.base import errors
 from gateway.base.masking import mask
 from gateway.http import problems
+from gateway.http.cloud_event import locate
 from tests.builders import NIK
 
 
@@ -74,3 +75,23 @@ def test_violations_are_listed_with_their_number() -> None:
 )
 def test_masking(text: str, masked: str) -> None:
     assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("pointer", "found"),
+    [
+        ("/id", (None, "ce-id")),
+        ("/datacontenttype", (None, "content-type")),
+        ("/data/nik/0", ("/nik/0", None)),
+        ("/data", ("", None)),
+        (None, (None, None)),
+    ],
+)
+def test_in_binary_mode_attributes_are_headers_and_the_body_is_the_data(
+    pointer: str | None, found: tuple[str | None, str | None]
+) -> None:
+    error = errors.Malformed("x", pointer=pointer)
+    locate(error, [(b"content-type", b"application/cloudevents+json; charset=utf-8")])
+    assert error.pointer == pointer
+    locate(error, [(b"ce-id", b"1"), (b"content-type", b"application/json")])
+    assert (error.pointer, error.parameter) == found

@@ -47,41 +47,45 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 @router.get("/asyncapi.json", responses=responses(413, 422) | _DOCUMENT)
-async def get_async_api(by: AuthenticatedClient, context: Context, owner: Owner = None) -> Response:
+async def get_async_api(
+    client: AuthenticatedClient, context: Context, owner: Owner = None
+) -> Response:
     """An AsyncAPI 3.0 document of the contracts that you may see."""
-    visibility = visibility_of(by, context.directory)
+    visibility = visibility_of(client, context.directory)
     async with context.database.session() as session:
         found = await in_use.visible_versions_in_use(
             session, visibility, owner=owner, limit=LIMIT + 1
         )
     if len(found) > LIMIT:
         raise TooLarge(f"One document may hold {LIMIT} contracts. Select an owner with ?owner=.")
-    return await _response(found, by, context)
+    return await _response(found, client, context)
 
 
 @router.get("/v1/contracts/{type}/asyncapi.json", responses=responses(404, 422) | _DOCUMENT)
 async def get_contract_async_api(
-    type: ContractType, by: AuthenticatedClient, context: Context
+    type: ContractType, client: AuthenticatedClient, context: Context
 ) -> Response:
     """An AsyncAPI 3.0 document of one contract."""
     async with context.database.session() as session:
-        registered = await find_visible(session, type, visibility_of(by, context.directory))
+        registered = await find_visible(session, type, visibility_of(client, context.directory))
         found = await in_use.versions_in_use(session, [registered])
-    return await _response(found, by, context)
+    return await _response(found, client, context)
 
 
-async def _response(found: Sequence[VersionInUse], by: Client, context: ApiContext) -> Response:
-    body = await asyncio.to_thread(_body, found, by, context)
+async def _response(found: Sequence[VersionInUse], client: Client, context: ApiContext) -> Response:
+    body = await asyncio.to_thread(_body, found, client, context)
     return Response(body, media_type=MEDIA_TYPE, headers={"cache-control": "private, no-cache"})
 
 
-def _body(found: Sequence[VersionInUse], by: Client, context: ApiContext) -> bytes:
+def _body(found: Sequence[VersionInUse], client: Client, context: ApiContext) -> bytes:
     return _encode(
-        document([_documented(each, by, context) for each in found], _server_info(context.settings))
+        document(
+            [_documented(each, client, context) for each in found], _server_info(context.settings)
+        )
     )
 
 
-def _documented(found: VersionInUse, by: Client, context: ApiContext) -> DocumentedContract:
+def _documented(found: VersionInUse, client: Client, context: ApiContext) -> DocumentedContract:
     contract, type = found.contract, found.contract.type
     examples = strict_json.parse(found.examples)["valid"] if found.examples else []
     return DocumentedContract(
@@ -92,9 +96,9 @@ def _documented(found: VersionInUse, by: Client, context: ApiContext) -> Documen
         reply=None if found.reply is None else strict_json.parse(found.reply),
         example=examples[0]["data"] if examples else None,
         state=found.state.value,
-        may_publish=context.directory.may_publish(by, type, contract.owner),
-        may_receive=by.has(Role.SUBSCRIBER)
-        and may_receive(by.organisation, type, context.directory, context.catalogue),
+        may_publish=context.directory.may_publish(client, type, contract.owner),
+        may_receive=client.has(Role.SUBSCRIBER)
+        and may_receive(client.organisation, type, context.directory, context.catalogue),
     )
 
 

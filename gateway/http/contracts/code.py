@@ -110,13 +110,13 @@ _models = _ModelCache()
 async def get_pydantic_model(
     type: ContractType,
     version: VersionNumber,
-    by: AuthenticatedClient,
+    client: AuthenticatedClient,
     context: Context,
     request: Request,
     part: PartQuery = DATA,
 ) -> Response:
     """A Pydantic model, as Python source."""
-    _, stored = await stored_version(type, version, by, context)
+    _, stored = await stored_version(type, version, client, context)
     source = await _models.get(stored, part)
     return _cacheable(request, stored, PythonSource(source))
 
@@ -125,13 +125,13 @@ async def get_pydantic_model(
 async def get_typescript_type(
     type: ContractType,
     version: VersionNumber,
-    by: AuthenticatedClient,
+    client: AuthenticatedClient,
     context: Context,
     request: Request,
     part: PartQuery = DATA,
 ) -> Response:
     """A TypeScript type, as source."""
-    _, stored = await stored_version(type, version, by, context)
+    _, stored = await stored_version(type, version, client, context)
     schema, reply = _schema(stored, part), part is SchemaPart.REPLY
     source = await asyncio.to_thread(typescript_type, type, version, schema, reply=reply)
     return _cacheable(request, stored, TypeScriptSource(source))
@@ -151,12 +151,12 @@ async def get_typescript_type(
 async def get_example_event(
     type: ContractType,
     version: VersionNumber,
-    by: AuthenticatedClient,
+    client: AuthenticatedClient,
     context: Context,
     request: Request,
 ) -> Response:
     """A complete event with the data of the first valid example."""
-    registered, stored = await stored_version(type, version, by, context)
+    registered, stored = await stored_version(type, version, client, context)
     examples = strict_json.parse(stored.examples)["valid"] if stored.examples else []
     if not examples:
         raise NotFound(f"Version {version} of {type} has no examples.")

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/organisations/{name}/contract-defaults", tags=["c
 
 @router.get("", responses=responses(404) | NOT_MODIFIED)
 async def get_contract_defaults(
-    name: OrganisationName, by: AuthenticatedClient, context: Context, request: Request
+    name: OrganisationName, client: AuthenticatedClient, context: Context, request: Request
 ) -> ModelResponse[ContractDefaults]:
     """The defaults for contracts of an organisation."""
     await identity.find_organisation(context.database, name)
@@ -32,12 +32,16 @@ async def get_contract_defaults(
 
 @router.put("", responses=responses(403, 404, 412, 428, body=True))
 async def put_contract_defaults(
-    name: OrganisationName, body: ContractDefaults, by: Admin, context: Context, revision: IfMatch
+    name: OrganisationName,
+    body: ContractDefaults,
+    client: Admin,
+    context: Context,
+    revision: IfMatch,
 ) -> ModelResponse[ContractDefaults]:
     """Set the defaults. Registered versions stay as they are. Needs If-Match."""
     if name not in context.directory.organisations:
         raise NotFound("No such organisation is visible to you.")
-    policy.require_administrator_of(by, name)
+    policy.require_administrator_of(client, name)
     rule, levels = body.compatibility.rule, dict(body.lint)
     national().raised(levels)  # refuses unknown rules and lower levels
     async with context.database.change(Topic.CONTRACTS) as session:
@@ -48,7 +52,7 @@ async def put_contract_defaults(
             )
         await defaults.put_defaults(session, name, rule, levels)
         made = await defaults.defaults_of(session, name)
-    log().info("contract_rules.changed", organisation=name, mode=rule.mode, by=by.id)
+    log().info("contract_rules.changed", organisation=name, mode=rule.mode, by=client.id)
     return _response(made)
 
 

@@ -80,18 +80,18 @@ class ContractHistoryEntry(BaseModel):
     | ALREADY_REGISTERED,
 )
 async def register_contract(
-    body: NewContract, by: Admin, context: Context, raw: RawBody
+    body: NewContract, client: Admin, context: Context, raw: RawBody
 ) -> ModelResponse[RegisteredVersion]:
     """Register a contract with its first version. An identical one is found again (200)."""
-    result = await context.registration.create(by, body.new_contract(raw))
+    result = await context.registration.create(client, body.new_contract(raw))
     await took_effect(context, Topic.CONTRACTS)
-    log().info("contract.registered", type=body.type, new=result.created, by=by.id)
+    log().info("contract.registered", type=body.type, new=result.created, by=client.id)
     return registration_response(result, context.settings.url)
 
 
 @router.get("", responses=responses(422))
 async def list_contracts(
-    by: AuthenticatedClient,
+    client: AuthenticatedClient,
     context: Context,
     page: Paging,
     text: Annotated[
@@ -112,7 +112,7 @@ async def list_contracts(
     async with context.database.session() as session:
         found = await queries.page(
             session,
-            visibility_of(by, context.directory),
+            visibility_of(client, context.directory),
             search,
             after=page.after,
             limit=page.limit + 1,
@@ -123,31 +123,31 @@ async def list_contracts(
 
 @router.get("/{type}", responses=responses(404, 422) | NOT_MODIFIED)
 async def get_contract(
-    type: ContractType, by: AuthenticatedClient, context: Context, request: Request
+    type: ContractType, client: AuthenticatedClient, context: Context, request: Request
 ) -> ModelResponse[Contract]:
     """One contract, with the ETag that a change of it needs."""
     async with context.database.session() as session:
-        registered = await find_visible(session, type, visibility_of(by, context.directory))
+        registered = await find_visible(session, type, visibility_of(client, context.directory))
     return not_modified(request, etag(registered.revision)) or contract_response(registered)
 
 
 @router.patch("/{type}", responses=responses(403, 404, 409, 412, 428, body=True))
 async def update_contract(
-    type: ContractType, body: ContractChanges, by: Admin, context: Context, revision: IfMatch
+    type: ContractType, body: ContractChanges, client: Admin, context: Context, revision: IfMatch
 ) -> ModelResponse[Contract]:
     """Change facts of a contract. Needs If-Match."""
-    registered = await context.registration.change(by, type, body.changes(), revision)
+    registered = await context.registration.change(client, type, body.changes(), revision)
     await took_effect(context, Topic.CONTRACTS)
-    log().info("contract.changed", type=type, fields=sorted(body.model_fields_set), by=by.id)
+    log().info("contract.changed", type=type, fields=sorted(body.model_fields_set), by=client.id)
     return contract_response(registered)
 
 
 @router.post("/{type}/compatibility", responses=responses(403, 404, body=True))
 async def check_compatibility(
-    type: ContractType, body: NewVersion, by: Admin, context: Context, raw: RawBody
+    type: ContractType, body: NewVersion, client: Admin, context: Context, raw: RawBody
 ) -> ModelResponse[VersionCheck]:
     """Check a new version without storing it: comparison, impact and advice."""
-    found = await context.registration.check(by, type, body.new_schema(raw))
+    found = await context.registration.check(client, type, body.new_schema(raw))
     return ModelResponse(
         VersionCheck(
             existing=found.existing,
@@ -159,19 +159,19 @@ async def check_compatibility(
 
 
 @router.get("/{type}/impact", responses=responses(403, 404, 422))
-async def get_contract_impact(type: ContractType, by: Admin, context: Context) -> Impact:
+async def get_contract_impact(type: ContractType, client: Admin, context: Context) -> Impact:
     """The subscriptions and publishers of a type. For administrators of its owner."""
-    return Impact.of(await context.registration.impact(by, type))
+    return Impact.of(await context.registration.impact(client, type))
 
 
 @router.get("/{type}/history", responses=responses(403, 404, 422))
 async def list_contract_history(
-    type: ContractType, by: AdminOrAuditor, context: Context, page: Paging
+    type: ContractType, client: AdminOrAuditor, context: Context, page: Paging
 ) -> Page[ContractHistoryEntry]:
     """The changes of a contract, oldest first. For auditors and administrators of its owner."""
     async with context.database.session() as session:
-        registered = await find_visible(session, type, visibility_of(by, context.directory))
-        policy.require_auditor_of(by, registered.contract.owner)
+        registered = await find_visible(session, type, visibility_of(client, context.directory))
+        policy.require_auditor_of(client, registered.contract.owner)
         found = await history.page(session, type, after=page.number(), limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.number))
     return Page(items=[ContractHistoryEntry.of(each) for each in items], next=following)

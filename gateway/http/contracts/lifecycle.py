@@ -29,22 +29,22 @@ _RETIRE = responses(
 
 @router.post("/versions/{version}/approval", responses=_CHANGE)
 async def approve_version(
-    type: ContractType, version: VersionNumber, by: Admin, context: Context, revision: IfMatch
+    type: ContractType, version: VersionNumber, client: Admin, context: Context, revision: IfMatch
 ) -> ModelResponse[Contract]:
     """Activate a draft. Needs If-Match, and not the administrator who registered it."""
-    registered = await context.lifecycle.approve(by, type, version, revision)
+    registered = await context.lifecycle.approve(client, type, version, revision)
     await took_effect(context, Topic.CONTRACTS)
-    log().info("contract.approved", type=type, version=version, by=by.id)
+    log().info("contract.approved", type=type, version=version, by=client.id)
     return contract_response(registered)
 
 
 @router.post("/deprecation", responses=responses(403, 404, 409, 412, 428, body=True))
 async def deprecate_contract(
-    type: ContractType, body: NewDeprecation, by: Admin, context: Context, revision: IfMatch
+    type: ContractType, body: NewDeprecation, client: Admin, context: Context, revision: IfMatch
 ) -> ModelResponse[Contract]:
     """Deprecate a type with all its versions. Needs If-Match."""
-    registered = await context.lifecycle.deprecate(by, type, None, body.notice, revision)
-    return await _deprecated(registered, None, by, context)
+    registered = await context.lifecycle.deprecate(client, type, None, body.notice, revision)
+    return await _deprecated(registered, None, client, context)
 
 
 @router.post(
@@ -54,65 +54,65 @@ async def deprecate_version(
     type: ContractType,
     version: VersionNumber,
     body: NewDeprecation,
-    by: Admin,
+    client: Admin,
     context: Context,
     revision: IfMatch,
 ) -> ModelResponse[Contract]:
     """Deprecate a version. Needs If-Match."""
-    registered = await context.lifecycle.deprecate(by, type, version, body.notice, revision)
-    return await _deprecated(registered, version, by, context)
+    registered = await context.lifecycle.deprecate(client, type, version, body.notice, revision)
+    return await _deprecated(registered, version, client, context)
 
 
 @router.post("/retirement", responses=_RETIRE)
 async def retire_contract(
     type: ContractType,
-    by: Admin,
+    client: Admin,
     context: Context,
     request: Request,
     dryrun: DryRun = False,
     confirm: Confirm = False,
 ) -> ModelResponse[Retirement]:
     """Retire a type: no event of it can be published. Needs If-Match, and confirm=true."""
-    return await _retire(type, None, by, context, request, dry_run=dryrun, confirmed=confirm)
+    return await _retire(type, None, client, context, request, dry_run=dryrun, confirmed=confirm)
 
 
 @router.post("/versions/{version}/retirement", responses=_RETIRE)
 async def retire_version(
     type: ContractType,
     version: VersionNumber,
-    by: Admin,
+    client: Admin,
     context: Context,
     request: Request,
     dryrun: DryRun = False,
     confirm: Confirm = False,
 ) -> ModelResponse[Retirement]:
     """Retire a version, or withdraw a draft. Needs If-Match; unless a draft, also confirm=true."""
-    return await _retire(type, version, by, context, request, dry_run=dryrun, confirmed=confirm)
+    return await _retire(type, version, client, context, request, dry_run=dryrun, confirmed=confirm)
 
 
 @router.post("/versions/{version}/reinstatement", responses=_CHANGE)
 async def reinstate_version(
-    type: ContractType, version: VersionNumber, by: Admin, context: Context, revision: IfMatch
+    type: ContractType, version: VersionNumber, client: Admin, context: Context, revision: IfMatch
 ) -> ModelResponse[Contract]:
     """Undo the retirement of a version. Needs If-Match."""
-    registered = await context.lifecycle.reinstate(by, type, version, revision)
+    registered = await context.lifecycle.reinstate(client, type, version, revision)
     await took_effect(context, Topic.CONTRACTS)
-    log().info("contract.reinstated", type=type, version=version, by=by.id)
+    log().info("contract.reinstated", type=type, version=version, by=client.id)
     return contract_response(registered)
 
 
 async def _deprecated(
-    registered: RegisteredContract, version: int | None, by: Client, context: ApiContext
+    registered: RegisteredContract, version: int | None, client: Client, context: ApiContext
 ) -> ModelResponse[Contract]:
     await took_effect(context, Topic.CONTRACTS)
-    log().info("contract.deprecated", type=registered.contract.type, version=version, by=by.id)
+    log().info("contract.deprecated", type=registered.contract.type, version=version, by=client.id)
     return contract_response(registered)
 
 
 async def _retire(
     type: str,
     version: int | None,
-    by: Client,
+    client: Client,
     context: ApiContext,
     request: Request,
     *,
@@ -121,11 +121,11 @@ async def _retire(
 ) -> ModelResponse[Retirement]:
     revision = None if dry_run else if_match(request)
     found = await context.lifecycle.retire(
-        by, type, version, revision, confirmed=confirmed, dry_run=dry_run
+        client, type, version, revision, confirmed=confirmed, dry_run=dry_run
     )
     if not dry_run:
         await took_effect(context, Topic.CONTRACTS)
-        log().info("contract.retired", type=type, versions=found.versions, by=by.id)
+        log().info("contract.retired", type=type, versions=found.versions, by=client.id)
     return ModelResponse(
         Retirement(
             contract=Contract.of(found.registered),

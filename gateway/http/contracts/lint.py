@@ -78,7 +78,7 @@ class LintReport(BaseModel):
 
 @router.post("/lint", responses=responses(body=True))
 async def lint_contract(
-    body: LintRequest, by: AuthenticatedClient, context: Context, raw: RawBody
+    body: LintRequest, client: AuthenticatedClient, context: Context, raw: RawBody
 ) -> LintReport:
     """Check how a contract is written, by the national profile and its owner's levels."""
     strict_json.require_strict(raw, depth=DEPTH)

@@ -64,7 +64,7 @@ SCHEMA: Responses = {
 async def register_version(
     type: ContractType,
     body: NewVersion,
-    by: Admin,
+    client: Admin,
     context: Context,
     raw: RawBody,
     revision: IfMatch,
@@ -73,7 +73,7 @@ async def register_version(
 
     A version that is not proven compatible is refused (409) with a counterexample and its impact.
     """
-    result = await context.registration.add(by, type, body.new_schema(raw), revision)
+    result = await context.registration.add(client, type, body.new_schema(raw), revision)
     await took_effect(context, Topic.CONTRACTS)
     log().info(
         "contract_version.registered",
@@ -81,18 +81,18 @@ async def register_version(
         version=result.version.version.number,
         state=result.version.state,
         new=result.created,
-        by=by.id,
+        by=client.id,
     )
     return registration_response(result, context.settings.url)
 
 
 @router.get("", responses=responses(404, 422))
 async def list_versions(
-    type: ContractType, by: AuthenticatedClient, context: Context, page: Paging
+    type: ContractType, client: AuthenticatedClient, context: Context, page: Paging
 ) -> ModelResponse[Page[ContractVersion]]:
     """The versions of a contract, oldest first."""
     async with context.database.session() as session:
-        registered = await find_visible(session, type, visibility_of(by, context.directory))
+        registered = await find_visible(session, type, visibility_of(client, context.directory))
         found = await queries.versions(session, type, after=page.number(), limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.version.number))
     versions = [ContractVersion.of(each, context.settings.url) for each in items]
@@ -105,12 +105,12 @@ async def list_versions(
 async def get_version(
     type: ContractType,
     version: VersionNumber,
-    by: AuthenticatedClient,
+    client: AuthenticatedClient,
     context: Context,
     request: Request,
 ) -> ModelResponse[ContractVersion]:
     """One version, with the schema as it was registered."""
-    registered, stored = await stored_version(type, version, by, context)
+    registered, stored = await stored_version(type, version, client, context)
     tag = etag(registered.revision)
     return not_modified(request, tag) or ModelResponse(
         ContractVersion.of(stored, context.settings.url), headers={"etag": tag}
@@ -121,12 +121,12 @@ async def get_version(
 async def get_schema(
     type: ContractType,
     version: VersionNumber,
-    by: AuthenticatedClient,
+    client: AuthenticatedClient,
     context: Context,
     request: Request,
 ) -> Response:
     """The schema with all references embedded. It never changes, so it can be cached."""
-    registered, stored = await stored_version(type, version, by, context)
+    registered, stored = await stored_version(type, version, client, context)
     return _schema(registered, stored.bundle, f'"{stored.digest.hex()}"', request)
 
 
@@ -138,12 +138,12 @@ async def get_schema(
 async def get_reply_schema(
     type: ContractType,
     version: VersionNumber,
-    by: AuthenticatedClient,
+    client: AuthenticatedClient,
     context: Context,
     request: Request,
 ) -> Response:
     """The reply schema of a request-reply contract. It never changes, so it can be cached."""
-    registered, stored = await stored_version(type, version, by, context)
+    registered, stored = await stored_version(type, version, client, context)
     if stored.reply_bundle is None:
         raise NotFound(f"{type} is not a request-reply contract, so it has no reply schema.")
     return _schema(registered, stored.reply_bundle, f'"{stored.digest.hex()}-reply"', request)
@@ -158,11 +158,11 @@ def _schema(registered: RegisteredContract, bundle: bytes, tag: str, request: Re
 
 
 async def stored_version(
-    type: str, number: int, by: Client, context: ApiContext
+    type: str, number: int, client: Client, context: ApiContext
 ) -> tuple[RegisteredContract, StoredVersion]:
     """A version with its contract. Raises NotFound, also if the client may not see it."""
     async with context.database.session() as session:
-        registered = await find_visible(session, type, visibility_of(by, context.directory))
+        registered = await find_visible(session, type, visibility_of(client, context.directory))
         stored = await queries.version(session, type, number)
     if stored is None:
         raise NotFound(f"{type} has no version {number}.")
