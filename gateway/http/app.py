@@ -1,6 +1,7 @@
 """The FastAPI application: every route of the gateway."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
@@ -29,11 +30,23 @@ from gateway.http import (
 )
 from gateway.http.asgi_endpoint import AsgiEndpoint
 from gateway.http.body import read, replayed
-from gateway.http.context import ApiContext
+from gateway.http.context import CLIENT, ApiContext, authenticate, authorization
 from gateway.http.publish import PublishEndpoint
 from gateway.http.requests import RequestEndpoint
 from gateway.publishing import Limits
 
+# What a stranger may ask. On every other path the client is authenticated by the headers, before
+# a byte of the body is read. `/metrics` has a token of its own.
+PUBLIC = {
+    "/oauth/token",
+    "/.well-known/jwks.json",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/docs",
+    "/docs/oauth2-redirect",
+    "/openapi.json",
+}
 WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 BODY_LIMIT = 64 << 10  # bytes; publishing has limits of its own
 CONTRACT_LIMIT = 1 << 20  # bytes: schemas and examples
@@ -64,23 +77,24 @@ class Application(FastAPI):
     answers in plain text, and after an operation without a body has already been carried out.
     """
 
-    endpoints: Mapping[str, AsgiEndpoint]
-    event_limit: int
+    endpoints: Mapping[str, AsgiEndpoint] = MappingProxyType({})
+    event_limit: int = BODY_LIMIT
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        endpoint = self.endpoints.get(scope["path"]) if scope["type"] == "http" else None
-        if endpoint is not None and scope["method"] == "POST":
-            await endpoint(scope, receive, send)
-        elif scope["type"] == "http" and scope["method"] not in WITHOUT_BODY:
-            try:
-                body = await read(scope["headers"], receive, self._limit(scope["path"]))
-            except NusabusError as error:
-                await problems.response(error)(scope, receive, send)
-            else:
-                await super().__call__(scope, replayed(body, receive), send)
+        path, method = scope["path"], scope["method"]
+        try:
+            if path not in PUBLIC:
+                header = authorization(scope["headers"])
+                scope[CLIENT] = await authenticate(self.state.context, header)
+            endpoint = self.endpoints.get(path) if method == "POST" else None
+            if endpoint is None and method not in WITHOUT_BODY:
+                body = await read(scope["headers"], receive, self._limit(path))
+                receive = replayed(body, receive)
+        except NusabusError as error:
+            await problems.response(error)(scope, receive, send)
         else:
-            await super().__call__(scope, receive, send)
+            await (endpoint or super().__call__)(scope, receive, send)
 
     def _limit(self, path: str) -> int:
         """The bytes that a body may have."""

@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 from gateway.base import errors
 from gateway.base.telemetry import METRICS, log
 from gateway.http import problems
-from gateway.http.context import ApiContext
+from gateway.http.context import CLIENT, ApiContext
+from gateway.identity import Client
 from gateway.publishing import Limits
 
 REFUSED = Counter(
@@ -36,13 +37,13 @@ class AsgiEndpoint(ABC):
     limits: Limits
 
     @abstractmethod
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
-        """Carry out one request."""
+    async def answer(self, client: Client, scope: Scope, receive: Receive) -> Answer:
+        """Carry out one request of a client."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Every error is a problem document."""
         try:
-            status, body, headers = await self.answer(scope, receive)
+            status, body, headers = await self.answer(scope[CLIENT], scope, receive)
         except errors.NusabusError as error:
             status, body, headers = problem(error)
         except Exception as error:
@@ -56,12 +57,6 @@ class AsgiEndpoint(ABC):
             }
         )
         await send({"type": "http.response.body", "body": body})
-
-
-def authorization(headers: Headers) -> str | None:
-    """The value of the one `Authorization` header."""
-    found = [value for name, value in headers if name == b"authorization"]
-    return found[0].decode("latin-1") if len(found) == 1 else None
 
 
 def problem(error: errors.NusabusError) -> Answer:

@@ -1,6 +1,6 @@
 """What every route works with: the context of the process, and the client that calls."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
@@ -41,6 +41,7 @@ from gateway.request_reply import Requester, Responder
 from gateway.subscriptions import Subscriptions
 from gateway.subscriptions.lifecycle import SubscriptionLifecycle
 
+CLIENT = "nusabus.client"  # in the ASGI scope: who sends the request; no public route has it
 BEARER = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
@@ -146,6 +147,12 @@ async def authenticate(context: ApiContext, authorization: str | None) -> Client
     return client
 
 
+def authorization(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """The value of the one `Authorization` header."""
+    found = [value for name, value in headers if name == b"authorization"]
+    return found[0].decode("latin-1") if len(found) == 1 else None
+
+
 def bearer(authorization: str | None) -> str:
     """The token in an `Authorization` header (RFC 6750, section 2.1)."""
     scheme, _, token = (authorization or "").partition(" ")
@@ -156,12 +163,11 @@ def bearer(authorization: str | None) -> str:
 
 async def authenticated(
     request: Request,
-    context: Context,
     _bearer: Annotated[object, Security(BEARER)],
     _client_credentials: Annotated[object, Security(CLIENT_CREDENTIALS)],
 ) -> Client:
-    """A dependency: the client that sent the request; see `authenticate`."""
-    return await authenticate(context, request.headers.get("authorization"))
+    """A dependency: the client that sent the request. The application has authenticated it."""
+    return cast(Client, request.scope[CLIENT])
 
 
 AuthenticatedClient = Annotated[Client, Depends(authenticated)]

@@ -25,10 +25,9 @@ from gateway.base.telemetry import METRICS
 from gateway.base.times import rfc3339
 from gateway.contracts import Deprecation
 from gateway.http import problems
-from gateway.http.asgi_endpoint import CONTENT, REFUSED, Answer, AsgiEndpoint, authorization
+from gateway.http.asgi_endpoint import CONTENT, REFUSED, Answer, AsgiEndpoint
 from gateway.http.body import read
 from gateway.http.cloud_event import BATCHED, EXAMPLE, STRUCTURED, CloudEvent, locate
-from gateway.http.context import authenticate
 from gateway.http.models import Absent
 from gateway.http.openapi import described_router
 from gateway.identity import Client, Role
@@ -123,10 +122,9 @@ async def publish_event(
 class PublishEndpoint(AsgiEndpoint):
     """`POST /v1/events`, as an ASGI application."""
 
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def answer(self, client: Client, scope: Scope, receive: Receive) -> Answer:
         """Publish one event or a batch."""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        client = await authenticate(self.context, authorization(headers))
         body, event = b"", None
         try:
             client.require(Role.PUBLISHER)

@@ -25,7 +25,6 @@ from gateway.http.asgi_endpoint import (
     Answer,
     AsgiEndpoint,
     Headers,
-    authorization,
     problem,
 )
 from gateway.http.body import read
@@ -34,7 +33,6 @@ from gateway.http.context import (
     ApiContext,
     AuthenticatedClient,
     Context,
-    authenticate,
     require_role,
 )
 from gateway.http.models import JsonOf, ModelResponse, encode
@@ -150,10 +148,9 @@ class RequestEndpoint(AsgiEndpoint):
 
     __slots__ = ()
 
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def answer(self, client: Client, scope: Scope, receive: Receive) -> Answer:
         """Store the request, and wait for its reply as long as the client wants."""
         headers: Headers = scope["headers"]
-        client = await authenticate(self.context, authorization(headers))
         body, event = b"", None
         try:
             client.require(Role.PUBLISHER)

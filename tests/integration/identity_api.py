@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
 from sqlalchemy import text
 
 from gateway import identity
@@ -14,6 +13,7 @@ from gateway.base.database import Database, Topic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.http import clients, grants, organisations, problems, signing_keys, tokens
+from gateway.http.app import Application
 from gateway.identity import ClientAuthenticator, Directory, Tokens
 
 URL = "https://bus.example.go.id"
@@ -136,7 +136,7 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
     settings = settings_for(database_url)
     database = await Database.open(database_url, connections=1, timeout=10)
     snapshot = Snapshot(Topic.IDENTITY, identity.load)
-    app = FastAPI()
+    app = Application()
     problems.install(app)
     for module in (tokens, organisations, grants, clients, signing_keys):
         app.include_router(module.router)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.http.app import PUBLIC
 from tests.bus import Bus
 from tests.integration.access import ACCESS, ANYONE, EVERY
 
@@ -62,3 +63,11 @@ def test_every_role_may_use_the_routes_of_its_table(bus: Bus, role: str) -> None
         if status >= 500 or refused is (role in roles):
             wrong[route] = status
     assert wrong == {}
+
+
+def test_only_these_paths_are_public(bus: Bus) -> None:
+    pages = {"/docs", "/docs/oauth2-redirect", "/openapi.json"}
+    public = {route.split()[1] for route, roles in ACCESS.items() if ANYONE in roles}
+    assert public | pages | {"/metrics"} == PUBLIC
+    assert bus.http.get("/tidak-ada").status_code == 401
+    assert bus.http.post("/v1/events/", content=b"x").status_code == 401

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from gateway.http.app import PUBLIC
 from tests.builders import a_document
 from tests.bus import Bus
 
@@ -99,8 +100,10 @@ def test_receipts_and_problems_are_as_described(bus: Bus) -> None:
     ],
 )
 def test_wrong_calls_are_told_as_problems(bus: Bus, method: str, path: str, status: int) -> None:
-    answer = bus.http.request(method, path, follow_redirects=False)
+    answer = bus.actor("uji").call(method, path, follow_redirects=False)
     assert is_problem(answer, status), (answer.status_code, answer.headers, answer.text)
+    stranger = bus.http.request(method, path, follow_redirects=False)
+    assert is_problem(stranger, status if path in PUBLIC else 401)
 
 
 def test_head_is_no_way_to_publish(bus: Bus) -> None:

@@ -1,4 +1,4 @@
-"""Exact bodies: strict JSON, parsed once, after the client has been authenticated."""
+"""Exact bodies: strict JSON, parsed once."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from gateway.base import strict_json
 from gateway.base.errors import NusabusError
-from gateway.http.context import authenticate, context
 
 _DEPTH = strict_json.DEPTH + 6  # the data of an example are some levels down in the body
 
@@ -19,8 +18,7 @@ class ExactRequest(Request):
     """A request whose JSON keeps every number as it was written, and no name twice."""
 
     async def json(self) -> Any:
-        """The parsed body. Raises NotAuthenticated before it parses, or Malformed."""
-        await authenticate(context(self), self.headers.get("authorization"))
+        """The parsed body. Raises Malformed."""
         return strict_json.parse(await self.body(), depth=_DEPTH)
 
 
