@@ -230,8 +230,9 @@ def _write_questions(folder: Path) -> None:
 
 
 def a_question(type: str, **changes: Any) -> dict[str, Any]:
-    """A request of one of the QUESTIONS, as structured JSON."""
-    return a_document(**{"type": type, "subject": None, "data": {"nik": NIK}, **changes})
+    """A request of one of the QUESTIONS by the organisation "lain", as structured JSON."""
+    request = {"type": type, "source": "/lain", "subject": None, "data": {"nik": NIK}}
+    return a_document(**{**request, **changes})
 
 
 def a_reply(question: Mapping[str, Any], **changes: Any) -> dict[str, Any]:

@@ -184,7 +184,7 @@ class Actor:
 
     def published(self, **changes: Any) -> str:
         """Publish an event that must be accepted; its id."""
-        event = a_document(**changes)
+        event = a_document(**{"source": f"/{self.organisation}", **changes})
         answer = self.publish(event)
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return str(event["id"])

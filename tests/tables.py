@@ -13,7 +13,16 @@ OWNED: dict[str, frozenset[str]] = {
             "refusals",
         }
     ),
-    "identity": frozenset({"organisations", "clients", "client_secrets", "grants", "signing_keys"}),
+    "identity": frozenset(
+        {
+            "organisations",
+            "clients",
+            "client_secrets",
+            "grants",
+            "source_prefixes",
+            "signing_keys",
+        }
+    ),
     "contracts": frozenset(
         {
             "contracts",

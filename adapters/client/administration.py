@@ -1,4 +1,4 @@
-"""Administration: clients, their secrets, and grants."""
+"""Administration: clients, their secrets, grants and source prefixes."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,10 @@ SECRETS = 2  # a client has at most so many at a time
 
 
 class Administration:
-    """Calls that need the role `admin`. All but `add_secret` may be repeated."""
+    """Calls that need the role `admin`.
+
+    All but `add_secret` and `assign_source_prefix` may be repeated.
+    """
 
     def __init__(self, bus: Nusabus) -> None:
         self._bus = bus
@@ -29,6 +32,14 @@ class Administration:
         for old in secrets[: len(secrets) - SECRETS + 1]:
             await self._bus.call("DELETE", f"{path}/{old['id']}")
         return str((await self._bus.call("POST", path))["secret"])
+
+    async def assign_source_prefix(self, organisation: str, prefix: str) -> None:
+        """Let an organisation own the sources under a prefix, such as `https://x.go.id/`.
+
+        Raises Problem `conflict` if it overlaps another one.
+        """
+        path = f"/v1/organisations/{organisation}/sources"
+        await self._bus.call("POST", path, json={"prefix": prefix})
 
     async def grant(self, organisation: str, action: str, type: str) -> None:
         """Let an organisation `publish` or `subscribe` to a type or a pattern of types."""

@@ -69,9 +69,16 @@ class NotAuthenticated(Refused):
 
 
 class Forbidden(Refused):
-    """The caller may not do this, or it does not exist: the answer does not say which."""
+    """The caller may not do this, or it does not exist: the answer does not say which.
+
+    `pointer` is the name of the attribute that it may not set so, where known.
+    """
 
     code = "forbidden"
+
+    def __init__(self, message: str, *, pointer: str | None = None) -> None:
+        super().__init__(message)
+        self.pointer = pointer
 
 
 class NotFound(Refused):

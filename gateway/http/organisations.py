@@ -33,7 +33,7 @@ class NewOrganisation(RequestBody):
 
 
 class Organisation(Resource):
-    """An organisation. The event types that it owns start with `id.go.<name>.`"""
+    """An organisation. It owns the types under `id.go.<name>` and the sources under `/<name>`."""
 
     name: str
     title: str

@@ -31,6 +31,12 @@ from gateway.identity.signing import (
     rotate_signing_keys,
     withdraw_signing_key,
 )
+from gateway.identity.source_owners import SourcePrefix
+from gateway.identity.source_prefixes import (
+    assign_source_prefix,
+    list_source_prefixes,
+    withdraw_source_prefix,
+)
 from gateway.identity.tokens import Tokens, not_authenticated
 from gateway.identity.values import (
     OPERATOR,
@@ -57,10 +63,12 @@ __all__ = [
     "Organisation",
     "Role",
     "SigningKey",
+    "SourcePrefix",
     "Tokens",
     "TooManyAttempts",
     "WrongSecretKey",
     "add_secret",
+    "assign_source_prefix",
     "bootstrap",
     "change_client",
     "create_client",
@@ -73,6 +81,7 @@ __all__ = [
     "list_organisations",
     "list_secrets",
     "list_signing_keys",
+    "list_source_prefixes",
     "load",
     "maintain_signing_keys",
     "not_authenticated",
@@ -82,4 +91,5 @@ __all__ = [
     "remove_secret",
     "rotate_signing_keys",
     "withdraw_signing_key",
+    "withdraw_source_prefix",
 ]

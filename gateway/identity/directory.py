@@ -11,20 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base import type_pattern
 from gateway.identity.signing import SigningKey, load_signing_keys
+from gateway.identity.source_owners import SourceOwners, SourcePrefix
 from gateway.identity.tables import (
     CLIENTS,
     GrantRow,
     OrganisationRow,
+    SourcePrefixRow,
     client_of,
     grant_of,
     organisation_of,
+    source_prefix_of,
 )
 from gateway.identity.values import Client, Grant, GrantAction, Organisation, Role, namespace
 
 
 @dataclass(frozen=True)
 class Directory:
-    """Organisations and clients by name, grants, and the keys that sign tokens.
+    """Organisations and clients by name, grants, source prefixes, and the keys that sign tokens.
 
     A right that nothing here gives is denied.
     """
@@ -33,6 +36,7 @@ class Directory:
     clients: Mapping[str, Client]
     grants: tuple[Grant, ...]
     signing_keys: tuple[SigningKey, ...]
+    source_prefixes: tuple[SourcePrefix, ...] = ()
 
     def client(self, id: str) -> Client | None:
         """The client of this id, active or not."""
@@ -67,6 +71,10 @@ class Directory:
             type_pattern.covers(pattern, types) for pattern in (namespace(organisation), *granted)
         )
 
+    def require_source(self, source: str, organisation: str) -> None:
+        """Raises Forbidden unless the organisation owns a source, Malformed for its spelling."""
+        self._source_owners.require(source, organisation)
+
     @property
     def jwks(self) -> dict[str, list[Mapping[str, Any]]]:
         """The public keys that check tokens, as a JWK set (RFC 7517, section 5)."""
@@ -75,6 +83,10 @@ class Directory:
     def _may_publish_foreign(self, organisation: str, type: str) -> bool:
         expression = self._publishable.get(organisation)
         return expression is not None and expression.fullmatch(type) is not None
+
+    @cached_property
+    def _source_owners(self) -> SourceOwners:
+        return SourceOwners(self.source_prefixes)
 
     @cached_property
     def _granted(self) -> Mapping[tuple[str, GrantAction], tuple[str, ...]]:
@@ -98,9 +110,11 @@ async def load(session: AsyncSession) -> Directory:
     organisations = (await session.execute(select(OrganisationRow))).scalars()
     clients = await session.execute(CLIENTS)
     grants = (await session.execute(select(GrantRow))).scalars()
+    prefixes = (await session.execute(select(SourcePrefixRow))).scalars()
     return Directory(
         {row.name: organisation_of(row) for row in organisations},
         {row.id: client_of(row, operator=operator) for row, operator in clients},
         tuple(grant_of(row) for row in grants),
         await load_signing_keys(session),
+        tuple(map(source_prefix_of, prefixes)),
     )

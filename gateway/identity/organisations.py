@@ -9,6 +9,7 @@ from sqlmodel import col
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, NotFound
 from gateway.identity import policy
+from gateway.identity.source_prefixes import require_free_name
 from gateway.identity.tables import OrganisationRow, organisation_of
 from gateway.identity.values import Client, Organisation, Role, is_key
 
@@ -16,11 +17,15 @@ from gateway.identity.values import Client, Organisation, Role, is_key
 async def create_organisation(
     database: Database, *, by: Client, name: str, title: str, description: str
 ) -> Organisation:
-    """Make an organisation. Raises Forbidden, or Conflict if the name is taken."""
+    """Make an organisation, which owns the sources under its name.
+
+    Raises Forbidden, or Conflict if the name or sources under it are taken.
+    """
     policy.require_operator(by, Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         if await session.get(OrganisationRow, name) is not None:
             raise Conflict(f"There is an organisation {name} already.")
+        await require_free_name(session, name)
         row = OrganisationRow(
             name=name,
             title=title,
@@ -57,10 +62,12 @@ async def provide_organisation(
 ) -> None:
     """Make an organisation, or update its title and description if it exists.
 
-    Used when the operator loads files. Run inside `Database.change(Topic.IDENTITY)`.
+    Used when the operator loads files. Run inside `Database.change(Topic.IDENTITY)`. Raises
+    Conflict if sources under its name are taken.
     """
     row = await session.get(OrganisationRow, name)
     if row is None:
+        await require_free_name(session, name)
         session.add(
             OrganisationRow(
                 name=name,

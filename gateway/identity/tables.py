@@ -1,6 +1,6 @@
-"""The rows of organisations, clients, secrets, grants and signing keys. They never leave this room.
+"""The rows of organisations, clients, secrets, grants, source prefixes and signing keys.
 
-The migrations make the tables.
+They never leave this room. The migrations make the tables.
 """
 
 from datetime import datetime
@@ -10,6 +10,7 @@ from sqlalchemy import Column, DateTime, LargeBinary, Select, Text, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel, col
 
+from gateway.identity.source_owners import SourcePrefix
 from gateway.identity.values import Client, ClientState, Grant, GrantAction, Organisation, Role
 
 
@@ -66,6 +67,18 @@ class GrantRow(SQLModel, table=True):
     created: datetime = _time()
 
 
+class SourcePrefixRow(SQLModel, table=True):
+    """A prefix of sources and its owner; none is the gateway itself."""
+
+    __tablename__ = "source_prefixes"
+
+    id: str = Field(primary_key=True)
+    prefix: str
+    organisation: str | None = Field(foreign_key="organisations.name")
+    assigned_by: str | None
+    created: datetime = _time()
+
+
 class SigningKeyRow(SQLModel, table=True):
     """A key that signs tokens; `sealed` is its private part, encrypted."""
 
@@ -109,3 +122,8 @@ def grant_of(row: GrantRow) -> Grant:
     return Grant(
         row.id, row.organisation, GrantAction(row.action), row.type, row.granted_by, row.created
     )
+
+
+def source_prefix_of(row: SourcePrefixRow) -> SourcePrefix:
+    """The value that a row stands for."""
+    return SourcePrefix(row.id, row.prefix, row.organisation, row.assigned_by, row.created)

@@ -17,14 +17,13 @@ from typing import Final, cast
 from gateway.base.errors import Malformed
 from gateway.base.event import AttributeValue, Event, attribute_text
 from gateway.base.json_pointer import escaped
+from gateway.base.uris import is_absolute_uri, is_uri_reference
 from gateway.publishing.syntax import (
     InvalidMediaType,
     MediaType,
-    is_absolute_uri,
     is_timestamp,
     is_traceparent,
     is_tracestate,
-    is_uri_reference,
     parse_media_type,
 )
 

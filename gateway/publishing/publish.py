@@ -103,8 +103,8 @@ class EventPublisher:
     def accept(self, event: Event, sender: Client) -> Candidate:
         """The event as the journal may store it; nothing is stored yet.
 
-        Raises Forbidden unless the client may publish the type, Invalid, Malformed or
-        ContractViolation unless the event is valid.
+        Raises Forbidden unless the client may publish the type with this source, Invalid, Malformed
+        or ContractViolation unless the event is valid.
         """
         if self._permitted(event, sender).pattern is Pattern.REQUEST_REPLY:
             raise Invalid(
@@ -119,6 +119,10 @@ class EventPublisher:
                 f"{event.type} is not a request. Publish it with POST /v1/events.", pointer="/type"
             )
         return accept(event, sender.id, self._catalogue.value)
+
+    def require_source(self, event: Event, organisation: str) -> None:
+        """Raises Forbidden unless the organisation owns the source, Malformed for its spelling."""
+        self._directory.value.require_source(event.source, organisation)
 
     async def refuse(
         self, sender: tuple[str, str], event: Event | None, error: Refused, digest: bytes
@@ -146,7 +150,11 @@ class EventPublisher:
             raise BacklogFull("The bus has too large a backlog to accept more. Try again later.")
 
     def _permitted(self, event: Event, sender: Client) -> Contract:
-        """The contract of an event that this client may publish. Raises Forbidden."""
+        """The contract of an event that this client may publish with its source.
+
+        Raises Forbidden, and Malformed for the spelling of the source. This comes before the
+        identity is looked at, so nobody learns which events others have published.
+        """
         contract = self._catalogue.value.contract(event.type)
         if contract is None or not self._directory.value.may_publish(
             sender, event.type, contract.owner
@@ -155,6 +163,7 @@ class EventPublisher:
                 "There is no contract of this type that you may publish. Check the type, or ask "
                 "its owner for a grant."
             )
+        self.require_source(event, sender.organisation)
         return contract
 
     def _decide(self, event: Event | Refused, sender: Client) -> Candidate | Refused:

@@ -1,4 +1,4 @@
-"""The syntax of attribute values: timestamps, URIs, media types and trace context.
+"""The syntax of attribute values: timestamps, media types and trace context.
 
 Each is read as strictly as its standard is written, so that every reader of the standard
 understands what is accepted here.
@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from ipaddress import AddressValueError, IPv6Address
 
 # Timestamps (RFC 3339, section 5.6).
 _MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
@@ -36,55 +35,6 @@ def is_timestamp(text: str) -> bool:
 
 def _may_leap(at: datetime) -> bool:
     return (at.hour, at.minute) == (23, 59) and (at.month, at.day) in _LEAP_DAYS
-
-
-# URIs (RFC 3986, appendix A): ASCII only.
-# Possessive repeats: no part can take what the next one needs, so matching takes linear time.
-_HEX = "%[0-9A-Fa-f]{2}"
-_CHAR = r"A-Za-z0-9._~!$&'()*+,;=\-"
-
-
-def _run(characters: str) -> str:
-    return f"(?:[{characters}]|{_HEX})*+"
-
-
-_AUTHORITY = (
-    rf"(?:(?:[{_CHAR}:]|{_HEX})*@)?"
-    rf"(?:\[(?:v[0-9A-Fa-f]+\.[{_CHAR}:]+|(?P<ipv6>[0-9A-Fa-f:.]+))\]|{_run(_CHAR)})"
-    r"(?::[0-9]*+)?"
-)
-_SEGMENTS = _run(f"{_CHAR}:@/")
-_PATH = rf"(?://{_AUTHORITY}(?:/{_SEGMENTS})?|(?!//){_SEGMENTS})"
-_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*:"
-_QUERY = rf"(?:\?{_run(f'{_CHAR}:@/?')})?"
-_FRAGMENT = rf"(?:#{_run(f'{_CHAR}:@/?')})?"
-
-# Without a scheme the first segment of a path holds no colon (path-noscheme).
-_REFERENCE = re.compile(rf"(?:{_SCHEME}|(?![^/?#]*:)){_PATH}{_QUERY}{_FRAGMENT}")
-_ABSOLUTE = re.compile(rf"{_SCHEME}{_PATH}{_QUERY}")
-
-
-def is_uri_reference(text: str) -> bool:
-    """Whether `text` is a URI-reference (section 4.1), the empty one included."""
-    return _matches(_REFERENCE, text)
-
-
-def is_absolute_uri(text: str) -> bool:
-    """Whether `text` is an absolute URI (section 4.3): with a scheme, without a fragment."""
-    return _matches(_ABSOLUTE, text)
-
-
-def _matches(pattern: re.Pattern[str], text: str) -> bool:
-    found = pattern.fullmatch(text)
-    if found is None:
-        return False
-    address = found["ipv6"]
-    if address is not None:
-        try:
-            IPv6Address(address)
-        except AddressValueError:
-            return False
-    return True
 
 
 # Media types (RFC 9110, section 8.3.1; RFC 2046).

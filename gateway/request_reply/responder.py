@@ -75,13 +75,14 @@ class Responder:
         """Store the reply to a request; once this returns it is durable. The first one counts.
 
         `reply` may be the error that parsing raised: that is a refusal like others. Raises NotFound
-        unless the sender is the responder of this request, Invalid or ContractViolation for an
-        invalid reply, AlreadyAnswered where another one came first. The same reply again is fine.
+        unless the sender is the responder of this request, Forbidden for a source that it does not
+        own, Invalid or ContractViolation for an invalid reply, AlreadyAnswered where another one
+        came first. The same reply again is fine.
         """
         try:
             request = await self._request(identity, sender)
             try:
-                paired = await self._validated(request, reply)
+                paired = await self._validated(request, reply, sender)
             except Refused as error:  # so that the requester learns why there is no reply
                 await self._refused.note(request.event.identity, sender.organisation, error.code)
                 raise
@@ -111,10 +112,11 @@ class Responder:
                 return request
         raise NotFound("There is no such request for you to answer.")
 
-    async def _validated(self, request: Entry, reply: Event | Refused) -> Event:
+    async def _validated(self, request: Entry, reply: Event | Refused, by: ReplySender) -> Event:
         """The reply as it is stored, valid under the version that validated the request."""
         if isinstance(reply, Refused):
             raise reply
+        self._publisher.require_source(reply, by.organisation)
         requester = await self._responders.requester_of(request)
         until = deadline(request.event, request.recorded)
         paired = pair_reply(request.event, reply, requester=requester, until=until)

@@ -56,6 +56,9 @@ ACCESS: dict[str, tuple[str, ...]] = {
     "GET /v1/organisations/{name}/grants": (A, D),
     "POST /v1/organisations/{name}/grants": (D,),
     "DELETE /v1/organisations/{name}/grants/{id}": (D,),
+    "GET /v1/organisations/{name}/sources": (),  # its own clients and the operator's alone
+    "POST /v1/organisations/{name}/sources": (),
+    "DELETE /v1/organisations/{name}/sources/{id}": (),
     "GET /v1/organisations/{name}/contract-defaults": EVERY,
     "PUT /v1/organisations/{name}/contract-defaults": (D,),
     "POST /v1/clients": (D,),

@@ -12,7 +12,15 @@ from gateway import identity
 from gateway.base.database import Database, Topic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
-from gateway.http import clients, grants, organisations, problems, signing_keys, tokens
+from gateway.http import (
+    clients,
+    grants,
+    organisations,
+    problems,
+    signing_keys,
+    source_prefixes,
+    tokens,
+)
 from gateway.http.app import Application
 from gateway.identity import ClientAuthenticator, Directory, Tokens
 
@@ -138,7 +146,7 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
     snapshot = Snapshot(Topic.IDENTITY, identity.load)
     app = Application()
     problems.install(app)
-    for module in (tokens, organisations, grants, clients, signing_keys):
+    for module in (tokens, organisations, grants, source_prefixes, clients, signing_keys):
         app.include_router(module.router)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
@@ -164,6 +172,7 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
 async def _clear(database: Database) -> None:
     """Delete everything: of few rows that is many times faster than TRUNCATE."""
     async with database.change(Topic.IDENTITY) as session:
+        await session.execute(text("DELETE FROM source_prefixes WHERE organisation IS NOT NULL"))
         for table in ("client_secrets", "grants", "clients", "organisations", "signing_keys"):
             await session.execute(text(f"DELETE FROM {table}"))
 

@@ -55,7 +55,7 @@ def test_data_come_back_byte_for_byte(uji: Actor) -> None:
 def test_who_sees_what(bus: Bus, uji: Actor) -> None:
     secret = published(uji, a_document(type=CITIZEN, data=a_citizen()))
     public = published(uji, a_document())
-    foreign = published(bus.actor("lain"), a_document(type=FOREIGN))
+    foreign = published(bus.actor("lain"), a_document(type=FOREIGN, source="/lain"))
 
     def seen(by: Actor, place: str) -> str:
         answer = by.get(place)
@@ -91,9 +91,12 @@ def test_who_sees_what(bus: Bus, uji: Actor) -> None:
 
 
 def test_what_may_not_be_seen_looks_like_what_is_not(bus: Bus, uji: Actor) -> None:
-    foreign = a_document(type=FOREIGN)
+    foreign = a_document(type=FOREIGN, source="/lain")
     place = published(bus.actor("lain"), foreign)
-    hidden = [uji.get(place), uji.get("/v1/events", params={"source": "/uji", "id": foreign["id"]})]
+    hidden = [
+        uji.get(place),
+        uji.get("/v1/events", params={"source": "/lain", "id": foreign["id"]}),
+    ]
     missing = [
         uji.get("/v1/events/0/9000000000000"),
         uji.get("/v1/events/60/1"),

@@ -75,7 +75,7 @@ def estate(bus: Bus) -> Iterator[Estate]:
     uji.published()
     (held,) = puller.receive(1)
     found = uji.post("/v1/redrives", json={"subscription": puller.name, "type": "tidak.ada"})
-    responder, question = Puller(uji, QUESTIONS[4]), a_question(QUESTIONS[4])
+    responder, question = Puller(uji, QUESTIONS[4]), a_question(QUESTIONS[4], source="/uji")
     asked = uji.ask(question)
     receipt = uji.publish(a_document(type=CITIZEN, data=a_citizen())).raise_for_status().json()
     yield Estate(

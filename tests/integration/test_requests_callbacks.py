@@ -61,7 +61,9 @@ def single(uji: Actor) -> Puller:
 
 def asked(by: Actor, type: str, **changes: Any) -> dict[str, Any]:
     """Ask, with somebody to take it later; the request as it stands."""
-    answer = by.ask(a_question(type, **changes), query="?no_responder=wait")
+    answer = by.ask(
+        a_question(type, source=f"/{by.organisation}", **changes), query="?no_responder=wait"
+    )
     assert answer.status_code == 202, answer.text
     shown: dict[str, Any] = answer.json()
     return shown

@@ -102,3 +102,15 @@ async def test_a_grant_that_exists_is_as_good_as_a_new_one() -> None:
         await admin.grant("bi", "subscribe", "id.go.bps.*")
         with pytest.raises(Problem, match="404"):
             await admin.grant("nobody", "subscribe", "id.go.bps.*")
+
+
+async def test_a_source_prefix_is_assigned() -> None:
+    gateway = Gateway(httpx.Response(201, json={}), a_problem(409, "conflict"))
+    async with gateway.bus() as bus:
+        admin = Administration(bus)
+        await admin.assign_source_prefix("bi", "https://bi.go.id/")
+        with pytest.raises(Problem, match="409"):
+            await admin.assign_source_prefix("bps", "https://bi.go.id/x")
+    (first, _) = gateway.requests
+    assert (first.method, first.url.path) == ("POST", "/v1/organisations/bi/sources")
+    assert first.content == b'{"prefix":"https://bi.go.id/"}'

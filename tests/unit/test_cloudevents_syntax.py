@@ -4,11 +4,9 @@ import pytest
 
 from gateway.publishing.syntax import (
     InvalidMediaType,
-    is_absolute_uri,
     is_timestamp,
     is_traceparent,
     is_tracestate,
-    is_uri_reference,
     parse_media_type,
 )
 
@@ -70,83 +68,6 @@ def test_timestamps(text: str) -> None:
 )
 def test_no_timestamps(text: str) -> None:
     assert not is_timestamp(text)
-
-
-URIS = [
-    "a:",
-    "urn:a:b",
-    "mailto:x@go.id",
-    "file:///etc/hosts",
-    "http://",
-    "http://u:p@host:80/a//b;c=d?e=f/g?h",
-    "http://[::1]:80/",
-    "http://[2001:db8::7]/c=GB?one",
-    "http://[::ffff:192.0.2.1]",
-    "http://[v1.x:y]/",
-    "http://host:/",
-    "http://%C3%A9/",
-    "tel:+62-21-1",
-    "x+y-z.1:/a",
-]
-REFERENCES = [
-    "",
-    "/",
-    "/a/b",
-    "a/b:c",
-    "./a:b",
-    "//host",
-    "?q",
-    "#",
-    "#f?/:@",
-    "a",
-    "..",
-    "/a%20b",
-    "*",
-]
-NEITHER = [
-    " ",
-    "a b",
-    "/a\\b",
-    "/é",
-    "/a%2",
-    "/%gg",
-    "1a:b",
-    ":a",
-    "a#b#c",
-    "/a[b]",
-    '"',
-    "<a>",
-    "/a^b",
-    "{a}",
-    "http://[::1",
-    "http://[::1::2]/",
-    "http://[1.2.3.4]/",
-    "http://[fe80::1%25en0]/",
-    "http://host:80a/",
-    "http://a@b@c/",
-    "//a:b:c",
-    "/a\n",
-]
-
-
-@pytest.mark.parametrize("text", URIS)
-def test_absolute_uris(text: str) -> None:
-    assert is_absolute_uri(text)
-    assert is_uri_reference(text)
-    assert is_uri_reference(text + "#fragment")
-    assert not is_absolute_uri(text + "#fragment")
-
-
-@pytest.mark.parametrize("text", REFERENCES)
-def test_relative_references(text: str) -> None:
-    assert is_uri_reference(text)
-    assert not is_absolute_uri(text)
-
-
-@pytest.mark.parametrize("text", NEITHER)
-def test_no_uris(text: str) -> None:
-    assert not is_uri_reference(text)
-    assert not is_absolute_uri(text)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.base.errors import Conflict, Refused
+from gateway.base.errors import Conflict, Forbidden, Refused
 from gateway.base.event import Event
 from gateway.base.type_pattern import is_reply
 from gateway.delivery.store import DeadLetter, DeadLetters
@@ -80,10 +80,11 @@ class Resender:
         self._publisher.require_capacity()
         try:
             return self._publisher.accept(event, by)
-        except Refused as error:
+        except Refused as refused:
+            error = _explained(refused)
             sender = (by.id, by.organisation)
             await self._publisher.refuse(sender, event, error, event.digest)
-            raise
+            raise error from None
 
     async def _link(self, dead_letter: DeadLetter, appended: Appended, by: Client) -> None:
         """Link the dead letter to the event, in the name of the client that published it."""
@@ -92,3 +93,15 @@ class Resender:
         await self._dead_letters.record_resent(
             dead_letter.number, position, by=stored.client if stored else by.id
         )
+
+
+def _explained(error: Refused) -> Refused:
+    """The error; for a source of another organisation what to do, as a correction keeps it."""
+    if isinstance(error, Forbidden) and error.pointer == "source":
+        return Forbidden(
+            "A correction keeps the source of the event, which does not belong to your "
+            "organisation. Ask the organisation that published the event (`publisher` of the dead "
+            "letter) to correct it.",
+            pointer="source",
+        )
+    return error

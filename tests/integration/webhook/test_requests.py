@@ -38,7 +38,7 @@ def test_endpoints_at_both_ends(
     shown = lain.ask(a_question(ANSWERED), wait=20).json()
     assert shown["state"] == "answered"
     assert inbox.wait(1)[0].event == shown["reply"]
-    own = uji.ask(a_question(ANSWERED), wait=20).json()
+    own = uji.ask(a_question(ANSWERED, source="/uji"), wait=20).json()
     assert others.wait(1)[0].event == own["reply"]
     assert (len(inbox.calls), len(others.calls)) == (1, 1)
 

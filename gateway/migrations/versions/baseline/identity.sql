@@ -38,6 +38,32 @@ CREATE TABLE grants (
     UNIQUE (organisation, action, type)
 );
 
+-- Who owns the sources under a prefix: an organisation, or the gateway itself (NULL). A prefix is in
+-- normal form and ends with the delimiter of its segments: /x/, https://x/, urn:x:. The range is that
+-- of all texts that begin with it, so no two prefixes overlap; sources are ASCII.
+CREATE TYPE text_range AS RANGE (subtype = text, collation = "C");
+CREATE TABLE source_prefixes (
+    id text PRIMARY KEY,
+    prefix text NOT NULL CHECK (prefix ~ '^[!-~]+[/:]$'),
+    organisation text REFERENCES organisations,
+    assigned_by text,
+    created timestamptz NOT NULL,
+    CONSTRAINT source_prefixes_never_overlap
+        EXCLUDE USING gist (text_range(prefix, prefix || chr(127)) WITH &&)
+);
+CREATE INDEX source_prefixes_by_organisation ON source_prefixes (organisation, id);
+INSERT INTO source_prefixes VALUES ('nusabus', '/nusabus/', NULL, NULL, now());
+
+-- An organisation owns the sources under its name, however it was made.
+CREATE FUNCTION own_sources_under_name() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO source_prefixes
+    VALUES (NEW.name, '/' || NEW.name || '/', NEW.name, NULL, NEW.created);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER organisations_own_sources AFTER INSERT ON organisations
+    FOR EACH ROW WHEN (NEW.name <> 'nusabus') EXECUTE FUNCTION own_sources_under_name();
+
 -- `sealed` is the private key, encrypted. There is one active key and at most one that comes next.
 CREATE TABLE signing_keys (
     kid text PRIMARY KEY,
