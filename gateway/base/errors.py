@@ -71,7 +71,7 @@ class NotAuthenticated(Refused):
 class Forbidden(Refused):
     """The caller may not do this, or it does not exist: the answer does not say which.
 
-    `pointer` is the name of the attribute that it may not set so, where known.
+    `pointer` is a JSON pointer into the body, where known.
     """
 
     code = "forbidden"

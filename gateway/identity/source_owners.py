@@ -70,9 +70,9 @@ class SourceOwners:
         """
         owner, normal = self._decide(source)
         if owner is None or owner != organisation:
-            raise Forbidden(_foreign(organisation), pointer="source")
+            raise Forbidden(_foreign(organisation), pointer="/source")
         if not normal:
-            raise Malformed(_NOT_NORMAL, pointer="source")
+            raise Malformed(_NOT_NORMAL, pointer="/source")
 
 
 def _decide(

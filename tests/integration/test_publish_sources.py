@@ -52,7 +52,7 @@ def lain(bus: Bus) -> Iterator[Actor]:
 def test_a_source_of_somebody_else_is_refused(lain: Actor, source: str) -> None:
     for type_ in (FOREIGN, FREE):
         problem = problem_of(lain.publish(a_document(type=type_, source=source)), 403, "forbidden")
-        assert problem["pointer"] == "source"
+        assert problem["pointer"] == "/source"
         assert "Use a source under /lain" in problem["detail"]
 
 
@@ -74,7 +74,7 @@ def test_an_own_source_is_accepted(lain: Actor, source: str) -> None:
 def test_an_own_source_has_one_spelling(lain: Actor, source: str) -> None:
     """A receiver that filters by `/uji/` must not get what somebody else spelt so."""
     problem = problem_of(lain.publish(a_document(type=FOREIGN, source=source)), 400, "malformed")
-    assert problem["pointer"] == "source"
+    assert problem["pointer"] == "/source"
     assert "normal form" in problem["detail"]
 
 
@@ -130,7 +130,7 @@ def test_a_request_has_a_source_of_its_requester(uji: Actor, lain: Actor) -> Non
     assert uji.put_subscription(a_name(), type_, delivery="pull").status_code == 201
     for forged in (a_question(type_, source="/uji/x"), a_question(type_, source="/nusabus")):
         problem = problem_of(lain.ask(forged), 403, "forbidden")
-        assert problem["pointer"] == "source"
+        assert problem["pointer"] == "/source"
         assert lain.ask(forged, wait=1).status_code == 403
 
 
@@ -141,7 +141,7 @@ def test_a_reply_has_a_source_of_its_responder(bus: Bus, uji: Actor, lain: Actor
     for source in ("/lain/x", "/nusabus/x", "/%75ji", "urn:uji:x"):
         refused = uji.answer(id, a_reply(question, source=source))
         assert refused.status_code == (400 if source == "/%75ji" else 403)
-        assert refused.json()["pointer"] == "source"
+        assert refused.json()["pointer"] == "/source"
     assert uji.answer(id, a_reply(question)).status_code == 201
 
 
@@ -171,5 +171,5 @@ def test_the_operators_clients_do_not_speak_for_the_gateway(bus: Bus) -> None:
     eventually(lambda: "pointer" in operator.publish(a_document(source="/nusabus/x")).json())
     for source in ("/nusabus/non-delivery", "/nusabus/subscriptions/uji/x", "/nusabus", "/uji"):
         answer = operator.publish(json.dumps(a_document(source=source)).encode())
-        assert problem_of(answer, 403, "forbidden")["pointer"] == "source"
+        assert problem_of(answer, 403, "forbidden")["pointer"] == "/source"
     bus.admin.delete(grant).raise_for_status()

@@ -267,7 +267,7 @@ def test_another_organisation_cannot_take_over_a_request_by_repeating_it(
     question = a_question(AMQP)
     assert lain.ask(question).status_code == 202
     problem = problem_of(over_amqp.by.ask(question, wait=1), 403, "forbidden")
-    assert problem["pointer"] == "source"
+    assert problem["pointer"] == "/source"
 
 
 def test_a_pattern_gets_neither_requests_nor_replies(

@@ -97,11 +97,10 @@ class Resender:
 
 def _explained(error: Refused) -> Refused:
     """The error; for a source of another organisation what to do, as a correction keeps it."""
-    if isinstance(error, Forbidden) and error.pointer == "source":
+    if isinstance(error, Forbidden) and error.pointer == "/source":
         return Forbidden(
             "A correction keeps the source of the event, which does not belong to your "
             "organisation. Ask the organisation that published the event (`publisher` of the dead "
-            "letter) to correct it.",
-            pointer="source",
+            "letter) to correct it."
         )
     return error
