@@ -1,14 +1,46 @@
-"""Personal data: values and member names that a schema marks by `x-pii` are masked."""
+"""Personal data: values and member names that a schema marks by `x-pii` are masked.
 
+Two readings are united, and doubt masks. The first walks every branch that could apply to a
+location, whether its conditions hold or not, so data that are not valid are covered as well. The
+second is what the validator itself annotates. See decision 0021.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from gateway.contracts.keywords import subschemas
+from referencing import Registry, Specification
+from referencing.exceptions import NoSuchResource, Unresolvable, Unretrievable
+from referencing.jsonschema import DRAFT202012, specification_with
+
+from gateway.base.json_pointer import json_pointer
+from gateway.contracts.annotations import MARK, InDoubt, annotated, objects
+from gateway.contracts.keywords import children
 
 MASK = "…"
-MARK = "x-pii"
 _DEPTH = 64
-_IN_PLACE = ("allOf", "anyOf", "oneOf")
-_ITEMS = ("items", "additionalItems", "unevaluatedItems", "contains")
+MAX_STEPS = 100_000  # of schemas at locations; the walk costs 1 to 3 us for each
+_ROOT = "urn:nusabus:masked"
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_LISTS = ("allOf", "anyOf", "oneOf")
+_SINGLE = ("if", "then", "else", "not")
+_MAPS = ("dependentSchemas", "dependencies")
+_REST = ("additionalProperties", "unevaluatedProperties")
+_ELEMENTS = ("items", "additionalItems", "unevaluatedItems", "contains")
+_KNOWN = frozenset(
+    {
+        *("$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$comment"),
+        *("$vocabulary", "$defs", "definitions", "title", "description", "default", "examples"),
+        *("deprecated", "readOnly", "writeOnly", "type", "enum", "const", "multipleOf", "required"),
+        *("maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength"),
+        *("pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains"),
+        *("maxProperties", "minProperties", "dependentRequired", "format", "contentEncoding"),
+        *("contentMediaType", "contentSchema", "properties", "patternProperties", "propertyNames"),
+        *("prefixItems", MARK),
+        *(*_REFERENCES, *_LISTS, *_SINGLE, *_MAPS, *_REST, *_ELEMENTS),
+    }
+)
+"""Any other keyword may apply a schema in a way that is not known here: its marks mask."""
 
 
 class NameMask:
@@ -20,11 +52,9 @@ class NameMask:
 
     def __init__(self, document: Any) -> None:
         self._known: frozenset[str] | None = None
-        schemas = [schema for _, schema in subschemas(document) if isinstance(schema, dict)]
-        if any(_marked(schema.get("propertyNames")) for schema in schemas):
-            self._known = frozenset(
-                name for schema in schemas for name in schema.get("properties", ())
-            )
+        found = list(objects(document))
+        if any(_may_mark(each["propertyNames"]) for each in found if "propertyNames" in each):
+            self._known = frozenset(name for each in found for name in _members(each))
 
     def path(self, path: list[str | int]) -> list[str | int]:
         """A path with every name masked that may be personal data."""
@@ -37,110 +67,186 @@ class NameMask:
         return message if self._known is None else f"the data violate {keyword}"
 
 
-def _marked(schema: Any) -> bool:
-    return any(isinstance(each, dict) and each.get(MARK) for _, each in subschemas(schema))
-
-
 def mask_personal_data(schema: Any, data: Any) -> Any:
-    """The data with every value masked that the schema marks in any of its branches.
+    """The data with every value masked that the schema marks, or could mark in any branch.
 
-    Follows references inside the schema. Data under a reference that it cannot follow are masked
-    as a whole.
+    Everything is masked when that cannot be found out: a reference without a target, a limit.
     """
-    return _masked([schema], schema, data, _DEPTH)
-
-
-def _masked(schemas: list[Any], root: Any, data: Any, depth: int) -> Any:
-    applicable = _applicable(schemas, root)
-    if depth == 0 or any(schema.get(MARK) for schema in applicable):
+    if isinstance(schema, bool):
+        return data
+    try:
+        walk = _Walk(schema, annotated(schema, data))
+        return walk.masked([walk.root], data, ())
+    except InDoubt:
         return MASK
-    if isinstance(data, dict):
-        names = _names(applicable, root, data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scoped:
+    """A schema with the resolver for its references."""
+
+    schema: Any
+    resolver: Any
+
+
+class _Walk:
+    """Follows the schemas that could apply to each location of the data."""
+
+    def __init__(self, document: dict[str, Any], annotated: frozenset[str]) -> None:
+        self._annotated = annotated
+        self._marks = any(each.get(MARK) for each in objects(document))
+        self._specification: Specification[Any] = specification_with(
+            str(document.get("$schema", "")), default=DRAFT202012
+        )
+        resource = self._specification.create_resource(document)
+        uri = resource.id() or _ROOT
+        self.root = _Scoped(document, Registry().with_resource(uri, resource).resolver(uri))
+        self._dynamic: dict[str, list[_Scoped]] = {}
+        self._survey(self.root)
+        self._applicable_to: dict[frozenset[int], list[_Scoped] | None] = {}
+        self._steps = 0
+
+    def masked(self, schemas: list[_Scoped], data: Any, path: tuple[str | int, ...]) -> Any:
+        """The data at a location, as far as they may be shown. Raises InDoubt at a limit."""
+        applicable = self._applicable(schemas)
+        if applicable is None or len(path) >= _DEPTH or json_pointer(path) in self._annotated:
+            return MASK
+        self._steps += len(applicable) + 1
+        if self._steps > MAX_STEPS:
+            raise InDoubt
+        if isinstance(data, dict):
+            names = self._names(applicable, data)
+            return {
+                names[name]: self.masked(list(self._under(applicable, name)), value, (*path, name))
+                for name, value in data.items()
+            }
+        if isinstance(data, list):
+            return [
+                self.masked(list(self._at(applicable, index)), value, (*path, index))
+                for index, value in enumerate(data)
+            ]
+        return data
+
+    def _survey(self, scoped: _Scoped) -> None:
+        """Find every schema that a dynamic reference may lead to."""
+        schema = scoped.schema
+        if not isinstance(schema, dict):
+            return
+        anchors = [schema.get("$dynamicAnchor"), schema.get("$recursiveAnchor") is True and ""]
+        for name in anchors:
+            if isinstance(name, str):
+                self._dynamic.setdefault(name, []).append(scoped)
+        for _, below in children(schema):
+            self._survey(self._below(scoped, below))
+
+    def _below(self, scoped: _Scoped, schema: Any) -> _Scoped:
+        if not isinstance(schema, dict) or "$id" not in schema:
+            return _Scoped(schema, scoped.resolver)
+        resource = self._specification.create_resource(schema)
+        return _Scoped(schema, scoped.resolver.in_subresource(resource))
+
+    def _applicable(self, schemas: Iterable[_Scoped]) -> list[_Scoped] | None:
+        """The schemas and all that may apply to the same location; None if one of them marks it."""
+        waiting = [each for each in schemas if isinstance(each.schema, dict)]
+        key = frozenset(id(each.schema) for each in waiting)
+        if key not in self._applicable_to:
+            self._applicable_to[key] = self._closure(waiting)
+        return self._applicable_to[key]
+
+    def _closure(self, waiting: list[_Scoped]) -> list[_Scoped] | None:
+        found: dict[int, _Scoped] = {}
+        while waiting:
+            scoped = waiting.pop()
+            schema = scoped.schema
+            if not isinstance(schema, dict) or id(schema) in found:
+                continue
+            found[id(schema)] = scoped
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise InDoubt
+            if schema.get(MARK) or ("contentSchema" in schema and self._marks):
+                return None
+            if any(_may_mark(value) for word, value in schema.items() if word not in _KNOWN):
+                return None
+            for keyword in _REFERENCES:
+                if keyword in schema:
+                    targets = self._targets(scoped, keyword)
+                    if targets is None:
+                        return None
+                    waiting += targets
+            waiting += [self._below(scoped, each) for each in _in_place(schema)]
+        return list(found.values())
+
+    def _targets(self, scoped: _Scoped, keyword: str) -> list[_Scoped] | None:
+        """What a reference may lead to; None without a target."""
+        reference = scoped.schema[keyword]
+        try:
+            resolved = scoped.resolver.lookup(reference)
+        except (Unresolvable, Unretrievable, NoSuchResource, ValueError, LookupError, TypeError):
+            return None
+        except AttributeError:  # the reference is no text, or leads into one
+            return None
+        if not isinstance(resolved.contents, dict | bool):
+            return None
+        static = [self._below(_Scoped(None, resolved.resolver), resolved.contents)]
+        name = "" if keyword == "$recursiveRef" else reference.partition("#")[2]
+        return static if keyword == "$ref" else static + self._dynamic.get(name, [])
+
+    def _under(self, schemas: list[_Scoped], name: str) -> Iterator[_Scoped]:
+        for scoped in schemas:
+            schema = scoped.schema
+            named = _members(schema)
+            if name in named:
+                yield self._below(scoped, named[name])
+            # Whether a pattern matches depends on the dialect of regular expressions.
+            for each in _map(schema, "patternProperties").values():
+                yield self._below(scoped, each)
+            if name not in named:
+                for word in _REST:
+                    yield self._below(scoped, schema.get(word))
+
+    def _at(self, schemas: list[_Scoped], index: int) -> Iterator[_Scoped]:
+        for scoped in schemas:
+            for word in ("prefixItems", *_ELEMENTS):
+                inner = scoped.schema.get(word)
+                found = inner[index : index + 1] if isinstance(inner, list) else [inner]
+                for each in found:
+                    yield self._below(scoped, each)
+
+    def _names(self, schemas: list[_Scoped], data: dict[str, Any]) -> dict[str, str]:
+        """The names to show for members; names that are personal data become numbers."""
+        kinds = [
+            self._below(each, each.schema["propertyNames"])
+            for each in schemas
+            if "propertyNames" in each.schema
+        ]
+        if self._applicable(kinds) is not None:
+            return {name: name for name in data}
+        known = {name for each in schemas for name in _members(each.schema)}
         return {
-            names[name]: _masked(_under(applicable, name), root, value, depth - 1)
-            for name, value in data.items()
+            name: name if name in known else f"{MASK}{number}"
+            for number, name in enumerate(data, 1)
         }
-    if isinstance(data, list):
-        return [
-            _masked(_at(applicable, index), root, value, depth - 1)
-            for index, value in enumerate(data)
-        ]
-    return data
 
 
-def _names(schemas: list[dict[str, Any]], root: Any, data: Any) -> dict[str, str]:
-    """The names to show for members; names that are personal data become numbers."""
-    kinds = [schema["propertyNames"] for schema in schemas if "propertyNames" in schema]
-    if not any(kind.get(MARK) for kind in _applicable(kinds, root)):
-        return {name: name for name in data}
-    known = {name for schema in schemas for name in schema.get("properties", ())}
-    return {
-        name: name if name in known else f"{MASK}{number}" for number, name in enumerate(data, 1)
-    }
+def _in_place(schema: dict[str, Any]) -> Iterator[Any]:
+    for word in _LISTS:
+        found = schema.get(word)
+        yield from found if isinstance(found, list) else ()
+    yield from (schema[word] for word in _SINGLE if word in schema)
+    for word in _MAPS:
+        yield from _map(schema, word).values()
 
 
-def _applicable(schemas: list[Any], root: Any) -> list[dict[str, Any]]:
-    """The schemas, and all that apply to the same location through references and branches."""
-    found: list[dict[str, Any]] = []
-    seen: set[int] = set()
-    waiting = list(schemas)
-    while waiting:
-        schema = waiting.pop()
-        if not isinstance(schema, dict) or id(schema) in seen:
-            continue
-        seen.add(id(schema))
-        found.append(schema)
-        reference = schema.get("$ref", schema.get("$dynamicRef"))
-        if isinstance(reference, str):
-            waiting.append(_target(root, reference))
-        for keyword in _IN_PLACE:
-            waiting += schema.get(keyword, [])
-        waiting += [schema[word] for word in ("if", "then", "else", "not") if word in schema]
-        waiting += schema.get("dependentSchemas", {}).values()
-    return found
+def _map(schema: dict[str, Any], keyword: str) -> dict[str, Any]:
+    found = schema.get(keyword)
+    return found if isinstance(found, dict) else {}
 
 
-def _under(schemas: list[dict[str, Any]], name: str) -> list[Any]:
-    found = []
-    for schema in schemas:
-        found += [schema["properties"][name]] if name in schema.get("properties", {}) else []
-        found += schema.get("patternProperties", {}).values()
-        found += [
-            schema[word]
-            for word in ("additionalProperties", "unevaluatedProperties")
-            if word in schema
-        ]
-    return found
+def _members(schema: dict[str, Any]) -> dict[str, Any]:
+    return _map(schema, "properties")
 
 
-def _at(schemas: list[dict[str, Any]], index: int) -> list[Any]:
-    found = []
-    for schema in schemas:
-        prefix = schema.get("prefixItems", [])
-        found += [prefix[index]] if index < len(prefix) else []
-        for word in _ITEMS:
-            inner = schema.get(word)
-            found += inner[index : index + 1] if isinstance(inner, list) else [inner]
-    return found
-
-
-def _target(root: Any, reference: str) -> Any:
-    """The target of a reference in the bundle, by pointer or by the id of an embedded schema."""
-    base, _, pointer = reference.partition("#")
-    target = root
-    if base and base != root.get("$id"):
-        embedded = root.get("$defs", {}).values()
-        target = next((each for each in embedded if _has_id(each, base)), None)
-    for step in pointer.split("/")[1:]:
-        step = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(target, dict):
-            target = target.get(step)
-        elif isinstance(target, list) and step.isdecimal() and int(step) < len(target):
-            target = target[int(step)]
-        else:
-            target = None
-    return {MARK: True} if target is None else target
-
-
-def _has_id(schema: Any, id: str) -> bool:
-    return isinstance(schema, dict) and schema.get("$id") == id
+def _may_mark(value: Any) -> bool:
+    """Whether a mark or a reference stands anywhere in a value."""
+    return any(each.get(MARK) or any(r in each for r in _REFERENCES) for each in objects(value))

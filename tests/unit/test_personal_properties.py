@@ -1,0 +1,219 @@
+"""What any branch of a schema marks is never shown, in every dialect.
+
+The reading of the specifications here is an independent one: small, slow, and by recursion over
+single schemas, with references looked up by hand.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.contracts import mask_personal_data
+
+OLD = ("http://json-schema.org/draft-06/schema#", "http://json-schema.org/draft-07/schema#")
+NEW = (
+    "https://json-schema.org/draft/2019-09/schema",
+    "https://json-schema.org/draft/2020-12/schema",
+)
+NAMES = ("a", "b", "ab")
+PATTERNS = ("^a", "b$", ".")
+PII: dict[str, Any] = {"x-pii": "nama"}
+Path = tuple[str | int, ...]
+
+
+def _schemas(dialect: str) -> st.SearchStrategy[Any]:
+    latest, old = dialect == NEW[1], dialect in OLD
+    references = {
+        OLD[0]: [{"$ref": "#n"}, {"$ref": "#"}],
+        OLD[1]: [{"$ref": "#n"}, {"$ref": "#"}],
+        NEW[0]: [{"$ref": "#n"}, {"$recursiveRef": "#"}, {"$ref": "urn:inner"}],
+        NEW[1]: [{"$ref": "#n"}, {"$dynamicRef": "#d"}, {"$ref": "urn:inner"}],
+    }[dialect]
+    leaf = st.sampled_from(
+        [{}, PII, PII, True, {"type": "string"}, {"$ref": "#/definitions/x"}, *references]
+    )
+
+    def holding(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        many = st.lists(inner, min_size=1, max_size=2)
+        members = st.dictionaries(st.sampled_from(NAMES), inner, min_size=1, max_size=3)
+        words: dict[str, st.SearchStrategy[Any]] = {
+            "properties": members,
+            "patternProperties": st.dictionaries(st.sampled_from(PATTERNS), inner, max_size=2),
+            "dependencies" if old else "dependentSchemas": members,
+            **dict.fromkeys(("allOf", "anyOf", "oneOf"), many),
+            **dict.fromkeys(("not", "contains", "additionalProperties"), inner),
+            "items": inner if latest else st.one_of(inner, many),
+            "required": st.lists(st.sampled_from(NAMES), max_size=2, unique=True),
+        }
+        if dialect != OLD[0]:
+            words |= dict.fromkeys(("if", "then", "else"), inner)
+        if not old:
+            words |= dict.fromkeys(("unevaluatedProperties", "unevaluatedItems"), inner)
+        words |= {"prefixItems": many} if latest else {"additionalItems": inner}
+        chosen = st.lists(st.sampled_from(sorted(words)), min_size=1, max_size=4, unique=True)
+        return chosen.flatmap(lambda of: st.fixed_dictionaries({each: words[each] for each in of}))
+
+    return st.recursive(leaf, holding, max_leaves=8).flatmap(
+        lambda body: st.builds(
+            lambda x, n: {
+                **(body if isinstance(body, dict) else {}),
+                "$schema": dialect,
+                "definitions": {
+                    "x": x,
+                    "n": {"$id": "#n", **n} if old else {"$anchor": "n", **n},
+                    **({"d": {"$dynamicAnchor": "d", **n}} if latest else {}),
+                    **({} if old else {"i": {"$id": "urn:inner", **n}}),
+                },
+            },
+            st.recursive(leaf, holding, max_leaves=4),
+            st.sampled_from([PII, {"properties": {"a": PII}}, {"items": PII}]),
+        )
+    )
+
+
+_cases = st.sampled_from((*OLD, *NEW)).flatmap(_schemas)
+_leaf = st.sampled_from(["text", 1, None])
+_data = st.recursive(
+    _leaf,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(NAMES), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def _numbered(data: Any) -> tuple[Any, dict[str, Path]]:
+    """The data with a canary in each leaf, and where each canary is."""
+    where: dict[str, Path] = {}
+
+    def visit(value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {name: visit(each, (*path, name)) for name, each in value.items()}
+        if isinstance(value, list):
+            return [visit(each, (*path, index)) for index, each in enumerate(value)]
+        canary = f"canary-{len(where)}."
+        where[canary] = path
+        return canary
+
+    return visit(data, ()), where
+
+
+def _marked(root: dict[str, Any], data: Any) -> set[Path]:
+    found: set[Path] = set()
+    done: set[tuple[int, Path]] = set()
+
+    def at(schema: Any, value: Any, path: Path) -> None:
+        if not isinstance(schema, dict) or (id(schema), path) in done:
+            return
+        done.add((id(schema), path))
+        if schema.get("x-pii"):
+            found.add(path)
+        for each, inner, step in _applied(root, schema, value):
+            at(each, inner, (*path, *step))
+
+    at(root, data, ())
+    return found
+
+
+def _applied(
+    root: dict[str, Any], schema: dict[str, Any], value: Any
+) -> Iterator[tuple[Any, Any, Path]]:
+    """The schemas that this one applies, each with the value below and the step to it."""
+    for word in ("$ref", "$dynamicRef", "$recursiveRef"):
+        if word in schema:
+            yield _target(root, schema[word]), value, ()
+    if "$ref" in schema and root["$schema"] in OLD:
+        return
+    yield from ((each, value, ()) for each in _same_place(schema, value))
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield from ((each, inner, (name,)) for each in _of_member(schema, name))
+    for index, inner in enumerate(value) if isinstance(value, list) else ():
+        yield from ((each, inner, (index,)) for each in _of_element(schema, index))
+
+
+def _target(root: dict[str, Any], reference: str) -> Any:
+    names = {"#": root, "#n": "n", "#d": "d", "urn:inner": "i", "#/definitions/x": "x"}
+    found = names[reference]
+    return root["definitions"][found] if isinstance(found, str) else found
+
+
+def _same_place(schema: dict[str, Any], value: Any) -> Iterator[Any]:
+    for word in ("allOf", "anyOf", "oneOf"):
+        yield from schema.get(word, [])
+    for word in ("not", "if", "then", "else"):
+        yield schema.get(word)
+    for word in ("dependencies", "dependentSchemas"):
+        for name, each in schema.get(word, {}).items():
+            if isinstance(value, dict) and name in value:
+                yield each
+
+
+def _of_member(schema: dict[str, Any], name: str) -> Iterator[Any]:
+    yield schema.get("properties", {}).get(name)
+    patterns = [each for each in schema.get("patternProperties", {}) if re.search(each, name)]
+    for each in patterns:
+        yield schema["patternProperties"][each]
+    if name not in schema.get("properties", {}) and not patterns:
+        yield schema.get("additionalProperties")
+        yield schema.get("unevaluatedProperties")
+
+
+def _of_element(schema: dict[str, Any], index: int) -> Iterator[Any]:
+    yield schema.get("contains")
+    listed = schema.get("prefixItems", schema.get("items", []))
+    if isinstance(listed, list) and index < len(listed):
+        yield listed[index]
+        return
+    yield schema.get("items")
+    yield schema.get("additionalItems")
+    yield schema.get("unevaluatedItems")
+
+
+@settings(max_examples=250, deadline=None, derandomize=True)
+@given(_cases, _data)
+def test_no_canary_of_a_marked_location_is_shown(schema: dict[str, Any], data: Any) -> None:
+    numbered, where = _numbered(data)
+    marked = _marked(schema, numbered)
+    shown = repr(mask_personal_data(schema, numbered))
+    hidden = [
+        canary
+        for canary, path in where.items()
+        if any(path[:length] in marked for length in range(len(path) + 1))
+    ]
+    assert not [each for each in hidden if each in shown]
+
+
+ORANG = {"type": "string", "x-pii": "nama"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "schema", "shown"),
+    [
+        (
+            NEW[1],
+            {"properties": {"nama": {"$ref": "#n"}}, "$defs": {"o": {"$anchor": "n", **ORANG}}},
+            {"a": 1, "nama": "…"},
+        ),
+        (OLD[1], {"dependencies": {"a": {"properties": {"nama": ORANG}}}}, {"a": 1, "nama": "…"}),
+        (OLD[0], {"dependencies": {"a": {"properties": {"nama": ORANG}}}}, {"a": 1, "nama": "…"}),
+        (
+            NEW[1],
+            {"properties": {"nama": {"$dynamicRef": "#d"}}, "$defs": {"o": {"$dynamicAnchor": "d"}}}
+            | {"allOf": [{"$defs": {"p": {"$id": "urn:p", "$dynamicAnchor": "d", **ORANG}}}]},
+            {"a": 1, "nama": "…"},
+        ),
+        (NEW[1], {"properties": {"nama": {"$ref": "urn:elsewhere"}}}, {"a": 1, "nama": "…"}),
+        (NEW[1], {"x-branch": {"properties": {"nama": ORANG}}}, "…"),
+        (NEW[1], {"properties": {"a": {"contentSchema": ORANG}}}, {"a": "…", "nama": "Siti"}),
+        ("urn:a-dialect-of-tomorrow", {"properties": {"nama": ORANG}}, "…"),
+        (NEW[1], {"properties": {"nama": {"not": {"not": ORANG}}}}, {"a": 1, "nama": "…"}),
+        (NEW[1], {"properties": {"b": ORANG}}, {"a": 1, "nama": "Siti"}),
+    ],
+)
+def test_a_form_of_reference_or_doubt(dialect: str, schema: dict[str, Any], shown: Any) -> None:
+    data = {"a": 1, "nama": "Siti"}
+    assert mask_personal_data({"$schema": dialect, **schema}, data) == shown
