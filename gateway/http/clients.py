@@ -72,7 +72,7 @@ class NewClientSecret(ClientSecret):
     secret: str = Field(description="Shown only here. Keep it.")
 
 
-@router.post("", status_code=201, responses=responses(403, body=True))
+@router.post("", status_code=201, responses=responses(403, 409, body=True))
 async def create_client(
     body: NewClient, client: Admin, context: Context, response: Response
 ) -> Client:
@@ -121,7 +121,10 @@ async def get_client(id: ClientId, client: AdminOrAuditor, context: Context) -> 
 async def update_client(
     id: ClientId, body: ClientChanges, client: Admin, context: Context
 ) -> Client:
-    """Rename a client, change its roles, disable or enable it. In force within a second."""
+    """Rename a client, change its roles, disable or enable it. In force within a second.
+
+    Clients are never deleted, because the journal names them: disable them.
+    """
     changed = await identity.change_client(
         context.database, by=client, id=id, title=body.title, roles=body.roles, state=body.state
     )
@@ -144,6 +147,7 @@ async def create_client_secret(
     created, secret = await identity.add_secret(
         context.database, context.settings, by=client, client=id
     )
+    await took_effect(context, Topic.IDENTITY)
     log().info("secret.created", client=id, secret=created.id, by=client.id)
     response.headers["Cache-Control"] = "no-store"
     return NewClientSecret(id=created.id, created=created.created, secret=secret.get_secret_value())
@@ -160,6 +164,7 @@ async def list_client_secrets(
 
 @router.delete("/{id}/secrets/{secret}", status_code=204, responses=responses(403, 404))
 async def delete_client_secret(id: ClientId, secret: str, client: Admin, context: Context) -> None:
-    """Delete a secret: it gets no new access token. Tokens that it got expire by themselves."""
+    """Delete a secret. Every access token that it got is void within a second."""
     await identity.remove_secret(context.database, by=client, client=id, id=secret)
+    await took_effect(context, Topic.IDENTITY)
     log().info("secret.removed", client=id, secret=secret, by=client.id)

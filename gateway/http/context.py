@@ -133,16 +133,16 @@ async def took_effect(context: ApiContext, topic: Topic) -> None:
 async def authenticate(context: ApiContext, authorization: str | None) -> Client:
     """The client that sends this `Authorization` header.
 
-    Raises NotAuthenticated, with one text for every reason. A client that another process has
-    just created is not in our directory yet. Its token is signed by us, so nobody can cause loads
-    for nothing.
+    Raises NotAuthenticated, with one text for every reason, or OrganisationSuspended. A client or
+    secret that another process has just made is not in our directory yet. Its token is signed by
+    us and young, so nobody can make us load for nothing.
     """
-    client_id = context.tokens.verify(bearer(authorization))
-    client = context.directory.client(client_id)
-    if client is None:
+    token = context.tokens.verify(bearer(authorization))
+    client = context.directory.caller(token.client, token.secret)
+    if client is None and context.tokens.is_new(token):
         await context.refresh(Topic.IDENTITY)
-        client = context.directory.client(client_id)
-    if client is None or not client.active:
+        client = context.directory.caller(token.client, token.secret)
+    if client is None:
         raise not_authenticated()
     return client
 

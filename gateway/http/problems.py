@@ -49,6 +49,7 @@ TITLES = {
     "malformed": "Malformed request",
     "not-authenticated": "Authentication required",
     "forbidden": "Not permitted",
+    "organisation-suspended": "Organisation suspended",
     "not-found": "Not found",
     "conflict": "Conflict with the current state",
     "incompatible": "Incompatible version",

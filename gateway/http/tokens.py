@@ -21,7 +21,7 @@ from gateway.base.telemetry import log
 from gateway.http.context import Context
 from gateway.http.models import Absent, ModelResponse
 from gateway.http.problems import documented
-from gateway.identity import TooManyAttempts
+from gateway.identity import OrganisationSuspended, TooManyAttempts
 
 router = APIRouter(tags=["tokens"])
 
@@ -49,6 +49,7 @@ TokenErrorCode = TypeAliasType(
         "invalid_request",
         "invalid_client",
         "invalid_scope",
+        "unauthorized_client",
         "unsupported_grant_type",
         "temporarily_unavailable",
     ],
@@ -131,7 +132,7 @@ def _error(description: str) -> dict[str, Any]:
 @router.post(
     "/oauth/token",
     responses={
-        400: _error("The form breaks a rule of RFC 6749."),
+        400: _error("The form breaks a rule of RFC 6749, or the organisation is suspended."),
         401: _error("The client id or the secret is wrong."),
         408: documented(408),
         413: _error("The form is too large."),
@@ -149,7 +150,11 @@ async def issue_token(request: Request, context: Context) -> ModelResponse[Acces
         form = await _form(request)
         presented = _credentials(request.headers.get("authorization"), form)
         _check_grant(form)
-        client = await context.authenticator.authenticate(presented.id, presented.secret, address)
+        client, secret = await context.authenticator.authenticate(
+            presented.id, presented.secret, address
+        )
+    except OrganisationSuspended as error:
+        return _refused(_Refusal("unauthorized_client", str(error)), address)
     except NotAuthenticated as error:
         return _refused(_unknown_client(str(error)), address)
     except TooManyAttempts as error:
@@ -159,7 +164,7 @@ async def issue_token(request: Request, context: Context) -> ModelResponse[Acces
     except _Refusal as refusal:
         return _refused(refusal, address)
     log().info("token.issued", client=client.id, address=address)
-    token = context.tokens.issue(client)
+    token = context.tokens.issue(client, secret.id)
     return ModelResponse(
         AccessToken(access_token=token, expires_in=context.settings.token_seconds),
         headers=_NO_STORE,

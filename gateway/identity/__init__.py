@@ -9,19 +9,21 @@ from gateway.identity.bootstrap import bootstrap
 from gateway.identity.clients import change_client, create_client, find_client, list_clients
 from gateway.identity.credentials import (
     ClientAuthenticator,
-    ClientSecret,
     TooManyAttempts,
     add_secret,
     list_secrets,
     remove_secret,
 )
-from gateway.identity.directory import Directory, load
+from gateway.identity.directory import Directory, Rights
+from gateway.identity.directory_loader import DirectoryLoader
 from gateway.identity.grants import create_grant, list_grants, remove_grant
 from gateway.identity.organisations import (
     create_organisation,
     find_organisation,
     list_organisations,
     provide_organisation,
+    resume_organisation,
+    suspend_organisation,
 )
 from gateway.identity.signing import (
     KeyState,
@@ -37,15 +39,17 @@ from gateway.identity.source_prefixes import (
     list_source_prefixes,
     withdraw_source_prefix,
 )
-from gateway.identity.tokens import Tokens, not_authenticated
+from gateway.identity.tokens import Tokens, VerifiedToken, not_authenticated
 from gateway.identity.values import (
     OPERATOR,
     ORGANISATION_NAME,
     Client,
+    ClientSecret,
     ClientState,
     Grant,
     GrantAction,
     Organisation,
+    OrganisationSuspended,
     Role,
 )
 
@@ -57,15 +61,19 @@ __all__ = [
     "ClientSecret",
     "ClientState",
     "Directory",
+    "DirectoryLoader",
     "Grant",
     "GrantAction",
     "KeyState",
     "Organisation",
+    "OrganisationSuspended",
+    "Rights",
     "Role",
     "SigningKey",
     "SourcePrefix",
     "Tokens",
     "TooManyAttempts",
+    "VerifiedToken",
     "WrongSecretKey",
     "add_secret",
     "assign_source_prefix",
@@ -82,14 +90,15 @@ __all__ = [
     "list_secrets",
     "list_signing_keys",
     "list_source_prefixes",
-    "load",
     "maintain_signing_keys",
     "not_authenticated",
     "policy",
     "provide_organisation",
     "remove_grant",
     "remove_secret",
+    "resume_organisation",
     "rotate_signing_keys",
+    "suspend_organisation",
     "withdraw_signing_key",
     "withdraw_source_prefix",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from secrets import choice
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -16,6 +17,8 @@ from gateway.identity import policy
 from gateway.identity.tables import CLIENTS, ClientRow, OrganisationRow, client_of
 from gateway.identity.values import Client, ClientState, Role, is_key
 
+# Of one organisation. Clients are never deleted, because the journal names them.
+ACTIVE_LIMIT, LIMIT = 200, 1000
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without characters that look alike
 _RANDOM = 16  # characters: 79 bits
 
@@ -25,7 +28,8 @@ async def create_client(
 ) -> Client:
     """Give an organisation one more client, without a secret yet.
 
-    Raises Forbidden for an organisation out of reach, Invalid for one that does not exist.
+    Raises Forbidden for an organisation out of reach, Invalid for one that does not exist, Conflict
+    for one that has too many.
     """
     by.require(Role.ADMIN)
     if not policy.manages(by, organisation):
@@ -34,6 +38,7 @@ async def create_client(
         owner = await session.get(OrganisationRow, organisation) if is_key(organisation) else None
         if owner is None:
             raise Invalid(f"There is no organisation {organisation!r}.", pointer="/organisation")
+        await _require_capacity(session, organisation)
         row = ClientRow(
             id=f"{organisation}-{''.join(choice(_ALPHABET) for _ in range(_RANDOM))}",
             organisation=organisation,
@@ -81,10 +86,15 @@ async def change_client(
     roles: Collection[Role] | None = None,
     state: ClientState | None = None,
 ) -> Client:
-    """Change what is given. Raises NotFound, or Conflict if a client would lose its own rights."""
+    """Change what is given.
+
+    Raises NotFound, or Conflict if a client would lose its own rights or one too many be active.
+    """
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         row = await reachable(session, by, id)
+        if state is ClientState.ACTIVE and row.state != ClientState.ACTIVE:
+            await _require_active_capacity(session, row.organisation)
         row.title = row.title if title is None else title
         row.roles = row.roles if roles is None else sorted(set(roles))
         row.state = row.state if state is None else state
@@ -99,6 +109,28 @@ async def reachable(session: AsyncSession, by: Client, id: str) -> ClientRow:
     if row is None or not policy.manages(by, row.organisation):
         raise NotFound("There is no such client.")
     return row
+
+
+async def _require_capacity(session: AsyncSession, organisation: str) -> None:
+    """Raises Conflict if an organisation has as many clients as it may."""
+    await _require_active_capacity(session, organisation)
+    own = select(func.count()).where(col(ClientRow.organisation) == organisation)
+    if (await session.execute(own)).scalar_one() >= LIMIT:
+        raise Conflict(
+            f"An organisation may have {LIMIT} clients, disabled ones included. Enable one of "
+            "those again, with a new secret."
+        )
+
+
+async def _require_active_capacity(session: AsyncSession, organisation: str) -> None:
+    active = select(func.count()).where(
+        col(ClientRow.organisation) == organisation, col(ClientRow.state) == ClientState.ACTIVE
+    )
+    if (await session.execute(active)).scalar_one() >= ACTIVE_LIMIT:
+        raise Conflict(
+            f"An organisation may have {ACTIVE_LIMIT} active clients. Disable one that is not in "
+            "use, or let programs share one."
+        )
 
 
 async def _value(session: AsyncSession, row: ClientRow) -> Client:

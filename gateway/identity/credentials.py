@@ -7,10 +7,10 @@ test secrets.
 
 import hmac
 import math
-import re
-from dataclasses import dataclass
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from hashlib import sha256
+from ipaddress import IPv6Address, IPv6Network
 from secrets import token_hex, token_urlsafe
 
 from pydantic import SecretStr
@@ -23,14 +23,15 @@ from gateway.base.errors import Conflict, NotAuthenticated, NotFound, Refused
 from gateway.base.rate_limit import KeyedBuckets, RateLimit
 from gateway.base.sealing import purpose_key
 from gateway.base.settings import Settings
+from gateway.base.snapshot import Snapshot, refresh
 from gateway.identity.clients import reachable
-from gateway.identity.tables import CLIENTS, ClientRow, SecretRow, client_of
-from gateway.identity.values import Client, ClientState, Role
+from gateway.identity.directory import Directory
+from gateway.identity.tables import SecretRow
+from gateway.identity.values import Client, ClientSecret, Role
 
 SECRETS = 2  # at most, per client
 PREFIX = "nbs_"  # so that a leaked secret is recognised as one
 _PURPOSE = "client secrets v1"
-_PLAUSIBLE_ID = re.compile(r"[a-z0-9-]{1,80}")
 _NO_SECRET = bytes(32)  # the hash of no secret
 
 
@@ -44,54 +45,76 @@ class TooManyAttempts(Refused):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSecret:
-    """A secret as it is listed, without the secret itself."""
-
-    id: str
-    created: datetime
-
-
 class ClientAuthenticator:
-    """Authenticates clients by id and secret, and limits the rate of failed attempts.
+    """Authenticates clients by id and secret, and limits the rate of attempts that fail.
 
-    Failures are counted per client id from one address, so that nobody can lock out a client from
-    elsewhere, and per address, so that nobody can try many clients.
+    A secret that is in force is never refused, whatever others try from its address: it is compared
+    with the directory in memory. Anything else may be younger than the directory, which costs a
+    query. These attempts are limited: for a known client by its id and the address, so that nobody
+    can lock it out from elsewhere; for unknown ids by the address.
     """
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, directories: Snapshot[Directory]
+    ) -> None:
         self._database = database
         self._settings = settings
-        self._failures_of_client = KeyedBuckets(RateLimit(rate=1 / 6, burst=10))
-        self._failures_of_address = KeyedBuckets(RateLimit(rate=5, burst=100))
+        self._directories = directories
+        self._attempts_on_client = KeyedBuckets(RateLimit(rate=1 / 6, burst=10))
+        self._attempts_on_unknown = KeyedBuckets(RateLimit(rate=5, burst=100))
 
-    async def authenticate(self, id: str, secret: SecretStr, address: str) -> Client:
-        """The active client with this secret. Takes the same time if there is none.
+    async def authenticate(
+        self, id: str, secret: SecretStr, address: str
+    ) -> tuple[Client, ClientSecret]:
+        """The active client with this secret, and the secret.
 
-        Raises NotAuthenticated, or TooManyAttempts without a check.
+        Raises NotAuthenticated with one text for every reason, OrganisationSuspended after the
+        right secret, or TooManyAttempts without a check.
         """
-        wait = max(
-            self._failures_of_client.wait((id, address)), self._failures_of_address.wait(address)
-        )
+        digest = _digest(self._settings, id, secret)
+        found = self._match(id, digest)
+        if found is None:
+            self._count_attempt(id, network_of(address))
+            await refresh(self._database, self._directories)
+            found = self._match(id, digest)
+        if found is None:
+            raise NotAuthenticated("The client id or the secret is wrong.")
+        return found
+
+    def _count_attempt(self, id: str, network: str) -> None:
+        """Raises TooManyAttempts. Counted before the check, so that parallel attempts count too."""
+        key: Hashable
+        if id in self._directories.value.clients:
+            attempts, key = self._attempts_on_client, (id, network)
+        else:
+            attempts, key = self._attempts_on_unknown, network
+        wait = attempts.wait(key)
         if wait > 0:
             raise TooManyAttempts(math.ceil(wait))
-        known = id if _PLAUSIBLE_ID.fullmatch(id) else ""
-        async with self._database.session() as session:
-            found = (
-                await session.execute(
-                    CLIENTS.where(
-                        col(ClientRow.id) == known, col(ClientRow.state) == ClientState.ACTIVE
-                    )
-                )
-            ).one_or_none()
-            digests = await _digests(session, known)
-        matches = _holds(self._settings, known, secret, digests)
-        if found is None or not matches:
-            self._failures_of_client.spend((id, address))
-            self._failures_of_address.spend(address)
-            raise NotAuthenticated("The client id or the secret is wrong.")
-        row, operator = found
-        return client_of(row, operator=operator)
+        attempts.spend(key)
+
+    def _match(self, id: str, digest: bytes) -> tuple[Client, ClientSecret] | None:
+        """Compares two digests in constant time, however many there are."""
+        directory = self._directories.value
+        stored = directory.secrets.get(id, ())
+        padded = [*(each.digest for each in stored), _NO_SECRET, _NO_SECRET][:SECRETS]
+        equal = [hmac.compare_digest(digest, each) for each in padded]
+        if True not in equal[: len(stored)]:
+            return None
+        secret = stored[equal.index(True)]
+        client = directory.caller(id, secret.id)
+        return None if client is None else (client, secret)
+
+
+def network_of(address: str) -> str:
+    """The address that attempts are counted by: of IPv6 the /64, which one host may use at will."""
+    try:
+        parsed = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
 async def add_secret(
@@ -101,7 +124,7 @@ async def add_secret(
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         row = await reachable(session, by, client)
-        if len(await _digests(session, row.id)) >= SECRETS:
+        if len(await _rows(session, row.id)) >= SECRETS:
             raise Conflict(f"The client has {SECRETS} secrets. Remove the one that is not in use.")
         return store_secret(session, settings, row.id)
 
@@ -111,21 +134,16 @@ async def list_secrets(database: Database, *, by: Client, client: str) -> list[C
     by.require(Role.ADMIN, Role.AUDITOR)
     async with database.session() as session:
         await reachable(session, by, client)
-        rows = await session.execute(
-            select(SecretRow)
-            .where(col(SecretRow.client) == client)
-            .order_by(col(SecretRow.created), col(SecretRow.id))
-        )
-        return [ClientSecret(row.id, row.created) for row in rows.scalars()]
+        rows = await _rows(session, client)
+        return [ClientSecret(row.id, row.digest, row.created) for row in rows]
 
 
 async def remove_secret(database: Database, *, by: Client, client: str, id: str) -> None:
-    """Remove a secret: it gets no new tokens. Tokens already issued are valid until they expire."""
+    """Remove a secret: it gets no new token, and every token that it got is void."""
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         await reachable(session, by, client)
-        rows = await session.execute(select(SecretRow).where(col(SecretRow.client) == client))
-        row = next((row for row in rows.scalars() if row.id == id), None)
+        row = next((row for row in await _rows(session, client) if row.id == id), None)
         if row is None:
             raise NotFound("The client has no such secret.")
         await session.delete(row)
@@ -143,12 +161,15 @@ def store_secret(
         created=datetime.now(UTC),
     )
     session.add(row)
-    return ClientSecret(row.id, row.created), secret
+    return ClientSecret(row.id, row.digest, row.created), secret
 
 
-async def _digests(session: AsyncSession, client: str) -> list[bytes]:
+async def _rows(session: AsyncSession, client: str) -> list[SecretRow]:
+    """The rows of its secrets, the oldest first."""
     rows = await session.execute(
-        select(col(SecretRow.digest)).where(col(SecretRow.client) == client)
+        select(SecretRow)
+        .where(col(SecretRow.client) == client)
+        .order_by(col(SecretRow.created), col(SecretRow.id))
     )
     return list(rows.scalars())
 
@@ -156,10 +177,3 @@ async def _digests(session: AsyncSession, client: str) -> list[bytes]:
 def _digest(settings: Settings, client: str, secret: SecretStr) -> bytes:
     text = f"{client}\n{secret.get_secret_value()}".encode(errors="replace")
     return hmac.digest(purpose_key(settings.secret_key, _PURPOSE), text, sha256)
-
-
-def _holds(settings: Settings, client: str, secret: SecretStr, digests: list[bytes]) -> bool:
-    """Whether one of the hashes fits: always compares two, in constant time."""
-    presented = _digest(settings, client, secret)
-    stored = [*digests, _NO_SECRET, _NO_SECRET][:SECRETS]
-    return any([hmac.compare_digest(presented, digest) for digest in stored])

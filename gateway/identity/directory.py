@@ -2,41 +2,65 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from gateway.base import type_pattern
-from gateway.identity.signing import SigningKey, load_signing_keys
-from gateway.identity.source_owners import SourceOwners, SourcePrefix
-from gateway.identity.tables import (
-    CLIENTS,
-    GrantRow,
-    OrganisationRow,
-    SourcePrefixRow,
-    client_of,
-    grant_of,
-    organisation_of,
-    source_prefix_of,
+from gateway.identity.signing import SigningKey
+from gateway.identity.source_owners import SourceOwners
+from gateway.identity.values import (
+    Client,
+    ClientSecret,
+    Grant,
+    GrantAction,
+    Organisation,
+    OrganisationSuspended,
+    Role,
+    namespace,
 )
-from gateway.identity.values import Client, Grant, GrantAction, Organisation, Role, namespace
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What was granted to one organisation."""
+
+    grants: tuple[Grant, ...] = ()
+
+    @cached_property
+    def receivable(self) -> tuple[str, ...]:
+        """The types and patterns that it may receive."""
+        return self._of(GrantAction.SUBSCRIBE)
+
+    @cached_property
+    def publishable(self) -> re.Pattern[str] | None:
+        """Matches the types that it may publish."""
+        patterns = self._of(GrantAction.PUBLISH)
+        return re.compile(type_pattern.expression(patterns)) if patterns else None
+
+    def _of(self, action: GrantAction) -> tuple[str, ...]:
+        return tuple(grant.type for grant in self.grants if grant.action is action)
+
+
+_NO_RIGHTS = Rights()
+_NO_SOURCES = SourceOwners(())
 
 
 @dataclass(frozen=True)
 class Directory:
-    """Organisations and clients by name, grants, source prefixes, and the keys that sign tokens.
+    """Organisations by name, clients and their secrets by id, and the keys that sign tokens.
 
-    A right that nothing here gives is denied.
+    `rights` holds the grants to each organisation, `source_owners` who owns which sources. A right
+    that nothing here gives is denied.
     """
 
     organisations: Mapping[str, Organisation]
     clients: Mapping[str, Client]
-    grants: tuple[Grant, ...]
+    rights: Mapping[str, Rights]
     signing_keys: tuple[SigningKey, ...]
-    source_prefixes: tuple[SourcePrefix, ...] = ()
+    secrets: Mapping[str, tuple[ClientSecret, ...]] = field(default_factory=dict, repr=False)
+    source_owners: SourceOwners = _NO_SOURCES
 
     def client(self, id: str) -> Client | None:
         """The client of this id, active or not."""
@@ -47,10 +71,40 @@ class Directory:
         client = self.clients.get(client_id)
         return client.organisation if client else ""
 
-    def sender(self, client_id: str) -> Client | None:
-        """The client of this id if it is active, else None."""
+    def caller(self, client_id: str, secret_id: str) -> Client | None:
+        """The client that got a token with this secret; None unless both are still in force.
+
+        Raises OrganisationSuspended.
+        """
         client = self.clients.get(client_id)
-        return client if client is not None and client.active else None
+        if client is None or not client.active:
+            return None
+        for secret in self.secrets.get(client_id, ()):  # the hot path: no generator
+            if secret.id == secret_id:
+                break
+        else:
+            return None
+        if client.organisation in self.suspended:
+            reason = self.organisations[client.organisation].suspension_reason
+            raise OrganisationSuspended(
+                f"{client.organisation} is suspended by the operator of the bus (reason: "
+                f"{reason}). Ask the operator to resume it."
+            )
+        return client
+
+    @cached_property
+    def suspended(self) -> frozenset[str]:
+        """The organisations that are suspended: nothing is delivered to them."""
+        return frozenset(o.name for o in self.organisations.values() if o.suspended is not None)
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The grants to all organisations."""
+        return tuple(chain.from_iterable(each.grants for each in self.rights.values()))
+
+    def grants_to(self, organisation: str) -> tuple[Grant, ...]:
+        """The grants to one organisation."""
+        return self.rights.get(organisation, _NO_RIGHTS).grants
 
     def may_publish(self, client: Client, type: str, owner: str) -> bool:
         """Whether this client may publish a type that `owner` (an organisation) owns."""
@@ -66,14 +120,14 @@ class Directory:
         That is its own namespace, and what a grant covers. See also `may_receive` of subscriptions,
         which knows the contracts.
         """
-        granted = self._granted.get((organisation, GrantAction.SUBSCRIBE), ())
+        granted = self.rights.get(organisation, _NO_RIGHTS).receivable
         return any(
             type_pattern.covers(pattern, types) for pattern in (namespace(organisation), *granted)
         )
 
     def require_source(self, source: str, organisation: str) -> None:
         """Raises Forbidden unless the organisation owns a source, Malformed for its spelling."""
-        self._source_owners.require(source, organisation)
+        self.source_owners.require(source, organisation)
 
     @property
     def jwks(self) -> dict[str, list[Mapping[str, Any]]]:
@@ -81,40 +135,5 @@ class Directory:
         return {"keys": [key.public for key in self.signing_keys]}
 
     def _may_publish_foreign(self, organisation: str, type: str) -> bool:
-        expression = self._publishable.get(organisation)
+        expression = self.rights.get(organisation, _NO_RIGHTS).publishable
         return expression is not None and expression.fullmatch(type) is not None
-
-    @cached_property
-    def _source_owners(self) -> SourceOwners:
-        return SourceOwners(self.source_prefixes)
-
-    @cached_property
-    def _granted(self) -> Mapping[tuple[str, GrantAction], tuple[str, ...]]:
-        found: dict[tuple[str, GrantAction], tuple[str, ...]] = {}
-        for grant in self.grants:
-            key = (grant.organisation, grant.action)
-            found[key] = (*found.get(key, ()), grant.type)
-        return found
-
-    @cached_property
-    def _publishable(self) -> Mapping[str, re.Pattern[str]]:
-        return {
-            organisation: re.compile(type_pattern.expression(patterns))
-            for (organisation, action), patterns in self._granted.items()
-            if action is GrantAction.PUBLISH
-        }
-
-
-async def load(session: AsyncSession) -> Directory:
-    """The directory in its present state."""
-    organisations = (await session.execute(select(OrganisationRow))).scalars()
-    clients = await session.execute(CLIENTS)
-    grants = (await session.execute(select(GrantRow))).scalars()
-    prefixes = (await session.execute(select(SourcePrefixRow))).scalars()
-    return Directory(
-        {row.name: organisation_of(row) for row in organisations},
-        {row.id: client_of(row, operator=operator) for row, operator in clients},
-        tuple(grant_of(row) for row in grants),
-        await load_signing_keys(session),
-        tuple(map(source_prefix_of, prefixes)),
-    )

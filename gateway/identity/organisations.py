@@ -37,6 +37,36 @@ async def create_organisation(
         return organisation_of(row)
 
 
+async def suspend_organisation(
+    database: Database, *, by: Client, name: str, reason: str
+) -> tuple[Organisation, bool]:
+    """Refuse the clients of an organisation and stop its deliveries; it keeps all that it has.
+
+    The organisation as it is now, and whether this call has suspended it: a repeated call changes
+    the reason alone. Raises Forbidden, NotFound, or Conflict for the operator.
+    """
+    policy.require_operator(by, Role.ADMIN)
+    async with database.change(Topic.IDENTITY) as session:
+        row = await _existing(session, name)
+        if row.operator:
+            raise Conflict(f"{name} runs the bus and cannot be suspended. Disable its clients.")
+        changed = row.suspended is None
+        row.suspended, row.suspension_reason = row.suspended or datetime.now(UTC), reason
+        return organisation_of(row), changed
+
+
+async def resume_organisation(
+    database: Database, *, by: Client, name: str
+) -> tuple[Organisation, bool]:
+    """End a suspension; the flag says whether there was one. Raises Forbidden, NotFound."""
+    policy.require_operator(by, Role.ADMIN)
+    async with database.change(Topic.IDENTITY) as session:
+        row = await _existing(session, name)
+        changed = row.suspended is not None
+        row.suspended = row.suspension_reason = None
+        return organisation_of(row), changed
+
+
 async def list_organisations(
     database: Database, *, limit: int, after: str | None
 ) -> list[Organisation]:
@@ -51,10 +81,7 @@ async def list_organisations(
 async def find_organisation(database: Database, name: str) -> Organisation:
     """The organisation of that name. Raises NotFound."""
     async with database.session() as session:
-        row = await session.get(OrganisationRow, name) if is_key(name) else None
-    if row is None:
-        raise NotFound("There is no such organisation.")
-    return organisation_of(row)
+        return organisation_of(await _existing(session, name))
 
 
 async def provide_organisation(
@@ -79,3 +106,10 @@ async def provide_organisation(
         )
     else:
         row.title, row.description = title, description
+
+
+async def _existing(session: AsyncSession, name: str) -> OrganisationRow:
+    row = await session.get(OrganisationRow, name) if is_key(name) else None
+    if row is None:
+        raise NotFound("There is no such organisation.")
+    return row

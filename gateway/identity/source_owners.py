@@ -59,9 +59,16 @@ class SourceOwners:
     """The owner of every source. Decisions are remembered, the latest of them."""
 
     def __init__(self, prefixes: Iterable[SourcePrefix]) -> None:
-        owners = {_steps(each.prefix): each.organisation for each in prefixes}
+        self.prefixes = tuple(prefixes)
+        owners = {_steps(each.prefix): each.organisation for each in self.prefixes}
         depths = sorted({len(steps) for steps in owners})
         self._decide = lru_cache(maxsize=REMEMBERED)(partial(_decide, owners, depths))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SourceOwners) and self.prefixes == other.prefixes
+
+    def __hash__(self) -> int:
+        return hash(self.prefixes)
 
     def require(self, source: str, organisation: str) -> None:
         """Raises Forbidden unless the organisation owns the source, Malformed for a spelling.

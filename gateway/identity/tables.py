@@ -6,7 +6,7 @@ They never leave this room. The migrations make the tables.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, LargeBinary, Select, Text, select
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Select, Text, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel, col
 
@@ -16,6 +16,10 @@ from gateway.identity.values import Client, ClientState, Grant, GrantAction, Org
 
 def _time(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
+
+
+# Set by triggers, see `gateway.identity.directory_loader`.
+_CHANGED: Any = Field(default=0, sa_type=BigInteger)
 
 
 class OrganisationRow(SQLModel, table=True):
@@ -28,6 +32,9 @@ class OrganisationRow(SQLModel, table=True):
     description: str
     operator: bool
     created: datetime = _time()
+    suspended: datetime | None = _time(nullable=True)
+    suspension_reason: str | None = None
+    changed: int = _CHANGED
 
 
 class ClientRow(SQLModel, table=True):
@@ -41,6 +48,7 @@ class ClientRow(SQLModel, table=True):
     roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     state: str
     created: datetime = _time()
+    changed: int = _CHANGED
 
 
 class SecretRow(SQLModel, table=True):
@@ -101,7 +109,15 @@ CLIENTS: Select[ClientRow, bool] = select(ClientRow, col(OrganisationRow.operato
 
 def organisation_of(row: OrganisationRow) -> Organisation:
     """The value that a row stands for."""
-    return Organisation(row.name, row.title, row.description, row.operator, row.created)
+    return Organisation(
+        row.name,
+        row.title,
+        row.description,
+        row.operator,
+        row.created,
+        row.suspended,
+        row.suspension_reason,
+    )
 
 
 def client_of(row: ClientRow, *, operator: bool) -> Client:

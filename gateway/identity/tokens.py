@@ -1,8 +1,9 @@
 """Access tokens: JWTs that name a client (RFC 9068), issued and accepted by the gateway alone.
 
-A token names a client, not its rights: roles and state are looked up in the directory at each
-request, so disabling a client works at once. The signature is checked when a token is first seen;
-after that its SHA-256 digest is cached until it expires.
+A token names a client and the secret that it was issued for, not rights: roles and state are looked
+up in the directory at each request, so disabling a client and deleting a secret work at once. The
+signature is checked when a token is first seen; after that its SHA-256 digest is cached until it
+expires.
 """
 
 import time
@@ -23,13 +24,19 @@ from gateway.identity.signing import ALGORITHM, KeyState
 from gateway.identity.values import Client
 
 SKEW = 5  # seconds that the clocks of our own machines may differ
+YOUNG = 5  # seconds within which a directory that can be loaded is loaded again
 LIMIT = 2048  # bytes; ours have about 450
 REMEMBERED = 100_000  # about 30 MB when full
 _TYPE = "at+jwt"  # RFC 9068, section 2.1
+_SECRET = "client_secret_id"  # noqa: S105 - the name of a claim
 
 
-class _Verified(NamedTuple):
+class VerifiedToken(NamedTuple):
+    """A token that is ours and in force: its client, and the id of the secret that got it."""
+
     client: str
+    secret: str
+    issued: int
     expires: int
     key: ECKey
 
@@ -49,13 +56,16 @@ class Tokens:
         self._directory = directory
         self._now = now
         self._capacity = remembered
-        self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._remembered: OrderedDict[bytes, VerifiedToken] = OrderedDict()
         self._seen: Directory | None = None
         self._keys: dict[str, ECKey] = {}
         self._signer: tuple[str, ECKey] | None = None
 
-    def issue(self, client: Client) -> str:
-        """A new token for this client, valid for `token_seconds`."""
+    def issue(self, client: Client, secret: str) -> str:
+        """A new token for a client that presented the secret of this id.
+
+        It is valid for `token_seconds`.
+        """
         key = self._active_key()
         issued = int(self._now())
         claims = {
@@ -64,6 +74,7 @@ class Tokens:
             "sub": client.id,
             "client_id": client.id,
             "org": client.organisation,
+            _SECRET: secret,
             "iat": issued,
             "nbf": issued,
             "exp": issued + self._settings.token_seconds,
@@ -71,8 +82,8 @@ class Tokens:
         }
         return jwt.encode(_header(key.kid), claims, key, algorithms=[ALGORITHM])
 
-    def verify(self, token: str | bytes) -> str:
-        """The id of the client that a token names.
+    def verify(self, token: str | bytes) -> VerifiedToken:
+        """What a token names.
 
         Raises NotAuthenticated unless it is ours, unchanged and in force, and its key is known.
         """
@@ -90,9 +101,13 @@ class Tokens:
             raise not_authenticated()
         else:
             self._remembered.move_to_end(digest)
-        return known.client
+        return known
 
-    def _check(self, token: bytes, keys: Mapping[str, ECKey]) -> _Verified:
+    def is_new(self, token: VerifiedToken) -> bool:
+        """Whether it may be younger than this process's directory."""
+        return self._now() - token.issued < SKEW + YOUNG
+
+    def _check(self, token: bytes, keys: Mapping[str, ECKey]) -> VerifiedToken:
         def named(signature: GuestProtocol) -> ECKey:
             header = signature.headers()
             key = keys.get(str(header.get("kid")))
@@ -107,20 +122,21 @@ class Tokens:
             raise not_authenticated() from None
         if not self._in_force(read.claims):
             raise not_authenticated()
-        return _Verified(read.claims["sub"], read.claims["exp"], key)
+        claims = read.claims
+        return VerifiedToken(claims["sub"], claims[_SECRET], claims["iat"], claims["exp"], key)
 
     def _in_force(self, claims: Mapping[str, Any]) -> bool:
         now = self._now()
         return (
             claims.get("iss") == self._settings.url
             and claims.get("aud") == self._settings.url
-            and isinstance(claims.get("sub"), str)
+            and all(isinstance(claims.get(name), str) for name in ("sub", _SECRET))
             and all(isinstance(claims.get(name), int) for name in ("iat", "nbf", "exp"))
             and max(claims["iat"], claims["nbf"]) <= now + SKEW
             and now < claims["exp"]
         )
 
-    def _remember(self, digest: bytes, verified: _Verified) -> None:
+    def _remember(self, digest: bytes, verified: VerifiedToken) -> None:
         now = self._now()
         self._remembered[digest] = verified
         oldest = next(iter(self._remembered.items()))

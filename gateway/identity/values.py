@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from gateway.base.errors import Forbidden
 
@@ -37,18 +38,38 @@ class GrantAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """A ministry or agency. The operator is the one that runs the bus."""
+    """A ministry or agency. The operator is the one that runs the bus.
+
+    While it is suspended, its clients are refused and nothing is delivered to it; its grants and
+    subscriptions stay.
+    """
 
     name: str
     title: str
     description: str
     operator: bool
     created: datetime
+    suspended: datetime | None = None
+    suspension_reason: str | None = None
 
     @property
     def namespace(self) -> str:
         """The pattern of all event types that carry its name."""
         return namespace(self.name)
+
+
+class OrganisationSuspended(Forbidden):
+    """The operator has suspended the organisation of the caller."""
+
+    code = "organisation-suspended"
+
+
+class ClientSecret(NamedTuple):
+    """A secret of a client, without the secret itself. `digest` is a keyed hash."""
+
+    id: str
+    digest: bytes
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True)

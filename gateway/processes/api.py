@@ -96,7 +96,7 @@ def _api_context(
         settings=context.settings,
         database=context.database,
         tokens=Tokens(context.settings, lambda: context.directories.value),
-        authenticator=ClientAuthenticator(context.database, context.settings),
+        authenticator=ClientAuthenticator(context.database, context.settings, context.directories),
         reader=context.reader,
         refusals=refusals,
         publisher=publisher,

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from gateway import identity, subscriptions
+from gateway import subscriptions
 from gateway.base.database import Database, Topic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
@@ -22,7 +22,7 @@ from gateway.broker import Broker, Management
 from gateway.contracts import Catalogue, CatalogueLoader
 from gateway.delivery import Redriver
 from gateway.delivery.store import DeadLetters
-from gateway.identity import Directory
+from gateway.identity import Directory, DirectoryLoader
 from gateway.journal import JournalReader
 from gateway.subscriptions import Subscriptions
 
@@ -89,7 +89,7 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
         JournalReader(database.pool, timeout=settings.append_timeout),
         broker,
         management,
-        Snapshot(Topic.IDENTITY, identity.load),
+        Snapshot(Topic.IDENTITY, DirectoryLoader()),
         Snapshot(Topic.CONTRACTS, CatalogueLoader()),
         Snapshot(Topic.SUBSCRIPTIONS, subscriptions.load),
     )

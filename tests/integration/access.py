@@ -53,6 +53,8 @@ ACCESS: dict[str, tuple[str, ...]] = {
     "POST /v1/organisations": (),  # the operator's administrators alone
     "GET /v1/organisations": EVERY,
     "GET /v1/organisations/{name}": EVERY,
+    "POST /v1/organisations/{name}/suspend": (),
+    "POST /v1/organisations/{name}/resume": (),
     "GET /v1/organisations/{name}/grants": (A, D),
     "POST /v1/organisations/{name}/grants": (D,),
     "DELETE /v1/organisations/{name}/grants/{id}": (D,),

@@ -22,7 +22,7 @@ from gateway.http import (
     tokens,
 )
 from gateway.http.app import Application
-from gateway.identity import ClientAuthenticator, Directory, Tokens
+from gateway.identity import ClientAuthenticator, Directory, DirectoryLoader, Tokens
 
 URL = "https://bus.example.go.id"
 
@@ -143,7 +143,7 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
     """
     settings = settings_for(database_url)
     database = await Database.open(database_url, connections=1, timeout=10)
-    snapshot = Snapshot(Topic.IDENTITY, identity.load)
+    snapshot = Snapshot(Topic.IDENTITY, DirectoryLoader())
     app = Application()
     problems.install(app)
     for module in (tokens, organisations, grants, source_prefixes, clients, signing_keys):
@@ -155,7 +155,7 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
             database,
             snapshot,
             Tokens(settings, lambda: snapshot.value),
-            ClientAuthenticator(database, settings),
+            ClientAuthenticator(database, settings, snapshot),
             http,
         )
         app.state.context = api

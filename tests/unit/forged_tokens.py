@@ -38,6 +38,7 @@ CLIENT = Client(
     False,
     datetime(2024, 1, 1, tzinfo=UTC),
 )
+SECRET = "5f0c2a9d1e77"
 
 
 def b64(content: bytes) -> str:
@@ -58,6 +59,7 @@ def signed(
         "iss": SETTINGS.url,
         "aud": SETTINGS.url,
         "sub": CLIENT.id,
+        "client_secret_id": SECRET,
         "iat": NOW,
         "nbf": NOW,
         "exp": NOW + 600,
@@ -151,6 +153,8 @@ ATTACKS: dict[str, Callable[[], str | bytes]] = {
     "no audience": lambda: signed(without="aud"),
     "no subject": lambda: signed(without="sub"),
     "subject is a number": lambda: signed(claims={"sub": 7}),
+    "no secret": lambda: signed(without="client_secret_id"),
+    "the secret is a number": lambda: signed(claims={"client_secret_id": 7}),
     "expired": lambda: signed(claims={"exp": NOW}),
     "no expiry": lambda: signed(without="exp"),
     "expiry is a text": lambda: signed(claims={"exp": str(NOW + 600)}),

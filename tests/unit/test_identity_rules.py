@@ -9,12 +9,26 @@ from pydantic import SecretStr
 from gateway.base.errors import Forbidden, NotAuthenticated
 from gateway.base.sealing import WrongSecretKey, purpose_key, seal, unseal
 from gateway.http.context import bearer
-from gateway.identity import Client, ClientState, Directory, Grant, GrantAction, Role, policy
+from gateway.identity import (
+    Client,
+    ClientSecret,
+    ClientState,
+    Directory,
+    Grant,
+    GrantAction,
+    Organisation,
+    OrganisationSuspended,
+    Rights,
+    Role,
+    policy,
+)
+from gateway.identity.credentials import network_of
 
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)
 PUBLISH, SUBSCRIBE = GrantAction.PUBLISH, GrantAction.SUBSCRIBE
 KTP = "id.go.dukcapil.ktp.dibuat.v1"
 NIK = "id.go.dukcapil.nik.berubah.v1"
+A_SECRET = ClientSecret("5f0c2a9d1e77", b"", CREATED)
 SECRET = SecretStr("one secret key that is only for tests")
 
 
@@ -29,12 +43,17 @@ def a_client(
     )
 
 
-def a_directory(*grants: tuple[str, GrantAction, str], client: Client | None = None) -> Directory:
-    given = tuple(
-        Grant(str(number), organisation, action, type, "nusabus-admin", CREATED)
-        for number, (organisation, action, type) in enumerate(grants)
-    )
-    return Directory({}, {client.id: client} if client else {}, given, ())
+def a_directory(
+    *grants: tuple[str, GrantAction, str], client: Client | None = None, suspended: bool = False
+) -> Directory:
+    rights: dict[str, Rights] = {}
+    for number, (name, action, type) in enumerate(grants):
+        given = Grant(str(number), name, action, type, "nusabus-admin", CREATED)
+        rights[name] = Rights((*rights.get(name, Rights()).grants, given))
+    clients = {client.id: client} if client else {}
+    since = CREATED if suspended else None
+    organisations = {"dukcapil": Organisation("dukcapil", "", "", False, CREATED, since, "Uji.")}
+    return Directory(organisations, clients, rights, (), {each: (A_SECRET,) for each in clients})
 
 
 @pytest.mark.parametrize(
@@ -93,12 +112,39 @@ def test_who_may_receive(organisation: str, types: str, expected: bool) -> None:
     assert directory.may_receive(organisation, types) is expected
 
 
-def test_only_an_active_client_is_a_sender() -> None:
+def test_a_caller_is_active_and_has_its_secret() -> None:
     active, disabled = a_client(), a_client(state=ClientState.DISABLED)
-    assert a_directory(client=active).sender(active.id) is active
-    assert a_directory(client=disabled).sender(disabled.id) is None
+    assert a_directory(client=active).caller(active.id, A_SECRET.id) is active
+    assert a_directory(client=active).caller(active.id, "another") is None
+    assert a_directory(client=disabled).caller(disabled.id, A_SECRET.id) is None
     assert a_directory(client=disabled).client(disabled.id) is disabled
-    assert a_directory().sender("unknown") is None
+    assert a_directory().caller("unknown", A_SECRET.id) is None
+
+
+def test_a_client_of_a_suspended_organisation_is_refused_with_the_reason() -> None:
+    client = a_client()
+    directory = a_directory(client=client, suspended=True)
+    assert directory.suspended == {"dukcapil"}
+    assert directory.caller(client.id, "another") is None  # the reason is for its clients alone
+    with pytest.raises(OrganisationSuspended, match=r"dukcapil is suspended .*Uji\."):
+        directory.caller(client.id, A_SECRET.id)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("a name", "a name"),
+    ],
+)
+def test_attempts_are_counted_by_the_network_of_a_host(address: str, counted: str) -> None:
+    assert network_of(address) == counted
 
 
 def test_roles_imply_nothing() -> None:

@@ -17,6 +17,7 @@ from tests.unit.forged_tokens import (
     CLIENT,
     NEXT,
     NOW,
+    SECRET,
     SETTINGS,
     signed,
 )
@@ -24,7 +25,7 @@ from tests.unit.forged_tokens import (
 
 def a_directory(*keys: SigningKey) -> Directory:
     """A directory that holds only signing keys."""
-    return Directory({}, {}, (), keys)
+    return Directory({}, {}, {}, keys)
 
 
 class Clock:
@@ -68,15 +69,15 @@ def test_an_attack_is_refused(issuer: Issuer, name: str) -> None:
 
 def test_the_attacks_fail_for_their_own_reason(issuer: Issuer) -> None:
     """Without this, an attack made wrongly would prove nothing."""
-    assert issuer.tokens.verify(signed()) == CLIENT.id
-    assert issuer.tokens.verify(signed(key=NEXT)) == CLIENT.id
-    assert issuer.tokens.verify(signed(claims={"nbf": NOW + 5, "exp": NOW + 1})) == CLIENT.id
+    assert issuer.tokens.verify(signed()).client == CLIENT.id
+    assert issuer.tokens.verify(signed(key=NEXT)).client == CLIENT.id
+    assert issuer.tokens.verify(signed(claims={"nbf": NOW + 5, "exp": NOW + 1})).client == CLIENT.id
 
 
 @given(st.data())
 def test_a_token_with_one_byte_changed_is_refused(data: st.DataObject) -> None:
     issuer = Issuer()
-    token = bytearray(issuer.tokens.issue(CLIENT).encode())
+    token = bytearray(issuer.tokens.issue(CLIENT, SECRET).encode())
     # The last character carries two bits that no decoder looks at.
     place = data.draw(st.integers(0, len(token) - 2))
     token[place] ^= data.draw(st.integers(1, 255))
@@ -89,11 +90,11 @@ def test_garbage_is_refused(garbage: bytes) -> None:
 
 
 def test_a_token_names_its_client_until_it_expires(issuer: Issuer) -> None:
-    token = issuer.tokens.issue(CLIENT)
-    assert issuer.tokens.verify(token) == CLIENT.id
-    assert issuer.tokens.verify(token.encode()) == CLIENT.id
+    token = issuer.tokens.issue(CLIENT, SECRET)
+    assert issuer.tokens.verify(token).client == CLIENT.id
+    assert issuer.tokens.verify(token.encode()).client == CLIENT.id
     issuer.clock.time += SETTINGS.token_seconds - 0.5
-    assert issuer.tokens.verify(token) == CLIENT.id
+    assert issuer.tokens.verify(token).client == CLIENT.id
     issuer.clock.time += 0.5
     assert issuer.refuses(token)
     assert issuer.refuses(token)
@@ -101,7 +102,7 @@ def test_a_token_names_its_client_until_it_expires(issuer: Issuer) -> None:
 
 def test_a_token_says_who_and_for_whom(issuer: Issuer) -> None:
     first, second = (
-        json.loads(jws.extract_compact(issuer.tokens.issue(CLIENT).encode()).payload)
+        json.loads(jws.extract_compact(issuer.tokens.issue(CLIENT, SECRET).encode()).payload)
         for _ in range(2)
     )
     assert first.pop("jti") != second.pop("jti")
@@ -111,6 +112,7 @@ def test_a_token_says_who_and_for_whom(issuer: Issuer) -> None:
         "sub": CLIENT.id,
         "client_id": CLIENT.id,
         "org": "dukcapil",
+        "client_secret_id": SECRET,
         "iat": NOW,
         "nbf": NOW,
         "exp": NOW + 600,
@@ -118,41 +120,41 @@ def test_a_token_says_who_and_for_whom(issuer: Issuer) -> None:
 
 
 def test_a_remembered_token_dies_with_its_key(issuer: Issuer) -> None:
-    token = issuer.tokens.issue(CLIENT)
-    assert issuer.tokens.verify(token) == CLIENT.id
+    token = issuer.tokens.issue(CLIENT, SECRET)
+    assert issuer.tokens.verify(token).client == CLIENT.id
     issuer.directory = a_directory(NEXT)
     assert issuer.refuses(token)
 
 
 def test_a_retired_key_still_checks_but_no_longer_signs(issuer: Issuer) -> None:
-    token = issuer.tokens.issue(CLIENT)
+    token = issuer.tokens.issue(CLIENT, SECRET)
     issuer.directory = a_directory(
         replace(ACTIVE, state=KeyState.RETIRED), replace(NEXT, state=KeyState.ACTIVE)
     )
-    assert issuer.tokens.verify(token) == CLIENT.id
-    renewed = issuer.tokens.issue(CLIENT)
+    assert issuer.tokens.verify(token).client == CLIENT.id
+    renewed = issuer.tokens.issue(CLIENT, SECRET)
     assert jws.extract_compact(renewed.encode()).headers()["kid"] == NEXT.kid
-    assert issuer.tokens.verify(renewed) == CLIENT.id
+    assert issuer.tokens.verify(renewed).client == CLIENT.id
 
 
 def test_without_an_active_key_nothing_is_issued(issuer: Issuer) -> None:
     issuer.directory = a_directory(NEXT)
     with pytest.raises(Unavailable):
-        issuer.tokens.issue(CLIENT)
+        issuer.tokens.issue(CLIENT, SECRET)
 
 
 def test_a_remembered_token_costs_no_signature_check(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = issuer.tokens.issue(CLIENT)
+    token = issuer.tokens.issue(CLIENT, SECRET)
     issuer.tokens.verify(token)
     monkeypatch.setattr("gateway.identity.tokens.jwt.decode", None)
-    assert issuer.tokens.verify(token) == CLIENT.id
+    assert issuer.tokens.verify(token).client == CLIENT.id
 
 
 def test_memory_is_bounded_and_keeps_what_is_in_use() -> None:
     issuer = Issuer(remembered=3)
-    used, *others = [issuer.tokens.issue(CLIENT) for _ in range(6)]
+    used, *others = [issuer.tokens.issue(CLIENT, SECRET) for _ in range(6)]
     for other in others:
         issuer.tokens.verify(used)
         issuer.tokens.verify(other)
@@ -163,9 +165,9 @@ def test_memory_is_bounded_and_keeps_what_is_in_use() -> None:
 
 def test_expired_tokens_are_forgotten_as_new_ones_come(issuer: Issuer) -> None:
     for _ in range(20):
-        issuer.tokens.verify(issuer.tokens.issue(CLIENT))
+        issuer.tokens.verify(issuer.tokens.issue(CLIENT, SECRET))
     issuer.clock.time += 1000
-    issuer.tokens.verify(issuer.tokens.issue(CLIENT))
+    issuer.tokens.verify(issuer.tokens.issue(CLIENT, SECRET))
     assert len(issuer.tokens._remembered) == 1
 
 

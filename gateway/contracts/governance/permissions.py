@@ -14,8 +14,8 @@ Revision = int | Literal["any"]
 
 def visibility_of(client: Client, directory: Directory) -> Visibility:
     """The contracts that a client may see: its organisation's, public ones, and granted types."""
-    granted = (g.type for g in directory.grants if g.organisation == client.organisation)
-    return Visibility(client.operator, client.organisation, tuple(sorted(set(granted))))
+    granted = {grant.type for grant in directory.grants_to(client.organisation)}
+    return Visibility(client.operator, client.organisation, tuple(sorted(granted)))
 
 
 def author_of(client: Client) -> Author:

@@ -8,8 +8,34 @@ from structlog.testing import capture_logs
 from gateway.base.database import Topic
 from gateway.base.errors import Unavailable
 from tests.integration.identity_api import Actor, IdentityApi, pieces
+from tests.problems import problem_of
 
 # Clients
+
+
+MANY = """
+    INSERT INTO clients (id, organisation, title, roles, state, created)
+    SELECT :state || n, 'dukcapil', 'x', ARRAY['publisher'], :state, now()
+    FROM generate_series(1, :count) n
+"""
+
+
+async def test_an_organisation_has_so_many_clients(api: IdentityApi, admin: Actor) -> None:
+    client = await api.actor("dukcapil", "publisher")
+    await api.execute(MANY, {"state": "active", "count": 198})
+    body = {"organisation": "dukcapil", "title": "x", "roles": ["publisher"]}
+    made = await admin.post("/v1/clients", body)
+    assert made.status_code == 201
+    problem_of(await admin.post("/v1/clients", body), 409, "conflict")
+    await admin.patch(made.headers["location"], {"state": "disabled"})
+    assert (await admin.post("/v1/clients", body)).status_code == 201
+    full = await admin.patch(made.headers["location"], {"state": "active"})
+    assert "200 active clients" in problem_of(full, 409, "conflict")["detail"]
+    await admin.patch(f"/v1/clients/{client.id}", {"state": "disabled"})
+    await api.execute(MANY, {"state": "disabled", "count": 799})
+    full = await admin.post("/v1/clients", body)
+    assert "1000 clients" in problem_of(full, 409, "conflict")["detail"]
+    assert (await admin.post("/v1/clients", body | {"organisation": "nusabus"})).status_code == 201
 
 
 async def test_a_client_is_made_and_changed(api: IdentityApi, admin: Actor) -> None:

@@ -1,8 +1,10 @@
-"""Organisations over HTTP."""
+"""Organisations over HTTP: who makes, sees, suspends and resumes them."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.integration.identity_api import Actor, IdentityApi, pieces
+from tests.problems import problem_of
 
 
 async def test_an_organisation_is_made_once(admin: Actor) -> None:
@@ -13,7 +15,7 @@ async def test_an_organisation_is_made_once(admin: Actor) -> None:
     shown = (await admin.get(made.headers["location"])).json()
     assert shown == made.json()
     assert shown.pop("created").endswith("Z")
-    assert shown == {**body, "operator": False}
+    assert shown == {**body, "operator": False, "suspended": None, "suspension_reason": None}
     assert (await admin.post("/v1/organisations", body)).status_code == 409
 
 
@@ -86,3 +88,84 @@ async def test_only_the_operators_administrator_makes_organisations(api: Identit
     ):
         actor = await api.actor(organisation, *roles)
         assert (await actor.post("/v1/organisations", body)).status_code == 403
+
+
+# Suspension
+
+
+SUSPEND, RESUME = "/v1/organisations/bps/suspend", "/v1/organisations/bps/resume"
+REASON = {"reason": "Kredensial bocor."}
+
+
+async def test_a_suspended_organisation_is_refused_until_it_is_resumed(
+    api: IdentityApi, admin: Actor
+) -> None:
+    bps, other = await api.actor("bps", "publisher"), await api.actor("bmkg", "admin")
+    assert (await bps.get("/v1/organisations/bps")).json()["suspended"] is None
+    suspended = await admin.post(SUSPEND, REASON)
+    assert suspended.status_code == 200
+    assert suspended.json()["suspended"].endswith("Z")
+    assert suspended.json()["suspension_reason"] == "Kredensial bocor."
+    problem = problem_of(await bps.get("/v1/organisations"), 403, "organisation-suspended")
+    assert "bps is suspended" in problem["detail"]
+    assert "Kredensial bocor." in problem["detail"]
+    refused = await bps.login()
+    assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
+    assert "Kredensial bocor." in refused.json()["error_description"]
+    assert (await other.get("/v1/organisations")).status_code == 200
+    shown = (await other.get("/v1/organisations/bps")).json()
+    assert shown["suspended"] is not None
+    assert shown["suspension_reason"] is None
+
+    resumed = await admin.post(RESUME)
+    assert (resumed.json()["suspended"], resumed.json()["suspension_reason"]) == (None, None)
+    assert (await bps.get("/v1/organisations")).status_code == 200
+    assert (await bps.login()).status_code == 200
+
+
+async def test_suspending_may_be_repeated_and_is_logged_once(
+    api: IdentityApi, admin: Actor
+) -> None:
+    await api.actor("bps", "publisher")
+    with capture_logs() as logs:
+        assert (await admin.post(RESUME)).status_code == 200
+        first = (await admin.post(SUSPEND, REASON)).json()
+        second = (await admin.post(SUSPEND, {"reason": "Sedang diperiksa."})).json()
+        assert (await admin.post(RESUME)).status_code == 200
+        assert (await admin.post(RESUME)).status_code == 200
+    assert second == first | {"suspension_reason": "Sedang diperiksa."}
+    told = [each for each in logs if each["event"].startswith("organisation.")]
+    assert [(each["event"], each["by"]) for each in told] == [
+        ("organisation.suspended", admin.id),
+        ("organisation.resumed", admin.id),
+    ]
+    assert "bocor" not in repr(told)  # a reason may name a person
+
+
+async def test_what_cannot_be_suspended(admin: Actor) -> None:
+    itself = await admin.post("/v1/organisations/nusabus/suspend", REASON)
+    problem_of(itself, 409, "conflict")
+    problem_of(await admin.post("/v1/organisations/nobody/suspend", REASON), 404, "not-found")
+    problem_of(await admin.post("/v1/organisations/nobody/resume"), 404, "not-found")
+    for body in ({}, {"reason": ""}, {"reason": "a\nb"}, {"reason": "x" * 501}):
+        assert (await admin.post(SUSPEND, body)).status_code == 422
+
+
+async def test_a_wrong_secret_does_not_tell_why_an_organisation_is_suspended(
+    api: IdentityApi, admin: Actor
+) -> None:
+    bps = await api.actor("bps", "publisher")
+    await admin.post(SUSPEND, REASON)
+    answer = await Actor(api, bps.id, "nbs_wrong").login()
+    assert answer.json()["error"] == "invalid_client"
+    assert "bocor" not in answer.text
+
+
+async def test_only_the_operators_administrator_suspends(api: IdentityApi, admin: Actor) -> None:
+    for organisation, roles in (
+        ("bps", ("admin", "publisher", "subscriber", "auditor")),
+        ("nusabus", ("publisher", "subscriber", "auditor")),
+    ):
+        actor = await api.actor(organisation, *roles)
+        assert (await actor.post(SUSPEND, REASON)).status_code == 403
+        assert (await actor.post(RESUME)).status_code == 403
