@@ -134,12 +134,12 @@ async def test_suspending_may_be_repeated_and_is_logged_once(
         assert (await admin.post(RESUME)).status_code == 200
         assert (await admin.post(RESUME)).status_code == 200
     assert second == first | {"suspension_reason": "Sedang diperiksa."}
-    told = [each for each in logs if each["event"].startswith("organisation.")]
-    assert [(each["event"], each["by"]) for each in told] == [
+    logged = [each for each in logs if each["event"].startswith("organisation.")]
+    assert [(each["event"], each["by"]) for each in logged] == [
         ("organisation.suspended", admin.id),
         ("organisation.resumed", admin.id),
     ]
-    assert "bocor" not in repr(told)  # a reason may name a person
+    assert "bocor" not in repr(logged)  # a reason may name a person
 
 
 async def test_what_cannot_be_suspended(admin: Actor) -> None:
