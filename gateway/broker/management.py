@@ -26,6 +26,10 @@ from gateway.broker.outage import describe
 PAGE = 500
 """Queues per request."""
 
+# Of one broker user, which is one subscription. One subscriber opened 1,500 connections: each costs
+# the broker some 100 kB. Twenty are more than the processes of any consumer.
+CONNECTIONS, CHANNELS = 20, 100
+
 _COLUMNS = "name,messages,messages_unacknowledged,consumers,state,arguments"
 _NOTHING = "^$"
 _RETRIES, _BACKOFF = 4, Backoff(0.05, 0.4)  # seconds
@@ -118,9 +122,16 @@ class Management:
         queue as the routing key.
         """
         user = {"password_hash": password_hash, "tags": ""}
+        await self._call("PUT", f"users/{quote(name, safe='')}", user)
+        for limit, value in (("max-connections", CONNECTIONS), ("max-channels", CHANNELS)):
+            path = f"user-limits/{quote(name, safe='')}/{limit}"
+            await self._call("PUT", path, {"value": value})
+        await self.permit(name, queue=queue, replies=replies)
+
+    async def permit(self, name: str, *, queue: str, replies: bool) -> None:
+        """Give a user its permissions, see `provide_user`."""
         path = f"{self._vhost}/{quote(name, safe='')}"
         own = f"^{re.escape(queue)}$"
-        await self._call("PUT", f"users/{quote(name, safe='')}", user)
         # Before the permission to write: without a topic permission any routing key is allowed.
         await self._call(
             "PUT",
@@ -133,6 +144,23 @@ class Management:
             f"permissions/{path}",
             {"configure": _NOTHING, "write": write, "read": own},
         )
+
+    async def withdraw_permissions(self, name: str) -> None:
+        """Take a user's permissions: it cannot connect any more. Close its connections afterwards.
+
+        Its topic permissions stay, so that it never has more than before.
+        """
+        path = f"permissions/{self._vhost}/{quote(name, safe='')}"
+        await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
+
+    async def users(self) -> set[str]:
+        """Every user of the broker."""
+        return {item["name"] for item in await self._call("GET", "users?columns=name")}
+
+    async def permitted_users(self) -> set[str]:
+        """The users that may connect to the virtual host."""
+        path = f"vhosts/{self._vhost}/permissions"
+        return {item["user"] for item in await self._call("GET", path)}
 
     async def set_password(self, name: str, password: str) -> None:
         """Set a user's password. Its open connections stay open."""
@@ -191,7 +219,7 @@ class Management:
         self,
         method: str,
         path: str,
-        body: Mapping[str, str] | None = None,
+        body: Mapping[str, str | int] | None = None,
         *,
         fine: httpx.codes | None = None,
     ) -> Any:

@@ -32,6 +32,7 @@ from gateway.http import (
 from gateway.http.asgi_endpoint import AsgiEndpoint
 from gateway.http.body import read, replayed
 from gateway.http.context import CLIENT, ApiContext, authenticate, authorization
+from gateway.http.open_calls import OpenCalls
 from gateway.http.publish import PublishEndpoint
 from gateway.http.requests import RequestEndpoint
 from gateway.publishing import Limits
@@ -81,10 +82,11 @@ class Application(FastAPI):
 
     endpoints: Mapping[str, AsgiEndpoint] = MappingProxyType({})
     event_limit: int = BODY_LIMIT
+    open_calls: OpenCalls | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        path, method = scope["path"], scope["method"]
+        path, method, header = scope["path"], scope["method"], None
         try:
             if path not in PUBLIC:
                 header = authorization(scope["headers"])
@@ -96,7 +98,11 @@ class Application(FastAPI):
         except NusabusError as error:
             await problems.response(error)(scope, receive, send)
         else:
-            await (endpoint or super().__call__)(scope, receive, send)
+            answer = endpoint or super().__call__
+            if path in PUBLIC or self.open_calls is None:
+                await answer(scope, receive, send)
+            else:
+                await self.open_calls.run(answer, scope, receive, send, header)
 
     def _limit(self, path: str) -> int:
         """The bytes that a body may have."""
@@ -122,6 +128,7 @@ def make_app(context: ApiContext) -> Application:
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.open_calls = OpenCalls(context)
     app.state.context = context
     problems.install(app)
     limits = Limits(

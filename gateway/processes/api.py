@@ -48,13 +48,14 @@ async def api(settings: Settings) -> None:
             )
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
-            app = make_app(
-                _api_context(context, publisher, refusals, contracts, requests, delivery)
-            )
+            api_context = _api_context(context, publisher, refusals, contracts, requests, delivery)
+            app = make_app(api_context)
             tune_garbage_collector()
             async with supervised(stop) as background:
                 backlog = partial(publisher.update_backlog, context.reader)
                 background.periodic("snapshots", context.refresh, POLL)
+                if app.open_calls is not None:
+                    background.periodic("http.open_calls", app.open_calls.recheck, POLL)
                 background.periodic("publishing.backlog", backlog, POLL)
                 background.start("journal.hint_sender", hints.run(stop))
                 requests.start(background)

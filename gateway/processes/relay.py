@@ -25,6 +25,7 @@ from gateway.processes.context import (
     unique_name,
 )
 from gateway.relay import ControlPlane, QueueCredit, Relay
+from gateway.subscriptions.broker_access import BrokerAccess
 from gateway.subscriptions.reconciler import Reconciler
 
 HOUR = 3600.0
@@ -61,6 +62,10 @@ async def relay(settings: Settings) -> None:
             background.start("relay", worker.run(stop))
             leader = partial(worker.holds_shard, LEADER_SHARD)
             background.start("reconciler", _reconciler(context, leader).run(stop))
+            access = BrokerAccess(context.management, context.directories, context.subscriptions)
+            background.periodic(
+                "subscriptions.broker_access", access.run_once, POLL, only_while=leader
+            )
             dead_letters = DeadLetters(context.database.pool, timeout=context.timeout)
             _start_dead_letters(context, dead_letters, name, background)
             _start_dead_letter_jobs(context, dead_letters, writer, background, leader)

@@ -56,11 +56,12 @@ class Responders:
         return None
 
     def _may_answer(self, subscription: Subscription, type: str) -> bool:
-        """Whether it belongs to the owner of the type, or has a grant in force."""
+        """Whether its organisation may act, and owns the type or has a grant in force."""
         contract = self._catalogue.value.contract(type)
         return (
             contract is not None
             and subscription.state is not SubscriptionState.SUSPENDED
+            and subscription.organisation not in self._directory.value.suspended
             and (
                 contract.owner == subscription.organisation
                 or self._directory.value.may_receive(subscription.organisation, type)

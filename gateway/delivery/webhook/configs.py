@@ -82,6 +82,8 @@ class WebhookConfigs:
         if subscription.paused or subscription.terms.endpoint is None:
             return None
         directory, catalogue = self.directories.value, self.catalogues.value
+        if subscription.organisation in directory.suspended:
+            return None
         if not all(
             may_receive(subscription.organisation, types, directory, catalogue)
             for types in subscription.types

@@ -148,6 +148,20 @@ def test_a_pause_and_a_lost_right_end_the_delivering(hooks: Bus, make_inbox: Mak
     passed_over(publish, inbox, witness)
 
 
+def test_nothing_is_sent_while_the_organisation_is_suspended(
+    hooks: Bus, uji: Actor, make_inbox: MakeInbox
+) -> None:
+    inbox, witness = make_inbox(), make_inbox()
+    hooked(hooks.actor("lain"), inbox.url)
+    hooked(uji, witness.url)
+    inbox.wait_for(uji.published())
+    path = "/v1/organisations/lain"
+    hooks.admin.post(f"{path}/suspend", json={"reason": "Uji."}).raise_for_status()
+    missed = passed_over(uji.published, inbox, witness)
+    hooks.admin.post(f"{path}/resume").raise_for_status()
+    inbox.wait_for(missed)
+
+
 def test_what_the_journal_holds_comes_after_many_others(uji: Actor, inbox: Inbox) -> None:
     made = hooked(uji, inbox.url, FREE, terms={"filters": [{"exact": {"subject": "jarang"}}]})
     uji.publish_batch([{**event(), "subject": f"s{n}"} for n in range(500)]).raise_for_status()

@@ -1,0 +1,119 @@
+"""A suspension is in force everywhere: calls that are open, and connections to the broker."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import aio_pika
+import httpx
+import pytest
+from aio_pika.exceptions import AMQPError
+
+from tests.builders import FREE, QUESTIONS, a_name, a_question
+from tests.bus import Actor, Bus, Subscribed
+from tests.problems import problem_of
+from tests.pull_receiver import Puller, ids
+from tests.waiting import eventually
+
+SUSPEND, RESUME = "/v1/organisations/lain/suspend", "/v1/organisations/lain/resume"
+
+
+@pytest.fixture
+def lain(bus: Bus) -> Iterator[Actor]:
+    """A client of the organisation that is suspended; it is resumed at the end."""
+    actor = bus.actor("lain")
+    assert actor.headers
+    yield actor
+    bus.admin.post(RESUME).raise_for_status()
+    eventually(lambda: actor.get("/v1/subscriptions").status_code == httpx.codes.OK)
+
+
+def suspend(bus: Bus) -> None:
+    bus.admin.post(SUSPEND, json={"reason": "Uji."}).raise_for_status()
+
+
+def read(actor: Actor, path: str) -> str:
+    """All of a stream, until the gateway ends it."""
+    with (
+        httpx.Client(base_url=actor.bus.http.base_url, timeout=60) as client,
+        client.stream("GET", path, headers=actor.headers) as answer,
+    ):
+        return answer.read().decode()
+
+
+def test_open_calls_end(bus: Bus, lain: Actor) -> None:
+    """Each would end by itself much later, with another answer."""
+    puller, stream = Puller(lain, FREE), a_name()
+    assert lain.put_subscription(stream, FREE, delivery="stream").status_code == 201
+    Puller(bus.actor("uji"), QUESTIONS[0])
+    bus.grant("lain", "publish", QUESTIONS[0])
+    question = a_question(QUESTIONS[0], source="/lain/uji")
+    eventually(lambda: lain.ask(question).status_code == 202)
+    with ThreadPoolExecutor(3) as pool:
+        receive = pool.submit(
+            lain.post, f"/v1/subscriptions/{puller.name}/receive", json={"max": 1, "wait": 20}
+        )
+        asked = pool.submit(lain.ask, question, wait=20)
+        streamed = pool.submit(read, lain, f"/v1/subscriptions/{stream}/stream")
+        suspend(bus)
+        problem_of(receive.result(), 403, "organisation-suspended")
+        problem_of(asked.result(), 403, "organisation-suspended")
+        ended = streamed.result()
+        assert "organisation-suspended" in ended
+    published = bus.actor("uji").published()
+    problem_of(lain.get("/v1/subscriptions"), 403, "organisation-suspended")
+    bus.admin.post(RESUME).raise_for_status()
+    assert published in ids(puller.receive())  # it has waited
+
+
+def connects(url: str) -> bool:
+    async def connect() -> bool:
+        try:
+            async with await aio_pika.connect(url):
+                return True
+        except (AMQPError, OSError):
+            return False
+
+    return asyncio.run(connect())
+
+
+async def closed_by_broker(bus: Bus, amqp: Subscribed) -> bool:
+    """Suspend while a connection is open; whether the broker closes it."""
+    closed = asyncio.Event()
+    connection = await aio_pika.connect(amqp.url)
+    transport = connection.transport
+    assert transport is not None
+    transport.connection.closing.add_done_callback(lambda _: closed.set())
+    await asyncio.to_thread(suspend, bus)
+    async with asyncio.timeout(30):
+        return await closed.wait()
+
+
+def test_connections_to_the_broker_are_closed_and_refused(bus: Bus, lain: Actor) -> None:
+    amqp = lain.subscribe(FREE)
+    other = bus.actor("uji").subscribe(FREE)
+    assert connects(amqp.url)
+    assert asyncio.run(closed_by_broker(bus, amqp))
+    assert not connects(amqp.url)
+    assert connects(other.url)
+    published = bus.actor("uji").published()
+    bus.admin.post(RESUME).raise_for_status()
+    eventually(lambda: connects(amqp.url))
+    assert amqp.take_until(lambda found: published in found)  # it has waited
+
+
+def test_a_broker_user_has_so_many_connections(bus: Bus) -> None:
+    amqp = bus.actor("uji").subscribe(FREE)
+
+    async def open_all() -> int:
+        opened = []
+        try:
+            for _ in range(22):
+                opened.append(await aio_pika.connect(amqp.url))
+        except (AMQPError, OSError):
+            pass
+        for each in opened:
+            await each.close()
+        return len(opened)
+
+    assert asyncio.run(open_all()) == 20
