@@ -51,8 +51,7 @@ def test_start_now_beginning_and_at_a_time(uji: Actor) -> None:
 
 def test_nothing_is_missing_between_backfill_and_exchange(bus: Bus) -> None:
     """Thousands of earlier events, and a publisher that never stops: every event, every key."""
-    publisher, keys = bus.actor("uji", "publisher"), 13
-    run = an_id()
+    publisher, keys, run = bus.actor("uji", "publisher"), 13, an_id()
     sent: list[dict[str, Any]] = []
     done = threading.Event()
 
@@ -72,8 +71,7 @@ def test_nothing_is_missing_between_backfill_and_exchange(bus: Bus) -> None:
 
     for _ in range(5):
         batch(500)
-    live = threading.Thread(target=keep_publishing)
-    live.start()
+    (live := threading.Thread(target=keep_publishing)).start()
     try:
         subscribed = bus.actor("uji", "subscriber").subscribe(FREE, start="beginning", ordered=True)
     finally:
@@ -83,10 +81,10 @@ def test_nothing_is_missing_between_backfill_and_exchange(bus: Bus) -> None:
     wanted = {event["id"] for event in sent}
     assert len(wanted) > 2550
     found = subscribed.take_until(lambda ids: wanted <= ids)
-    mine = [each.document for each in found if each.document["source"] == f"/uji/{run}"]
     first: dict[str, dict[str, Any]] = {}
-    for document in mine:
-        first.setdefault(document["id"], document)
+    for each in found:
+        if each.document["source"] == f"/uji/{run}":
+            first.setdefault(each.document["id"], each.document)
     assert set(first) == wanted
     for subject in {event["subject"] for event in sent}:
         in_order = [event["id"] for event in sent if event["subject"] == subject]

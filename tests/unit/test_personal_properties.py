@@ -22,20 +22,19 @@ NEW = (
 NAMES = ("a", "b", "ab")
 PATTERNS = ("^a", "b$", ".")
 PII: dict[str, Any] = {"x-pii": "nama"}
+REFERENCES = {
+    OLD[0]: [{"$ref": "#n"}, {"$ref": "#"}],
+    OLD[1]: [{"$ref": "#n"}, {"$ref": "#"}],
+    NEW[0]: [{"$ref": "#n"}, {"$recursiveRef": "#"}, {"$ref": "urn:inner"}],
+    NEW[1]: [{"$ref": "#n"}, {"$dynamicRef": "#d"}, {"$ref": "urn:inner"}],
+}
+LEAVES: list[Any] = [{}, PII, PII, True, {"type": "string"}, {"$ref": "#/definitions/x"}]
 Path = tuple[str | int, ...]
 
 
 def _schemas(dialect: str) -> st.SearchStrategy[Any]:
     latest, old = dialect == NEW[1], dialect in OLD
-    references = {
-        OLD[0]: [{"$ref": "#n"}, {"$ref": "#"}],
-        OLD[1]: [{"$ref": "#n"}, {"$ref": "#"}],
-        NEW[0]: [{"$ref": "#n"}, {"$recursiveRef": "#"}, {"$ref": "urn:inner"}],
-        NEW[1]: [{"$ref": "#n"}, {"$dynamicRef": "#d"}, {"$ref": "urn:inner"}],
-    }[dialect]
-    leaf = st.sampled_from(
-        [{}, PII, PII, True, {"type": "string"}, {"$ref": "#/definitions/x"}, *references]
-    )
+    leaf = st.sampled_from([*LEAVES, *REFERENCES[dialect]])
 
     def holding(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         many = st.lists(inner, min_size=1, max_size=2)

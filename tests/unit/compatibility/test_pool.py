@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +76,9 @@ def _workers() -> list[psutil.Process]:
 
 
 def _is_worker(process: psutil.Process) -> bool:
-    try:
+    with suppress(psutil.Error):  # it may have ended just now
         return any("gateway.contracts.compatibility" in word for word in process.cmdline())
-    except psutil.Error:  # it has just ended
-        return False
+    return False
 
 
 async def _longest_pause(work: asyncio.Task[Any]) -> float:
