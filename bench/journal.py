@@ -28,7 +28,7 @@ ALTER TABLE journal_identities DROP CONSTRAINT journal_identities_pkey;
 CREATE TEMPORARY TABLE course ON COMMIT DROP AS
 SELECT clock_timestamp() - interval '{SPAN} seconds' AS began;
 INSERT INTO journal_entries (shard, sequence, recorded, source, id, type, subject, attributes, data,
-                           is_binary, digest, client, contract_version)
+                           is_binary, digest, client, publisher, contract_version)
 SELECT (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,
        c.began + n * interval '{SPAN} seconds' / {{entries}},
        '/dukcapil/ktp', 'filled-' || n, 'id.go.dukcapil.ktp.diverifikasi.v1',
@@ -38,7 +38,7 @@ SELECT (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,
            || '","nik":"3273011203900001","status":"REJECTED",'
            || '"alasan_penolakan":"DATA_TIDAK_COCOK",'
            || '"timestamp":"2023-11-05T10:15:30+07:00","officer_id":"petugas_123"}}}}', 'UTF8'),
-       false, sha256(int8send(n)), 'filled', 1
+       false, sha256(int8send(n)), 'filled', 'dukcapil', 1
 FROM generate_series(1, {{entries}}::bigint) n, course c;
 INSERT INTO journal_identities (identity, digest, shard, sequence, recorded)
 SELECT decode(md5(n::text), 'hex'), sha256(int8send(n)), (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,

@@ -16,7 +16,7 @@ from gateway.broker import OutgoingMessage
 from gateway.contracts import Classification, Contract, Pattern, Submission
 from gateway.contracts.schema_limits import DIALECT
 from gateway.contracts.values import InvalidExample, Ordering, Version
-from gateway.journal import Candidate
+from gateway.journal import Candidate, Entry
 from gateway.subscriptions import Subscription, SubscriptionState
 
 FREE = "id.go.uji.bebas.dicatat.v1"  # publish-subscribe, public, any object
@@ -61,7 +61,14 @@ def an_event(**changes: Any) -> Event:
 
 def a_candidate(**changes: Any) -> Candidate:
     """An event that was judged valid; the changes are those of the event."""
-    return Candidate(an_event(**changes), "uji-client", 1)
+    return Candidate(an_event(**changes), "uji-client", "uji", 1)
+
+
+def an_entry(sequence: int = 1, *, publisher: str = "uji", **changes: Any) -> Entry:
+    """An entry of shard 0; the changes are those of the event."""
+    event = an_event(**changes)
+    recorded = datetime(2026, 5, 4, tzinfo=UTC)
+    return Entry(0, sequence, recorded, event, event.digest, f"{publisher}-client", publisher, 1)
 
 
 def a_document(**changes: Any) -> dict[str, Any]:

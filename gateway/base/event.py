@@ -16,7 +16,7 @@ REQUESTED_BY = "requestedby"
 
 # A retry of the same event has a new trace; the gateway sets the other attributes itself.
 _NOT_IDENTITY = frozenset(
-    {"traceparent", "tracestate", "sequence", "recordedtime", "dataclassification"}
+    {"traceparent", "tracestate", "sequence", "recordedtime", "publisher", "dataclassification"}
 )
 
 

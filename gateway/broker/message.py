@@ -50,11 +50,13 @@ class OutgoingMessage(NamedTuple):
     correlation_id: str = ""
 
 
-def body(event: Event, sequence: str, recordedtime: str, dataclassification: str | None) -> bytes:
+def body(
+    event: Event, sequence: str, recordedtime: str, publisher: str, dataclassification: str | None
+) -> bytes:
     """The event as structured CloudEvents JSON, with the data byte for byte as received.
 
-    `sequence`, `recordedtime` (RFC 3339) and `dataclassification` come from the journal and the
-    contract; they replace attributes of these names that the publisher has set.
+    `sequence`, `recordedtime` (RFC 3339), `publisher` (an organisation) and `dataclassification`
+    come from the journal and the contract; they replace attributes of these names.
     """
     document: dict[str, AttributeValue] = {
         "specversion": "1.0",
@@ -67,6 +69,7 @@ def body(event: Event, sequence: str, recordedtime: str, dataclassification: str
     document.update(event.attributes)
     document["sequence"] = sequence
     document["recordedtime"] = recordedtime
+    document["publisher"] = publisher
     if dataclassification is not None:
         document["dataclassification"] = dataclassification
     text = _encode(document)
@@ -78,7 +81,7 @@ def body(event: Event, sequence: str, recordedtime: str, dataclassification: str
 
 
 def headers(
-    event: Event, sequence: str, recordedtime: str, dataclassification: str | None
+    event: Event, sequence: str, recordedtime: str, publisher: str, dataclassification: str | None
 ) -> dict[str, str]:
     """The attributes as `ce-<attribute>` headers in canonical string form."""
     found = {
@@ -88,6 +91,7 @@ def headers(
         "ce-type": event.type,
         "ce-sequence": sequence,
         "ce-recordedtime": recordedtime,
+        "ce-publisher": publisher,
     }
     if dataclassification is not None:
         found["ce-dataclassification"] = dataclassification

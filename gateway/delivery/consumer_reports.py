@@ -49,7 +49,7 @@ class ConsumerReports:
             return {
                 Position(entry.shard, entry.sequence)
                 for entry in entries
-                if subscription.wants(entry.event.type) and subscription.accepts(entry.event)
+                if subscription.wants(entry.event.type) and subscription.accepts(entry)
             }
         found = await self._reader.positions_with_types(
             subscription.type_expression, list(set(positions))

@@ -98,7 +98,7 @@ class JournalScanner:
             return False
         if subscription.is_responder and expired(entry.event, entry.recorded):
             return False
-        return subscription.accepts(entry.event)
+        return subscription.accepts(entry)
 
     async def _advance(
         self, subscription: Subscription, shard: int, before: Cursor, scan: "_Scan"

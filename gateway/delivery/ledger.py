@@ -94,7 +94,7 @@ class DeliveryLedger:
             if each.wants(entry.event.type)
             and routed_by(each, entry.event.type, self._catalogue.value)
             # Of replies a callback receives only those to its own requests.
-            and (each.accepts(entry.event) or not each.is_callback)
+            and (each.accepts(entry) or not each.is_callback)
             and organisation in (None, each.organisation)
             and entry.sequence > cursors[each.key].start
         ]
@@ -166,7 +166,7 @@ def _stage_from_journal(
         return Stage.WAITING, None
     if record.settlement is not None:
         return _SETTLED[Settlement(record.settlement)], record.settled
-    if not subscription.accepts(entry.event):
+    if not subscription.accepts(entry):
         return Stage.FILTERED, None
     if subscription.is_responder and expired(entry.event, entry.recorded):
         return Stage.EXPIRED, deadline(entry.event, entry.recorded)
@@ -190,6 +190,6 @@ def _stage_in_queue(
     is_routed = subscription.bound or cursors.joined
     if entry.sequence > cursors.backfilled and not (is_routed and relayed):
         return Stage.WAITING, None
-    if not subscription.accepts(entry.event):
+    if not subscription.accepts(entry):
         return Stage.FILTERED, None
     return (Stage.DRAINED if entry.sequence <= cursors.drained else Stage.QUEUED), None

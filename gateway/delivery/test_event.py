@@ -7,6 +7,7 @@ from datetime import datetime
 
 from gateway.base.event import Event
 from gateway.delivery.store import Key
+from gateway.identity import OPERATOR
 from gateway.journal import Entry
 
 TEST_EVENT_TYPE = "id.go.nusabus.langganan.diuji.v1"
@@ -47,4 +48,4 @@ def make_test_event(key: Key, number: int) -> Event:
 
 def make_test_entry(key: Key, number: int, recorded: datetime) -> Entry:
     """The test event as an entry, at a position before the first one of the journal."""
-    return Entry(0, 0, recorded, make_test_event(key, number), b"", "nusabus", 1)
+    return Entry(0, 0, recorded, make_test_event(key, number), b"", OPERATOR, OPERATOR, 1)

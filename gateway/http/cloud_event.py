@@ -64,6 +64,7 @@ class DeliveredEvent(CloudEvent):
 
     sequence: Sequence = Field(description="Shard and sequence in the journal.")
     recordedtime: datetime = Field(description="When the journal stored the event.")
+    publisher: str = Field(description="The organisation that published it.")
     dataclassification: str | Absent = Field(
         default=None, description="The classification of the contract."
     )

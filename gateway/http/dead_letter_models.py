@@ -201,6 +201,7 @@ def masked_attributes(entry: journal.Entry) -> dict[str, Any]:
     texts = {name: attribute_text(value) for name, value in event.attributes.items()}
     found = {name: text if name in plain else mask(text) for name, text in texts.items()}
     found |= {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
+    found["publisher"] = entry.publisher
     return found | ({"subject": mask(event.subject)} if event.subject is not None else {})
 
 

@@ -32,6 +32,7 @@ class Entry(BaseModel):
     recordedtime: datetime = Field(description="When the journal stored the event.")
     digest: str = Field(description="SHA-256 of the event, in hexadecimal.")
     client: str = Field(description="The id of the client that published it.")
+    publisher: str = Field(description="The organisation that published it.")
     contract_version: int
     state: Literal["stored", "relayed"]
     event: Annotated[msgspec.Raw, JsonOf(DeliveredEvent)] = Field(
@@ -92,8 +93,8 @@ async def list_deliveries(
     Deliveries to subscriptions that have ended are not listed.
     """
     entry = _visible(await context.reader.entry_at(shard, sequence), client, context)
-    sender = context.directory.organisation_of(entry.client)
-    found = await context.ledger.statuses(entry, policy.visible_deliveries(client, sender))
+    visible = policy.visible_deliveries(client, entry.publisher)
+    found = await context.ledger.statuses(entry, visible)
     return Deliveries(items=[DeliveryStatus.model_validate(each) for each in found])
 
 
@@ -119,6 +120,7 @@ async def _answer(
             recordedtime=entry.recorded,
             digest=entry.digest.hex(),
             client=entry.client,
+            publisher=entry.publisher,
             contract_version=entry.contract_version,
             state="relayed" if relayed else "stored",
             event=msgspec.Raw(message.body(event, *entry.journal_attributes, classification)),

@@ -226,7 +226,7 @@ async def reply_to_request(
     reply: Event | errors.Refused
     try:
         limit = context.settings.event_limit
-        reply = parse_event(http.headers.raw, await http.body(), limit=limit)
+        reply = parse_event(http.headers.raw, await http.body(), limit=limit, is_reply=True)
     except errors.Refused as error:
         reply = error
     sender = ReplySender(client.id, client.organisation)

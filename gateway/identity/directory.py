@@ -66,11 +66,6 @@ class Directory:
         """The client of this id, active or not."""
         return self.clients.get(id)
 
-    def organisation_of(self, client_id: str) -> str:
-        """The organisation of a client; empty for an unknown one."""
-        client = self.clients.get(client_id)
-        return client.organisation if client else ""
-
     def caller(self, client_id: str, secret_id: str) -> Client | None:
         """The client that got a token with this secret; None unless both are still in force.
 

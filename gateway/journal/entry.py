@@ -35,15 +35,16 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """A valid event, with the client that sent it and the contract version that it conforms to."""
+    """A valid event, its sender (a client and its organisation, the publisher), its version."""
 
     event: Event
     client: str
+    publisher: str
     contract_version: int
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """An event in the journal."""
+    """An event in the journal. `publisher` is the organisation that published it, as of then."""
 
     shard: int
     sequence: int
@@ -51,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     event: Event
     digest: bytes
     client: str
+    publisher: str
     contract_version: int
 
     @classmethod
@@ -63,13 +65,14 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
             candidate.event,
             appended.digest,
             candidate.client,
+            candidate.publisher,
             candidate.contract_version,
         )
 
     @property
-    def journal_attributes(self) -> tuple[str, str]:
-        """The attributes that the journal adds to the event: `sequence` and `recordedtime`."""
-        return sequence_text(self.shard, self.sequence), rfc3339(self.recorded)
+    def journal_attributes(self) -> tuple[str, str, str]:
+        """What the journal adds to the event: `sequence`, `recordedtime` and `publisher`."""
+        return sequence_text(self.shard, self.sequence), rfc3339(self.recorded), self.publisher
 
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)

@@ -110,9 +110,9 @@ class JournalReader:
         return Appended(shard, sequence, recorded, digest, True)
 
     async def recent_publishers(self, type: str) -> dict[str, datetime]:
-        """Clients that published a type recently (in the last entries of each shard), and when."""
+        """Who published a type recently (in the last entries of each shard), and when."""
         rows = await self._fetch(sql.RECENT_PUBLISHERS, type, RECENT)
-        return {client: recorded for client, recorded in rows}
+        return {publisher: recorded for publisher, recorded in rows}
 
     async def heads(self) -> dict[int, Cursor]:
         """A cursor at the last entry of every shard."""
@@ -181,7 +181,8 @@ def _entry(shard: int, row: Any) -> Entry:
         is_binary,
         digest,
         client,
+        publisher,
         contract_version,
     ) = row
     event = Event(id_, source, type_, subject, _attributes(attributes), data, is_binary)
-    return Entry(shard, sequence, recorded, event, digest, client, contract_version)
+    return Entry(shard, sequence, recorded, event, digest, client, publisher, contract_version)

@@ -30,7 +30,7 @@ FROM journal_shards s JOIN journal_leases l USING (shard)
 
 _ENTRY = (
     "SELECT sequence, recorded, source, id, type, subject, attributes, data, is_binary, digest, "
-    "client, contract_version FROM journal_entries "
+    "client, publisher, contract_version FROM journal_entries "
 )
 READ = _ENTRY + "WHERE shard = $1 AND sequence > $2 AND recorded >= $3 ORDER BY sequence LIMIT $4"
 READ_TYPES = (
@@ -59,7 +59,7 @@ POSITIONS_WITH_TYPES = (
 ENTRY_AT_TIME = ENTRY_AT + " AND recorded = $3"
 ENTRIES_BY_IDENTITY = """
 SELECT e.shard, e.sequence, e.recorded, e.source, e.id, e.type, e.subject, e.attributes, e.data,
-       e.is_binary, e.digest, e.client, e.contract_version, i.identity
+       e.is_binary, e.digest, e.client, e.publisher, e.contract_version, i.identity
 FROM journal_identities i
 JOIN journal_entries e ON e.shard = i.shard AND e.sequence = i.sequence AND e.recorded = i.recorded
 WHERE i.identity = ANY ($1::bytea[])
@@ -67,11 +67,11 @@ WHERE i.identity = ANY ($1::bytea[])
 RECORDED_AT = "SELECT recorded FROM journal_entries WHERE shard = $1 AND sequence = $2"
 # By sequence and not by type, for which there is no index: only recent entries are read.
 RECENT_PUBLISHERS = """
-SELECT e.client, max(e.recorded)
+SELECT e.publisher, max(e.recorded)
 FROM journal_shards s
 JOIN journal_entries e ON e.shard = s.shard AND e.sequence > s.last - $2
      AND e.recorded >= s.recorded - interval '90 days'
-WHERE e.type = $1 GROUP BY e.client
+WHERE e.type = $1 GROUP BY e.publisher
 """
 IDENTITY = "SELECT shard, sequence, recorded, digest FROM journal_identities WHERE identity = $1"
 CURSOR = "SELECT cursor_sequence, returned FROM journal_leases WHERE shard = $1"

@@ -216,7 +216,7 @@ def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes
         zlib.crc32(event.ordering_key.encode()) % shards,
         event.identity + event.digest + (b"\1" if event.binary else b"\0"),
         f"{event.id}\n{event.source}\n{event.type}\n{event.subject or ''}\n"
-        f"{candidate.client}\n{candidate.contract_version}",
+        f"{candidate.client}\n{candidate.contract_version}\n{candidate.publisher}",
         _encode(event.attributes).decode(),
         event.data,
     )

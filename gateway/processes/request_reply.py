@@ -60,7 +60,6 @@ def make_request_reply(
         waiters,
         responders,
         refused,
-        context.directories,
         context.catalogues,
     )
     responder = Responder(

@@ -2,20 +2,20 @@
 
 Decided here, where the specification leaves it open:
 - an extension name has at most 20 characters (the specification says SHOULD);
-- `sequence`, `sequencetype`, `recordedtime` and `dataclassification` are refused, because the
-  gateway sets them on delivery, and the publisher's value would be lost silently;
+- the attributes that the gateway sets are refused: a value of the sender would be lost silently, or
+  be taken for the gateway's word. A reply may repeat what the gateway says about its request;
 - an invalid `traceparent` or `tracestate` is dropped: the event is accepted without it, as W3C
   Trace Context asks of a receiver (sections 3.2 and 3.3).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, cast
 
 from gateway.base.errors import Malformed
-from gateway.base.event import AttributeValue, Event, attribute_text
+from gateway.base.event import REQUESTED_BY, AttributeValue, Event, attribute_text
 from gateway.base.json_pointer import escaped
 from gateway.base.uris import is_absolute_uri, is_uri_reference
 from gateway.publishing.syntax import (
@@ -30,7 +30,15 @@ from gateway.publishing.syntax import (
 COUNT: Final = 48  # attributes: the eight of the specification and 40 extensions
 SIZE: Final = 32 << 10  # bytes of all names and values in UTF-8
 
-_SET_BY_GATEWAY: Final = {"sequence", "sequencetype", "recordedtime", "dataclassification"}
+_LINKS_OF_REPLY: Final = frozenset({REQUESTED_BY, "causationid", "requestid", "requestexpiry"})
+_SET_BY_GATEWAY: Final = _LINKS_OF_REPLY | {
+    "sequence",
+    "sequencetype",
+    "recordedtime",
+    "publisher",
+    "dataclassification",
+    "corrects",
+}
 # A client repeats the same values of these, so the result of checking one is cached.
 _REPEATED: Final = {"specversion", "source", "type", "datacontenttype", "dataschema"}
 _INTEGER = range(-(1 << 31), 1 << 31)
@@ -94,12 +102,20 @@ _RULES: Final = {
 }
 
 
-def make_event(attributes: dict[str, AttributeValue], data: bytes | None, binary: bool) -> Event:
+def make_event(
+    attributes: dict[str, AttributeValue],
+    data: bytes | None,
+    binary: bool,
+    *,
+    is_reply: bool = False,
+) -> Event:
     """The event with these attributes, specversion among them. Changes the dictionary.
 
     Raises Malformed with the name of the attribute that breaks a rule.
     """
     require_count(len(attributes))
+    if not _SET_BY_GATEWAY.isdisjoint(attributes):
+        require_own(attributes, is_reply=is_reply)
     if "traceparent" in attributes or "tracestate" in attributes:
         _drop_invalid_trace(attributes)
     size = 0
@@ -130,6 +146,18 @@ def media_of(attributes: dict[str, AttributeValue]) -> MediaType | None:
     media = parse_media_type(str(declared))
     attributes["datacontenttype"] = media.canonical
     return media
+
+
+def require_own(names: Iterable[str], *, is_reply: bool = False) -> None:
+    """Raises Malformed for the first attribute that the gateway alone sets."""
+    for name in names:
+        if name in _SET_BY_GATEWAY and not (is_reply and name in _LINKS_OF_REPLY):
+            raise Malformed(f"The gateway sets the attribute {name}. Omit it.", pointer=f"/{name}")
+
+
+def without_gateway_attributes(event: Event) -> dict[str, AttributeValue]:
+    """The attributes of a stored event that its sender has set."""
+    return {name: value for name, value in event.attributes.items() if name not in _SET_BY_GATEWAY}
 
 
 def require_count(count: int) -> None:
@@ -188,11 +216,6 @@ def _text_size(name: str, value: str) -> int:
 
 
 def _require_extension(name: str) -> None:
-    if name in _SET_BY_GATEWAY:
-        raise Malformed(
-            f"The gateway sets the attribute {name} when it delivers. Omit it.",
-            pointer=f"/{name}",
-        )
     if name == "data" or not _NAME.fullmatch(name):
         raise Malformed(
             f"Invalid attribute name {shown(name)!r}. Use 1 to 20 of the characters a-z and 0-9.",

@@ -80,18 +80,22 @@ class Batch:
         return sha256(self.elements[index]).digest()
 
 
-def parse_event(headers: Headers, body: bytes, *, limit: int) -> Event:
+def parse_event(headers: Headers, body: bytes, *, limit: int, is_reply: bool = False) -> Event:
     """Read a request that must hold one event, of at most `limit` bytes.
+
+    A reply may repeat what the gateway says about its request.
 
     Raises Malformed, TooLarge, or UnsupportedMediaType, also for a batch.
     """
-    parsed = parse_request(headers, body, Limits(limit, limit, 1))
+    parsed = parse_request(headers, body, Limits(limit, limit, 1), is_reply=is_reply)
     if isinstance(parsed, Batch):
         raise UnsupportedMediaType("A request or reply is one event. Do not send a batch.")
     return parsed
 
 
-def parse_request(headers: Headers, body: bytes, limits: Limits) -> Event | Batch:
+def parse_request(
+    headers: Headers, body: bytes, limits: Limits, *, is_reply: bool = False
+) -> Event | Batch:
     """Read a publish request: its headers as ASGI gives them, and its body as received.
 
     Raises Malformed, TooLarge or UnsupportedMediaType. For a batch only errors of the batch as a
@@ -107,8 +111,8 @@ def parse_request(headers: Headers, body: bytes, limits: Limits) -> Event | Batc
         return _batched(inflate(coding, body, limits.batch_bytes), limits)
     text = inflate(coding, body, limits.event_bytes)
     if event_format == STRUCTURED:
-        return _structured(text)
-    return _binary(headers, content_type, text)
+        return _structured(text, is_reply=is_reply)
+    return _binary(headers, content_type, text, is_reply=is_reply)
 
 
 @lru_cache(maxsize=256)
@@ -127,7 +131,7 @@ def _event_format(content_type: str | None) -> str | None:
     return media.essence
 
 
-def _binary(headers: Headers, content_type: str | None, body: bytes) -> Event:
+def _binary(headers: Headers, content_type: str | None, body: bytes, *, is_reply: bool) -> Event:
     found = attribute_headers(headers)
     if not found:
         raise UnsupportedMediaType(f"This is not a CloudEvent. {_WHAT_TO_SEND}")
@@ -143,7 +147,7 @@ def _binary(headers: Headers, content_type: str | None, body: bytes) -> Event:
     if content_type is not None:
         attributes["datacontenttype"] = content_type
     media = media_of(attributes)
-    return make_event(attributes, *_payload(body, media))
+    return make_event(attributes, *_payload(body, media), is_reply=is_reply)
 
 
 def _batched(body: bytes, limits: Limits) -> Batch:
@@ -163,7 +167,7 @@ def _element(text: bytes, index: int, limits: Limits) -> Event | Refused:
         return Malformed(str(error), pointer=f"/{index}{error.pointer or ''}", byte=error.byte)
 
 
-def _structured(text: bytes) -> Event:
+def _structured(text: bytes, *, is_reply: bool = False) -> Event:
     found = strict_json.members(text, nested="data")
     data, base64 = found.pop("data", None), found.pop("data_base64", None)
     require_count(len(found))
@@ -175,7 +179,7 @@ def _structured(text: bytes) -> Event:
     media = media_of(attributes)
     content = None if base64 is None else _decoded(base64)
     if data is None:
-        return make_event(attributes, *_payload(content or b"", media))
+        return make_event(attributes, *_payload(content or b"", media), is_reply=is_reply)
     if content is not None:
         raise Malformed(
             "data and data_base64 exclude each other. Send one of them.", pointer="/data_base64"
@@ -183,8 +187,8 @@ def _structured(text: bytes) -> Event:
     if media is None:
         attributes["datacontenttype"] = _JSON
     elif not media.is_json:
-        return make_event(attributes, *_payload(_text_data(data, media), media))
-    return make_event(attributes, bytes(data), False)
+        return make_event(attributes, *_payload(_text_data(data, media), media), is_reply=is_reply)
+    return make_event(attributes, bytes(data), False, is_reply=is_reply)
 
 
 def _payload(content: bytes, media: MediaType | None) -> tuple[bytes | None, bool]:

@@ -1,6 +1,7 @@
 """The event that corrects another one: a copy with a new id and with changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -8,11 +9,10 @@ import msgspec
 from gateway.base import strict_json
 from gateway.base.errors import Invalid, Malformed
 from gateway.base.event import AttributeValue, Event
-from gateway.publishing.attributes import make_event
+from gateway.publishing.attributes import make_event, require_own, without_gateway_attributes
 
 CAUSATION = "causationid"  # of the CloudEvents extension Correlation: the id of the old event
 CORRECTS = "corrects"  # ours: the `sequence` of the old event, as an id alone does not identify it
-_SET_BY_GATEWAY = {CAUSATION, CORRECTS}
 _FIXED = {"specversion", "id", "source", "type", "datacontenttype"}
 _encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
@@ -36,9 +36,9 @@ def correct(event: Event, correction: Correction, *, id: str, sequence: str) -> 
                 f"A correction cannot change {name}. Publish a new event.",
                 pointer=f"/attributes/{name}",
             )
-        if name in _SET_BY_GATEWAY:
-            raise Malformed(f"The gateway sets {name}. Omit it.", pointer=f"/attributes/{name}")
-    before: dict[str, AttributeValue] = dict(event.attributes)
+    with _pointers_to_attributes():
+        require_own(correction.attributes)
+    before = without_gateway_attributes(event)
     if event.subject is not None:
         before["subject"] = event.subject
     given = {**before, **correction.attributes}
@@ -46,10 +46,17 @@ def correct(event: Event, correction: Correction, *, id: str, sequence: str) -> 
     data = event.data if correction.data is None else correction.data
     if after == before and _canonical(data) == _canonical(event.data):
         raise Invalid("The correction changes nothing. Redrive the dead letter instead.")
-    links = {CAUSATION: event.id, CORRECTS: sequence}
     named = {"specversion": "1.0", "id": id, "source": event.source, "type": event.type}
+    with _pointers_to_attributes():
+        corrected = make_event({**after, **named}, data, event.binary)
+    links = {CAUSATION: event.id, CORRECTS: sequence}
+    return msgspec.structs.replace(corrected, attributes={**corrected.attributes, **links})
+
+
+@contextmanager
+def _pointers_to_attributes() -> Iterator[None]:
     try:
-        return make_event({**after, **links, **named}, data, event.binary)
+        yield
     except Malformed as error:
         raise Malformed(str(error), pointer=f"/attributes{error.pointer or ''}") from None
 

@@ -110,7 +110,7 @@ class EventPublisher:
             raise Invalid(
                 f"{event.type} is a request. Send it with POST /v1/requests.", pointer="/type"
             )
-        return accept(event, sender.id, self._catalogue.value)
+        return accept(event, (sender.id, sender.organisation), self._catalogue.value)
 
     def accept_request(self, event: Event, sender: Client) -> Candidate:
         """The same for a request. Raises Invalid for any other event."""
@@ -118,7 +118,7 @@ class EventPublisher:
             raise Invalid(
                 f"{event.type} is not a request. Publish it with POST /v1/events.", pointer="/type"
             )
-        return accept(event, sender.id, self._catalogue.value)
+        return accept(event, (sender.id, sender.organisation), self._catalogue.value)
 
     def require_source(self, event: Event, organisation: str) -> None:
         """Raises Forbidden unless the organisation owns the source, Malformed for its spelling."""

@@ -12,15 +12,15 @@ from gateway.journal import Candidate
 _SCHEMA_URL = re.compile(r"https?://[^/]*(?:/.*)?(?=/v1/contracts/[^/]+/versions/[^/]+/schema$)")
 
 
-def accept(event: Event, client: str, catalogue: Catalogue) -> Candidate:
+def accept(event: Event, sender: tuple[str, str], catalogue: Catalogue) -> Candidate:
     """The event as the journal may store it, valid under its contract.
 
-    Whether the client may publish it is not asked here, see `EventPublisher.accept`. Raises
-    Invalid, Malformed or ContractViolation.
+    `sender` is a client and its organisation. Whether it may publish the event is not asked here,
+    see `EventPublisher.accept`. Raises Invalid, Malformed or ContractViolation.
     """
     validator = validator_of(event, catalogue)
     validate(event, validator)
-    return Candidate(event, client, validator.version)
+    return Candidate(event, *sender, validator.version)
 
 
 def validate(event: Event, validator: Validator) -> None:

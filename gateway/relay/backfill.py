@@ -164,7 +164,7 @@ class Backfill:
         """Whether its type takes the subscription's route and its filters accept it."""
         catalogue = self._context.control_plane.catalogue
         return routed_by(self.subscription, entry.event.type, catalogue) and (
-            self.subscription.accepts(entry.event)
+            self.subscription.accepts(entry)
         )
 
     async def _without_expired(self, entries: list[Entry]) -> list[Entry]:

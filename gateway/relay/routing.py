@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from gateway.base.event import Event
 from gateway.base.type_pattern import request_type
 from gateway.contracts import Catalogue
+from gateway.journal import Entry
 from gateway.subscriptions import Subscription
 from gateway.subscriptions.routing import exchange_of, private_key, routed_by
 
@@ -16,7 +16,7 @@ class Route:
 
     The queues of `bound` are bound to the type. `bcc` are the private keys of subscriptions whose
     backfill has joined this shard and that are not bound yet: they get every event. `filtered`, by
-    private key, get the events that they accept, see `for_event`. `by_key` holds every
+    private key, get the events that they accept, see `for_entry`. `by_key` holds every
     subscription that has a private key here.
     """
 
@@ -27,9 +27,9 @@ class Route:
     by_key: Mapping[str, Subscription] = field(default_factory=dict)
     filtered: tuple[tuple[str, Subscription], ...] = ()
 
-    def for_event(self, event: Event) -> "Route | None":
+    def for_entry(self, entry: Entry) -> "Route | None":
         """The route of one event, after its filters. None if no subscription gets it."""
-        chosen = [key for key, subscription in self.filtered if subscription.accepts(event)]
+        chosen = [key for key, subscription in self.filtered if subscription.accepts(entry)]
         if not chosen and not self.bcc and not self.bound:
             return None
         return replace(self, bcc=(*self.bcc, *chosen)) if chosen else self
@@ -59,7 +59,7 @@ class Routes:
     def route(self, type: str) -> Route | None:
         """The route of a type; None when no subscription gets it from the exchange.
 
-        If it has `filtered` subscriptions, each event has its own route, see `Route.for_event`.
+        If it has `filtered` subscriptions, each event has its own route, see `Route.for_entry`.
         """
         try:
             return self._found[type]

@@ -126,7 +126,7 @@ class ShardRelay:
         cursor = Cursor(entry.sequence, entry.recorded)
         route = self._routes.route(entry.event.type)
         if route is not None and route.filtered:
-            route = route.for_event(entry.event)
+            route = route.for_entry(entry)
         if route is None or past_deadline(entry, route):
             self.in_flight.skip(cursor)
             return

@@ -35,7 +35,9 @@ class ReplyConsumer:
         sender = ReplySender(subscription.created_by, subscription.organisation, subscription.name)
         reply: Event | Refused
         try:
-            reply = parse_event(_headers(message), message.body, limit=self._event_limit)
+            reply = parse_event(
+                _headers(message), message.body, limit=self._event_limit, is_reply=True
+            )
         except Refused as error:
             reply = error
         try:

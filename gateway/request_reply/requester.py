@@ -12,7 +12,7 @@ from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import METRICS
 from gateway.base.type_pattern import is_reply
 from gateway.contracts import Catalogue, Pattern
-from gateway.identity import Client, Directory, Role, policy
+from gateway.identity import Client, Role, policy
 from gateway.journal import Candidate, Entry, JournalReader, JournalWriter
 from gateway.publishing import EventPublisher
 from gateway.request_reply.pairing import (
@@ -87,7 +87,6 @@ class Requester:
         waiters: ReplyWaiters,
         responders: Responders,
         refused: RefusedReplies,
-        directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
     ) -> None:
         self._publisher = publisher
@@ -96,7 +95,6 @@ class Requester:
         self._waiters = waiters
         self._responders = responders
         self._refused = refused
-        self._directory = directory
         self._catalogue = catalogue
 
     async def ask(
@@ -136,7 +134,7 @@ class Requester:
             return True
         if not by.has(Role.SUBSCRIBER):
             return False
-        if reply is not None and self._organisation(reply) == by.organisation:
+        if reply is not None and reply.publisher == by.organisation:
             return True
         responder = await self._responders.of(request.event.type)
         return responder is not None and responder.organisation == by.organisation
@@ -156,7 +154,7 @@ class Requester:
             ACCEPTED.inc()
             return Entry.of(candidate, appended), False
         found = await self._reader.entry_at(appended.shard, appended.sequence)
-        if found is None or self._organisation(found) != requester.organisation:
+        if found is None or found.publisher != requester.organisation:
             raise IdentifierReused(event.source, event.id)
         return found, True
 
@@ -204,10 +202,7 @@ class Requester:
         )
 
     def _is_requester(self, by: Client, request: Entry) -> bool:
-        return policy.may_read_events_of(by, self._organisation(request))
-
-    def _organisation(self, entry: Entry) -> str:
-        return self._directory.value.organisation_of(entry.client)
+        return policy.may_read_events_of(by, request.publisher)
 
 
 def _unknown() -> NotFound:

@@ -86,7 +86,9 @@ class Responder:
             except Refused as error:  # so that the requester learns why there is no reply
                 await self._refused.note(request.event.identity, sender.organisation, error.code)
                 raise
-            candidate = Candidate(paired, sender.client, request.contract_version)
+            candidate = Candidate(
+                paired, sender.client, sender.organisation, request.contract_version
+            )
             (appended,) = await self._writer.append((candidate,))
             return self._stored(request, candidate, appended)
         except Refused as error:
@@ -117,9 +119,8 @@ class Responder:
         if isinstance(reply, Refused):
             raise reply
         self._publisher.require_source(reply, by.organisation)
-        requester = await self._responders.requester_of(request)
         until = deadline(request.event, request.recorded)
-        paired = pair_reply(request.event, reply, requester=requester, until=until)
+        paired = pair_reply(request.event, reply, requester=request.publisher, until=until)
         version = self._catalogue.value.version(request.event.type, request.contract_version)
         if version is None:
             raise Invalid("The contract of the request is not known any more.", pointer="/type")

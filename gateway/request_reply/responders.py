@@ -1,11 +1,9 @@
-"""Finds the responder of a request type, and the requester of a request."""
+"""Finds the responder of a request type."""
 
 from gateway.base.database import Database
-from gateway.base.errors import Invalid
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.contracts import Catalogue
 from gateway.identity import Directory
-from gateway.journal import Entry
 from gateway.subscriptions import Subscription, Subscriptions, SubscriptionState
 
 
@@ -31,16 +29,6 @@ class Responders:
             await refresh(self._database, self._subscriptions)
             found = self._find(type)
         return found
-
-    async def requester_of(self, request: Entry) -> str:
-        """The organisation that sent a request. Raises Invalid if its client is unknown."""
-        organisation = self._directory.value.organisation_of(request.client)
-        if not organisation:  # the client may be younger than our snapshot
-            await refresh(self._database, self._directory)
-            organisation = self._directory.value.organisation_of(request.client)
-        if not organisation:
-            raise Invalid("The requester is not known any more.")
-        return organisation
 
     def with_queue(self, queue: tuple[str, str] | None) -> Subscription | None:
         """The responder whose queue belongs to this organisation and subscription name."""

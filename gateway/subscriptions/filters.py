@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from gateway.base.errors import Invalid
 from gateway.base.event import Event, attribute_text
+from gateway.journal import Entry
 
 Filter = Mapping[str, Any]
 Test = Callable[[Mapping[str, str]], bool]
@@ -24,14 +25,14 @@ _TEXT: Mapping[str, Callable[[str, str], bool]] = {
 _MANY: Mapping[str, Callable[[Any], bool]] = {"all": all, "any": any}
 
 
-def compile_filters(filters: Sequence[Filter]) -> Callable[[Event], bool]:
+def compile_filters(filters: Sequence[Filter]) -> Callable[[Entry], bool]:
     """One test for all of them. Raises Invalid with a pointer to an invalid filter."""
     left = [SIZE]
     tests = [_compile(each, f"/filters/{index}", 1, left) for index, each in enumerate(filters)]
     if not tests:
-        return lambda event: True
+        return lambda entry: True
     together = _all_of(tests)
-    return lambda event: together(_texts(event))
+    return lambda entry: together(_texts(entry))
 
 
 def _all_of(tests: Sequence[Test]) -> Test:
@@ -44,11 +45,11 @@ def _all_of(tests: Sequence[Test]) -> Test:
     return lambda attributes: all(test(attributes) for test in tests)
 
 
-def _texts(event: Event) -> Mapping[str, str]:
+def _texts(entry: Entry) -> Mapping[str, str]:
     """Computed once for an event, for all subscriptions."""
-    kept: dict[str, Any] = event.__dict__
+    kept: dict[str, Any] = entry.event.__dict__
     if "texts" not in kept:
-        kept["texts"] = _texts_of(event)
+        kept["texts"] = {**_texts_of(entry.event), "publisher": entry.publisher}
     return cast(Mapping[str, str], kept["texts"])
 
 

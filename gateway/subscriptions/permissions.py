@@ -36,8 +36,9 @@ def may_receive(organisation: str, types: str, directory: Directory, catalogue: 
 
 def may_see_entry(by: Client, entry: Entry, directory: Directory, catalogue: Catalogue) -> bool:
     """Whether a client may know that an event exists."""
-    sender = directory.organisation_of(entry.client)
-    return policy.may_audit_events_of(by, sender) or may_read_entry(by, entry, directory, catalogue)
+    return policy.may_audit_events_of(by, entry.publisher) or may_read_entry(
+        by, entry, directory, catalogue
+    )
 
 
 def may_read_entry(by: Client, entry: Entry, directory: Directory, catalogue: Catalogue) -> bool:
@@ -45,12 +46,12 @@ def may_read_entry(by: Client, entry: Entry, directory: Directory, catalogue: Ca
 
     A reply is for its responder and its requester alone.
     """
-    sender, event = directory.organisation_of(entry.client), entry.event
-    if policy.may_read_events_of(by, sender):
+    publisher, event = entry.publisher, entry.event
+    if policy.may_read_events_of(by, publisher):
         return True
     if is_reply(event.type):
         requester = str(event.attributes.get(REQUESTED_BY, ""))
-        return policy.may_read_reply(by, responder=sender, requester=requester)
+        return policy.may_read_reply(by, responder=publisher, requester=requester)
     return by.has(Role.SUBSCRIBER) and may_receive(
         by.organisation, event.type, directory, catalogue
     )

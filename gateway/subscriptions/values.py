@@ -9,7 +9,8 @@ from functools import cached_property
 import msgspec
 
 from gateway.base import type_pattern
-from gateway.base.event import REQUESTED_BY, Event
+from gateway.base.event import REQUESTED_BY
+from gateway.journal import Entry
 from gateway.subscriptions.filters import Filter, compile_filters
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -157,7 +158,7 @@ class Subscription:
         return any(type_pattern.matches(pattern, type) for pattern in self.types)
 
     @cached_property
-    def accepts(self) -> Callable[[Event], bool]:
+    def accepts(self) -> Callable[[Entry], bool]:
         """Whether an event passes its filters. Raises Invalid for an invalid filter."""
         return compile_filters(self.filters)
 

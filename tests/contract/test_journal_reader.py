@@ -49,7 +49,9 @@ async def world(request: pytest.FixtureRequest, journal: Journal) -> AsyncIterat
     async with journal.writer() as writer:
 
         async def append(events: Sequence[Event]) -> int:
-            appended = await writer.append([Candidate(event, "uji-client", 1) for event in events])
+            appended = await writer.append(
+                [Candidate(event, "uji-client", "uji", 1) for event in events]
+            )
             (shard,) = {each.shard for each in appended}
             return shard
 

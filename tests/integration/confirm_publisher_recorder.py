@@ -12,7 +12,7 @@ from gateway.broker.message import OutgoingMessage
 from gateway.broker.pending_confirms import ConfirmResult
 
 EXCHANGE, QUEUE, KEY = "test.publisher", "test.publisher.queue", "id.go.dukcapil.ktp.dibuat.v1"
-STAMP = ("0/1", "2026-05-04T03:02:01Z", "internal")
+STAMP = ("0/1", "2026-05-04T03:02:01Z", "dukcapil", "internal")
 BATCH = 500
 
 

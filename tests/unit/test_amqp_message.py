@@ -11,8 +11,10 @@ from gateway.base.event import Event, attribute_text
 from gateway.broker import message
 from gateway.broker.message import CONTENT_TYPE, HEADERS_LIMIT, event_from_message
 
-STAMP = ("2/41", "2026-05-04T03:02:01.5Z", "confidential")
-STAMPED = {"sequence": STAMP[0], "recordedtime": STAMP[1], "dataclassification": STAMP[2]}
+STAMP = ("2/41", "2026-05-04T03:02:01.5Z", "dukcapil", "confidential")
+STAMPED = dict(
+    zip(("sequence", "recordedtime", "publisher", "dataclassification"), STAMP, strict=True)
+)
 TAKEN = {"specversion", "id", "source", "type", "subject", "data", *STAMPED}
 
 text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
@@ -90,12 +92,13 @@ def test_a_binary_message_gives_the_event_back_as_text(event: Event, prefix: str
 
 
 def test_data_stand_in_the_body_as_they_were_received() -> None:
-    body = message.body(an_event(), "1/2", "2026-05-04T03:02:01Z", None)
+    body = message.body(an_event(), "1/2", "2026-05-04T03:02:01Z", "dukcapil", None)
     assert body == (
         b'{"specversion":"1.0","id":"7","source":"/dukcapil",'
         b'"type":"id.go.dukcapil.ktp.dibuat.v1","subject":"3171",'
         b'"time":"2026-05-04T03:02:01Z","tries":3,"urgent":true,'
-        b'"sequence":"1/2","recordedtime":"2026-05-04T03:02:01Z","data":{"nik" : 1.0e2 }}'
+        b'"sequence":"1/2","recordedtime":"2026-05-04T03:02:01Z",'
+        b'"publisher":"dukcapil","data":{"nik" : 1.0e2 }}'
     )
 
 
@@ -116,17 +119,18 @@ def test_data_take_the_member_that_fits(
 
 
 def test_the_journal_has_the_last_word_on_its_own_attributes() -> None:
-    event = an_event(attributes={"sequence": "mine", "dataclassification": "public"})
+    event = an_event(attributes=dict.fromkeys(STAMPED, "mine"))
     assert (
         dict(event_from_message(message.body(event, *STAMP), {}, CONTENT_TYPE).attributes)
         == STAMPED
     )
     assert message.headers(event, *STAMP)["ce-sequence"] == STAMP[0]
-    assert message.headers(event, *STAMP)["ce-dataclassification"] == STAMP[2]
+    assert message.headers(event, *STAMP)["ce-dataclassification"] == STAMP[3]
+    assert message.headers(event, *STAMP)["ce-publisher"] == STAMP[2]
 
 
 def test_headers_repeat_the_attributes_as_text() -> None:
-    assert message.headers(an_event(), "1/2", "2026-05-04T03:02:01Z", None) == {
+    assert message.headers(an_event(), "1/2", "2026-05-04T03:02:01Z", "dukcapil", None) == {
         "ce-specversion": "1.0",
         "ce-id": "7",
         "ce-source": "/dukcapil",
@@ -137,6 +141,7 @@ def test_headers_repeat_the_attributes_as_text() -> None:
         "ce-urgent": "true",
         "ce-sequence": "1/2",
         "ce-recordedtime": "2026-05-04T03:02:01Z",
+        "ce-publisher": "dukcapil",
     }
 
 

@@ -32,7 +32,14 @@ def test_every_part_counts(change: dict[str, Any]) -> None:
 
 def test_the_trace_and_what_the_gateway_sets_do_not_count() -> None:
     event = an_event(id="x")
-    names = ("traceparent", "tracestate", "sequence", "recordedtime", "dataclassification")
+    names = (
+        "traceparent",
+        "tracestate",
+        "sequence",
+        "recordedtime",
+        "publisher",
+        "dataclassification",
+    )
     traced = dict(event.attributes) | dict.fromkeys(names, "y")
     assert an_event(id="x", attributes=traced).digest == event.digest
 

@@ -8,11 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.base.errors import Invalid
-from gateway.base.event import Event
 from gateway.subscriptions import Terms, compile_filters
-from tests.builders import QUESTION, a_subscription, an_event
+from tests.builders import QUESTION, a_subscription, an_entry
 
-EVENT = Event("7", "/dukcapil/jakarta", "id.go.dukcapil.ktp.dibuat.v1", "31.74", {"urgent": True})
+EVENT = an_entry(
+    id="7",
+    source="/dukcapil/jakarta",
+    type="id.go.dukcapil.ktp.dibuat.v1",
+    subject="31.74",
+    attributes={"urgent": True},
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,8 @@ EVENT = Event("7", "/dukcapil/jakarta", "id.go.dukcapil.ktp.dibuat.v1", "31.74",
         ([{"any": [{"exact": {"id": "7"}}, {"exact": {"id": "8"}}]}], True),
         ([{"exact": {"id": "7"}}, {"exact": {"id": "8"}}], False),
         ([{"exact": {"specversion": "1.0"}}], True),
+        ([{"exact": {"publisher": "uji"}}], True),
+        ([{"prefix": {"publisher": "ujian"}}], False),
     ],
 )
 def test_what_passes(filters: list[dict[str, Any]], passes: bool) -> None:
@@ -88,7 +95,7 @@ def test_a_callback_takes_the_replies_to_its_own_organisation_whatever_it_filter
     filters: tuple[Any, ...],
 ) -> None:
     callback = a_subscription(types=(f"{QUESTION}.reply",), terms=Terms(filters=filters))
-    assert callback.accepts(an_event(attributes={"requestedby": "lain"}))
+    assert callback.accepts(an_entry(attributes={"requestedby": "lain"}))
     for other in ({}, {"requestedby": "asing"}, {"requestedby": "lainn"}, {"requestedby": "LAIN"}):
-        assert not callback.accepts(an_event(attributes=other))
-    assert a_subscription(terms=Terms(filters=())).accepts(an_event())
+        assert not callback.accepts(an_entry(attributes=other))
+    assert a_subscription(terms=Terms(filters=())).accepts(an_entry())

@@ -13,7 +13,7 @@ GATEWAY = Path(__file__).parents[2] / "gateway"
 ROOMS = sorted(path.name for path in GATEWAY.iterdir() if (path / "__init__.py").exists())
 BASELINE = GATEWAY / "migrations/versions/baseline"
 # The trigger that adds what a dead letter needs to know of its event.
-READ_BY_TRIGGERS = {"delivery": {"journal_entries", "clients"}}
+READ_BY_TRIGGERS = {"delivery": {"journal_entries"}}
 
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|INTO|USING|WHERE|TABLE)\b")
 _WORD = re.compile(r"(?<![\w:])\w+")  # no parameter of a statement

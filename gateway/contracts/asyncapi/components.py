@@ -29,6 +29,7 @@ _ATTRIBUTES: dict[str, Any] = {
 _FROM_THE_BUS: dict[str, Any] = {
     "sequence": {"type": "string", "description": "shard and number, set by the bus"},
     "recordedtime": {"type": "string", "format": "date-time", "description": "set by the bus"},
+    "publisher": {"type": "string", "description": "the organisation, set by the bus"},
     "dataclassification": {
         "enum": ["public", "internal", "confidential", "secret"],
         "description": "of the contract, set by the bus",
@@ -100,7 +101,7 @@ def schemas() -> dict[str, Any]:
 def traits() -> dict[str, Any]:
     """The traits of every message: the attributes as headers."""
     names = [name for name in (*_ATTRIBUTES, *_FROM_THE_BUS) if name != "datacontenttype"]
-    always = ["specversion", "id", "source", "type", "sequence", "recordedtime"]
+    always = ["specversion", "id", "source", "type", "sequence", "recordedtime", "publisher"]
     return {
         "CloudEventHeaders": {
             "contentType": JSON,

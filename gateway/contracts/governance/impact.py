@@ -64,10 +64,6 @@ async def impact_of(
     for grant in directory.grants:
         if grant.action is GrantAction.PUBLISH and type_pattern.matches(grant.type, contract.type):
             last[grant.organisation] = None
-    for client_id, time in (await reader.recent_publishers(contract.type)).items():
-        client = directory.client(client_id)
-        name = client.organisation if client else client_id
-        before = last.get(name)
-        last[name] = time if before is None else max(before, time)
+    last |= await reader.recent_publishers(contract.type)
     publishers = tuple(Publisher(name, time) for name, time in sorted(last.items()))
     return Impact(tuple(subscriptions), publishers)

@@ -54,7 +54,9 @@ class NonDeliveryReporter:
                 decisions.append(ReportDecision(each.number, "none"))
                 continue
             try:
-                report = accept(report_event(each, type), OPERATOR, self._catalogue.value)
+                report = accept(
+                    report_event(each, type), (OPERATOR, OPERATOR), self._catalogue.value
+                )
             except Refused as error:
                 decisions.append(ReportDecision(each.number, "refused"))
                 log().error(

@@ -20,6 +20,7 @@ from gateway.delivery.webhook.guarded_network import trust
 from gateway.delivery.webhook.handshake import HandshakeDeclined, perform_handshake
 from gateway.delivery.webhook.sender import Delivered, WebhookSender
 from gateway.delivery.webhook.signatures import webhook_id
+from gateway.identity import OPERATOR
 from gateway.journal import sequence_text
 from gateway.subscriptions import Delivery, Endpoint, Subscription, Terms, register, webhooks
 
@@ -109,7 +110,7 @@ class Endpoints:
                 key, url = config.subscription.key, config.endpoint.url
                 if await register.find(session, *key) is not None:
                     await webhooks.set_agreed(session, key, url, answer.rate)
-        body = message.body(event, sequence_text(0, 0), rfc3339(now()), "public")
+        body = message.body(event, sequence_text(0, 0), rfc3339(now()), OPERATOR, "public")
         began = time.monotonic()
         result = await sender.deliver(name, body, config.sign(), content_type=message.CONTENT_TYPE)
         return replace(

@@ -157,10 +157,10 @@ CREATE INDEX dead_letters_unreported ON dead_letters (number) WHERE report = 'op
 -- event than its position. So the database adds the rest.
 CREATE FUNCTION add_event_facts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT c.organisation, e.source, e.id,
+    SELECT e.publisher, e.source, e.id,
            substring(e.attributes::json ->> 'traceparent' FROM '^[0-9a-f]{2}-([0-9a-f]{32})-')
     INTO NEW.publisher, NEW.source, NEW.event_id, NEW.trace_id
-    FROM journal_entries e LEFT JOIN clients c ON c.id = e.client
+    FROM journal_entries e
     WHERE e.shard = NEW.shard AND e.sequence = NEW.sequence AND e.recorded = NEW.recorded;
     RETURN NEW;
 END $$;

@@ -34,6 +34,7 @@ CREATE TABLE journal_entries (
     is_binary boolean NOT NULL,
     digest bytea NOT NULL,
     client text NOT NULL,
+    publisher text NOT NULL,
     contract_version integer NOT NULL,
     PRIMARY KEY (shard, sequence, recorded)
 ) PARTITION BY RANGE (recorded);
@@ -75,8 +76,8 @@ CREATE INDEX refusals_by_organisation ON refusals (organisation, number);
 
 -- Append entries. All columns of an event come in five arrays and not in one array per column,
 -- because the driver's work grows with their number: `p_fixed` is the identity (16 bytes), the
--- digest (32) and whether the data are binary (1); `p_head` has id, source, type, subject, client
--- and contract version, one per line, so none of them may contain a line break.
+-- digest (32) and whether the data are binary (1); `p_head` has id, source, type, subject, client,
+-- contract version and publisher, one per line, so none of them may contain a line break.
 --
 -- Result: rows with r_ord 0 give, per shard, the sequence below the first new one; a row with
 -- r_ord n says that input n was stored before, and where. New inputs get the sequences of their
@@ -107,6 +108,7 @@ BEGIN
                nullif(split_part(u.head, E'\n', 4), '') AS subject,
                split_part(u.head, E'\n', 5) AS client,
                split_part(u.head, E'\n', 6)::integer AS contract_version,
+               split_part(u.head, E'\n', 7) AS publisher,
                greatest(s.recorded, v_now) AS recorded,
                s.last + row_number() OVER (PARTITION BY u.shard ORDER BY u.ord) AS sequence
         FROM unnest(p_shard, p_fixed, p_head, p_attributes, p_data)
@@ -120,9 +122,10 @@ BEGIN
         ORDER BY f.identity
     ), entries AS (
         INSERT INTO journal_entries (shard, sequence, recorded, source, id, type, subject,
-                                   attributes, data, is_binary, digest, client, contract_version)
+                                   attributes, data, is_binary, digest, client, publisher,
+                                   contract_version)
         SELECT f.shard, f.sequence, f.recorded, f.source, f.id, f.type, f.subject, f.attributes,
-               f.data, f.is_binary, f.digest, f.client, f.contract_version
+               f.data, f.is_binary, f.digest, f.client, f.publisher, f.contract_version
         FROM fresh f
     ), moved AS (
         UPDATE journal_shards s SET last = s.last + c.n, recorded = c.recorded
