@@ -31,10 +31,17 @@ from gateway.http import (
 )
 from gateway.http.asgi_endpoint import AsgiEndpoint
 from gateway.http.body import read, replayed
-from gateway.http.context import CLIENT, ApiContext, authenticate, authorization
+from gateway.http.context import (
+    CLIENT,
+    ApiContext,
+    authenticate,
+    authorization,
+    require_one_authorization,
+)
 from gateway.http.open_calls import OpenCalls
 from gateway.http.publish import PublishEndpoint
 from gateway.http.requests import RequestEndpoint
+from gateway.http.security_headers import SecurityHeaders
 from gateway.publishing import Limits
 
 # What a stranger may ask. On every other path the client is authenticated by the headers, before
@@ -83,11 +90,14 @@ class Application(FastAPI):
     endpoints: Mapping[str, AsgiEndpoint] = MappingProxyType({})
     event_limit: int = BODY_LIMIT
     open_calls: OpenCalls | None = None
+    security_headers = SecurityHeaders(https=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path, method, header = scope["path"], scope["method"], None
+        send = self.security_headers.adding(send, path)
         try:
+            require_one_authorization(scope["headers"])
             if path not in PUBLIC:
                 header = authorization(scope["headers"])
                 scope[CLIENT] = await authenticate(self.state.context, header)
@@ -129,6 +139,7 @@ def make_app(context: ApiContext) -> Application:
         redirect_slashes=False,
     )
     app.open_calls = OpenCalls(context)
+    app.security_headers = SecurityHeaders(https=context.settings.url.startswith("https://"))
     app.state.context = context
     problems.install(app)
     limits = Limits(

@@ -10,7 +10,7 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import HTTPBearer, OAuth2
 
 from gateway.base.database import Database, Topic
-from gateway.base.errors import Unavailable
+from gateway.base.errors import Malformed, Unavailable
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.contracts import Catalogue
@@ -151,6 +151,14 @@ def authorization(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
     """The value of the one `Authorization` header."""
     found = [value for name, value in headers if name == b"authorization"]
     return found[0].decode("latin-1") if len(found) == 1 else None
+
+
+def require_one_authorization(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Raises Malformed for two `Authorization` headers: a proxy may have checked the other one."""
+    if [name for name, _ in headers].count(b"authorization") > 1:
+        raise Malformed(
+            "The request has several Authorization headers. Send one.", parameter="Authorization"
+        )
 
 
 def bearer(authorization: str | None) -> str:

@@ -19,7 +19,15 @@ from gateway.contracts.compilation import BUNDLE_DEPTH
 from gateway.delivery import store
 from gateway.delivery.store import RedriveState
 from gateway.http.context import ApiContext
-from gateway.http.models import EventAttributes, JsonOf, RequestBody, Resource, Text, example
+from gateway.http.models import (
+    EventAttributes,
+    JsonOf,
+    Reason,
+    RequestBody,
+    Resource,
+    Text,
+    example,
+)
 from gateway.request_reply import REQUEST_ID
 
 Trace = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="A trace id (W3C).")]
@@ -114,7 +122,7 @@ class Discard(RequestBody):
 
     model_config = example(reason="duplicate of a corrected event")
 
-    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    reason: Annotated[Reason, Field(min_length=1)]
 
 
 class Correction(RequestBody):

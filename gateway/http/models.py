@@ -5,17 +5,34 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from starlette.responses import Response
 from typing_extensions import TypeAliasType
 
+from gateway.base.invisible import invisible_character
+
+
+def _visible(text: str) -> str:
+    found = invisible_character(text)
+    if found is not None:
+        raise PydanticCustomError(
+            "invisible_character",
+            "The text contains {character}, which no reader sees. Remove it.",
+            {"character": found},
+        )
+    return text
+
+
+_VISIBLE = AfterValidator(_visible)
 # Control characters would be invisible to the next reader; PostgreSQL refuses NUL in any text.
-Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Description = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
-Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$")]
+Title = Annotated[
+    str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"), _VISIBLE
+]
+Description = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$"), _VISIBLE]
+Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$"), _VISIBLE]
+Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]*$"), _VISIBLE]
 Sequence = Annotated[str, Field(pattern=r"^[0-9]{2}-[0-9]{16}$", examples=["00-0000000000000042"])]
 
 # A TypeAliasType has a schema of its own in the document, with a name for generated code.

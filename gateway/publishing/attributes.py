@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from gateway.base.errors import Malformed
 from gateway.base.event import REQUESTED_BY, AttributeValue, Event, attribute_text
+from gateway.base.invisible import invisible_character
 from gateway.base.json_pointer import escaped
 from gateway.base.uris import is_absolute_uri, is_uri_reference
 from gateway.publishing.syntax import (
@@ -210,6 +211,12 @@ def _text_size(name: str, value: str) -> int:
         raise Malformed(
             f"The attribute {name} contains U+{ord(found[0]):04X}. Control characters, "
             "noncharacters and halves of surrogate pairs are not allowed.",
+            pointer=f"/{name}",
+        )
+    invisible = invisible_character(value)
+    if invisible is not None:
+        raise Malformed(
+            f"The attribute {name} contains {invisible}, which no reader sees. Remove it.",
             pointer=f"/{name}",
         )
     return len(value.encode())
