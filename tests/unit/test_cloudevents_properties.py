@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.base.errors import Refused
 from gateway.base.event import Event
+from gateway.base.invisible import invisible_character
 from gateway.publishing.cloudevents import Batch, Limits, parse_request
 from tests.unit.cloudevents_requests import LIMITS, batched, binary, envelope, structured
 
@@ -64,7 +65,7 @@ TEXT = st.text(
     ),
     min_size=1,
     max_size=30,
-)
+).filter(lambda text: invisible_character(text) is None)
 # A header value is trimmed by every server, and a leading quote begins a quoted string:
 # the encoder has to percent-encode both, and this says that it is enough.
 EXTENSIONS = st.dictionaries(
