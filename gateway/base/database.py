@@ -5,12 +5,13 @@ transaction; every process polls the revisions a few times a second and reloads 
 a process sees a change completely or not at all, and needs no message for it.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+from asyncpg.exceptions._base import DataError as ArgumentError  # raised by its encoders
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -21,7 +22,8 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from gateway.base.errors import Unavailable
+from gateway.base.defects import report_defect
+from gateway.base.errors import Invalid, Unavailable
 
 # Raised by asyncpg and its sockets while the server is down, starting or unreachable, and when it
 # has rolled back a transaction that may be repeated (a deadlock, a lock timeout).
@@ -36,6 +38,15 @@ OUTAGES: tuple[type[BaseException], ...] = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
+)
+
+# Raised for what a statement was given: text with NUL, a number out of range, a row too large.
+CONTENT_ERRORS: tuple[type[BaseException], ...] = (
+    UnicodeError,
+    ArgumentError,  # which is an InterfaceError, but no outage
+    asyncpg.DataError,
+    asyncpg.CheckViolationError,
+    asyncpg.ProgramLimitExceededError,
 )
 
 _AWAY = "The database does not answer. Try again."
@@ -56,13 +67,32 @@ class DatabaseUnavailable(Unavailable):
     dependency = "database"
 
 
+def content_refused(error: BaseException) -> Invalid:
+    """The refusal of a request that holds a value which the database does not take.
+
+    A defect all the same: what cannot be stored is to be refused where it is parsed, by its name.
+    """
+    report_defect("database.content", error)
+    return Invalid(
+        "A value of the request cannot be stored. Send text without NUL, and numbers and times "
+        "within their usual bounds."
+    )
+
+
 @contextmanager
-def database_errors() -> Iterator[None]:
-    """Turn what asyncpg raises in here during an outage into DatabaseUnavailable."""
+def database_errors(
+    away: Callable[[], Unavailable] = lambda: DatabaseUnavailable(_AWAY),
+) -> Iterator[None]:
+    """Turn what asyncpg raises in here during an outage into an error, DatabaseUnavailable.
+
+    Raises Invalid for a value that the database does not take.
+    """
     try:
         yield
+    except CONTENT_ERRORS as error:
+        raise content_refused(error) from error
     except OUTAGES as error:
-        raise DatabaseUnavailable(_AWAY) from error
+        raise away() from error
 
 
 class Database:
@@ -105,15 +135,16 @@ class Database:
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A session for reading; writes without `begin` are rolled back.
 
-        Raises DatabaseUnavailable.
+        Raises DatabaseUnavailable, and Invalid for a value that the database does not take.
         """
         try:
             async with self._sessions() as session:
                 yield session
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise DatabaseUnavailable(_AWAY) from error
-        except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error.driver_exception, OUTAGES):
+        except (DBAPIError, PoolTimeout) as error:
+            cause = error.driver_exception if isinstance(error, DBAPIError) else None
+            if isinstance(cause, CONTENT_ERRORS):
+                raise content_refused(cause) from error
+            if _is_outage(error):
                 raise DatabaseUnavailable(_AWAY) from error
             raise
         except OUTAGES as error:
@@ -138,6 +169,12 @@ class Database:
         with database_errors():
             rows = await self.pool.fetch("SELECT topic, revision FROM control_revisions", timeout=5)
         return {Topic(topic): revision for topic, revision in rows}
+
+
+def _is_outage(error: DBAPIError | PoolTimeout) -> bool:
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        return True
+    return error.connection_invalidated or isinstance(error.driver_exception, OUTAGES)
 
 
 async def _keep(_: asyncpg.Connection) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter
 
+from gateway.base.defects import kind_of, report_defect
 from gateway.base.errors import NusabusError, Unavailable
 from gateway.base.telemetry import METRICS, log
 
@@ -132,6 +133,11 @@ class OutageReporter:
         elif str(error) != self._reason:
             self._reason = str(error)
             log().warning("work.failed", work=self.name, code=error.code, reason=self._reason)
+
+    def defect(self, error: Exception) -> None:
+        """Report an attempt that failed by an exception that nobody expected."""
+        self.failing, self._reason = True, kind_of(error)
+        report_defect(self.name, error)
 
     def succeeded(self) -> None:
         """Report that the work succeeded. Costs nothing while it did not fail before."""

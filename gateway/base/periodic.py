@@ -1,4 +1,4 @@
-"""Background work: run again and again until stopped, and survive an outage.
+"""Background work: run again and again until stopped, and survive outages and defects.
 
 `periodic` is the one loop. `Supervisor` runs all loops of a process in one TaskGroup.
 """
@@ -83,7 +83,8 @@ async def periodic(
     - `Unavailable` is an outage, reported by the one policy (see `outages`); another NusabusError
       is logged once as `work.failed`. The run is repeated after 0.25 s, then less often up to
       2 s, or as `every` says if that is sooner.
-    - Any other exception is a defect: it is raised, and ends the process through its TaskGroup.
+    - Any other exception is a defect (see `defects`). The run is repeated in the same way: what
+      one run stumbles over must not end the other work of the process.
     """
     pace = Every(every) if isinstance(every, int | float) else every
     retry = Backoff(RETRY_FIRST, RETRY_LAST)
@@ -114,6 +115,8 @@ async def _attempt(
             return await run_once() is True
     except NusabusError as error:
         reporter.failed(error)
+    except Exception as error:
+        reporter.defect(error)
     return False
 
 
@@ -133,7 +136,8 @@ async def reconnecting(
     `session(connected)` opens a connection, calls `connected()` once it works, and then works until
     the stop or until the connection is lost, which it raises as Unavailable. Each loss is reported
     as `periodic` does; the next session begins after a pause of `backoff` (0.1 to 2 s, unless
-    given), which begins anew with each `connected()`. Other exceptions are defects and are raised.
+    given), which begins anew with each `connected()`. Any other exception is a defect, and loses
+    the session in the same way.
     """
     backoff = backoff or Backoff(0.1, 2.0)
     reporter = OutageReporter(name, outages)
@@ -148,11 +152,17 @@ async def reconnecting(
                 await session(connected)
             except Unavailable as error:
                 reporter.failed(error)
+            except Exception as error:
+                reporter.defect(error)
             await stop.sleep(backoff.next())
 
 
 class Supervisor:
-    """The background work of a process. A defect in one part is logged and ends all of it."""
+    """The background work of a process. Work that ends by an exception ends all of it.
+
+    `periodic` and `reconnecting` survive defects, so this is left to what cannot begin, such as a
+    server whose port is taken.
+    """
 
     def __init__(self, tasks: asyncio.TaskGroup, stop: Stop) -> None:
         self._tasks = tasks

@@ -40,6 +40,7 @@ class Failure(StrEnum):
     UNREACHABLE = "unreachable"  # the endpoint did not answer
     RETURNED = "returned"  # returned to the queue more often than its delivery limit
     EXPIRED = "expired"  # not received in time
+    DEFECT = "defect"  # the gateway itself failed on it
 
 
 def sample_reports() -> list[dict[str, Any]]:

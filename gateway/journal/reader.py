@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from gateway.base.database import OUTAGES
+from gateway.base.database import database_errors
 from gateway.base.errors import JournalUnavailable
 from gateway.base.event import AttributeValue, Event
 from gateway.journal import sql
@@ -16,7 +16,6 @@ from gateway.journal.entry import Appended, Cursor, Entry
 _attributes = msgspec.json.Decoder(dict[str, AttributeValue]).decode
 RECENT = 20_000  # entries of a shard
 SPAN = 2_000  # entries of a shard whose types are read at most
-UNAVAILABLE = "The journal does not answer. Try again."
 
 
 class JournalReader:
@@ -158,14 +157,17 @@ class JournalReader:
         return cursors
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        try:
+        with database_errors(unavailable):
             async with self._pool.acquire(timeout=self._timeout) as connection:
                 rows: Sequence[Any] = await connection.fetch(
                     statement, *arguments, timeout=self._timeout
                 )
                 return rows
-        except OUTAGES as error:
-            raise JournalUnavailable(UNAVAILABLE) from error
+
+
+def unavailable() -> JournalUnavailable:
+    """The error of a read while PostgreSQL is away."""
+    return JournalUnavailable("The journal does not answer. Try again.")
 
 
 def _entry(shard: int, row: Any) -> Entry:

@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
 import msgspec
 
-from gateway.base.database import OUTAGES
+from gateway.base.database import OUTAGES, database_errors
 from gateway.base.errors import ContractViolation, JournalUnavailable, Refused, Violation
 from gateway.base.event import Event
 from gateway.base.masking import mask
 from gateway.journal import sql
-from gateway.journal.reader import UNAVAILABLE
+from gateway.journal.group_commit import commit_apart
+from gateway.journal.reader import unavailable
 
 QUEUED = 10_000  # refusals that may wait to be written; each is at most a few kilobytes
 _NOT_RECORDED = "The refusal could not be recorded. Try again."
@@ -53,6 +55,9 @@ class Refusal:
         )
 
 
+_Waiting = tuple[Sequence[Refusal], asyncio.Future[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedRefusal:
     """A recorded refusal."""
@@ -75,7 +80,7 @@ class Refusals:
         self._connect = connect
         self._pool = pool
         self._timeout = timeout
-        self._queue: list[tuple[Sequence[Refusal], asyncio.Future[None]]] = []
+        self._queue: list[_Waiting] = []
         self._queued = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -113,12 +118,10 @@ class Refusals:
         limit: int,
     ) -> list[RecordedRefusal]:
         """Refusals of one organisation or of all, the newest first, with numbers below `before`."""
-        try:
+        with database_errors(unavailable):
             rows = await self._pool.fetch(
                 sql.REFUSALS, organisation, before, type, reason, limit, timeout=self._timeout
             )
-        except OUTAGES as error:
-            raise JournalUnavailable(UNAVAILABLE) from error
         return [RecordedRefusal(row[0], row[1], _refusal(row)) for row in rows]
 
     async def _run(self) -> None:
@@ -131,8 +134,8 @@ class Refusals:
                 try:
                     if connection is None or connection.is_closed():
                         connection = await self._connect()
-                    await connection.execute(sql.REFUSE, *_columns(group), timeout=self._timeout)
-                    _complete(group, None)
+                    write = partial(_write, connection, timeout=self._timeout)
+                    await commit_apart(group, write, _fail)
                 except OUTAGES:
                     _complete(group, JournalUnavailable(_NOT_RECORDED))
                 except Exception as error:  # report it to the waiting callers
@@ -148,7 +151,14 @@ def _refusal(row: Any) -> Refusal:
     return Refusal(client, organisation, type_, source, id_, reason, detail, found, digest)
 
 
-def _columns(group: Sequence[tuple[Sequence[Refusal], object]]) -> list[list[object]]:
+async def _write(
+    connection: asyncpg.Connection, group: Sequence[_Waiting], *, timeout: float
+) -> None:
+    await connection.execute(sql.REFUSE, *_columns(group), timeout=timeout)
+    _complete(group, None)
+
+
+def _columns(group: Sequence[_Waiting]) -> list[list[object]]:
     rows = [
         (
             r.client,
@@ -167,9 +177,11 @@ def _columns(group: Sequence[tuple[Sequence[Refusal], object]]) -> list[list[obj
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _complete(
-    group: Sequence[tuple[object, "asyncio.Future[None]"]], error: Exception | None
-) -> None:
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    _complete([waiting], error)
+
+
+def _complete(group: Sequence[_Waiting], error: Exception | None) -> None:
     for _, done in group:
         if done.done():
             continue

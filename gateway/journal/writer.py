@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,7 @@ from gateway.base.database import OUTAGES
 from gateway.base.errors import IdentifierReused, JournalUnavailable
 from gateway.journal import sql
 from gateway.journal.entry import Appended, Candidate
+from gateway.journal.group_commit import commit_apart
 
 GROUP = 500  # events; a commit takes no more requests then: 15 ms of work, measured
 RETRIES = 3
@@ -82,9 +84,12 @@ class JournalWriter:
         Once this returns, the events are durable. An event that was stored before keeps its
         position and is marked as duplicate; compare digests to see whether it is the same event.
         With `atomic`, an identity that belongs to another event raises IdentifierReused and
-        nothing is stored. Raises JournalUnavailable when the outcome is unknown, after at most
+        nothing is stored. Raises Invalid for an event that the database does not take, whoever
+        else is in the same commit; JournalUnavailable when the outcome is unknown, after at most
         twice the timeout.
         """
+        if not candidates:
+            return []
         loop = asyncio.get_running_loop()
         request = _AppendRequest(candidates, atomic, loop.create_future(), loop.time())
         self._queue.append(request)
@@ -132,12 +137,10 @@ class JournalWriter:
             async with asyncio.timeout(self._timeout):
                 if connection is None or connection.is_closed():
                     connection = await self._connect()
-                await _commit(connection, group, self._shards)
+                commit = partial(_commit, connection, shards=self._shards)
+                await commit_apart(group, commit, _fail_one)
                 self._on_commit()
                 return connection
-        except IdentifierReused as error:
-            _fail(group, error)  # rolled back: the connection is usable
-            return connection
         except OUTAGES:
             _fail(group, JournalUnavailable(_UNKNOWN))
         except asyncio.CancelledError:
@@ -157,11 +160,18 @@ def _drop(connection: asyncpg.Connection | None) -> None:
 
 def _fail(group: Sequence[_AppendRequest], error: Exception) -> None:
     for request in group:
-        if not request.appended.done():
-            request.appended.set_exception(error)
+        _fail_one(request, error)
 
 
-async def _commit(connection: asyncpg.Connection, group: list[_AppendRequest], shards: int) -> None:
+def _fail_one(request: _AppendRequest, error: Exception) -> None:
+    if not request.appended.done():
+        request.appended.set_exception(error)
+
+
+async def _commit(
+    connection: asyncpg.Connection, group: Sequence[_AppendRequest], *, shards: int
+) -> None:
+    """Append and answer. A failure leaves nothing behind, and the connection usable."""
     candidates = [c for request in group for c in request.candidates]
     for attempt in range(RETRIES):
         try:

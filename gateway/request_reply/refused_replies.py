@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from gateway.base.database import OUTAGES, DatabaseUnavailable
+from gateway.base.database import database_errors
 
 KEPT = 20  # of one request
 _NOTE = """
@@ -44,11 +44,9 @@ class RefusedReplies:
         return [RefusedReply(*row) for row in await self._fetch(_OF, request)]
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        try:
+        with database_errors():
             async with self._pool.acquire(timeout=self._timeout) as connection:
                 rows: Sequence[Any] = await connection.fetch(
                     statement, *arguments, timeout=self._timeout
                 )
                 return rows
-        except OUTAGES as error:
-            raise DatabaseUnavailable("The database does not answer. Try again.") from error

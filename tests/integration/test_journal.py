@@ -7,7 +7,7 @@ import socket
 import asyncpg
 import pytest
 
-from gateway.base.errors import IdentifierReused, JournalUnavailable
+from gateway.base.errors import IdentifierReused, Invalid, JournalUnavailable
 from gateway.journal import Appended, Cursor, JournalWriter
 from tests.builders import a_candidate
 from tests.integration.journal_setup import Journal
@@ -234,6 +234,53 @@ async def until_waiting(connection: asyncpg.Connection) -> None:
             waiting = await connection.fetchval(
                 "SELECT count(*) FROM pg_locks, pg_sleep(0.01) WHERE NOT granted"
             )
+
+
+async def test_what_the_database_refuses_fails_alone(journal: Journal) -> None:
+    """Neighbours in the same commit are stored, and the connection of the writer stays."""
+    poison = {
+        "NUL": a_candidate(subject="a\0b"),
+        "half a pair": a_candidate(subject="\ud800"),
+        "a line break": a_candidate(id="a\nb"),
+        "NUL in an attribute": a_candidate(attributes={"x": "\0"}, id="\0"),
+    }
+    opened = 0
+
+    async def connect() -> asyncpg.Connection:
+        nonlocal opened
+        opened += 1
+        return await journal.connect()
+
+    async with journal.connection() as holder, journal.writer(connect=connect) as writer:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM journal_shards FOR UPDATE")
+            first = asyncio.create_task(writer.append([a_candidate()]))
+            await until_waiting(holder)  # all others share the next commit
+            good = [a_candidate(subject="one key") for _ in range(200)]
+            requests = [[each] for each in good]
+            for number, each in enumerate(poison.values()):
+                requests.insert(1 + 50 * number, [a_candidate(), each])
+            waiting = [asyncio.create_task(writer.append(each)) for each in requests]
+            await asyncio.sleep(0)
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        await first
+        for each in poison.values():
+            with pytest.raises(Invalid):
+                await writer.append([each], atomic=True)
+        assert len(await writer.append([a_candidate()])) == 1
+    refused = [each for each in answers if isinstance(each, BaseException)]
+    assert [type(each) for each in refused] == [Invalid] * len(poison)
+    stored = [each[0].sequence for each in answers if not isinstance(each, BaseException)]
+    assert len(stored) == len(good)
+    assert stored == sorted(stored)
+    assert opened == 1
+    assert await journal.require_gapless() == len(good) + 2
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+async def test_an_empty_request_stores_nothing(journal: Journal, atomic: bool) -> None:
+    async with journal.writer() as writer:
+        assert await writer.append([], atomic=atomic) == []
 
 
 async def test_a_closed_writer_leaves_no_caller_waiting(journal: Journal) -> None:

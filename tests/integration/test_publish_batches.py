@@ -103,8 +103,13 @@ def test_invalid_batches(uji: Actor, body: bytes, status: int) -> None:
     assert answer.status_code == status, answer.text[:300]
 
 
-def test_an_empty_batch_is_answered(uji: Actor) -> None:
-    assert uji.publish_batch([]).json() == {"accepted": 0, "refused": 0, "results": []}
+@pytest.mark.parametrize("query", ["", "?atomic=false", "?atomic=true"])
+def test_an_empty_batch_stores_nothing_and_is_answered(uji: Actor, query: str) -> None:
+    """`[]` is a valid batch (CloudEvents 1.0.2, JSON format, section 4)."""
+    for content in (b"[]", b" [ ] "):
+        answer = uji.post(f"/v1/events{query}", content=content, headers=BATCHED)
+        assert answer.status_code == 207, answer.text
+        assert answer.json() == {"accepted": 0, "refused": 0, "results": []}
 
 
 def test_a_compression_bomb_in_a_batch(uji: Actor) -> None:

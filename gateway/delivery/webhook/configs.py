@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
+from gateway.base.defects import report_defect
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue
@@ -73,10 +74,21 @@ class WebhookConfigs:
     def all(self, settings: Settings) -> dict[Key, WebhookConfig | None]:
         """The configuration of every webhook; None where nothing may be delivered now."""
         return {
-            each.key: self._config_of(each, settings)
+            each.key: self._config_or_none(each, settings)
             for each in self.subscriptions.value.all
             if each.delivery is Delivery.WEBHOOK
         }
+
+    def _config_or_none(
+        self, subscription: Subscription, settings: Settings
+    ) -> WebhookConfig | None:
+        """None also for one that cannot be read, which must not hold up the others."""
+        try:
+            return self._config_of(subscription, settings)
+        except Exception as error:
+            organisation, name = subscription.key
+            report_defect("webhooks.configs", error, organisation=organisation, subscription=name)
+            return None
 
     def _config_of(self, subscription: Subscription, settings: Settings) -> WebhookConfig | None:
         if subscription.paused or subscription.terms.endpoint is None:

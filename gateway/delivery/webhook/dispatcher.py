@@ -12,10 +12,10 @@ from gateway.base.rate_limit import RateLimit, TokenBucket
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.base.waiting import WakeUp
-from gateway.broker import message
 from gateway.contracts import Catalogue
 from gateway.delivery.journal_scanner import JournalScanner
 from gateway.delivery.store import Claim, Deliveries, DeliveryLimits, DispatchStore, Locked
+from gateway.delivery.webhook.attempt import EndpointCaller
 from gateway.delivery.webhook.configs import WebhookConfig
 from gateway.delivery.webhook.journal_tail import JournalFollower, JournalTail
 from gateway.delivery.webhook.keyed_queue import KeyedQueue, PendingDelivery, ShardTracker
@@ -29,9 +29,7 @@ from gateway.delivery.webhook.sender import (
     WebhookSender,
 )
 from gateway.delivery.webhook.settlement_buffer import SettlementBuffer
-from gateway.delivery.webhook.signatures import webhook_id
 from gateway.journal import Entry, JournalReader
-from gateway.request_reply import expired, outgoing_request
 
 READ_AHEAD = 4  # deliveries in memory for each concurrent call of the endpoint
 IDLE = 2.0  # seconds between two checks of the lease when nothing happens
@@ -69,10 +67,9 @@ class Dispatcher:
     ) -> None:
         self._subscription = config.subscription
         self._endpoint = config.endpoint
-        self._sign = config.sign
         self._lease = lease
         self._context = context
-        self._sender = sender
+        self._caller = EndpointCaller(config.subscription, sender, config.sign, context.catalogue)
         self._settlements = SettlementBuffer(lease, context.deliveries, context.store)
         self._queue = KeyedQueue()
         self._breaker = CircuitBreaker()
@@ -231,19 +228,11 @@ class Dispatcher:
             task.add_done_callback(self._calls.discard)
 
     async def _call(self, delivery: PendingDelivery) -> None:
-        event = delivery.entry.event
-        if self._subscription.is_responder:
-            if expired(event, delivery.entry.recorded):
-                self._settlements.expired(delivery)
-                self._done(delivery)
-                return
-            event = outgoing_request(event, delivery.entry.recorded)
-        classification = self._context.catalogue.value.classification(event.type)
-        body = message.body(event, *delivery.entry.journal_attributes, classification)
-        result = await self._sender.deliver(
-            webhook_id(event), body, self._sign(), content_type=message.CONTENT_TYPE
-        )
-        self._settle(delivery, result)
+        result = await self._caller.attempt(delivery)
+        if result is None:
+            self._settlements.expired(delivery)
+        else:
+            self._settle(delivery, result)
         self._done(delivery)
 
     def _done(self, delivery: PendingDelivery) -> None:

@@ -18,6 +18,9 @@ from gateway.delivery.webhook.addresses import Address, AddressPolicy, AddressPr
 
 RESOLVE = 5.0  # seconds
 CONNECT = 5.0  # seconds, to each address
+RESPONSE_BYTES = 32 << 10  # of headers and body together; more of a body is not read
+RESPONSE_LINES = 512
+_PIECE = 2 << 10  # bytes that are parsed together: a longer piece could hold too many lines
 _LOOKUPS = 32  # at the same time: a name server that hangs must not block the others
 
 Resolve = Callable[[str], Awaitable[list[Address]]]
@@ -62,8 +65,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         failure: Exception | None = None
         for address in await self._checked_addresses(host, port):
             try:
-                return await self._backend.connect_tcp(
-                    str(address), port, timeout=CONNECT, socket_options=socket_options
+                return BoundedStream(
+                    await self._backend.connect_tcp(
+                        str(address), port, timeout=CONNECT, socket_options=socket_options
+                    )
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
@@ -92,6 +97,56 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         for each in addresses:
             self._policy.check_address(each, port=port, secure=self._secure)
         return addresses
+
+
+class ResponseTooLarge(httpcore.ReadError):
+    """More bytes or lines than a response may have."""
+
+
+class BoundedStream(httpcore.AsyncNetworkStream):
+    """A connection of which each response is bounded: in bytes, and in lines.
+
+    All endpoints share one event loop, and parsing costs it as much for a header or a chunk as for
+    a response: 64 KiB of interim responses or of chunks of one byte held it for a third of a
+    second. Whatever is sent next begins a new response.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._bytes, self._lines = RESPONSE_BYTES, RESPONSE_LINES
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """The next bytes, a few. Raises ResponseTooLarge."""
+        if self._bytes <= 0:
+            raise ResponseTooLarge
+        data = await self._stream.read(min(max_bytes, _PIECE), timeout)
+        self._bytes -= len(data)
+        self._lines -= data.count(b"\n")
+        if self._lines < 0:
+            raise ResponseTooLarge
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send bytes of a request."""
+        self._bytes, self._lines = RESPONSE_BYTES, RESPONSE_LINES
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """The same connection with TLS."""
+        return BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks about a connection."""
+        return self._stream.get_extra_info(info)
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext:

@@ -9,6 +9,7 @@ from gateway.delivery.webhook.sender import (
     EndpointResponse,
     NoResponse,
     WebhookSender,
+    defect_detail,
     status_line,
 )
 
@@ -31,12 +32,14 @@ async def perform_handshake(
     sender: WebhookSender, *, rate: float
 ) -> HandshakeAccepted | HandshakeDeclined:
     """Send one validation request. `rate` is the rate that we ask for, in deliveries per second."""
-    requested = str(max(1, int(rate * MINUTE)))
     try:
+        requested = str(max(1, int(rate * MINUTE)))
         response = await sender.call("OPTIONS", [("webhook-request-rate", requested)])
+        return parse_handshake(response, sender.origin)
     except NoResponse as failure:
         return HandshakeDeclined(f"the handshake failed: {failure}")
-    return parse_handshake(response, sender.origin)
+    except Exception as error:
+        return HandshakeDeclined(defect_detail("webhooks.handshake", error))
 
 
 def parse_handshake(

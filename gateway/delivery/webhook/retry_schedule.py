@@ -1,16 +1,29 @@
 """When to retry: the schedule of one delivery, and the circuit breaker of one endpoint."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
 
 from gateway.base.backoff import Backoff
 
 DAY = 86_400.0
+LONGEST = 64  # characters of `Retry-After`; the longest valid date has 33
 JITTER = 0.2  # of the delay, each way
 Clock = Callable[[], float]
+
+# The three forms of a date (RFC 9110, 5.6.7), whose names are in English and case-sensitive.
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_SECONDS = re.compile(r"[0-9]+")
+_DAYS, _MONTH = "Mon|Tue|Wed|Thu|Fri|Sat|Sun", f"(?P<month>{'|'.join(_MONTHS)})"
+_LONG_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-5][0-9]|60)"
+_DATES = (
+    re.compile(rf"(?:{_DAYS}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+    re.compile(rf"(?:{_LONG_DAYS}), (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
+    re.compile(rf"(?:{_DAYS}) {_MONTH} (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
+)
 
 
 class RetrySchedule:
@@ -35,19 +48,32 @@ class RetrySchedule:
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that `Retry-After` requests, a day at most; None if invalid (RFC 9110, 10.2.3)."""
-    if value is None:
+    """Seconds that `Retry-After` requests, a day at most; None if invalid (RFC 9110, 10.2.3).
+
+    Parsed by its grammar and not by `email.utils`, which raises what it likes for odd dates.
+    """
+    if value is None or len(value) > LONGEST:
         return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), DAY)
+    text = value.strip(" \t")
+    if _SECONDS.fullmatch(text):
+        return min(float(text), DAY)
+    now = now or datetime.now(UTC)
+    until = next((_date(found, now) for form in _DATES if (found := form.fullmatch(text))), None)
+    return None if until is None else min(max((until - now).total_seconds(), 0.0), DAY)
+
+
+def _date(found: re.Match[str], now: datetime) -> datetime | None:
+    """The date of a match; None if the calendar does not have it."""
+    year, month = int(found["year"]), _MONTHS.index(found["month"]) + 1
+    if len(found["year"]) == 2:  # in the last century if it is more than 50 years away
+        year += now.year - now.year % 100
+        year -= 100 if year > now.year + 50 else 0
+    hour, minute, second = (int(found[name]) for name in ("hour", "minute", "second"))
     try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
+        until = datetime(year, month, int(found["day"]), hour, minute, min(second, 59), tzinfo=UTC)
+        return until + timedelta(seconds=1) if second == 60 else until  # a leap second
+    except (ValueError, OverflowError):
         return None
-    if until.tzinfo is None:
-        return None
-    return min(max((until - (now or datetime.now(UTC))).total_seconds(), 0.0), DAY)
 
 
 class CircuitBreaker:
@@ -67,6 +93,7 @@ class CircuitBreaker:
         self._backoff = Backoff(self.FIRST, self.LAST, jitter=JITTER, chance=chance)
         self._failures = 0
         self._until = 0.0
+        self._requested_until = 0.0
 
     @property
     def open(self) -> bool:
@@ -76,7 +103,7 @@ class CircuitBreaker:
     @property
     def wait(self) -> float:
         """Seconds until a call may begin."""
-        return max(0.0, self._until - self._clock())
+        return max(0.0, max(self._until, self._requested_until) - self._clock())
 
     def slots(self, usual: int) -> int:
         """How many calls may be in flight now, of the usual number."""
@@ -85,7 +112,10 @@ class CircuitBreaker:
         return min(usual, 1) if self.open else usual
 
     def succeeded(self) -> None:
-        """A call succeeded."""
+        """A call succeeded.
+
+        That does not end a pause which the endpoint requested: the call began before it.
+        """
         self._backoff.reset()
         self._failures, self._until = 0, 0.0
 
@@ -94,10 +124,8 @@ class CircuitBreaker:
         was_open, probed = self.open, not self.wait
         self._failures += 1
         if self.open and probed:  # else the call began before and proves nothing new
-            self._hold_back(self._backoff.next())
+            self._until = max(self._until, self._clock() + self._backoff.next())
         if requested is not None:
-            self._hold_back(min(requested, self.HOLD))
+            until = self._clock() + min(requested, self.HOLD)
+            self._requested_until = max(self._requested_until, until)
         return self.open and not was_open
-
-    def _hold_back(self, seconds: float) -> None:
-        self._until = max(self._until, self._clock() + seconds)

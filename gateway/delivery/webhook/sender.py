@@ -10,8 +10,18 @@ from http import HTTPStatus
 
 import httpcore
 
+from gateway.base.defects import kind_of, report_defect
+from gateway.contracts import Failure
 from gateway.delivery.webhook.addresses import AddressPolicy, AddressProhibited, EndpointUrl
-from gateway.delivery.webhook.guarded_network import CONNECT, GuardedBackend, Resolve, resolve
+from gateway.delivery.webhook.guarded_network import (
+    CONNECT,
+    RESPONSE_BYTES,
+    RESPONSE_LINES,
+    GuardedBackend,
+    Resolve,
+    ResponseTooLarge,
+    resolve,
+)
 from gateway.delivery.webhook.retry_schedule import retry_after
 from gateway.delivery.webhook.signatures import Sign, headers
 
@@ -37,6 +47,14 @@ class RetryLater:
     detail: str
     status: int | None = None
     after: float | None = None  # seconds that the endpoint requested
+    defect: bool = False  # the gateway failed, whatever the endpoint did
+
+    @property
+    def failure(self) -> Failure:
+        """The kind of failure."""
+        if self.defect:
+            return Failure.DEFECT
+        return Failure.UNREACHABLE if self.status is None else Failure.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +120,20 @@ class WebhookSender:
     async def deliver(
         self, id: str, body: bytes, sign: Sequence[Sign], *, content_type: str
     ) -> AttemptResult:
-        """Send one event."""
-        proof = headers(id, int(time.time()), body, sign)
+        """Send one event. Whatever the endpoint sends back, this returns."""
         try:
-            response = await self.call("POST", [("content-type", content_type), *proof], body)
+            proof = headers(id, int(time.time()), body, sign)
+            fields = [("content-type", content_type), *proof]
+            return classify(await self.call("POST", fields, body))
         except NoResponse as failure:
             return RetryLater(str(failure))
-        return classify(response)
+        except Exception as error:
+            return RetryLater(defect_detail("webhooks.call", error), defect=True)
 
     async def call(
         self, method: str, fields: Sequence[tuple[str, str]], body: bytes = b""
     ) -> EndpointResponse:
-        """One request. Redirects are not followed. Raises NoAnswer."""
+        """One request. Redirects are not followed. Raises NoResponse."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._call(method, fields, body)
@@ -123,6 +143,11 @@ class WebhookSender:
             raise NoResponse(f"not called: {refusal}") from None
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             raise NoResponse(_why_not_connected(error)) from None
+        except ResponseTooLarge:
+            raise NoResponse(
+                f"the response has more than {RESPONSE_BYTES} bytes or {RESPONSE_LINES} lines of "
+                "headers"
+            ) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
             raise NoResponse("the connection was lost, or the response was not HTTP") from None
 
@@ -153,7 +178,7 @@ class WebhookSender:
             finally:
                 await response.aclose()
         finally:
-            if connection.is_available():
+            if connection.is_available() and not _has_rest(connection):
                 self._idle.append(connection)
             else:
                 await connection.aclose()
@@ -182,6 +207,12 @@ class WebhookSender:
             keepalive_expiry=IDLE,
             network_backend=self._backend,
         )
+
+
+def defect_detail(work: str, error: Exception) -> str:
+    """Report a defect of the gateway; the text for the owner of the endpoint."""
+    report_defect(work, error)
+    return f"the gateway failed on this call ({kind_of(error)}), which was logged"
 
 
 def classify(response: EndpointResponse) -> AttemptResult:
@@ -213,6 +244,15 @@ async def _drain(response: httpcore.Response) -> None:
         size += len(chunk)
         if size > BODY:
             return
+
+
+def _has_rest(connection: httpcore.AsyncHTTPConnection) -> bool:
+    """Whether bytes followed the response, such as a body after 204.
+
+    The next response must not begin with them. httpcore does not tell; its parser does.
+    """
+    parser = getattr(connection._connection, "_h11_state", None)
+    return parser is not None and parser.trailing_data[0] != b""
 
 
 def _why_not_connected(error: Exception) -> str:

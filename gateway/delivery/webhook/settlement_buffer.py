@@ -116,7 +116,7 @@ class SettlementBuffer:
 
     def retry(self, delivery: PendingDelivery, result: RetryLater, *, delay: float) -> None:
         """It failed and is attempted again after `delay` seconds."""
-        failure = _failure(result)
+        failure = result.failure
         if delivery.claim:
             released = ReleasedDelivery(delivery.claim, delay, failure, result.detail)
             self._released.append(released)
@@ -218,7 +218,3 @@ class SettlementBuffer:
     def _end(self, delivery: PendingDelivery, *, delivered: bool) -> None:
         position = delivery.position
         self.trackers[position.shard].end(position.sequence, delivered=delivered)
-
-
-def _failure(result: RetryLater) -> Failure:
-    return Failure.UNREACHABLE if result.status is None else Failure.REFUSED

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import ssl
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import partial
 
 from gateway.base.backoff import Backoff
 from gateway.base.database import Database, Topic
+from gateway.base.defects import kind_of, report_defect
 from gateway.base.errors import Invalid, Unavailable
 from gateway.base.leases import Lease, LeaseLost
 from gateway.base.periodic import Polling, periodic
@@ -28,6 +30,7 @@ from gateway.subscriptions import Delivery, register, webhooks
 CHECK = 0.25  # seconds between two checks of configurations and of due deliveries
 HEADS_BUSY, HEADS_IDLE = 0.02, 0.25  # seconds between two checks for new entries
 HANDSHAKE_FIRST, HANDSHAKE_LAST = 5.0, 600.0  # seconds between handshakes that are declined
+RESTART_FIRST, RESTART_LAST = 1.0, 300.0  # seconds until a dispatcher with a defect begins again
 FINISH = 8.0  # seconds in which every dispatcher must end
 
 
@@ -49,7 +52,7 @@ class DispatcherTask:
 
 
 class WebhookWorker:
-    """One of any number of workers. `run` ends only on `stop` or on a defect."""
+    """One of any number of workers. `run` ends only on `stop`."""
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class WebhookWorker:
         self._policy = AddressPolicy.of(settings)
         self._held: dict[Key, Lease] = {}
         self._running: dict[Key, DispatcherTask] = {}
+        self._restarts: dict[Key, Backoff] = {}
         self._heads: Mapping[int, Cursor] = {}
         self._revision: tuple[int, ...] = ()
         self._wanted: dict[Key, WebhookConfig | None] = {}
@@ -150,25 +154,51 @@ class WebhookWorker:
                 task.cancel()
 
     async def _work(self, config: WebhookConfig, lease: Lease) -> None:
-        """Run one dispatcher task, from the handshake to its end."""
-        key = lease.key
-        sender = self._make_sender(config)
+        """Run one dispatcher task, from the handshake to its end. Raises nothing."""
+        defects: ExceptionGroup[Exception] | None = None
+        began = time.monotonic()
         try:
-            if sender is None:
-                await self._report(key, "the URL of the endpoint is no longer permitted")
-                await asyncio.sleep(HANDSHAKE_LAST)
-            elif not config.accepted:
-                await self._shake_hands(config, key, sender)
-            else:
-                await self._dispatch(config, lease, sender)
-        except* (LeaseLost, Superseded) as errors:
-            log().info("webhook.restarted", reason=type(errors.exceptions[0]).__name__)
-        except* Unavailable as errors:
-            log().warning("webhook.interrupted", reason=str(errors.exceptions[0]))
+            try:
+                await self._dispatch_or_wait(config, lease)
+            except* (LeaseLost, Superseded) as errors:
+                log().info("webhook.restarted", reason=type(errors.exceptions[0]).__name__)
+            except* Unavailable as errors:
+                log().warning("webhook.interrupted", reason=str(errors.exceptions[0]))
+            except* Exception as errors:
+                defects = errors
+            if defects is None or time.monotonic() - began > RESTART_LAST:
+                self._restarts.pop(lease.key, None)
+            if defects is not None:
+                await self._hold_back(lease.key, defects)
         finally:
-            del self._running[key]
-            if sender is not None:
-                await sender.close()
+            del self._running[lease.key]
+
+    async def _dispatch_or_wait(self, config: WebhookConfig, lease: Lease) -> None:
+        sender = self._make_sender(config)
+        if sender is None:
+            await self._report(lease.key, "the URL of the endpoint is no longer permitted")
+            await asyncio.sleep(HANDSHAKE_LAST)
+            return
+        try:
+            if config.accepted:
+                await self._dispatch(config, lease, sender)
+            else:
+                await self._shake_hands(config, lease.key, sender)
+        finally:
+            await sender.close()
+
+    async def _hold_back(self, key: Key, defects: ExceptionGroup[Exception]) -> None:
+        """Wait after a defect, so that this dispatcher alone begins again, less and less often."""
+        report_defect("webhooks.dispatcher", defects, organisation=key[0], subscription=key[1])
+        self._running[key].dispatcher = None  # so that `finish` ends the wait
+        pause = self._restarts.setdefault(key, Backoff(RESTART_FIRST, RESTART_LAST)).next()
+        with suppress(Exception):  # it was reported, and the owner reads it from a later report
+            await self._report(
+                key,
+                f"the gateway failed to deliver ({kind_of(defects)}), which was logged; it tries "
+                f"again in {pause:g} s",
+            )
+        await asyncio.sleep(pause)
 
     def _make_sender(self, config: WebhookConfig) -> WebhookSender | None:
         """None where the settings have changed since the URL was accepted."""

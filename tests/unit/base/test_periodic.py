@@ -14,6 +14,7 @@ from gateway.base.errors import BrokerUnavailable, Conflict, Unavailable
 from gateway.base.outages import Outages
 from gateway.base.periodic import Every, Polling, periodic, reconnecting, supervised
 from gateway.base.stop import Stop
+from gateway.base.telemetry import METRICS
 from gateway.base.waiting import WakeUp
 
 LONG = 3600.0
@@ -161,10 +162,17 @@ async def test_another_refusal_is_reported_once_and_tried_again(stop: Stop) -> N
     ]
 
 
-async def test_a_defect_is_raised(stop: Stop) -> None:
-    work = Work(Stop(), None, ZeroDivisionError())
-    with pytest.raises(ZeroDivisionError):
-        await within(periodic("work", work.run_once, SOON, stop))
+async def test_a_defect_is_reported_once_and_the_work_goes_on(stop: Stop) -> None:
+    defect = ZeroDivisionError("3273011203900001")
+    work = Work(stop, defect, defect, None)
+    with capture_logs() as logs:
+        await within(periodic("work.odd", work.run_once, LONG, stop, outages=Outages()))
+    assert work.runs == 3
+    assert [(line["event"], line["work"]) for line in logs] == [
+        ("defect.found", "work.odd"),
+        ("work.recovered", "work.odd"),
+    ]
+    assert METRICS.get_sample_value("nusabus_defects_total", {"work": "work.odd"}) == 2
 
 
 def test_long_runs_are_done_less_often() -> None:
@@ -202,19 +210,43 @@ async def test_one_session_follows_another(stop: Stop) -> None:
     assert [line["event"] for line in logs] == ["outage.began", "outage.ended"] * 2
 
 
-async def test_a_defect_of_a_session_is_raised(stop: Stop) -> None:
+async def test_a_defect_ends_one_session_and_not_the_next(stop: Stop) -> None:
+    opened = []
+
     async def session(connected: Callable[[], None]) -> None:
+        opened.append(True)
+        if len(opened) == 3:
+            stop.set()
+            return
+        connected()
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        await within(reconnecting("work", session, stop))
+    with capture_logs() as logs:
+        await within(reconnecting("work.sessions", session, stop, backoff=Backoff(SOON, SOON)))
+    assert len(opened) == 3
+    assert [line["event"] for line in logs if line["work"] == "work.sessions"] == [
+        "defect.found",
+        "work.recovered",
+    ]
 
 
-async def test_a_defect_in_one_part_is_logged_and_ends_the_others(stop: Stop) -> None:
+async def test_a_defect_in_one_periodic_work_leaves_the_others_alone(stop: Stop) -> None:
+    odd, even = Work(Stop(), *[ZeroDivisionError()] * 9), Work(stop, None, None, None)
+    async with asyncio.timeout(ENOUGH), supervised(stop) as background:
+        background.periodic("breaks", odd.run_once, SOON)
+        await odd.began.wait()
+        background.periodic("goes.on", even.run_once, SOON)
+    assert even.runs == 3
+
+
+async def test_work_that_cannot_begin_is_logged_and_ends_the_others(stop: Stop) -> None:
+    async def breaks() -> None:
+        raise ZeroDivisionError
+
     async def run() -> None:
         async with supervised(stop) as background:
             background.start("waits", stop.wait())
-            background.periodic("breaks", Work(Stop(), ZeroDivisionError()).run_once, LONG)
+            background.start("breaks", breaks())
 
     with capture_logs() as logs, pytest.raises(ExceptionGroup) as raised:
         await within(run())

@@ -1,0 +1,60 @@
+"""One policy for a defect: an exception that nobody expected costs the work that had it, alone.
+
+What a stranger sends may reveal a defect, and what is stored may do so again at each attempt. So a
+defect ends no process. The unit of work that had it fails and is tried again later, or is set
+aside where it can be seen; everything else goes on (decision 0021).
+"""
+
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import Counter
+
+from gateway.base.telemetry import METRICS, log
+
+DEFECTS = Counter(
+    "nusabus_defects",
+    "Exceptions that nobody expected, by the work that had them",
+    ["work"],
+    registry=METRICS,
+)
+REMEMBERED = 1000  # defects that were logged; above this they are forgotten, and logged again
+_ROOT = str(Path(__file__).resolve().parents[2]) + "/"
+_logged: set[tuple[str, str, str]] = set()
+
+
+def report_defect(work: str, error: BaseException, **facts: object) -> None:
+    """Count a defect, and log it with its trace the first time that this process meets it there.
+
+    The text of an exception may quote what a stranger sent, and is left out. `facts` identify the
+    unit of work, without data.
+    """
+    for each in _leaves(error):
+        DEFECTS.labels(work).inc()
+        trace = trace_of(each)
+        met = (work, type(each).__name__, trace[-1] if trace else "")
+        if met not in _logged:
+            if len(_logged) >= REMEMBERED:
+                _logged.clear()
+            _logged.add(met)
+            log().error("defect.found", work=work, error=met[1], trace=trace, **facts)
+
+
+def trace_of(error: BaseException) -> list[str]:
+    """Where it was raised: file, line and function of each frame, without any value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{each.filename.removeprefix(_ROOT)}:{each.lineno} {each.name}" for each in frames]
+
+
+def kind_of(error: BaseException) -> str:
+    """The class of an error, which is all that may be told of it."""
+    return type(next(_leaves(error))).__name__
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
