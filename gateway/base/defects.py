@@ -2,7 +2,7 @@
 
 What a stranger sends may reveal a defect, and what is stored may do so again at each attempt. So a
 defect ends no process. The unit of work that had it fails and is tried again later, or is set
-aside where it can be seen; everything else goes on (decision 0021).
+aside where it can be seen; everything else goes on (decision 0022).
 """
 
 import traceback

@@ -117,13 +117,11 @@ class BoundedStream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """The next bytes, a few. Raises ResponseTooLarge."""
-        if self._bytes <= 0:
+        if self._bytes <= 0 or self._lines <= 0:
             raise ResponseTooLarge
         data = await self._stream.read(min(max_bytes, _PIECE), timeout)
         self._bytes -= len(data)
         self._lines -= data.count(b"\n")
-        if self._lines < 0:
-            raise ResponseTooLarge
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -145,8 +143,11 @@ class BoundedStream(httpcore.AsyncNetworkStream):
         return BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks about a connection."""
-        return self._stream.get_extra_info(info)
+        """What httpcore asks about a connection: whether it is readable, and its TLS."""
+        try:
+            return self._stream.get_extra_info(info)
+        except Exception:  # anyio fails in its own ways on a socket that was reset meanwhile
+            return info == "is_readable" or None  # so reading it tells that it is lost
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext:

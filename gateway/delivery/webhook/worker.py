@@ -222,6 +222,8 @@ class WebhookWorker:
             answer = await perform_handshake(sender, rate=config.requested_rate)
             if isinstance(answer, HandshakeAccepted):
                 async with self._database.change(Topic.SUBSCRIPTIONS) as session:
+                    if await register.find(session, *key) is None:
+                        return  # it has ended meanwhile
                     await webhooks.set_agreed(session, key, config.endpoint.url, answer.rate)
                 log().info("webhook.accepted", organisation=key[0], subscription=key[1])
                 await asyncio.sleep(HANDSHAKE_LAST)
