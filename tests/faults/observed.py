@@ -18,6 +18,7 @@ class JournalRow:
     type: str
     key: str
     digest: bytes
+    publisher: str = ""
 
     @property
     def identity(self) -> Identity:

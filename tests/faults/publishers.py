@@ -13,6 +13,8 @@ from enum import Enum, auto
 from random import Random
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from gateway.base.event import Event
 from tests.faults.events import Draft, another_content, broken_content, new_event
 from tests.faults.gateway_client import GatewayClient
@@ -132,7 +134,12 @@ class Publisher:
             return Draft(another_content(known.event), Kind.CONFLICT, 0)
         if lot < 0.11:
             return Draft(broken_content(self._event("rusak", 0)), Kind.INVALID, 0)
-        if lot < 0.12:
+        if lot < 0.115:
+            spoken_for = replace(
+                self._event("asing", 0), source=f"/{self._plan.foreign.split('.')[2]}/sistem"
+            )
+            return Draft(spoken_for, Kind.FORBIDDEN, 0)
+        if lot < 0.125:
             foreign = self._event("asing", 0, self._plan.foreign)
             return Draft(foreign, Kind.FORBIDDEN, 0)
         key = self._random.choice(list(self._orders))

@@ -58,9 +58,7 @@ async def read_ledger(cluster: Cluster, seen: Observed, seed: int) -> None:
                 for each in items
             ]
 
-    reported = await asyncio.gather(
-        *(ask(row.position, row.source.split("/")[1]) for row in chosen)
-    )
+    reported = await asyncio.gather(*(ask(row.position, row.publisher) for row in chosen))
     seen.reported = [each for some in reported for each in some]
 
 

@@ -27,7 +27,10 @@ from tests.faults.redrives import read_ledger, redrive
 from tests.faults.run_log import FaultResult
 from tests.faults.servers import Servers
 
-_ROWS = "SELECT shard, sequence, source, id, type, subject, attributes, digest FROM journal_entries"
+_ROWS = """
+SELECT shard, sequence, source, id, type, subject, attributes, digest, publisher
+FROM journal_entries
+"""
 _LEADS = """
 SELECT shard, at, writer, holder_before, holder, epoch_before, epoch, cursor_before, cursor,
        expired_before
@@ -264,9 +267,10 @@ def _row(
     subject: str | None,
     attributes: str,
     digest: bytes,
+    publisher: str,
 ) -> JournalRow:
     event = Event(id, source, type, subject, json.loads(attributes))
-    return JournalRow(shard, sequence, source, id, type, event.ordering_key, digest)
+    return JournalRow(shard, sequence, source, id, type, event.ordering_key, digest, publisher)
 
 
 async def _everybody_received(cluster: Cluster, actors: Actors) -> bool:

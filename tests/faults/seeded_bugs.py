@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from gateway.identity.source_owners import SourceOwners
 from gateway.journal import shard_leases, writer
 from gateway.relay import backfill, in_flight, shard_relay
 from tests.faults import consumer_service, seeded_delivery_bugs
@@ -117,6 +118,11 @@ def epoch_check_off() -> None:
     replace(shard_leases.ShardLease, "__bool__", lambda _: lambda self: self.expires > 0)
 
 
+def source_unbound() -> None:
+    """Everybody may use the source of everybody."""
+    replace(SourceOwners, "require", lambda _: lambda self, source, organisation: None)
+
+
 TOGETHER = "+"
 """Joins the names of bugs that are put in at once."""
 
@@ -143,6 +149,7 @@ BUGS: Mapping[str, Bug] = {
         seeded_delivery_bugs.lock_check_off, ("fail-endpoint",), "tokens", "an old token"
     ),
     "inbox-off": Bug(seeded_delivery_bugs.inbox_off, ("kill-consumer",), "effects", "effects of"),
+    "source-unbound": Bug(source_unbound, ("kill-api",), "answers", "forbidden, was answered 202"),
     "redrive-to-all": Bug(
         seeded_delivery_bugs.redrive_to_all,
         ("fail-endpoint",),
