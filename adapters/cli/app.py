@@ -1,5 +1,6 @@
 """The `nusabus` command: its areas, and how it ends."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn, cast
@@ -74,5 +75,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> NoReturn:
-    """The entry point of the `nusabus` command."""
+    """The entry point of the `nusabus` command. What it saves is for this account alone."""
+    os.umask(os.umask(0o077) | 0o077)
     sys.exit(run())

@@ -54,8 +54,10 @@ class Stack:
         Raises AlreadyRunning, or NotInstalled with what to do.
         """
         self.run.mkdir(exist_ok=True)
+        self.run.chmod(0o711)  # the account of the servers enters it
         self._lock.take()
         (self.run / "log").mkdir(exist_ok=True)
+        (self.run / "log").chmod(0o700)
         end_leftovers(self.run)
         if "NUSABUS_DATABASE_URL" not in self._given:
             self._postgres = Postgres(self.run / "postgres")

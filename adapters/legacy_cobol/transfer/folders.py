@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 INCOMING, PROCESSING, DONE, FAILED = "incoming", "processing", "done", "failed"
 REJECTS, ACKS = "rejects", "acks"
@@ -19,9 +20,24 @@ class FeedBusy(Exception):
 
 
 def create_folders(folder: Path, names: Iterable[str]) -> None:
-    """Create the folders that are missing."""
+    """Create the folders that are missing, for this account alone.
+
+    The permissions of folders that exist stay as the operator has set them.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in names:
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+
+
+def create_private(file: Path) -> BinaryIO:
+    """Open a new or emptied file. Its group may do what the group of its folder may."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600 | (file.parent.stat().st_mode & 0o060))
+        return os.fdopen(descriptor, "wb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 @contextmanager
@@ -30,7 +46,8 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises FeedBusy.
     """
-    with (folder / LOCK).open("a+") as file:
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -62,7 +79,7 @@ def move(source: Path, target: Path) -> None:
 def write(target: Path, pieces: Iterable[bytes]) -> None:
     """Write a file durably: complete or not at all."""
     fresh = target.with_name(f".{target.name}.part")
-    with fresh.open("wb") as file:
+    with create_private(fresh) as file:
         for piece in pieces:
             file.write(piece)
         file.flush()

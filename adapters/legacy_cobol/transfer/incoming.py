@@ -13,7 +13,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from adapters.legacy_cobol.transfer.feed import Complete, Feed
-from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, create_folders, write
+from adapters.legacy_cobol.transfer.folders import (
+    IN_FOLDERS,
+    INCOMING,
+    create_folders,
+    create_private,
+    write,
+)
 
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", ".partial")
 MARKERS = {Complete.DONE: ".done", Complete.CTL: ".ctl"}
@@ -120,7 +126,7 @@ def submit(feed: Feed, file: Path) -> Path:
         )
     fresh = target.with_name(f".{file.name}.part")
     digest, size = hashlib.sha256(), 0
-    with file.open("rb") as source, fresh.open("wb") as copy:
+    with file.open("rb") as source, create_private(fresh) as copy:
         while block := source.read(_BLOCK):
             copy.write(block)
             digest.update(block)

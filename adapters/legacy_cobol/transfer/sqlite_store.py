@@ -1,5 +1,6 @@
 """A SQLite database in the folder of a feed, with durable commits."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ class Store:
     """Tables in a file. Only the process with the feed's lock writes; others read."""
 
     def __init__(self, file: Path, schema: str) -> None:
+        # SQLite gives its log the permissions of the database.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
