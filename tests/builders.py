@@ -38,7 +38,10 @@ def question_type(word: str) -> str:
     return f"id.go.uji.tanya.{word}.v1"
 
 
-QUESTIONS = tuple(question_type(word) for word in ("amqp", "pull", "salah", "sepi", "hak", "henti"))
+QUESTIONS = tuple(
+    question_type(word)
+    for word in ("amqp", "pull", "salah", "sepi", "hak", "henti", "sumber", "asal")
+)
 
 TASKS = tuple(task_type(word) for word in ("satu", "dua", "tiga", "empat", "lima"))
 

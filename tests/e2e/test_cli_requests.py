@@ -25,7 +25,7 @@ def test_the_reply_is_printed(nusabus: Command, uji: Actor) -> None:
     with AmqpResponder(subscribed.url, subscribed.queue):
         code, out, err = nusabus("requests", "ask", *about(ANSWERED), "--wait", 30, stdin=DATA)
         assert (code, json.loads(out), err) == (Exit.OK, {"hasil": "COCOK"}, "")
-        whole = json.dumps(a_question(ANSWERED)).encode()
+        whole = json.dumps(a_question(ANSWERED, source="/uji")).encode()
         calls = ("requests", "ask", "--event", "-", "--wait", 30, "--json")
         shown = json.loads(nusabus(*calls, stdin=whole)[1])
     assert shown["state"] == "answered"
@@ -80,7 +80,7 @@ def test_a_deadline_passes(nusabus: Command, uji: Actor) -> None:
         (["ask"], DATA, "TYPE and --data"),
         (["ask", NOBODY], DATA, "--source"),
         (["ask", "--event", "-"], b"[]", "not a CloudEvent"),
-        (["ask", *about(NOBODY), "--wait", "-1"], DATA, "greater than or equal to 0"),
+        (["ask", *about(NOBODY), "--wait", "-1"], DATA, "Invalid value for '--wait'"),
         (["ask", *about("id.go.uji.tanya.tak-ada.v1")], DATA, "There is no contract"),
         (["show", "0" * 32], b"", "There is no such request"),
         (["show", "bukan-id"], b"", "422"),

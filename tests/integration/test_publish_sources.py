@@ -20,7 +20,7 @@ from tests.bus import Actor, Bus
 from tests.problems import problem_of
 from tests.waiting import eventually
 
-ASKED = question_type("sepi"), question_type("hak")
+ASKED = question_type("sumber"), question_type("asal")
 DAPODIK = "https://dapodik.uji.go.id/"
 
 

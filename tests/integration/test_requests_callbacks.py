@@ -17,7 +17,7 @@ from tests.readers import depth
 from tests.responders import AmqpResponder
 from tests.waiting import eventually
 
-MANY, SINGLE, FORGED, LATE, RIGHTS, OLD = QUESTIONS
+MANY, SINGLE, FORGED, LATE, RIGHTS, OLD = QUESTIONS[:6]
 REPLY = "{}.reply".format
 SEQUENCE = itemgetter("sequence")
 
