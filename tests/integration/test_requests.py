@@ -13,7 +13,7 @@ from tests.problems import problem_of
 from tests.responders import AmqpResponder
 from tests.waiting import eventually
 
-AMQP, PULL, WRONG, SILENT, RIGHTS, STOPPED = QUESTIONS
+AMQP, PULL, WRONG, SILENT, RIGHTS, STOPPED = QUESTIONS[:6]
 
 
 @pytest.fixture(scope="module")
