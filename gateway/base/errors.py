@@ -15,6 +15,14 @@ class NusabusError(Exception):
     code = "error"
 
 
+class Reported(NusabusError):
+    """An error with a `report`: further facts, which the problem document shows as members."""
+
+    def __init__(self, message: str, report: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 class Refused(NusabusError):
     """The caller's error: the same call, repeated unchanged, cannot succeed."""
 
@@ -93,24 +101,16 @@ class Conflict(Refused):
     code = "conflict"
 
 
-class Incompatible(Conflict):
+class Incompatible(Conflict, Reported):
     """A new version would break others. `report` holds the comparison and its impact."""
 
     code = "incompatible"
 
-    def __init__(self, message: str, report: Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.report = report
 
-
-class ConfirmationRequired(Conflict):
+class ConfirmationRequired(Conflict, Reported):
     """The change cannot be undone and affects others, see `report`: the caller must confirm it."""
 
     code = "unconfirmed"
-
-    def __init__(self, message: str, report: Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.report = report
 
 
 class PreconditionRequired(Refused):
@@ -143,14 +143,10 @@ class AlreadyAnswered(Conflict):
     code = "already-answered"
 
 
-class NoReply(NusabusError):
+class NoReply(Reported):
     """The deadline of a request passed without a reply. `report` says what is known."""
 
     code = "no-reply"
-
-    def __init__(self, message: str, report: Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.report = report
 
 
 class Invalid(Refused):

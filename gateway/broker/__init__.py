@@ -1,6 +1,7 @@
 """RabbitMQ: names, topology, users, publishing with confirms, and the queues that we read."""
 
 from gateway.broker import message, names
+from gateway.broker.address import subscriber_url
 from gateway.broker.confirm_publisher import ConfirmPublisher, publish_confirmed
 from gateway.broker.dead_letter_queue import DeadLetterMessage, DeadLetterQueue
 from gateway.broker.management import Management, QueueState, hash_password
@@ -27,4 +28,5 @@ __all__ = [
     "message",
     "names",
     "publish_confirmed",
+    "subscriber_url",
 ]

@@ -15,9 +15,9 @@ from aiormq.connection import Connection
 from gateway.base.errors import BrokerUnavailable
 from gateway.broker.address import with_heartbeat
 from gateway.broker.confirm_reader import ConfirmCallbacks, ConfirmTransport
+from gateway.broker.errors import OUTAGES, describe, within
 from gateway.broker.frames import Marshaller
 from gateway.broker.message import OutgoingMessage
-from gateway.broker.outage import OUTAGES, describe, within
 from gateway.broker.pending_confirms import ConfirmOutcome, ConfirmResult, PendingConfirms
 
 OnResults = Callable[[Sequence[ConfirmResult]], None]

@@ -15,8 +15,8 @@ from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.broker import names
 from gateway.broker.address import with_heartbeat
+from gateway.broker.errors import broker_errors
 from gateway.broker.message import event_from_message
-from gateway.broker.outage import broker_errors
 
 BATCH = 200
 GATHER = 0.2  # seconds in which a batch fills

@@ -21,7 +21,7 @@ from gateway.base.backoff import Backoff
 from gateway.base.errors import BrokerUnavailable, NotFound
 from gateway.broker import names
 from gateway.broker.address import credentials, management_url, virtual_host
-from gateway.broker.outage import describe
+from gateway.broker.errors import describe
 
 PAGE = 500
 """Queues per request."""
@@ -104,19 +104,14 @@ class Management:
             return False
         return True
 
-    async def create_user(self, name: str, password: str, *, queue: str) -> None:
+    async def provide_user(
+        self, name: str, password_hash: str, *, queue: str, replies: bool = False
+    ) -> None:
         """Create a broker user that may read only `queue`, or set its password.
 
         It may consume, get, settle and therefore also purge that queue. RabbitMQ checks no
         permission for a passive declare: the user can learn whether any queue exists and how many
-        messages it holds.
-        """
-        await self.provide_user(name, hash_password(password), queue=queue)
-
-    async def provide_user(
-        self, name: str, password_hash: str, *, queue: str, replies: bool = False
-    ) -> None:
-        """The same with the hash of a password, see `hash_password`.
+        messages it holds. `password_hash` is made by `hash_password`; open connections stay open.
 
         With `replies` it may also publish to the exchange of replies, but only with the name of its
         queue as the routing key.
@@ -161,10 +156,6 @@ class Management:
         """The users that may connect to the virtual host."""
         path = f"vhosts/{self._vhost}/permissions"
         return {item["user"] for item in await self._call("GET", path)}
-
-    async def set_password(self, name: str, password: str) -> None:
-        """Set a user's password. Its open connections stay open."""
-        await self._call("PUT", f"users/{quote(name, safe='')}", {"password": password, "tags": ""})
 
     async def delete_user(self, name: str) -> None:
         """Delete a user, if it exists. Close its connections afterwards."""

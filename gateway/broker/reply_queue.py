@@ -21,7 +21,7 @@ from gateway.base.telemetry import log
 from gateway.base.waiting import wait_for_any
 from gateway.broker import names
 from gateway.broker.address import with_heartbeat
-from gateway.broker.outage import OUTAGES, broker_errors, describe
+from gateway.broker.errors import OUTAGES, broker_errors, describe
 
 IDENTITY = 16  # bytes
 PREFETCH = 200  # replies that one process works on at a time

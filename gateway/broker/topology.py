@@ -16,7 +16,7 @@ from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 from gateway.base.errors import Conflict, NotFound
 from gateway.broker import names
 from gateway.broker.address import with_heartbeat
-from gateway.broker.outage import OUTAGES, describe, within
+from gateway.broker.errors import OUTAGES, describe, within
 
 DELIVERY_LIMIT = 20
 """Returns to the queue (its consumer crashed) after which a message becomes a dead letter."""

@@ -131,7 +131,8 @@ class Problem(BaseModel):
                 "violations": list(error.violations),
                 "total": error.total,
             }
-        members.update(getattr(error, "report", {}))
+        if isinstance(error, errors.Reported):
+            members |= error.report
         for name in ("pointer", "parameter", "byte"):
             value = getattr(error, name, None)
             if value is not None:

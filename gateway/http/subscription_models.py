@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 from pydantic import AwareDatetime, BaseModel, Field
@@ -11,6 +10,7 @@ from typing_extensions import TypeAliasType
 from gateway import subscriptions
 from gateway.base.errors import Invalid
 from gateway.base.settings import Settings
+from gateway.broker import subscriber_url
 from gateway.http.models import RequestBody, Sequence, example
 from gateway.subscriptions import Delivery, Signature, SubscriptionState
 from gateway.subscriptions.lifecycle import SubscriptionView
@@ -261,8 +261,5 @@ def _amqp_url(view: SubscriptionView, settings: Settings) -> str | None:
     """The URL to read the queue with (RabbitMQ URI specification)."""
     if view.password is None:
         return None
-    ours = urlsplit(settings.amqp_url.get_secret_value())
-    public = urlsplit(settings.subscriber_amqp_url or "")
-    host = public.netloc.rpartition("@")[2] or ours.netloc.rpartition("@")[2]
-    login = f"{quote(view.user, safe='')}:{quote(view.password, safe='')}"
-    return urlunsplit((public.scheme or ours.scheme, f"{login}@{host}", ours.path, "", ""))
+    ours = settings.amqp_url.get_secret_value()
+    return subscriber_url(ours, settings.subscriber_amqp_url, view.user, view.password)

@@ -1,5 +1,6 @@
 """A journal on a real PostgreSQL, without any process of the gateway."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -83,3 +84,13 @@ async def a_journal(url: str) -> AsyncIterator[Journal]:
             await create_shards(connection, SHARDS)
             await create_partitions(connection)
         yield journal
+
+
+async def until_waiting(connection: asyncpg.Connection) -> None:
+    """Until an append waits for a lock that this connection holds."""
+    async with asyncio.timeout(10):
+        waiting = 0
+        while not waiting:
+            waiting = await connection.fetchval(
+                "SELECT count(*) FROM pg_locks, pg_sleep(0.01) WHERE NOT granted"
+            )

@@ -16,7 +16,7 @@ from deploy.local.rabbitmq import RabbitMQ
 from gateway.base.errors import BrokerUnavailable
 from gateway.broker import names
 from gateway.broker.address import subscriber_url
-from gateway.broker.management import Management
+from gateway.broker.management import Management, hash_password
 from gateway.broker.topology import Broker
 
 OWN = names.queue("dukcapil", "users")
@@ -60,7 +60,7 @@ async def access(rabbitmq: RabbitMQ) -> AsyncIterator[BrokerAccess]:
         await aio_pika.connect(rabbitmq.amqp_url) as connection,
     ):
         user = names.user(OWN)
-        await management.create_user(user, "s3cret/+@", queue=OWN)
+        await management.provide_user(user, hash_password("s3cret/+@"), queue=OWN)
         url = subscriber_url(rabbitmq.amqp_url, None, user, "s3cret/+@")
         yield BrokerAccess(broker, management, await connection.channel(), url)
         await management.delete_user(user)
@@ -181,7 +181,7 @@ async def test_a_new_password_replaces_the_old_one(
     access: BrokerAccess, rabbitmq: RabbitMQ
 ) -> None:
     user = names.user(OWN)
-    await access.management.set_password(user, "another")
+    await access.management.provide_user(user, hash_password("another"), queue=OWN)
     with pytest.raises(aio_pika.exceptions.ProbableAuthenticationError):
         await aio_pika.connect(access.url)
     renewed = subscriber_url(rabbitmq.amqp_url, None, user, "another")

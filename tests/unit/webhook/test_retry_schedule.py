@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.base.rate_limit import RateLimit, TokenBucket
 from gateway.delivery.webhook.retry_schedule import CircuitBreaker, RetrySchedule, retry_after
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
@@ -163,27 +162,3 @@ def test_a_call_that_was_under_way_does_not_end_the_pause() -> None:
     assert (breaker.slots(8), breaker.wait) == (0, 3.0)
     clock.now += 3
     assert breaker.slots(8) == 8
-
-
-def test_no_more_than_the_rate() -> None:
-    clock = Clock()
-    bucket = TokenBucket(RateLimit.per_second(2.0), clock)
-    assert bucket.left == 2
-    bucket.spend()
-    bucket.spend()
-    assert bucket.left == 0
-    assert bucket.wait == pytest.approx(0.5)
-    clock.now += 0.5
-    assert bucket.left == 1
-    clock.now += 1000
-    assert bucket.left == 2
-
-
-def test_less_than_one_a_second() -> None:
-    clock = Clock()
-    bucket = TokenBucket(RateLimit.per_second(0.1), clock)
-    assert bucket.left == 1
-    bucket.spend()
-    assert bucket.wait == pytest.approx(10)
-    clock.now += 10.01
-    assert bucket.left == 1

@@ -6,7 +6,7 @@ import pytest
 from aiormq.exceptions import AMQPConnectionError, ChannelInvalidStateError, InvalidFrameError
 
 from gateway.base.errors import BrokerUnavailable, Invalid
-from gateway.broker.outage import within
+from gateway.broker.errors import within
 
 
 @pytest.mark.parametrize(
