@@ -66,7 +66,7 @@ def test_what_somebody_sought_past_is_not_called_acknowledged(uji: Actor) -> Non
 
 def test_a_pattern_of_types_is_not_said_to_wait_for_requests(uji: Actor) -> None:
     everything, responder = Puller(uji, "id.go.uji.*"), Puller(uji, QUESTIONS[3])
-    asked = uji.ask(a_question(QUESTIONS[3])).json()["request"]
+    asked = uji.ask(a_question(QUESTIONS[3], source="/uji")).json()["request"]
     found = stages(uji, asked)
     assert found[responder.name] == ("waiting", False)
     assert everything.name not in found
@@ -76,7 +76,7 @@ def test_a_pattern_of_types_is_not_said_to_wait_for_requests(uji: Actor) -> None
 def test_a_request_whose_deadline_passed_is_not_called_acknowledged(bus: Bus, uji: Actor) -> None:
     responder = Puller(uji, QUESTIONS[3])
     late = (datetime.now(UTC) + timedelta(seconds=6)).isoformat()
-    question = a_question(QUESTIONS[3], expirytime=late)
+    question = a_question(QUESTIONS[3], source="/uji", expirytime=late)
     asked = uji.ask(question).json()["request"]
     aged(bus, asked, 6.2)
     assert question["id"] not in ids(responder.receive(wait=0))
