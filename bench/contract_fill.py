@@ -44,12 +44,11 @@ async def fill(url: str, numbers: range) -> dict[str, float]:
     try:
         while some := list(islice(waiting, TOGETHER)):
             began = time.perf_counter()
-            for each in some:
-                contracts.admit(each)
+            inline = [contracts.admit(each) for each in some]
             checked = time.perf_counter()
             async with database.change(Topic.CONTRACTS) as session:
-                for each in some:
-                    await contracts.register(session, each)
+                for each, bytes_inline in zip(some, inline, strict=True):
+                    await contracts.register(session, each, inline=bytes_inline)
             admitting += checked - began
             storing += time.perf_counter() - checked
     finally:

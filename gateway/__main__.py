@@ -113,7 +113,12 @@ async def _topology(settings: Settings) -> None:
 async def _load_contracts(settings: Settings, folder: Path) -> None:
     submissions = list(contracts.submissions(folder))
     async with _database(settings) as database:
-        checked = await governance.check_folder(database, submissions, settings.url)
+        checked = await governance.check_folder(
+            database,
+            submissions,
+            settings.url,
+            contracts.Budget.of(settings.event_limit, settings.validation_seconds),
+        )
         async with database.change(Topic.IDENTITY) as session:
             for owner in contracts.owners(folder):
                 await identity.provide_organisation(

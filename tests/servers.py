@@ -86,8 +86,8 @@ async def furnish(url: str, folder: Path) -> tuple[str, str]:
                 )
         async with database.change(Topic.CONTRACTS) as session:
             for submission in contracts.submissions(folder):
-                contracts.admit(submission)
-                await contracts.register(session, submission)
+                inline = contracts.admit(submission)
+                await contracts.register(session, submission, inline=inline)
         id, secret = await identity.bootstrap(database, settings, reset=False)
         return id, secret.get_secret_value()
     finally:

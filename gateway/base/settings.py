@@ -48,6 +48,12 @@ class Settings(BaseModel):
     event_limit: int = Field(1 << 20, ge=1024, le=8 << 20, description="Maximum bytes of one event")
     batch_limit: int = Field(4 << 20, ge=1024, le=64 << 20, description="Maximum bytes of a batch")
     batch_events: int = Field(1000, ge=1, le=10_000, description="Maximum events of a batch")
+    validation_seconds: float = Field(
+        5.0, gt=0, le=60, description="CPU seconds that validating one event may take"
+    )
+    validation_workers: int = Field(
+        2, ge=1, le=64, description="Processes that validate large and expensive events"
+    )
     token_seconds: int = Field(600, ge=60, le=3600, description="Lifetime of an access token")
 
     shards: int = Field(

@@ -6,6 +6,7 @@ from gateway.contracts.admission_checker import AdmissionChecker
 from gateway.contracts.bundle import schema_id, schema_url, schema_urn
 from gateway.contracts.catalogue import Catalogue, CatalogueLoader, CatalogueVersion, load_contracts
 from gateway.contracts.compilation import Library
+from gateway.contracts.cost import Budget
 from gateway.contracts.files import owners, submissions
 from gateway.contracts.non_delivery import Failure
 from gateway.contracts.personal_data import mask_personal_data
@@ -33,6 +34,7 @@ __all__ = [
     "LONGEST_LIFETIME",
     "AdmissionChecker",
     "Author",
+    "Budget",
     "Catalogue",
     "CatalogueLoader",
     "CatalogueVersion",

@@ -1,15 +1,18 @@
 """Admission: the checks that a contract must pass before it is registered."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.base import strict_json, type_pattern
 from gateway.base.errors import Invalid, Malformed
+from gateway.contracts.compatibility import closed_form
 from gateway.contracts.compilation import (
     CompiledSchema,
     Library,
     compile_schema,
     require_schema,
 )
+from gateway.contracts.cost import DEFAULT, Budget, require_affordable
 from gateway.contracts.examples import require_agreement, require_closed
 from gateway.contracts.schema_limits import SCHEMA_DEPTH
 from gateway.contracts.values import Contract, Pattern, Submission, Version
@@ -26,10 +29,16 @@ class Bundles:
     reply: bytes | None
 
 
-def admit(submission: Submission, library: Library = EMPTY_LIBRARY, closed: bool = False) -> None:
+def admit(
+    submission: Submission,
+    library: Library = EMPTY_LIBRARY,
+    closed: bool = False,
+    budget: Budget = DEFAULT,
+) -> Mapping[int, int]:
     """Check a contract, its schemas and its examples. Raises Invalid with the first fault.
 
     With `closed`, the valid examples must also be valid under the closed form of the schema.
+    Returns for each version the largest event, in bytes, that may be validated inline.
     """
     contract = submission.contract
     admit_contract(contract)
@@ -42,6 +51,12 @@ def admit(submission: Submission, library: Library = EMPTY_LIBRARY, closed: bool
         require_agreement(reply, submission.valid_replies, submission.invalid_replies)
     if reply is not None and closed:
         require_closed(reply, submission.valid_replies)
+    return {
+        version.number: min(
+            _inline_bytes(each, closed, budget) for each in schemas if each is not None
+        )
+        for version, schemas in zip(submission.versions, admitted, strict=True)
+    }
 
 
 def admit_contract(contract: Contract) -> None:
@@ -87,6 +102,21 @@ def bundles_of(version: Version, library: Library = EMPTY_LIBRARY) -> Bundles:
     reply = version.reply
     reply_bundle = None if reply is None else library.bundle(reply, version.reply_document)
     return Bundles(library.bundle(version.text, version.document), reply_bundle)
+
+
+def _inline_bytes(schema: CompiledSchema, closed: bool, budget: Budget) -> int:
+    """Raises Invalid if validating the largest event could take too long."""
+    name = f"{schema.validator.type} version {schema.validator.version}"
+    try:
+        inline = require_affordable(schema.document, budget)
+    except Invalid as error:
+        raise Invalid(f"{name}: {error}", pointer=error.pointer) from None
+    if not closed:
+        return inline
+    try:
+        return require_affordable(closed_form(schema.document), budget)
+    except Invalid as error:
+        raise Invalid(f"{name}: in its closed form, {error}") from None
 
 
 def _admit_version(

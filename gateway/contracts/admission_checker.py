@@ -6,14 +6,16 @@ regular expressions need for it.
 
 import asyncio
 import pickle
+from collections.abc import Mapping
 
 import msgspec
 
 from gateway.base.errors import Invalid, Overloaded
 from gateway.contracts.admission import EMPTY_LIBRARY
-from gateway.contracts.admission_worker import AdmissionFault
+from gateway.contracts.admission_worker import AdmissionAnswer
 from gateway.contracts.compatibility.child_process import ChildProcess
 from gateway.contracts.compilation import Library
+from gateway.contracts.cost import DEFAULT, Budget
 from gateway.contracts.values import Submission
 
 START_LIMIT = 10.0  # seconds until the process must be ready
@@ -25,9 +27,9 @@ _WORKER_MODULE = "gateway.contracts.admission_worker"
 class AdmissionChecker:
     """Checks submissions one after another; the process starts when it is first needed."""
 
-    def __init__(self, *, limit: float = 5.0) -> None:
-        """`limit` is in seconds for each submission."""
-        self._limit = limit
+    def __init__(self, *, limit: float = 5.0, budget: Budget = DEFAULT) -> None:
+        """`limit` is in seconds for each submission; `budget` is what an event may take."""
+        self._limit, self._budget = limit, budget
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._process: ChildProcess | None = None
@@ -38,8 +40,8 @@ class AdmissionChecker:
         library: Library = EMPTY_LIBRARY,
         *,
         closed: bool = False,
-    ) -> None:
-        """Raises Invalid as `admission.admit` does, also at the time or memory limit.
+    ) -> Mapping[int, int]:
+        """Does what `admission.admit` does. Raises Invalid also at the time or memory limit.
 
         Raises Overloaded if too many submissions are waiting.
         """
@@ -48,11 +50,13 @@ class AdmissionChecker:
         self._waiting += 1
         try:
             async with self._turn:
-                fault = await self._check(pickle.dumps((submission, library, closed)))
+                arguments = (submission, library, closed, self._budget)
+                answer = await self._check(pickle.dumps(arguments))
         finally:
             self._waiting -= 1
-        if fault.message:
-            raise Invalid(fault.message, pointer=fault.pointer)
+        if answer.message:
+            raise Invalid(answer.message, pointer=answer.pointer)
+        return answer.inline
 
     async def close(self) -> None:
         """End the process."""
@@ -60,7 +64,7 @@ class AdmissionChecker:
         if process is not None:
             await process.kill()
 
-    async def _check(self, arguments: bytes) -> AdmissionFault:
+    async def _check(self, arguments: bytes) -> AdmissionAnswer:
         process = self._process or await ChildProcess.start_module(
             _WORKER_MODULE, self._limit, MEMORY, limit=START_LIMIT
         )
@@ -69,16 +73,16 @@ class AdmissionChecker:
         try:
             async with asyncio.timeout(self._limit):
                 await process.write(arguments)
-                fault = msgspec.json.decode(await process.read(), type=AdmissionFault)
+                answer = msgspec.json.decode(await process.read(), type=AdmissionAnswer)
                 done = True
-                return fault
+                return answer
         except TimeoutError:
-            return AdmissionFault(
+            return AdmissionAnswer(
                 f"Checking the schema and its examples took longer than {self._limit:g} s. "
                 "Simplify its regular expressions and references."
             )
         except (EOFError, ConnectionError):
-            return AdmissionFault("Checking the schema exceeded its memory limit. Simplify it.")
+            return AdmissionAnswer("Checking the schema exceeded its memory limit. Simplify it.")
         finally:
             if not done:
                 await self.close()

@@ -13,6 +13,7 @@ from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.type_pattern import request_type
 from gateway.contracts.compatibility import closed_form
+from gateway.contracts.cost import INLINE_UNKNOWN
 from gateway.contracts.queries import contract_of, deprecation_of
 from gateway.contracts.tables import ContractRow, VersionRow
 from gateway.contracts.validation import Validator
@@ -22,7 +23,7 @@ _VERSIONS: Any = select(
     *(
         getattr(VersionRow, name)
         for name in (
-            *("type", "number", "state", "text", "bundle", "closed"),
+            *("type", "number", "state", "text", "bundle", "closed", "inline_bytes"),
             *("deprecated", "sunset", "successor"),
             *("reply", "reply_bundle"),
         )
@@ -40,6 +41,8 @@ class CatalogueVersion:
     deprecation: Deprecation | None
     text: bytes = field(repr=False)
     closed: bool
+    inline_bytes: int = INLINE_UNKNOWN
+    """The largest event that is validated on the event loop."""
     compiled: Validator | None = field(default=None, repr=False)
     reply: bytes | None = field(default=None, repr=False)
     compiled_reply: Validator | None = field(default=None, repr=False)
@@ -173,6 +176,7 @@ class CatalogueLoader:
                 deprecation_of(row),
                 row.bundle or row.text,
                 row.closed,
+                row.inline_bytes,
                 reply=row.reply_bundle or row.reply,
             )
             before = self._versions.get(row.type, {}).get(row.number)

@@ -22,27 +22,39 @@ _IN_PLACE = frozenset(
     {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"}
 )
 _NO_EDGE = frozenset({"$defs", "definitions", "contentSchema"})
-_ANY_MEMBER, _ANY_ELEMENT, _NAME = "any member", "any element", "names"
+ANY_MEMBER, ANY_ELEMENT, NAME = "any member", "any element", "names"
 _LABELS = {
-    "patternProperties": _ANY_MEMBER,
-    "additionalProperties": _ANY_MEMBER,
-    "unevaluatedProperties": _ANY_MEMBER,
-    "propertyNames": _NAME,
+    "patternProperties": ANY_MEMBER,
+    "additionalProperties": ANY_MEMBER,
+    "unevaluatedProperties": ANY_MEMBER,
+    "propertyNames": NAME,
 }
 Label = tuple[str, str] | str
+
+
+class SchemaGraph:
+    """Which schema applies which others: to the same location of a document, and below it.
+
+    All are known by their pointers in a bundled schema.
+    """
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        schemas = {json_pointer(steps): (steps, each) for steps, each in subschemas(document)}
+        self.schemas: dict[str, Any] = {at: each for at, (_, each) in schemas.items()}
+        self.in_place: dict[str, list[str]] = {}
+        self.below: dict[str, list[tuple[Label, str]]] = {}
+        old = "draft-0" in str(document.get("$schema"))
+        for location, (steps, schema) in schemas.items():
+            edges = _edges(location, steps, schema, schemas, old)
+            self.in_place[location], self.below[location] = edges
 
 
 class SchemaComplexity:
     """Bounds on the evaluations of a bundled schema. Raises Invalid for endless recursion."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        schemas = {json_pointer(steps): (steps, each) for steps, each in subschemas(document)}
-        self._in_place: dict[str, list[str]] = {}
-        self._below: dict[str, list[tuple[Label, str]]] = {}
-        old = "draft-0" in str(document.get("$schema"))
-        for location, (steps, schema) in schemas.items():
-            edges = _edges(location, steps, schema, schemas, old)
-            self._in_place[location], self._below[location] = edges
+        graph = SchemaGraph(document)
+        self._in_place, self._below = graph.in_place, graph.below
         self._order = self._ordered()
         self._levels = [self._level(None)]
 
@@ -135,7 +147,7 @@ def _label(step: Step) -> Label:
         return (step[0], step[1])
     if step[0] in _LABELS:
         return _LABELS[step[0]]
-    return ("element", step[1]) if len(step) > 1 else _ANY_ELEMENT
+    return ("element", step[1]) if len(step) > 1 else ANY_ELEMENT
 
 
 def _worst(edges: list[tuple[Label, str]], before: Mapping[str, int]) -> int:
@@ -145,7 +157,7 @@ def _worst(edges: list[tuple[Label, str]], before: Mapping[str, int]) -> int:
         by_label[label] += before[target]
     members = max((n for label, n in by_label.items() if label[0] == "properties"), default=0)
     elements = max((n for label, n in by_label.items() if label[0] == "element"), default=0)
-    return max(members + by_label[_ANY_MEMBER], elements + by_label[_ANY_ELEMENT], by_label[_NAME])
+    return max(members + by_label[ANY_MEMBER], elements + by_label[ANY_ELEMENT], by_label[NAME])
 
 
 def _target(reference: str, steps: Step, schemas: Mapping[str, tuple[Step, Any]]) -> str:

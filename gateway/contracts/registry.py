@@ -21,6 +21,7 @@ from gateway.contracts.admission import EMPTY_LIBRARY, bundles_of
 from gateway.contracts.compatibility import Rule
 from gateway.contracts.compilation import Library
 from gateway.contracts.content import digest_of, example_rows, examples_document
+from gateway.contracts.cost import INLINE_UNKNOWN
 from gateway.contracts.tables import CHANGED, ContractRow, ExampleRow, VersionRow
 from gateway.contracts.values import Author, Contract, Submission, Version, VersionState
 
@@ -32,13 +33,15 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 class NewVersion:
     """A version to be stored. `report` is its compatibility report as JSON.
 
-    If `closed`, data are validated against its closed form.
+    If `closed`, data are validated against its closed form. Events of at most `inline_bytes` are
+    validated inline, see `admit`.
     """
 
     version: Version
     state: VersionState
     report: bytes | None = None
     closed: bool = False
+    inline_bytes: int = INLINE_UNKNOWN
 
 
 async def register(
@@ -49,10 +52,12 @@ async def register(
     library: Library = EMPTY_LIBRARY,
     reports: Mapping[int, bytes] = MappingProxyType({}),
     closed: bool = False,
+    inline: Mapping[int, int] = MappingProxyType({}),
 ) -> bool:
     """Store an admitted contract; storing it again changes nothing. True if anything is new.
 
-    `reports` are the compatibility reports of its new versions, by number, as JSON. Raises Conflict
+    By number, `reports` are the compatibility reports of its new versions as JSON, and `inline` is
+    what `admit` returned. Raises Conflict
     for a change of something that existing events rely on: the pattern, the owner, or the schema
     of a registered version.
     """
@@ -63,7 +68,14 @@ async def register(
     for version in submission.versions:
         if await _is_known(session, contract.type, version):
             continue
-        new = NewVersion(version, VersionState.ACTIVE, reports.get(version.number), closed)
+        number = version.number
+        new = NewVersion(
+            version,
+            VersionState.ACTIVE,
+            reports.get(number),
+            closed,
+            inline.get(number, INLINE_UNKNOWN),
+        )
         await add_version(session, submission, new, by=by, library=library)
         changed = True
     if changed:
@@ -132,6 +144,7 @@ async def add_version(
             bundle=bundles.text,
             reply_bundle=bundles.reply,
             closed=new.closed,
+            inline_bytes=new.inline_bytes,
             examples=_encode(examples_document(submission)),
             comparison=new.report,
             registered_by=by.client,

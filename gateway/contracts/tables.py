@@ -53,6 +53,7 @@ class VersionRow(SQLModel, table=True):
     bundle: bytes | None = _bytes(nullable=True)
     reply_bundle: bytes | None = _bytes(nullable=True)
     closed: bool = False
+    inline_bytes: int
     examples: bytes | None = _bytes(nullable=True)
     comparison: bytes | None = _bytes(nullable=True)
     registered_by: str | None = None

@@ -4,6 +4,8 @@ It is safe by construction: nothing is fetched for a `$ref`, patterns run in lin
 are asserted, and no value of the data appears in a violation.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jsonschema_rs
@@ -14,9 +16,11 @@ from gateway.base.errors import ContractViolation, Violation
 from gateway.base.json_pointer import json_pointer
 from gateway.base.masking import mask
 from gateway.contracts.complexity import SchemaComplexity
+from gateway.contracts.enumerations import with_hashed_enums
 from gateway.contracts.personal_data import NameMask
 
 LISTED = 20  # violations that are listed
+_SCHEMA_DEPTH = strict_json.DEPTH  # a closed form and embedded schemas are deeper than as written
 COUNTED = 1000  # violations after which counting ends
 MAX_CHECKS = 10_000  # of one explanation; a violation costs 15 to 50 us, measured
 _MASK = "the value"
@@ -37,15 +41,8 @@ class Validator:
         self.type = type
         self.version = version
         self._text = text or _encode(schema)
-        self._explaining: tuple[SchemaComplexity, NameMask] | None = None
-        self._validator = jsonschema_rs.validator_for(
-            schema,
-            validate_formats=True,
-            ignore_unknown_formats=False,
-            offline=True,
-            mask=_MASK,
-            pattern_options=jsonschema_rs.RegexOptions(),
-        )
+        self._explaining: _Explaining | None = None
+        self._validator = compiled(*with_hashed_enums(schema))
 
     def accepts(self, data: Any) -> bool:
         """Whether the parsed data are valid."""
@@ -64,31 +61,59 @@ class Validator:
         """
         values, depth = _measured(data)
         if self._explaining is None:
-            schema = strict_json.parse(self._text)
-            self._explaining = SchemaComplexity(schema), NameMask(schema)
-        complexity, names = self._explaining
-        evaluations = complexity.evaluations(depth)
+            self._explaining = _Explaining(strict_json.parse(self._text, depth=_SCHEMA_DEPTH))
+        explaining = self._explaining
+        evaluations = explaining.complexity.evaluations(depth)
         if values * evaluations > MAX_CHECKS:
-            return [self._first(data, evaluations, names)], 1
+            return [explaining.first(data, evaluations)], 1
         listed: list[Violation] = []
         total = 0
-        for error in self._validator.iter_errors(data):
+        for error in explaining.validator.iter_errors(data):
             if total < LISTED:
-                listed.append(_violation(error, names))
+                listed.append(_violation(error, explaining.names))
             total += 1
             if total == COUNTED:
                 break
         return listed, total
 
-    def _first(self, data: Any, evaluations: int, names: NameMask) -> Violation:
+
+class _Explaining:
+    """The schema as its author wrote it: the violations name its own keywords."""
+
+    def __init__(self, schema: Any) -> None:
+        self.validator = compiled(schema)
+        self.complexity = SchemaComplexity(schema)
+        self.names = NameMask(schema)
+
+    def first(self, data: Any, evaluations: int) -> Violation:
+        """The first violation, if it is found within the limit."""
         if evaluations <= MAX_CHECKS // 10:
             try:
-                self._validator.validate(data)
+                self.validator.validate(data)
             except jsonschema_rs.ValidationError as error:
-                return _violation(error, names)
+                return _violation(error, self.names)
         return Violation(
             "", "$schema", "the data are invalid, and too large and deep to locate the violation"
         )
+
+
+def compiled(
+    schema: Any,
+    keywords: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    registry: jsonschema_rs.Registry | None = None,
+) -> jsonschema_rs.Validator:
+    """The library's validator of a schema, as all data are validated."""
+    return jsonschema_rs.validator_for(
+        schema,
+        validate_formats=True,
+        ignore_unknown_formats=False,
+        offline=True,
+        mask=_MASK,
+        pattern_options=jsonschema_rs.RegexOptions(),
+        keywords=dict(keywords) or None,
+        registry=registry,
+    )
 
 
 def _measured(data: Any) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from gateway import identity
 from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL
-from gateway.contracts import governance
+from gateway.contracts import Budget, governance
 from gateway.http.app import make_app
 from gateway.http.context import ApiContext
 from gateway.identity import ClientAuthenticator, Tokens
@@ -31,7 +31,12 @@ async def api(settings: Settings) -> None:
     async with (
         open_context(settings, "api") as context,
         governance.governance_context(
-            context.database, context.directories, context.reader, settings.url, register.receiving
+            context.database,
+            context.directories,
+            context.reader,
+            settings.url,
+            register.receiving,
+            Budget.of(settings.event_limit, settings.validation_seconds),
         ) as contracts,
         stop_on_signals() as stop,
     ):

@@ -8,6 +8,7 @@ from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import AdmissionChecker
 from gateway.contracts.compatibility import CompatibilityChecker
+from gateway.contracts.cost import DEFAULT, Budget
 from gateway.contracts.governance.impact import Receivers
 from gateway.identity import Directory
 from gateway.journal import JournalReader
@@ -33,9 +34,10 @@ async def governance_context(
     reader: JournalReader,
     base_url: str,
     receivers: Receivers,
+    budget: Budget = DEFAULT,
 ) -> AsyncIterator[GovernanceContext]:
     """The context. Its child processes start when first needed, and stop at the end."""
-    compatibility, admission = CompatibilityChecker(), AdmissionChecker()
+    compatibility, admission = CompatibilityChecker(), AdmissionChecker(budget=budget)
     try:
         yield GovernanceContext(
             database,

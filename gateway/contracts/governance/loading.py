@@ -11,6 +11,7 @@ from gateway.contracts import Submission, Visibility, admit, defaults, queries, 
 from gateway.contracts.admission import bundles_of, require_readable
 from gateway.contracts.compatibility import CompatibilityChecker, CompatibilityPolicy, Rule
 from gateway.contracts.compilation import Library
+from gateway.contracts.cost import DEFAULT, Budget
 from gateway.contracts.governance.comparison import (
     Bundles,
     CompatibilityReport,
@@ -28,6 +29,7 @@ class _CheckedContract:
     submission: Submission
     rule: Rule
     reports: Mapping[int, bytes]
+    inline: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class CheckedFolder:
                 library=self._library,
                 reports=each.reports,
                 closed=each.rule.policy is CompatibilityPolicy.OPTIONAL_FRIENDLY,
+                inline=each.inline,
             )
             for each in self._contracts
         ]
@@ -59,7 +62,10 @@ class CheckedFolder:
 
 
 async def check_folder(
-    database: Database, submissions: Sequence[Submission], base_url: str
+    database: Database,
+    submissions: Sequence[Submission],
+    base_url: str,
+    budget: Budget = DEFAULT,
 ) -> CheckedFolder:
     """Check all contracts of a folder against the registry; nothing is stored.
 
@@ -70,7 +76,9 @@ async def check_folder(
     try:
         async with database.session() as session:
             library = await _library(session, submissions, base_url.rstrip("/"))
-            contracts = [await _check(session, each, library, checker) for each in submissions]
+            contracts = [
+                await _check(session, each, library, checker, budget) for each in submissions
+            ]
     finally:
         await checker.close()
     return CheckedFolder(library, contracts)
@@ -100,14 +108,19 @@ async def _library(
 
 
 async def _check(
-    session: AsyncSession, submission: Submission, library: Library, checker: CompatibilityChecker
+    session: AsyncSession,
+    submission: Submission,
+    library: Library,
+    checker: CompatibilityChecker,
+    budget: Budget,
 ) -> _CheckedContract:
     """Raises what `check_folder` raises."""
     type = submission.contract.type
     registered = await queries.find(session, type)
     found = await defaults.defaults_of(session, submission.contract.owner)
     rule = submission.rule or (registered and registered.rule) or found.rule
-    admit(submission, library, closed=rule.policy is CompatibilityPolicy.OPTIONAL_FRIENDLY)
+    closed = rule.policy is CompatibilityPolicy.OPTIONAL_FRIENDLY
+    inline = admit(submission, library, closed, budget)
     older: dict[int, Bundles] = {}
     if registered is not None:
         older = bundles_by_number(in_force(await queries.versions(session, type)))
@@ -122,7 +135,7 @@ async def _check(
             raise _incompatible(type, version.number, report)
         reports[version.number] = report.document()
         older[version.number] = new
-    return _CheckedContract(submission, rule, reports)
+    return _CheckedContract(submission, rule, reports, inline)
 
 
 def _incompatible(type: str, number: int, report: CompatibilityReport) -> Incompatible:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +24,7 @@ from gateway.contracts.admission import bundles_of, require_readable
 from gateway.contracts.compatibility import CompatibilityPolicy, Rule
 from gateway.contracts.compilation import Library
 from gateway.contracts.content import digest_of
+from gateway.contracts.cost import INLINE_UNKNOWN
 from gateway.contracts.governance.comparison import (
     CompatibilityReport,
     bundles_by_number,
@@ -76,7 +77,7 @@ class RegistrationPlan:
     """A new version beside the registered ones.
 
     `older` are the versions that it is compared with, `existing` is the one with the same schema,
-    `levels` are the lint levels that its owner raised.
+    `levels` are the lint levels that its owner raised, `inline_bytes` is known once it is admitted.
     """
 
     rule: Rule
@@ -85,6 +86,7 @@ class RegistrationPlan:
     levels: Mapping[str, str]
     older: tuple[StoredVersion, ...] = ()
     existing: StoredVersion | None = None
+    inline_bytes: int = INLINE_UNKNOWN
 
     @property
     def version(self) -> Version:
@@ -96,7 +98,9 @@ class RegistrationPlan:
         """The new version as the catalogue will hold it once it is active."""
         text = bundles_of(self.version, self.library).text or self.version.text
         type, number = self.submission.contract.type, self.version.number
-        return CatalogueVersion(type, number, VersionState.ACTIVE, None, text, self.closed)
+        return CatalogueVersion(
+            type, number, VersionState.ACTIVE, None, text, self.closed, self.inline_bytes
+        )
 
     @property
     def closed(self) -> bool:
@@ -155,9 +159,14 @@ class Planner:
         )
         return registered, plan
 
-    async def admit(self, plan: RegistrationPlan) -> tuple[Finding, ...]:
-        """The findings of lint. Raises Invalid if admission fails or lint finds an error."""
-        await self._context.admission.admit(plan.submission, plan.library, closed=plan.closed)
+    async def admit(self, plan: RegistrationPlan) -> tuple[RegistrationPlan, tuple[Finding, ...]]:
+        """The admitted plan, and the findings of lint.
+
+        Raises Invalid if admission fails or lint finds an error.
+        """
+        inline = await self._context.admission.admit(
+            plan.submission, plan.library, closed=plan.closed
+        )
         advice = await self.advice(plan)
         errors = [finding for finding in advice if finding.level is Level.ERROR]
         if errors:
@@ -166,7 +175,7 @@ class Planner:
                 f"{plan.submission.contract.type}: lint found {len(errors)} error(s): {listed}",
                 pointer=f"/{errors[0].document}{errors[0].pointer}",
             )
-        return advice
+        return replace(plan, inline_bytes=inline[plan.version.number]), advice
 
     async def advice(self, plan: RegistrationPlan) -> tuple[Finding, ...]:
         """The findings of lint, by the owner's levels; hostile patterns may take 0.3 s."""

@@ -95,7 +95,7 @@ class ContractRegistration:
             existing = await self._existing(session, new, plan)
         if existing is not None:
             return existing
-        advice = await self._planner.admit(plan)
+        plan, advice = await self._planner.admit(plan)
         async with self._context.database.change(Topic.CONTRACTS) as session:
             existing = await self._existing(session, new, plan)  # registered in the meantime
             if existing is not None:
@@ -144,7 +144,7 @@ class ContractRegistration:
                     registered, plan.existing, False, await self._planner.advice(plan)
                 )
             require_revision(registered, revision)
-            advice = await self._planner.admit(plan)
+            plan, advice = await self._planner.admit(plan)
             report = await self._planner.compare(plan)
             impact = None if report.compatible else await self._planner.impact(registered.contract)
             if impact is not None and not new.breaking:
@@ -207,7 +207,7 @@ class ContractRegistration:
         await registry.add_version(
             session,
             plan.submission,
-            NewVersion(plan.version, state, document, plan.closed),
+            NewVersion(plan.version, state, document, plan.closed, plan.inline_bytes),
             by=author_of(by),
             library=plan.library,
         )

@@ -51,6 +51,8 @@ CREATE TABLE contract_versions (
     bundle bytea,
     reply_bundle bytea,
     closed boolean NOT NULL DEFAULT false,
+    -- The largest event that is cheap enough to be validated on the event loop, as measured.
+    inline_bytes integer NOT NULL CHECK (inline_bytes >= 0),
     examples bytea,
     comparison bytea,
     registered_by text,
