@@ -117,7 +117,7 @@ async def _load_contracts(settings: Settings, folder: Path) -> None:
             database,
             submissions,
             settings.url,
-            contracts.Budget.of(settings.event_limit, settings.validation_seconds),
+            contracts.Budget(settings.event_limit, settings.validation_seconds),
         )
         async with database.change(Topic.IDENTITY) as session:
             for owner in contracts.owners(folder):

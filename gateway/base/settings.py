@@ -49,10 +49,11 @@ class Settings(BaseModel):
     batch_limit: int = Field(4 << 20, ge=1024, le=64 << 20, description="Maximum bytes of a batch")
     batch_events: int = Field(1000, ge=1, le=10_000, description="Maximum events of a batch")
     validation_seconds: float = Field(
-        5.0, gt=0, le=60, description="CPU seconds that validating one event may take"
-    )
-    validation_workers: int = Field(
-        2, ge=1, le=64, description="Processes that validate large and expensive events"
+        2.5,
+        gt=0,
+        le=60,
+        description="CPU seconds that validating an event of the largest size may take, as "
+        "measured when its schema is registered",
     )
     token_seconds: int = Field(600, ge=60, le=3600, description="Lifetime of an access token")
 

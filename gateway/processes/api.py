@@ -36,7 +36,7 @@ async def api(settings: Settings) -> None:
             context.reader,
             settings.url,
             register.receiving,
-            Budget.of(settings.event_limit, settings.validation_seconds),
+            Budget(settings.event_limit, settings.validation_seconds),
         ) as contracts,
         stop_on_signals() as stop,
     ):

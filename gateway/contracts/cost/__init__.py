@@ -3,14 +3,13 @@
 The number of keywords says little about it: an enum of 500 objects is one keyword. So documents
 that the schema itself suggests are validated, each schema inside it is timed, and its time is
 extrapolated to the largest event. That finds what is expensive; it proves nothing to be cheap.
-Events are validated under a limit on their CPU time in any case.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from time import thread_time_ns
-from typing import Any, Self
+from typing import Any
 
 from gateway.base.errors import Invalid
 from gateway.base.json_pointer import escaped
@@ -50,11 +49,6 @@ class Budget:
 
     event_bytes: int = 1 << 20
     seconds: float = 2.5
-
-    @classmethod
-    def of(cls, event_bytes: int, validation_seconds: float) -> Self:
-        """Half of what an event may take: other machines are slower, and busy."""
-        return cls(event_bytes, validation_seconds / 2)
 
 
 DEFAULT = Budget()
