@@ -117,7 +117,7 @@ def test_the_same_is_admitted_where_the_event_can_not_repeat_it(name: str) -> No
 )
 def test_a_long_enum_is_cheap_whatever_it_lists(members: list[Any]) -> None:
     """Measured before: 45 s for 1 MiB of the last of 4,900 objects, 600 s for decimals."""
-    assert measured(array_of({"enum": members}), AMPLE) > 0
+    measured(array_of({"enum": members}), AMPLE)
 
 
 def test_an_ordinary_schema_is_validated_inline() -> None:
