@@ -25,9 +25,14 @@ _numbers = itertools.count(1)
 
 
 def fresh_database(postgres: Postgres, template: str = "template1") -> str:
-    """The URL of a new database, empty or a copy of another."""
+    """The URL of a new database, empty or a copy of another.
+
+    PostgreSQL takes the copied sequences for logged, and they would go back at a crash: a
+    checkpoint makes it log the next number of each.
+    """
     name = f"t{os.getpid()}_{next(_numbers)}"
     query(postgres.superuser_url, f"CREATE DATABASE {name} OWNER nusabus TEMPLATE {template}")
+    query(postgres.superuser_url, "CHECKPOINT")
     return f"{postgres.url.rpartition('/')[0]}/{name}"
 
 

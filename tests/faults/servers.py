@@ -71,6 +71,8 @@ class Servers:
         await self._execute(
             "postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {TEMPLATE}"
         )
+        # Or the copied sequences go back at a crash.
+        await self._execute("postgres", "CHECKPOINT")
 
     async def drop_database(self, name: str) -> None:
         """Delete it, with all who are connected."""

@@ -22,6 +22,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.processes import AlreadyRunning, ServerError, of_folder
 from deploy.local.rabbitmq import RabbitMQ
 from deploy.local.supervise import Supervised, supervise
+from tests import servers
 
 SMALL = {"shared_buffers": "32MB"}
 OWNER = """
@@ -87,6 +88,19 @@ def test_postgres_keeps_its_data_and_its_port_through_kills(database: Postgres) 
         database.start()
     assert database.port == port
     assert [row["number"] for row in query(database, "SELECT number FROM kept")] == [0, 1, 2]
+
+
+def test_a_copied_database_keeps_its_sequences_through_a_crash(database: Postgres) -> None:
+    template = servers.fresh_database(database)
+    servers.query(
+        template, "CREATE TABLE numbered (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)"
+    )
+    servers.query(template, "INSERT INTO numbered DEFAULT VALUES")
+    copy = servers.fresh_database(database, template.rpartition("/")[2])
+    servers.query(copy, "INSERT INTO numbered DEFAULT VALUES")
+    database.restart("immediate")
+    servers.query(copy, "INSERT INTO numbered DEFAULT VALUES")
+    assert servers.query(copy, "SELECT count(*) FROM numbered")[0]["count"] == 3
 
 
 def test_postgres_is_durable_and_its_role_is_no_superuser(database: Postgres) -> None:
