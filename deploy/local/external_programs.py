@@ -14,7 +14,12 @@ from pathlib import Path
 from deploy.local.install import privileges
 
 # By the command that is looked for.
-PACKAGES = {"cobc": "gnucobol3", "amqp-consume": "amqp-tools", "sftp": "openssh-client"}
+PACKAGES = {
+    "cobc": "gnucobol3",
+    "amqp-consume": "amqp-tools",
+    "sftp": "openssh-client",
+    "javac": "default-jdk-headless",
+}
 UNPACKED = Path(__file__).resolve().parents[2] / ".run" / "peers"
 
 

@@ -45,6 +45,35 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
 
+    connections: int = Field(
+        4096, ge=16, description="Maximum open HTTP connections of one process"
+    )
+    connections_per_address: int = Field(
+        512, ge=1, description="Maximum of them from one address; trusted proxies have no limit"
+    )
+    header_seconds: float = Field(
+        10.0, gt=0, description="Seconds in which the headers of a request must arrive"
+    )
+    header_bytes: int = Field(
+        64 << 10, ge=8192, le=1 << 20, description="Maximum bytes of the headers of a request"
+    )
+    header_count: int = Field(
+        100, ge=64, le=1000, description="Maximum number of headers of a request"
+    )
+    url_bytes: int = Field(8192, ge=1024, le=64 << 10, description="Maximum bytes of a URL")
+    body_seconds: float = Field(
+        60.0, gt=0, description="Seconds in which the body of a request must arrive"
+    )
+    body_rate: int = Field(
+        1024, ge=1, description="Minimum bytes per second of a body, after the first ten seconds"
+    )
+    keep_alive_seconds: float = Field(
+        75.0, ge=1, description="Seconds after which an idle connection is closed"
+    )
+    pipelined_requests: int = Field(
+        16, ge=1, le=1000, description="Maximum requests that wait on one connection"
+    )
+
     event_limit: int = Field(1 << 20, ge=1024, le=8 << 20, description="Maximum bytes of one event")
     batch_limit: int = Field(4 << 20, ge=1024, le=64 << 20, description="Maximum bytes of a batch")
     batch_events: int = Field(1000, ge=1, le=10_000, description="Maximum events of a batch")
@@ -131,6 +160,8 @@ class Settings(BaseModel):
     def _consistent(self) -> "Settings":
         if self.event_limit > self.batch_limit:
             raise ValueError(f"{PREFIX}EVENT_LIMIT must not exceed {PREFIX}BATCH_LIMIT")
+        if self.connections_per_address > self.connections:
+            raise ValueError(f"{PREFIX}CONNECTIONS_PER_ADDRESS must not exceed {PREFIX}CONNECTIONS")
         if self.journal_writers > self.shards:
             raise ValueError(f"{PREFIX}JOURNAL_WRITERS must not exceed {PREFIX}SHARDS")
         return self

@@ -103,7 +103,9 @@ class Application(FastAPI):
                 scope[CLIENT] = await authenticate(self.state.context, header)
             endpoint = self.endpoints.get(path) if method == "POST" else None
             if endpoint is None and method not in WITHOUT_BODY:
-                body = await read(scope["headers"], receive, self._limit(path))
+                body = await read(
+                    scope["headers"], receive, self._limit(path), self.state.context.settings
+                )
                 receive = replayed(body, receive)
         except NusabusError as error:
             await problems.response(error)(scope, receive, send)

@@ -8,23 +8,29 @@ from fastapi import Depends, Request
 from starlette.types import Message, Receive
 
 from gateway.base.errors import Malformed, RequestTimeout, TooLarge
+from gateway.base.settings import Settings
 
-SECONDS = 60
+START = 10.0  # seconds before the minimum rate counts
 
 
-async def read(headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: int) -> bytes:
+async def read(
+    headers: Sequence[tuple[bytes, bytes]], receive: Receive, limit: int, settings: Settings
+) -> bytes:
     """The body as received.
 
-    Raises TooLarge before more than the limit is in memory, RequestTimeout if it does not end in
-    time, Malformed if the connection ends first.
+    Raises TooLarge before more than the limit is in memory, RequestTimeout if it is too slow,
+    Malformed if the connection ends first.
     """
     if declared_size(headers) > limit:
         raise _too_large(limit)
     try:
-        async with asyncio.timeout(SECONDS):
-            return await _whole(receive, limit)
+        async with asyncio.timeout(min(START, settings.body_seconds)) as deadline:
+            return await _whole(receive, limit, deadline, settings)
     except TimeoutError:
-        raise RequestTimeout(f"The body must arrive within {SECONDS} seconds.") from None
+        raise RequestTimeout(
+            f"The body must arrive within {settings.body_seconds:g} seconds, and with "
+            f"{settings.body_rate} bytes a second on average."
+        ) from None
 
 
 async def raw_body(request: Request) -> bytes:
@@ -53,9 +59,12 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _whole(receive: Receive, limit: int) -> bytes:
+async def _whole(
+    receive: Receive, limit: int, deadline: asyncio.Timeout, settings: Settings
+) -> bytes:
     parts: list[bytes] = []
     size = 0
+    began = asyncio.get_running_loop().time()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -67,6 +76,8 @@ async def _whole(receive: Receive, limit: int) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+        seconds = START + size / settings.body_rate
+        deadline.reschedule(began + min(seconds, settings.body_seconds))
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -129,7 +129,7 @@ class PublishEndpoint(AsgiEndpoint):
         try:
             client.require(Role.PUBLISHER)
             atomic = _atomic(scope["query_string"])
-            body = await read(headers, receive, self.limits.batch_bytes)
+            body = await read(headers, receive, self.limits.batch_bytes, self.context.settings)
             parsed = parse_request(headers, body, self.limits)
             if isinstance(parsed, Batch):
                 return await self._batch(parsed, client, atomic)

@@ -160,7 +160,7 @@ class RequestEndpoint(AsgiEndpoint):
                     "Invalid query. Use `no_responder=refuse` or `no_responder=wait`.",
                     parameter="no_responder",
                 )
-            body = await read(headers, receive, self.limits.event_bytes)
+            body = await read(headers, receive, self.limits.event_bytes, self.context.settings)
             event = parse_event(headers, body, limit=self.limits.event_bytes)
             wait = wait_of(headers)
             found = await self.context.requester.ask(

@@ -26,6 +26,10 @@ class SecurityHeaders:
         self._api = (*_ALWAYS, (b"content-security-policy", _NOTHING), *more)
         self._documentation = (*_ALWAYS, (b"content-security-policy", _DOCUMENTATION), *more)
 
+    def lines(self) -> bytes:
+        """The same for an answer that is written without ASGI."""
+        return b"".join(b"%b: %b\r\n" % each for each in (*self._api, _NO_STORE))
+
     def adding(self, send: Send, path: str) -> Send:
         """A `send` that adds them. An answer that says nothing of caching is not to be stored."""
         own = self._documentation if path.startswith("/docs") else self._api

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -74,6 +75,7 @@ class ProcessContext:
 @asynccontextmanager
 async def open_context(settings: Settings, process: str) -> AsyncIterator[ProcessContext]:
     """Open the connections of a process; close them at the end."""
+    raise_file_limit()
     database = await Database.open(
         settings.database_url.get_secret_value(),
         connections=settings.journal_connections,
@@ -113,6 +115,12 @@ async def stop_on_signals() -> AsyncIterator[Stop]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def raise_file_limit() -> None:
+    """Let this process open as many files as the system allows: each connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def unique_name() -> str:

@@ -1,0 +1,55 @@
+"""Requests that are refused before the application knows of them."""
+
+import json
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from gateway.http.problems import MEDIA_TYPE, TYPE
+
+
+class Refusal(Exception):
+    """Why a request is not read any further. The connection ends with the answer.
+
+    `reason` is that of the metric and the last part of the problem's `type`.
+    """
+
+    def __init__(self, status: int, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.reason = status, reason
+
+    def answer(self, headers: bytes) -> bytes:
+        """The whole response, with these headers."""
+        phrase = HTTPStatus(self.status).phrase
+        document = {
+            "type": f"{TYPE}{self.reason}",
+            "title": phrase,
+            "status": self.status,
+            "detail": str(self),
+        }
+        body = json.dumps(document).encode()
+        retry = b"retry-after: 2\r\n" if self.status == HTTPStatus.SERVICE_UNAVAILABLE else b""
+        return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b" % (
+            STATUS_LINE[self.status],
+            headers,
+            MEDIA_TYPE.encode(),
+            len(body),
+            retry,
+            body,
+        )
+
+
+def check(version: str, method: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    """What the parser lets pass. Raises Refusal."""
+    if method == b"CONNECT":
+        raise Refusal(501, "unsupported", "This is no proxy: CONNECT is not supported.")
+    if version not in ("1.1", "1.0"):
+        raise Refusal(400, "malformed", "Use HTTP/1.1.")
+    names = [name for name, _ in headers]
+    if version == "1.1" and names.count(b"host") != 1:
+        raise Refusal(400, "malformed", "Send exactly one Host header (RFC 9112, section 3.2).")
+    if b"transfer-encoding" in names:
+        if version == "1.0":
+            raise Refusal(400, "malformed", "HTTP/1.0 has no Transfer-Encoding.")
+        if dict(headers)[b"transfer-encoding"].lower() != b"chunked":
+            raise Refusal(501, "unsupported", "Use no other Transfer-Encoding than chunked.")
