@@ -1,7 +1,7 @@
 """Private servers for all tests that need some, started once in a run and only if asked for."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -65,3 +65,17 @@ def bus(shared_bus: Bus) -> Iterator[Bus]:
     """The shared bus; the queues that a module leaves behind get nothing more."""
     yield shared_bus
     shared_bus.end_queues()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows the errors that the processes of its bus have logged."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        buses = {id(each): each for each in item.funcargs.values() if isinstance(each, Bus)}
+        for bus in buses.values():
+            errors = [line for line in bus.logs().splitlines() if '"level": "error"' in line]
+            report.sections.append(("Errors of the gateway", "\n".join(errors[-5:])))
+    return report
