@@ -7,8 +7,7 @@ from msgspec.structs import replace
 from gateway.journal import Candidate, JournalWriter
 from gateway.journal.writer import GROUP, SHARED
 from tests.builders import a_candidate
-from tests.integration.journal_setup import Journal
-from tests.integration.test_journal import until_waiting
+from tests.integration.journal_setup import Journal, until_waiting
 
 
 def of(publisher: str, **changes: str) -> Candidate:
