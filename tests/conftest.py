@@ -77,5 +77,6 @@ def pytest_runtest_makereport(
         buses = {id(each): each for each in item.funcargs.values() if isinstance(each, Bus)}
         for bus in buses.values():
             errors = [line for line in bus.logs().splitlines() if '"level": "error"' in line]
-            report.sections.append(("Errors of the gateway", "\n".join(errors[-5:])))
+            if errors:
+                report.sections.append(("Errors of the gateway", "\n".join(errors[-5:])))
     return report

@@ -7,7 +7,8 @@ from gateway.base.errors import IdentifierReused
 from gateway.journal import Appended, Cursor, JournalWriter
 from tests.builders import a_candidate
 from tests.integration.journal_setup import Journal
-from tests.servers import SHARDS
+from tests.servers import SHARDS, query
+from tests.waiting import eventually
 
 
 async def test_many_writers_leave_no_gap_and_keep_each_ones_order(journal: Journal) -> None:
@@ -195,3 +196,26 @@ async def test_the_cursor_before_a_time(journal: Journal) -> None:
         for shard, cursor in (await journal.reader.cursors_before(time)).items():
             counted = sum(row["shard"] == shard and row["recorded"] < time for row in rows)
             assert cursor.sequence == counted
+
+
+async def test_identities_are_found_by_index_however_young_their_table_is(journal: Journal) -> None:
+    # Without ANALYZE, PostgreSQL takes a table of any size for a small one and reads it whole.
+    sizes = (1, 1, 1, 1, 1, 1, 40, 400, 400, 1, 40, 400)
+    async with journal.writer() as writer:
+        for size in sizes:
+            await writer.append([a_candidate() for _ in range(size)])
+
+    def scans() -> tuple[int, int] | None:
+        (row,) = query(
+            journal.url,
+            "SELECT coalesce(idx_scan, 0) AS by_index, seq_scan FROM pg_stat_user_tables "
+            "WHERE relname = 'journal_identities'",
+        )
+        found = (row["by_index"], row["seq_scan"])
+        return found if sum(found) >= len(sizes) else None  # they arrive after the connection's end
+
+    found = await asyncio.to_thread(eventually, scans)
+    assert found is not None
+    by_index, whole = found
+    assert by_index >= sum(sizes)
+    assert whole <= 1  # as its index was made
