@@ -12,6 +12,7 @@ from gateway.http import (
     clients,
     contracts,
     dead_letters,
+    documentation,
     events,
     grants,
     health,
@@ -53,7 +54,6 @@ PUBLIC = {
     "/health/ready",
     "/metrics",
     "/docs",
-    "/docs/oauth2-redirect",
     "/openapi.json",
 }
 WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
@@ -136,8 +136,7 @@ def make_app(context: ApiContext) -> Application:
         servers=[{"url": context.settings.url, "description": "This gateway."}],
         generate_unique_id_function=openapi.operation_id,
         separate_input_output_schemas=False,
-        docs_url="/docs",
-        redoc_url=None,
+        openapi_url=None,  # and no pages: `documentation` serves both
         redirect_slashes=False,
     )
     app.open_calls = OpenCalls(context)
@@ -155,4 +154,5 @@ def make_app(context: ApiContext) -> Application:
     for module in ROUTES:
         app.include_router(module.router)
     openapi.install(app, (publish.described, requests.described))
+    documentation.install(app)
     return app

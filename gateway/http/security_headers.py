@@ -2,17 +2,13 @@
 
 from starlette.types import Message, Send
 
+from gateway.http.documentation import POLICY
+
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
 _NOTHING = b"default-src 'none'; frame-ancestors 'none'"
-# The page of the documentation loads Swagger UI, as FastAPI makes it, and calls this gateway.
-_DOCUMENTATION = (
-    b"default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net; img-src data: https:; "
-    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _NO_STORE = (b"cache-control", b"no-store")
 _CACHE_NAMES = {b"cache-control", b"etag"}
@@ -24,7 +20,7 @@ class SecurityHeaders:
     def __init__(self, *, https: bool) -> None:
         more = (_HSTS,) if https else ()
         self._api = (*_ALWAYS, (b"content-security-policy", _NOTHING), *more)
-        self._documentation = (*_ALWAYS, (b"content-security-policy", _DOCUMENTATION), *more)
+        self._documentation = (*_ALWAYS, (b"content-security-policy", POLICY), *more)
 
     def lines(self) -> bytes:
         """The same for an answer that is written without ASGI."""
@@ -32,7 +28,7 @@ class SecurityHeaders:
 
     def adding(self, send: Send, path: str) -> Send:
         """A `send` that adds them. An answer that says nothing of caching is not to be stored."""
-        own = self._documentation if path.startswith("/docs") else self._api
+        own = self._documentation if path == "/docs" else self._api
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

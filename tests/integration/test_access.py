@@ -66,7 +66,7 @@ def test_every_role_may_use_the_routes_of_its_table(bus: Bus, role: str) -> None
 
 
 def test_only_these_paths_are_public(bus: Bus) -> None:
-    pages = {"/docs", "/docs/oauth2-redirect", "/openapi.json"}
+    pages = {"/docs", "/openapi.json"}
     public = {route.split()[1] for route, roles in ACCESS.items() if ANYONE in roles}
     assert public | pages | {"/metrics"} == PUBLIC
     assert bus.http.get("/tidak-ada").status_code == 401
