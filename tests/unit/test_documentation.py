@@ -18,7 +18,8 @@ class Page(HTMLParser):
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
-        self.tags, self.links, self.ids, self.handlers = set[str](), set[str](), list[str](), []
+        self.tags, self.links = set[str](), set[str]()
+        self.ids, self.handlers = list[str](), list[str]()
         self.style = ""
         self.feed(data.decode())
 
