@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 
@@ -203,6 +204,33 @@ class FailedDependency(Refused):
             "The event is valid but was not stored, because the batch is all-or-nothing. Correct "
             "the refused events and send the batch again."
         )
+
+
+class TooManyRequests(Reported):
+    """The caller asks for more than its part; nothing was done. It may try again later.
+
+    `retry_after` is in seconds, `fields` are further headers for the answer, by name.
+    """
+
+    code = "too-many-requests"
+
+    def __init__(
+        self,
+        message: str,
+        report: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        retry_after: int = 1,
+        fields: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(message, report)
+        self.retry_after = retry_after
+        self.fields = fields
+
+
+class ShareExceeded(TooManyRequests):
+    """The organisation has more in progress than its share of an overloaded gateway."""
+
+    code = "share-exceeded"
 
 
 class Unavailable(NusabusError):

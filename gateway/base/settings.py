@@ -74,6 +74,10 @@ class Settings(BaseModel):
         16, ge=1, le=1000, description="Maximum requests that wait on one connection"
     )
 
+    requests_in_progress: int = Field(
+        128, ge=1, description="Maximum requests in progress of one organisation, per process"
+    )
+
     event_limit: int = Field(1 << 20, ge=1024, le=8 << 20, description="Maximum bytes of one event")
     batch_limit: int = Field(4 << 20, ge=1024, le=64 << 20, description="Maximum bytes of a batch")
     batch_events: int = Field(1000, ge=1, le=10_000, description="Maximum events of a batch")

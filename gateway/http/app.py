@@ -32,30 +32,14 @@ from gateway.http import (
 )
 from gateway.http.asgi_endpoint import AsgiEndpoint
 from gateway.http.body import read, replayed
-from gateway.http.context import (
-    CLIENT,
-    ApiContext,
-    authenticate,
-    authorization,
-    require_one_authorization,
-)
+from gateway.http.context import ApiContext
+from gateway.http.entrance import Entrance
 from gateway.http.open_calls import OpenCalls
 from gateway.http.publish import PublishEndpoint
 from gateway.http.requests import RequestEndpoint
 from gateway.http.security_headers import SecurityHeaders
 from gateway.publishing import Limits
 
-# What a stranger may ask. On every other path the client is authenticated by the headers, before
-# a byte of the body is read. `/metrics` has a token of its own.
-PUBLIC = {
-    "/oauth/token",
-    "/.well-known/jwks.json",
-    "/health/live",
-    "/health/ready",
-    "/metrics",
-    "/docs",
-    "/openapi.json",
-}
 WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 BODY_LIMIT = 64 << 10  # bytes; publishing has limits of its own
 CONTRACT_LIMIT = 1 << 20  # bytes: schemas and examples
@@ -89,18 +73,22 @@ class Application(FastAPI):
 
     endpoints: Mapping[str, AsgiEndpoint] = MappingProxyType({})
     event_limit: int = BODY_LIMIT
-    open_calls: OpenCalls | None = None
+    entrance: Entrance
+    open_calls: OpenCalls
     security_headers = SecurityHeaders(https=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        path, method, header = scope["path"], scope["method"], None
-        send = self.security_headers.adding(send, path)
+        send = self.security_headers.adding(send, scope["path"])
         try:
-            require_one_authorization(scope["headers"])
-            if path not in PUBLIC:
-                header = authorization(scope["headers"])
-                scope[CLIENT] = await authenticate(self.state.context, header)
+            await self._answer(scope, receive, send)
+        finally:
+            self.entrance.leave(scope)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        try:
+            header = await self.entrance.enter(scope)
             endpoint = self.endpoints.get(path) if method == "POST" else None
             if endpoint is None and method not in WITHOUT_BODY:
                 body = await read(
@@ -111,7 +99,7 @@ class Application(FastAPI):
             await problems.response(error)(scope, receive, send)
         else:
             answer = endpoint or super().__call__
-            if path in PUBLIC or self.open_calls is None:
+            if header is None:  # a public path
                 await answer(scope, receive, send)
             else:
                 await self.open_calls.run(answer, scope, receive, send, header)
@@ -140,6 +128,7 @@ def make_app(context: ApiContext) -> Application:
         redirect_slashes=False,
     )
     app.open_calls = OpenCalls(context)
+    app.entrance = Entrance(context, {publish.PATH, requests.PATH})
     app.security_headers = SecurityHeaders(https=context.settings.url.startswith("https://"))
     app.state.context = context
     problems.install(app)

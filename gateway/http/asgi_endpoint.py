@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.base import errors
 from gateway.base.telemetry import METRICS, log
 from gateway.http import problems
-from gateway.http.context import CLIENT, ApiContext
+from gateway.http.context import CLIENT, PLACE, ApiContext
 from gateway.identity import Client
 from gateway.publishing import Limits
 
@@ -39,6 +39,11 @@ class AsgiEndpoint(ABC):
     @abstractmethod
     async def answer(self, client: Client, scope: Scope, receive: Receive) -> Answer:
         """Carry out one request of a client."""
+
+    def keep(self, scope: Scope) -> None:
+        """The body has arrived. Raises Overloaded or ShareExceeded if that took too long."""
+        if (shed := self.context.admission.keep(scope[PLACE])) is not None:
+            raise shed.error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Every error is a problem document."""

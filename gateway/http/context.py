@@ -26,6 +26,7 @@ from gateway.delivery import (
 )
 from gateway.delivery.store import DeadLetters, Redrives
 from gateway.delivery.webhook import Endpoints
+from gateway.http.admission import Admission
 from gateway.identity import (
     Client,
     ClientAuthenticator,
@@ -42,6 +43,7 @@ from gateway.subscriptions import Subscriptions
 from gateway.subscriptions.lifecycle import SubscriptionLifecycle
 
 CLIENT = "nusabus.client"  # in the ASGI scope: who sends the request; no public route has it
+PLACE = "nusabus.place"  # in the ASGI scope: what the request has taken of the process
 BEARER = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
@@ -63,6 +65,7 @@ class ApiContext:
     """The parts of an api process, put together once."""
 
     settings: Settings
+    admission: Admission
     database: Database
     tokens: Tokens
     authenticator: ClientAuthenticator

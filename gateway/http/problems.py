@@ -40,6 +40,7 @@ STATUS: Mapping[type[errors.NusabusError], int] = {
     errors.FailedDependency: 424,
     errors.ContractViolation: 422,
     errors.Refused: 400,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     errors.NoReply: 504,
     errors.NusabusError: 500,
@@ -69,6 +70,8 @@ TITLES = {
     "broker-unavailable": "Temporarily unavailable",
     "backlog-full": "Backlog full",
     "overloaded": "Too many requests in progress",
+    "share-exceeded": "Too many requests of the organisation in progress",
+    "too-many-requests": "Too many requests",
     "no-responder": "No responder",
     "no-reply": "No reply before the deadline",
     "already-answered": "Request already answered",
@@ -184,6 +187,10 @@ _DOCUMENTED: Mapping[int, tuple[str, errors.NusabusError]] = {
         "If-Match is missing.",
         errors.PreconditionRequired("Send If-Match with the ETag of the contract, or `*`."),
     ),
+    429: (
+        "A quota is used up, or the gateway is busy. Repeat the request after Retry-After.",
+        errors.TooManyRequests("The organisation has used up its quota of events. Wait 1 s."),
+    ),
     500: ("The gateway has a defect. It has been logged.", DEFECT),
     503: (
         "Temporarily unavailable, or the outcome is unknown. Repeat the request after Retry-After.",
@@ -202,11 +209,11 @@ _DOCUMENTED: Mapping[int, tuple[str, errors.NusabusError]] = {
 def responses(*statuses: int, body: bool = False, **described: str) -> Responses:
     """The `responses=` of an operation that an access token opens.
 
-    401, 500 and 503 are always among them; with a `body` what reading one may answer. A keyword
-    such as `_409="..."` documents a status with a sentence of its own.
+    401, 429, 500 and 503 are always among them; with a `body` what reading one may answer. A
+    keyword such as `_409="..."` documents a status with a sentence of its own.
     """
     own = {int(name.removeprefix("_")): text for name, text in described.items()}
-    always = {401, 500, 503} | ({400, 408, 413, 422} if body else set())
+    always = {401, 429, 500, 503} | ({400, 408, 413, 422} if body else set())
     return {
         status: documented(status, own.get(status)) for status in sorted({*statuses, *own} | always)
     }
@@ -240,6 +247,8 @@ def headers_of(error: errors.NusabusError) -> dict[str, str]:
     """The headers that a client needs beside the document."""
     if isinstance(error, errors.NotAuthenticated):
         return {"www-authenticate": 'Bearer realm="nusabus"'}
+    if isinstance(error, errors.TooManyRequests):
+        return {"retry-after": str(error.retry_after), **error.fields}
     if isinstance(error, errors.Unavailable):
         return {"retry-after": str(error.retry_after)}
     return {}

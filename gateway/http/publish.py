@@ -130,6 +130,7 @@ class PublishEndpoint(AsgiEndpoint):
             client.require(Role.PUBLISHER)
             atomic = _atomic(scope["query_string"])
             body = await read(headers, receive, self.limits.batch_bytes, self.context.settings)
+            self.keep(scope)
             parsed = parse_request(headers, body, self.limits)
             if isinstance(parsed, Batch):
                 return await self._batch(parsed, client, atomic)

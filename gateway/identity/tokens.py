@@ -103,6 +103,10 @@ class Tokens:
             self._remembered.move_to_end(digest)
         return known
 
+    def remembered(self, token: str) -> VerifiedToken | None:
+        """What a token named when it was verified, if this is remembered. It may be void by now."""
+        return self._remembered.get(sha256(token.encode(errors="replace")).digest())
+
     def is_new(self, token: VerifiedToken) -> bool:
         """Whether it may be younger than this process's directory."""
         return self._now() - token.issued < SKEW + YOUNG

@@ -9,6 +9,7 @@ from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL
 from gateway.contracts import Budget, governance
+from gateway.http.admission import WINDOW, Admission
 from gateway.http.app import make_app
 from gateway.http.context import ApiContext
 from gateway.identity import ClientAuthenticator, Tokens
@@ -59,8 +60,8 @@ async def api(settings: Settings) -> None:
             async with supervised(stop) as background:
                 backlog = partial(publisher.update_backlog, context.reader)
                 background.periodic("snapshots", context.refresh, POLL)
-                if app.open_calls is not None:
-                    background.periodic("http.open_calls", app.open_calls.recheck, POLL)
+                background.periodic("http.open_calls", app.open_calls.recheck, POLL)
+                background.periodic("http.admission", api_context.admission.adjust, WINDOW)
                 background.periodic("publishing.backlog", backlog, POLL)
                 background.start("journal.hint_sender", hints.run(stop))
                 requests.start(background)
@@ -100,6 +101,7 @@ def _api_context(
 ) -> ApiContext:
     return ApiContext(
         settings=context.settings,
+        admission=Admission(context.settings.requests_in_progress),
         database=context.database,
         tokens=Tokens(context.settings, lambda: context.directories.value),
         authenticator=ClientAuthenticator(context.database, context.settings, context.directories),

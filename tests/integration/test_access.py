@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http.app import PUBLIC
+from gateway.http.entrance import PUBLIC
 from tests.bus import Bus
 from tests.integration.access import ACCESS, ANYONE, EVERY
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway.http.app import PUBLIC
+from gateway.http.entrance import PUBLIC
 from tests.builders import a_document
 from tests.bus import Bus
 

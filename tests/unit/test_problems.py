@@ -40,7 +40,9 @@ def test_every_error_is_told(kind: type[errors.NusabusError]) -> None:
     assert described["type"] == f"https://nusabus.go.id/problems/{kind.code}"
     assert described["title"]
     assert NIK not in bytes(response.body).decode()
-    assert ("retry-after" in response.headers) is issubclass(kind, errors.Unavailable)
+    assert ("retry-after" in response.headers) is issubclass(
+        kind, errors.Unavailable | errors.TooManyRequests
+    )
     assert ("www-authenticate" in response.headers) is issubclass(kind, errors.NotAuthenticated)
 
 
