@@ -21,10 +21,12 @@ from gateway.base.telemetry import log
 from gateway.base.waiting import wait_for_any
 from gateway.broker import names
 from gateway.broker.address import with_heartbeat
+from gateway.broker.bounded_content import Discarded, discard_larger
 from gateway.broker.errors import OUTAGES, broker_errors, describe
 
 IDENTITY = 16  # bytes
-PREFETCH = 200  # replies that one process works on at a time
+PREFETCH = 200  # replies that one process works on at a time, at most
+HELD = 64 << 20  # bytes of replies that one process holds, at most
 RETRY = 0.5  # seconds until a reply that could not be stored comes again
 RECONNECT_FIRST, RECONNECT_LAST = 0.1, 2.0  # seconds
 
@@ -34,13 +36,14 @@ class ReplyMessage:
     """A reply as it arrived.
 
     `responder` is the queue that its sender reads; the broker lets no one else use that key.
+    `body` is None if it was larger than the limit, and was not kept.
     """
 
     responder: str
     correlation_id: str
     content_type: str
     headers: Mapping[str, Any]
-    body: bytes
+    body: bytes | None
 
 
 Declare = Callable[[], Awaitable[None]]
@@ -48,11 +51,21 @@ Handle = Callable[[ReplyMessage], Awaitable[None]]
 OnAnswered = Callable[[bytes], None]
 
 
-class ReplyQueue:
-    """One process's consumer of replies. `announce` never waits and never fails."""
+def prefetch(limit: int) -> int:
+    """How many replies of at most `limit` bytes one process takes at a time."""
+    return max(1, min(PREFETCH, HELD // limit))
 
-    def __init__(self, url: str, *, name: str) -> None:
+
+class ReplyQueue:
+    """One process's consumer of replies. `announce` never waits and never fails.
+
+    It holds at most HELD bytes of replies, as none has more than `limit` bytes. Larger ones are
+    handed on without their body.
+    """
+
+    def __init__(self, url: str, *, name: str, limit: int) -> None:
         self._url = with_heartbeat(url)
+        self._limit = limit
         self._name = name
         self._due = asyncio.Event()
         self._answered: list[bytes] = []
@@ -92,9 +105,10 @@ class ReplyQueue:
         """Begin to consume; the event is set when the channel or its consumer ends."""
         gone = asyncio.Event()
         underlay = await channel.get_underlay_channel()
+        discard_larger(underlay, self._limit)
         underlay.closing.add_done_callback(lambda _: gone.set())
         underlay.on_consumer_cancel_callbacks.add(lambda _: gone.set())
-        await channel.set_qos(prefetch_count=PREFETCH)
+        await channel.set_qos(prefetch_count=prefetch(self._limit))
 
         async def on_announcement(message: AbstractIncomingMessage) -> None:
             for start in range(0, len(message.body), IDENTITY):
@@ -133,7 +147,7 @@ async def _settle(message: AbstractIncomingMessage, handle: Handle) -> None:
         message.correlation_id or "",
         message.content_type or "",
         message.headers,
-        message.body,
+        None if isinstance(message.body, Discarded) else message.body,
     )
     try:
         await handle(reply)

@@ -48,7 +48,8 @@ def make_request_reply(
     """Construct the use cases, each once."""
     database, reader = context.database, context.reader
     waiters = ReplyWaiters(reader)
-    replies = ReplyQueue(context.amqp_url, name="nusabus-replies")
+    limit = context.settings.event_limit
+    replies = ReplyQueue(context.amqp_url, name="nusabus-replies", limit=limit)
     responders = Responders(
         database, context.directories, context.catalogues, context.subscriptions
     )
@@ -72,5 +73,5 @@ def make_request_reply(
         context.catalogues,
         replies.announce,
     )
-    consumer = ReplyConsumer(responder, responders, event_limit=context.settings.event_limit)
+    consumer = ReplyConsumer(responder, responders, event_limit=limit)
     return RequestReplyContext(context.broker, waiters, replies, requester, responder, consumer)

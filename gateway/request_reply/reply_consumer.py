@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from gateway.base.errors import Refused
+from gateway.base.errors import Refused, TooLarge
 from gateway.base.event import Event
 from gateway.base.telemetry import log
 from gateway.broker import ReplyMessage, names
@@ -35,9 +35,7 @@ class ReplyConsumer:
         sender = ReplySender(subscription.created_by, subscription.organisation, subscription.name)
         reply: Event | Refused
         try:
-            reply = parse_event(
-                _headers(message), message.body, limit=self._event_limit, is_reply=True
-            )
+            reply = self._parsed(message)
         except Refused as error:
             reply = error
         try:
@@ -45,6 +43,12 @@ class ReplyConsumer:
             await self._responder.reply(identity, reply, sender)
         except Refused as error:
             log().info("reply.refused", responder=message.responder, reason=error.code)
+
+    def _parsed(self, message: ReplyMessage) -> Event:
+        """The reply as an event. Raises Refused."""
+        if message.body is None:
+            raise TooLarge(f"A reply may have {self._event_limit} bytes.")
+        return parse_event(_headers(message), message.body, limit=self._event_limit, is_reply=True)
 
 
 def _headers(message: ReplyMessage) -> list[tuple[bytes, bytes]]:
