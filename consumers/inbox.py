@@ -7,8 +7,8 @@ together, so an event that is delivered again changes nothing.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -45,15 +45,18 @@ class Inbox:
     @classmethod
     async def open(cls, url: str, consumer: str, *, connections: int = 10) -> "Inbox":
         """Connect (`postgresql://...`), and create the table if it is missing."""
-        parts = urlsplit(url)
-        address = urlunsplit(parts._replace(scheme="postgresql+asyncpg"))
+
+        async def connect() -> asyncpg.Connection:
+            # The driver reads the URL itself, so `sslmode` or several hosts mean what they do.
+            return await asyncpg.connect(url, timeout=5, command_timeout=30)
+
         engine = create_async_engine(
-            address,
+            "postgresql+asyncpg://",
+            async_creator=connect,
             pool_size=connections,
             max_overflow=0,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"timeout": 5, "command_timeout": 30},
         )
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

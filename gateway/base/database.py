@@ -8,7 +8,6 @@ a process sees a change completely or not at all, and needs no message for it.
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from asyncpg.exceptions._base import DataError as ArgumentError  # raised by its encoders
@@ -115,16 +114,7 @@ class Database:
             reset=_keep,
         )
         await pool
-        engine = create_async_engine(
-            sqlalchemy_url(url),
-            pool_size=5,
-            max_overflow=5,
-            pool_timeout=timeout,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            connect_args={"timeout": timeout, "command_timeout": 30},
-        )
-        return cls(engine, pool)
+        return cls(make_engine(url, timeout=timeout), pool)
 
     async def close(self) -> None:
         """Close every connection, by force if necessary."""
@@ -181,7 +171,24 @@ async def _keep(_: asyncpg.Connection) -> None:
     """Nothing to reset: users of the pool leave a connection as it was."""
 
 
-def sqlalchemy_url(url: str, driver: str = "asyncpg") -> str:
-    """The same URL in SQLAlchemy's notation."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(scheme=f"postgresql+{driver}"))
+def make_engine(
+    url: str, *, timeout: float = 60.0, command_timeout: float | None = 30.0
+) -> AsyncEngine:
+    """SQLAlchemy's engine for a URL of PostgreSQL. The timeouts are in seconds.
+
+    The driver reads the URL itself, so all of it has its usual meaning: `sslmode`, `sslrootcert`,
+    several hosts, `target_session_attrs`.
+    """
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(url, timeout=timeout, command_timeout=command_timeout)
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=5,
+        max_overflow=5,
+        pool_timeout=timeout,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )

@@ -5,16 +5,15 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.base.database import sqlalchemy_url
+from gateway.base.database import make_engine
 
 _LOCK = 0x6E757361  # any number that nobody else takes as an advisory lock
 
 
 async def migrate(url: str) -> None:
     """Run what is missing, in one transaction; several processes may call this at once."""
-    engine = create_async_engine(sqlalchemy_url(url))
+    engine = make_engine(url, command_timeout=None)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

@@ -19,10 +19,10 @@ from deploy.local.credentials import Credentials
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
+from tests.authority import Authority
 from tests.faults.children import Child, carry_out, command
 from tests.faults.events import SCHEMAS
 from tests.faults.gateway_client import GatewayClient
-from tests.integration.webhook.authority import Authority
 
 TEMPLATE = "nusabus"
 OPERATOR = "operator"

@@ -6,14 +6,13 @@ from typing import Any
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, String, inspect
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
 import gateway.contracts.tables
 import gateway.identity.tables
 import gateway.subscriptions.tables  # noqa: F401 - declares its tables, like those above
 from deploy.local.postgres import Postgres
-from gateway.base.database import sqlalchemy_url
+from gateway.base.database import make_engine
 from gateway.migrations.run import migrate
 from tests.servers import fresh_database
 from tests.tables import PLAIN_SQL
@@ -22,7 +21,7 @@ from tests.tables import PLAIN_SQL
 async def test_the_migrations_make_the_declared_tables(postgres: Postgres) -> None:
     url = await asyncio.to_thread(fresh_database, postgres)
     await migrate(url)
-    engine = create_async_engine(sqlalchemy_url(url))
+    engine = make_engine(url)
     try:
         async with engine.connect() as connection:
             assert await connection.run_sync(_differences) == []

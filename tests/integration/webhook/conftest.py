@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from deploy.local.ports import LOOPBACK
+from tests.authority import Authority
 from tests.builders import FREE, a_name
 from tests.bus import Actor, Bus, MakeBus
-from tests.integration.webhook.authority import Authority
 from tests.integration.webhook.inbox import Behave, Inbox, Reply
 from tests.waiting import eventually
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.authority import Authority
 from tests.bus import Bus
-from tests.integration.webhook.authority import Authority
 from tests.integration.webhook.conftest import hooked
 from tests.integration.webhook.hostile import ANY, DELIVERED, HostileEndpoint, Trick
 from tests.integration.webhook.inbox import Inbox

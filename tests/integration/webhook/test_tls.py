@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tests.authority import Authority
 from tests.bus import Actor
-from tests.integration.webhook.authority import Authority
 from tests.integration.webhook.conftest import MakeInbox, hooked
 
 

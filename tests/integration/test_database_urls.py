@@ -1,0 +1,94 @@
+"""A URL of the database means what it means to other clients: TLS by its parameters, two hosts."""
+
+import asyncio
+import contextlib
+import ssl
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import text
+
+from consumers.inbox import Inbox
+from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.postgres import Postgres
+from gateway.base.database import Database, DatabaseUnavailable, Topic
+from gateway.migrations.run import migrate
+from tests.authority import Authority
+from tests.servers import fresh_database
+
+# What a client of PostgreSQL sends before TLS; the server's answer is one byte.
+TLS_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+
+
+@asynccontextmanager
+async def encrypted(database: str, tls: ssl.SSLContext) -> AsyncIterator[str]:
+    """The address of a server that speaks TLS, and nothing else, before a database."""
+    parts = urlsplit(database)
+
+    async def serve(reader: StreamReader, writer: StreamWriter) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            if await reader.readexactly(len(TLS_REQUEST)) != TLS_REQUEST:
+                writer.close()
+                return
+            writer.write(b"S")
+            await writer.start_tls(tls)
+            inner, outer = await asyncio.open_connection(parts.hostname, parts.port)
+            await asyncio.gather(_pipe(reader, outer), _pipe(inner, writer))
+
+    async with await asyncio.start_server(serve, LOOPBACK) as server:
+        yield f"{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+
+
+async def _pipe(source: StreamReader, sink: StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while content := await source.read(65536):
+            sink.write(content)
+            await sink.drain()
+    sink.close()
+
+
+async def _use(url: str) -> None:
+    """All that reads a URL: migrations, both kinds of connections, a consumer's inbox."""
+    await migrate(url)
+    database = await Database.open(url, connections=1, timeout=5)
+    try:
+        async with database.session() as session:
+            assert (await session.execute(text("SELECT 1"))).scalar_one() == 1
+        assert Topic.IDENTITY in await database.revisions()
+    finally:
+        await database.close()
+    inbox = await Inbox.open(url, "uji")
+    await inbox.close()
+
+
+async def test_a_server_is_verified_as_the_url_says(postgres: Postgres, tmp_path: Path) -> None:
+    plain = await asyncio.to_thread(fresh_database, postgres)
+    ours, other = _authority(tmp_path / "ours"), _authority(tmp_path / "other")
+    async with encrypted(plain, ours.serve(LOOPBACK)) as address:
+        url = plain.replace(urlsplit(plain).netloc.rpartition("@")[2], address)
+        await _use(f"{url}?sslmode=verify-full&sslrootcert={ours.file}")
+        database = await Database.open(
+            f"{url}?sslmode=verify-full&sslrootcert={other.file}", connections=1, timeout=5
+        )
+        with pytest.raises(DatabaseUnavailable):
+            await database.revisions()
+        with pytest.raises(DatabaseUnavailable):
+            async with database.session() as session:
+                await session.execute(text("SELECT 1"))
+        await database.close()
+
+
+async def test_the_host_that_answers_is_used(postgres: Postgres) -> None:
+    url = await asyncio.to_thread(fresh_database, postgres)
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    two = url.replace(host, f"{LOOPBACK}:{free_port()},{host}")
+    await _use(f"{two}?target_session_attrs=primary")
+
+
+def _authority(folder: Path) -> Authority:
+    folder.mkdir()
+    return Authority(folder)
