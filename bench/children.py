@@ -1,7 +1,6 @@
 """Programs of the bench: those that stay, and those that end with an answer."""
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ import psutil
 
 from bench.failure import BenchFailure
 from bench.load import Load, Outcome
+from deploy.local.gateway import finish
 from deploy.local.processes import end, spawn, tail
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,13 +88,7 @@ async def run(*arguments: str, own: Mapping[str, str] | None = None, feed: bytes
         cwd=ROOT, env=environment(own or {}), start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    try:
-        output, errors = await process.communicate(feed)
-    except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        raise
+    output, errors = await finish(process, feed)
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip()[-2000:]
         raise BenchFailure(f"python {' '.join(arguments)}: {said}")

@@ -1,4 +1,7 @@
-"""Feeds for tests: a payment file with header and trailer, and a gateway that is not there."""
+"""Feeds for tests: a payment file with header and trailer, and fakes of the gateway.
+
+`tests/contract/test_gateway_for_feeds.py` proves the fakes.
+"""
 
 import asyncio
 import json
@@ -13,6 +16,11 @@ from adapters.legacy_cobol.transfer.feed import Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import IN_FOLDERS, INCOMING, create_folders
 from adapters.legacy_cobol.transfer.sender import Sender
 
+REUSED = {
+    "type": "https://nusabus.go.id/problems/identifier-reused",
+    "title": "Identifier reused",
+    "status": 409,
+}
 TYPE = "id.go.uji.bebas.dicatat.v1"
 COPYBOOK = """
 01 HEAD-REC.
@@ -127,7 +135,7 @@ Validator = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 class FakeGateway(httpx.AsyncBaseTransport):
-    """Stores events by their ids. `judge` may return the problem of an event.
+    """Stores events by their ids. `answer_for` may return the problem of an event.
 
     `away` answers so many requests with 503 first; `lost` stores and then breaks the connection.
     """
@@ -167,7 +175,8 @@ class FakeGateway(httpx.AsyncBaseTransport):
         if problem is not None:
             return {"status": problem["status"], "problem": problem}
         known = self.events.setdefault(event["id"], event)
-        assert known == event, "the same id with other content"
+        if known != event:
+            return {"status": 409, "problem": REUSED}
         return {"status": 202, "receipt": {"duplicate": known is not event}}
 
 
@@ -236,14 +245,16 @@ class FakePull(httpx.AsyncBaseTransport):
             if self.lost % 2:
                 self._settle(body)
             raise httpx.ReadError("connection reset")
-        self._settle(body)
-        return httpx.Response(200, json={"results": []})
+        return httpx.Response(200, json={"results": self._settle(body)})
 
-    def _settle(self, body: dict[str, Any]) -> None:
+    def _settle(self, body: dict[str, Any]) -> list[str]:
+        results = []
         for token in body.get("tokens", ()):
             event = self.waiting.pop(token, None)
             if event is not None and "reason" in body:
                 self.rejected[event["id"]] = body["reason"]
+            results.append("gone" if event is None else "settled")
+        return results
 
 
 def a_bus(transport: httpx.AsyncBaseTransport) -> Nusabus:

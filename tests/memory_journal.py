@@ -16,9 +16,9 @@ RECORDED = datetime(2026, 5, 4, tzinfo=UTC)
 class MemoryJournal:
     """One shard in memory. `unavailable` lets every query fail; `queries` counts them by name."""
 
-    def __init__(self, *, unavailable: bool = False) -> None:
+    def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.unavailable = unavailable
+        self.unavailable = False
         self.queries: Counter[str] = Counter()
 
     def append(self, event: Event) -> Entry:

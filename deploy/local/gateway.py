@@ -98,16 +98,23 @@ async def carry_out(*arguments: str, run: Path, environ: Mapping[str, str]) -> s
             stderr=errors,
             start_new_session=True,
         )
-        try:
-            output, _ = await process.communicate()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            raise
+        output, _ = await finish(process)
     if process.returncode != 0:
         raise ServerError(f"python -m gateway {arguments[0]} failed ({log}):\n{tail(log)}")
     return output.decode()
+
+
+async def finish(
+    process: asyncio.subprocess.Process, feed: bytes | None = None
+) -> tuple[bytes, bytes]:
+    """Wait for the end of a process, after feeding it; what it wrote. Kill it if cancelled."""
+    try:
+        return await process.communicate(feed)
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise
 
 
 def end_leftovers(run: Path) -> None:

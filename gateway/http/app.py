@@ -13,6 +13,7 @@ from gateway.http import (
     contracts,
     dead_letters,
     documentation,
+    error_handlers,
     events,
     grants,
     health,
@@ -131,7 +132,7 @@ def make_app(context: ApiContext) -> Application:
     app.entrance = Entrance(context, {publish.PATH, requests.PATH})
     app.security_headers = SecurityHeaders(https=context.settings.url.startswith("https://"))
     app.state.context = context
-    problems.install(app)
+    error_handlers.install(app)
     limits = Limits(
         context.settings.event_limit, context.settings.batch_limit, context.settings.batch_events
     )

@@ -1,21 +1,16 @@
 """Errors on the wire: one table from the error tree to problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gateway.base import errors
-from gateway.base.json_pointer import json_pointer
 from gateway.base.masking import mask
-from gateway.base.telemetry import log
 from gateway.http.models import Absent
+from gateway.http.reports import CompatibilityReport, Impact, RefusedReply
 
 TYPE = "https://nusabus.go.id/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -117,6 +112,19 @@ class Problem(BaseModel):
         description="The first 20 violations. Each pointer is relative to the data of the event.",
     )
     total: int | Absent = Field(default=None, description="How many violations there are.")
+    compatibility: CompatibilityReport | Absent = Field(
+        default=None, description="Why a new version is refused."
+    )
+    impact: Impact | Absent = Field(default=None, description="Who the change would affect.")
+    versions: list[int] | Absent = Field(
+        default=None, description="The versions that the change would retire."
+    )
+    request: str | Absent = Field(
+        default=None, description="The id of the request that had no reply in time."
+    )
+    refused_replies: list[RefusedReply] | Absent = Field(
+        default=None, description="The replies that broke the contract."
+    )
 
     @classmethod
     def of(cls, error: errors.NusabusError) -> "Problem":
@@ -134,12 +142,12 @@ class Problem(BaseModel):
                 "violations": list(error.violations),
                 "total": error.total,
             }
-        if isinstance(error, errors.Reported):
-            members |= error.report
         for name in ("pointer", "parameter", "byte"):
             value = getattr(error, name, None)
             if value is not None:
                 members[name] = mask(value) if isinstance(value, str) else value
+        if isinstance(error, errors.Reported):
+            return cls.model_validate({**members, **error.report})
         return cls.model_construct(**members)
 
 
@@ -259,46 +267,3 @@ def response(error: errors.NusabusError, **more: Any) -> Response:
     return Response(
         _encode({**describe(error), **more}), status_of(error), headers_of(error), MEDIA_TYPE
     )
-
-
-def install(app: FastAPI) -> None:
-    """Let every route answer its errors this way."""
-
-    @app.exception_handler(errors.NusabusError)
-    async def known(_: Request, error: errors.NusabusError) -> Response:
-        return response(error)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return response(_invalid(error))
-
-    @app.exception_handler(HTTPException)
-    async def framework(_: Request, error: HTTPException) -> Response:
-        status = HTTPStatus(error.status_code)
-        problem = Problem(
-            type="about:blank",
-            title=status.phrase,
-            status=int(status),
-            detail=str(error.detail),
-        )
-        body = problem.model_dump(exclude_unset=True)
-        return Response(_encode(body), int(status), error.headers, MEDIA_TYPE)
-
-    @app.exception_handler(Exception)
-    async def defect(request: Request, error: Exception) -> Response:
-        log().error("http.request_crashed", path=request.url.path, exc_info=error)
-        return response(DEFECT)
-
-
-def _invalid(error: RequestValidationError) -> errors.Malformed | errors.Invalid:
-    """FastAPI's finding as an error of ours. The first fault says where."""
-    faults = error.errors()
-    where: tuple[int | str, ...] = faults[0]["loc"] if faults else ("body",)
-    message = "; ".join(
-        f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults[:20]
-    )
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return errors.Malformed(f"The body is not JSON: {message}")
-    if where[0] != "body":
-        return errors.Invalid(message, parameter=str(where[1]))
-    return errors.Invalid(message, pointer=json_pointer(where[1:]))

@@ -37,6 +37,7 @@ from gateway.http.context import (
 )
 from gateway.http.models import JsonOf, ModelResponse, encode
 from gateway.http.openapi import described_router
+from gateway.http.reports import RefusedReply
 from gateway.identity import Client, Role
 from gateway.journal import Entry
 from gateway.publishing import parse_event
@@ -78,14 +79,6 @@ class StoredEvent(BaseModel):
             sequence=entry.sequence,
             recordedtime=entry.recorded,
         )
-
-
-class RefusedReply(BaseModel):
-    """A reply that was refused."""
-
-    recordedtime: datetime
-    organisation: str
-    reason: str = Field(description="The last part of the `type` of the problem.")
 
 
 class Request(BaseModel):

@@ -71,6 +71,7 @@ def test_both_read_the_same_event(
     assert {name: attribute_text(value) for name, value in ours.attributes.items()} == {
         name: attribute_text(value) for name, value in theirs.attributes.items()
     }
+    assert ours.ordering_key == theirs.ordering_key
     data = ours.data if ours.binary or ours.data is None else json.loads(ours.data)
     assert data == theirs.data
     assert ours.id == "7"

@@ -14,9 +14,9 @@ from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.http import (
     clients,
+    error_handlers,
     grants,
     organisations,
-    problems,
     signing_keys,
     source_prefixes,
     tokens,
@@ -145,7 +145,7 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
     database = await Database.open(database_url, connections=1, timeout=10)
     snapshot = Snapshot(Topic.IDENTITY, DirectoryLoader())
     app = Application()
-    problems.install(app)
+    error_handlers.install(app)
     for module in (tokens, organisations, grants, source_prefixes, clients, signing_keys):
         app.include_router(module.router)
     transport = httpx.ASGITransport(app)

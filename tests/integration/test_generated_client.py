@@ -15,6 +15,8 @@ import pytest
 
 from tests.builders import CITIZEN, FREE, a_name, an_id
 from tests.bus import Actor, Bus
+from tests.integration.contracts.registration import a_type, a_version, register
+from tests.integration.contracts.test_versions import NARROW
 
 PACKAGE = "generated_nusabus"
 # Names that a generator makes up for a schema without a name of its own.
@@ -108,6 +110,22 @@ def test_it_reads_typed_errors(bus: Bus, generated: Path, models: Any) -> None:
         page = operation("subscriptions", "list_subscriptions").sync(client=uji, cursor="?")
         assert isinstance(page, models.Problem)
         assert (page.status, page.parameter) == (422, "cursor")
+
+
+def test_it_reads_why_a_version_is_refused(bus: Bus, generated: Path, models: Any) -> None:
+    admin, type = bus.actor("uji", "admin"), a_type()
+    register(admin, type)
+    assert bus.actor("uji").put_subscription(name := a_name(), type).status_code == 201
+    with client_of(admin, models) as client:
+        narrow = models.NewVersion.from_dict(a_version(schema=NARROW))
+        add = operation("contracts", "register_version")
+        refused = add.sync(type, client=client, body=narrow, if_match="*")
+    assert isinstance(refused, models.Problem)
+    assert isinstance(refused.compatibility, models.CompatibilityReport)
+    assert refused.compatibility.against == 1
+    assert isinstance(refused.compatibility.counterexample, models.Counterexample)
+    assert isinstance(refused.impact, models.Impact)
+    assert [each.name for each in refused.impact.subscriptions] == [name]
 
 
 def test_its_classes_have_names_that_one_would_write(models: Any) -> None:

@@ -1,4 +1,7 @@
-"""A gateway of its own process: it stores events by their ids, and outlives publishers."""
+"""A gateway of its own process: it stores events by their ids, and outlives publishers.
+
+`tests/contract/test_gateway_for_feeds.py` proves it.
+"""
 
 import json
 import threading
@@ -8,6 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from deploy.local.ports import LOOPBACK
+from tests.legacy_feeds import REUSED
 
 
 class _Event(msgspec.Struct):
@@ -78,4 +82,5 @@ class StoringGateway:
         self.repeated += again
         if known != data:
             self.wrong.append(event.id)
+            return b'{"status":409,"problem":%b}' % json.dumps(REUSED).encode()
         return b'{"status":202,"receipt":{"duplicate":%b}}' % (b"true" if again else b"false")

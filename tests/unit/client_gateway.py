@@ -1,4 +1,7 @@
-"""A gateway of canned answers, for tests of the client library."""
+"""A gateway of canned answers, for tests of the client library.
+
+`tests/contract/test_client_answers.py` compares the canned answers with those of a real gateway.
+"""
 
 import json
 from typing import Any
@@ -72,3 +75,26 @@ class Gateway:
 def accepted() -> httpx.Response:
     """The answer to a published event."""
     return httpx.Response(202, json=RECEIPT)
+
+
+def a_stream(*frames: str) -> httpx.Response:
+    """The answer to a stream that ends after these frames."""
+    text = "".join(f"{frame}\n\n" for frame in frames)
+    return httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})
+
+
+REQUEST_ID = "0123456789abcdef" * 2
+
+
+def a_request_view(state: str = "answered", status: int = 200, **more: Any) -> httpx.Response:
+    """The answer that shows a request."""
+    body = {
+        "id": REQUEST_ID,
+        "type": EVENT["type"],
+        "state": state,
+        "deadline": "2026-05-04T08:00:00Z",
+        "request": {"shard": 1, "sequence": 7},
+        "reply": {"data": {"hasil": "COCOK"}} if state.startswith("answered") else None,
+        "refused_replies": [],
+    }
+    return httpx.Response(status, json={**body, **more})

@@ -1,28 +1,20 @@
 """The client library asks: how long it waits, what it repeats, and what it makes of the answers."""
 
-from typing import Any
-
 import httpx
 import pytest
 
 from adapters.client import OutcomeUnknown, Problem, Requests
-from tests.unit.client_gateway import AT_ONCE, EVENT, Answer, Gateway, a_problem
+from tests.unit.client_gateway import (
+    AT_ONCE,
+    EVENT,
+    REQUEST_ID,
+    Answer,
+    Gateway,
+    a_problem,
+    a_request_view,
+)
 
-ID = "0123456789abcdef" * 2
-PATH = f"/v1/requests/{ID}"
-
-
-def shown(state: str = "answered", status: int = 200, **more: Any) -> httpx.Response:
-    body = {
-        "id": ID,
-        "type": EVENT["type"],
-        "state": state,
-        "deadline": "2026-05-04T08:00:00Z",
-        "request": {"shard": 1, "sequence": 7},
-        "reply": {"data": {"hasil": "COCOK"}} if state.startswith("answered") else None,
-        "refused_replies": [],
-    }
-    return httpx.Response(status, json={**body, **more})
+PATH = f"/v1/requests/{REQUEST_ID}"
 
 
 def calls(gateway: Gateway) -> list[tuple[str, str, str | None]]:
@@ -33,7 +25,7 @@ def calls(gateway: Gateway) -> list[tuple[str, str, str | None]]:
 
 
 async def test_one_call_is_enough_where_the_reply_comes_in_time() -> None:
-    gateway = Gateway(shown())
+    gateway = Gateway(a_request_view())
     async with gateway.bus() as bus:
         found = await Requests(bus).ask(EVENT, wait=4.2)
     assert (found.state, found.reply) == ("answered", {"data": {"hasil": "COCOK"}})
@@ -43,7 +35,12 @@ async def test_one_call_is_enough_where_the_reply_comes_in_time() -> None:
 
 
 async def test_a_long_wait_takes_several_calls() -> None:
-    gateway = Gateway(shown("waiting", 202), shown("waiting"), httpx.ReadError("cut"), shown())
+    gateway = Gateway(
+        a_request_view("waiting", 202),
+        a_request_view("waiting"),
+        httpx.ReadError("cut"),
+        a_request_view(),
+    )
     async with gateway.bus() as bus:
         assert (await Requests(bus).ask(EVENT, wait=90)).state == "answered"
     assert calls(gateway) == [
@@ -53,7 +50,7 @@ async def test_a_long_wait_takes_several_calls() -> None:
 
 
 async def test_who_does_not_wait_asks_once() -> None:
-    gateway = Gateway(shown("waiting", 202), shown("waiting"))
+    gateway = Gateway(a_request_view("waiting", 202), a_request_view("waiting"))
     async with gateway.bus() as bus:
         requests = Requests(bus)
         found = await requests.ask(EVENT, wait=0, needs_responder=False)
@@ -65,7 +62,8 @@ async def test_who_does_not_wait_asks_once() -> None:
 async def test_a_deadline_that_has_passed_is_no_error() -> None:
     refused = [{"organisation": "uji", "reason": "contract-violation", "recordedtime": "..."}]
     gateway = Gateway(
-        a_problem(504, "no-reply", request=ID), shown("expired", refused_replies=refused)
+        a_problem(504, "no-reply", request=REQUEST_ID),
+        a_request_view("expired", refused_replies=refused),
     )
     async with gateway.bus() as bus:
         found = await Requests(bus).ask(EVENT)
@@ -82,7 +80,7 @@ async def test_that_nobody_answers_is_known_at_once() -> None:
 
 @pytest.mark.parametrize("failure", [httpx.ReadTimeout("none"), a_problem(503, "unavailable")])
 async def test_an_unknown_outcome_is_asked_again_with_the_same_id(failure: Answer) -> None:
-    gateway = Gateway(failure, shown(), *[failure] * AT_ONCE.attempts)
+    gateway = Gateway(failure, a_request_view(), *[failure] * AT_ONCE.attempts)
     async with gateway.bus() as bus:
         await Requests(bus).ask(EVENT)
         with pytest.raises(OutcomeUnknown) as caught:
@@ -92,16 +90,16 @@ async def test_an_unknown_outcome_is_asked_again_with_the_same_id(failure: Answe
 
 
 async def test_a_reply_is_repeated_with_the_same_id() -> None:
-    stored = httpx.Response(201, json={"request": ID, "late": False, "duplicate": False})
+    stored = httpx.Response(201, json={"request": REQUEST_ID, "late": False, "duplicate": False})
     gateway = Gateway(httpx.ReadError("cut"), stored)
     async with gateway.bus() as bus:
-        assert not (await Requests(bus).answer(ID, EVENT))["late"]
+        assert not (await Requests(bus).answer(REQUEST_ID, EVENT))["late"]
     assert calls(gateway) == [("POST", f"{PATH}/reply", None)] * 2
     assert gateway.bodies[0] == gateway.bodies[1]
 
 
 async def test_an_id_stays_in_its_place_of_the_path() -> None:
-    gateway = Gateway(shown())
+    gateway = Gateway(a_request_view())
     async with gateway.bus() as bus:
         await Requests(bus).show("../subscriptions")
     assert gateway.requests[0].url.raw_path == b"/v1/requests/..%2Fsubscriptions"

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.client import CallRetryPolicy, Problem, StreamedEvent, Streams
 from adapters.client.streams import ServerSentEvent, server_sent_events
-from tests.unit.client_gateway import Answer, Gateway, a_problem
+from tests.unit.client_gateway import Answer, Gateway, a_problem, a_stream
 
 AT_ONCE = CallRetryPolicy(attempts=100, first_delay=0, longest_delay=0)
 
@@ -18,11 +18,6 @@ async def parsed(*chunks: bytes) -> list[ServerSentEvent]:
             yield chunk
 
     return [each async for each in server_sent_events(body())]
-
-
-def a_stream(*frames: str) -> httpx.Response:
-    text = "".join(f"{frame}\n\n" for frame in frames)
-    return httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})
 
 
 async def followed(gateway: Gateway, count: int, after: str = "") -> list[StreamedEvent]:

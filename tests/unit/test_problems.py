@@ -1,6 +1,8 @@
 """Every error of the tree has its place on the wire, and no national id gets there."""
 
+import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +12,7 @@ from gateway.base.masking import mask
 from gateway.http import problems
 from gateway.http.cloud_event import locate
 from tests.builders import NIK
+from tests.openapi import openapi_document
 
 
 def every(kind: type[errors.NusabusError]) -> Iterator[type[errors.NusabusError]]:
@@ -62,6 +65,37 @@ def test_violations_are_listed_with_their_number() -> None:
     described = problems.describe(made(errors.ContractViolation))
     assert (described["contract"], described["version"], described["total"]) == ("t", 1, 21)
     assert len(described["violations"]) == 1
+
+
+def test_what_an_error_reports_has_members_of_its_own_in_the_description() -> None:
+    report: dict[str, Any] = {
+        "compatibility": {
+            "outcome": "incompatible",
+            "mode": "backward",
+            "policy": "strict",
+            "against": 1,
+            "part": "schema",
+            "direction": "backward",
+            "changes": [{"pointer": "/n", "text": "narrower"}],
+            "counterexample": {"document": msgspec.Raw(b"9007199254740993.0"), "reason": "too big"},
+        },
+        "impact": {
+            "subscriptions": [{"organisation": "uji", "name": "a"}],
+            "publishers": [{"organisation": "uji", "last_published": None}],
+        },
+    }
+    answer = bytes(problems.response(errors.Incompatible("x", report)).body)
+    assert b'"document":9007199254740993.0' in answer  # to the last digit
+    described = json.loads(answer)
+    document = described["compatibility"]["counterexample"].pop("document")
+    assert document == 9007199254740993.0
+    del report["compatibility"]["counterexample"]["document"]
+    assert {name: described[name] for name in report} == report
+    members = openapi_document()["components"]["schemas"]["Problem"]["properties"]
+    assert {name: members[name]["$ref"].rpartition("/")[2] for name in report} == {
+        "compatibility": "CompatibilityReport",
+        "impact": "Impact",
+    }
 
 
 @pytest.mark.parametrize(

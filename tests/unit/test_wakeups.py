@@ -1,67 +1,65 @@
 """A waiting receiver is woken by its own events, and many cost the database no more than one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from typing import cast
 
+import asyncpg
 import pytest
 
 from gateway.base.stop import Stop
-from gateway.base.waiting import WakeUp
 from gateway.delivery import Wakeups, wakeups
+from gateway.delivery.store import Deliveries
+from gateway.journal import HintListener, JournalReader
 from gateway.journal.reader import SPAN
-from gateway.subscriptions import Delivery, Subscription, SubscriptionState
-from tests.builders import FREE, a_name, an_event
+from gateway.subscriptions import Delivery, Subscription
+from tests.builders import FREE, a_name, a_subscription, an_event
+from tests.memory_deliveries import MemoryDeliveries
 from tests.memory_journal import MemoryJournal
 
 OTHER = "id.go.uji.lain.dicatat.v1"
-THEN = datetime(2026, 5, 4, tzinfo=UTC)
 QUESTIONS = ("heads", "due", "cursors")
 ENOUGH = 20.0  # seconds until what must come has not come
 
 
-class Server(MemoryJournal):
-    """A journal and its deliveries as the wake-ups read them, with the queries counted."""
+class Server:
+    """A journal and its deliveries as the wake-ups read them."""
 
-    def __init__(self, *, unavailable: bool = False) -> None:
-        super().__init__(unavailable=unavailable)
-        self.due_now: set[tuple[str, str]] = set()
-        self.cursors: dict[tuple[str, str], int] = {}
-        self.wake_up = WakeUp()
+    def __init__(self) -> None:
+        self.journal = MemoryJournal()
+        self.deliveries = MemoryDeliveries()
+        self.hints = HintListener(asyncpg.connect)  # it never runs: nobody hints
+        self.wakeups = Wakeups(
+            cast(JournalReader, self.journal), cast(Deliveries, self.deliveries), self.hints
+        )
 
-    async def due(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        self.queries["due"] += 1
-        return self.due_now & set(keys)
-
-    async def summed_cursors(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        self.queries["cursors"] += 1
-        return {key: self.cursors.get(key, 0) for key in keys}
-
-    async def wait(self, seconds: float) -> None:
-        await asyncio.sleep(min(seconds, 0.01))
+    @property
+    def queries(self) -> Counter[str]:
+        return self.journal.queries + self.deliveries.queries
 
     async def looked(self) -> None:
         """Until every question has been asked and answered once more."""
-        before = self.queries.copy()
+        before = self.queries
         async with asyncio.timeout(ENOUGH):
-            while any(self.queries[each] < before[each] + 2 for each in QUESTIONS):
-                await self.wait(1)
+            while any(self.queries[each] < before[each] + 2 for each in QUESTIONS):  # noqa: ASYNC110 - nothing tells it
+                await asyncio.sleep(0.01)
 
-
-def a_subscription(*types: str) -> Subscription:
-    return Subscription(
-        "uji", a_name(), types or (FREE,), False, False, "now", SubscriptionState.ACTIVE, 1, "",
-        THEN, "x",
-        delivery=Delivery.PULL,
-    )  # fmt: skip
+    def subscribe(self, *types: str) -> Subscription:
+        """A subscription that began."""
+        subscription = a_subscription(
+            organisation="uji", name=a_name(), types=types or (FREE,), delivery=Delivery.PULL
+        )
+        self.deliveries.cursors[subscription.key] = 0
+        return subscription
 
 
 @asynccontextmanager
 async def running(server: Server) -> AsyncIterator[Wakeups]:
-    waking, stop = Wakeups(server, server, server), Stop()  # type: ignore[arg-type]  # it answers as all
-    task = asyncio.create_task(waking.run(stop))
-    yield waking
+    stop = Stop()
+    task = asyncio.create_task(server.wakeups.run(stop))
+    yield server.wakeups
     stop.set()
     await task
 
@@ -81,39 +79,42 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_comes_wakes_those_who_want_it_and_no_others() -> None:
     server = Server()
     async with running(server) as waking:
-        with waking.of(a_subscription()) as wants, waking.of(a_subscription(OTHER)) as other:
+        with waking.of(server.subscribe()) as wants, waking.of(server.subscribe(OTHER)) as other:
             await server.looked()
             await asyncio.gather(woken(wants.wait), woken(other.wait))  # seen for the first time
-            server.append(an_event())
+            server.journal.append(an_event())
             await woken(wants.wait)
             assert not other.is_set()
             for _ in range(SPAN + 1):  # too many to read their types
-                server.append(an_event())
+                server.journal.append(an_event())
             await woken(other.wait)
 
 
 async def test_what_is_due_again_wakes() -> None:
-    server, subscription = Server(), a_subscription()
+    server = Server()
+    subscription = server.subscribe()
     async with running(server) as waking:
         with waking.of(subscription) as waiter:
-            server.due_now = {subscription.key}
+            server.deliveries.due_now = {subscription.key}
             for _ in range(5):
                 await woken(waiter.wait)
 
 
 async def test_who_is_sent_back_in_the_journal_is_woken() -> None:
-    server, subscription = Server(), a_subscription()
-    server.cursors[subscription.key] = 9
+    server = Server()
+    subscription = server.subscribe()
+    server.deliveries.cursors[subscription.key] = 9
     async with running(server) as waking:
         with waking.of(subscription) as waiter:
             await server.looked()
             await woken(waiter.wait)
-            server.cursors[subscription.key] = 3
+            server.deliveries.cursors[subscription.key] = 3
             await woken(waiter.wait)
 
 
 async def test_what_was_waking_before_the_waiting_began_counts() -> None:
-    waking, subscription = Wakeups(Server(), Server(), Server()), a_subscription()  # type: ignore[arg-type]  # it answers as all
+    server = Server()
+    waking, subscription = server.wakeups, server.subscribe()
     with waking.of(subscription) as waiter:
         waking.wake(subscription.key)
         waking.wake(("uji", "another"))
@@ -125,29 +126,41 @@ async def test_many_cost_no_more_than_one_and_nobody_costs_nothing() -> None:
     server = Server()
     async with running(server) as waking:
         with ExitStack() as stack:
-            waiters = [stack.enter_context(waking.of(a_subscription())) for _ in range(500)]
+            waiters = [stack.enter_context(waking.of(server.subscribe())) for _ in range(500)]
             await asyncio.gather(*(woken(each.wait) for each in waiters))
             assert server.queries.total() < len(waiters)
-        await server.wait(1)
+        await asyncio.sleep(0.01)
         before = server.queries.total()
         for _ in range(20):
-            await server.wait(1)
+            await asyncio.sleep(0.01)
         assert server.queries.total() == before
 
 
-async def test_an_outage_ends_nothing() -> None:
-    server = Server(unavailable=True)
+async def test_an_outage_of_the_journal_ends_nothing() -> None:
+    server = Server()
+    server.journal.unavailable = True
     async with running(server) as waking:
-        with waking.of(a_subscription()) as waiter:
+        with waking.of(server.subscribe()) as waiter:
             await woken(waiter.wait)  # when its cursor is seen first
-            server.unavailable = False
+            server.journal.unavailable = False
+            await woken(waiter.wait)
+
+
+async def test_an_outage_of_the_deliveries_ends_nothing() -> None:
+    server = Server()
+    server.deliveries.unavailable = True
+    async with running(server) as waking:
+        with waking.of(server.subscribe()) as waiter:
+            await woken(waiter.wait)  # when the journal is seen first
+            server.deliveries.unavailable = False
             await woken(waiter.wait)
 
 
 async def test_the_end_wakes_everybody() -> None:
+    server = Server()
     with ExitStack() as stack:
-        async with running(Server()) as waking:
-            waiter = stack.enter_context(waking.of(a_subscription()))
+        async with running(server) as waking:
+            waiter = stack.enter_context(waking.of(server.subscribe()))
             await woken(waiter.wait)
         assert waking.ended
         assert waiter.is_set()

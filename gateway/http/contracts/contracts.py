@@ -26,7 +26,6 @@ from gateway.http.contracts.etags import NOT_MODIFIED, IfMatch, etag, not_modifi
 from gateway.http.contracts.exact import ExactRoute
 from gateway.http.contracts.models import (
     Contract,
-    Impact,
     LintFinding,
     RegisteredVersion,
     VersionCheck,
@@ -36,6 +35,7 @@ from gateway.http.contracts.models import (
 from gateway.http.models import ModelResponse
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import Responses, responses
+from gateway.http.reports import Impact
 from gateway.identity import policy
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"], route_class=ExactRoute)

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from gateway.base.errors import PreconditionFailed, PreconditionRequired
 from gateway.contracts.governance import Revision
-from gateway.http.models import ModelResponse
+from gateway.http.models import Absent, ModelResponse
 from gateway.http.problems import Responses
 
 NOT_MODIFIED: Responses = {304: {"description": "The client already has this state."}}
@@ -20,12 +20,21 @@ class NotModified(ModelResponse[Any]):
         Response.__init__(self, status_code=304, headers={"etag": tag})
 
 
-def if_match(request: Request) -> Revision:
+IfMatchHeader = Annotated[
+    str | Absent,
+    Header(
+        alias="If-Match",
+        description="The ETag of the contract, or `*` for its current state.",
+        examples=['"3"'],
+    ),
+]
+
+
+def if_match(given: IfMatchHeader = None) -> Revision:
     """The revision that a change is meant for.
 
     Raises PreconditionRequired without If-Match, PreconditionFailed for one that is no revision.
     """
-    given = request.headers.get("if-match")
     if given is None:
         raise PreconditionRequired(
             "Send If-Match with the ETag of the contract, or `*` for its current state."

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from gateway.base.database import Topic
 from gateway.base.telemetry import log
@@ -10,12 +10,13 @@ from gateway.contracts import RegisteredContract
 from gateway.http.context import Admin, ApiContext, Context, took_effect
 from gateway.http.contracts.bodies import NewDeprecation
 from gateway.http.contracts.contracts import ContractType
-from gateway.http.contracts.etags import IfMatch, etag, if_match
+from gateway.http.contracts.etags import IfMatch, IfMatchHeader, etag, if_match
 from gateway.http.contracts.exact import ExactRoute
-from gateway.http.contracts.models import Contract, Impact, Retirement, contract_response
+from gateway.http.contracts.models import Contract, Retirement, contract_response
 from gateway.http.contracts.versions import VersionNumber
 from gateway.http.models import ModelResponse
 from gateway.http.problems import responses
+from gateway.http.reports import Impact
 from gateway.identity import Client
 
 router = APIRouter(prefix="/v1/contracts/{type}", tags=["contracts"], route_class=ExactRoute)
@@ -68,12 +69,12 @@ async def retire_contract(
     type: ContractType,
     client: Admin,
     context: Context,
-    request: Request,
+    given: IfMatchHeader = None,
     dryrun: DryRun = False,
     confirm: Confirm = False,
 ) -> ModelResponse[Retirement]:
     """Retire a type: no event of it can be published. Needs If-Match, and confirm=true."""
-    return await _retire(type, None, client, context, request, dry_run=dryrun, confirmed=confirm)
+    return await _retire(type, None, client, context, given, dry_run=dryrun, confirmed=confirm)
 
 
 @router.post("/versions/{version}/retirement", responses=_RETIRE)
@@ -82,12 +83,12 @@ async def retire_version(
     version: VersionNumber,
     client: Admin,
     context: Context,
-    request: Request,
+    given: IfMatchHeader = None,
     dryrun: DryRun = False,
     confirm: Confirm = False,
 ) -> ModelResponse[Retirement]:
     """Retire a version, or withdraw a draft. Needs If-Match; unless a draft, also confirm=true."""
-    return await _retire(type, version, client, context, request, dry_run=dryrun, confirmed=confirm)
+    return await _retire(type, version, client, context, given, dry_run=dryrun, confirmed=confirm)
 
 
 @router.post("/versions/{version}/reinstatement", responses=_CHANGE)
@@ -114,12 +115,12 @@ async def _retire(
     version: int | None,
     client: Client,
     context: ApiContext,
-    request: Request,
+    given: str | None,
     *,
     dry_run: bool,
     confirmed: bool,
 ) -> ModelResponse[Retirement]:
-    revision = None if dry_run else if_match(request)
+    revision = None if dry_run else if_match(given)
     found = await context.lifecycle.retire(
         client, type, version, revision, confirmed=confirmed, dry_run=dry_run
     )

@@ -1,7 +1,7 @@
 """Answers of `/v1/contracts`. Stored JSON goes out exactly as it is stored."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import msgspec
 from pydantic import BaseModel, Field
@@ -16,11 +16,6 @@ from gateway.contracts import (
     schema_url,
     schema_urn,
 )
-from gateway.contracts.compatibility import (
-    CompatibilityDirection,
-    CompatibilityMode,
-    CompatibilityPolicy,
-)
 from gateway.contracts.lint import Finding
 from gateway.http.contracts.bodies import (
     CompatibilityRule,
@@ -31,7 +26,8 @@ from gateway.http.contracts.bodies import (
     ValidExample,
 )
 from gateway.http.contracts.etags import etag
-from gateway.http.models import Absent, JsonOf, JsonSchema, ModelResponse, Resource
+from gateway.http.models import JsonOf, JsonSchema, ModelResponse, Resource
+from gateway.http.reports import Impact, RawReport
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 RawSchema = Annotated[msgspec.Raw, JsonOf(JsonSchema)]
@@ -108,37 +104,6 @@ class StoredExamples(BaseModel):
     invalid_replies: list[InvalidExample]
 
 
-class SchemaChange(BaseModel):
-    """One change between two schemas."""
-
-    pointer: str = Field(description="An RFC 6901 pointer into the data.")
-    text: str
-
-
-class Counterexample(BaseModel):
-    """A document that one version accepts and the other refuses."""
-
-    document: Any = Field(description="Personal data in it are masked.")
-    reason: str
-
-
-class CompatibilityReport(BaseModel):
-    """The comparison of a version with earlier versions."""
-
-    outcome: Literal["compatible", "incompatible", "undecided"]
-    mode: CompatibilityMode
-    policy: CompatibilityPolicy
-    against: int | None = Field(description="The earlier version that decided, if one did.")
-    part: Literal["schema", "reply"] | Absent = None
-    direction: CompatibilityDirection | Absent = None
-    changes: list[SchemaChange] | Absent = None
-    reason: str | Absent = Field(default=None, description="Why it is undecided.")
-    counterexample: Counterexample | Absent = None
-
-
-RawReport = Annotated[msgspec.Raw, JsonOf(CompatibilityReport)]
-
-
 class ContractVersion(BaseModel):
     """A version of a contract. `schema` is what was registered, to the last digit."""
 
@@ -195,37 +160,6 @@ class LintFinding(Resource):
     def of(cls, finding: Finding) -> "LintFinding":
         """The model of a value."""
         return cls.model_validate(finding)
-
-
-class AffectedSubscription(BaseModel):
-    """A subscription that receives a type."""
-
-    organisation: str
-    name: str
-
-
-class AffectedPublisher(BaseModel):
-    """An organisation that may publish a type."""
-
-    organisation: str
-    last_published: datetime | None = Field(description="In recent time; null if not.")
-
-
-class Impact(BaseModel):
-    """The subscriptions and publishers that a change concerns."""
-
-    subscriptions: list[AffectedSubscription]
-    publishers: list[AffectedPublisher]
-
-    @classmethod
-    def of(cls, impact: governance.Impact) -> "Impact":
-        """The model of a value."""
-        return cls.model_validate(impact.as_json())
-
-    @classmethod
-    def of_optional(cls, impact: governance.Impact | None) -> "Impact | None":
-        """The model of a value, if there is one."""
-        return None if impact is None else cls.of(impact)
 
 
 class RegisteredVersion(BaseModel):

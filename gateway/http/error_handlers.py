@@ -1,0 +1,57 @@
+"""Answers every exception of a route with a problem document."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from gateway.base import errors
+from gateway.base.json_pointer import json_pointer
+from gateway.base.telemetry import log
+from gateway.http import problems
+from gateway.http.models import encode
+
+
+def install(app: FastAPI) -> None:
+    """Let every route answer its errors this way."""
+
+    @app.exception_handler(errors.NusabusError)
+    async def known(_: Request, error: errors.NusabusError) -> Response:
+        return problems.response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return problems.response(_invalid(error))
+
+    @app.exception_handler(HTTPException)
+    async def framework(_: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        problem = problems.Problem(
+            type="about:blank",
+            title=status.phrase,
+            status=int(status),
+            detail=str(error.detail),
+        )
+        body = problem.model_dump(exclude_unset=True)
+        return Response(encode(body), int(status), error.headers, problems.MEDIA_TYPE)
+
+    @app.exception_handler(Exception)
+    async def defect(request: Request, error: Exception) -> Response:
+        log().error("http.request_crashed", path=request.url.path, exc_info=error)
+        return problems.response(problems.DEFECT)
+
+
+def _invalid(error: RequestValidationError) -> errors.Malformed | errors.Invalid:
+    """FastAPI's finding as an error of ours. The first fault says where."""
+    faults = error.errors()
+    where: tuple[int | str, ...] = faults[0]["loc"] if faults else ("body",)
+    message = "; ".join(
+        f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults[:20]
+    )
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return errors.Malformed(f"The body is not JSON: {message}")
+    if where[0] != "body":
+        return errors.Invalid(message, parameter=str(where[1]))
+    return errors.Invalid(message, pointer=json_pointer(where[1:]))
