@@ -6,11 +6,14 @@ aside where it can be seen; everything else goes on (decision 0022).
 """
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from prometheus_client import Counter
 
+from gateway.base.errors import Unavailable
 from gateway.base.telemetry import METRICS, log
 
 DEFECTS = Counter(
@@ -19,6 +22,7 @@ DEFECTS = Counter(
     ["work"],
     registry=METRICS,
 )
+T = TypeVar("T")
 REMEMBERED = 1000  # defects that were logged; above this they are forgotten, and logged again
 _ROOT = str(Path(__file__).resolve().parents[2]) + "/"
 _logged: set[tuple[str, str, str]] = set()
@@ -39,6 +43,41 @@ def report_defect(work: str, error: BaseException, **facts: object) -> None:
                 _logged.clear()
             _logged.add(met)
             log().error("defect.found", work=work, error=met[1], trace=trace, **facts)
+
+
+@contextmanager
+def isolated(work: str, **facts: object) -> Iterator[None]:
+    """A unit of work among others. A defect is reported, and ends the unit alone.
+
+    `Unavailable` passes: the other units would meet the same outage.
+    """
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception as error:
+        report_defect(work, error, **facts)
+
+
+async def each_alone(
+    work: str, units: Sequence[T], do: Callable[[Sequence[T]], Awaitable[object]]
+) -> list[T]:
+    """Do something with all units together. After a defect, do it with each unit alone.
+
+    `do` is safe to repeat. Returns the units that have the defect, which is reported. Raises
+    Unavailable.
+    """
+    try:
+        await do(units)
+    except Unavailable:
+        raise
+    except Exception as error:
+        if len(units) == 1:
+            report_defect(work, error)
+            return list(units)
+    else:
+        return []
+    return [failed for unit in units for failed in await each_alone(work, [unit], do)]
 
 
 def trace_of(error: BaseException) -> list[str]:

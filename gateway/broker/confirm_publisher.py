@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from aiormq.connection import Connection
 
+from gateway.base.defects import report_defect
 from gateway.base.errors import BrokerUnavailable
 from gateway.broker.address import with_heartbeat
 from gateway.broker.confirm_reader import ConfirmCallbacks, ConfirmTransport
@@ -103,13 +104,15 @@ class ConfirmPublisher:
 
         Their tokens come back through `on_results`, perhaps before this returns. Raises
         BrokerUnavailable when the connection has ended or ends: messages without a result may or
-        may not have arrived. Raises ValueError for a message that fits no frame; nothing of that
-        piece is sent then.
+        may not have arrived. A message that cannot be made into frames is UNSENDABLE; the others
+        are sent.
         """
         for piece in _pieces(messages):
             if self._closed.done():
                 raise self._error()
-            data = self._marshaller.marshal(piece)
+            data, piece = self._marshal(piece)
+            if not piece:
+                continue
             self._pending.add(piece)
             self._written.append((self._pending.newest, self._seconds))
             writer = self._transport.writer
@@ -121,6 +124,17 @@ class ConfirmPublisher:
             if writer.is_closing():  # a drain also returns when the connection is gone
                 self._end("the connection was lost")
                 raise self._error()
+
+    def _marshal(self, piece: Sequence[OutgoingMessage]) -> tuple[bytes, Sequence[OutgoingMessage]]:
+        """The frames of a piece, and the messages that have any."""
+        try:
+            return self._marshaller.marshal(piece), piece
+        except Exception:
+            data, sound, unsendable = self._marshaller.marshal_singly(piece)
+        for message, error in unsendable:
+            report_defect("broker.message", error, exchange=message.exchange)
+        self._report([(each.token, ConfirmOutcome.UNSENDABLE) for each, _ in unsendable])
+        return data, sound
 
     async def closed(self) -> BrokerUnavailable:
         """Wait until the connection has ended, for whatever reason, and return the reason."""

@@ -8,6 +8,7 @@ from typing import Any
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
+from gateway.base.defects import isolated
 from gateway.base.errors import Malformed
 from gateway.base.event import Event
 from gateway.base.periodic import reconnecting
@@ -19,6 +20,7 @@ from gateway.broker.errors import broker_errors
 from gateway.broker.message import event_from_message
 
 BATCH = 200
+MOST_ATTEMPTS = 10_000  # more is no count of RabbitMQ's
 GATHER = 0.2  # seconds in which a batch fills
 
 
@@ -48,7 +50,8 @@ class DeadLetterQueue:
     async def run(self, store: Store, stop: Stop) -> None:
         """Hand batches to `store` until stopped; a message leaves the queue once it is stored.
 
-        A message without an event is logged, without its content, and dropped.
+        A message without an event is logged, without its content, and dropped; so is one with
+        which only a defect is met.
         """
 
         async def session(connected: Callable[[], None]) -> None:
@@ -77,7 +80,7 @@ async def _consume(
         if batch is None:
             raise ConnectionError("the consumer was cancelled or its connection was lost")
         if batch:
-            await store([dead for each in batch if (dead := _dead_letter(each)) is not None])
+            await store([dead for each in batch if (dead := _read(each)) is not None])
             await batch[-1].ack(multiple=True)
         connected()  # not before a batch is stored: `store` may be what fails
 
@@ -97,6 +100,12 @@ async def _gather(
     return batch
 
 
+def _read(message: AbstractIncomingMessage) -> DeadLetterMessage | None:
+    with isolated("dead_letters.queue", queue=message.routing_key):
+        return _dead_letter(message)
+    return None
+
+
 def _dead_letter(message: AbstractIncomingMessage) -> DeadLetterMessage | None:
     headers: Mapping[str, Any] = message.headers
     try:
@@ -104,11 +113,19 @@ def _dead_letter(message: AbstractIncomingMessage) -> DeadLetterMessage | None:
     except Malformed as error:
         log().error("dead_letter.unreadable_dropped", queue=message.routing_key, reason=str(error))
         return None
-    deaths = headers.get("x-death")
-    death = deaths[0] if isinstance(deaths, list) and deaths else {}
     returned = headers.get("x-delivery-count")
-    attempts = returned if isinstance(returned, int) else 0
-    reason = str(death.get("reason", headers.get("x-first-death-reason", "rejected")))
+    attempts = min(max(returned, 0), MOST_ATTEMPTS) if isinstance(returned, int) else 0
+    reason = _reason(headers)
     if reason != "expired":  # an expired message was in the queue, with no consumer
         attempts += 1
     return DeadLetterMessage(message.routing_key or "", event, reason, attempts)
+
+
+def _reason(headers: Mapping[str, Any]) -> str:
+    """Why the message died: as the broker says, whatever else a publisher wrote there."""
+    deaths = headers.get("x-death")
+    death = deaths[0] if isinstance(deaths, list) and deaths else None
+    reason = death.get("reason") if isinstance(death, dict) else None
+    if not isinstance(reason, str):
+        reason = headers.get("x-first-death-reason")
+    return reason if isinstance(reason, str) else "rejected"

@@ -79,6 +79,22 @@ class Marshaller:
             add(_END)
         return b"".join(parts)
 
+    def marshal_singly(
+        self, messages: Iterable[OutgoingMessage]
+    ) -> tuple[bytes, list[OutgoingMessage], list[tuple[OutgoingMessage, Exception]]]:
+        """The frames of those messages that have frames, these messages, and the others."""
+        parts: list[bytes] = []
+        sound: list[OutgoingMessage] = []
+        unsendable: list[tuple[OutgoingMessage, Exception]] = []
+        for message in messages:
+            try:
+                parts.append(self.marshal((message,)))
+            except Exception as error:
+                unsendable.append((message, error))
+            else:
+                sound.append(message)
+        return b"".join(parts), sound, unsendable
+
     def _publish(self, exchange: str, key: str, mandatory: bool) -> bytes:
         for name in (exchange, key):
             if len(name.encode()) > LIMIT:

@@ -17,9 +17,13 @@ from gateway.broker import names
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
-HEADERS_LIMIT = 4096
-"""Characters of all headers together. A content header must fit one frame, or the broker closes
-the connection; attributes beyond the limit are in the body alone."""
+HEADERS_LIMIT = 3500
+"""Bytes of all headers together, as they are sent. A content header must fit one frame, or a
+connection ends: ours, or that of a receiver whose frames are the smallest of AMQP, 4,096 bytes. The
+rest of such a frame is for the other properties and for what the broker adds. Attributes beyond the
+limit are in the body alone."""
+_HEADER_OVERHEAD = 6  # the length of the name, the type and the length of the value
+_LONGEST_CHARACTER = 4  # bytes in UTF-8
 
 _PREFIXES = ("ce-", "cloudEvents_", "cloudEvents:", "")  # ours first, then the others in use
 _CORE = frozenset({"specversion", "id", "source", "type", "subject"})
@@ -99,7 +103,8 @@ def headers(
         found["ce-subject"] = event.subject
     for name, value in event.attributes.items():
         found.setdefault(f"ce-{name}", value if type(value) is str else attribute_text(value))
-    if sum(map(len, found)) + sum(map(len, found.values())) > HEADERS_LIMIT:
+    characters = sum(map(len, found)) + sum(map(len, found.values()))
+    if _LONGEST_CHARACTER * characters > HEADERS_LIMIT - _HEADER_OVERHEAD * len(found):
         return _within_limit(found)
     return found
 
@@ -109,7 +114,7 @@ def _within_limit(found: dict[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     room = HEADERS_LIMIT
     for name, value in found.items():
-        size = len(name) + len(value)
+        size = len(name) + len(value.encode()) + _HEADER_OVERHEAD
         if size <= room and len(name) <= names.LIMIT:
             kept[name] = value
             room -= size

@@ -20,6 +20,8 @@ class ConfirmOutcome(Enum):
     """A queue refused it; others may hold it. Publish it again."""
     RETURNED = auto()
     """It was mandatory and no queue is bound for it: no queue holds it."""
+    UNSENDABLE = auto()
+    """It could not be made into frames, and was not sent: a defect."""
 
 
 ConfirmResult = tuple[object, ConfirmOutcome]

@@ -16,17 +16,21 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing
 
+from gateway.base.backoff import Backoff
+from gateway.base.defects import report_defect
+from gateway.base.errors import Unavailable
 from gateway.base.leases import LeaseLost
 from gateway.base.outages import OutageReporter
 from gateway.broker import names
 from gateway.contracts import Failure
-from gateway.delivery.store import TOO_OLD, DeadLetters, NewDeadLetter
+from gateway.delivery.store import TOO_OLD, NewDeadLetter
 from gateway.journal import Cursor, Entry, Position, ShardLease
 from gateway.relay.context import RelayContext
 from gateway.relay.in_flight import InFlight, InFlightWindow
 from gateway.relay.messages import limit_age, make_message, past_deadline
 from gateway.relay.queue_credit import PAUSE
 from gateway.relay.routing import Route
+from gateway.relay.set_aside import Unsent, set_aside
 from gateway.subscriptions import BackfillProgress, Subscription, backfill_progress
 from gateway.subscriptions.routing import exchange_of, private_key, routed_by
 
@@ -36,7 +40,7 @@ SPAN = 20_000  # sequences that one query reads through, so that rare types do n
 NEAR = 500  # sequences behind the shard relay at which it may be asked to wait
 COMPLETE_SECONDS = 5.0  # for which a shard waits for a backfill that is near
 RETRY = 0.5
-DATABASE_TIMEOUT = 10.0  # seconds for a connection
+DEFECT = Backoff(RETRY, 60.0)  # seconds until a backfill that had a defect goes on
 
 
 class Backfill:
@@ -58,12 +62,12 @@ class Backfill:
         self._saved = sequence
         self._lease = lease
         self._context = context
-        self._dead_letters = DeadLetters(context.database.pool, timeout=DATABASE_TIMEOUT)
         self._on_near = on_near
         self._queue = names.queue(*subscription.key)
         self._exchange = exchange_of(subscription)
         self._task: asyncio.Task[None] | None = None
         self._restart: Callable[[], None]
+        self._defects = 0
 
     @property
     def sequence(self) -> int:
@@ -84,10 +88,22 @@ class Backfill:
     async def _run(self, read: Callable[[], int]) -> None:
         with closing(OutageReporter("relay.backfill")) as outages:
             while self._lease and not self.near:
-                with outages.tolerated():
-                    await self._step(read)
+                try:
+                    with outages.tolerated():
+                        await self._step(read)
+                except (Unavailable, LeaseLost):
+                    raise
+                except Exception as error:
+                    await self._rest(error)
                 if outages.failing:
                     await asyncio.sleep(RETRY)
+
+    async def _rest(self, error: Exception) -> None:
+        """A defect costs this backfill alone, and some time."""
+        self._defects += 1
+        organisation, name = self.subscription.key
+        report_defect("relay.backfill", error, organisation=organisation, subscription=name)
+        await asyncio.sleep(DEFECT.delay(self._defects))
 
     async def _step(self, read: Callable[[], int]) -> None:
         credit = await self._context.queue_credit.available(self._queue)
@@ -114,9 +130,9 @@ class Backfill:
     async def complete(self, until: int) -> bool:
         """Send the rest up to `until`. False if the subscription begins later than that.
 
-        Also False after COMPLETE_SECONDS, and the backfill goes on: a whole shard waits for this,
-        and the queue may be without a leader, or deleted with its subscription. It does not ask
-        for credit again: the queue had some a moment ago, and little is left to send.
+        Also False after COMPLETE_SECONDS or a defect, and the backfill goes on: a whole shard waits
+        for this, and the queue may be without a leader, or deleted with its subscription. It does
+        not ask for credit again: the queue had some a moment ago, and little is left to send.
         """
         if self.sequence < until:
             try:
@@ -124,6 +140,11 @@ class Backfill:
                     while self.sequence < until:
                         await self._send_next(until, MAX_IN_FLIGHT)
             except TimeoutError:
+                self._restart()
+            except (Unavailable, LeaseLost):
+                raise
+            except Exception as error:
+                report_defect("relay.backfill", error)
                 self._restart()
         return self.sequence == until
 
@@ -153,26 +174,35 @@ class Backfill:
             limit=limit,
         )
         await self._context.control_plane.load_contracts({entry.event.type for entry in entries})
-        wanted = [entry for entry in entries if self._is_wanted(entry)]
-        await self._publish(await self._without_expired(wanted))
+        failing: list[Entry] = []
+        wanted = [entry for entry in entries if self._is_wanted(entry, failing)]
+        await self._publish(await self._without_expired(wanted), failing)
         if len(entries) == limit and entries[-1].sequence < until:
             self._cursor = Cursor(entries[-1].sequence, entries[-1].recorded)
         else:
             self._cursor = Cursor(until)
 
-    def _is_wanted(self, entry: Entry) -> bool:
-        """Whether its type takes the subscription's route and its filters accept it."""
+    def _is_wanted(self, entry: Entry, failing: list[Entry]) -> bool:
+        """Whether its type takes the subscription's route and its filters accept it.
+
+        If the filters fail on it, which is a defect, it is added to `failing`.
+        """
         catalogue = self._context.control_plane.catalogue
-        return routed_by(self.subscription, entry.event.type, catalogue) and (
-            self.subscription.accepts(entry)
-        )
+        if not routed_by(self.subscription, entry.event.type, catalogue):
+            return False
+        try:
+            return self.subscription.accepts(entry)
+        except Exception as error:
+            report_defect("relay.filter", error, shard=entry.shard, sequence=entry.sequence)
+            failing.append(entry)
+            return False
 
     async def _without_expired(self, entries: list[Entry]) -> list[Entry]:
         """The entries that are not too old; those that are become dead letters."""
         terms = self.subscription.terms
         old = [entry for entry in entries if terms.too_old(entry.recorded)]
         if old:
-            await self._dead_letters.add([self._dead_letter(entry) for entry in old])
+            await self._context.dead_letters.add([self._dead_letter(entry) for entry in old])
         return [entry for entry in entries if entry not in old] if old else entries
 
     def _dead_letter(self, entry: Entry) -> NewDeadLetter:
@@ -180,21 +210,22 @@ class Backfill:
         type_, key = entry.event.type, self.subscription.key
         return NewDeadLetter(key, position, entry.recorded, type_, Failure.EXPIRED, TOO_OLD, 0)
 
-    async def _publish(self, entries: list[Entry]) -> None:
-        """Send in order per key and wait until the queue holds everything."""
+    async def _publish(self, entries: list[Entry], failing: list[Entry]) -> None:
+        """Send in order per key and wait until the queue holds everything.
+
+        What cannot be sent becomes a dead letter, and those that are failing as well.
+        """
         window = InFlightWindow(self._cursor, entries=MAX_IN_FLIGHT, size=MAX_IN_FLIGHT_BYTES)
-        key = private_key(self.subscription)
+        by_sequence = {entry.sequence: entry for entry in entries}
         for entry in entries:
-            classification = self._context.control_plane.catalogue.classification(entry.event.type)
-            in_flight = InFlight(
-                window, Cursor(entry.sequence, entry.recorded), entry.event.ordering_key
-            )
-            route = Route(self._exchange, classification, (), (self.subscription,))
-            if past_deadline(entry, route):
-                continue
-            message = make_message(entry, route, in_flight, key)
-            in_flight.message = limit_age(message, entry.recorded, self.subscription.terms.max_age)
-            window.add(in_flight)
+            try:
+                in_flight = self._message_of(entry, window)
+            except Exception as error:
+                report_defect("relay.message", error, shard=entry.shard, sequence=entry.sequence)
+                failing.append(entry)
+            else:
+                if in_flight is not None:
+                    window.add(in_flight)
         window.changed.set()
         while len(window):
             await window.changed.wait()
@@ -202,7 +233,31 @@ class Backfill:
             for returned in window.returned:  # its queue is being repaired
                 asyncio.get_running_loop().call_later(RETRY, window.resend, returned)
             window.returned = []
+            if window.unsendable:
+                failing += [by_sequence[each.cursor.sequence] for each in window.unsendable]
+                window.settle(window.unsendable)
+                window.unsendable = []
             if not self._lease:
                 raise LeaseLost(self._lease.shard)
             await self._context.publisher.wait_unblocked()
             await self._context.publisher.publish(window.take_ready())
+        await set_aside(
+            self._context.dead_letters,
+            self._lease.shard,
+            [
+                Unsent(Cursor(each.sequence, each.recorded), each.event.type, (self.subscription,))
+                for each in failing
+            ],
+        )
+
+    def _message_of(self, entry: Entry, window: InFlightWindow) -> InFlight | None:
+        """The entry with its message; None if it is a request that is too late."""
+        classification = self._context.control_plane.catalogue.classification(entry.event.type)
+        cursor = Cursor(entry.sequence, entry.recorded)
+        in_flight = InFlight(window, cursor, entry.event.ordering_key)
+        route = Route(self._exchange, classification, (), (self.subscription,))
+        if past_deadline(entry, route):
+            return None
+        message = make_message(entry, route, in_flight, private_key(self.subscription))
+        in_flight.message = limit_age(message, entry.recorded, self.subscription.terms.max_age)
+        return in_flight

@@ -7,6 +7,7 @@ from gateway.base.database import Database
 from gateway.base.snapshot import POLL, Snapshot, refresh
 from gateway.broker import ConfirmPublisher
 from gateway.contracts import Catalogue, load_contracts
+from gateway.delivery.store import DeadLetters
 from gateway.journal import JournalReader
 from gateway.relay.queue_credit import QueueCredit
 from gateway.subscriptions import Subscriptions
@@ -59,3 +60,4 @@ class RelayContext:
     database: Database
     control_plane: ControlPlane
     queue_credit: QueueCredit
+    dead_letters: DeadLetters

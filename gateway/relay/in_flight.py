@@ -7,7 +7,7 @@ could otherwise arrive after its successor.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from gateway.base.backoff import Backoff
@@ -56,6 +56,7 @@ class InFlightWindow:
         self.cursor = cursor
         self.changed = asyncio.Event()
         self.returned: list[InFlight] = []
+        self.unsendable: list[InFlight] = []
         self._needs_new_channel = False
         self.refused_count = 0
         self.sent_count = 0
@@ -100,6 +101,12 @@ class InFlightWindow:
         entry.settled = True
         self._order.append(entry)
 
+    def hold(self, entry: InFlight) -> None:
+        """Add the next entry in order, of which no message can be made, until it is settled."""
+        entry.ordering_key = f"\0{entry.cursor.sequence}"  # of its own: nothing waits for it
+        self._waiting[entry.ordering_key] = None
+        self._order.append(entry)
+
     def take_ready(self) -> list[OutgoingMessage]:
         """Take the messages that may be sent now.
 
@@ -127,11 +134,13 @@ class InFlightWindow:
         return messages
 
     def apply(self, entry: InFlight, outcome: ConfirmOutcome) -> None:
-        """Record the broker's answer. A returned message waits for `settle_returned`."""
+        """Record the broker's answer. What is returned or unsendable waits for `settle`."""
         if outcome is ConfirmOutcome.CONFIRMED:
             self._settle(entry)
         elif outcome is ConfirmOutcome.RETURNED:
             self.returned.append(entry)
+        elif outcome is ConfirmOutcome.UNSENDABLE:
+            self.unsendable.append(entry)
         else:
             self.refused_count += 1
             entry.attempts += 1
@@ -167,8 +176,8 @@ class InFlightWindow:
         for entry in dropped:
             self._settle(entry)
 
-    def settle_returned(self, entries: list[InFlight]) -> None:
-        """Settle returned messages, once a backfill of their subscriptions is recorded."""
+    def settle(self, entries: Iterable[InFlight]) -> None:
+        """Settle entries that no queue holds, once a backfill or a dead letter is recorded."""
         for entry in entries:
             self._settle(entry)
         self.changed.set()

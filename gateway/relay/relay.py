@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from gateway.base.backoff import Backoff
 from gateway.base.database import Database
+from gateway.base.defects import report_defect
 from gateway.base.errors import BrokerUnavailable, Unavailable
 from gateway.base.periodic import Polling, periodic, reconnecting
 from gateway.base.settings import Settings
@@ -14,6 +16,7 @@ from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.base.waiting import wait_for_event
 from gateway.broker import ConfirmPublisher
+from gateway.delivery.store import DeadLetters
 from gateway.journal import HintListener, JournalReader, ShardLease, ShardLeases
 from gateway.relay.context import ControlPlane, RelayContext
 from gateway.relay.in_flight import apply_results
@@ -23,6 +26,7 @@ from gateway.relay.shard_relay import ShardRelay
 SAVE_CURSORS = 0.1  # seconds between two writes: a crash repeats as much
 HEADS_BUSY, HEADS_IDLE = 0.005, 0.2  # seconds between two looks for new entries
 START_RELAYS = 0.02  # seconds between two looks for leases without a shard relay
+RESTART = 0.5, 30.0  # seconds until a shard relay that had a defect begins again
 FINISH = 5.0  # seconds in which a shard relay that ends may settle what it has sent
 
 
@@ -53,6 +57,8 @@ class Relay:
         self._held: dict[int, ShardLease] = {}
         self._relays: dict[int, ShardRelay] = {}
         self._saved_at = 0.0
+        self._backoffs: dict[int, Backoff] = {}
+        self._dead_letters = DeadLetters(database.pool, timeout=settings.append_timeout)
 
     def holds_shard(self, shard: int) -> bool:
         """Whether this process holds the lease of that shard now."""
@@ -165,7 +171,7 @@ class Relay:
             async def start_relays() -> None:
                 for shard, lease in self._held.items():
                     if lease and shard not in self._relays:
-                        task = tasks.create_task(self._relay_shard(lease, publisher))
+                        task = tasks.create_task(self._relay_shard(lease, publisher, stop))
                         running.add(task)
                         task.add_done_callback(running.discard)
 
@@ -177,20 +183,42 @@ class Relay:
             for task in (watcher, *running):
                 task.cancel()
 
-    async def _relay_shard(self, lease: ShardLease, publisher: ConfirmPublisher) -> None:
+    async def _relay_shard(
+        self, lease: ShardLease, publisher: ConfirmPublisher, stop: Stop
+    ) -> None:
+        """Relay one shard. A defect costs this shard alone some time, then it begins again."""
         relay = self._relays[lease.shard] = ShardRelay(
             lease,
             RelayContext(
-                publisher, self._reader, self._database, self._control_plane, self._queue_credit
+                publisher,
+                self._reader,
+                self._database,
+                self._control_plane,
+                self._queue_credit,
+                self._dead_letters,
             ),
             max_in_flight=self._settings.relay_in_flight,
         )
+        began = time.monotonic()
         try:
             await relay.run()
+        except* BrokerUnavailable:
+            raise
+        except* Exception as errors:
+            report_defect("relay.shard", errors, shard=lease.shard)
+            relay.update_lease()
+            await self._rest(lease.shard, time.monotonic() - began, stop)
         finally:
             relay.update_lease()
             if self._relays.get(lease.shard) is relay:
                 del self._relays[lease.shard]
+
+    async def _rest(self, shard: int, lasted: float, stop: Stop) -> None:
+        """Wait until a shard relay that had a defect begins again, longer after each."""
+        backoff = self._backoffs.setdefault(shard, Backoff(*RESTART))
+        if lasted > RESTART[1]:
+            backoff.reset()
+        await stop.sleep(backoff.next())
 
 
 async def _raise_when_closed(publisher: ConfirmPublisher) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from gateway.base.defects import report_defect
 from gateway.base.type_pattern import request_type
 from gateway.contracts import Catalogue
 from gateway.journal import Entry
@@ -27,12 +28,27 @@ class Route:
     by_key: Mapping[str, Subscription] = field(default_factory=dict)
     filtered: tuple[tuple[str, Subscription], ...] = ()
 
-    def for_entry(self, entry: Entry) -> "Route | None":
-        """The route of one event, after its filters. None if no subscription gets it."""
-        chosen = [key for key, subscription in self.filtered if subscription.accepts(entry)]
+    def for_entry(self, entry: Entry, failing: list[Subscription]) -> "Route | None":
+        """The route of one event, after its filters. None if no subscription gets it.
+
+        A subscription whose filters fail on it is added to `failing`: a defect.
+        """
+        chosen = []
+        for key, subscription in self.filtered:
+            try:
+                if subscription.accepts(entry):
+                    chosen.append(key)
+            except Exception as error:
+                organisation, name = subscription.key
+                report_defect("relay.filter", error, organisation=organisation, subscription=name)
+                failing.append(subscription)
         if not chosen and not self.bcc and not self.bound:
             return None
         return replace(self, bcc=(*self.bcc, *chosen)) if chosen else self
+
+    def concerned(self, entry: Entry) -> list[Subscription]:
+        """The subscriptions that should get an entry, and those whose filters fail on it."""
+        return [*self.bound, *(each for each in self.by_key.values() if _may_accept(each, entry))]
 
     def still_valid(self, bcc: Iterable[str]) -> tuple[str, ...] | None:
         """Those private keys of an earlier route that still apply. None if no receiver is left.
@@ -45,6 +61,13 @@ class Route:
     def recipients(self, bcc: Iterable[str]) -> list[Subscription]:
         """The subscriptions that must get a message with these keys, and miss it if it returns."""
         return [*self.bound, *(self.by_key[key] for key in bcc if key in self.by_key)]
+
+
+def _may_accept(subscription: Subscription, entry: Entry) -> bool:
+    try:
+        return subscription.accepts(entry)
+    except Exception:
+        return True
 
 
 @dataclass

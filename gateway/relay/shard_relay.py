@@ -4,6 +4,7 @@ import asyncio
 from contextlib import closing
 
 from gateway.base.database import Topic
+from gateway.base.defects import report_defect
 from gateway.base.leases import LeaseLost
 from gateway.base.outages import OutageReporter
 from gateway.base.telemetry import log
@@ -13,7 +14,8 @@ from gateway.journal import Cursor, Entry, ShardLease
 from gateway.relay.context import RelayContext
 from gateway.relay.in_flight import InFlight, InFlightWindow
 from gateway.relay.messages import make_message, past_deadline
-from gateway.relay.routing import Routes
+from gateway.relay.routing import Route, Routes
+from gateway.relay.set_aside import Unsent, set_aside
 from gateway.relay.shard_backfills import ShardBackfills
 from gateway.subscriptions import Key, Subscription, backfill_progress
 
@@ -42,6 +44,7 @@ class ShardRelay:
             on_near=self._wake_up.set,
             on_joined=self._make_routes,
         )
+        self._unsent: dict[InFlight, Unsent] = {}
         self._applied: tuple[int, int] | None = None  # revisions of the control plane
         self._routes: Routes
         self._finishing = False
@@ -85,7 +88,7 @@ class ShardRelay:
         with closing(OutageReporter("relay.shard")) as outages:
             while self.lease and not self._finishing:
                 with outages.tolerated():
-                    await self._repair_returned()
+                    await self._settle_failed()
                     await self._apply_changes(tasks)
                     await self._backfills.join_near()
                     if not await self._read_entries():
@@ -95,7 +98,7 @@ class ShardRelay:
 
     async def _settle_rest(self) -> None:
         while self.lease and len(self.in_flight):
-            await self._repair_returned()
+            await self._settle_failed()
             self.in_flight.changed.clear()
             await wait_for_event(self.in_flight.changed, 0.1)
 
@@ -125,14 +128,36 @@ class ShardRelay:
     def _add(self, entry: Entry) -> None:
         cursor = Cursor(entry.sequence, entry.recorded)
         route = self._routes.route(entry.event.type)
-        if route is not None and route.filtered:
-            route = route.for_entry(entry)
-        if route is None or past_deadline(entry, route):
-            self.in_flight.skip(cursor)
+        try:
+            in_flight = self._message_of(entry, cursor, route)
+        except Exception as error:
+            report_defect("relay.message", error, shard=entry.shard, sequence=entry.sequence)
+            self._hold(entry, cursor, route.concerned(entry) if route else [])
             return
+        if in_flight is None:
+            self.in_flight.skip(cursor)
+        else:
+            self.in_flight.add(in_flight)
+
+    def _message_of(self, entry: Entry, cursor: Cursor, route: Route | None) -> InFlight | None:
+        """The entry with its message; None if no queue gets it."""
+        if route is not None and route.filtered:
+            failing: list[Subscription] = []
+            route = route.for_entry(entry, failing)
+            if failing:
+                self._hold(entry, Cursor(entry.sequence - 1, entry.recorded), failing)
+        if route is None or past_deadline(entry, route):
+            return None
         in_flight = InFlight(self.in_flight, cursor, entry.event.ordering_key)
         in_flight.message = make_message(entry, route, in_flight, entry.event.type)
-        self.in_flight.add(in_flight)
+        return in_flight
+
+    def _hold(self, entry: Entry, cursor: Cursor, subscriptions: list[Subscription]) -> None:
+        """Keep the cursor below `cursor` until the entry is a dead letter of subscriptions."""
+        held = InFlight(self.in_flight, cursor, "")
+        at = Cursor(entry.sequence, entry.recorded)
+        self._unsent[held] = Unsent(at, entry.event.type, subscriptions)
+        self.in_flight.hold(held)
 
     async def _publish(self) -> None:
         window = self.in_flight
@@ -148,7 +173,7 @@ class ShardRelay:
 
     async def _wait(self) -> None:
         """Wait until the shard grows, the control plane may have changed or a backfill is near."""
-        if not self.in_flight.returned:
+        if not (self.in_flight.returned or self.in_flight.unsendable or self._unsent):
             await wait_for_event(self._wake_up, self._context.control_plane.poll)
 
     async def _apply_changes(self, tasks: asyncio.TaskGroup) -> None:
@@ -182,6 +207,28 @@ class ShardRelay:
             return None
         return message if bcc == message.bcc else message._replace(bcc=bcc)
 
+    async def _settle_failed(self) -> None:
+        """Record what happens with the messages that no queue holds, and settle them."""
+        await self._repair_returned()
+        await self._set_aside_unsent()
+
+    async def _set_aside_unsent(self) -> None:
+        for each in self.in_flight.unsendable:
+            assert each.message is not None  # noqa: S101 - kept until it is settled
+            recipients = list(self._recipients([each]).values())
+            self._unsent[each] = Unsent(each.cursor, each.message.routing_key, recipients)
+        self.in_flight.unsendable = []
+        if not self._unsent:
+            return
+        unsent, self._unsent = self._unsent, {}
+        try:
+            await set_aside(self._context.dead_letters, self.lease.shard, unsent.values())
+        except BaseException:
+            self._unsent |= unsent
+            raise
+        self.in_flight.settle(unsent)
+        log().error("relay.messages_set_aside", shard=self.lease.shard, count=len(unsent))
+
     async def _repair_returned(self) -> None:
         """Begin a new backfill for every subscription that should have got a returned message."""
         returned, self.in_flight.returned = self.in_flight.returned, []
@@ -208,7 +255,7 @@ class ShardRelay:
         )
         self._backfills.remove_joined(missed)
         self._make_routes()  # before later messages of their keys are sent
-        self.in_flight.settle_returned(returned)
+        self.in_flight.settle(returned)
 
     def _recipients(self, returned: list[InFlight]) -> dict[Key, Subscription]:
         found: dict[Key, Subscription] = {}

@@ -50,8 +50,12 @@ class BrokerAccess:
                 work.append(self._keep_out(user, permitted=user in permitted))
             elif user in users and user not in permitted:
                 work.append(self._let_in(each, user))
+        failures: list[BaseException] = []
         for start in range(0, len(work), TOGETHER):
-            await asyncio.gather(*work[start : start + TOGETHER])
+            results = await asyncio.gather(*work[start : start + TOGETHER], return_exceptions=True)
+            failures += [each for each in results if each is not None]
+        if failures:  # one user's failure keeps no other in or out; the next run tries again
+            raise failures[0]
         self._suspended, self._looked = suspended, time.monotonic()
 
     async def _keep_out(self, user: str, *, permitted: bool) -> None:

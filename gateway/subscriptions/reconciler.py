@@ -9,7 +9,7 @@ sent again: nothing is lost, and a repeated event has the same identity.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.base.database import Database, Topic
@@ -26,6 +26,7 @@ from gateway.journal import JournalReader
 from gateway.subscriptions import backfill_progress, register
 from gateway.subscriptions.backfill_progress import RestartCause
 from gateway.subscriptions.deep_queues import DeepQueues
+from gateway.subscriptions.failures import Failures
 from gateway.subscriptions.permissions import may_receive
 from gateway.subscriptions.queues import restart_backfill_now
 from gateway.subscriptions.register import Subscriptions
@@ -82,6 +83,7 @@ class Reconciler:
         self._active_since: dict[tuple[Key, int], float] = {}
         self._orphans: dict[str, float] = {}
         self._unsound: dict[str, float] = {}
+        self._failed: frozenset[Hashable] = frozenset()
         self._seeing = 0.0
 
     async def run(self, stop: Stop) -> None:
@@ -116,20 +118,30 @@ class Reconciler:
         subscriptions = tuple(s for s in self._subscriptions.value.all if not s.journal_delivered)
         seen = await self._see()
         self._seeing = time.monotonic() - now
-        await self._delete_unsound(seen, now)
+        failures = Failures()
         delivered = []
-        for subscription in subscriptions:
-            if await self._repair(subscription, seen):
-                queue = seen.queues[names.queue(*subscription.key)]
-                if not await self._deep_queues.divert(subscription, queue, cursors):
-                    drained = self._drained(subscription, seen, now)
-                    delivered.append((subscription, cursors, drained))
+        for subscription in self._failed_last(subscriptions):
+            with failures.kept(subscription.key):
+                if await self._repair(subscription, seen):
+                    queue = seen.queues[names.queue(*subscription.key)]
+                    if not await self._deep_queues.divert(subscription, queue, cursors):
+                        drained = self._drained(subscription, seen, now)
+                        delivered.append((subscription, cursors, drained))
+            if failures.outage:
+                break
+        self._failed = failures.keys
         self._cursors.append((now, cursors))
         while len(self._cursors) > 1 and self._cursors[1][0] <= now - self._statistics_delay:
             self._cursors.popleft()
         async with self._database.session() as session:
             await backfill_progress.record_delivery(session, delivered)
-        await self._delete_orphans(subscriptions, seen, now)
+        await self._delete_unsound(seen, now, failures)
+        await self._delete_orphans(subscriptions, seen, now, failures)
+        failures.raise_first()
+
+    def _failed_last(self, subscriptions: Sequence[Subscription]) -> list[Subscription]:
+        """Those that failed in the last run come last, so that they keep no other from its turn."""
+        return sorted(subscriptions, key=lambda each: each.key in self._failed)
 
     async def _see(self) -> _BrokerState:
         try:
@@ -236,7 +248,7 @@ class Reconciler:
         looked, cursors = self._cursors[0]
         return cursors if since <= looked <= now - self._statistics_delay else {}
 
-    async def _delete_unsound(self, seen: _BrokerState, now: float) -> None:
+    async def _delete_unsound(self, seen: _BrokerState, now: float, failures: Failures) -> None:
         """Delete queues that will not work again: the next run makes and fills new ones."""
         unsound = {
             name
@@ -246,11 +258,17 @@ class Reconciler:
         self._unsound = {name: self._unsound.get(name, now) for name in unsound}
         for name, since in self._unsound.items():
             if now - since > UNSOUND_SECONDS:
-                await self._broker.delete_queue(name)
-                log().warning("queue.unsound_deleted", queue=name, state=seen.queues[name].state)
+                with failures.kept(name):
+                    await self._broker.delete_queue(name)
+                    state = seen.queues[name].state
+                    log().warning("queue.unsound_deleted", queue=name, state=state)
 
     async def _delete_orphans(
-        self, subscriptions: tuple[Subscription, ...], seen: _BrokerState, now: float
+        self,
+        subscriptions: tuple[Subscription, ...],
+        seen: _BrokerState,
+        now: float,
+        failures: Failures,
     ) -> None:
         """Delete queues of subscriptions that ended while the broker or the gateway was away."""
         known = {names.queue(*s.key) for s in subscriptions}
@@ -258,10 +276,11 @@ class Reconciler:
         self._orphans = {name: self._orphans.get(name, now) for name in orphans}
         for name, since in self._orphans.items():
             if now - since > ORPHAN:
-                await self._management.delete_user(names.user(name))
-                await self._management.close_connections(names.user(name))
-                held = await self._broker.delete_queue(name)
-                log().warning("queue.orphan_deleted", queue=name, held=held)
+                with failures.kept(name):
+                    await self._management.delete_user(names.user(name))
+                    await self._management.close_connections(names.user(name))
+                    held = await self._broker.delete_queue(name)
+                    log().warning("queue.orphan_deleted", queue=name, held=held)
 
 
 def _by_queue(bindings: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import aio_pika
 import pytest
@@ -120,3 +121,26 @@ def test_a_deleted_user_is_made_again_with_its_password(
     sent = publish(uji, 3)
     subscribed.wait("active", repairs=1)
     assert in_order(subscribed, sent)
+
+
+def test_a_queue_that_cannot_be_declared_keeps_no_other_from_its_repair(
+    bus: Bus, uji: Actor
+) -> None:
+    odd, other = uji.subscribe(FREE, name="a-aneh"), uji.subscribe(FREE, name="z-lain")
+
+    async def replace(channel: Channel) -> None:
+        await channel.queue_delete(odd.queue)
+        arguments: dict[str, Any] = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        await channel.declare_queue(odd.queue, durable=True, arguments=arguments)
+
+    tamper(bus, replace)
+    eventually(lambda: f"Declaring queue {odd.queue} failed" in bus.logs())
+    tamper(bus, lambda channel: channel.queue_delete(other.queue))
+    other.wait("active", repairs=1)
+    sent = publish(uji, 3)
+    other.take_until(lambda ids: set(sent) <= ids)
+    tamper(bus, lambda channel: channel.queue_delete(odd.queue))
+    odd.wait("active", repairs=1)
+    odd.take_until(lambda ids: set(sent) <= ids)
+    odd.end()
+    other.end()

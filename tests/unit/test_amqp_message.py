@@ -1,14 +1,17 @@
 """An event and its message, there and back."""
 
 import json
+from struct import Struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pamqp import frame
 
 from gateway.base.errors import Malformed
 from gateway.base.event import Event, attribute_text
-from gateway.broker import message
+from gateway.broker import OutgoingMessage, message
+from gateway.broker.frames import FRAME_OVERHEAD, Marshaller
 from gateway.broker.message import CONTENT_TYPE, HEADERS_LIMIT, event_from_message
 
 STAMP = ("2/41", "2026-05-04T03:02:01.5Z", "dukcapil", "confidential")
@@ -153,6 +156,25 @@ def test_headers_that_fit_no_frame_stay_in_the_body_alone() -> None:
     assert headers["ce-short"] == "y"
     assert headers["ce-id"] == "7"
     assert event_from_message(message.body(event, *STAMP), headers, CONTENT_TYPE).attributes["long"]
+
+
+@pytest.mark.parametrize("text", ["x" * 90, "火" * 200, "é" * 2, "🌋" * 60, "x"])
+@pytest.mark.parametrize("id", ["7", "i" * 255])
+def test_headers_fit_the_smallest_frame_with_room_for_what_the_broker_adds(
+    text: str, id: str
+) -> None:
+    """A receiver may ask for frames of 4,096 bytes; a quorum queue adds `x-delivery-count`."""
+    extensions = {f"ext{number:02}": text for number in range(40)}
+    event = an_event(attributes=extensions, source="/" + "s" * 511, subject="火" * 170, id=id)
+    headers = message.headers(event, *STAMP)
+    sent = OutgoingMessage(
+        "bus.events", event.type, True, (), b"{}", id, headers, None, "86400000", "f" * 32
+    )
+    size, _, _ = frame.unmarshal(Marshaller(1, 4096).marshal((sent,)))
+    (head_size,) = Struct(">I").unpack_from(Marshaller(1, 4096).marshal((sent,)), size + 3)
+    assert head_size + FRAME_OVERHEAD + 100 <= 4096
+    assert headers["ce-subject"] == event.subject
+    assert headers["ce-ext00"] == text
 
 
 @pytest.mark.parametrize(

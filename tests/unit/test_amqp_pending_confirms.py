@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from gateway.broker.message import OutgoingMessage
 from gateway.broker.pending_confirms import ConfirmOutcome, ConfirmResult, PendingConfirms
 
-CONFIRMED, NACKED, RETURNED = ConfirmOutcome
+CONFIRMED, NACKED, RETURNED, _ = ConfirmOutcome
 
 
 def a_message(token: object, **changes: object) -> OutgoingMessage:

@@ -131,7 +131,7 @@ def test_a_returned_message_holds_its_key_until_it_is_settled() -> None:
     apply_results([(entry, ConfirmOutcome.RETURNED) for entry in entries_of(window.take_ready())])
     assert window.returned == [first]
     assert window.take_ready() == []
-    window.settle_returned([first])
+    window.settle([first])
     assert window.cursor == Cursor(101)
     assert entries_of(window.take_ready()) == [second]
 
@@ -214,7 +214,7 @@ def test_whatever_happens_keys_keep_their_order_and_the_cursor_its_promise(
                 else:
                     window.apply(entry, ConfirmOutcome.RETURNED)
                     returned, window.returned = window.returned, []
-                    window.settle_returned(returned)
+                    window.settle(returned)
         assert all(entry.cursor.sequence > window.cursor.sequence for entry in on_the_way)
     while on_the_way := on_the_way + entries_of(window.take_ready()):
         confirmed += on_the_way

@@ -72,10 +72,10 @@ def test_a_filtered_subscription_gets_what_it_accepts_by_its_private_key() -> No
     route = routes([one, two]).route(FREE)
     assert route is not None
     assert route.bound == ()
-    for_one = route.for_entry(an_entry(subject="1"))
+    for_one = route.for_entry(an_entry(subject="1"), [])
     assert for_one is not None
     assert for_one.bcc == ("to.sub.lain.satu.1",)
-    assert route.for_entry(an_entry(subject="3")) is None
+    assert route.for_entry(an_entry(subject="3"), []) is None
     assert route.recipients(for_one.bcc) == [one]
 
 
@@ -86,7 +86,7 @@ def test_a_filtered_subscription_is_beside_the_bound_and_the_joined() -> None:
     route = routes([bound, joined, late], [joined, late]).route(FREE)
     assert route is not None
     for entry, keys in ((an_entry(subject="1"), ["baru", "susul"]), (an_entry(), ["baru"])):
-        found = route.for_entry(entry)
+        found = route.for_entry(entry, [])
         assert found is not None
         assert found.bcc == tuple(f"to.sub.lain.{name}.1" for name in keys)
     assert routes([bound, filtered("lain", "1", delivery=Delivery.PULL)]).route(FREE) == Route(
@@ -143,11 +143,11 @@ def test_replies_go_to_the_callbacks_of_the_requester_by_their_private_keys() ->
     route = found.route(reply)
     assert route is not None
     assert (route.exchange, route.classification, route.bound) == (names.CALLBACKS, "public", ())
-    said = route.for_entry(an_entry(type=reply, attributes={"requestedby": "lain"}))
+    said = route.for_entry(an_entry(type=reply, attributes={"requestedby": "lain"}), [])
     assert said is not None
     assert said.bcc == ("to.sub.lain.semua.1",)
-    assert route.for_entry(an_entry(type=reply)) is None
-    assert route.for_entry(an_entry(type=reply, attributes={"requestedby": "lainnya"})) is None
+    assert route.for_entry(an_entry(type=reply), []) is None
+    assert route.for_entry(an_entry(type=reply, attributes={"requestedby": "lainnya"}), []) is None
     assert found.route(QUESTION) is None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from gateway.base.defects import each_alone, isolated
 from gateway.base.telemetry import log
 from gateway.broker import DeadLetterMessage, names
 from gateway.contracts import Failure
@@ -24,11 +25,30 @@ class DeadLetterConsumer:
         self._dead_letters = dead_letters
 
     async def consume(self, messages: Sequence[DeadLetterMessage]) -> None:
-        """Store messages as dead letters. Repeating it is safe. Raises DatabaseUnavailable."""
-        new = [each for message in messages if (each := _new_dead_letter(message)) is not None]
-        await self._dead_letters.add(new)
-        if new:
-            log().warning("dead_letters.stored", count=len(new))
+        """Store messages as dead letters. Repeating it is safe. Raises DatabaseUnavailable.
+
+        One that cannot be stored, which is a defect, is logged and keeps no other from it.
+        """
+        new = [each for message in messages if (each := _read(message)) is not None]
+        if not new:
+            return
+        lost = await each_alone("dead_letters.store", new, self._dead_letters.add)
+        for each in lost:
+            log().error(
+                "dead_letter.unstorable_dropped",
+                organisation=each.key[0],
+                subscription=each.key[1],
+                shard=each.position.shard,
+                sequence=each.position.sequence,
+            )
+        if len(new) > len(lost):
+            log().warning("dead_letters.stored", count=len(new) - len(lost))
+
+
+def _read(message: DeadLetterMessage) -> NewDeadLetter | None:
+    with isolated("dead_letters.consumer", queue=message.queue):
+        return _new_dead_letter(message)
+    return None
 
 
 def _new_dead_letter(message: DeadLetterMessage) -> NewDeadLetter | None:

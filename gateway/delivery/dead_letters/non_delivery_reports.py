@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from gateway.base.defects import each_alone, isolated
 from gateway.base.errors import Refused
 from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
@@ -52,32 +53,46 @@ class NonDeliveryReporter:
             type = contract.non_delivery_report if contract else None
             if type is None:
                 decisions.append(ReportDecision(each.number, "none"))
-                continue
-            try:
-                report = accept(
-                    report_event(each, type), (OPERATOR, OPERATOR), self._catalogue.value
-                )
-            except Refused as error:
+            elif (report := self._report(each, type)) is None:
                 decisions.append(ReportDecision(each.number, "refused"))
-                log().error(
-                    "non_delivery_report.refused", number=each.number, type=type, reason=str(error)
-                )
             else:
                 reports.append((each, report))
         await self._dead_letters.record_reports([*decisions, *await self._publish(reports)])
         return len(dead_letters) == BATCH
 
+    def _report(self, dead_letter: DeadLetter, type: str) -> Candidate | None:
+        """The report; None if its contract refuses it, or by a defect."""
+        with isolated("dead_letters.non_delivery_report", number=dead_letter.number):
+            try:
+                event = report_event(dead_letter, type)
+                return accept(event, (OPERATOR, OPERATOR), self._catalogue.value)
+            except Refused as error:
+                log().error(
+                    "non_delivery_report.refused",
+                    number=dead_letter.number,
+                    type=type,
+                    reason=str(error),
+                )
+        return None
+
     async def _publish(
         self, reports: Sequence[tuple[DeadLetter, Candidate]]
     ) -> list[ReportDecision]:
+        """Store reports. One that the journal does not take, which is a defect, is refused."""
+        sent: list[ReportDecision] = []
+
+        async def append(some: Sequence[tuple[DeadLetter, Candidate]]) -> None:
+            appended = await self._writer.append([candidate for _, candidate in some])
+            sent.extend(
+                ReportDecision(dead_letter.number, "sent", Position(each.shard, each.sequence))
+                for (dead_letter, _), each in zip(some, appended, strict=True)
+            )
+
         if not reports:
             return []
-        appended = await self._writer.append([candidate for _, candidate in reports])
-        log().info("non_delivery_reports.sent", count=len(appended))
-        return [
-            ReportDecision(dead_letter.number, "sent", Position(each.shard, each.sequence))
-            for (dead_letter, _), each in zip(reports, appended, strict=True)
-        ]
+        failed = await each_alone("dead_letters.non_delivery_report", reports, append)
+        log().info("non_delivery_reports.sent", count=len(sent))
+        return [*sent, *(ReportDecision(each.number, "refused") for each, _ in failed)]
 
 
 def report_event(dead_letter: DeadLetter, type: str) -> Event:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.base.database import Database
-from gateway.base.errors import Conflict
+from gateway.base.defects import isolated, report_defect
+from gateway.base.errors import Conflict, Unavailable
 from gateway.base.snapshot import Snapshot
 from gateway.base.stop import Stop
 from gateway.broker import publish_confirmed
@@ -20,6 +21,8 @@ from gateway.subscriptions.permissions import may_receive
 
 BATCH = 200
 CONFIRM_SECONDS = 30.0
+FAILED = "The gateway failed on a dead letter, which was logged. Ask the operator."
+NOT_SENT = "A dead letter was not sent: its event or its queue is gone, or it has changed."
 
 
 class Redriver:
@@ -101,8 +104,15 @@ class RedriveWorker:
 
     async def run_once(self) -> None:
         """Send the next batch of each running redrive. One that was interrupted continues."""
+        outage: Unavailable | None = None
         for redrive in await self._redrives.running():
-            await self._send_batch(redrive)
+            try:
+                with isolated("dead_letters.redrives", redrive=redrive.id):
+                    await self._send_batch(redrive)
+            except Unavailable as error:  # perhaps of one queue alone: the others go on
+                outage = error
+        if outage is not None:
+            raise outage
 
     async def _send_batch(self, redrive: Redrive) -> None:
         """Send at most what its rate allows in a second, so that redrives run side by side."""
@@ -133,8 +143,23 @@ class RedriveWorker:
             groups[each.organisation, each.subscription, each.type].append(each)
         sent, last_error = 0, None
         for group in groups.values():
-            try:
-                sent += len(await self._redriver.redrive(group, by=by))
-            except Conflict as error:
-                last_error = str(error)
+            done, error = await self._send_group(group, by)
+            sent += done
+            last_error = error or last_error
         return sent, last_error
+
+    async def _send_group(self, group: list[DeadLetter], by: str) -> tuple[int, str | None]:
+        """After a defect each is sent alone, so that it costs the one that has it."""
+        try:
+            sent = len(await self._redriver.redrive(group, by=by))
+        except Conflict as error:
+            return 0, str(error)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(group) == 1:
+                report_defect("dead_letters.redrive", error, number=group[0].number)
+                return 0, FAILED
+            results = [await self._send_group([each], by) for each in group]
+            return sum(done for done, _ in results), next((e for _, e in results if e), None)
+        return sent, None if sent == len(group) else NOT_SENT
