@@ -41,6 +41,11 @@ class Entrance:
         self._context = context
         self._cheap = cheap
 
+    @property
+    def delay(self) -> float:
+        """Seconds before a refusal is said."""
+        return self._context.admission.delay
+
     def shed(self, scope: Scope) -> Shed | None:
         """Take a place for a request, or say that it is refused. For the server: it costs little.
 
@@ -98,4 +103,5 @@ class Entrance:
         size = declared_size(scope["headers"])
         if not size and any(name == b"transfer-encoding" for name, _ in scope["headers"]):
             size = UNKNOWN_SIZE
+        size = min(size, self._context.settings.batch_limit)  # more is refused anyway
         return (1 if cheap else ROUTE) + size // BYTES

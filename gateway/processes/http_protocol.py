@@ -168,6 +168,8 @@ class BoundedProtocol(HttpToolsProtocol):
         check(self.parser.get_http_version(), self.parser.get_method(), self.headers)
         self._replaying = self.parser.should_upgrade()
         self._unset_keepalive_if_required()
+        if self._turned_away():
+            return
         super().on_headers_complete()
         self._admission.spoke(self)
         self._unanswered += 1
@@ -175,6 +177,10 @@ class BoundedProtocol(HttpToolsProtocol):
         # An answer before the end of the body is the last one: nobody reads the rest.
         self._keep_alive = self.cycle.keep_alive and not self._draining
         self.cycle.keep_alive = False
+
+    def _turned_away(self) -> bool:
+        """Whether the request is refused here, or by raising a Refusal."""
+        return False
 
     def on_chunk_header(self) -> None:
         """A chunk begins."""

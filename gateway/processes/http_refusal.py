@@ -7,6 +7,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.http.problems import MEDIA_TYPE, TYPE
 
+_LATER = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+
 
 class Refusal(Exception):
     """Why a request is not read any further. The connection ends with the answer.
@@ -28,7 +30,7 @@ class Refusal(Exception):
             "detail": str(self),
         }
         body = json.dumps(document).encode()
-        retry = b"retry-after: 2\r\n" if self.status == HTTPStatus.SERVICE_UNAVAILABLE else b""
+        retry = b"retry-after: 2\r\n" if self.status in _LATER else b""
         return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b" % (
             STATUS_LINE[self.status],
             headers,

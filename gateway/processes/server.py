@@ -9,29 +9,30 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
+from gateway.http.app import Application
+from gateway.http.entrance import Entrance
 from gateway.http.security_headers import SecurityHeaders
 from gateway.processes.connections import Connections, refused
-from gateway.processes.http_protocol import BoundedProtocol
+from gateway.processes.shedding import ShedAnswers, SheddingProtocol
 
 GRACE = 10  # seconds for requests in progress to finish
 OTHER_FILES = 384  # for the database, the broker, modules, and connections that are turned away
 REPORT = 600  # ticks of a tenth of a second between two lines about what was refused
 
 
-async def serve(app: FastAPI, settings: Settings, stop: Stop) -> None:
+async def serve(app: Application, settings: Settings, stop: Stop) -> None:
     """Serve on a port that other api processes may share, until stopped."""
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listening.setblocking(False)
     listening.bind((settings.host, settings.port))
-    server = Server(server_config(app, settings))
+    server = Server(server_config(app, settings, app.entrance))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     log().info("api.listening", host=settings.host, port=listening.getsockname()[1])
     stopped = asyncio.create_task(stop.wait())
@@ -41,9 +42,8 @@ async def serve(app: FastAPI, settings: Settings, stop: Stop) -> None:
     stopped.cancel()
 
 
-def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves the application: within the limits of the settings."""
-    application: Any = app  # an ASGI application, as Starlette describes them
+def server_config(application: Any, settings: Settings, entrance: Entrance) -> uvicorn.Config:
+    """How uvicorn serves an ASGI application: within the limits of the settings."""
     proxies = ProxyHeadersMiddleware(application, settings.trusted_proxies or [])
     connections = Connections(
         _connection_limit(settings.connections),
@@ -52,7 +52,12 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     )
     security = SecurityHeaders(https=settings.url.startswith("https://"))
     protocol = partial(
-        BoundedProtocol, limits=settings, connections=connections, headers=security.lines()
+        SheddingProtocol,
+        limits=settings,
+        connections=connections,
+        headers=security.lines(),
+        entrance=entrance,
+        answers=ShedAnswers.made(security.lines()),
     )
     return uvicorn.Config(
         proxies if settings.trusted_proxies else application,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -97,8 +98,8 @@ async def test_who_has_connected_is_served() -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    app: Any = answer_nothing
-    server = Server(server_config(app, settings_for("postgresql://unused")))
+    everybody: Any = SimpleNamespace(shed=lambda _: None)
+    server = Server(server_config(answer_nothing, settings_for("postgresql://unused"), everybody))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.setblocking(False)
