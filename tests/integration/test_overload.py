@@ -124,7 +124,7 @@ async def test_bodies_that_are_not_worth_reading_end_the_connection(bus: Bus) ->
 async def test_requests_behind_another_are_refused_by_the_application(bus: Bus) -> None:
     async with full(bus):
         with Wire(bus.port) as wire:
-            wire.send(request("GET", "/v1/subscriptions", **bus.actor("lain").headers))
+            wire.send(request("GET", "/v1/subscriptions", b"", **bus.actor("lain").headers))
             wire.send(publish(bus))
             statuses = [wire.reply().status, wire.reply().status]
         assert statuses == [200, 429]
