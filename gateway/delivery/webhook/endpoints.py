@@ -1,8 +1,10 @@
 """The endpoints of webhooks in an api process: check, sign, test."""
 
-import asyncio
 import ssl
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,13 +20,14 @@ from gateway.delivery.webhook.addresses import AddressPolicy, parse_endpoint_url
 from gateway.delivery.webhook.configs import WebhookConfig, origin
 from gateway.delivery.webhook.guarded_network import trust
 from gateway.delivery.webhook.handshake import HandshakeDeclined, perform_handshake
+from gateway.delivery.webhook.resolver import Resolver
 from gateway.delivery.webhook.sender import Delivered, WebhookSender
 from gateway.delivery.webhook.signatures import webhook_id
 from gateway.identity import OPERATOR
 from gateway.journal import sequence_text
 from gateway.subscriptions import Delivery, Endpoint, Subscription, Terms, register, webhooks
 
-TESTS_AT_ONCE = 8  # in one process
+TESTS_AT_ONCE, TESTS_OF_ORGANISATION = 32, 2  # in one process
 
 
 class Endpoints:
@@ -35,7 +38,8 @@ class Endpoints:
         self._settings = settings
         self._policy = AddressPolicy.of(settings)
         self._trusted: ssl.SSLContext | None = None
-        self._tests = asyncio.Semaphore(TESTS_AT_ONCE)
+        self._resolver = Resolver()
+        self._tests: Counter[str] = Counter()  # under way, by organisation
 
     def check(self, delivery: Delivery, terms: Terms) -> None:
         """Raises Invalid where the terms have no permitted endpoint, or one without a webhook."""
@@ -83,20 +87,32 @@ class Endpoints:
         config = WebhookConfig(
             subscription, webhook.agreed_url, webhook.agreed_rate, webhook.keys, self._settings
         )
-        if self._tests.locked():
-            raise Overloaded("Too many webhooks are being tested. Try again.")
-        async with self._tests:
+        with self._tested(subscription.organisation):
             sender = WebhookSender(
                 parse_endpoint_url(endpoint.url, self._policy),
                 self._policy,
                 self._trust(),
                 origin=origin(self._settings),
                 timeout=endpoint.timeout,
+                resolve=self._resolver.of(subscription.organisation),
             )
             try:
                 return await self._send_test_event(config, sender)
             finally:
                 await sender.close()
+
+    @contextmanager
+    def _tested(self, organisation: str) -> Iterator[None]:
+        if (
+            self._tests[organisation] >= TESTS_OF_ORGANISATION
+            or self._tests.total() >= TESTS_AT_ONCE
+        ):
+            raise Overloaded("Too many webhooks are being tested. Try again.")
+        self._tests[organisation] += 1
+        try:
+            yield
+        finally:
+            self._tests[organisation] -= 1
 
     async def _send_test_event(self, config: WebhookConfig, sender: WebhookSender) -> DeliveryTest:
         event = make_test_event(config.subscription.key, new_test_number())

@@ -5,44 +5,26 @@ that changes between two look-ups gains nothing. The certificate is still verifi
 """
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from typing import Any
 
 import httpcore
 import httpx
 
 from gateway.delivery.webhook.addresses import Address, AddressPolicy, AddressProhibited, literal
+from gateway.delivery.webhook.resolver import Resolve
 
-RESOLVE = 5.0  # seconds
 CONNECT = 5.0  # seconds, to each address
 RESPONSE_BYTES = 32 << 10  # of headers and body together; more of a body is not read
 RESPONSE_LINES = 512
 _PIECE = 2 << 10  # bytes that are parsed together: a longer piece could hold too many lines
-_LOOKUPS = 32  # at the same time: a name server that hangs must not block the others
-
-Resolve = Callable[[str], Awaitable[list[Address]]]
-_threads = ThreadPoolExecutor(_LOOKUPS, "resolve")
-
-
-async def resolve(host: str) -> list[Address]:
-    """The addresses of a name, from the resolver of the machine. Raises OSError."""
-    async with asyncio.timeout(RESOLVE):
-        found = await asyncio.get_running_loop().run_in_executor(
-            _threads, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        )
-    addresses = {literal(str(each[4][0])): None for each in found}
-    if None in addresses:  # such as one with a zone
-        raise AddressProhibited("its address must not be called")
-    return [address for address in addresses if address is not None]
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects only where the policy permits. Each endpoint has its own."""
 
-    def __init__(self, policy: AddressPolicy, *, secure: bool, resolve: Resolve = resolve) -> None:
+    def __init__(self, policy: AddressPolicy, *, secure: bool, resolve: Resolve) -> None:
         self._policy = policy
         self._secure = secure
         self._resolve = resolve

@@ -18,10 +18,9 @@ from gateway.delivery.webhook.guarded_network import (
     RESPONSE_BYTES,
     RESPONSE_LINES,
     GuardedBackend,
-    Resolve,
     ResponseTooLarge,
-    resolve,
 )
+from gateway.delivery.webhook.resolver import Resolve
 from gateway.delivery.webhook.retry_schedule import retry_after
 from gateway.delivery.webhook.signatures import Sign, headers
 
@@ -97,7 +96,7 @@ class WebhookSender:
         *,
         origin: str,
         timeout: float,
-        resolve: Resolve = resolve,
+        resolve: Resolve,
     ) -> None:
         self.target = target
         self.origin = origin

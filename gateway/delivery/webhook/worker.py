@@ -23,6 +23,7 @@ from gateway.delivery.webhook.addresses import AddressPolicy, parse_endpoint_url
 from gateway.delivery.webhook.configs import WebhookConfig, WebhookConfigs, origin
 from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
 from gateway.delivery.webhook.handshake import HandshakeAccepted, perform_handshake
+from gateway.delivery.webhook.resolver import Resolver
 from gateway.delivery.webhook.sender import WebhookSender
 from gateway.journal import Cursor, HintListener
 from gateway.subscriptions import Delivery, register, webhooks
@@ -73,6 +74,7 @@ class WebhookWorker:
         self._configs = configs
         self._trusted = trusted
         self._policy = AddressPolicy.of(settings)
+        self._resolver = Resolver()
         self._held: dict[Key, Lease] = {}
         self._running: dict[Key, DispatcherTask] = {}
         self._restarts: dict[Key, Backoff] = {}
@@ -213,6 +215,7 @@ class WebhookWorker:
             self._trusted,
             origin=origin(self._settings),
             timeout=endpoint.timeout,
+            resolve=self._resolver.of(config.subscription.organisation),
         )
 
     async def _shake_hands(self, config: WebhookConfig, key: Key, sender: WebhookSender) -> None:

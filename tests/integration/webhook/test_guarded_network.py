@@ -4,6 +4,7 @@ import pytest
 
 from gateway.delivery.webhook.addresses import AddressPolicy, AddressProhibited
 from gateway.delivery.webhook.guarded_network import GuardedBackend
+from gateway.delivery.webhook.resolver import Resolver
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,6 @@ from gateway.delivery.webhook.guarded_network import GuardedBackend
     ],
 )  # fmt: skip
 async def test_what_this_machine_makes_of_a_host_is_checked(host: str) -> None:
-    guarded = GuardedBackend(AddressPolicy(), secure=True)
+    guarded = GuardedBackend(AddressPolicy(), secure=True, resolve=Resolver().of("uji"))
     with pytest.raises(AddressProhibited):
         await guarded.connect_tcp(host, 443)
