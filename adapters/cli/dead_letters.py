@@ -83,7 +83,7 @@ def redrive(
     """Deliver one dead letter again, or all that match."""
     if number:
         changed = over(profile, lambda bus: DeadLetters(bus).redrive(number))
-        screen.out().print("redriven" if changed else "unchanged: it is not dead any more")
+        screen.out().print("redriven" if changed else "unchanged: it is no longer dead")
         return Exit.OK
     filters = _filled(subscription=subscription, type=type, failure=failure, **_where(where))
     if not yes:
@@ -103,7 +103,7 @@ def discard(
 ) -> None:
     """End a dead letter for good. Who did it, and why, is kept."""
     changed = over(profile, lambda bus: DeadLetters(bus).discard(number, reason))
-    screen.out().print("discarded" if changed else "unchanged: it is not dead any more")
+    screen.out().print("discarded" if changed else "unchanged: it is no longer dead")
 
 
 @app.command()

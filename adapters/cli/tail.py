@@ -51,7 +51,7 @@ def tail(
     ] = "",
     start: Start = "",
     after: After = "",
-    count: Annotated[int, typer.Option("--count", "-n", min=0, help="End after N events.")] = 0,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="Exit after N events.")] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each event as CloudEvents JSON on one line.")
     ] = False,

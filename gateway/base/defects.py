@@ -18,7 +18,7 @@ from gateway.base.telemetry import METRICS, log
 
 DEFECTS = Counter(
     "nusabus_defects",
-    "Exceptions that nobody expected, by the work that had them",
+    "Unexpected exceptions, by the work that raised them",
     ["work"],
     registry=METRICS,
 )

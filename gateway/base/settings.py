@@ -27,7 +27,8 @@ class Settings(BaseModel):
     )
     subscriber_amqp_url: str | None = Field(
         None,
-        description="amqp(s)://host:port at which subscribers reach the broker. Default: as we do.",
+        description="amqp(s)://host:port at which subscribers reach the broker. Default: that of "
+        "the AMQP URL.",
     )
     secret_key: SecretStr = Field(
         description="At least 32 characters. Keys the hashes of secrets and encrypts signing keys.",
@@ -137,7 +138,8 @@ class Settings(BaseModel):
     )
     webhook_origin: str | None = Field(
         None,
-        description="DNS name that endpoints give permission to. Default: the host of NUSABUS_URL.",
+        description="DNS name to which endpoints give permission. Default: the host of "
+        "NUSABUS_URL.",
     )
     webhook_retries: str = Field(
         "5,30,120,600,1800,3600,10800,21600,43200,86400",

@@ -81,4 +81,4 @@ async def _whole(
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body may have {limit} bytes.")
+    return TooLarge(f"The body is larger than {limit} bytes. Send less.")

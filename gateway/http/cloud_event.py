@@ -37,7 +37,7 @@ class CloudEvent(BaseModel):
     id: str = Field(
         min_length=1,
         max_length=255,
-        description="Names this event for ever. Repeat a request with the same id.",
+        description="Identifies this event permanently. Repeat a request with the same id.",
     )
     source: str = Field(min_length=1, max_length=512, json_schema_extra={"format": "uri-reference"})
     type: str = Field(min_length=1, max_length=255, description="The event type, with a contract.")

@@ -62,7 +62,7 @@ class DeadLetter(BaseModel):
     detail: str
     attempts: int
     state: DeadLetterState
-    changed: datetime = Field(description="When it came into this state.")
+    changed: datetime = Field(description="When it entered this state.")
     changed_by: str | None
     note: str | None
     publisher: str | None = Field(description="The organisation that published the event.")
@@ -71,7 +71,7 @@ class DeadLetter(BaseModel):
     trace: str | None = Field(description="The trace id in the event's traceparent.")
     resent_position: Position | None = Field(description="Where the corrected event is.")
     report_position: Position | None = Field(description="Where the non-delivery report is.")
-    seen: datetime | None = Field(description="When somebody looked at it first.")
+    seen: datetime | None = Field(description="When somebody first inspected it.")
     seen_by: str | None
 
     @classmethod
@@ -104,7 +104,7 @@ class InspectedDeadLetter(DeadLetter):
 
     history: list[FailedAttempt]
     event: EventAttributes | None = Field(
-        description="The attributes of the event. Null if the journal does not hold it any more."
+        description="The attributes of the event. Null if the journal no longer holds it."
     )
     data: Annotated[msgspec.Raw, JsonOf(Any)] = Field(
         description="Masked where the contract has x-pii. Null if the data are not JSON."
@@ -130,7 +130,7 @@ class Correction(RequestBody):
 
     model_config = example(data={"nisn": "0051234567", "status": "terverifikasi"})
 
-    data: Any = Field(default=None, description="The corrected data, whole.")
+    data: Any = Field(default=None, description="All of the corrected data.")
     attributes: dict[str, StrictStr | StrictBool | StrictInt | None] = Field(
         default_factory=dict,
         description="CloudEvents attributes. null removes one.",
@@ -199,7 +199,7 @@ class DeadLetterFilter:
     event: Annotated[Text | None, Query(description="The id of an event.")] = None
     source: Annotated[Text | None, Query()] = None
     trace: Annotated[Trace | None, Query()] = None
-    unseen: Annotated[bool, Query(description="Dead, and nobody has looked at it.")] = False
+    unseen: Annotated[bool, Query(description="Dead, and nobody has inspected it.")] = False
 
 
 def masked_attributes(entry: journal.Entry) -> dict[str, Any]:

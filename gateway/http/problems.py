@@ -182,7 +182,10 @@ _DOCUMENTED: Mapping[int, tuple[str, errors.NusabusError]] = {
         "The resource has changed since the state that If-Match names.",
         errors.PreconditionFailed("The contract has changed. Read it again."),
     ),
-    413: ("A limit on size is exceeded.", errors.TooLarge("The body may have 65536 bytes.")),
+    413: (
+        "A limit on size is exceeded.",
+        errors.TooLarge("The body is larger than 65536 bytes. Send less."),
+    ),
     415: (
         "The media type or content coding is not supported.",
         errors.UnsupportedMediaType("Use application/cloudevents+json."),

@@ -59,8 +59,8 @@ class EventResult(BaseModel):
     """The result for one event of a batch."""
 
     status: int = Field(description="The status that the event alone would have got.")
-    receipt: Receipt | Absent = Field(default=None, description="Of a stored event.")
-    problem: problems.Problem | Absent = Field(default=None, description="Of a refused event.")
+    receipt: Receipt | Absent = Field(default=None, description="Set for a stored event.")
+    problem: problems.Problem | Absent = Field(default=None, description="Set for a refused event.")
 
 
 class BatchResult(BaseModel):

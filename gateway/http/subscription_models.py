@@ -34,9 +34,9 @@ class Endpoint(RequestBody):
     )
     signature: Signature = Field(
         default=Signature.HMAC,
-        description="Of the next secret: v1 (hmac) or v1a (ed25519) of Standard Webhooks.",
+        description="Signature of the next secret: v1 (hmac) or v1a (ed25519), Standard Webhooks.",
     )
-    concurrency: int = Field(default=8, ge=1, le=64, description="Calls in progress at most.")
+    concurrency: int = Field(default=8, ge=1, le=64, description="Maximum calls in progress.")
     timeout: float = Field(default=15, ge=1, le=60, description="Seconds for one call.")
 
 
@@ -68,14 +68,14 @@ class SubscriptionTerms(AmqpTerms):
         default=60, ge=1, le=43_200, description="Seconds to work on one event."
     )
     in_flight: int = Field(
-        default=10_000, ge=1, le=100_000, description="Deliveries in flight at most."
+        default=10_000, ge=1, le=100_000, description="Maximum deliveries in flight."
     )
     endpoint: Endpoint | None = Field(default=None, description="For webhooks only.")
     rate: float | None = Field(
         default=None,
         gt=0,
         le=10_000,
-        description="Events a second at most: of a pull subscription in total, of a stream for "
+        description="Maximum events per second: of a pull subscription in total, of a stream for "
         "each reader. The default is no limit, and 100 calls a second for a webhook.",
     )
 
@@ -174,7 +174,7 @@ class Subscription(BaseModel):
     queue: str | None = Field(description="For delivery over AMQP.")
     webhook: WebhookStatus | None = Field(description="For delivery by webhook.")
     secret: str | None = Field(
-        description="Of a webhook: whsec_..., shown once, when it is made; or the public key "
+        description="For a webhook: whsec_..., shown once, when it is created; or the public key "
         "whpk_..."
     )
     amqp_url: str | None = Field(description="With the password. Shown once, when it is made.")

@@ -189,7 +189,7 @@ async def _form(request: Request) -> dict[str, str]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
-            raise _Refusal("invalid_request", f"The body may have {BODY_LIMIT} bytes.", 413)
+            raise _Refusal("invalid_request", f"The form is larger than {BODY_LIMIT} bytes.", 413)
     try:
         pairs = parse_qsl(
             body.decode("ascii"),

@@ -33,7 +33,7 @@ async def create_client(
     """
     by.require(Role.ADMIN)
     if not policy.manages(by, organisation):
-        raise Forbidden("An administrator makes clients for its own organisation only.")
+        raise Forbidden("An administrator can create clients only for their own organisation.")
     async with database.change(Topic.IDENTITY) as session:
         owner = await session.get(OrganisationRow, organisation) if is_key(organisation) else None
         if owner is None:

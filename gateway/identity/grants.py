@@ -25,7 +25,7 @@ async def create_grant(
     by.require(Role.ADMIN)
     type_pattern.parse(type)
     if not policy.may_grant(by, type):
-        raise Forbidden(f"You may grant types under {namespace(by.organisation)} only.")
+        raise Forbidden(f"You may grant only types under {namespace(by.organisation)}.")
     async with database.change(Topic.IDENTITY) as session:
         if not is_key(organisation) or await session.get(OrganisationRow, organisation) is None:
             raise NotFound("There is no such organisation.")
@@ -35,7 +35,7 @@ async def create_grant(
             col(GrantRow.type) == type,
         )
         if (await session.execute(same)).scalar_one_or_none() is not None:
-            raise Conflict(f"{organisation} has the grant to {action} {type} already.")
+            raise Conflict(f"{organisation} already has the grant to {action} {type}.")
         row = GrantRow(
             id=token_hex(8),
             organisation=organisation,

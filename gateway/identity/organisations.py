@@ -24,7 +24,7 @@ async def create_organisation(
     policy.require_operator(by, Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         if await session.get(OrganisationRow, name) is not None:
-            raise Conflict(f"There is an organisation {name} already.")
+            raise Conflict(f"Organisation {name} already exists.")
         await require_free_name(session, name)
         row = OrganisationRow(
             name=name,

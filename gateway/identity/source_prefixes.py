@@ -35,7 +35,7 @@ async def assign_source_prefix(
             if other.organisation != organisation:
                 raise Conflict(f"The prefix overlaps {_owned(other)}.")
             if prefix.startswith(other.prefix):
-                raise Conflict(f"{organisation} owns the sources under {other.prefix} already.")
+                raise Conflict(f"{organisation} already owns the sources under {other.prefix}.")
             await session.execute(
                 delete(SourcePrefixRow).where(col(SourcePrefixRow.id) == other.id)
             )

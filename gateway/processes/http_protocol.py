@@ -146,7 +146,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         super().on_url(url)
         if len(self.url) > self._limits.url_bytes:
-            text = f"The URL may have {self._limits.url_bytes} bytes."
+            text = f"The URL is longer than {self._limits.url_bytes} bytes. Shorten it."
             raise Refusal(414, "url-too-long", text)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -252,5 +252,5 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_body:
             return Refusal(400, "malformed", "The chunk extensions or trailers are too large.")
         count, size = self._limits.header_count, self._header_bytes
-        text = f"The headers may have {size} bytes together, and there may be {count}."
+        text = f"The headers exceed {size} bytes, or there are more than {count}. Send fewer."
         return Refusal(431, "headers-too-large", text)

@@ -44,7 +44,7 @@ class Refusal(Exception):
 def check(version: str, method: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     """What the parser lets pass. Raises Refusal."""
     if method == b"CONNECT":
-        raise Refusal(501, "unsupported", "This is no proxy: CONNECT is not supported.")
+        raise Refusal(501, "unsupported", "CONNECT is not supported: this server is not a proxy.")
     if version not in ("1.1", "1.0"):
         raise Refusal(400, "malformed", "Use HTTP/1.1.")
     names = [name for name, _ in headers]

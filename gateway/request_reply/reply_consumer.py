@@ -47,7 +47,7 @@ class ReplyConsumer:
     def _parsed(self, message: ReplyMessage) -> Event:
         """The reply as an event. Raises Refused."""
         if message.body is None:
-            raise TooLarge(f"A reply may have {self._event_limit} bytes.")
+            raise TooLarge(f"The reply is larger than {self._event_limit} bytes.")
         return parse_event(_headers(message), message.body, limit=self._event_limit, is_reply=True)
 
 

@@ -123,7 +123,7 @@ class Responder:
         paired = pair_reply(request.event, reply, requester=request.publisher, until=until)
         version = self._catalogue.value.version(request.event.type, request.contract_version)
         if version is None:
-            raise Invalid("The contract of the request is not known any more.", pointer="/type")
+            raise Invalid("The contract of the request is no longer registered.", pointer="/type")
         validate(paired, version.reply_validator)
         return paired
 

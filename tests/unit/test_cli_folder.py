@@ -51,7 +51,7 @@ def test_numbers_stay_as_they_are_written() -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"contract": '{"a": 1, "a": 2}'}, r"contract\.json is not JSON: 'a' is twice"),
+        ({"contract": '{"a": 1, "a": 2}'}, r"contract\.json is not JSON: 'a' occurs twice"),
         ({"contract": "[]"}, r"contract\.json must be a JSON object"),
         ({"contract": {"owner": "lain"}}, "the folders must be named"),
         ({"versions/1": None}, r"has neither versions/1\.json"),

@@ -192,7 +192,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} is twice in one object")
+        raise ValueError(f"{twice!r} occurs twice in one object")
     return found
 
 

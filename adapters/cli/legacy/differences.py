@@ -25,7 +25,7 @@ def diff(
     layout: Layout,
     one: DataFile,
     other: DataFile,
-    most: Annotated[int, typer.Option(help="Show at most so many differences.")] = 50,
+    most: Annotated[int, typer.Option(help="Maximum number of differences to show.")] = 50,
     as_json: AsJson = False,
 ) -> int:
     """Compare two files field by field, in the order of their records.

@@ -40,7 +40,7 @@ POLL = 0.3  # seconds between two reads of the journal
 @app.command()
 def watch(
     feed: FeedFolder,
-    once: Annotated[bool, typer.Option("--once", help="End when nothing is left to do.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Exit when nothing is left to do.")] = False,
     polling: Annotated[
         bool,
         typer.Option("--polling", help="Scan the folder periodically: for network file systems."),
@@ -100,7 +100,7 @@ def send(
 @app.command()
 def status(
     feed: FeedFolder,
-    most: Annotated[int, typer.Option(help="Show at most so many files.")] = 20,
+    most: Annotated[int, typer.Option(help="Maximum number of files to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the files of a feed with their states, and what they are waiting for."""

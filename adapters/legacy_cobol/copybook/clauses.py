@@ -53,7 +53,7 @@ def read_entry(cursor: Cursor, special_names: SpecialNames) -> Entry:
         seen.add(clause)
         clause(cursor, entry, special_names)
     if level in (66, 77, 88) and entry.name is None:
-        raise cursor.error(at, f"a level {level} without a name", "Give it a name")
+        raise cursor.error(at, f"level {level} without a name", "Give it a name")
     return entry
 
 

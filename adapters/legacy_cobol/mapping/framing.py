@@ -65,7 +65,7 @@ def _prefixed(section: Section, _types: Types, _: Encoding) -> Prefixed:
     )
     if body.spanned and body != Prefixed(order=body.order, spanned=True):
         raise section.error(
-            "spanned", "segments have the descriptors of IBM", "Declare only their byte order"
+            "spanned", "segments use IBM's descriptors", "Declare only their byte order"
         )
     return body
 
