@@ -34,12 +34,16 @@ class Authority:
 
     def serve(self, address: str) -> ssl.SSLContext:
         """What a server at this address shows."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.issue(address, x509.IPAddress(ip_address(address))))
+        return context
+
+    def issue(self, address: str, name: x509.GeneralName) -> Path:
+        """A file with the key and the certificate of a server."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(_name(address), self._name, key.public_key())
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
-            )
+            .add_extension(x509.SubjectAlternativeName([name]), critical=False)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
@@ -52,9 +56,7 @@ class Authority:
             PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         file.write_bytes(private + certificate.public_bytes(PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
 
 def _builder(

@@ -1,8 +1,8 @@
 """Programs that we did not write, for the tests and the bench: found, or installed by apt.
 
 GnuCOBOL compiles the programs that are the other side of the legacy adapter, OpenSSH is the SFTP
-server and client of a ministry, amqp-tools read the queues as a subscriber's own client would. The
-product itself needs none of them.
+server and client of a ministry, amqp-tools read the queues as a subscriber's own client would, and
+nginx is the proxy of `deploy/proxy`. The product itself needs none of them.
 """
 
 import os
@@ -35,17 +35,29 @@ def ensure(command: str) -> bool:
 
 
 def sshd(folder: Path = UNPACKED) -> Path | None:
-    """OpenSSH's server: that of this machine, or the package's program unpacked into a folder.
+    """OpenSSH's server, see `_server`; the installed package listens on port 22 for everybody."""
+    return _server("openssh-server", "sshd", ("-?",), folder, wanted=1)  # what it says of itself
 
-    Not installed, as the installed package listens on port 22 for everybody, now and at each boot.
+
+def nginx(folder: Path = UNPACKED) -> Path | None:
+    """nginx, see `_server`; the installed package listens on port 80."""
+    return _server("nginx", "nginx", ("-v",), folder)
+
+
+def _server(
+    package: str, command: str, question: tuple[str, ...], folder: Path, *, wanted: int = 0
+) -> Path | None:
+    """The program of this machine, or that of the package unpacked into a folder.
+
+    Not installed, as an installed server runs from then on, and at each boot.
     """
-    found = shutil.which("sshd", path=os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin")))
-    program = folder / "openssh-server" / "usr" / "sbin" / "sshd"
+    found = shutil.which(command, path=os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin")))
+    program = folder / package / "usr" / "sbin" / command
     if found is None and not program.exists():
-        print("Fetching openssh-server", flush=True)
-        _unpack("openssh-server", folder)
+        print(f"Fetching {package}", flush=True)
+        _unpack(package, folder)
     found = found or str(program)
-    works = Path(found).exists() and _succeeds((found, "-?"), wanted=1)  # what it says of itself
+    works = Path(found).exists() and _succeeds((found, *question), wanted=wanted)
     return Path(found) if works else None
 
 
@@ -87,3 +99,4 @@ if __name__ == "__main__":
     for command, package in PACKAGES.items():
         print(f"{package}: {'installed' if ensure(command) else skipped}")
     print(f"openssh-server: {sshd() or skipped}")
+    print(f"nginx: {nginx() or skipped}")
