@@ -9,7 +9,7 @@ from typing import Self
 from cryptography import x509
 
 from deploy.local.ports import LOOPBACK, free_port, listening
-from tests.integration.webhook.authority import Authority
+from tests.authority import Authority
 from tests.waiting import eventually
 from tests.wire import Wire
 
