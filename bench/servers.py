@@ -15,7 +15,7 @@ import asyncpg
 from bench.children import run
 from bench.events import SCHEMAS
 from bench.queues import Queues
-from deploy.local.postgres import Postgres
+from deploy.local.postgres import Postgres, copy_database
 from deploy.local.rabbitmq import RabbitMQ
 
 PREPARED = "nusabus"  # the database with contracts, clients and the subscription, and no event
@@ -49,7 +49,8 @@ class Servers:
             self.queues = Queues(self.broker.amqp_url, self.broker.management_url)
             await self.queues.open()
             for command in (("migrate",), ("topology",), ("contracts", str(SCHEMAS))):
-                await run("-m", "gateway", *command, own=self.settings(PREPARED, 0))
+                own = {"NUSABUS_MIGRATION_DATABASE_URL": _on(self.postgres.owner_url, PREPARED)}
+                await run("-m", "gateway", *command, own=self.settings(PREPARED, 0) | own)
         except BaseException:
             await self._end()
             raise
@@ -84,7 +85,7 @@ class Servers:
         await self.drop(name)
         self._made.add(name)
         await self.administer(
-            f"CREATE DATABASE {name} TEMPLATE {PREPARED} STRATEGY file_copy OWNER nusabus",
+            *copy_database(name, PREPARED, "STRATEGY file_copy"),
             "CHECKPOINT",
         )
 
@@ -105,8 +106,8 @@ class Servers:
                 await connection.close(timeout=5)
 
     async def connect(self, database: str) -> asyncpg.Connection:
-        """A connection to one of the databases, as the gateway has."""
-        return await asyncpg.connect(_on(self.postgres.url, database))
+        """A connection to one of the databases, as its owner."""
+        return await asyncpg.connect(_on(self.postgres.owner_url, database))
 
     async def restart_postgres(self, *, fast_fill: bool) -> None:
         """Start PostgreSQL again, with the settings for filling or with its usual ones."""

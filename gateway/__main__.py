@@ -16,13 +16,14 @@ import asyncpg
 import typer
 import uvloop
 
-from gateway import contracts, identity, journal, processes
+from gateway import contracts, delivery, identity, journal, processes
 from gateway.base import telemetry
 from gateway.base.database import Database, Topic
 from gateway.base.errors import NusabusError
 from gateway.base.settings import InvalidSettings, Settings
 from gateway.broker import Broker
 from gateway.contracts import governance
+from gateway.migrations.run import OWNER as MIGRATION_ROLE
 from gateway.migrations.run import migrate as run_migrations
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -92,12 +93,13 @@ def bootstrap(
 
 
 async def _migrate(settings: Settings) -> None:
-    url = settings.database_url.get_secret_value()
+    url = (settings.migration_database_url or settings.database_url).get_secret_value()
     await run_migrations(url)
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(url, server_settings=MIGRATION_ROLE)
     try:
         await journal.create_shards(connection, settings.shards)
         await journal.create_partitions(connection)
+        await delivery.set_ledger_retention(connection, settings.ledger_retention_days)
     finally:
         await connection.close()
 

@@ -14,7 +14,7 @@ from deploy.local.gateway import GatewayProcess, carry_out
 from deploy.local.ports import LOOPBACK, free_port
 from tests.builders import a_document, a_name
 from tests.readers import Received, receive
-from tests.servers import METRICS_TOKEN, SECRET_KEY, query
+from tests.servers import METRICS_TOKEN, SECRET_KEY, as_owner, query
 from tests.waiting import eventually
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
@@ -110,8 +110,8 @@ class Bus:
         return "".join(process.log.read_text() for process in self.processes)
 
     def query(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        """Rows from the database of this bus."""
-        return query(self.database_url, statement, *arguments)
+        """Rows from the database of this bus, or a change behind its back, as the owner."""
+        return query(as_owner(self.database_url), statement, *arguments)
 
     def actor(self, organisation: str, *roles: str) -> "Actor":
         """A client, the same one each time; it publishes and subscribes if nothing is said."""

@@ -10,6 +10,7 @@ import asyncpg
 
 from tests.bus import Actor, Subscribed
 from tests.pull_receiver import Puller, tokens
+from tests.servers import as_owner
 
 
 def dead(actor: Actor, name: str, **query: Any) -> list[dict[str, Any]]:
@@ -45,7 +46,7 @@ async def _reject(subscribed: Subscribed) -> None:
 def locked(url: str, statement: str) -> Iterator[None]:
     """Hold the locks that a statement takes."""
     with asyncio.Runner() as runner:
-        connection = runner.run(asyncpg.connect(url))
+        connection = runner.run(asyncpg.connect(as_owner(url)))
         transaction = connection.transaction()
         runner.run(transaction.start())
         runner.run(connection.execute(statement))

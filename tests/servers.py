@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
 
-from deploy.local.postgres import Postgres
+from deploy.local.postgres import Postgres, copy_database
 from deploy.local.rabbitmq import USER, RabbitMQ
 from gateway import contracts, identity, journal
 from gateway.base.database import Database, Topic
@@ -22,18 +23,52 @@ METRICS_TOKEN = "a token that is only for tests."
 SHARDS = 4
 
 _numbers = itertools.count(1)
+_servers: dict[int, Postgres] = {}  # by port
 
 
 def fresh_database(postgres: Postgres, template: str = "template1") -> str:
-    """The URL of a new database, empty or a copy of another.
+    """The URL of a new database, empty or a copy of another, as the gateway's processes log in.
 
     PostgreSQL takes the copied sequences for logged, and they would go back at a crash: a
     checkpoint makes it log the next number of each.
     """
     name = f"t{os.getpid()}_{next(_numbers)}"
-    query(postgres.superuser_url, f"CREATE DATABASE {name} OWNER nusabus TEMPLATE {template}")
+    for statement in copy_database(name, template):
+        query(postgres.superuser_url, statement)
     query(postgres.superuser_url, "CHECKPOINT")
-    return f"{postgres.url.rpartition('/')[0]}/{name}"
+    _servers[postgres.port] = postgres
+    return _on(name, postgres.url)
+
+
+def as_owner(url: str) -> str:
+    """The same database as its owner, for what the gateway's processes may not do."""
+    parts = urlsplit(url)
+    return _on(parts.path[1:], _servers[parts.port or 0].owner_url)
+
+
+def as_superuser(url: str) -> str:
+    """The same database as the superuser."""
+    parts = urlsplit(url)
+    return _on(parts.path[1:], _servers[parts.port or 0].superuser_url)
+
+
+def _on(database: str, url: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def forge(url: str, statement: str, *arguments: Any) -> None:
+    """Change what nobody may change: as the superuser, without triggers."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(
+            as_superuser(url), server_settings={"session_replication_role": "replica"}
+        )
+        try:
+            await connection.execute(statement, *arguments)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
 
 
 def query(url: str, statement: str, *arguments: Any) -> Sequence[Any]:
@@ -70,8 +105,8 @@ async def furnish(url: str, folder: Path) -> tuple[str, str]:
 
     What the commands migrate, contracts and bootstrap do, without starting three processes.
     """
-    await migrate(url)
-    connection = await asyncpg.connect(url)
+    await migrate(as_owner(url))
+    connection = await asyncpg.connect(as_owner(url))
     await journal.create_shards(connection, SHARDS)
     await journal.create_partitions(connection)
     await connection.close()

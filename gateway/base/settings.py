@@ -21,6 +21,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/database")
+    migration_database_url: SecretStr | None = Field(
+        None,
+        description="The same database as the owner of its tables, for `migrate` alone. "
+        "Default: NUSABUS_DATABASE_URL.",
+    )
     amqp_url: SecretStr = Field(description="amqp(s)://user:password@host:port/vhost")
     management_url: SecretStr | None = Field(
         None, description="URL of RabbitMQ's management API. Default: derived from the AMQP URL."

@@ -10,6 +10,7 @@ from gateway.delivery.delivery_tester import DeliveryTester
 from gateway.delivery.journal_scanner import JournalScanner
 from gateway.delivery.ledger import DeliveryLedger, DeliveryStatus, Lag, Stage
 from gateway.delivery.pull import PullDelivery, ReceivedEvent, TokenResult
+from gateway.delivery.store import set_ledger_retention
 from gateway.delivery.stream import StreamDelivery, StreamEvent
 from gateway.delivery.test_event import DeliveryTest, make_test_entry, new_test_number
 from gateway.delivery.wakeups import Wakeups
@@ -40,4 +41,5 @@ __all__ = [
     "Wakeups",
     "make_test_entry",
     "new_test_number",
+    "set_ledger_retention",
 ]

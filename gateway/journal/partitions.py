@@ -1,7 +1,6 @@
 """Creates a partition for every month in which entries may be recorded soon."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
 import asyncpg
 
@@ -36,48 +35,18 @@ class PartitionCreator:
                 await connection.close()
 
 
-async def create_partitions(
-    connection: asyncpg.Connection, today: datetime | None = None
-) -> list[str]:
-    """Create missing partitions for this month and the next three; return their names.
+async def create_partitions(connection: asyncpg.Connection) -> None:
+    """Create missing partitions for this month and the next three, each in its own transaction.
 
-    Each is created as a separate table and then attached, which needs no lock that stops inserts.
     Entries of any other month (of a wrong clock) go to the default partition.
     """
-    present = {row[0] for row in await connection.fetch(sql.PARTITIONS)}
-    created = []
-    for year, month in _months(today or datetime.now(UTC)):
-        name = f"journal_entries_{year}_{month:02}"
-        if name in present:
-            continue
-        try:
-            await _create(connection, name, _first(year, month), _first(*_following(year, month)))
-        except asyncpg.CheckViolationError:
-            continue  # the default partition has entries of this month and keeps them all
-        created.append(name)
-    return created
+    for ahead in range(MONTHS_AHEAD + 1):
+        await create_partition(connection, sql.CREATE_COMING_PARTITION, ahead)
 
 
-async def _create(connection: asyncpg.Connection, name: str, start: str, end: str) -> None:
-    async with connection.transaction():
-        await connection.execute("SET LOCAL lock_timeout = '3s'")
-        await connection.execute(
-            f"CREATE TABLE {name} (LIKE journal_entries INCLUDING ALL);"
-            f"ALTER TABLE journal_entries ATTACH PARTITION {name} "
-            f"FOR VALUES FROM ('{start}') TO ('{end}')"
-        )
-
-
-def _months(today: datetime) -> list[tuple[int, int]]:
-    months = [(today.year, today.month)]
-    for _ in range(MONTHS_AHEAD):
-        months.append(_following(*months[-1]))
-    return months
-
-
-def _following(year: int, month: int) -> tuple[int, int]:
-    return (year + 1, 1) if month == 12 else (year, month + 1)
-
-
-def _first(year: int, month: int) -> str:
-    return f"{year:04}-{month:02}-01 00:00:00+00"
+async def create_partition(connection: asyncpg.Connection, statement: str, month: object) -> bool:
+    """Create one partition; False if it is there, or must not be."""
+    try:
+        return bool(await connection.fetchval(statement, month))
+    except asyncpg.CheckViolationError:
+        return False  # the default partition has entries of this month and keeps them all

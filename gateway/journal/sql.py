@@ -80,6 +80,7 @@ CURSORS = "SELECT shard, cursor_sequence FROM journal_leases"
 
 READ_ONLY = "SELECT pg_is_in_recovery()"
 
+CREATE_COMING_PARTITION = "SELECT journal_create_coming_partition($1)"
 PARTITIONS = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'journal_entries'::regclass

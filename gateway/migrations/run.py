@@ -8,12 +8,17 @@ from sqlalchemy import Connection, text
 
 from gateway.base.database import make_engine
 
+# Whatever login migrates, this role owns what it makes: functions run with their owner's rights.
+OWNER = {"role": "nusabus_owner"}
 _LOCK = 0x6E757361  # any number that nobody else takes as an advisory lock
 
 
 async def migrate(url: str) -> None:
-    """Run what is missing, in one transaction; several processes may call this at once."""
-    engine = make_engine(url, command_timeout=None)
+    """Run what is missing, in one transaction; several processes may call this at once.
+
+    Raises asyncpg.PostgresError, also when the login is no member of `nusabus_owner`.
+    """
+    engine = make_engine(url, command_timeout=None, server_settings=OWNER)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

@@ -74,7 +74,10 @@ class ProcessContext:
 
 @asynccontextmanager
 async def open_context(settings: Settings, process: str) -> AsyncIterator[ProcessContext]:
-    """Open the connections of a process; close them at the end."""
+    """Open the connections of a process; close them at the end.
+
+    Raises RoleTooPowerful, and DatabaseUnavailable.
+    """
     raise_file_limit()
     database = await Database.open(
         settings.database_url.get_secret_value(),
@@ -96,6 +99,7 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
         Snapshot(Topic.SUBSCRIPTIONS, subscriptions.load),
     )
     try:
+        await database.require_limited_role()
         yield context
     finally:
         await broker.close()

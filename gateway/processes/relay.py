@@ -147,7 +147,6 @@ def _start_maintenance(
     settings = context.settings
     partitions = PartitionCreator(context.connect)
     keys = partial(identity.maintain_signing_keys, context.database, settings)
-    retention = partial(dead_letters.forget, settings.ledger_retention_days)
     background.periodic("journal.partitions", partitions.run_once, HOUR)
     background.periodic("identity.signing_keys", keys, HOUR)
-    background.periodic("delivery.retention", retention, HOUR)
+    background.periodic("delivery.retention", dead_letters.forget, HOUR)

@@ -11,7 +11,8 @@ CREATE TABLE faults_lease_writes (
     cursor bigint NOT NULL,
     expired_before boolean NOT NULL
 );
-CREATE FUNCTION faults_note_lease_write() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION faults_note_lease_write() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO faults_lease_writes (shard, holder_before, holder, epoch_before, epoch,
                                     cursor_before, cursor, expired_before)
@@ -29,7 +30,8 @@ CREATE TABLE faults_lease_takes (
     epoch bigint NOT NULL,
     writer text NOT NULL DEFAULT session_user
 );
-CREATE FUNCTION faults_note_lease() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION faults_note_lease() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO faults_lease_takes (organisation, name, epoch)
     VALUES (new.organisation, new.name, new.epoch);
@@ -50,7 +52,8 @@ CREATE TABLE faults_cursor_moves (
     after bigint NOT NULL,
     epoch bigint
 );
-CREATE FUNCTION faults_note_cursor() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION faults_note_cursor() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO faults_cursor_moves (organisation, name, shard, before, after, epoch)
     VALUES (new.organisation, new.name, new.shard, old.sequence, new.sequence,

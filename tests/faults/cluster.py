@@ -119,7 +119,7 @@ class Cluster:
             "AMQP_URL": urlunsplit(urlsplit(url)._replace(netloc=address)),
             "QUEUE": queue,
             "SUBSCRIPTION": name,
-            "DATABASE_URL": self.servers.database_url(self._name),
+            "DATABASE_URL": self.servers.owner_url(self._name),
         }
         child = Child(name, command("consumer", self._bug), self._folder, own)
         await child.start()
@@ -152,7 +152,7 @@ class Cluster:
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(*OUTAGES):
-                connection = await asyncpg.connect(self.servers.database_url(self._name), timeout=5)
+                connection = await asyncpg.connect(self.servers.owner_url(self._name), timeout=5)
                 try:
                     return list(await connection.fetch(statement, *arguments))
                 finally:

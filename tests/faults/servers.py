@@ -17,7 +17,7 @@ import httpx
 
 from deploy.local.credentials import Credentials
 from deploy.local.ports import LOOPBACK, free_port
-from deploy.local.postgres import Postgres
+from deploy.local.postgres import Postgres, copy_database
 from deploy.local.rabbitmq import RabbitMQ
 from tests.authority import Authority
 from tests.faults.children import Child, carry_out, command
@@ -61,16 +61,22 @@ class Servers:
 
     def database_url(self, name: str, role: str | None = None, port: int | None = None) -> str:
         """The URL of a database; as a relay's role, or through a proxy's port."""
-        parts = urlsplit(self.postgres.url)
+        return self._on(self.postgres.url, name, role, port)
+
+    def owner_url(self, name: str) -> str:
+        """The URL of a database as its owner, for what the gateway's processes may not do."""
+        return self._on(self.postgres.owner_url, name)
+
+    def _on(self, url: str, name: str, role: str | None = None, port: int | None = None) -> str:
+        parts = urlsplit(url)
         login = f"{role}:{role}" if role else parts.netloc.rpartition("@")[0]
         host = f"{LOOPBACK}:{port or self.postgres.port}"
         return urlunsplit(parts._replace(netloc=f"{login}@{host}", path=f"/{name}"))
 
     async def make_database(self, name: str) -> None:
         """A database like the first one."""
-        await self._execute(
-            "postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {TEMPLATE}"
-        )
+        for statement in copy_database(name, TEMPLATE):
+            await self._execute("postgres", statement)
         # Or the copied sequences go back at a crash.
         await self._execute("postgres", "CHECKPOINT")
 
@@ -81,14 +87,12 @@ class Servers:
     async def _start_postgres(self) -> None:
         await asyncio.to_thread(self.postgres.start)
         for role in (*RELAYS, *DELIVERS):
-            # What a role of this kind makes belongs to the owner of the database all the same.
             await self._execute(
-                "postgres",
-                f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{role}' IN ROLE {TEMPLATE};"
-                f'ALTER ROLE "{role}" SET ROLE {TEMPLATE}',
+                "postgres", f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{role}' IN ROLE nusabus_app"
             )
         own = {**self.environment(TEMPLATE), "NUSABUS_AMQP_URL": f"amqp://{LOOPBACK}"}
-        await carry_out("migrate", folder=self._folder, own=own)
+        owner = {"NUSABUS_MIGRATION_DATABASE_URL": self.postgres.owner_url}
+        await carry_out("migrate", folder=self._folder, own=own | owner)
         await carry_out("contracts", str(SCHEMAS), folder=self._folder, own=own)
         await self._execute(TEMPLATE, AUDIT.read_text(), owner=True)
         made = await carry_out("bootstrap", "--json", folder=self._folder, own=own)
@@ -144,7 +148,7 @@ class Servers:
                 assert answer.status_code == httpx.codes.CREATED, answer.text
 
     async def _execute(self, database: str, script: str, *, owner: bool = False) -> None:
-        url = urlsplit(self.postgres.url if owner else self.postgres.superuser_url)
+        url = urlsplit(self.postgres.owner_url if owner else self.postgres.superuser_url)
         connection = await asyncpg.connect(urlunsplit(url._replace(path=f"/{database}")))
         try:
             await connection.execute(script)

@@ -8,14 +8,14 @@ import pytest
 from deploy.local.postgres import Postgres
 from gateway.migrations.run import migrate
 from tests.integration.journal_setup import Journal, a_journal
-from tests.servers import fresh_database
+from tests.servers import as_owner, fresh_database
 
 
 @pytest.fixture(scope="session")
 def migrated(postgres: Postgres) -> str:
     """The name of a database with all tables and nothing in them, to be copied."""
     url = fresh_database(postgres)
-    asyncio.run(migrate(url))
+    asyncio.run(migrate(as_owner(url)))
     return url.rpartition("/")[2]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway import identity
 from gateway.base.database import Database, Topic
@@ -23,6 +24,7 @@ from gateway.http import (
 )
 from gateway.http.app import Application
 from gateway.identity import ClientAuthenticator, Directory, DirectoryLoader, Tokens
+from tests.servers import as_owner
 
 URL = "https://bus.example.go.id"
 
@@ -50,8 +52,8 @@ class IdentityApi:
         await refresh(self.database, self.snapshot)
 
     async def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """Run a statement that no interface offers, and load what it changed."""
-        async with self.database.change(Topic.IDENTITY) as session:
+        """Run a statement that no interface offers, as the owner, and load what it changed."""
+        async with changed_as_owner(self.settings) as session:
             await session.execute(text(sql), values or {})
         await self.refresh(Topic.IDENTITY)
 
@@ -136,6 +138,18 @@ def settings_for(database_url: str, **more: str) -> Settings:
 
 
 @asynccontextmanager
+async def changed_as_owner(settings: Settings) -> AsyncIterator[AsyncSession]:
+    """A change that the gateway's processes may not make, seen by all of them."""
+    url = as_owner(settings.database_url.get_secret_value())
+    database = await Database.open(url, connections=1, timeout=10)
+    try:
+        async with database.change(Topic.IDENTITY) as session:
+            yield session
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
 async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIterator[IdentityApi]:
     """A process that has just started; with `empty` on a database where nobody takes part yet.
 
@@ -161,7 +175,7 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
         app.state.context = api
         try:
             if empty:
-                await _clear(database)
+                await _clear(settings)
             await identity.maintain_signing_keys(database, settings)
             await refresh(database, snapshot)
             yield api
@@ -169,9 +183,9 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
             await database.close()
 
 
-async def _clear(database: Database) -> None:
+async def _clear(settings: Settings) -> None:
     """Delete everything: of few rows that is many times faster than TRUNCATE."""
-    async with database.change(Topic.IDENTITY) as session:
+    async with changed_as_owner(settings) as session:
         await session.execute(text("DELETE FROM source_prefixes WHERE organisation IS NOT NULL"))
         for table in ("client_secrets", "grants", "clients", "organisations", "signing_keys"):
             await session.execute(text(f"DELETE FROM {table}"))

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from gateway.journal import JournalReader, JournalWriter, create_partitions, create_shards
-from tests.servers import SHARDS
+from tests.servers import SHARDS, as_owner
 
 
 @dataclass
@@ -56,6 +56,20 @@ class Journal:
         finally:
             await writer.close()
 
+    @asynccontextmanager
+    async def owner(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the owner, for what the gateway's processes may not do."""
+        connection = await asyncpg.connect(as_owner(self.url))
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def execute(self, statement: str) -> None:
+        """Change something behind the gateway's back."""
+        async with self.owner() as connection:
+            await connection.execute(statement)
+
     async def entries(self) -> list[Any]:
         """(shard, sequence, recorded, id, subject) of every entry, in order."""
         return await self.pool.fetch(
@@ -80,7 +94,7 @@ async def a_journal(url: str) -> AsyncIterator[Journal]:
     """Shards and partitions in a migrated database."""
     async with asyncpg.create_pool(url, min_size=0, max_size=8) as pool:
         journal = Journal(url, pool, JournalReader(pool, timeout=10))
-        async with journal.connection() as connection:
+        async with journal.owner() as connection:
             await create_shards(connection, SHARDS)
             await create_partitions(connection)
         yield journal

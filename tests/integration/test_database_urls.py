@@ -18,7 +18,7 @@ from deploy.local.postgres import Postgres
 from gateway.base.database import Database, DatabaseUnavailable, Topic
 from gateway.migrations.run import migrate
 from tests.authority import Authority
-from tests.servers import fresh_database
+from tests.servers import as_owner, fresh_database
 
 # What a client of PostgreSQL sends before TLS; the server's answer is one byte.
 TLS_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
@@ -66,7 +66,7 @@ async def _use(url: str) -> None:
 
 
 async def test_a_server_is_verified_as_the_url_says(postgres: Postgres, tmp_path: Path) -> None:
-    plain = await asyncio.to_thread(fresh_database, postgres)
+    plain = as_owner(await asyncio.to_thread(fresh_database, postgres))
     ours, other = _authority(tmp_path / "ours"), _authority(tmp_path / "other")
     async with encrypted(plain, ours.serve(LOOPBACK)) as address:
         url = plain.replace(urlsplit(plain).netloc.rpartition("@")[2], address)
@@ -83,7 +83,7 @@ async def test_a_server_is_verified_as_the_url_says(postgres: Postgres, tmp_path
 
 
 async def test_the_host_that_answers_is_used(postgres: Postgres) -> None:
-    url = await asyncio.to_thread(fresh_database, postgres)
+    url = as_owner(await asyncio.to_thread(fresh_database, postgres))
     host = urlsplit(url).netloc.rpartition("@")[2]
     two = url.replace(host, f"{LOOPBACK}:{free_port()},{host}")
     await _use(f"{two}?target_session_attrs=primary")

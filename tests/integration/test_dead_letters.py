@@ -8,6 +8,7 @@ from tests.builders import CITIZEN, FREE, NIK, a_document, a_name
 from tests.bus import Actor, Bus
 from tests.dead_letters import a_dead_letter, dead, reject
 from tests.pull_receiver import Puller, ids, tokens
+from tests.servers import forge
 from tests.waiting import eventually
 
 
@@ -178,7 +179,8 @@ def test_a_redrive_ends_where_the_journal_has_none_of_its_events(
         reject(subscribed)
         name, (dead_letter,) = subscribed.name, eventually(lambda: dead(uji, subscribed.name))
     position = dead_letter["shard"], dead_letter["sequence"]
-    bus.query("DELETE FROM journal_entries WHERE shard = $1 AND sequence = $2", *position)
+    delete = "DELETE FROM journal_entries WHERE shard = $1 AND sequence = $2"
+    forge(bus.database_url, delete, *position)
     path = f"/v1/dead-letters/{dead_letter['number']}/redrive"
     assert uji.post(path).json() == {"changed": False}
     redrive = uji.post("/v1/redrives", json={"subscription": name}).json()

@@ -46,7 +46,7 @@ async def test_many_writers_leave_no_gap_and_keep_each_ones_order(journal: Journ
 async def test_time_never_runs_backwards_in_a_shard(journal: Journal) -> None:
     async with journal.writer() as writer:
         await writer.append([a_candidate() for _ in range(100)])
-        await journal.pool.execute("UPDATE journal_shards SET recorded = now() + interval '1 hour'")
+        await journal.execute("UPDATE journal_shards SET recorded = now() + interval '1 hour'")
         await writer.append([a_candidate() for _ in range(100)])
     times: dict[int, list[object]] = {}
     for shard, _, recorded, *_ in await journal.entries():

@@ -15,7 +15,7 @@ async def test_an_outcome_that_is_not_known_is_stored_once_by_the_repeat(
     journal: Journal,
 ) -> None:
     candidate = a_candidate()
-    async with journal.connection() as holder, journal.writer(timeout=0.3) as writer:
+    async with journal.owner() as holder, journal.writer(timeout=0.3) as writer:
         async with holder.transaction():
             await holder.execute("SELECT FROM journal_shards FOR UPDATE")
             with pytest.raises(JournalUnavailable):
@@ -54,7 +54,7 @@ async def test_an_outage_is_unknown_and_does_not_end_the_writer(journal: Journal
 
 
 async def test_a_request_given_up_before_the_commit_is_not_stored(journal: Journal) -> None:
-    async with journal.connection() as holder, journal.writer() as writer:
+    async with journal.owner() as holder, journal.writer() as writer:
         async with holder.transaction():
             await holder.execute("SELECT FROM journal_shards FOR UPDATE")
             committing = asyncio.create_task(writer.append([a_candidate(id="committing")]))
@@ -82,7 +82,7 @@ async def test_what_the_database_refuses_fails_alone(journal: Journal) -> None:
         opened += 1
         return await journal.connect()
 
-    async with journal.connection() as holder, journal.writer(connect=connect) as writer:
+    async with journal.owner() as holder, journal.writer(connect=connect) as writer:
         async with holder.transaction():
             await holder.execute("SELECT FROM journal_shards FOR UPDATE")
             first = asyncio.create_task(writer.append([a_candidate()]))
@@ -115,7 +115,7 @@ async def test_an_empty_request_stores_nothing(journal: Journal, atomic: bool) -
 
 
 async def test_a_closed_writer_leaves_no_caller_waiting(journal: Journal) -> None:
-    async with journal.connection() as holder, holder.transaction():
+    async with journal.owner() as holder, holder.transaction():
         await holder.execute("SELECT FROM journal_shards FOR UPDATE")
         async with journal.writer() as writer:
             waiting = [asyncio.create_task(writer.append([a_candidate()])) for _ in range(3)]

@@ -23,7 +23,7 @@ async def test_a_quiet_publisher_waits_for_no_queue(journal: Journal) -> None:
     """It is in the commit after the one that is under way, whatever others have queued."""
     done: list[str] = []
     async with (
-        journal.connection() as holder,
+        journal.owner() as holder,
         journal.writer() as writer,
         asyncio.TaskGroup() as tasks,
     ):

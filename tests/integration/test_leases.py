@@ -50,7 +50,7 @@ class LeaseScenario:
         await self.execute(f"UPDATE {self.table.name} SET expires = now() - interval '1 second'")
 
     async def execute(self, statement: str) -> None:
-        await self.journal.pool.execute(statement)
+        await self.journal.execute(statement)
 
     async def vacant(self) -> set[Key]:
         """The keys that nobody holds."""

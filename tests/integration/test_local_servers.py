@@ -70,7 +70,7 @@ async def _query(url: str, sql: str) -> list[asyncpg.Record]:
 
 
 def query(server: Postgres, sql: str) -> list[asyncpg.Record]:
-    return asyncio.run(_query(server.url, sql))
+    return asyncio.run(_query(server.owner_url, sql))
 
 
 def test_postgres_keeps_its_data_and_its_port_through_kills(database: Postgres) -> None:
@@ -91,26 +91,31 @@ def test_postgres_keeps_its_data_and_its_port_through_kills(database: Postgres) 
 
 
 def test_a_copied_database_keeps_its_sequences_through_a_crash(database: Postgres) -> None:
-    template = servers.fresh_database(database)
+    template = servers.as_owner(servers.fresh_database(database))
     servers.query(
         template, "CREATE TABLE numbered (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)"
     )
     servers.query(template, "INSERT INTO numbered DEFAULT VALUES")
-    copy = servers.fresh_database(database, template.rpartition("/")[2])
+    copy = servers.as_owner(servers.fresh_database(database, template.rpartition("/")[2]))
     servers.query(copy, "INSERT INTO numbered DEFAULT VALUES")
     database.restart("immediate")
     servers.query(copy, "INSERT INTO numbered DEFAULT VALUES")
     assert servers.query(copy, "SELECT count(*) FROM numbered")[0]["count"] == 3
 
 
-def test_postgres_is_durable_and_its_role_is_no_superuser(database: Postgres) -> None:
-    row = query(
-        database,
-        "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS wait, "
-        "rolsuper OR rolcreaterole OR rolcreatedb AS mighty "
-        "FROM pg_roles WHERE rolname = current_user",
-    )[0]
+@pytest.mark.parametrize("login", ["url", "owner_url", "retention_url"])
+def test_postgres_is_durable_and_its_logins_are_no_superusers(
+    database: Postgres, login: str
+) -> None:
+    (row,) = asyncio.run(_query(getattr(database, login), _MIGHT))
     assert (row["fsync"], row["wait"], row["mighty"]) == ("on", "on", False)
+
+
+_MIGHT = (
+    "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS wait, "
+    "rolsuper OR rolcreaterole OR rolcreatedb AS mighty "
+    "FROM pg_roles WHERE rolname = current_user"
+)
 
 
 def test_postgres_leaves_no_process_and_no_data(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.processes import ServerError
 from gateway.migrations.run import migrate
 from tests.bus import Bus
-from tests.servers import SHARDS, fresh_database, query
+from tests.servers import SHARDS, as_owner, fresh_database, query
 
 SHAPE = (
     "SELECT table_name, column_name, data_type FROM information_schema.columns "
@@ -17,7 +17,7 @@ SHAPE = (
 
 
 async def test_processes_that_migrate_at_once_do_it_once(postgres: Postgres) -> None:
-    url = await asyncio.to_thread(fresh_database, postgres)
+    url = as_owner(await asyncio.to_thread(fresh_database, postgres))
     await asyncio.gather(*(migrate(url) for _ in range(4)))
     shape = await asyncio.to_thread(query, url, SHAPE)
     await migrate(url)
@@ -29,8 +29,8 @@ async def test_processes_that_migrate_at_once_do_it_once(postgres: Postgres) -> 
 def test_the_command_makes_shards_and_partitions_and_may_be_repeated(
     bus: Bus, postgres: Postgres
 ) -> None:
-    url = fresh_database(postgres)
-    mine = bus.environ | {"NUSABUS_DATABASE_URL": url}
+    url = as_owner(fresh_database(postgres))
+    mine = bus.environ | {"NUSABUS_MIGRATION_DATABASE_URL": url}
     for shards in (SHARDS, SHARDS + 3):
         _run(bus, mine | {"NUSABUS_SHARDS": str(shards)}, "migrate")
         assert query(url, "SELECT count(*) FROM journal_shards")[0][0] == SHARDS

@@ -10,6 +10,7 @@ import pytest
 from gateway.processes.shedding import SWALLOWED
 from tests.builders import a_document
 from tests.bus import STRUCTURED, Bus, MakeBus
+from tests.servers import as_owner
 from tests.wire import Reply, Wire, request
 
 AT_ONCE = 3  # requests in progress of an organisation
@@ -49,7 +50,7 @@ async def full(bus: Bus) -> AsyncIterator[None]:
     data = [publish(bus) for _ in range(AT_ONCE)]
     bus.actor("lain").headers  # noqa: B018 - a token that the process knows
     bus.actor("lain").get("/v1/subscriptions")
-    holder = await asyncpg.connect(bus.database_url)
+    holder = await asyncpg.connect(as_owner(bus.database_url))
     held = holder.transaction()
     await held.start()
     await holder.execute("SELECT FROM journal_shards FOR UPDATE")

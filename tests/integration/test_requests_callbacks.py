@@ -15,6 +15,7 @@ from tests.problems import problem_of
 from tests.pull_receiver import Puller, ids
 from tests.readers import depth
 from tests.responders import AmqpResponder
+from tests.servers import forge
 from tests.waiting import eventually
 
 MANY, SINGLE, FORGED, LATE, RIGHTS, OLD = QUESTIONS[:6]
@@ -286,7 +287,8 @@ def test_replies_of_a_time_before_callbacks_are_polled(bus: Bus, uji: Actor, lai
     responder = Puller(uji, OLD)
     old = asked(lain, OLD)
     place = answered(responder, uji)
-    bus.query(
+    forge(
+        bus.database_url,
         "UPDATE journal_entries SET attributes = $3 WHERE shard = $1 AND sequence = $2",
         place["shard"],
         place["sequence"],

@@ -14,12 +14,12 @@ import gateway.subscriptions.tables  # noqa: F401 - declares its tables, like th
 from deploy.local.postgres import Postgres
 from gateway.base.database import make_engine
 from gateway.migrations.run import migrate
-from tests.servers import fresh_database
+from tests.servers import as_owner, fresh_database
 from tests.tables import PLAIN_SQL
 
 
 async def test_the_migrations_make_the_declared_tables(postgres: Postgres) -> None:
-    url = await asyncio.to_thread(fresh_database, postgres)
+    url = as_owner(await asyncio.to_thread(fresh_database, postgres))
     await migrate(url)
     engine = make_engine(url)
     try:

@@ -22,7 +22,7 @@ def relay(journal: Journal, name: str) -> ShardLeases:
 
 async def expire(journal: Journal) -> None:
     """Let every lease run out."""
-    await journal.pool.execute("UPDATE journal_leases SET expires = now() - interval '1 second'")
+    await journal.execute("UPDATE journal_leases SET expires = now() - interval '1 second'")
 
 
 async def taken(leases: ShardLeases, shard: int = 0) -> ShardLease:
@@ -55,7 +55,7 @@ async def test_a_successor_goes_on_where_its_predecessor_was(journal: Journal) -
 async def test_a_replaced_lease_moves_nothing(journal: Journal) -> None:
     one, two = relay(journal, "one"), relay(journal, "two")
     old, kept = await taken(one, 0), await taken(one, 1)
-    await journal.pool.execute("UPDATE journal_leases SET expires = '-infinity' WHERE shard = 0")
+    await journal.execute("UPDATE journal_leases SET expires = '-infinity' WHERE shard = 0")
     new = await taken(two, 0)
     old.reached, old.returned, kept.reached = Cursor(99, NOW), 5, Cursor(3, NOW)
     await one.renew([old, kept])

@@ -1,6 +1,6 @@
 """The tables of delivery: deliveries, dead letters, redrives, leases, dispatchers' writes."""
 
-from gateway.delivery.store.dead_letters import DeadLetters
+from gateway.delivery.store.dead_letters import DeadLetters, set_ledger_retention
 from gateway.delivery.store.deliveries import Deliveries
 from gateway.delivery.store.dispatch import (
     DeferredDelivery,
@@ -60,4 +60,5 @@ __all__ = [
     "ShardAdvance",
     "Superseded",
     "UnseenDeadLetters",
+    "set_ledger_retention",
 ]

@@ -131,10 +131,14 @@ class DeadLetters(Transactions):
             if rows and rows[0][0] == Settlement.RESENT:
                 await connection.execute(sql.SETTLE, [number], Settlement.RESENT.value)
 
-    async def forget(self, days: int) -> None:
-        """Delete settlements and attempts older than that; attempts of dead letters are kept."""
-        await self.fetch(sql.FORGET_SETTLED, days)
-        await self.fetch(sql.FORGET_ATTEMPTS, days)
+    async def forget(self) -> None:
+        """Delete settlements and attempts of which the time is over; see `set_ledger_retention`."""
+        await self.fetch(sql.FORGET)
+
+
+async def set_ledger_retention(connection: asyncpg.Connection, days: int) -> None:
+    """Set how long the ledger is kept, as the owner of the database: the processes cannot."""
+    await connection.execute(sql.SET_RETENTION, days)
 
 
 def _dead_letter_of(row: Any) -> DeadLetter:

@@ -26,14 +26,8 @@ ORDER BY organisation, name, shard, sequence, attempts DESC
 ON CONFLICT (organisation, name, shard, sequence) WHERE state = 'dead'
     DO UPDATE SET changed = clock_timestamp()
 """
-FORGET_SETTLED = """
-DELETE FROM delivery_settlements WHERE at < clock_timestamp() - make_interval(days => $1)
-"""
-FORGET_ATTEMPTS = """
-DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp() - make_interval(days => $1)
-  AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.organisation = a.organisation
-    AND d.name = a.name AND d.shard = a.shard AND d.sequence = a.sequence AND d.state = 'dead')
-"""
+FORGET = "SELECT delivery_forget()"
+SET_RETENTION = "UPDATE delivery_retention SET days = $1"
 _SELECT = """
 SELECT number, organisation, name, shard, sequence, recorded, type, died, failure, detail, attempts,
        state, changed, changed_by, note, publisher, source, event_id, trace_id, key, resent_shard,

@@ -9,7 +9,7 @@ import pytest
 from consumers.inbox import Inbox
 from deploy.local.postgres import Postgres
 from tests.bus import Actor, Bus
-from tests.servers import fresh_database
+from tests.servers import as_owner, fresh_database
 
 EFFECTS = "CREATE TABLE effects (id text PRIMARY KEY, subject text, at serial)"
 
@@ -22,7 +22,7 @@ def uji(bus: Bus) -> Actor:
 @pytest.fixture
 async def database(postgres: Postgres) -> str:
     """A database with a table for effects: a second effect of one event is an error."""
-    url = await asyncio.to_thread(fresh_database, postgres)
+    url = as_owner(await asyncio.to_thread(fresh_database, postgres))
     connection = await asyncpg.connect(url)
     await connection.execute(EFFECTS)
     await connection.close()

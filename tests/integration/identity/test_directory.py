@@ -12,7 +12,7 @@ from gateway import identity
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, NotFound
 from gateway.identity import Client, ClientState, Directory, DirectoryLoader, GrantAction, Role
-from tests.integration.identity_api import settings_for
+from tests.integration.identity_api import changed_as_owner, settings_for
 
 Change = Callable[["World"], Awaitable[object]]
 
@@ -209,7 +209,7 @@ async def test_a_directory_follows_a_database_that_was_restored(database_url: st
         world.directory = await world.load()
         await create_organisation(world)
         await world.load()
-        async with database.session() as session, session.begin():
+        async with changed_as_owner(world.settings) as session:
             newest = "SELECT max(changed) FROM organisations"
             (name,) = await session.scalars(
                 text(f"SELECT name FROM organisations WHERE changed = ({newest})")

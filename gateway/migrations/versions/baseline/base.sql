@@ -1,3 +1,29 @@
+-- Rights. Three roles, made by the database administrator (docs/operations/database.md):
+-- `nusabus_owner` owns all of this and migrates; the processes log in as members of `nusabus_app`;
+-- `nusabus_retention` takes old partitions away. Each table says below its definition what the
+-- processes may do with it; one that says nothing is closed to them (decision 0025).
+DO $$
+BEGIN
+    IF (SELECT count(*) FROM pg_roles WHERE rolname IN ('nusabus_app', 'nusabus_retention')) < 2 THEN
+        RAISE EXCEPTION 'The roles nusabus_app and nusabus_retention are missing. Create them with '
+            'deploy/database/roles.sql, then migrate again.';
+    END IF;
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO nusabus_app, nusabus_retention',
+                   current_database());
+END $$;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO nusabus_app, nusabus_retention;
+-- A function is for nobody but its owner, unless it is granted. Triggers need no right.
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM PUBLIC;
+
+-- For what is only ever added, whoever tries: a trigger stops the owner's mistakes as well.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% of % is not allowed: it is evidence and is only added to.',
+        TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+
 -- A counter per topic of administration. It rises with every change, so that each process notices
 -- by one small query that its copy of organisations, contracts or subscriptions is out of date.
 -- One row is updated again and again: room on its page keeps the updates off the index (HOT).
@@ -7,3 +33,4 @@ CREATE TABLE control_revisions (
 ) WITH (fillfactor = 50);
 
 INSERT INTO control_revisions VALUES ('identity', 0), ('contracts', 0), ('subscriptions', 0);
+GRANT SELECT, UPDATE (revision) ON control_revisions TO nusabus_app;

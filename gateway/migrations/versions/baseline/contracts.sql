@@ -1,14 +1,10 @@
 -- The contract registry. Events refer to contracts for ever, so nothing here is ever deleted, and
 -- triggers hold administrators to that too.
 
-CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% of % is not allowed: events refer to it', TG_OP, TG_TABLE_NAME;
-END $$;
-
 -- Numbers for contracts.changed. They are taken while the topic is locked, so their order is the
 -- order of commits and a catalogue that asks for "changed > n" misses nothing.
 CREATE SEQUENCE contract_change_numbers;
+GRANT USAGE ON SEQUENCE contract_change_numbers TO nusabus_app;
 
 -- `revision` is for administrators (If-Match), `changed` for catalogues. A contract without `mode`
 -- and `policy` follows contract_rules.
@@ -35,6 +31,10 @@ CREATE TABLE contracts (
 CREATE INDEX contracts_by_change ON contracts (changed);
 CREATE TRIGGER contracts_no_delete BEFORE DELETE OR TRUNCATE ON contracts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT SELECT, INSERT,
+    UPDATE (title, description, classification, ordering_key, ordering_description,
+            non_delivery_report, revision, changed, mode, policy)
+    ON contracts TO nusabus_app;
 
 -- Schemas are bytes and not jsonb: they are given back exactly as they were registered.
 -- `bundle` is the text with every schema that it refers to inside, NULL where it refers to none.
@@ -71,6 +71,8 @@ CREATE TRIGGER contract_versions_no_other_schema BEFORE UPDATE ON contract_versi
         (OLD.type, OLD.number, OLD.digest, OLD.text, OLD.reply)
         IS DISTINCT FROM (NEW.type, NEW.number, NEW.digest, NEW.text, NEW.reply)
     ) EXECUTE FUNCTION refuse_change();
+GRANT SELECT, INSERT, UPDATE (state, approved_by, deprecated, sunset, successor)
+    ON contract_versions TO nusabus_app;
 
 CREATE TABLE contract_examples (
     type text NOT NULL REFERENCES contracts,
@@ -79,6 +81,7 @@ CREATE TABLE contract_examples (
     document bytea NOT NULL,
     PRIMARY KEY (type, kind, name)
 );
+GRANT SELECT, INSERT, DELETE ON contract_examples TO nusabus_app;
 
 -- The compatibility that holds where a contract names none, and lint rules with another level.
 -- The row with the empty organisation is for all.
@@ -91,6 +94,7 @@ CREATE TABLE contract_rules (
     revision bigint NOT NULL DEFAULT 1
 );
 INSERT INTO contract_rules (organisation, mode, policy) VALUES ('', 'backward', 'strict');
+GRANT SELECT, INSERT, UPDATE (mode, policy, lint, revision) ON contract_rules TO nusabus_app;
 
 -- Who changed what.
 CREATE TABLE contract_history (
@@ -107,3 +111,4 @@ CREATE INDEX contract_history_by_type ON contract_history (type, number);
 CREATE TRIGGER contract_history_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON contract_history
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT SELECT, INSERT ON contract_history TO nusabus_app;

@@ -17,6 +17,7 @@ CREATE TABLE delivery_cursors (
     PRIMARY KEY (organisation, name, shard),
     FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
 ) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE (sequence, recorded) ON delivery_cursors TO nusabus_app;
 
 -- Deliveries that are not settled: handed out, given back, waiting for another try, or waiting for
 -- an earlier one of their ordering key. Test events are here with a negative shard.
@@ -38,6 +39,23 @@ CREATE TABLE delivery_open (
 CREATE INDEX delivery_open_by_due ON delivery_open (organisation, name, due);
 CREATE INDEX delivery_open_by_ordering_key
     ON delivery_open (organisation, name, ordering_key, sequence) WHERE ordering_key <> '';
+GRANT SELECT, INSERT, UPDATE (attempts, due, lock), DELETE ON delivery_open TO nusabus_app;
+
+-- Days for which the delivery ledger is kept, set by `python -m gateway migrate`.
+CREATE TABLE delivery_retention (
+    days integer NOT NULL CHECK (days > 0)
+);
+INSERT INTO delivery_retention VALUES (90);
+
+-- The ledger is evidence: what is younger than that goes by nobody's hand.
+CREATE FUNCTION keep_ledger() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.at >= clock_timestamp() - make_interval(days => (SELECT days FROM delivery_retention)) THEN
+        RAISE EXCEPTION 'DELETE of % is not allowed before its time: it is evidence.',
+            TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN OLD;
+END $$;
 
 -- Attempts that failed.
 CREATE TABLE delivery_attempts (
@@ -52,6 +70,11 @@ CREATE TABLE delivery_attempts (
 );
 CREATE INDEX delivery_attempts_by_position
     ON delivery_attempts (organisation, name, shard, sequence);
+CREATE TRIGGER delivery_attempts_append_only BEFORE UPDATE OR TRUNCATE ON delivery_attempts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER delivery_attempts_keep BEFORE DELETE ON delivery_attempts
+    FOR EACH ROW EXECUTE FUNCTION keep_ledger();
+GRANT SELECT, INSERT ON delivery_attempts TO nusabus_app;
 
 -- The delivery ledger. One row tells of all that was settled at once in a shard; the range without
 -- `sequences` was skipped by a seek. The index finds the few rows whose range may hold a sequence.
@@ -67,6 +90,11 @@ CREATE TABLE delivery_settlements (
 );
 CREATE INDEX delivery_settlements_by_highest
     ON delivery_settlements (organisation, name, shard, highest);
+CREATE TRIGGER delivery_settlements_append_only BEFORE UPDATE OR TRUNCATE ON delivery_settlements
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER delivery_settlements_keep BEFORE DELETE ON delivery_settlements
+    FOR EACH ROW EXECUTE FUNCTION keep_ledger();
+GRANT SELECT, INSERT ON delivery_settlements TO nusabus_app;
 
 -- A rate is a token bucket: so many tokens were left at that time.
 CREATE TABLE delivery_rates (
@@ -77,10 +105,12 @@ CREATE TABLE delivery_rates (
     PRIMARY KEY (organisation, name),
     FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
 ) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE (tokens, at) ON delivery_rates TO nusabus_app;
 
 -- Epochs come from one sequence, so that a subscription that ends and is made again under its name
 -- has no epoch of its predecessor.
 CREATE SEQUENCE delivery_epochs;
+GRANT USAGE ON SEQUENCE delivery_epochs TO nusabus_app;
 
 -- Which dispatcher calls the endpoint of a subscription.
 CREATE TABLE delivery_leases (
@@ -92,12 +122,14 @@ CREATE TABLE delivery_leases (
     PRIMARY KEY (organisation, name),
     FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
 ) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE (epoch, holder, expires) ON delivery_leases TO nusabus_app;
 
 -- The dispatchers that are alive, so that each takes its share of the subscriptions.
 CREATE TABLE delivery_dispatchers (
     name text PRIMARY KEY,
     seen timestamptz NOT NULL
 );
+GRANT SELECT, INSERT, UPDATE (seen), DELETE ON delivery_dispatchers TO nusabus_app;
 
 -- Deliveries that failed for good. `key` makes the resend of a corrected event idempotent. `seen`:
 -- when somebody first looked at it; `alerted`: it was reported that nobody did. `report`: the state
@@ -152,6 +184,26 @@ CREATE INDEX dead_letters_unseen
 CREATE INDEX dead_letters_unalerted
     ON dead_letters (died) WHERE state = 'dead' AND seen IS NULL AND NOT alerted;
 CREATE INDEX dead_letters_unreported ON dead_letters (number) WHERE report = 'open';
+CREATE TRIGGER dead_letters_no_delete BEFORE DELETE OR TRUNCATE ON dead_letters
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- What happened to it may be added; what failed, when and why stays as it was written.
+GRANT SELECT, INSERT,
+    UPDATE (state, changed, changed_by, note, resent_shard, resent_sequence, seen, seen_by, alerted,
+            report, report_shard, report_sequence)
+    ON dead_letters TO nusabus_app;
+
+-- Delete what is older than the ledger is kept; the attempts of a dead letter stay with it. For the
+-- processes, with the owner's rights: they can neither choose the age nor the rows.
+CREATE FUNCTION delivery_forget() RETURNS void LANGUAGE sql
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    DELETE FROM delivery_settlements WHERE at < clock_timestamp()
+        - make_interval(days => (SELECT days FROM delivery_retention));
+    DELETE FROM delivery_attempts a WHERE a.at < clock_timestamp()
+        - make_interval(days => (SELECT days FROM delivery_retention))
+      AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.organisation = a.organisation
+        AND d.name = a.name AND d.shard = a.shard AND d.sequence = a.sequence AND d.state = 'dead');
+$$;
+GRANT EXECUTE ON FUNCTION delivery_forget TO nusabus_app;
 
 -- A delivery may fail for good in one of several statements, and none of them knows more of the
 -- event than its position. So the database adds the rest.
@@ -186,3 +238,5 @@ CREATE TABLE redrives (
     created_by text NOT NULL,
     changed timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+GRANT SELECT, INSERT, UPDATE (state, reached, sent, failed, last_error, changed)
+    ON redrives TO nusabus_app;

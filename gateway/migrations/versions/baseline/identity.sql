@@ -3,6 +3,7 @@
 -- Numbers for `changed`. They are taken while the topic is locked, so their order is the order of
 -- commits, and a directory that asks for "changed > n" misses nothing.
 CREATE SEQUENCE identity_change_numbers;
+GRANT USAGE ON SEQUENCE identity_change_numbers TO nusabus_app;
 
 -- A suspended organisation keeps everything and may do nothing; the operator cannot be suspended.
 -- `changed` rises with every change of the row and of its grants and source prefixes.
@@ -19,6 +20,9 @@ CREATE TABLE organisations (
     CHECK (NOT operator OR suspended IS NULL)
 );
 CREATE INDEX organisations_by_change ON organisations (changed);
+GRANT SELECT, INSERT,
+    UPDATE (title, description, operator, suspended, suspension_reason, changed)
+    ON organisations TO nusabus_app;
 
 -- `changed` rises with every change of the row and of the client's secrets.
 CREATE TABLE clients (
@@ -33,6 +37,7 @@ CREATE TABLE clients (
 );
 CREATE INDEX clients_by_change ON clients (changed);
 CREATE INDEX clients_by_organisation ON clients (organisation, id);
+GRANT SELECT, INSERT, UPDATE (title, roles, state, changed) ON clients TO nusabus_app;
 
 -- A client may have several secrets, so that one is replaced without an interruption.
 CREATE TABLE client_secrets (
@@ -42,6 +47,7 @@ CREATE TABLE client_secrets (
     created timestamptz NOT NULL
 );
 CREATE INDEX client_secrets_by_client ON client_secrets (client);
+GRANT SELECT, INSERT, DELETE ON client_secrets TO nusabus_app;
 
 CREATE TABLE grants (
     id text PRIMARY KEY,
@@ -52,11 +58,13 @@ CREATE TABLE grants (
     created timestamptz NOT NULL,
     UNIQUE (organisation, action, type)
 );
+GRANT SELECT, INSERT, DELETE ON grants TO nusabus_app;
 
 -- Who owns the sources under a prefix: an organisation, or the gateway itself (NULL). A prefix is in
 -- normal form and ends with the delimiter of its segments: /x/, https://x/, urn:x:. The range is that
 -- of all texts that begin with it, so no two prefixes overlap; sources are ASCII.
 CREATE TYPE text_range AS RANGE (subtype = text, collation = "C");
+GRANT EXECUTE ON FUNCTION text_range(text, text) TO nusabus_app;
 CREATE TABLE source_prefixes (
     id text PRIMARY KEY,
     prefix text NOT NULL CHECK (prefix ~ '^[!-~]+[/:]$'),
@@ -68,6 +76,7 @@ CREATE TABLE source_prefixes (
 );
 CREATE INDEX source_prefixes_by_organisation ON source_prefixes (organisation, id);
 INSERT INTO source_prefixes VALUES ('nusabus', '/nusabus/', NULL, NULL, now());
+GRANT SELECT, INSERT, DELETE ON source_prefixes TO nusabus_app;
 
 -- An organisation owns the sources under its name, however it was made.
 CREATE FUNCTION own_sources_under_name() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -119,3 +128,4 @@ CREATE TABLE signing_keys (
     retired timestamptz
 );
 CREATE UNIQUE INDEX signing_keys_one_per_state ON signing_keys (state) WHERE state <> 'retired';
+GRANT SELECT, INSERT, UPDATE (state, activated, retired), DELETE ON signing_keys TO nusabus_app;

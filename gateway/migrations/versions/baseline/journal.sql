@@ -7,6 +7,7 @@ CREATE TABLE journal_shards (
     last bigint NOT NULL DEFAULT 0,
     recorded timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+GRANT SELECT ON journal_shards TO nusabus_app;
 
 -- Which events were accepted: `identity` is source and id, hashed (decision 0003). This table is
 -- apart from the entries because a unique index over partitions would have to contain `recorded`.
@@ -17,6 +18,10 @@ CREATE TABLE journal_identities (
     sequence bigint NOT NULL,
     recorded timestamptz NOT NULL
 );
+CREATE TRIGGER journal_identities_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_identities
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT SELECT ON journal_identities TO nusabus_app;
 
 -- One partition per month, made ahead by `gateway.journal.partitions`. Entries of a month without
 -- a partition (a wrong clock) go to the default one. There is no index by type: readers go by
@@ -39,6 +44,59 @@ CREATE TABLE journal_entries (
     PRIMARY KEY (shard, sequence, recorded)
 ) PARTITION BY RANGE (recorded);
 CREATE TABLE journal_entries_default PARTITION OF journal_entries DEFAULT;
+-- A statement's trigger is that of the table which the statement names, so each partition has one.
+CREATE TRIGGER journal_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER journal_entries_default_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_entries_default
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- On the table alone, which is enough to read all partitions through it.
+GRANT SELECT ON journal_entries TO nusabus_app;
+
+-- A partition is made as a table of its own and then attached, which needs no lock that stops
+-- inserts. False where it is there already.
+CREATE FUNCTION journal_create_partition(p_month date) RETURNS boolean LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '3s' SET timezone = 'UTC' AS $$
+DECLARE
+    v_first date := date_trunc('month', p_month);
+    v_name text := to_char(v_first, '"journal_entries_"YYYY_MM');
+BEGIN
+    IF to_regclass(format('public.%I', v_name)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format(
+        'CREATE TABLE public.%1$I (LIKE public.journal_entries INCLUDING ALL);'
+        'CREATE TRIGGER %1$s_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.%1$I '
+        'FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();'
+        'ALTER TABLE public.journal_entries ATTACH PARTITION public.%1$I '
+        'FOR VALUES FROM (%2$L) TO (%3$L)',
+        v_name, v_first::timestamptz, (v_first + interval '1 month')::timestamptz);
+    RETURN true;
+END $$;
+
+-- The same with the owner's rights, for the processes: of this month or one of the next three.
+CREATE FUNCTION journal_create_coming_partition(p_ahead integer) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
+BEGIN
+    IF p_ahead IS NULL OR p_ahead NOT BETWEEN 0 AND 3 THEN
+        RAISE EXCEPTION 'Partitions are made for this month and the next three, not for month %.',
+            p_ahead USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN public.journal_create_partition(
+        (date_trunc('month', clock_timestamp()) + make_interval(months => p_ahead))::date);
+END $$;
+GRANT EXECUTE ON FUNCTION journal_create_coming_partition TO nusabus_app;
+
+-- The partitions that were taken out of the journal, by `retention.sql`.
+CREATE TABLE journal_detachments (
+    partition text PRIMARY KEY,
+    detached timestamptz NOT NULL DEFAULT clock_timestamp(),
+    detached_by text NOT NULL DEFAULT session_user
+);
+CREATE TRIGGER journal_detachments_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_detachments
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT SELECT ON journal_detachments TO nusabus_app, nusabus_retention;
 
 -- Which relay works on a shard, and its cursor: up to where the broker has confirmed. `returned`
 -- counts messages that no queue took. Storage as for journal_shards.
@@ -52,11 +110,16 @@ CREATE TABLE journal_leases (
     returned bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 
+GRANT SELECT, INSERT (shard, epoch, holder, expires),
+    UPDATE (epoch, holder, expires, cursor_sequence, cursor_recorded, returned)
+    ON journal_leases TO nusabus_app;
+
 -- The relays that are alive, so that each takes its share of the shards.
 CREATE TABLE journal_relays (
     name text PRIMARY KEY,
     seen timestamptz NOT NULL
 );
+GRANT SELECT, INSERT, UPDATE (seen), DELETE ON journal_relays TO nusabus_app;
 
 -- Events that were not accepted, without their data.
 CREATE TABLE refusals (
@@ -73,6 +136,9 @@ CREATE TABLE refusals (
     digest bytea NOT NULL
 );
 CREATE INDEX refusals_by_organisation ON refusals (organisation, number);
+CREATE TRIGGER refusals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refusals
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT SELECT, INSERT ON refusals TO nusabus_app;
 
 -- Append entries. All columns of an event come in five arrays and not in one array per column,
 -- because the driver's work grows with their number: `p_fixed` is the identity (16 bytes), the
@@ -85,11 +151,15 @@ CREATE INDEX refusals_by_organisation ON refusals (organisation, number);
 --
 -- Its plan must not depend on statistics, which a fresh table does not have: OFFSET keeps the look
 -- at each identity a subquery of its own, and without sequential scans that is a look in the index.
+--
+-- It runs with the owner's rights. The processes have none to write to these tables themselves, so
+-- whoever has their password can add events, but neither change a counter nor leave a gap.
 CREATE FUNCTION journal_append(
     p_shard smallint[], p_fixed bytea[], p_head text[], p_attributes text[], p_data bytea[]
 ) RETURNS TABLE (r_ord integer, r_shard smallint, r_sequence bigint, r_recorded timestamptz,
                  r_digest bytea)
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off AS $$
 DECLARE
     v_now timestamptz;
 BEGIN
@@ -143,3 +213,4 @@ BEGIN
     SELECT 0, m.shard, m.base, m.recorded, NULL::bytea FROM moved m
     UNION ALL SELECT k.ord, k.shard, k.sequence, k.recorded, k.digest FROM known k;
 END $$;
+GRANT EXECUTE ON FUNCTION journal_append TO nusabus_app;

@@ -7,3 +7,6 @@ CREATE TABLE refused_replies (
     reason text NOT NULL
 );
 CREATE INDEX refused_replies_by_request ON refused_replies (request, recorded);
+CREATE TRIGGER refused_replies_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refused_replies
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT SELECT, INSERT ON refused_replies TO nusabus_app;

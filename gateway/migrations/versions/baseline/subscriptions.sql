@@ -24,6 +24,9 @@ CREATE TABLE subscriptions (
     created_by text NOT NULL REFERENCES clients,
     PRIMARY KEY (organisation, name)
 );
+GRANT SELECT, INSERT, DELETE,
+    UPDATE (terms, state, generation, paused, pause_reason, diverted, repairs, password_hash)
+    ON subscriptions TO nusabus_app;
 
 -- How far a subscription with a queue is in each shard, as sequences. `start`: it gets what is
 -- above. `backfilled`: up to here it was backfilled. `joined`: the relay of the shard sends it what
@@ -41,6 +44,8 @@ CREATE TABLE subscription_cursors (
     PRIMARY KEY (organisation, name, shard),
     FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
 ) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE (backfilled, joined, routed, drained)
+    ON subscription_cursors TO nusabus_app;
 
 -- Up to where the events of a point-to-point type were delivered before its subscription ended: the
 -- next one starts here.
@@ -50,6 +55,7 @@ CREATE TABLE point_to_point_positions (
     sequence bigint NOT NULL,
     PRIMARY KEY (type, shard)
 );
+GRANT SELECT, INSERT, UPDATE (sequence) ON point_to_point_positions TO nusabus_app;
 
 -- What is known of a webhook's endpoint: which URL agreed to be called and how often, and why
 -- nothing is delivered now.
@@ -63,6 +69,8 @@ CREATE TABLE webhook_endpoints (
     PRIMARY KEY (organisation, name),
     FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
 );
+GRANT SELECT, INSERT, UPDATE (agreed_url, agreed_rate, last_error, changed)
+    ON webhook_endpoints TO nusabus_app;
 
 -- The keys that sign webhook calls; `sealed` is the secret or private key, encrypted. A key that
 -- was replaced still signs until it `ends`.
@@ -78,3 +86,4 @@ CREATE TABLE webhook_keys (
     PRIMARY KEY (organisation, name, id),
     FOREIGN KEY (organisation, name) REFERENCES subscriptions ON DELETE CASCADE
 );
+GRANT SELECT, INSERT, UPDATE (ends), DELETE ON webhook_keys TO nusabus_app;

@@ -1,0 +1,70 @@
+-- Taking old partitions out of the journal: for `nusabus_retention` alone, with the owner's rights.
+-- A partition goes only when it is old and nobody needs an entry of it any more.
+
+CREATE FUNCTION journal_detach_partition(p_month date) RETURNS text LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '3s'
+SET timezone = 'UTC' AS $$
+DECLARE
+    v_first date := date_trunc('month', p_month);
+    v_name text := to_char(v_first, '"journal_entries_"YYYY_MM');
+    v_needed text;
+BEGIN
+    PERFORM FROM pg_inherits WHERE inhparent = 'public.journal_entries'::regclass
+        AND inhrelid = to_regclass(format('public.%I', v_name));
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'There is no partition %.', v_name;
+    END IF;
+    IF v_first + interval '13 months' > clock_timestamp() THEN
+        RAISE EXCEPTION '% ended less than a year ago. Keep it until then.', v_name;
+    END IF;
+    EXECUTE format($q$
+        WITH last AS (
+            SELECT s.shard, (SELECT max(e.sequence) FROM public.%I e WHERE e.shard = s.shard)
+                AS sequence
+            FROM public.journal_shards s
+        ), needed AS (
+            SELECT 'the relay' AS by FROM last l JOIN public.journal_leases x USING (shard)
+            WHERE x.cursor_sequence < l.sequence
+            UNION SELECT c.organisation || '/' || c.name
+            FROM last l JOIN public.subscription_cursors c USING (shard)
+            JOIN public.subscriptions s USING (organisation, name)
+            WHERE s.delivery = 'amqp' AND c.drained < l.sequence
+            UNION SELECT c.organisation || '/' || c.name
+            FROM last l JOIN public.delivery_cursors c USING (shard) WHERE c.sequence < l.sequence
+            UNION SELECT o.organisation || '/' || o.name
+            FROM last l JOIN public.delivery_open o USING (shard) WHERE o.sequence <= l.sequence
+            UNION SELECT d.organisation || '/' || d.name
+            FROM last l JOIN public.dead_letters d USING (shard)
+            WHERE d.sequence <= l.sequence AND d.state = 'dead'
+        )
+        SELECT string_agg(by, ', ' ORDER BY by) FROM (SELECT by FROM needed ORDER BY by LIMIT 20) n
+        $q$, v_name) INTO v_needed;
+    IF v_needed IS NOT NULL THEN
+        RAISE EXCEPTION '% is still needed by: %. Let them catch up, and end their dead letters.',
+            v_name, v_needed;
+    END IF;
+    EXECUTE format('ALTER TABLE public.journal_entries DETACH PARTITION public.%1$I;'
+                   'GRANT SELECT ON public.%1$I TO nusabus_retention', v_name);
+    INSERT INTO public.journal_detachments (partition) VALUES (v_name);
+    RETURN v_name;
+END $$;
+GRANT EXECUTE ON FUNCTION journal_detach_partition TO nusabus_retention;
+
+-- The detached table can be copied away first. The identities stay, so a late repeat of an event is
+-- known for ever.
+CREATE FUNCTION journal_drop_detached(p_month date) RETURNS text LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '3s'
+SET timezone = 'UTC' AS $$
+DECLARE
+    v_name text := to_char(date_trunc('month', p_month), '"journal_entries_"YYYY_MM');
+BEGIN
+    PERFORM FROM public.journal_detachments d
+    WHERE d.partition = v_name AND NOT EXISTS (
+        SELECT FROM pg_inherits WHERE inhrelid = to_regclass(format('public.%I', v_name)));
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is not detached. Call journal_detach_partition first.', v_name;
+    END IF;
+    EXECUTE format('DROP TABLE IF EXISTS public.%I', v_name);
+    RETURN v_name;
+END $$;
+GRANT EXECUTE ON FUNCTION journal_drop_detached TO nusabus_retention;
