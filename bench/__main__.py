@@ -15,6 +15,7 @@ from bench.contracts import govern
 from bench.delivery import deliver
 from bench.drain import drain
 from bench.failure import BenchFailure
+from bench.hostile import endure
 from bench.isolation import isolate
 from bench.journal import fill
 from bench.legacy import legacy
@@ -46,6 +47,7 @@ PARTS = {
     "transfer": "a COBOL file of 1,000,000 records into RabbitMQ, all the way",
     "delivery": "from publish to hands by each way of receiving, and how much at most",
     "isolation": "50 healthy subscriptions alone, and beside four that are stuck",
+    "hostile": "a neighbour alone, and beside each attack of one small client",
     "subscriptions": "1,000 subscriptions beside 10: making, publishing, idling, memory",
     "requests": "requests and replies: latency at 200/s, and how many at most",
     "profile": "where the gateway's processes spend their time (only when named)",
@@ -59,6 +61,7 @@ ALIKE: Mapping[str, Callable[[Servers, Scale, Results], Awaitable[None]]] = {
     "contracts": govern,
     "delivery": deliver,
     "isolation": isolate,
+    "hostile": endure,
     "subscriptions": subscribe,
     "requests": exchange,
     "transfer": transfer,

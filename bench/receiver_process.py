@@ -1,8 +1,9 @@
 """All receivers of a bench, in one process: endpoints, pull, streams and AMQP consumers.
 
 `python -m bench.receiver_process PORT` listens there. Endpoints are `/take/NAME` (204 at once),
-`/fail/NAME` (500) and `/hang/NAME` (no answer). `POST /follow` begins a receiver, `POST /leave`
-ends one, and `POST /received` returns what has come since the last time: {name: [[id, time], ...]}.
+`/fail/NAME` (500), `/later/NAME` (503 with an odd time) and `/hang/NAME` (no answer). `POST
+/follow` begins a receiver, `POST /leave` ends one, and `POST /received` returns what has come since
+the last time: {name: [[id, time], ...]}.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ WAIT = 20  # seconds that a pull waits
 _END = b"\r\n\r\n"
 _BUSY, _DONE = b"HTTP/1.1 500 Failing\r\n", b"HTTP/1.1 204 Taken\r\n"
 _AGREED = b"HTTP/1.1 200 OK\r\nwebhook-allowed-origin: *\r\n"
+_LATER = b"HTTP/1.1 503 Later\r\nretry-after: Wed, 21 Oct 99999999999999999999 07:28:00 GMT\r\n"
 _NOTHING = b"content-length: 0\r\n\r\n"
 
 
@@ -184,6 +186,8 @@ class ReceiverTasks:
                 return _DONE + _NOTHING
             case "fail":
                 return _BUSY + _NOTHING
+            case "later":
+                return _LATER + _NOTHING
             case "hang":
                 await asyncio.Future()
             case "follow":

@@ -76,7 +76,7 @@ class Receivers:
         await self._service.stop()
 
     def url(self, name: str, behaviour: str = "take") -> str:
-        """An endpoint: `take`, `fail` or `hang`."""
+        """An endpoint: `take`, `fail`, `later` or `hang`."""
         return f"http://{LOOPBACK}:{self._port}/{behaviour}/{name}"
 
     async def open(

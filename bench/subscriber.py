@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any, Self
 
 import httpx
@@ -58,9 +59,14 @@ def _path(name: str) -> str:
     return f"/v1/subscriptions/{name}"
 
 
-async def client_of(http: httpx.AsyncClient, operator: str, organisation: str) -> str:
+async def client_of(
+    http: httpx.AsyncClient,
+    operator: str,
+    organisation: str,
+    roles: Sequence[str] = ("publisher", "subscriber"),
+) -> str:
     """A token of a new client that publishes and subscribes; `operator` is another token."""
-    wanted = {"organisation": organisation, "title": "bench", "roles": ["publisher", "subscriber"]}
+    wanted = {"organisation": organisation, "title": "bench", "roles": roles}
     id = (await _post(http, "/v1/clients", operator, wanted))["id"]
     secret = (await _post(http, f"/v1/clients/{id}/secrets", operator))["secret"]
     return await token_of(http, id, secret)
