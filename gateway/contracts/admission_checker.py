@@ -13,7 +13,7 @@ import msgspec
 from gateway.base.errors import Invalid, Overloaded
 from gateway.contracts.admission import EMPTY_LIBRARY
 from gateway.contracts.admission_worker import AdmissionAnswer
-from gateway.contracts.compatibility.child_process import ChildProcess
+from gateway.contracts.child_process import ChildProcess
 from gateway.contracts.compilation import Library
 from gateway.contracts.cost import DEFAULT, Budget
 from gateway.contracts.values import Submission

@@ -3,17 +3,13 @@
 `admission_checker.py` starts it with an empty environment. It may be killed at any time.
 """
 
-import os
 import pickle
-import resource
-import sys
-from typing import BinaryIO
 
 import msgspec
 
 from gateway.base.errors import Invalid
 from gateway.contracts.admission import admit
-from gateway.contracts.compatibility import wire
+from gateway.contracts.framing import Channel, limit_cpu
 
 
 class AdmissionAnswer(msgspec.Struct):
@@ -27,17 +23,11 @@ class AdmissionAnswer(msgspec.Struct):
 
 def main(seconds: float, memory: int) -> None:
     """Work until standard input ends: `seconds` of CPU for each submission, `memory` bytes."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    submissions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not look like an answer
-    _send(answers, AdmissionAnswer())
-    while header := submissions.read(wire.HEADER):
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        limit = int(used.ru_utime + used.ru_stime + seconds) + 2  # ends it if its gateway died
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-        # The gateway itself wrote it.
-        _send(answers, _answer(pickle.loads(submissions.read(wire.length(header)))))  # noqa: S301
+    channel = Channel(memory)
+    for body in channel.bodies():
+        limit_cpu(seconds)
+        answer = _answer(pickle.loads(body))  # noqa: S301  # the gateway itself wrote it
+        channel.send(msgspec.json.encode(answer))
 
 
 def _answer(arguments: tuple[object, ...]) -> AdmissionAnswer:
@@ -48,8 +38,3 @@ def _answer(arguments: tuple[object, ...]) -> AdmissionAnswer:
     except (MemoryError, RecursionError):
         return AdmissionAnswer("The schema is too deep to be checked. Simplify it.")
     return AdmissionAnswer(inline=dict(inline))
-
-
-def _send(answers: BinaryIO, answer: AdmissionAnswer) -> None:
-    answers.write(wire.framed(msgspec.json.encode(answer)))
-    answers.flush()

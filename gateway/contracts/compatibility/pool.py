@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Any
 
 from gateway.base.errors import Overloaded, Unavailable
+from gateway.contracts.child_process import ChildProcess
 from gateway.contracts.compatibility import wire
-from gateway.contracts.compatibility.child_process import ChildProcess
 from gateway.contracts.compatibility.values import (
     Comparison,
     ComparisonTask,

@@ -1,9 +1,8 @@
-"""Messages between the gateway and a worker: four bytes of length, then a MessagePack document.
+"""Messages between the gateway and a worker, as MessagePack documents.
 
 Counterexamples travel as JSON text, so that their numbers stay exact.
 """
 
-import struct
 from typing import Any
 
 import msgspec
@@ -20,9 +19,6 @@ from gateway.contracts.compatibility.values import (
     Undecided,
 )
 
-_LENGTH = struct.Struct(">I")
-HEADER = _LENGTH.size
-READY = b""  # the first body of a worker
 _json = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -40,17 +36,6 @@ class ComparisonMessage(msgspec.Struct, array_like=True):
 def text(schema: Any) -> bytes:
     """A schema or a document as JSON text."""
     return schema if isinstance(schema, bytes) else _json(schema)
-
-
-def framed(body: bytes) -> bytes:
-    """A body with its length before it."""
-    return _LENGTH.pack(len(body)) + body
-
-
-def length(header: bytes) -> int:
-    """How many bytes follow a header."""
-    (size,) = _LENGTH.unpack(header)
-    return int(size)
 
 
 def encode_task(task: ComparisonTask) -> bytes:

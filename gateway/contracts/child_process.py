@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Self
 
 from gateway.base.errors import Unavailable
-from gateway.contracts.compatibility import wire
+from gateway.contracts import framing
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 # Parent packages become empty modules: `gateway.contracts` itself would import the database.
 _BOOT = """
@@ -65,12 +65,12 @@ class ChildProcess:
 
     async def write(self, body: bytes) -> None:
         """Send one body. Raises ConnectionError if the process is dead."""
-        self._stdin.write(wire.framed(body))
+        self._stdin.write(framing.framed(body))
         await self._stdin.drain()
 
     async def read(self) -> bytes:
         """The next body from the process. Raises EOFError if it is dead."""
-        size = wire.length(await self._stdout.readexactly(wire.HEADER))
+        size = framing.length(await self._stdout.readexactly(framing.HEADER))
         return await self._stdout.readexactly(size)
 
     async def kill(self) -> int:
