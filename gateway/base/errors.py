@@ -194,6 +194,12 @@ class ContractViolation(Refused):
         self.total = total
 
 
+class TooExpensive(Refused):
+    """Validating the data takes more CPU or memory than one event may take."""
+
+    code = "too-expensive"
+
+
 class FailedDependency(Refused):
     """The event is valid, but another event of its all-or-nothing batch was refused."""
 

@@ -92,7 +92,10 @@ class Settings(BaseModel):
         gt=0,
         le=60,
         description="CPU seconds that validating an event of the largest size may take, as "
-        "measured when its schema is registered",
+        "measured when its schema is registered; an event is refused at twice as many",
+    )
+    validation_workers: int = Field(
+        2, ge=1, le=64, description="Processes beside each process that validate what may take long"
     )
     token_seconds: int = Field(600, ge=60, le=3600, description="Lifetime of an access token")
 

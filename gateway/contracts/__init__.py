@@ -13,6 +13,7 @@ from gateway.contracts.personal_data import mask_personal_data
 from gateway.contracts.queries import Search, Visibility
 from gateway.contracts.registry import register
 from gateway.contracts.validation import Validator
+from gateway.contracts.validation_pool import ValidationPool
 from gateway.contracts.values import (
     LONGEST_LIFETIME,
     Author,
@@ -51,6 +52,7 @@ __all__ = [
     "Search",
     "StoredVersion",
     "Submission",
+    "ValidationPool",
     "Validator",
     "Version",
     "VersionState",

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from gateway.base import strict_json
 from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.type_pattern import request_type
-from gateway.contracts.compatibility import closed_form
-from gateway.contracts.cost import INLINE_UNKNOWN
+from gateway.contracts.cost import INLINE_SECONDS, INLINE_UNKNOWN
 from gateway.contracts.queries import contract_of, deprecation_of
 from gateway.contracts.tables import ContractRow, VersionRow
 from gateway.contracts.validation import Validator
 from gateway.contracts.values import Contract, Deprecation, VersionState
+from gateway.contracts.version_schema import VersionSchema
 
 _VERSIONS: Any = select(
     *(
@@ -47,27 +47,30 @@ class CatalogueVersion:
     reply: bytes | None = field(default=None, repr=False)
     compiled_reply: Validator | None = field(default=None, repr=False)
 
+    def schema(self, *, of_reply: bool = False) -> VersionSchema:
+        """The schema for events, or for replies. Raises ValueError without a reply schema."""
+        text = self.reply if of_reply else self.text
+        if text is None:
+            raise ValueError(f"{self.type} version {self.number} has no reply schema")
+        return VersionSchema(self.type, self.number, text, self.closed)
+
     @property
     def validator(self) -> Validator:
         """Validates data."""
         if self.compiled is None:
-            self.compiled = self._compile(self.text)
+            self.compiled = self.schema().compiled()
         return self.compiled
 
     @property
     def reply_validator(self) -> Validator:
         """Validates the data of replies. Raises ValueError without a reply schema."""
         if self.compiled_reply is None:
-            if self.reply is None:
-                raise ValueError(f"{self.type} version {self.number} has no reply schema")
-            self.compiled_reply = self._compile(self.reply)
+            self.compiled_reply = self.schema(of_reply=True).compiled()
         return self.compiled_reply
 
-    def _compile(self, text: bytes) -> Validator:
-        schema = strict_json.parse(text)
-        if self.closed:
-            return Validator(self.type, self.number, closed_form(schema))
-        return Validator(self.type, self.number, schema, text)
+    def expected_seconds(self, size: int) -> float:
+        """Of CPU, for an event of so many bytes: what admission measured, in proportion."""
+        return INLINE_SECONDS * size / self.inline_bytes if self.inline_bytes else inf
 
     @property
     def usable(self) -> bool:
@@ -183,6 +186,7 @@ class CatalogueLoader:
             if before is not None and before.closed == version.closed:
                 version.compiled = before.compiled
                 version.compiled_reply = before.compiled_reply
+                version.inline_bytes = min(version.inline_bytes, before.inline_bytes)
             found[row.type][row.number] = version
         return found
 

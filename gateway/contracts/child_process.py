@@ -15,6 +15,7 @@ from typing import Self
 from gateway.base.errors import Unavailable
 from gateway.contracts import framing
 
+_ENDING = 1.0  # seconds until a process that closed its output has ended
 ROOT = Path(__file__).parents[2]
 
 # Parent packages become empty modules: `gateway.contracts` itself would import the database.
@@ -75,6 +76,10 @@ class ChildProcess:
 
     async def kill(self) -> int:
         """Kill the process; returns its exit code, also if it was dead before."""
+        if self._stdout.at_eof():  # it is ending: a signal now could lose its exit code
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ENDING):
+                    await self._process.wait()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         code = await self._process.wait()

@@ -48,6 +48,7 @@ async def api(settings: Settings) -> None:
             publisher = EventPublisher(
                 context.directories,
                 context.catalogues,
+                context.validator,
                 writer,
                 refusals,
                 backlog_limit=settings.backlog_limit,

@@ -20,11 +20,12 @@ from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.stop import Stop
 from gateway.broker import Broker, Management
-from gateway.contracts import Catalogue, CatalogueLoader
+from gateway.contracts import Catalogue, CatalogueLoader, ValidationPool
 from gateway.delivery import Redriver
 from gateway.delivery.store import DeadLetters
 from gateway.identity import Directory, DirectoryLoader
 from gateway.journal import JournalReader
+from gateway.publishing import EventValidator
 from gateway.subscriptions import Subscriptions
 
 CONNECT = 5.0  # seconds to connect to PostgreSQL
@@ -42,6 +43,7 @@ class ProcessContext:
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
     subscriptions: Snapshot[Subscriptions]
+    validator: EventValidator
 
     @property
     def amqp_url(self) -> str:
@@ -88,6 +90,10 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
     management_url = settings.management_url
     broker = Broker(amqp_url, name=f"nusabus-{process}")
     management = Management(amqp_url, management_url.get_secret_value() if management_url else None)
+    catalogues: Snapshot[Catalogue] = Snapshot(Topic.CONTRACTS, CatalogueLoader())
+    workers = ValidationPool(
+        workers=settings.validation_workers, seconds=settings.validation_seconds
+    )
     context = ProcessContext(
         settings,
         database,
@@ -95,13 +101,15 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
         broker,
         management,
         Snapshot(Topic.IDENTITY, DirectoryLoader()),
-        Snapshot(Topic.CONTRACTS, CatalogueLoader()),
+        catalogues,
         Snapshot(Topic.SUBSCRIPTIONS, subscriptions.load),
+        EventValidator(catalogues, workers),
     )
     try:
         await database.require_limited_role()
         yield context
     finally:
+        await workers.close()
         await broker.close()
         await management.close()
         await database.close()

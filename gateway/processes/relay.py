@@ -131,7 +131,7 @@ def _start_dead_letter_jobs(
         background.stop,
     )
     alerts = DeadLetterAlerts(dead_letters, after=context.settings.dead_letter_alert_hours * HOUR)
-    reports = NonDeliveryReporter(dead_letters, context.catalogues, writer)
+    reports = NonDeliveryReporter(dead_letters, context.catalogues, context.validator, writer)
     for name, run_once, every in (
         ("dead_letters.redrives", redrives.run_once, REDRIVES),
         ("dead_letters.alerts", alerts.run_once, ALERTS),

@@ -3,17 +3,16 @@
 from gateway.publishing.cloudevents import Batch, Limits, parse_event, parse_request
 from gateway.publishing.corrections import Correction, correct
 from gateway.publishing.publish import EventPublisher, Receipt
-from gateway.publishing.validation import accept, validate
+from gateway.publishing.validation import EventValidator
 
 __all__ = [
     "Batch",
     "Correction",
     "EventPublisher",
+    "EventValidator",
     "Limits",
     "Receipt",
-    "accept",
     "correct",
     "parse_event",
     "parse_request",
-    "validate",
 ]

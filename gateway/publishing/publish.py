@@ -1,7 +1,9 @@
 """Accept or refuse events: the use case that every other room may call."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from time import perf_counter
 
 import msgspec
 
@@ -11,11 +13,13 @@ from gateway.base.errors import (
     Forbidden,
     IdentifierReused,
     Invalid,
+    Overloaded,
     Refused,
 )
 from gateway.base.event import Event
+from gateway.base.fair_turns import FairTurns
 from gateway.base.snapshot import Snapshot
-from gateway.contracts import Catalogue, Contract, Deprecation, Pattern
+from gateway.contracts import Catalogue, CatalogueVersion, Contract, Deprecation, Pattern
 from gateway.identity import Client, Directory
 from gateway.journal import (
     Appended,
@@ -25,7 +29,11 @@ from gateway.journal import (
     Refusal,
     Refusals,
 )
-from gateway.publishing.validation import accept, version_of
+from gateway.publishing.validation import EventValidator, version_of
+
+_SLICE = 0.005  # seconds that a batch is worked on without a pause
+_BATCHES = 256  # of one organisation that may wait for their next slice
+_LONGEST = 60.0  # seconds that validating a batch may take
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +55,7 @@ class EventPublisher:
         self,
         directory: Snapshot[Directory],
         catalogue: Snapshot[Catalogue],
+        validator: EventValidator,
         writer: JournalWriter,
         refusals: Refusals,
         *,
@@ -56,9 +65,11 @@ class EventPublisher:
         """Entries that are not yet relayed, as of the last look."""
         self._directory = directory
         self._catalogue = catalogue
+        self._validator = validator
         self._writer = writer
         self._refusals = refusals
         self._backlog_limit = backlog_limit
+        self._slices = FairTurns(slots=1, share=1, queue=_BATCHES)
 
     async def update_backlog(self, reader: JournalReader) -> None:
         """Look how many entries wait for the relay. Raises JournalUnavailable."""
@@ -71,7 +82,7 @@ class EventPublisher:
         JournalUnavailable where the event may be good, but the bus is not.
         """
         self.require_capacity()
-        candidate = self.accept(event, sender)
+        candidate = await self.accept(event, sender)
         (appended,) = await self._writer.append((candidate,))
         return _receipt(event, appended)
 
@@ -80,7 +91,7 @@ class EventPublisher:
     ) -> list[Receipt | Refused]:
         """Accept each event on its own; receipts and refusals are in the order of the events."""
         self.require_capacity()
-        decided = [self._decide(event, sender) for event in events]
+        decided = await self._decide_each(events, sender)
         candidates = [each for each in decided if isinstance(each, Candidate)]
         appended = iter(await self._writer.append(candidates) if candidates else ())
         return [
@@ -93,32 +104,39 @@ class EventPublisher:
     ) -> list[Receipt | Refused]:
         """Store all events in one commit, or none when any is refused."""
         self.require_capacity()
-        decided = [self._decide(event, sender) for event in events]
+        decided = await self._decide_each(events, sender)
         candidates = [each for each in decided if isinstance(each, Candidate)]
         if len(candidates) < len(decided):
             return [each if isinstance(each, Refused) else FailedDependency() for each in decided]
         appended = await self._writer.append(candidates, atomic=True)
         return [_receipt(c.event, each) for c, each in zip(candidates, appended, strict=True)]
 
-    def accept(self, event: Event, sender: Client) -> Candidate:
+    async def accept(self, event: Event, sender: Client) -> Candidate:
         """The event as the journal may store it; nothing is stored yet.
 
         Raises Forbidden unless the client may publish the type with this source, Invalid, Malformed
-        or ContractViolation unless the event is valid.
+        or ContractViolation unless the event is valid, TooExpensive or Unavailable if that cannot
+        be found out.
         """
         if self._permitted(event, sender).pattern is Pattern.REQUEST_REPLY:
             raise Invalid(
                 f"{event.type} is a request. Send it with POST /v1/requests.", pointer="/type"
             )
-        return accept(event, (sender.id, sender.organisation), self._catalogue.value)
+        return await self._validator.accept(event, (sender.id, sender.organisation))
 
-    def accept_request(self, event: Event, sender: Client) -> Candidate:
+    async def accept_request(self, event: Event, sender: Client) -> Candidate:
         """The same for a request. Raises Invalid for any other event."""
         if self._permitted(event, sender).pattern is not Pattern.REQUEST_REPLY:
             raise Invalid(
                 f"{event.type} is not a request. Publish it with POST /v1/events.", pointer="/type"
             )
-        return accept(event, (sender.id, sender.organisation), self._catalogue.value)
+        return await self._validator.accept(event, (sender.id, sender.organisation))
+
+    async def validate_reply(
+        self, reply: Event, version: CatalogueVersion, organisation: str
+    ) -> None:
+        """Raises what `accept` raises unless the reply is valid under the version."""
+        await self._validator.validate(reply, version, organisation, is_reply=True)
 
     def require_source(self, event: Event, organisation: str) -> None:
         """Raises Forbidden unless the organisation owns the source, Malformed for its spelling."""
@@ -142,7 +160,7 @@ class EventPublisher:
             version = version_of(event, catalogue)
         except Invalid:  # it was retired since
             return None
-        return None if version is None else version.deprecation
+        return version.deprecation
 
     def require_capacity(self) -> None:
         """Raises BacklogFull while the relay is too far behind."""
@@ -166,11 +184,34 @@ class EventPublisher:
         self.require_source(event, sender.organisation)
         return contract
 
-    def _decide(self, event: Event | Refused, sender: Client) -> Candidate | Refused:
+    async def _decide_each(
+        self, events: Sequence[Event | Refused], sender: Client
+    ) -> list[Candidate | Refused]:
+        """Candidates and refusals, in the order of the events. Raises Unavailable for all.
+
+        Others are served in between: a batch works for a slice of time, then waits for its turn.
+        """
+        decided: list[Candidate | Refused] = []
+        slice_ends = perf_counter() + _SLICE
+        try:
+            async with asyncio.timeout(_LONGEST):
+                for event in events:
+                    decided.append(await self._decide(event, sender))
+                    if perf_counter() > slice_ends:
+                        async with self._slices.turn(sender.organisation):
+                            await asyncio.sleep(0)
+                        slice_ends = perf_counter() + _SLICE
+        except TimeoutError:
+            raise Overloaded(
+                f"The batch was not validated in {_LONGEST:g} s. Send smaller batches, later."
+            ) from None
+        return decided
+
+    async def _decide(self, event: Event | Refused, sender: Client) -> Candidate | Refused:
         if isinstance(event, Refused):
             return event
         try:
-            return self.accept(event, sender)
+            return await self.accept(event, sender)
         except Refused as error:
             return error
 

@@ -2,64 +2,116 @@
 
 import re
 from functools import lru_cache
+from time import perf_counter, thread_time
+from typing import Any
 
 from gateway.base import strict_json
 from gateway.base.errors import ContractViolation, Invalid, Malformed, Violation
 from gateway.base.event import Event
-from gateway.contracts import Catalogue, CatalogueVersion, Validator, VersionState, schema_id
+from gateway.base.snapshot import Snapshot
+from gateway.base.telemetry import log
+from gateway.contracts import (
+    Catalogue,
+    CatalogueVersion,
+    ValidationPool,
+    Validator,
+    VersionState,
+    schema_id,
+)
 from gateway.journal import Candidate
+
+_SLOW = 0.01  # seconds: ten times what admission expects of the events that are validated here
 
 _SCHEMA_URL = re.compile(r"https?://[^/]*(?:/.*)?(?=/v1/contracts/[^/]+/versions/[^/]+/schema$)")
 
 
-def accept(event: Event, sender: tuple[str, str], catalogue: Catalogue) -> Candidate:
-    """The event as the journal may store it, valid under its contract.
+class EventValidator:
+    """The one place where events are validated: cheap ones here, others in worker processes."""
 
-    `sender` is a client and its organisation. Whether it may publish the event is not asked here,
-    see `EventPublisher.accept`. Raises Invalid, Malformed or ContractViolation.
-    """
-    validator = validator_of(event, catalogue)
-    validate(event, validator)
-    return Candidate(event, *sender, validator.version)
+    def __init__(self, catalogue: Snapshot[Catalogue], pool: ValidationPool) -> None:
+        self._catalogue = catalogue
+        self._pool = pool
+
+    async def accept(self, event: Event, sender: tuple[str, str]) -> Candidate:
+        """The event as the journal may store it, valid under its contract.
+
+        `sender` is a client and its organisation. Whether it may publish the event is not asked
+        here, see `EventPublisher.accept`. Raises what `validate` raises, and Invalid.
+        """
+        version = version_of(event, self._catalogue.value)
+        await self.validate(event, version, sender[1])
+        return Candidate(event, *sender, version.number)
+
+    async def validate(
+        self, event: Event, version: CatalogueVersion, organisation: str, *, is_reply: bool = False
+    ) -> None:
+        """Raises ContractViolation or Malformed unless the data are valid under the version.
+
+        Raises TooExpensive if that takes too much CPU, and Unavailable if it must be tried again.
+        `organisation` waits for its turn if the event is not cheap.
+        """
+        data = event.data
+        if data is None or event.binary:
+            missing = Violation("", "type", "The event must carry JSON data.")
+            raise ContractViolation(version.type, version.number, (missing,), 1)
+        try:
+            if len(data) > version.inline_bytes or not _accepted(data, version, is_reply):
+                await self._pool.validate(  # which also finds what is wrong
+                    data,
+                    version.schema(of_reply=is_reply),
+                    organisation,
+                    expected=version.expected_seconds(len(data)),
+                )
+        except Malformed as error:
+            pointer = f"/data{error.pointer or ''}"
+            raise Malformed(f"In data: {error}", pointer=pointer, byte=error.byte) from None
 
 
-def validate(event: Event, validator: Validator) -> None:
-    """Raises ContractViolation or Malformed unless the data are valid under the schema."""
-    if event.data is None or event.binary:
-        missing = Violation("", "type", "The event must carry JSON data.")
-        raise ContractViolation(validator.type, validator.version, (missing,), 1)
-    try:
-        data = strict_json.parse(event.data)
-    except Malformed as error:
-        pointer = f"/data{error.pointer or ''}"
-        raise Malformed(f"In data: {error}", pointer=pointer, byte=error.byte) from None
-    validator.require(data)
+def _accepted(text: bytes, version: CatalogueVersion, is_reply: bool) -> bool:
+    """Whether the data are valid, found out at once. Raises Malformed."""
+    validator = version.reply_validator if is_reply else version.validator
+    data = strict_json.parse(text)
+    began = perf_counter()
+    accepted = validator.accepts(data)
+    if perf_counter() - began > _SLOW:
+        _correct_estimate(data, len(text), validator, version)
+    return accepted
 
 
-def validator_of(event: Event, catalogue: Catalogue) -> Validator:
-    """The validator of the version that `dataschema` names, else of the newest active one.
+def _correct_estimate(
+    data: Any, size: int, validator: Validator, version: CatalogueVersion
+) -> None:
+    """Validate events of this size elsewhere from now on, unless the process was interrupted."""
+    began = thread_time()
+    validator.accepts(data)
+    seconds = thread_time() - began
+    if seconds > _SLOW / 2:
+        version.inline_bytes = size // 2
+        log().warning(
+            "validation.underestimated",
+            type=version.type,
+            version=version.number,
+            bytes=size,
+            seconds=round(seconds, 4),
+        )
+
+
+def version_of(event: Event, catalogue: Catalogue) -> CatalogueVersion:
+    """The version that validates an event: the one that `dataschema` names, or the current one.
 
     Raises Invalid if that version is not usable. A `dataschema` that is not the id of a registered
     schema is the publisher's own affair, and stays with the event.
     """
     named = event.attributes.get("dataschema")
-    if named is not None:
-        version = _named_version(str(named), event, catalogue)
-        if version is not None:
-            return version.validator
-    try:
-        return catalogue.validator(event.type)
-    except KeyError:
+    version = None if named is None else _named_version(str(named), event, catalogue)
+    version = version or catalogue.current.get(event.type)
+    if version is None:
         raise Invalid(
             f"No version of {event.type} is active. Publish the type that has replaced it, or ask "
             f"{event.type.split('.')[2]} for a new version.",
             pointer="/type",
-        ) from None
-
-
-def version_of(event: Event, catalogue: Catalogue) -> CatalogueVersion | None:
-    """The version that validated an accepted event. Raises Invalid as `validator_of` does."""
-    return catalogue.version(event.type, validator_of(event, catalogue).version)
+        )
+    return version
 
 
 def _named_version(dataschema: str, event: Event, catalogue: Catalogue) -> CatalogueVersion | None:

@@ -106,7 +106,7 @@ class Requester:
         `needs_responder` is set; then nothing was stored.
         """
         validate_request(event)
-        candidate = self._publisher.accept_request(event, requester)
+        candidate = await self._publisher.accept_request(event, requester)
         with self._waiters.of(event.identity) as waiter:
             request, known = await self._store(candidate, requester, needs_responder)
             waiter.request = request

@@ -17,7 +17,7 @@ from gateway.journal import (
     JournalReader,
     JournalWriter,
 )
-from gateway.publishing import EventPublisher, validate
+from gateway.publishing import EventPublisher
 from gateway.request_reply.pairing import deadline, pair_reply
 from gateway.request_reply.refused_replies import RefusedReplies
 from gateway.request_reply.reply_waiters import ReplyWaiters
@@ -124,7 +124,7 @@ class Responder:
         version = self._catalogue.value.version(request.event.type, request.contract_version)
         if version is None:
             raise Invalid("The contract of the request is no longer registered.", pointer="/type")
-        validate(paired, version.reply_validator)
+        await self._publisher.validate_reply(paired, version, by.organisation)
         return paired
 
     def _stored(self, request: Entry, candidate: Candidate, appended: Appended) -> StoredReply:

@@ -19,7 +19,7 @@ from gateway.contracts import Catalogue
 from gateway.delivery.store import DeadLetter, DeadLetters, ReportDecision
 from gateway.identity import OPERATOR
 from gateway.journal import Candidate, JournalWriter, Position
-from gateway.publishing import accept
+from gateway.publishing import EventValidator
 
 BATCH = 200
 SOURCE = "/nusabus/non-delivery"
@@ -37,10 +37,12 @@ class NonDeliveryReporter:
         self,
         dead_letters: DeadLetters,
         catalogue: Snapshot[Catalogue],
+        validator: EventValidator,
         writer: JournalWriter,
     ) -> None:
         self._dead_letters = dead_letters
         self._catalogue = catalogue
+        self._validator = validator
         self._writer = writer
 
     async def run_once(self) -> bool:
@@ -53,19 +55,19 @@ class NonDeliveryReporter:
             type = contract.non_delivery_report if contract else None
             if type is None:
                 decisions.append(ReportDecision(each.number, "none"))
-            elif (report := self._report(each, type)) is None:
+            elif (report := await self._report(each, type)) is None:
                 decisions.append(ReportDecision(each.number, "refused"))
             else:
                 reports.append((each, report))
         await self._dead_letters.record_reports([*decisions, *await self._publish(reports)])
         return len(dead_letters) == BATCH
 
-    def _report(self, dead_letter: DeadLetter, type: str) -> Candidate | None:
+    async def _report(self, dead_letter: DeadLetter, type: str) -> Candidate | None:
         """The report; None if its contract refuses it, or by a defect."""
         with isolated("dead_letters.non_delivery_report", number=dead_letter.number):
             try:
                 event = report_event(dead_letter, type)
-                return accept(event, (OPERATOR, OPERATOR), self._catalogue.value)
+                return await self._validator.accept(event, (OPERATOR, OPERATOR))
             except Refused as error:
                 log().error(
                     "non_delivery_report.refused",

@@ -79,7 +79,7 @@ class Resender:
     async def _accept(self, event: Event, by: Client) -> Candidate:
         self._publisher.require_capacity()
         try:
-            return self._publisher.accept(event, by)
+            return await self._publisher.accept(event, by)
         except Refused as refused:
             error = _explained(refused)
             sender = (by.id, by.organisation)

@@ -1,0 +1,336 @@
+"""Validation in worker processes: the same answers, bounded, in fair turns, and never in the way.
+
+The schemas are hostile and were not admitted: admission refuses most of them.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import psutil
+import pytest
+
+from gateway.base import strict_json
+from gateway.base.errors import (
+    ContractViolation,
+    Malformed,
+    Overloaded,
+    TooExpensive,
+    Unavailable,
+)
+from gateway.contracts import ValidationPool, validation_pool
+from gateway.contracts.schema_limits import DIALECT
+from gateway.contracts.version_schema import VersionSchema
+from tests.unit.contracts.validators import DIALECTS
+from tests.waiting import eventually
+
+TYPE = "id.go.uji.berat.dicatat.v1"
+CHEAP, EXPENSIVE = 0.01, 1e9
+ENDLESS_DATA = b"[" + b",".join([b"1"] * 400_000) + b"]"
+"""Minutes of work under `endless`."""
+
+
+def schema(document: dict[str, Any], *, version: int = 1, closed: bool = False) -> VersionSchema:
+    text = json.dumps({"$schema": DIALECT, **document}).encode()
+    return VersionSchema(TYPE, version, text, closed)
+
+
+PERSON = schema({"properties": {"n": {"type": "integer", "maximum": 5}}, "required": ["n"]})
+
+
+def endless() -> VersionSchema:
+    defs: dict[str, Any] = {
+        f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 5} for n in range(6)
+    }
+    return schema(
+        {"items": {"$ref": "#/$defs/d0"}, "$defs": {**defs, "d6": {"not": {"const": "q"}}}}
+    )
+
+
+@asynccontextmanager
+async def opened(**given: Any) -> AsyncIterator[ValidationPool]:
+    pool = ValidationPool(**given)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+        assert children() == []
+
+
+def children() -> list[psutil.Process]:
+    found = psutil.Process().children()
+    return [each for each in found if any("validation_pool" in word for word in words(each))]
+
+
+def words(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
+def working() -> bool:
+    return any(each.cpu_times().user > 0.3 for each in children())
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_the_answers_are_those_of_the_validator(closed: bool) -> None:
+    person = VersionSchema(TYPE, 1, PERSON.text, closed)
+    documents = [b'{"n":1}', b'{"n":6}', b"{}", b'{"n":1,"x":2}', b'{"n":"a","m":1}', b"[]", b"1"]
+    async with opened() as pool:
+        for data in documents:
+            parsed, expected = strict_json.parse(data), person.compiled()
+            if expected.accepts(parsed):
+                await pool.validate(data, person, "uji", expected=CHEAP)
+                continue
+            with pytest.raises(ContractViolation) as caught:
+                await pool.validate(data, person, "uji", expected=CHEAP)
+            violations, total = expected.explain(parsed)
+            assert caught.value.violations == tuple(violations)
+            assert (caught.value.total, caught.value.type) == (total, TYPE)
+        assert len(children()) == 1, "one worker is enough for one after another"
+
+
+@pytest.mark.parametrize("data", [b'{"n":1,"n":2}', b"{", b"[1e999]", b"\xff", b"[" * 100_000])
+async def test_what_is_not_strict_json_is_said_as_ever(data: bytes) -> None:
+    with pytest.raises(Malformed) as expected:
+        strict_json.parse(data)
+    async with opened() as pool:
+        with pytest.raises(Malformed) as caught:
+            await pool.validate(data, PERSON, "uji", expected=CHEAP)
+    assert str(caught.value) == str(expected.value)
+    assert (caught.value.pointer, caught.value.byte) == (
+        expected.value.pointer,
+        expected.value.byte,
+    )
+
+
+async def test_a_worker_keeps_schemas_and_forgets_the_oldest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[int] = []
+    encode = validation_pool.encode
+    monkeypatch.setattr(
+        validation_pool,
+        "encode",
+        lambda task: (sent.append(task.schema.version if task.schema else 0), encode(task))[1],
+    )
+    async with opened() as pool:
+        for version in (1, 1, *range(2, 66), 1):
+            made = schema({"const": version}, version=version)
+            await pool.validate(str(version).encode(), made, "uji", expected=CHEAP)
+    assert sent[:3] == [0, 1, 0], "the schema is sent once"
+    assert sent[-2:] == [0, 1], "and again when it was forgotten"
+
+
+async def test_an_event_above_the_limit_is_refused_and_the_next_one_is_not() -> None:
+    async with opened(workers=1, seconds=0.1) as pool:
+        with pytest.raises(TooExpensive, match=rf"{TYPE} version 1 .* Send smaller data"):
+            await pool.validate(ENDLESS_DATA, endless(), "uji", expected=EXPENSIVE)
+        await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
+
+
+async def test_what_is_not_as_cheap_as_expected_is_validated_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(validation_pool, "_LIGHT_LIMIT", 0.05)
+    data = b"[" + b",".join([b"1"] * 300_000) + b"]"
+    slow = schema({"items": {"anyOf": [{"multipleOf": 7}] * 9 + [{"type": "integer"}]}})
+    async with opened(seconds=30.0) as pool:
+        await pool.validate(data, slow, "uji", expected=CHEAP)
+
+
+async def test_two_organisations_at_work_do_not_delay_what_is_cheap() -> None:
+    async with opened(workers=2, seconds=60.0) as pool:
+        heavy = [
+            asyncio.create_task(pool.validate(ENDLESS_DATA, endless(), by, expected=EXPENSIVE))
+            for by in ("jahat", "jahat", "buruk", "buruk")
+        ]
+        await asyncio.to_thread(eventually, working)
+        for _ in range(20):
+            await pool.validate(b'{"n":1}', PERSON, "korban", expected=CHEAP)
+        assert len(children()) == 2
+        assert not any(task.done() for task in heavy)
+        await stopped(heavy)
+
+
+async def test_one_organisation_with_cheap_events_does_not_take_every_worker() -> None:
+    async with opened(workers=2, seconds=60.0) as pool:
+        heavy = asyncio.create_task(
+            pool.validate(ENDLESS_DATA, endless(), "jahat", expected=EXPENSIVE)
+        )
+        await asyncio.to_thread(eventually, working)
+        more = asyncio.create_task(pool.validate(b'{"n":1}', PERSON, "jahat", expected=CHEAP))
+        await pool.validate(b'{"n":1}', PERSON, "korban", expected=CHEAP)
+        assert not more.done(), "its own come after its expensive one"
+        await stopped([heavy, more])
+
+
+async def test_what_waits_is_bounded_in_number_and_time() -> None:
+    async with opened(workers=1, seconds=60.0, queue=1, wait=60.0) as pool:
+        first, second = (
+            asyncio.create_task(pool.validate(ENDLESS_DATA, endless(), "jahat", expected=EXPENSIVE))
+            for _ in range(2)
+        )
+        await asyncio.to_thread(eventually, working)
+        with pytest.raises(Overloaded, match="Try again later") as caught:
+            await pool.validate(b"1", PERSON, "jahat", expected=EXPENSIVE)
+        assert caught.value.retry_after > 0
+        pool._wait = 0.01
+        with pytest.raises(Overloaded, match="are busy"):
+            await pool.validate(b"1", PERSON, "korban", expected=CHEAP)
+        await stopped([first, second])
+        pool._wait = 60.0
+        await pool.validate(b'{"n":1}', PERSON, "korban", expected=CHEAP)
+
+
+async def stopped(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_worker_that_was_killed_is_replaced() -> None:
+    async with opened() as pool:
+        await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
+        children()[0].kill()
+        await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
+
+
+async def test_what_ends_its_worker_twice_is_refused() -> None:
+    async with opened(workers=1) as pool:
+        validating = asyncio.create_task(
+            pool.validate(ENDLESS_DATA, endless(), "uji", expected=EXPENSIVE)
+        )
+        killed: set[int] = set()
+
+        def kill() -> bool:
+            found = [
+                each
+                for each in children()
+                if each.pid not in killed and each.cpu_times().user > 0.3
+            ]
+            for each in found:
+                killed.add(each.pid)
+                each.kill()
+            return bool(found)
+
+        await asyncio.to_thread(eventually, kill)
+        await asyncio.to_thread(eventually, kill)
+        with pytest.raises(TooExpensive):
+            await validating
+
+
+async def test_a_worker_that_does_not_start_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validation_pool, "_MODULE", "gateway.contracts.none")
+    async with opened() as pool:
+        with pytest.raises(Unavailable, match="does not start") as caught:
+            await pool.validate(b"1", PERSON, "uji", expected=CHEAP)
+        assert caught.value.retry_after > 0
+
+
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validation_pool, "_MEMORY", 120 << 20)
+    async with opened() as pool:
+        with pytest.raises(TooExpensive):
+            await pool.validate(
+                b"[" + b",".join([b'{"a":{}}'] * 900_000) + b"]", PERSON, "uji", expected=CHEAP
+            )
+
+
+async def test_what_is_under_way_at_the_end_may_be_repeated() -> None:
+    pool = ValidationPool(seconds=60.0)
+    under_way = asyncio.create_task(
+        pool.validate(ENDLESS_DATA, endless(), "uji", expected=EXPENSIVE)
+    )
+    await asyncio.to_thread(eventually, working)
+    await pool.close()
+    with pytest.raises(Unavailable, match="Repeat the request"):
+        await under_way
+    with pytest.raises(Unavailable, match="Repeat the request"):
+        await pool.validate(b"1", PERSON, "uji", expected=CHEAP)
+    assert children() == []
+
+
+def one(value: Any, size: int = 600_000) -> bytes:
+    """An array of so many bytes, of one value."""
+    text = json.dumps(value, separators=(",", ":"))
+    return ("[" + ",".join([text] * max(1, size // (len(text) + 1))) + "]").encode()
+
+
+def members(text: str, size: int = 600_000) -> bytes:
+    return json.dumps({f"{text}{n:x}": 0 for n in range(size // (len(text) + 10))}).encode()
+
+
+SIBLINGS: dict[str, tuple[dict[str, Any], Callable[[], bytes]]] = {
+    "enum of objects": (
+        {"items": {"enum": [{"a": n} for n in range(4900)]}}, lambda: one({"a": 4899})
+    ),
+    "enum of arrays": (
+        {"items": {"enum": [[n, "x" * 8] for n in range(4900)]}}, lambda: one([4899, "x" * 8])
+    ),
+    "alternatives": (
+        {"items": {"oneOf": [{"multipleOf": 7, "minimum": 10**9 + n} for n in range(240)]}},
+        lambda: one(1),
+    ),
+    "patterns of names": (
+        {"patternProperties": {f"^(x|{n}|y)*z{n}$": {"type": "integer"} for n in range(490)}},
+        lambda: members("p"),
+    ),
+    "one pattern of names": (
+        {"propertyNames": {"pattern": "^(a|aa)*((a{1,40}){1,40})*b$"}}, lambda: members("a" * 200)
+    ),
+    "counted repetition": (
+        {"items": {"pattern": "^((a{1,60}){1,60})*$"}}, lambda: one("a" * 4000)
+    ),
+    "unique items": ({"uniqueItems": True}, lambda: json.dumps(
+        [{"a": n, "b": [n]} for n in range(30_000)]).encode()),
+    "contains": (
+        {"allOf": [{"contains": {"const": [n]}} for n in range(200)]}, lambda: one([1])
+    ),
+    "dependent schemas": (
+        {"items": {"dependentSchemas": {f"p{n}": {"required": ["q"]} for n in range(1900)}}},
+        lambda: one({}),
+    ),
+    "unevaluated members": (
+        {"anyOf": [{"properties": {f"p{n}": True}} for n in range(240)],
+         "unevaluatedProperties": {"type": "integer"}},
+        lambda: members("p"),
+    ),
+    "unevaluated items": (
+        {"anyOf": [{"contains": {"const": n}} for n in range(240)],
+         "unevaluatedItems": {"type": "integer"}},
+        lambda: one(1),
+    ),
+    "multiples": ({"items": {"multipleOf": 1e-300}}, lambda: one(10**300)),
+    "large numbers": ({"items": {"enum": [10**300 + n for n in range(500)]}}, lambda: one(0.5)),
+    "formats": (
+        {"items": {"anyOf": [{"format": each, "minLength": 9999} for each in (
+            "uri", "iri", "email", "idn-email", "hostname", "idn-hostname", "date-time",
+            "duration", "regex", "uri-template", "json-pointer", "uuid", "ipv6")]}},
+        lambda: one("http://[::1]/a%20b?c=d&e={f}#g" * 10),
+    ),
+    "deep": (
+        {"$ref": "#/$defs/n", "$defs": {"n": {"anyOf": [
+            {"items": {"$ref": "#/$defs/n"}, "maxItems": n} for n in range(4)]}}},
+        lambda: b"[" + b",".join([b"[" * 60 + b"1" + b"]" * 60] * 4000) + b"]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ["2020-12", "draft-07"])
+@pytest.mark.parametrize("kind", SIBLINGS)
+async def test_a_hostile_event_ends_in_an_answer_while_others_are_served(
+    kind: str, dialect: str
+) -> None:
+    document, data = SIBLINGS[kind]
+    text = json.dumps({"$schema": DIALECTS[dialect], **document}).encode()
+    hostile = VersionSchema(TYPE, 1, text)
+    async with opened(seconds=0.25) as pool:
+        attack = asyncio.create_task(pool.validate(data(), hostile, "jahat", expected=EXPENSIVE))
+        for _ in range(5):
+            await pool.validate(b'{"n":1}', PERSON, "korban", expected=CHEAP)
+        with suppress(ContractViolation, TooExpensive):
+            await attack
+        await pool.validate(b'{"n":1}', PERSON, "jahat", expected=CHEAP)
