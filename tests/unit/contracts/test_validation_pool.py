@@ -22,6 +22,7 @@ from gateway.base.errors import (
 )
 from gateway.contracts import ValidationPool, validation_pool
 from gateway.contracts.schema_limits import DIALECT
+from gateway.contracts.validation_pool import tasks
 from gateway.contracts.version_schema import VersionSchema
 from tests.unit.contracts.validators import DIALECTS
 from tests.waiting import eventually
@@ -110,12 +111,12 @@ async def test_a_worker_keeps_schemas_and_forgets_the_oldest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent: list[int] = []
-    encode = validation_pool.encode
-    monkeypatch.setattr(
-        validation_pool,
-        "encode",
-        lambda task: (sent.append(task.schema.version if task.schema else 0), encode(task))[1],
-    )
+
+    def noted(task: tasks.Task) -> bytes:
+        sent.append(task.schema.version if task.schema else 0)
+        return tasks.encode(task)
+
+    monkeypatch.setattr(validation_pool, "encode", noted)
     async with opened() as pool:
         for version in (1, 1, *range(2, 66), 1):
             made = schema({"const": version}, version=version)
