@@ -45,14 +45,7 @@ async def api(settings: Settings) -> None:
         await context.refresh()
         hints = HintSender(context.connect)
         async with _open_stores(context, hints) as (writer, refusals):
-            publisher = EventPublisher(
-                context.directories,
-                context.catalogues,
-                context.validator,
-                writer,
-                refusals,
-                backlog_limit=settings.backlog_limit,
-            )
+            publisher = _publisher(context, writer, refusals)
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
             api_context = _api_context(context, publisher, refusals, contracts, requests, delivery)
@@ -68,6 +61,19 @@ async def api(settings: Settings) -> None:
                 requests.start(background)
                 delivery.start(background)
                 background.start("http", serve(app, settings, stop))
+
+
+def _publisher(
+    context: ProcessContext, writer: JournalWriter, refusals: Refusals
+) -> EventPublisher:
+    return EventPublisher(
+        context.directories,
+        context.catalogues,
+        context.validator,
+        writer,
+        refusals,
+        backlog_limit=context.settings.backlog_limit,
+    )
 
 
 @asynccontextmanager

@@ -4,12 +4,7 @@ The schemas are hostile and were not admitted: admission refuses most of them.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
-import psutil
 import pytest
 
 from gateway.base import strict_json
@@ -21,58 +16,21 @@ from gateway.base.errors import (
     Unavailable,
 )
 from gateway.contracts import ValidationPool, validation_pool
-from gateway.contracts.schema_limits import DIALECT
 from gateway.contracts.validation_pool import tasks
 from gateway.contracts.version_schema import VersionSchema
-from tests.unit.contracts.validators import DIALECTS
+from tests.unit.contracts.validation_pools import (
+    CHEAP,
+    ENDLESS_DATA,
+    EXPENSIVE,
+    PERSON,
+    TYPE,
+    children,
+    endless,
+    opened,
+    schema,
+    working,
+)
 from tests.waiting import eventually
-
-TYPE = "id.go.uji.berat.dicatat.v1"
-CHEAP, EXPENSIVE = 0.01, 1e9
-ENDLESS_DATA = b"[" + b",".join([b"1"] * 400_000) + b"]"
-"""Minutes of work under `endless`."""
-
-
-def schema(document: dict[str, Any], *, version: int = 1, closed: bool = False) -> VersionSchema:
-    text = json.dumps({"$schema": DIALECT, **document}).encode()
-    return VersionSchema(TYPE, version, text, closed)
-
-
-PERSON = schema({"properties": {"n": {"type": "integer", "maximum": 5}}, "required": ["n"]})
-
-
-def endless() -> VersionSchema:
-    defs: dict[str, Any] = {
-        f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 5} for n in range(6)
-    }
-    return schema(
-        {"items": {"$ref": "#/$defs/d0"}, "$defs": {**defs, "d6": {"not": {"const": "q"}}}}
-    )
-
-
-@asynccontextmanager
-async def opened(**given: Any) -> AsyncIterator[ValidationPool]:
-    pool = ValidationPool(**given)
-    try:
-        yield pool
-    finally:
-        await pool.close()
-        assert children() == []
-
-
-def children() -> list[psutil.Process]:
-    found = psutil.Process().children()
-    return [each for each in found if any("validation_pool" in word for word in words(each))]
-
-
-def words(process: psutil.Process) -> list[str]:
-    with suppress(psutil.Error):
-        return process.cmdline()
-    return []
-
-
-def working() -> bool:
-    return any(each.cpu_times().user > 0.3 for each in children())
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -252,86 +210,3 @@ async def test_what_is_under_way_at_the_end_may_be_repeated() -> None:
     with pytest.raises(Unavailable, match="Repeat the request"):
         await pool.validate(b"1", PERSON, "uji", expected=CHEAP)
     assert children() == []
-
-
-def one(value: Any, size: int = 600_000) -> bytes:
-    """An array of so many bytes, of one value."""
-    text = json.dumps(value, separators=(",", ":"))
-    return ("[" + ",".join([text] * max(1, size // (len(text) + 1))) + "]").encode()
-
-
-def members(text: str, size: int = 600_000) -> bytes:
-    return json.dumps({f"{text}{n:x}": 0 for n in range(size // (len(text) + 10))}).encode()
-
-
-SIBLINGS: dict[str, tuple[dict[str, Any], Callable[[], bytes]]] = {
-    "enum of objects": (
-        {"items": {"enum": [{"a": n} for n in range(4900)]}}, lambda: one({"a": 4899})
-    ),
-    "enum of arrays": (
-        {"items": {"enum": [[n, "x" * 8] for n in range(4900)]}}, lambda: one([4899, "x" * 8])
-    ),
-    "alternatives": (
-        {"items": {"oneOf": [{"multipleOf": 7, "minimum": 10**9 + n} for n in range(240)]}},
-        lambda: one(1),
-    ),
-    "patterns of names": (
-        {"patternProperties": {f"^(x|{n}|y)*z{n}$": {"type": "integer"} for n in range(490)}},
-        lambda: members("p"),
-    ),
-    "one pattern of names": (
-        {"propertyNames": {"pattern": "^(a|aa)*((a{1,40}){1,40})*b$"}}, lambda: members("a" * 200)
-    ),
-    "counted repetition": (
-        {"items": {"pattern": "^((a{1,60}){1,60})*$"}}, lambda: one("a" * 4000)
-    ),
-    "unique items": ({"uniqueItems": True}, lambda: json.dumps(
-        [{"a": n, "b": [n]} for n in range(30_000)]).encode()),
-    "contains": (
-        {"allOf": [{"contains": {"const": [n]}} for n in range(200)]}, lambda: one([1])
-    ),
-    "dependent schemas": (
-        {"items": {"dependentSchemas": {f"p{n}": {"required": ["q"]} for n in range(1900)}}},
-        lambda: one({}),
-    ),
-    "unevaluated members": (
-        {"anyOf": [{"properties": {f"p{n}": True}} for n in range(240)],
-         "unevaluatedProperties": {"type": "integer"}},
-        lambda: members("p"),
-    ),
-    "unevaluated items": (
-        {"anyOf": [{"contains": {"const": n}} for n in range(240)],
-         "unevaluatedItems": {"type": "integer"}},
-        lambda: one(1),
-    ),
-    "multiples": ({"items": {"multipleOf": 1e-300}}, lambda: one(10**300)),
-    "large numbers": ({"items": {"enum": [10**300 + n for n in range(500)]}}, lambda: one(0.5)),
-    "formats": (
-        {"items": {"anyOf": [{"format": each, "minLength": 9999} for each in (
-            "uri", "iri", "email", "idn-email", "hostname", "idn-hostname", "date-time",
-            "duration", "regex", "uri-template", "json-pointer", "uuid", "ipv6")]}},
-        lambda: one("http://[::1]/a%20b?c=d&e={f}#g" * 10),
-    ),
-    "deep": (
-        {"$ref": "#/$defs/n", "$defs": {"n": {"anyOf": [
-            {"items": {"$ref": "#/$defs/n"}, "maxItems": n} for n in range(4)]}}},
-        lambda: b"[" + b",".join([b"[" * 60 + b"1" + b"]" * 60] * 4000) + b"]",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("dialect", ["2020-12", "draft-07"])
-@pytest.mark.parametrize("kind", SIBLINGS)
-async def test_a_hostile_event_ends_in_an_answer_while_others_are_served(
-    kind: str, dialect: str
-) -> None:
-    document, data = SIBLINGS[kind]
-    text = json.dumps({"$schema": DIALECTS[dialect], **document}).encode()
-    hostile = VersionSchema(TYPE, 1, text)
-    async with opened(seconds=0.25) as pool:
-        attack = asyncio.create_task(pool.validate(data(), hostile, "jahat", expected=EXPENSIVE))
-        for _ in range(5):
-            await pool.validate(b'{"n":1}', PERSON, "korban", expected=CHEAP)
-        with suppress(ContractViolation, TooExpensive):
-            await attack
-        await pool.validate(b'{"n":1}', PERSON, "jahat", expected=CHEAP)
