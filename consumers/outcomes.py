@@ -1,6 +1,7 @@
 """The outcome of handling an event, and how often a Retry is tried again."""
 
 import random
+import traceback
 from dataclasses import dataclass
 
 
@@ -44,3 +45,13 @@ class RetryPolicy:
         """The delay after a failed attempt, counted from 1, with up to a fifth of jitter."""
         delay: float = min(self.first_delay * 2.0 ** (attempt - 1), self.longest_delay)
         return delay * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+
+
+def facts_of(error: BaseException) -> dict[str, object]:
+    """What a log may say of an exception: its class, and where it was raised.
+
+    Its text and the variables may hold the data of an event.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    trace = [f"{each.filename}:{each.lineno} {each.name}" for each in frames]
+    return {"error": type(error).__name__, "trace": trace}

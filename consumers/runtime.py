@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consumers.broker import OUTAGES, channel_closed, wait_for_any
 from consumers.events import TEST_EVENT, Event, NotAnEvent, event_from_message
 from consumers.inbox import Inbox
-from consumers.outcomes import Done, Outcome, Reject, Retry, RetryPolicy
+from consumers.outcomes import Done, Outcome, Reject, Retry, RetryPolicy, facts_of
 from consumers.reporting import Reporter
 
 AmqpUrl = str | Callable[[], Awaitable[str]]
@@ -182,7 +182,7 @@ class Consumer:
             del self._last_of_key[key]
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.error("consumer.task_failed", queue=self.queue, exc_info=error)
+            _log.error("consumer.task_failed", queue=self.queue, **facts_of(error))
         if (task.cancelled() or error) and not self._ending.is_set():
             # Its message stays unsettled, and blocks its key, until the connection is closed.
             self._broken.set()
@@ -253,7 +253,8 @@ class Consumer:
         except Exception as error:
             if isinstance(error, DBAPIError) and _is_outage(error):
                 raise ConnectionError(str(error.orig)) from error
-            _log.exception("consumer.handler_failed", queue=self.queue, type=event.type)
+            facts = facts_of(error)
+            _log.error("consumer.handler_failed", queue=self.queue, type=event.type, **facts)
             return Retry(type(error).__name__)
         self.counts.handled += 1
         return Done()

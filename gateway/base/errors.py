@@ -131,10 +131,10 @@ class IdentifierReused(Conflict):
 
     code = "identifier-reused"
 
-    def __init__(self, source: str, id: str) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"Source {source!r} has already published another event with id {id!r}. "
-            "Give each event an id of its own."
+            "Its source has already published another event with this id. Give each event an id "
+            "of its own."
         )
 
 

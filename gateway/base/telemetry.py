@@ -2,15 +2,20 @@
 
 import logging
 import sys
+import traceback
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 import structlog.tracebacks
 from prometheus_client import CollectorRegistry
 
+from gateway.base.masking import mask_all
+
 METRICS = CollectorRegistry(auto_describe=True)
 # Local variables contain the data of events and the tokens of clients.
 _TRACEBACK = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+_WITH_VALUES = ("exc_value", "exc_notes")
 
 
 def log() -> Any:
@@ -26,7 +31,8 @@ def configure(process: str, level: str = "info") -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.ExceptionRenderer(_TRACEBACK),
+            structlog.processors.ExceptionRenderer(_traceback),
+            _masked,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -39,4 +45,41 @@ def configure(process: str, level: str = "info") -> None:
         "aio_pika",
     ):  # they log a traceback for each lost connection, which we report
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LibraryFormatter("%(message)s"))
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler])
+
+
+def _traceback(exc_info: Any) -> list[dict[str, Any]]:
+    """Where each error of a chain was raised. Its text may quote what a stranger sent."""
+    found = _TRACEBACK(exc_info)
+    for each in found:
+        _drop_values(each)
+    return found
+
+
+def _drop_values(described: dict[str, Any]) -> None:
+    for name in _WITH_VALUES:
+        described.pop(name, None)
+    for group in described.get("exceptions", ()):
+        for each in group:
+            _drop_values(each)
+
+
+def _masked(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Whatever a line holds, it holds no national id, telephone number or e-mail address."""
+    return {name: mask_all(value) for name, value in line.items()}
+
+
+class _LibraryFormatter(logging.Formatter):
+    """Masks what libraries log, and shows of an exception where it was raised, without its text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The masked message, and the places of its exception."""
+        return str(mask_all(super().format(record)))
+
+    def formatException(self, ei: Any) -> str:
+        """The class of the exception, and its frames."""
+        kind, _, trace = ei
+        frames = traceback.format_list(traceback.extract_tb(trace))
+        return f"{getattr(kind, '__name__', kind)}\n{''.join(frames)}".rstrip()

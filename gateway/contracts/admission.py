@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.base import strict_json, type_pattern
 from gateway.base.errors import Invalid, Malformed
+from gateway.base.masking import require_impersonal
 from gateway.contracts.compatibility import closed_form
 from gateway.contracts.compilation import (
     CompiledSchema,
@@ -67,6 +68,7 @@ def admit_contract(contract: Contract) -> None:
             "id.go.<organisation>.<entity>.<fact>.v<major>.",
             pointer="/type",
         )
+    require_impersonal(contract.type, pointer="/type")
     if contract.pattern is Pattern.REQUEST_REPLY and not type_pattern.has_reply_type(contract.type):
         raise Invalid(
             f"{contract.type}: too long, because the type of its replies ends in .reply. Use a "

@@ -5,7 +5,7 @@ location, whether its conditions hold or not, so data that are not valid are cov
 second is what the validator itself annotates. See decision 0021.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,12 @@ from referencing.exceptions import NoSuchResource, Unresolvable, Unretrievable
 from referencing.jsonschema import DRAFT202012, specification_with
 
 from gateway.base.json_pointer import json_pointer
+from gateway.base.masking import MASK, mask_name
 from gateway.contracts.annotations import MARK, InDoubt, annotated, objects
 from gateway.contracts.keywords import children
 
-MASK = "…"
 _DEPTH = 64
+_NAMED = 20  # unexpected members in a message
 MAX_STEPS = 100_000  # of schemas at locations; the walk costs 1 to 3 us for each
 _ROOT = "urn:nusabus:masked"
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -46,25 +47,37 @@ _KNOWN = frozenset(
 class NameMask:
     """Masks member names that are personal data themselves, in pointers and messages.
 
-    A mark inside `propertyNames` says that the names of members are personal data, such as objects
-    with a NIK as their keys. Then only names that the schema itself uses are shown.
+    A name that the schema does not use is data of the sender, and shown only if it looks like an
+    identifier. A mark inside `propertyNames` says that the names of members are personal data, such
+    as objects with a NIK as their keys. Then only names that the schema itself uses are shown.
     """
 
     def __init__(self, document: Any) -> None:
-        self._known: frozenset[str] | None = None
         found = list(objects(document))
-        if any(_may_mark(each["propertyNames"]) for each in found if "propertyNames" in each):
-            self._known = frozenset(name for each in found for name in _members(each))
+        self._known = frozenset(name for each in found for name in _members(each))
+        self._marked = any(
+            _may_mark(each["propertyNames"]) for each in found if "propertyNames" in each
+        )
 
     def path(self, path: list[str | int]) -> list[str | int]:
         """A path with every name masked that may be personal data."""
-        if self._known is None:
-            return path
-        return [s if isinstance(s, int) or s in self._known else MASK for s in path]
+        return [step if isinstance(step, int) else self.name(step) for step in path]
 
-    def message(self, message: str, keyword: str) -> str:
-        """A message, replaced if it may name members that are personal data."""
-        return message if self._known is None else f"the data violate {keyword}"
+    def name(self, name: str) -> str:
+        """A name of the schema's own, or one that looks like an identifier."""
+        if name in self._known:
+            return name
+        return MASK if self._marked else mask_name(name)
+
+    def message(self, message: str, keyword: str, unexpected: Sequence[str] | None) -> str:
+        """A message, replaced if it names members of the data."""
+        if self._marked or keyword == "propertyNames":
+            return f"the data violate {keyword}"
+        if unexpected is None:
+            return message
+        shown = ", ".join(sorted({repr(self.name(each)) for each in unexpected[:_NAMED]}))
+        more = f" and {len(unexpected) - _NAMED} more" if len(unexpected) > _NAMED else ""
+        return f"Additional properties are not allowed: {shown}{more}"
 
 
 def mask_personal_data(schema: Any, data: Any) -> Any:

@@ -235,7 +235,7 @@ async def put_examples(session: AsyncSession, submission: Submission) -> None:
 async def _contract_row(session: AsyncSession, type: str) -> ContractRow:
     row = await session.get(ContractRow, type)
     if row is None:
-        raise NotFound(f"There is no contract {type}.")
+        raise NotFound("There is no such contract.")
     return row
 
 

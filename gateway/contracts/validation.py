@@ -138,7 +138,8 @@ def pointer(path: list[str | int]) -> str:
 
 def _violation(error: jsonschema_rs.ValidationError, names: NameMask) -> Violation:
     keyword = error.kind.name
-    message = mask(names.message(error.message, keyword))  # it names unexpected properties
+    unexpected = getattr(error.kind, "unexpected", None)
+    message = mask(names.message(error.message, keyword, unexpected))
     if len(message) > _MESSAGE_LIMIT:
         message = message[: _MESSAGE_LIMIT - 1] + "…"
     return Violation(pointer(names.path(error.instance_path)), keyword, message)

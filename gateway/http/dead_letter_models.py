@@ -1,6 +1,6 @@
 """The models of `/v1/dead-letters` and `/v1/redrives`, and an event as an inspection shows it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -28,15 +28,22 @@ from gateway.http.models import (
     Text,
     example,
 )
+from gateway.http.withheld import WITHHELD, withheld_detail
+from gateway.identity import Client, policy
 from gateway.request_reply import REQUEST_ID
 
 Trace = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="A trace id (W3C).")]
 DeadLetterState = TypeAliasType(
     "DeadLetterState", Literal["dead", "redriven", "resent", "discarded"]
 )
+_FOR_READERS = (
+    "For the subscriber's subscribers and auditors, and the publisher's publishers and auditors. "
+    "Others see `…`: it may be personal data."
+)
 MASKED_LIMIT = 64 << 10  # bytes of data that an inspection shows
 _UNMASKED = {"traceparent", "time"}  # publishing has checked that they hold nothing else
 NO_DATA = msgspec.Raw(b"null")
+WITHHELD_DATA = msgspec.Raw(msgspec.json.encode(WITHHELD))
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -59,15 +66,15 @@ class DeadLetter(BaseModel):
     type: str
     died: datetime
     failure: Failure
-    detail: str
+    detail: str = Field(description="What a subscriber wrote is `…` for others than readers.")
     attempts: int
     state: DeadLetterState
     changed: datetime = Field(description="When it entered this state.")
     changed_by: str | None
-    note: str | None
+    note: str | None = Field(description="Why it was discarded. `…` for others than readers.")
     publisher: str | None = Field(description="The organisation that published the event.")
-    source: str | None
-    event_id: str | None
+    source: str | None = Field(description=_FOR_READERS)
+    event_id: str | None = Field(description=_FOR_READERS)
     trace: str | None = Field(description="The trace id in the event's traceparent.")
     resent_position: Position | None = Field(description="Where the corrected event is.")
     report_position: Position | None = Field(description="Where the non-delivery report is.")
@@ -75,8 +82,10 @@ class DeadLetter(BaseModel):
     seen_by: str | None
 
     @classmethod
-    def of(cls, dead_letter: store.DeadLetter, **more: Any) -> Self:
-        """The model of a dead letter; `more` are the members of a subclass."""
+    def of(cls, dead_letter: store.DeadLetter, by: Client, **more: Any) -> Self:
+        """A dead letter as a client may see it; `more` are the members of a subclass."""
+        if not readable(dead_letter, by):
+            dead_letter = _without_words(dead_letter)
         shared = cls.model_fields.keys() & {field.name for field in fields(dead_letter)}
         return cls(
             **{name: getattr(dead_letter, name) for name in shared - more.keys()},
@@ -107,7 +116,8 @@ class InspectedDeadLetter(DeadLetter):
         description="The attributes of the event. Null if the journal no longer holds it."
     )
     data: Annotated[msgspec.Raw, JsonOf(Any)] = Field(
-        description="Masked where the contract has x-pii. Null if the data are not JSON."
+        description="Masked where the contract has x-pii, and whole for others than readers. Null "
+        "if the data are not JSON."
     )
 
 
@@ -200,6 +210,24 @@ class DeadLetterFilter:
     source: Annotated[Text | None, Query()] = None
     trace: Annotated[Trace | None, Query()] = None
     unseen: Annotated[bool, Query(description="Dead, and nobody has inspected it.")] = False
+
+
+def readable(dead_letter: store.DeadLetter, by: Client) -> bool:
+    """Whether a client that may see a dead letter may read its event."""
+    return policy.may_read_delivery(
+        by, subscriber=dead_letter.organisation, publisher=dead_letter.publisher
+    )
+
+
+def _without_words(dead_letter: store.DeadLetter) -> store.DeadLetter:
+    """A dead letter without what publisher and subscriber wrote."""
+    return replace(
+        dead_letter,
+        source=dead_letter.source and WITHHELD,
+        event=dead_letter.event and WITHHELD,
+        note=dead_letter.note and WITHHELD,
+        detail=withheld_detail(dead_letter.failure, dead_letter.detail),
+    )
 
 
 def masked_attributes(entry: journal.Entry) -> dict[str, Any]:

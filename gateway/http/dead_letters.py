@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Depends, Path, Response
 
 from gateway import publishing
@@ -16,6 +17,7 @@ from gateway.http.body import RawBody
 from gateway.http.context import ApiContext, AuthenticatedClient, Context, require_role
 from gateway.http.dead_letter_models import (
     NO_DATA,
+    WITHHELD_DATA,
     Correction,
     CorrectionReceipt,
     DeadLetter,
@@ -26,11 +28,13 @@ from gateway.http.dead_letter_models import (
     InspectedDeadLetter,
     masked_attributes,
     masked_data,
+    readable,
 )
 from gateway.http.models import ModelResponse
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
 from gateway.http.publish import ACCEPTED
+from gateway.http.withheld import withheld, withheld_detail
 from gateway.identity import Client, policy
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
@@ -50,15 +54,18 @@ def query(
 
 @router.get("", responses=responses(422))
 async def list_dead_letters(
-    query: Annotated[DeadLetterQuery, Depends(query)], context: Context, page: Paging
+    query: Annotated[DeadLetterQuery, Depends(query)],
+    client: AuthenticatedClient,
+    context: Context,
+    page: Paging,
 ) -> Page[DeadLetter]:
     """Dead letters of your subscriptions and of the events you published, the oldest first.
 
-    The operator's auditors and administrators see all.
+    The operator's auditors and administrators see all, without what may be personal data.
     """
     found = await context.dead_letters.page(query, after=page.number(), limit=page.limit + 1)
     items, following = page.cut(found, lambda each: str(each.number))
-    return Page(items=[DeadLetter.of(each) for each in items], next=following)
+    return Page(items=[DeadLetter.of(each, client) for each in items], next=following)
 
 
 @router.get("/{number}", responses=responses(404, 422))
@@ -67,19 +74,28 @@ async def get_dead_letter(
 ) -> ModelResponse[InspectedDeadLetter]:
     """One dead letter with its attempts, and the event with personal data masked.
 
-    The first look at it is recorded, and ends its alert.
+    Who may not read the event itself sees neither its data nor what was written into
+    it. The first look at it is recorded, and ends its alert.
     """
     found = await context.dead_letters.mark_seen(
         await _visible(number, client, context), by=client.id
     )
     history = await context.dead_letters.attempts(found)
     entry = await context.reader.entry_at(*found.position)
+    may_read = readable(found, client)
+    if not may_read:
+        history = [
+            each._replace(detail=withheld_detail(each.failure, each.detail)) for each in history
+        ]
+        entry = entry and msgspec.structs.replace(entry, event=withheld(entry.event))
+    data = NO_DATA if entry is None else WITHHELD_DATA
     return ModelResponse(
         InspectedDeadLetter.of(
             found,
+            client,
             history=[FailedAttempt.model_validate(each) for each in history],
             event=masked_attributes(entry) if entry else None,
-            data=masked_data(entry, context) if entry else NO_DATA,
+            data=masked_data(entry, context) if entry and may_read else data,
         )
     )
 

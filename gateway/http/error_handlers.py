@@ -1,6 +1,8 @@
 """Answers every exception of a route with a problem document."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.base import errors
 from gateway.base.json_pointer import json_pointer
+from gateway.base.masking import mask_name
 from gateway.base.telemetry import log
 from gateway.http import problems
 from gateway.http.models import encode
@@ -39,19 +42,28 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def defect(request: Request, error: Exception) -> Response:
-        log().error("http.request_crashed", path=request.url.path, exc_info=error)
+        route = request.scope.get("route")  # the path itself may hold personal data
+        log().error("http.request_crashed", path=getattr(route, "path", None), exc_info=error)
         return problems.response(problems.DEFECT)
 
 
 def _invalid(error: RequestValidationError) -> errors.Malformed | errors.Invalid:
     """FastAPI's finding as an error of ours. The first fault says where."""
     faults = error.errors()
-    where: tuple[int | str, ...] = faults[0]["loc"] if faults else ("body",)
+    where = _location(faults[0]) if faults else ("body",)
     message = "; ".join(
-        f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults[:20]
+        f"{'/'.join(map(str, _location(fault)))}: {fault['msg']}" for fault in faults[:20]
     )
     if any(fault["type"] == "json_invalid" for fault in faults):
         return errors.Malformed(f"The body is not JSON: {message}")
     if where[0] != "body":
         return errors.Invalid(message, parameter=str(where[1]))
     return errors.Invalid(message, pointer=json_pointer(where[1:]))
+
+
+def _location(fault: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """Where a fault is. The name of a member that no model has is the sender's, and masked."""
+    found: tuple[int | str, ...] = fault["loc"]
+    if fault["type"] == "extra_forbidden":
+        return (*found[:-1], mask_name(str(found[-1])))
+    return found

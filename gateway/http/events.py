@@ -16,6 +16,7 @@ from gateway.http.cloud_event import DeliveredEvent
 from gateway.http.context import ApiContext, AuthenticatedClient, Context
 from gateway.http.models import JsonOf, ModelResponse, Resource
 from gateway.http.problems import responses
+from gateway.http.withheld import withheld
 from gateway.identity import Client, policy
 from gateway.subscriptions.permissions import may_read_entry, may_see_entry
 
@@ -36,7 +37,8 @@ class Entry(BaseModel):
     contract_version: int
     state: Literal["stored", "relayed"]
     event: Annotated[msgspec.Raw, JsonOf(DeliveredEvent)] = Field(
-        description="The event. Without its data if you may only know that it exists."
+        description="The event. Without its data, and without what its sender wrote into its "
+        "attributes, if you may only know that it exists."
     )
 
 
@@ -111,7 +113,7 @@ async def _answer(
     relayed = await context.reader.relay_cursor(entry.shard) >= entry.sequence
     event = entry.event
     if not may_read_entry(client, entry, context.directory, context.catalogue):
-        event = msgspec.structs.replace(event, data=None)
+        event = withheld(event)
     classification = context.catalogue.classification(event.type)
     return ModelResponse(
         Entry(

@@ -38,6 +38,7 @@ from gateway.http.context import (
 from gateway.http.models import JsonOf, ModelResponse, encode
 from gateway.http.openapi import described_router
 from gateway.http.reports import RefusedReply
+from gateway.http.withheld import withheld
 from gateway.identity import Client, Role
 from gateway.journal import Entry
 from gateway.publishing import parse_event
@@ -70,11 +71,12 @@ class StoredEvent(BaseModel):
     recordedtime: datetime
 
     @classmethod
-    def of(cls, entry: Entry) -> "StoredEvent":
+    def of(cls, entry: Entry, *, readable: bool = True) -> "StoredEvent":
         """The model of an entry."""
+        event = entry.event if readable else withheld(entry.event)
         return cls(
-            source=entry.event.source,
-            id=entry.event.id,
+            source=event.source,
+            id=event.id,
             shard=entry.shard,
             sequence=entry.sequence,
             recordedtime=entry.recorded,
@@ -91,7 +93,8 @@ class Request(BaseModel):
     request: StoredEvent
     refused_replies: list[RefusedReply] = Field(description="Filled once the request expired.")
     reply: Annotated[msgspec.Raw, JsonOf(DeliveredEvent)] | None = Field(
-        description="The event that replies. The operator's auditors see it without its data."
+        description="The event that replies. The operator's auditors see it without its "
+        "data, and without what its sender wrote into its attributes."
     )
 
 
@@ -189,7 +192,7 @@ async def get_request(
     """
     wait = wait_of(http.headers.raw)
     found = await context.requester.show(bytes.fromhex(id), client, wait=wait)
-    shown = _request(found, context, data=context.requester.may_read(found, client))
+    shown = _request(found, context, readable=context.requester.may_read(found, client))
     return ModelResponse(shown, headers={"preference-applied": f"wait={wait:g}"} if wait else None)
 
 
@@ -243,15 +246,15 @@ def wait_of(headers: Headers) -> float:
     return min(float(found[1]), LONGEST_WAIT) if found else 0.0
 
 
-def _request(found: RequestView, context: ApiContext, *, data: bool = True) -> Request:
+def _request(found: RequestView, context: ApiContext, *, readable: bool = True) -> Request:
     return Request(
         id=found.id,
         type=found.request.event.type,
         state=found.state,
         deadline=found.expires,
-        request=StoredEvent.of(found.request),
+        request=StoredEvent.of(found.request, readable=readable),
         refused_replies=_refused(found),
-        reply=None if found.reply is None else _event(found.reply, context, data=data),
+        reply=None if found.reply is None else _event(found.reply, context, readable=readable),
     )
 
 
@@ -262,8 +265,8 @@ def _refused(found: RequestView) -> list[RefusedReply]:
     ]
 
 
-def _event(entry: Entry, context: ApiContext, *, data: bool) -> msgspec.Raw:
-    event = entry.event if data else msgspec.structs.replace(entry.event, data=None)
+def _event(entry: Entry, context: ApiContext, *, readable: bool) -> msgspec.Raw:
+    event = entry.event if readable else withheld(entry.event)
     classification = context.catalogue.classification(event.type)
     return msgspec.Raw(message.body(event, *entry.journal_attributes, classification))
 

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, NotFound
+from gateway.base.masking import require_impersonal
 from gateway.identity import policy
 from gateway.identity.source_prefixes import require_free_name
 from gateway.identity.tables import OrganisationRow, organisation_of
@@ -19,9 +20,11 @@ async def create_organisation(
 ) -> Organisation:
     """Make an organisation, which owns the sources under its name.
 
-    Raises Forbidden, or Conflict if the name or sources under it are taken.
+    Raises Forbidden, Invalid for a name with personal data, or Conflict if the name or sources
+    under it are taken.
     """
     policy.require_operator(by, Role.ADMIN)
+    require_impersonal(name, pointer="/name")
     async with database.change(Topic.IDENTITY) as session:
         if await session.get(OrganisationRow, name) is not None:
             raise Conflict(f"Organisation {name} already exists.")

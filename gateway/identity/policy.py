@@ -109,6 +109,15 @@ def may_read_events_of(by: Client, sender: str) -> bool:
     return by.organisation == sender and by.has(Role.PUBLISHER, Role.AUDITOR)
 
 
+def may_read_delivery(by: Client, *, subscriber: str, publisher: str | None) -> bool:
+    """Whether a client may read the event of a delivery: who receives it, and who published it.
+
+    Administrators, and the operator, may know of a delivery without reading its event.
+    """
+    receives = by.organisation == subscriber and by.has(Role.SUBSCRIBER, Role.AUDITOR)
+    return receives or (publisher is not None and may_read_events_of(by, publisher))
+
+
 def may_read_reply(by: Client, *, responder: str, requester: str) -> bool:
     """Whether a client may read a reply: responder and requester may."""
     return by.organisation in (responder, requester) and by.has(

@@ -210,7 +210,7 @@ async def _commit(
 def _require_same(candidates: Sequence[Candidate], results: Sequence[Appended]) -> None:
     for candidate, appended in zip(candidates, results, strict=True):
         if candidate.event.digest != appended.digest:
-            raise IdentifierReused(candidate.event.source, candidate.event.id)
+            raise IdentifierReused
 
 
 async def _append(

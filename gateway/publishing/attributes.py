@@ -18,6 +18,7 @@ from gateway.base.errors import Malformed
 from gateway.base.event import REQUESTED_BY, AttributeValue, Event, attribute_text
 from gateway.base.invisible import invisible_character
 from gateway.base.json_pointer import escaped
+from gateway.base.masking import mask_name
 from gateway.base.uris import is_absolute_uri, is_uri_reference
 from gateway.publishing.syntax import (
     InvalidMediaType,
@@ -168,8 +169,9 @@ def require_count(count: int) -> None:
 
 
 def shown(name: str) -> str:
-    """A name for an error text, cut to the length that names may have."""
-    return name if len(name) <= _SHOWN else name[:_SHOWN] + "..."
+    """A name for an error text, cut, and masked unless it looks like an identifier."""
+    cut = name if len(name) <= _SHOWN else name[:_SHOWN]
+    return mask_name(cut) + ("..." if cut != name else "")
 
 
 def pointer_to(name: str) -> str:

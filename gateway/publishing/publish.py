@@ -218,7 +218,7 @@ class EventPublisher:
 
 def _receipt(event: Event, appended: Appended) -> Receipt:
     if appended.digest != event.digest:
-        raise IdentifierReused(event.source, event.id)
+        raise IdentifierReused
     return Receipt(
         event.id,
         event.source,

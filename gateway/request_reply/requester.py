@@ -149,13 +149,13 @@ class Requester:
             raise error
         (appended,) = await self._writer.append((candidate,))
         if appended.digest != event.digest:
-            raise IdentifierReused(event.source, event.id)
+            raise IdentifierReused
         if not appended.duplicate:
             ACCEPTED.inc()
             return Entry.of(candidate, appended), False
         found = await self._reader.entry_at(appended.shard, appended.sequence)
         if found is None or found.publisher != requester.organisation:
-            raise IdentifierReused(event.source, event.id)
+            raise IdentifierReused
         return found, True
 
     async def _unanswerable(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.base.errors import Invalid
+from gateway.base.masking import require_impersonal
 from gateway.broker import LONGEST_AGE, hash_password
 from gateway.contracts import Pattern
 from gateway.identity import Client
@@ -32,7 +33,11 @@ class SubscriptionRequest:
     terms: Terms = DEFAULT_TERMS
 
     def require_deliverable(self, pattern: Pattern) -> None:
-        """Raises Invalid for terms that events of this pattern or this delivery cannot have."""
+        """Raises Invalid for terms that events of this pattern or this delivery cannot have.
+
+        Also for a name that holds personal data.
+        """
+        require_impersonal(self.name, parameter="name")
         if self.terms.filters and pattern is not Pattern.PUBLISH_SUBSCRIBE:
             raise Invalid(
                 f"{pattern} events have one receiver, so an event that a filter excludes would "

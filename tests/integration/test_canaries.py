@@ -161,7 +161,7 @@ def in_urls(planted: Planted) -> None:
                     "source": value,
                     "name": value,
                 }
-                body = {} if method in ("post", "put", "patch") else None
+                body: dict[str, Any] | None = {} if method in ("post", "put", "patch") else None
                 for by in (uji, planted.bus.admin):
                     if method != "get" or "stream" not in path:
                         planted.asks(by, method.upper(), filled, params=query, json=body)
@@ -221,8 +221,8 @@ def in_contracts(planted: Planted) -> None:
     admin = planted.bus.admin
     type = a_type()
     member = {"type": "string", "title": TEXT, "description": TEXT}
-    schema = a_json_schema(description=TEXT, properties={NUMBERS["nik"]: member}, required=None)
-    good = {"valid": [{"name": "satu", "data": {NUMBERS["nik"]: TEXT}}]}
+    schema = a_json_schema(description=TEXT, properties={"catatan": member}, required=None)
+    good = {"valid": [{"name": "satu", "data": {"catatan": TEXT}}]}
     bad: list[dict[str, Any]] = [
         {"schema": a_json_schema(properties={NAMES[0]: {"type": TEXT}})},
         {"schema": a_json_schema(properties={"a": {"$ref": f"#/{TEXT}"}})},
@@ -296,7 +296,9 @@ def test_errors_hold_none(planted: Planted) -> None:
     leaks = {}
     for each in planted.answers:
         shown = each.text + json.dumps(dict(each.headers))
-        if each.status_code >= 400 and (found := canaries.found_in(shown)):
+        # The text of a schema is its author's, who publishes it: there numbers alone are masked.
+        names = not each.request.url.path.startswith("/v1/contracts")
+        if each.status_code >= 400 and (found := canaries.found_in(shown, names=names)):
             leaks[f"{each.request.method} {each.request.url.path[:60]} {each.text[:300]}"] = found
     assert len(planted.answers) > 500
     assert [f"{found} {shown}" for shown, found in leaks.items()] == []

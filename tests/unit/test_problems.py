@@ -25,7 +25,7 @@ def made(kind: type[errors.NusabusError]) -> errors.NusabusError:
     """An error of a class, whatever its constructor asks for."""
     violation = errors.Violation("/nik", "pattern", "the value does not match")
     special: dict[type, Callable[[], errors.NusabusError]] = {
-        errors.IdentifierReused: lambda: errors.IdentifierReused("/uji", NIK),
+        errors.IdentifierReused: errors.IdentifierReused,
         errors.ContractViolation: lambda: errors.ContractViolation("t", 1, [violation], 21),
         errors.FailedDependency: errors.FailedDependency,
     }
@@ -50,7 +50,7 @@ def test_every_error_is_told(kind: type[errors.NusabusError]) -> None:
 
 
 def test_the_most_special_class_decides() -> None:
-    assert problems.status_of(errors.IdentifierReused("/uji", "1")) == 409
+    assert problems.status_of(errors.IdentifierReused()) == 409
     assert problems.status_of(errors.BacklogFull("x")) == 503
     assert problems.status_of(errors.Refused("x")) == 400
     assert problems.status_of(errors.NusabusError("x")) == 500

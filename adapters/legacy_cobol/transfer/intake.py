@@ -111,8 +111,9 @@ class Intake:
         try:
             checked = self._checker.check(path, keep, lambda read: self._progress(file, read))
         except ValueError as error:  # nothing was published, and other files are waiting
-            structlog.get_logger().error("legacy.file_failed", file=file.name, exc_info=error)
-            return self._end(file, FileOutcome.QUARANTINE, f"the file cannot be read: {error}")
+            kind = type(error).__name__  # its text may quote a record
+            structlog.get_logger().error("legacy.file_failed", arrival=file.arrival, error=kind)
+            return self._end(file, FileOutcome.QUARANTINE, f"the file cannot be read ({kind})")
         if _fingerprint(path) != before:
             return self._end(file, FileOutcome.QUARANTINE, "the file changed while it was checked")
         return self._decide(file, checked)

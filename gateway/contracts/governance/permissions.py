@@ -30,7 +30,7 @@ async def find_visible(
     known = type_pattern.is_event_type(type)
     registered = await queries.find(session, type) if known else None
     if registered is None or not visibility.includes(registered.contract):
-        raise NotFound(f"There is no contract {type[:255]} that you may see.")
+        raise NotFound("There is no such contract that you may see.")
     return registered
 
 

@@ -12,6 +12,7 @@ import msgspec
 from gateway.base.defects import each_alone, isolated
 from gateway.base.errors import Refused
 from gateway.base.event import Event
+from gateway.base.masking import mask_id
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.base.times import rfc3339
@@ -98,13 +99,13 @@ class NonDeliveryReporter:
 
 
 def report_event(dead_letter: DeadLetter, type: str) -> Event:
-    """The report of a dead letter, always the same one.
+    """The report of a dead letter, always the same one. National ids in id and source are masked.
 
     The key of the dead letter stays secret: the id of its correction is derived from it.
     """
     attributes = {"datacontenttype": "application/json", "time": rfc3339(dead_letter.died)}
     if dead_letter.event is not None:
-        attributes["causationid"] = dead_letter.event
+        attributes["causationid"] = mask_id(dead_letter.event)
     return Event(
         str(uuid5(UUID(dead_letter.key), type)),
         SOURCE,
@@ -122,8 +123,8 @@ def _report_data(dead_letter: DeadLetter) -> dict[str, Any]:
         "subscription": dead_letter.subscription,
         "shard": dead_letter.position.shard,
         "sequence": dead_letter.position.sequence,
-        "source": dead_letter.source or "",
-        "id": dead_letter.event or "",
+        "source": mask_id(dead_letter.source or ""),
+        "id": mask_id(dead_letter.event or ""),
         "type": dead_letter.type,
         "failure": dead_letter.failure.value,
         "attempts": dead_letter.attempts,

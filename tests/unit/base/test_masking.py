@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.base.masking import mask
+from gateway.base.masking import mask, mask_all, mask_name
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,12 @@ from gateway.base.masking import mask
         *("01.234.567.8-901.234", "012345678901234", "0012345678901234", "01 234 567 8 901 234"),
         *("+6281234567890", "+62 812-3456-7890", "+62 (812) 3456 7890", "081234567890"),
         *("0812-3456-7890", "0812 3456 7890", "0812.3456.7890", "(021) 555-12345", "0051234567"),
+        *("3273%2E014105900001", "32%207301%20410590%200001", "3273\u00a0014105900001"),
+        *(
+            "F3F2F7F3F0F1F4F1F0F5F9F0F0F0F0F1",
+            "f3 f2 f7 f3 f0 f1 f4 f1 f0 f5 f9 f0",
+        ),
+        *("33323733303134313035393030303031", "%2B6281234567890"),
         *("siti.aminah@contoh.go.id", "siti+x@contoh.co", "siti%40contoh.go.id"),
     ],
 )
@@ -33,3 +39,30 @@ def test_it_is_masked(text: str, around: str) -> None:
 )
 def test_look_alikes_stay(text: str) -> None:
     assert mask(text) == text
+
+
+def test_a_log_line_is_masked_whole_but_for_what_the_gateway_makes() -> None:
+    own = {
+        "id": "4c1b8bd5a8f1b1fd1a7b6f4e9f0a2c3d",
+        "digest": "261cd910487e13a09340a9900355e3d184cdc49118b37eb52d049cfbeca992d0",
+        "numeric": "12345678901234567890123456789a12",
+        "sequence": "00-0000000000000042",
+        "timestamp": "2026-11-28T21:28:19.123456Z",
+        "count": 3273014105900001,
+    }
+    assert mask_all(own) == own
+    line = {"a": ["3273014105900001", {"0812-3456-7890": ("x", "siti@contoh.go.id")}]}
+    assert mask_all(line) == {"a": ["…", {"…": ["x", "…"]}]}
+    for personal in ("33323733303134313035393030303031", "32-73014105900001"):
+        assert mask_all(personal) == "…"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        *((each, each) for each in ("", "nama", "$schema", "alamat_ktp", "a-b", "specVersion")),
+        *((each, "…") for each in ("SITI AMINAH", "siti.aminah", "n3273014105900001", "Ñu")),
+    ],
+)
+def test_a_name_that_looks_like_an_identifier_is_shown(name: str, shown: str) -> None:
+    assert mask_name(name) == shown
