@@ -21,6 +21,7 @@ from bench.journal import fill
 from bench.legacy import legacy
 from bench.legacy_transfer import transfer
 from bench.memory import measure_memory
+from bench.overload import overload
 from bench.profile import profile
 from bench.requests import exchange
 from bench.results import FILE, Results
@@ -48,6 +49,7 @@ PARTS = {
     "delivery": "from publish to hands by each way of receiving, and how much at most",
     "isolation": "50 healthy subscriptions alone, and beside four that are stuck",
     "hostile": "a neighbour alone, and beside each attack of one small client",
+    "overload": "four times the capacity from one organisation, beside a quiet one",
     "subscriptions": "1,000 subscriptions beside 10: making, publishing, idling, memory",
     "requests": "requests and replies: latency at 200/s, and how many at most",
     "profile": "where the gateway's processes spend their time (only when named)",
@@ -62,6 +64,7 @@ ALIKE: Mapping[str, Callable[[Servers, Scale, Results], Awaitable[None]]] = {
     "delivery": deliver,
     "isolation": isolate,
     "hostile": endure,
+    "overload": overload,
     "subscriptions": subscribe,
     "requests": exchange,
     "transfer": transfer,

@@ -6,7 +6,7 @@ fit is refused at once, which costs next to nothing.
 
 from collections.abc import Hashable
 
-OVERDRAFT = 2  # times the limit: what keys that enter within their shares may take together
+OVERDRAFT = 2  # times the limit: how many keys may have something in progress
 
 
 class FairLimit:
@@ -15,7 +15,8 @@ class FairLimit:
     - While places are free, anybody takes them.
     - Once they are taken, a key enters only within an equal share of them. What it has lent to
       others it gets back at once; the sum exceeds the limit until the others are back at theirs.
-    - A key with nothing in progress enters whatever it needs, up to `OVERDRAFT`.
+    - A key with nothing in progress enters whatever it needs, unless there are too many keys. What
+      one key takes, or has taken before the limit became lower, keeps no other out.
     """
 
     def __init__(self, limit: float) -> None:
@@ -52,6 +53,6 @@ class FairLimit:
         return held > 0 and held + places > self.limit / len(self._held)
 
     def _within_share(self, held: int, places: int) -> bool:
-        if self.taken >= OVERDRAFT * self.limit:
-            return False
-        return not held or held + places <= self.limit / len(self._held)
+        if not held:
+            return len(self._held) < OVERDRAFT * self.limit
+        return held + places <= self.limit / len(self._held)

@@ -16,6 +16,8 @@ from prometheus_client import Counter, Gauge
 
 from gateway.base.errors import Overloaded, ShareExceeded
 from gateway.base.fair_limit import FairLimit
+from gateway.base.loop_turns import LoopTurns
+from gateway.base.neighbours import Neighbours
 from gateway.base.telemetry import METRICS, log
 
 STRANGERS = ""  # the key of requests whose client is not known yet: together they are one more
@@ -26,8 +28,10 @@ TARGET = 0.2  # seconds in which what is accepted should be answered while more 
 WINDOW = 0.1  # seconds between two adjustments
 PATIENCE = 1.0  # seconds: a request that takes longer only waits, for its body or an event
 SMOOTHING, GROWTH = 0.3, 1.1  # per window: towards what is wanted; where there is room for more
+TURN = 4  # places: what begins in one pass of the event loop while organisations share it
+FEW = 4  # requests of an organisation that wait for no turn
 LATE = 0.01  # seconds by which the event loop runs late when it has too much to do
-STEP, LONGEST_DELAY = 0.005, 0.05  # seconds
+STEP, LONGEST_DELAY = 0.005, 0.03  # seconds
 OLDEST = 4  # times the mean: as old the oldest request may be
 CALM = 5.0  # seconds without a refusal after which the overload is over
 
@@ -86,6 +90,8 @@ class Admission:
         self._measured = _Measured(clock())
         self._rate = 0.0  # places per second
         self._overload: _Overload | None = None
+        self._neighbours = Neighbours(clock)
+        self._turns = LoopTurns(TURN)
         self.delay = 0.0
         """Seconds before a refusal is said: more while refusing keeps the event loop busy.
 
@@ -104,8 +110,14 @@ class Admission:
 
     def enter(self, organisation: str, places: int) -> Admitted | Shed:
         """Take places for a request, or say why it is refused."""
+        self._neighbours.saw(organisation)
         place = Admitted(organisation, places, self._clock())
         return self._take(place) or place
+
+    async def turn(self, place: Admitted) -> None:
+        """Wait until it is the turn of the organisation to have a request worked on."""
+        if self._neighbours.several and self._requests.get(place.organisation, 0) > FEW:
+            await self._turns.turn(place.organisation, place.places)
 
     def keep(self, place: Admitted) -> Shed | None:
         """The request has arrived, and is worked on until it is answered.

@@ -81,7 +81,8 @@ class Entrance:
             found = self._context.admission.enter(organisation, self._places(scope))
             if isinstance(found, Shed):
                 raise found.error
-            scope[PLACE] = found
+            scope[PLACE] = place = found
+        await self._context.admission.turn(place)
         return header
 
     def leave(self, scope: Scope) -> None:

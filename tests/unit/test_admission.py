@@ -1,5 +1,7 @@
 """What a process takes on: by a clock of our own, against a process of a known speed."""
 
+import asyncio
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -184,3 +186,17 @@ async def test_an_overload_is_said_once_when_it_begins_and_once_when_it_ends(clo
         await admission.adjust()
     assert [line["event"] for line in lines] == ["overload.began", "overload.ended"]
     assert (lines[1]["shed"], lines[1]["most"], lines[1]["most_shed"]) == (30, "noisy", 30)
+
+
+async def test_requests_take_turns_only_beside_others(clock: Clock) -> None:
+    admission = Admission(MANY, clock)
+    places = flood(admission, most=100)
+    turns = [asyncio.create_task(admission.turn(place)) for place in places]
+    await asyncio.sleep(0)
+    assert all(turn.done() for turn in turns)
+    quiet = entered(admission, "quiet")
+    turns = [asyncio.create_task(admission.turn(place)) for place in [*places, quiet]]
+    await asyncio.sleep(0)
+    assert turns[-1].done()
+    assert not all(turn.done() for turn in turns)
+    await asyncio.gather(*turns)
