@@ -124,7 +124,7 @@ def _values(
     probes: list[float],
 ) -> list[Value]:
     def of(status: str, name: str) -> float:
-        return median(each["latencies"][status][name] for each in floods)
+        return float(median(each["latencies"][status][name] for each in floods))
 
     ratios = [b / a for a, b in zip(alone, beside, strict=True)]
     rounds = ", ".join(f"{ratio:.2f}" for ratio in ratios)

@@ -23,8 +23,8 @@ from gateway.base.telemetry import METRICS, log
 STRANGERS = ""  # the key of requests whose client is not known yet: together they are one more
 BYTES = 2048  # of a body for each place: what costs as much as one small event, measured
 UNKNOWN_SIZE = 64 << 10  # bytes that a body without Content-Length counts for
-FEWEST, INITIAL, MOST = 128, 1024, 16_384  # places of a process
-TARGET = 0.2  # seconds in which what is accepted should be answered while more is offered
+FEWEST, INITIAL, MOST = 384, 1024, 16_384  # places of a process; the fewest: 16 batches of 100
+TARGET = 0.4  # seconds in which what is accepted should be answered while more is offered
 WINDOW = 0.1  # seconds between two adjustments
 PATIENCE = 1.0  # seconds: a request that takes longer only waits, for its body or an event
 SMOOTHING, GROWTH = 0.3, 1.1  # per window: towards what is wanted; where there is room for more
