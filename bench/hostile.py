@@ -6,10 +6,11 @@ it.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
 
 import httpx
+import psutil
 
 from bench.attacks import Attack, attacks, contract, event, hostile_schemas
 from bench.children import answer_of
@@ -33,6 +34,14 @@ AIM = "1.2"
 _Ratios = dict[str, list[float]]
 
 
+@dataclass(frozen=True)
+class _Noticed:
+    """The neighbour's p99 in milliseconds, and what the api process spent meanwhile in seconds."""
+
+    p99: float
+    cpu: float
+
+
 async def endure(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `hostile`."""
     await servers.clone("hostile")
@@ -47,11 +56,15 @@ async def endure(servers: Servers, scale: Scale, results: Results) -> None:
                 for name, each in every.items():
                     beside, answers = await _beside(servers, site, scale, each)
                     alone.append(await _publish(servers, site, scale))
-                    around = fmean(alone[-2:])
-                    ratios.setdefault(name, []).append(beside / around)
-                    notes[name] = f"{each.what}; answers: {answers}"
+                    around = fmean(each.p99 for each in alone[-2:])
+                    cost = 1000 * (beside.cpu - fmean(each.cpu for each in alone[-2:]))
+                    cost /= max(1, sum(answers.values()))
+                    ratios.setdefault(name, []).append(beside.p99 / around)
+                    notes[name] = (
+                        f"{each.what}; answers: {answers}, {cost:.1f} ms of the api's CPU for each"
+                    )
                     say(f"round {number + 1}: p99 {around:.1f} ms, beside {name} "
-                        f"{beside:.1f} ms; {answers}")  # fmt: skip
+                        f"{beside.p99:.1f} ms; {answers}, {cost:.1f} ms of CPU each")  # fmt: skip
             await _deliver(servers, site, scale, ratios)
             notes["retry-after"] = "an endpoint with a Retry-After that no calendar has; deliveries"
             for process in site.processes():
@@ -59,7 +72,7 @@ async def endure(servers: Servers, scale: Scale, results: Results) -> None:
     finally:
         await servers.drop("hostile")
     await servers.queues.empty(servers.queue)
-    results.values += _values(ratios, notes, median(alone))
+    results.values += _values(ratios, notes, median(each.p99 for each in alone))
 
 
 async def _attacks(servers: Servers, site: Site) -> Mapping[str, Attack]:
@@ -81,29 +94,35 @@ async def _attacks(servers: Servers, site: Site) -> Mapping[str, Attack]:
     return attacks(token, tuple(heavy))
 
 
-async def _publish(servers: Servers, site: Site, scale: Scale) -> float:
-    """The neighbour's p99 in milliseconds. Raises BenchFailure unless all is accepted."""
+async def _publish(servers: Servers, site: Site, scale: Scale) -> _Noticed:
+    """What the neighbour notices. Raises BenchFailure unless all is accepted."""
     question = {
         "port": site.port(1),
         "token": servers.token,
         "rate": RATE,
         "seconds": scale.seconds,
     }
+    before = _spent(site)
     answer = await answer_of("bench.paced_publisher", question)
-    return float(answer["accepted"]["p99"])
+    return _Noticed(float(answer["accepted"]["p99"]), _spent(site) - before)
+
+
+def _spent(site: Site) -> float:
+    return sum(sum(psutil.Process(each.pid).cpu_times()[:2]) for each in site.apis())
 
 
 async def _beside(
     servers: Servers, site: Site, scale: Scale, attack: Attack
-) -> tuple[float, dict[str, Any]]:
+) -> tuple[_Noticed, dict[str, int]]:
     seconds = scale.seconds + 2 * scale.warm_up
     question = {**attack.question(), "port": site.port(1), "seconds": seconds}
+    before = _spent(site)
     attacking = asyncio.create_task(answer_of("bench.attacker", question))
     await asyncio.sleep(scale.warm_up)
-    p99 = await _publish(servers, site, scale)
+    noticed = await _publish(servers, site, scale)
     answers = await attacking
     await site.settled()
-    return p99, answers
+    return _Noticed(noticed.p99, _spent(site) - before), answers
 
 
 async def _deliver(servers: Servers, site: Site, scale: Scale, ratios: _Ratios) -> None:
