@@ -43,6 +43,7 @@ OWNED: dict[str, frozenset[str]] = {
         }
     ),
     "request_reply": frozenset({"refused_replies"}),
+    "quotas": frozenset({"quota_buckets", "quota_reports"}),
     "delivery": frozenset(
         {
             "delivery_cursors",
@@ -61,5 +62,5 @@ OWNED: dict[str, frozenset[str]] = {
 
 # Rooms that write SQL themselves; the tables of the others are declared with SQLModel.
 PLAIN_SQL = frozenset().union(
-    *(OWNED[room] for room in ("base", "journal", "request_reply", "delivery"))
+    *(OWNED[room] for room in ("base", "journal", "request_reply", "delivery", "quotas"))
 )

@@ -1,7 +1,7 @@
 """One token bucket: the arithmetic, and buckets kept in memory.
 
-The arithmetic is apart from where the state is kept: in memory (`TokenBucket`, `KeyedBuckets`) or
-in a table that several processes share (see `gateway.delivery.store`).
+The arithmetic is apart from where the state is kept: in memory (`TokenBucket`, `KeyedBuckets`), in
+a table that several processes share (see `gateway.delivery.store`), or in both (`SharedBucket`).
 """
 
 import time
@@ -54,7 +54,7 @@ class TokenBucket:
         self._refill()
         return self._limit.wait(self._tokens)
 
-    def spend(self, count: int = 1) -> None:
+    def spend(self, count: float = 1) -> None:
         """So many begin. More than are left must be waited for afterwards."""
         self._tokens -= count
 
@@ -89,3 +89,64 @@ class KeyedBuckets:
         self._buckets.move_to_end(key)
         if len(self._buckets) > self._capacity:
             self._buckets.popitem(last=False)
+
+
+class SharedBucket(TokenBucket):
+    """One process's copy of a bucket that several processes share.
+
+    What is spent counts here at once. `reconcile` brings in what the others have spent; until the
+    next time each process may use its share of what is left then, and its share of the rate. So the
+    rate is exact in the long run: what several took at once beyond the limit is a debt of all.
+    """
+
+    def __init__(
+        self, limit: RateLimit, *, sharers: int = 1, clock: Clock = time.monotonic
+    ) -> None:
+        super().__init__(limit, clock)
+        self._whole = limit
+        self._sharers = sharers
+        self._unreported = 0.0
+        self._limit = self._share()
+        self._tokens = self._limit.burst
+
+    @property
+    def limit(self) -> RateLimit:
+        """The limit of all processes together."""
+        return self._whole
+
+    def change(self, limit: RateLimit) -> None:
+        """Put another limit in force."""
+        self._refill()
+        self._whole = limit
+        self._limit = self._share()
+        self._tokens = min(self._tokens, self._limit.burst)
+
+    def spend(self, count: float = 1) -> None:
+        """See TokenBucket."""
+        self._tokens -= count
+        self._unreported += count
+
+    def report(self) -> float:
+        """What was spent since the last report.
+
+        A report that gets lost is not repeated: an outage leaves each process its share of the
+        rate, so what it spends then is no debt.
+        """
+        spent, self._unreported = self._unreported, 0.0
+        return spent
+
+    def reconcile(self, tokens: float, sharers: int) -> None:
+        """All processes together had so many tokens when the last report was counted.
+
+        Among `sharers` processes each gets a part, and one whole token at least where there is one:
+        otherwise nobody could use the last.
+        """
+        self._sharers = sharers
+        self._limit = self._share()
+        part = max(tokens / sharers, min(tokens, 1.0)) if tokens > 0 else tokens
+        self._tokens = part - self._unreported
+        self._at = self._clock()
+
+    def _share(self) -> RateLimit:
+        whole = self._whole
+        return RateLimit(whole.rate / self._sharers, max(1.0, whole.burst / self._sharers))

@@ -15,6 +15,10 @@ class InvalidSettings(Exception):
     """At least one variable is missing or invalid; the text names each one."""
 
 
+def _quota(default: int, what: str) -> Any:
+    return Field(default, ge=1, description=f"{what} of one organisation, unless set otherwise")
+
+
 class Settings(BaseModel):
     """The settings of a process. Field `x_y` is read from `NUSABUS_X_Y`."""
 
@@ -153,6 +157,18 @@ class Settings(BaseModel):
         "5,30,120,600,1800,3600,10800,21600,43200,86400",
         description="Seconds before each further attempt; the last value repeats",
     )
+    quota_events: int = _quota(10_000, "Events a second")
+    quota_bytes: int = _quota(64 << 20, "Bytes of events a second")
+    quota_refusals: int = _quota(1_000, "Refused events a second")
+    quota_checks: int = _quota(50, "Contracts to lint or compare a second")
+    quota_in_flight: int = _quota(1_000, "Calls at the same time")
+    quota_streams: int = _quota(100, "Streams at the same time")
+    quota_long_polls: int = _quota(200, "Waiting calls at the same time")
+    quota_clients: int = _quota(200, "Active clients")
+    quota_grants: int = _quota(1_000, "Grants")
+    quota_contracts: int = _quota(1_000, "Contracts")
+    quota_subscriptions: int = _quota(100, "Subscriptions")
+    quota_redrives: int = _quota(10, "Running redrives")
     log_level: str = "info"
 
     @field_rule("webhook_networks")

@@ -69,6 +69,12 @@ async def find(session: AsyncSession, type: str) -> RegisteredContract | None:
     return _registered(row, await _states(session, [type]))
 
 
+async def count_of(session: AsyncSession, owner: str) -> int:
+    """How many contracts an organisation owns."""
+    own = select(func.count()).where(col(ContractRow.owner) == owner)
+    return (await session.execute(own)).scalar_one()
+
+
 async def page(
     session: AsyncSession, visibility: Visibility, search: Search, *, after: str | None, limit: int
 ) -> list[RegisteredContract]:

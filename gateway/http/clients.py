@@ -83,6 +83,7 @@ async def create_client(
         organisation=body.organisation,
         title=body.title,
         roles=body.roles,
+        directory=context.directory,
     )
     await took_effect(context, Topic.IDENTITY)
     log().info("client.created", client=created.id, roles=sorted(created.roles), by=client.id)
@@ -126,7 +127,13 @@ async def update_client(
     Clients are never deleted, because the journal names them: disable them.
     """
     changed = await identity.change_client(
-        context.database, by=client, id=id, title=body.title, roles=body.roles, state=body.state
+        context.database,
+        by=client,
+        id=id,
+        title=body.title,
+        roles=body.roles,
+        state=body.state,
+        directory=context.directory,
     )
     await took_effect(context, Topic.IDENTITY)
     log().info(

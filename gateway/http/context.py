@@ -31,6 +31,7 @@ from gateway.identity import (
     Client,
     ClientAuthenticator,
     Directory,
+    Quota,
     Role,
     Tokens,
     not_authenticated,
@@ -38,12 +39,14 @@ from gateway.identity import (
 )
 from gateway.journal import JournalReader, Refusals
 from gateway.publishing import EventPublisher
+from gateway.quotas import Call, Limiter, QuotaSharing
 from gateway.request_reply import Requester, Responder
 from gateway.subscriptions import Subscriptions
 from gateway.subscriptions.lifecycle import SubscriptionLifecycle
 
 CLIENT = "nusabus.client"  # in the ASGI scope: who sends the request; no public route has it
 PLACE = "nusabus.place"  # in the ASGI scope: what the request has taken of the process
+CALL = "nusabus.call"  # in the ASGI scope: its place among those that the quotas allow
 BEARER = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
@@ -90,6 +93,8 @@ class ApiContext:
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
     subscriptions: Snapshot[Subscriptions]
+    limiter: Limiter
+    quota_sharing: QuotaSharing
 
     @property
     def directory(self) -> Directory:
@@ -182,6 +187,21 @@ async def authenticated(
 
 
 AuthenticatedClient = Annotated[Client, Depends(authenticated)]
+
+
+def become(request: Request, quota: Quota) -> None:
+    """Count this request as something that lasts. Raises QuotaExceeded."""
+    cast(Call, request.scope[CALL]).become(quota)
+
+
+async def check_contract(client: AuthenticatedClient, context: Context) -> None:
+    """A dependency: counts a costly check of a contract. Raises QuotaExceeded."""
+    gate = context.limiter.gate(client)
+    gate.require(Quota.CHECKS)
+    gate.spend(Quota.CHECKS)
+
+
+CHECKED = Depends(check_contract)
 
 
 def require_role(*roles: Role) -> Callable[[Client], Awaitable[Client]]:

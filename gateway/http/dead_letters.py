@@ -35,7 +35,7 @@ from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
 from gateway.http.publish import ACCEPTED
 from gateway.http.withheld import withheld, withheld_detail
-from gateway.identity import Client, policy
+from gateway.identity import Client, Quota, policy
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 Editor = Annotated[Client, Depends(require_role(*policy.DEAD_LETTER_EDITORS))]
@@ -150,6 +150,9 @@ async def resend_dead_letter(
     """
     found = await _visible(number, client, context)
     data = strict_json.members(raw, nested="data").get("data")
+    gate = context.limiter.gate(client)
+    gate.publish(len(raw))
+    gate.spend(Quota.EVENTS)
     correction = publishing.Correction(None if data is None else bytes(data), body.attributes)
     resent = await context.resender.resend(found, correction, client)
     appended = resent.appended

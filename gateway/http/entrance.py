@@ -9,6 +9,7 @@ from gateway.base.errors import NusabusError
 from gateway.http.admission import BYTES, STRANGERS, UNKNOWN_SIZE, Admitted, Shed
 from gateway.http.body import declared_size
 from gateway.http.context import (
+    CALL,
     CLIENT,
     PLACE,
     ApiContext,
@@ -17,6 +18,7 @@ from gateway.http.context import (
     bearer,
     require_one_authorization,
 )
+from gateway.quotas import Call
 
 # What a stranger may ask. On every other path the client is authenticated by the headers, before
 # a byte of the body is read. `/metrics` has a token of its own.
@@ -64,9 +66,10 @@ class Entrance:
     async def enter(self, scope: Scope) -> str | None:
         """Authenticate and admit; the `Authorization` header.
 
-        Raises Malformed, NotAuthenticated, OrganisationSuspended, ShareExceeded or Overloaded.
+        Raises Malformed, NotAuthenticated, OrganisationSuspended, ShareExceeded, QuotaExceeded or
+        Overloaded.
         """
-        path, header = scope["path"], None
+        path, header, client = scope["path"], None, None
         require_one_authorization(scope["headers"])
         organisation = STRANGERS
         if path not in PUBLIC:
@@ -82,6 +85,8 @@ class Entrance:
             if isinstance(found, Shed):
                 raise found.error
             scope[PLACE] = place = found
+        if client is not None:
+            scope[CALL] = Call(self._context.limiter.gate(client))
         await self._context.admission.turn(place)
         return header
 
@@ -90,6 +95,9 @@ class Entrance:
         place = cast("Admitted | None", scope.get(PLACE))
         if place is not None:
             self._context.admission.leave(place)
+        call = cast("Call | None", scope.pop(CALL, None))
+        if call is not None:
+            call.end()
 
     def _presumed(self, scope: Scope) -> str:
         try:

@@ -59,7 +59,12 @@ async def create_grant(
 ) -> Grant:
     """Permit an organisation to act on types of yours. The operator may grant any type."""
     created = await identity.create_grant(
-        context.database, by=client, organisation=name, action=body.action, type=body.type
+        context.database,
+        by=client,
+        organisation=name,
+        action=body.action,
+        type=body.type,
+        directory=context.directory,
     )
     await took_effect(context, Topic.IDENTITY)
     log().info(

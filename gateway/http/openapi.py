@@ -42,6 +42,7 @@ TAGS = [
     {"name": "organisations", "description": "The ministries and agencies that take part."},
     {"name": "grants", "description": "Rights on event types that others own."},
     {"name": "sources", "description": "Which sources an organisation owns."},
+    {"name": "quotas", "description": "How much an organisation may use of the bus, and uses."},
     {"name": "clients", "description": "The credentials of organisations."},
     {"name": "signing keys", "description": "The keys that sign access tokens."},
     {"name": "tokens", "description": "Access tokens, and the keys that verify them."},

@@ -30,9 +30,10 @@ from gateway.http.body import read
 from gateway.http.cloud_event import BATCHED, EXAMPLE, STRUCTURED, CloudEvent, locate
 from gateway.http.models import Absent
 from gateway.http.openapi import described_router
-from gateway.identity import Client, Role
+from gateway.identity import Client, Quota, Role
 from gateway.journal import Refusal
 from gateway.publishing import Batch, parse_request
+from gateway.quotas import Gate
 
 ACCEPTED = Counter(
     "nusabus_events_accepted", "Events that were stored, or were stored before", registry=METRICS
@@ -125,28 +126,33 @@ class PublishEndpoint(AsgiEndpoint):
     async def answer(self, client: Client, scope: Scope, receive: Receive) -> Answer:
         """Publish one event or a batch."""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
-        body, event = b"", None
+        body, event, gate = b"", None, self.context.limiter.gate(client)
         try:
             client.require(Role.PUBLISHER)
+            gate.require_publishing()
             atomic = _atomic(scope["query_string"])
             body = await read(headers, receive, self.limits.batch_bytes, self.context.settings)
+            gate.publish(len(body))
             self.keep(scope)
             parsed = parse_request(headers, body, self.limits)
             if isinstance(parsed, Batch):
-                return await self._batch(parsed, client, atomic)
+                gate.spend(Quota.EVENTS, len(parsed.items))
+                return await self._batch(parsed, client, gate, atomic)
             event = parsed
+            gate.spend(Quota.EVENTS)
             receipt = await self.context.publisher.publish(event, client)
         except errors.Refused as error:
             digest = event.digest if event else hashlib.sha256(body).digest()
+            gate.spend(Quota.REFUSALS)
             await self.context.refusals.record([_refusal(client, event, error, digest)])
             locate(error, headers)
             raise
         ACCEPTED.inc()
         location = b"%b/%d/%d" % (PATH.encode(), receipt.shard, receipt.sequence)
-        answer_headers = [CONTENT, (b"location", location), *self._deprecation([event])]
-        return 202, _encode(_receipt(receipt)), answer_headers
+        more = [*gate.fields, *self._deprecation([event])]
+        return 202, _encode(_receipt(receipt)), [CONTENT, (b"location", location), *more]
 
-    async def _batch(self, batch: Batch, client: Client, atomic: bool) -> Answer:
+    async def _batch(self, batch: Batch, client: Client, gate: Gate, atomic: bool) -> Answer:
         publish = (
             self.context.publisher.publish_all if atomic else self.context.publisher.publish_each
         )
@@ -158,6 +164,7 @@ class PublishEndpoint(AsgiEndpoint):
             and not isinstance(result, errors.FailedDependency)
         ]
         if refused:
+            gate.spend(Quota.REFUSALS, len(refused))
             await self.context.refusals.record(refused)
         accepted = sum(isinstance(result, publishing.Receipt) for result in results)
         ACCEPTED.inc(accepted)
@@ -175,7 +182,7 @@ class PublishEndpoint(AsgiEndpoint):
             if isinstance(item, Event) and isinstance(result, publishing.Receipt)
         ]
         status = 422 if atomic and refused else 207
-        return status, _encode(answer), [CONTENT, *self._deprecation(stored)]
+        return status, _encode(answer), [CONTENT, *gate.fields, *self._deprecation(stored)]
 
     def _deprecation(self, stored: Sequence[Event]) -> list[tuple[bytes, bytes]]:
         """Headers about the first of these events whose contract version is deprecated."""

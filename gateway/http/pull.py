@@ -4,16 +4,17 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from gateway.base.masking import mask
 from gateway.delivery import TokenResult
 from gateway.http.cloud_event import DeliveredEvent, delivered
-from gateway.http.context import Context
+from gateway.http.context import Context, become
 from gateway.http.models import Absent, JsonOf, ModelResponse, Reason, RequestBody, example
 from gateway.http.problems import responses
 from gateway.http.subscriptions import Name, Subscriber
+from gateway.identity import Quota
 
 router = APIRouter(
     prefix="/v1/subscriptions", tags=["pull"], responses=responses(403, 404, 409, body=True)
@@ -96,9 +97,11 @@ class TokenResults(BaseModel):
 
 @router.post("/{name}/receive")
 async def receive_events(
-    name: Name, body: ReceiveRequest, client: Subscriber, context: Context
+    name: Name, body: ReceiveRequest, client: Subscriber, context: Context, request: Request
 ) -> ModelResponse[ReceivedEvents]:
     """Receive up to `max` events that are due, each under a lock. The list may be empty."""
+    if body.wait:
+        become(request, Quota.LONG_POLLS)
     subscription = await context.subscription_lifecycle.existing(client.organisation, name)
     result = await context.pull.receive(subscription, limit=body.max, wait=body.wait)
     events = [

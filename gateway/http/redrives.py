@@ -13,20 +13,21 @@ from gateway.http.dead_letter_models import NewRedrive, Redrive
 from gateway.http.dead_letters import Editor
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
-from gateway.identity import Client, policy
+from gateway.identity import Client, Quota, policy
 
 router = APIRouter(prefix="/v1/redrives", tags=["dead letters"])
 RedriveReader = Annotated[Client, Depends(require_role(*policy.SUBSCRIPTION_READERS))]
 
 
-@router.post("", status_code=202, responses=responses(403, body=True))
+@router.post("", status_code=202, responses=responses(403, 409, body=True))
 async def create_redrive(body: NewRedrive, client: Editor, context: Context) -> Redrive:
     """Redrive many dead letters, at a rate. Those that die after this call are left out."""
     asked = body.model_dump(exclude={"organisation", "rate"})
     query = DeadLetterQuery(
         policy.redrivable_organisation(client), receiver=body.organisation, **asked
     )
-    started = await context.redrives.start(query, rate=body.rate, by=client.id)
+    limit = context.directory.quota(client.organisation, Quota.REDRIVES)
+    started = await context.redrives.start(query, rate=body.rate, by=client, limit=limit)
     log().info("redrive.started", redrive=started.id, by=client.id, total=started.total)
     return Redrive.model_validate(started)
 

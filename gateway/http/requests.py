@@ -30,16 +30,18 @@ from gateway.http.asgi_endpoint import (
 from gateway.http.body import read
 from gateway.http.cloud_event import STRUCTURED, CloudEvent, DeliveredEvent, locate
 from gateway.http.context import (
+    CALL,
     ApiContext,
     AuthenticatedClient,
     Context,
+    become,
     require_role,
 )
 from gateway.http.models import JsonOf, ModelResponse, encode
 from gateway.http.openapi import described_router
 from gateway.http.reports import RefusedReply
 from gateway.http.withheld import withheld
-from gateway.identity import Client, Role
+from gateway.identity import Client, Quota, Role
 from gateway.journal import Entry
 from gateway.publishing import parse_event
 from gateway.request_reply import LONGEST_WAIT, ReplySender, RequestState, RequestView
@@ -147,9 +149,10 @@ class RequestEndpoint(AsgiEndpoint):
     async def answer(self, client: Client, scope: Scope, receive: Receive) -> Answer:
         """Store the request, and wait for its reply as long as the client wants."""
         headers: Headers = scope["headers"]
-        body, event = b"", None
+        body, event, gate = b"", None, self.context.limiter.gate(client)
         try:
             client.require(Role.PUBLISHER)
+            gate.require_publishing()
             needs_responder = _NEEDS_RESPONDER.get(scope["query_string"])
             if needs_responder is None:
                 raise errors.Invalid(
@@ -157,18 +160,23 @@ class RequestEndpoint(AsgiEndpoint):
                     parameter="no_responder",
                 )
             body = await read(headers, receive, self.limits.event_bytes, self.context.settings)
+            gate.publish(len(body))
             event = parse_event(headers, body, limit=self.limits.event_bytes)
+            gate.spend(Quota.EVENTS)
             wait = wait_of(headers)
+            if wait:
+                scope[CALL].become(Quota.LONG_POLLS)
             found = await self.context.requester.ask(
                 event, client, wait=wait, needs_responder=needs_responder
             )
         except errors.Refused as error:
             digest = event.digest if event else sha256(body).digest()
             sender = (client.id, client.organisation)
+            gate.spend(Quota.REFUSALS)
             await self.context.publisher.refuse(sender, event, error, digest)
             locate(error, headers)
             raise
-        location = [(b"location", f"{PATH}/{found.id}".encode())]
+        location = [(b"location", f"{PATH}/{found.id}".encode()), *gate.fields]
         if wait:
             location.append((b"preference-applied", b"wait=%d" % wait))
         if found.state is RequestState.EXPIRED:
@@ -191,6 +199,8 @@ async def get_request(
     For the requester, the responder and the operator's auditors, who see no data.
     """
     wait = wait_of(http.headers.raw)
+    if wait:
+        become(http, Quota.LONG_POLLS)
     found = await context.requester.show(bytes.fromhex(id), client, wait=wait)
     shown = _request(found, context, readable=context.requester.may_read(found, client))
     return ModelResponse(shown, headers={"preference-applied": f"wait={wait:g}"} if wait else None)
@@ -220,6 +230,9 @@ async def reply_to_request(
 ) -> ModelResponse[ReplyReceipt]:
     """Reply to a request that is routed to this organisation. The first reply counts."""
     reply: Event | errors.Refused
+    gate = context.limiter.gate(client)
+    gate.publish(len(await http.body()))
+    gate.spend(Quota.EVENTS)
     try:
         limit = context.settings.event_limit
         reply = parse_event(http.headers.raw, await http.body(), limit=limit, is_reply=True)

@@ -14,9 +14,10 @@ from gateway.base.telemetry import log
 from gateway.base.times import now
 from gateway.delivery import StreamEvent, make_test_entry, new_test_number
 from gateway.http.cloud_event import delivered
-from gateway.http.context import ApiContext, Context, authenticate
+from gateway.http.context import ApiContext, Context, authenticate, become
 from gateway.http.problems import responses
 from gateway.http.subscriptions import Name, Subscriber
+from gateway.identity import Quota
 from gateway.subscriptions import Subscription
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["stream"])
@@ -131,6 +132,7 @@ async def stream_events(
     """
     if len(_readers) >= READERS:
         raise Unavailable(f"{READERS} readers are connected to this process. Try again later.")
+    become(request, Quota.STREAMS)
     subscription = await context.subscription_lifecycle.existing(client.organisation, name)
     cursors = await context.stream.begin(subscription, last_event_id)
     events = context.stream.follow(subscription, cursors)

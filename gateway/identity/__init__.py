@@ -25,6 +25,19 @@ from gateway.identity.organisations import (
     resume_organisation,
     suspend_organisation,
 )
+from gateway.identity.quota_values import (
+    BUILT_IN,
+    CONCURRENT,
+    COUNTED,
+    OF_CLIENTS,
+    RATES,
+    Quota,
+    QuotaReached,
+    Quotas,
+    default_quotas,
+    require_below,
+)
+from gateway.identity.quotas import QuotaSettings, change_quotas, find_quotas
 from gateway.identity.signing import (
     KeyState,
     SigningKey,
@@ -54,8 +67,13 @@ from gateway.identity.values import (
 )
 
 __all__ = [
+    "BUILT_IN",
+    "CONCURRENT",
+    "COUNTED",
+    "OF_CLIENTS",
     "OPERATOR",
     "ORGANISATION_NAME",
+    "RATES",
     "Client",
     "ClientAuthenticator",
     "ClientSecret",
@@ -67,6 +85,10 @@ __all__ = [
     "KeyState",
     "Organisation",
     "OrganisationSuspended",
+    "Quota",
+    "QuotaReached",
+    "QuotaSettings",
+    "Quotas",
     "Rights",
     "Role",
     "SigningKey",
@@ -79,11 +101,14 @@ __all__ = [
     "assign_source_prefix",
     "bootstrap",
     "change_client",
+    "change_quotas",
     "create_client",
     "create_grant",
     "create_organisation",
+    "default_quotas",
     "find_client",
     "find_organisation",
+    "find_quotas",
     "list_clients",
     "list_grants",
     "list_organisations",
@@ -96,6 +121,7 @@ __all__ = [
     "provide_organisation",
     "remove_grant",
     "remove_secret",
+    "require_below",
     "resume_organisation",
     "rotate_signing_keys",
     "suspend_organisation",

@@ -14,22 +14,31 @@ from sqlmodel import col
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, Forbidden, Invalid, NotFound
 from gateway.identity import policy
+from gateway.identity.directory import Directory
+from gateway.identity.quota_values import Quota, require_below
 from gateway.identity.tables import CLIENTS, ClientRow, OrganisationRow, client_of
 from gateway.identity.values import Client, ClientState, Role, is_key
 
-# Of one organisation. Clients are never deleted, because the journal names them.
-ACTIVE_LIMIT, LIMIT = 200, 1000
+# So many times its quota of active clients may an organisation have in all: clients are never
+# deleted, because the journal names them.
+WITH_DISABLED = 5
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without characters that look alike
 _RANDOM = 16  # characters: 79 bits
 
 
 async def create_client(
-    database: Database, *, by: Client, organisation: str, title: str, roles: Collection[Role]
+    database: Database,
+    *,
+    by: Client,
+    organisation: str,
+    title: str,
+    roles: Collection[Role],
+    directory: Directory,
 ) -> Client:
     """Give an organisation one more client, without a secret yet.
 
-    Raises Forbidden for an organisation out of reach, Invalid for one that does not exist, Conflict
-    for one that has too many.
+    Raises Forbidden for an organisation out of reach, Invalid for one that does not exist,
+    QuotaReached for one that has as many as its quota in the directory.
     """
     by.require(Role.ADMIN)
     if not policy.manages(by, organisation):
@@ -38,7 +47,7 @@ async def create_client(
         owner = await session.get(OrganisationRow, organisation) if is_key(organisation) else None
         if owner is None:
             raise Invalid(f"There is no organisation {organisation!r}.", pointer="/organisation")
-        await _require_capacity(session, organisation)
+        await _require_capacity(session, organisation, directory)
         row = ClientRow(
             id=f"{organisation}-{''.join(choice(_ALPHABET) for _ in range(_RANDOM))}",
             organisation=organisation,
@@ -85,16 +94,18 @@ async def change_client(
     title: str | None = None,
     roles: Collection[Role] | None = None,
     state: ClientState | None = None,
+    directory: Directory,
 ) -> Client:
     """Change what is given.
 
-    Raises NotFound, or Conflict if a client would lose its own rights or one too many be active.
+    Raises NotFound, QuotaReached if one too many would be active, or Conflict if a client would
+    lose its own rights.
     """
     by.require(Role.ADMIN)
     async with database.change(Topic.IDENTITY) as session:
         row = await reachable(session, by, id)
         if state is ClientState.ACTIVE and row.state != ClientState.ACTIVE:
-            await _require_active_capacity(session, row.organisation)
+            await _require_active_capacity(session, row.organisation, directory)
         row.title = row.title if title is None else title
         row.roles = row.roles if roles is None else sorted(set(roles))
         row.state = row.state if state is None else state
@@ -111,26 +122,24 @@ async def reachable(session: AsyncSession, by: Client, id: str) -> ClientRow:
     return row
 
 
-async def _require_capacity(session: AsyncSession, organisation: str) -> None:
-    """Raises Conflict if an organisation has as many clients as it may."""
-    await _require_active_capacity(session, organisation)
+async def _require_capacity(session: AsyncSession, organisation: str, directory: Directory) -> None:
+    """Raises QuotaReached if an organisation has as many clients as it may."""
+    await _require_active_capacity(session, organisation, directory)
     own = select(func.count()).where(col(ClientRow.organisation) == organisation)
-    if (await session.execute(own)).scalar_one() >= LIMIT:
-        raise Conflict(
-            f"An organisation may have {LIMIT} clients, disabled ones included. Enable one of "
-            "those again, with a new secret."
-        )
+    limit = WITH_DISABLED * directory.quota(organisation, Quota.CLIENTS)
+    advice = "Enable one of the disabled ones again, with a new secret."
+    require_below(Quota.CLIENTS, limit, (await session.execute(own)).scalar_one(), advice)
 
 
-async def _require_active_capacity(session: AsyncSession, organisation: str) -> None:
+async def _require_active_capacity(
+    session: AsyncSession, organisation: str, directory: Directory
+) -> None:
     active = select(func.count()).where(
         col(ClientRow.organisation) == organisation, col(ClientRow.state) == ClientState.ACTIVE
     )
-    if (await session.execute(active)).scalar_one() >= ACTIVE_LIMIT:
-        raise Conflict(
-            f"An organisation may have {ACTIVE_LIMIT} active clients. Disable one that is not in "
-            "use, or let programs share one."
-        )
+    limit = directory.quota(organisation, Quota.CLIENTS)
+    advice = "Disable one that is not in use, or let programs share one."
+    require_below(Quota.CLIENTS, limit, (await session.execute(active)).scalar_one(), advice)
 
 
 async def _value(session: AsyncSession, row: ClientRow) -> Client:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from gateway.base import type_pattern
+from gateway.identity.quota_values import BUILT_IN, Quota, Quotas
 from gateway.identity.signing import SigningKey
 from gateway.identity.source_owners import SourceOwners
 from gateway.identity.values import (
@@ -61,6 +62,7 @@ class Directory:
     signing_keys: tuple[SigningKey, ...]
     secrets: Mapping[str, tuple[ClientSecret, ...]] = field(default_factory=dict, repr=False)
     source_owners: SourceOwners = _NO_SOURCES
+    default_quotas: Quotas = field(default_factory=lambda: BUILT_IN, repr=False)
 
     def client(self, id: str) -> Client | None:
         """The client of this id, active or not."""
@@ -100,6 +102,12 @@ class Directory:
     def grants_to(self, organisation: str) -> tuple[Grant, ...]:
         """The grants to one organisation."""
         return self.rights.get(organisation, _NO_RIGHTS).grants
+
+    def quota(self, organisation: str, quota: Quota) -> int:
+        """How much an organisation may have or use of something."""
+        found = self.organisations.get(organisation)
+        own = None if found is None else found.quotas.get(quota)
+        return self.default_quotas[quota] if own is None else own
 
     def may_publish(self, client: Client, type: str, owner: str) -> bool:
         """Whether this client may publish a type that `owner` (an organisation) owns."""

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.identity.directory import Directory, Rights
+from gateway.identity.quota_values import BUILT_IN, Quotas
 from gateway.identity.signing import load_signing_keys
 from gateway.identity.source_owners import SourceOwners
 from gateway.identity.tables import client_of, grant_of, organisation_of, source_prefix_of
@@ -41,15 +42,15 @@ _SECRETS = text("""
 """)
 # All of them: who owns a source is decided by the prefixes of all organisations.
 _SOURCE_PREFIXES = text("SELECT * FROM source_prefixes ORDER BY id")
-_EMPTY = Directory({}, {}, {}, ())
 
 
 class DirectoryLoader:
     """Loads directories, each from the one before."""
 
-    def __init__(self) -> None:
+    def __init__(self, default_quotas: Quotas = BUILT_IN) -> None:
         self._changed = -1
-        self._directory = _EMPTY
+        self._empty = Directory({}, {}, {}, (), default_quotas=default_quotas)
+        self._directory = self._empty
 
     async def __call__(self, session: AsyncSession) -> Directory:
         """The directory as the database has it now."""
@@ -57,7 +58,7 @@ class DirectoryLoader:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         newest = (await session.execute(_NEWEST)).scalar() or 0
         if newest < self._changed:  # the database was restored to an earlier time
-            self._changed, self._directory = -1, _EMPTY
+            self._changed, self._directory = -1, self._empty
         self._directory = await _following(session, self._directory, self._changed)
         self._changed = newest
         return self._directory
@@ -86,6 +87,7 @@ async def _following(session: AsyncSession, before: Directory, changed: int) -> 
         await load_signing_keys(session),
         {**before.secrets, **{id: secrets.get(id, ()) for id in clients}},
         sources,
+        before.default_quotas,
     )
 
 

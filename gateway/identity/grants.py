@@ -3,24 +3,34 @@
 from datetime import UTC, datetime
 from secrets import token_hex
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from gateway.base import type_pattern
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, Forbidden, NotFound
 from gateway.identity import policy
+from gateway.identity.directory import Directory
+from gateway.identity.quota_values import Quota, require_below
 from gateway.identity.tables import GrantRow, OrganisationRow, grant_of
 from gateway.identity.values import Client, Grant, GrantAction, Role, is_key, namespace
 
 
 async def create_grant(
-    database: Database, *, by: Client, organisation: str, action: GrantAction, type: str
+    database: Database,
+    *,
+    by: Client,
+    organisation: str,
+    action: GrantAction,
+    type: str,
+    directory: Directory,
 ) -> Grant:
     """Permit an organisation to act on the types under a pattern.
 
     Raises Invalid for a bad pattern, Forbidden outside of the caller's own types, NotFound for the
-    organisation, Conflict when the very same grant exists.
+    organisation, Conflict when the very same grant exists, QuotaReached when the organisation has
+    as many as its quota in the directory.
     """
     by.require(Role.ADMIN)
     type_pattern.parse(type)
@@ -36,6 +46,7 @@ async def create_grant(
         )
         if (await session.execute(same)).scalar_one_or_none() is not None:
             raise Conflict(f"{organisation} already has the grant to {action} {type}.")
+        await _require_capacity(session, organisation, directory)
         row = GrantRow(
             id=token_hex(8),
             organisation=organisation,
@@ -79,3 +90,10 @@ async def remove_grant(database: Database, *, by: Client, organisation: str, id:
         if row is None or row.organisation != organisation or not policy.may_grant(by, row.type):
             raise NotFound("There is no such grant.")
         await session.delete(row)
+
+
+async def _require_capacity(session: AsyncSession, organisation: str, directory: Directory) -> None:
+    own = select(func.count()).where(col(GrantRow.organisation) == organisation)
+    limit = directory.quota(organisation, Quota.GRANTS)
+    advice = "Grant a pattern in place of single types, or take grants back."
+    require_below(Quota.GRANTS, limit, (await session.execute(own)).scalar_one(), advice)

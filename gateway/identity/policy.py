@@ -46,6 +46,12 @@ def require_auditor_of(by: Client, owner: str) -> None:
         raise Forbidden(f"Only auditors and administrators of {owner} may read this.")
 
 
+def require_member_or_overseer(by: Client, organisation: str) -> None:
+    """Raises Forbidden unless the client belongs to the organisation, or oversees the bus."""
+    if by.organisation != organisation and not _oversees_bus(by):
+        raise Forbidden(f"Only {organisation} and the operator's auditors may read this.")
+
+
 def may_grant(by: Client, type: str) -> bool:
     """Whether a client may give others rights to a type or pattern, where it is administrator."""
     return by.operator or type_pattern.covers(namespace(by.organisation), type)

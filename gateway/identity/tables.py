@@ -34,6 +34,8 @@ class OrganisationRow(SQLModel, table=True):
     created: datetime = _time()
     suspended: datetime | None = _time(nullable=True)
     suspension_reason: str | None = None
+    quotas: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+    quota_revision: int = Field(default=1, sa_type=BigInteger)
     changed: int = _CHANGED
 
 
@@ -48,6 +50,7 @@ class ClientRow(SQLModel, table=True):
     roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     state: str
     created: datetime = _time()
+    quotas: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     changed: int = _CHANGED
 
 
@@ -117,6 +120,7 @@ def organisation_of(row: OrganisationRow) -> Organisation:
         row.created,
         row.suspended,
         row.suspension_reason,
+        row.quotas,
     )
 
 
@@ -130,6 +134,7 @@ def client_of(row: ClientRow, *, operator: bool) -> Client:
         ClientState(row.state),
         operator,
         row.created,
+        row.quotas,
     )
 
 

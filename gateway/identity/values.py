@@ -1,7 +1,8 @@
 """Organisations, their clients and grants as values."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -41,7 +42,7 @@ class Organisation:
     """A ministry or agency. The operator is the one that runs the bus.
 
     While it is suspended, its clients are refused and nothing is delivered to it; its grants and
-    subscriptions stay.
+    subscriptions stay. `quotas` are those that differ from the defaults, by name.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Organisation:
     created: datetime
     suspended: datetime | None = None
     suspension_reason: str | None = None
+    quotas: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def namespace(self) -> str:
@@ -76,7 +78,8 @@ class ClientSecret(NamedTuple):
 class Client:
     """A set of credentials that belongs to an organisation.
 
-    `operator` says whether that organisation is the one that runs the bus.
+    `operator` says whether that organisation is the one that runs the bus. `quotas` are its own, by
+    name; those of its organisation apply as well.
     """
 
     id: str
@@ -86,6 +89,7 @@ class Client:
     state: ClientState
     operator: bool
     created: datetime
+    quotas: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def active(self) -> bool:

@@ -19,11 +19,13 @@ from gateway.processes.context import (
     open_context,
     stop_on_signals,
     tune_garbage_collector,
+    unique_name,
 )
 from gateway.processes.delivery import DeliveryContext, make_delivery
 from gateway.processes.request_reply import RequestReplyContext, make_request_reply
 from gateway.processes.server import serve
 from gateway.publishing import EventPublisher
+from gateway.quotas import EVERY, Limiter, QuotaSharing
 from gateway.subscriptions import register
 
 
@@ -44,11 +46,16 @@ async def api(settings: Settings) -> None:
         await identity.maintain_signing_keys(context.database, settings)
         await context.refresh()
         hints = HintSender(context.connect)
-        async with _open_stores(context, hints) as (writer, refusals):
+        async with (
+            _open_stores(context, hints) as (writer, refusals),
+            _open_quotas(context) as quotas,
+        ):
             publisher = _publisher(context, writer, refusals)
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
-            api_context = _api_context(context, publisher, refusals, contracts, requests, delivery)
+            api_context = _api_context(
+                context, publisher, refusals, contracts, requests, delivery, quotas
+            )
             app = make_app(api_context)
             tune_garbage_collector()
             async with supervised(stop) as background:
@@ -57,6 +64,7 @@ async def api(settings: Settings) -> None:
                 background.periodic("http.open_calls", app.open_calls.recheck, POLL)
                 background.periodic("http.admission", api_context.admission.adjust, WINDOW)
                 background.periodic("publishing.backlog", backlog, POLL)
+                background.periodic("quotas.sharing", quotas[1].run_once, EVERY)
                 background.start("journal.hint_sender", hints.run(stop))
                 requests.start(background)
                 delivery.start(background)
@@ -98,6 +106,18 @@ async def _open_stores(
         await refusals.close()
 
 
+@asynccontextmanager
+async def _open_quotas(context: ProcessContext) -> AsyncIterator[tuple[Limiter, QuotaSharing]]:
+    """The quotas, as the other processes use them now. At the end nothing is held any more."""
+    limiter = Limiter(context.directories)
+    sharing = QuotaSharing(limiter, context.database.pool, process=unique_name())
+    await sharing.run_once()
+    try:
+        yield limiter, sharing
+    finally:
+        await sharing.leave()
+
+
 def _api_context(
     context: ProcessContext,
     publisher: EventPublisher,
@@ -105,6 +125,7 @@ def _api_context(
     contracts: governance.GovernanceContext,
     requests: RequestReplyContext,
     delivery: DeliveryContext,
+    quotas: tuple[Limiter, QuotaSharing],
 ) -> ApiContext:
     return ApiContext(
         settings=context.settings,
@@ -133,4 +154,6 @@ def _api_context(
         directories=context.directories,
         catalogues=context.catalogues,
         subscriptions=context.subscriptions,
+        limiter=quotas[0],
+        quota_sharing=quotas[1],
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from gateway import subscriptions
+from gateway import identity, subscriptions
 from gateway.base.database import Database, Topic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
@@ -100,7 +100,7 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
         JournalReader(database.pool, timeout=settings.append_timeout),
         broker,
         management,
-        Snapshot(Topic.IDENTITY, DirectoryLoader()),
+        Snapshot(Topic.IDENTITY, DirectoryLoader(identity.default_quotas(settings))),
         catalogues,
         Snapshot(Topic.SUBSCRIPTIONS, subscriptions.load),
         EventValidator(catalogues, workers),

@@ -15,7 +15,7 @@ from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.broker import Broker, Management, NotOnBroker, hash_password, names
 from gateway.contracts import Catalogue
-from gateway.identity import Client, Directory
+from gateway.identity import Client, Directory, Quota
 from gateway.journal import JournalReader
 from gateway.subscriptions import register, webhooks
 from gateway.subscriptions.backfill_progress import RestartCause
@@ -134,9 +134,10 @@ class SubscriptionLifecycle:
         secret = None
         new = request.subscription(client, pattern, password)
         new.accepts  # noqa: B018 - raises Invalid for an invalid filter
+        limit = snapshots[0].quota(client.organisation, Quota.SUBSCRIPTIONS)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             positions = await start_positions(session, new, self._reader)
-            await register.add(session, new, positions)
+            await register.add(session, new, positions, limit)
             if queued:  # before the commit: the relays must not find it without its queue
                 await provide_queue(new, self._broker, self._management)
             else:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from gateway.base.errors import Conflict, NotFound
+from gateway.identity import Quota, require_below
 from gateway.subscriptions.tables import (
     CursorRow,
     PointToPointPositionRow,
@@ -18,7 +19,6 @@ from gateway.subscriptions.tables import (
 )
 from gateway.subscriptions.values import Key, ShardSequences, Subscription, SubscriptionState, Terms
 
-LIMIT = 100  # of one organisation; a quorum queue costs the broker about 1 MB and a log
 # Of the private keys of all queues with filters. One event may be for all of them: then their keys
 # are in its header, and a header must fit one frame of 128 KiB.
 FILTERED_KEYS_BYTES = 64 << 10
@@ -68,15 +68,18 @@ async def page(
     return [subscription_of(row) for row in rows]
 
 
-async def add(session: AsyncSession, new: Subscription, positions: ShardSequences) -> None:
+async def add(
+    session: AsyncSession, new: Subscription, positions: ShardSequences, limit: int
+) -> None:
     """Store a new subscription that receives what is above these positions.
 
-    Run inside `Database.change(Topic.SUBSCRIPTIONS)`. Raises Conflict if a point-to-point type
-    has a subscription already, the organisation has too many, or the bus too many with filters.
+    Run inside `Database.change(Topic.SUBSCRIPTIONS)`. Raises QuotaReached if the organisation has
+    `limit` already, Conflict if a point-to-point type has a subscription, or the bus too many with
+    filters.
     """
     own = select(func.count()).where(col(SubscriptionRow.organisation) == new.organisation)
-    if (await session.execute(own)).scalar_one() >= LIMIT:
-        raise Conflict(f"An organisation may have {LIMIT} subscriptions. Delete one first.")
+    present = (await session.execute(own)).scalar_one()
+    require_below(Quota.SUBSCRIPTIONS, limit, present, "Delete one first.")
     if new.point_to_point:
         others = select(col(SubscriptionRow.types)).where(
             col(SubscriptionRow.point_to_point), col(SubscriptionRow.types).op("&&")(new.types)

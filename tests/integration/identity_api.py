@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from sqlalchemy import text
@@ -22,8 +22,12 @@ from gateway.http import (
     source_prefixes,
     tokens,
 )
+from gateway.http.admission import Admission
 from gateway.http.app import Application
+from gateway.http.context import ApiContext
+from gateway.http.entrance import Entrance
 from gateway.identity import ClientAuthenticator, Directory, DirectoryLoader, Tokens
+from gateway.quotas import Limiter
 from tests.servers import as_owner
 
 URL = "https://bus.example.go.id"
@@ -39,6 +43,8 @@ class IdentityApi:
     tokens: Tokens
     authenticator: ClientAuthenticator
     http: httpx.AsyncClient
+    limiter: Limiter
+    admission: Admission
     admin: "Actor | None" = None
 
     @property
@@ -171,8 +177,11 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
             Tokens(settings, lambda: snapshot.value),
             ClientAuthenticator(database, settings, snapshot),
             http,
+            Limiter(snapshot),
+            Admission(settings.requests_in_progress),
         )
         app.state.context = api
+        app.entrance = Entrance(cast(ApiContext, api), ())
         try:
             if empty:
                 await _clear(settings)

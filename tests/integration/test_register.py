@@ -36,7 +36,7 @@ async def test_queues_with_filters_are_as_many_as_fit_a_header(
 
     async def add(name: str, **changes: object) -> None:
         async with database.change(Topic.SUBSCRIPTIONS) as session:
-            await register.add(session, a_subscription(name=name, **changes), {0: 0})
+            await register.add(session, a_subscription(name=name, **changes), {0: 0}, 100)
 
     await add("satu", terms=FILTERED)
     await add("duaa", terms=FILTERED)
@@ -59,6 +59,6 @@ async def test_queues_with_filters_are_as_many_as_fit_a_header(
 async def test_a_shard_may_have_more_entries_than_fit_into_32_bits(database: Database) -> None:
     far = a_subscription(name="jauh")
     async with database.change(Topic.SUBSCRIPTIONS) as session:
-        await register.add(session, far, {0: 2**40})
+        await register.add(session, far, {0: 2**40}, 100)
     async with database.session() as session:
         assert await register.start_positions(session, far) == {0: 2**40}

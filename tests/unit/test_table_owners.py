@@ -17,7 +17,7 @@ READ_BY_TRIGGERS = {"delivery": {"journal_entries"}}
 
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|INTO|USING|WHERE|TABLE)\b")
 _WORD = re.compile(r"(?<![\w:])\w+")  # no parameter of a statement
-_CREATED = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
+_CREATED = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (\w+)", re.MULTILINE)
 _READ = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO) (?!ON\b)(\w+)")
 
 

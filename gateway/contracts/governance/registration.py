@@ -33,7 +33,7 @@ from gateway.contracts.governance.planner import NewSchema, Planner, Registratio
 from gateway.contracts.governance.report_contract import require_report, require_reports_valid
 from gateway.contracts.lint import Finding
 from gateway.contracts.registry import NewVersion
-from gateway.identity import Client, policy
+from gateway.identity import Client, Quota, policy, require_below
 
 _ATTEMPTS = 3
 
@@ -101,11 +101,19 @@ class ContractRegistration:
             if existing is not None:
                 return existing
             await require_report(session, contract)
+            await self._require_capacity(session, contract.owner)
             await registry.put_contract(session, contract, by=author_of(by))
             if new.rule is not None:
                 await registry.put_rule(session, contract.type, new.rule, by=author_of(by))
             registered, version = await self._store(session, plan, VersionState.ACTIVE, None, by)
         return RegistrationResult(registered, version, True, advice)
+
+    async def _require_capacity(self, session: AsyncSession, owner: str) -> None:
+        """Raises QuotaReached if an organisation has as many contracts as it may."""
+        limit = self._context.directory.value.quota(owner, Quota.CONTRACTS)
+        present = await queries.count_of(session, owner)
+        advice = "Register a new version of one of them, or ask the operator for more."
+        require_below(Quota.CONTRACTS, limit, present, advice)
 
     async def change(
         self, by: Client, type: str, changes: Mapping[str, Any], revision: Revision

@@ -12,6 +12,7 @@ import msgspec
 from gateway.base.transactions import Transactions
 from gateway.delivery.store.dead_letters_sql import MATCHES
 from gateway.delivery.store.values import DeadLetterQuery
+from gateway.identity import Client, Quota, require_below
 
 _decode_query = msgspec.json.Decoder(DeadLetterQuery).decode
 _encode_query = msgspec.json.Encoder().encode
@@ -34,6 +35,11 @@ ORDER BY id LIMIT $3
 """
 )
 RUNNING = _REDRIVE + "WHERE state = 'running' ORDER BY created"
+# Counted and added by one at a time.
+LOCK = "SELECT pg_advisory_xact_lock(hashtext('redrives'), hashtext($1))"
+RUNNING_OF = """
+SELECT count(*) FROM redrives WHERE state = 'running' AND organisation IS NOT DISTINCT FROM $1
+"""
 RECORD_PROGRESS = """
 UPDATE redrives SET reached = $2, sent = sent + $3, failed = failed + $4, last_error = $5,
        state = CASE WHEN $6 THEN 'finished' ELSE state END, changed = clock_timestamp()
@@ -80,20 +86,24 @@ class Redrive:
 class Redrives(Transactions):
     """The redrives. Every method raises DatabaseUnavailable where PostgreSQL does not answer."""
 
-    async def start(self, query: DeadLetterQuery, *, rate: int, by: str) -> Redrive:
-        """Start a redrive."""
-        id_ = f"{secrets.token_hex(8)}"
-        await self.fetch(
-            START,
-            id_,
-            *astuple(replace(query, state="dead")),
-            _encode_query(query).decode(),
-            rate,
-            by,
-        )
+    async def start(self, query: DeadLetterQuery, *, rate: int, by: Client, limit: int) -> Redrive:
+        """Start a redrive. Raises QuotaReached if `limit` of the client's organisation run."""
+        id_ = secrets.token_hex(8)
+        arguments = astuple(replace(query, state="dead"))
+        async with self.transaction() as connection:
+            await connection.execute(LOCK, query.organisation or "")
+            present = await connection.fetchval(RUNNING_OF, query.organisation)
+            require_below(Quota.REDRIVES, limit, present, "Wait until one has finished.")
+            await connection.execute(
+                START, id_, *arguments, _encode_query(query).decode(), rate, by.id
+            )
         started = await self.find(id_)
         assert started is not None  # noqa: S101 - it was stored just now
         return started
+
+    async def count_running(self, organisation: str | None) -> int:
+        """How many redrives of an organisation run."""
+        return int((await self.fetch(RUNNING_OF, organisation))[0][0])
 
     async def find(self, id: str) -> Redrive | None:
         """The redrive with this id, or None."""

@@ -20,7 +20,14 @@ from gateway.contracts import (
 )
 from gateway.contracts.governance import find_visible, visibility_of
 from gateway.http.body import RawBody
-from gateway.http.context import Admin, AdminOrAuditor, AuthenticatedClient, Context, took_effect
+from gateway.http.context import (
+    CHECKED,
+    Admin,
+    AdminOrAuditor,
+    AuthenticatedClient,
+    Context,
+    took_effect,
+)
 from gateway.http.contracts.bodies import TYPE, ContractChanges, NewContract, NewVersion
 from gateway.http.contracts.etags import NOT_MODIFIED, IfMatch, etag, not_modified
 from gateway.http.contracts.exact import ExactRoute
@@ -74,6 +81,7 @@ class ContractHistoryEntry(BaseModel):
 @router.post(
     "",
     status_code=201,
+    dependencies=[CHECKED],
     responses=responses(
         403, body=True, _409="The type is registered with other facts or another schema."
     )
@@ -142,7 +150,9 @@ async def update_contract(
     return contract_response(registered)
 
 
-@router.post("/{type}/compatibility", responses=responses(403, 404, body=True))
+@router.post(
+    "/{type}/compatibility", dependencies=[CHECKED], responses=responses(403, 404, body=True)
+)
 async def check_compatibility(
     type: ContractType, body: NewVersion, client: Admin, context: Context, raw: RawBody
 ) -> ModelResponse[VersionCheck]:

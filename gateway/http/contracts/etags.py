@@ -37,14 +37,14 @@ def if_match(given: IfMatchHeader = None) -> Revision:
     """
     if given is None:
         raise PreconditionRequired(
-            "Send If-Match with the ETag of the contract, or `*` for its current state."
+            "Send If-Match with the ETag of what you have read, or `*` for its current state."
         )
     tag = given.strip()
     if tag == "*":
         return "any"
     number = tag[1:-1]
     if tag != f'"{number}"' or not number.isdecimal() or not number.isascii() or len(number) > 18:
-        raise PreconditionFailed("If-Match is not an ETag of this contract. Read the contract.")
+        raise PreconditionFailed("If-Match is not an ETag of ours. Read what you want to change.")
     return int(number)
 
 

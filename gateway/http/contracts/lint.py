@@ -11,7 +11,7 @@ from gateway.base import strict_json
 from gateway.contracts import Classification, Pattern, defaults
 from gateway.contracts.lint import lint, national
 from gateway.http.body import RawBody
-from gateway.http.context import AuthenticatedClient, Context
+from gateway.http.context import CHECKED, AuthenticatedClient, Context
 from gateway.http.contracts.bodies import SCHEMA, TYPE
 from gateway.http.contracts.exact import ExactRoute
 from gateway.http.contracts.models import LintFinding
@@ -76,7 +76,7 @@ class LintReport(BaseModel):
     findings: list[LintFinding]
 
 
-@router.post("/lint", responses=responses(body=True))
+@router.post("/lint", dependencies=[CHECKED], responses=responses(body=True))
 async def lint_contract(
     body: LintRequest, client: AuthenticatedClient, context: Context, raw: RawBody
 ) -> LintReport:

@@ -10,7 +10,14 @@ from gateway.base.telemetry import log
 from gateway.contracts import Classification, RegisteredContract, StoredVersion, queries
 from gateway.contracts.governance import find_visible, visibility_of
 from gateway.http.body import RawBody
-from gateway.http.context import Admin, ApiContext, AuthenticatedClient, Context, took_effect
+from gateway.http.context import (
+    CHECKED,
+    Admin,
+    ApiContext,
+    AuthenticatedClient,
+    Context,
+    took_effect,
+)
 from gateway.http.contracts.bodies import NewVersion
 from gateway.http.contracts.contracts import ALREADY_REGISTERED, ContractType
 from gateway.http.contracts.etags import NOT_MODIFIED, IfMatch, etag, not_modified
@@ -51,6 +58,7 @@ SCHEMA: Responses = {
 @router.post(
     "",
     status_code=201,
+    dependencies=[CHECKED],
     responses=responses(
         403,
         404,

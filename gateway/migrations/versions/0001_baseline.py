@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent / "baseline"
 # In the order of their foreign keys.
 _ROOMS = (
     "base", "journal", "identity", "contracts", "subscriptions", "request_reply", "delivery",
-    "retention",
+    "quotas", "retention",
 )  # fmt: skip
 
 

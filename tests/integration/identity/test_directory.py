@@ -11,7 +11,15 @@ from sqlalchemy import text
 from gateway import identity
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Conflict, NotFound
-from gateway.identity import Client, ClientState, Directory, DirectoryLoader, GrantAction, Role
+from gateway.identity import (
+    Client,
+    ClientState,
+    Directory,
+    DirectoryLoader,
+    GrantAction,
+    Quota,
+    Role,
+)
 from tests.integration.identity_api import changed_as_owner, settings_for
 
 Change = Callable[["World"], Awaitable[object]]
@@ -84,6 +92,7 @@ async def create_client(world: World) -> None:
         organisation=world.organisation,
         title="x",
         roles={Role.PUBLISHER},
+        directory=world.directory,
     )
 
 
@@ -95,6 +104,19 @@ async def change_client(world: World) -> None:
         title=world.name,
         roles={world.random.choice(list(Role))},
         state=world.random.choice(list(ClientState)),
+        directory=world.directory,
+    )
+
+
+async def change_quotas(world: World) -> None:
+    own = [id for id, each in world.directory.clients.items() if each.organisation == "nusabus"]
+    await identity.change_quotas(
+        world.database,
+        by=world.by,
+        organisation="nusabus",
+        own={Quota.EVENTS: world.random.randrange(1, 9)},
+        clients={world.random.choice(sorted(own)): {Quota.STREAMS: world.random.randrange(1, 9)}},
+        revision=None,
     )
 
 
@@ -116,6 +138,7 @@ async def create_grant(world: World) -> None:
         organisation=world.organisation,
         action=world.random.choice(list(GrantAction)),
         type=f"id.go.{world.name}.*",
+        directory=world.directory,
     )
 
 
@@ -162,6 +185,7 @@ CHANGES: list[Change] = [
     suspend_organisation,
     resume_organisation,
     create_client,
+    change_quotas,
     change_client,
     add_secret,
     remove_secret,

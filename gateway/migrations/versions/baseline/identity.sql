@@ -6,7 +6,8 @@ CREATE SEQUENCE identity_change_numbers;
 GRANT USAGE ON SEQUENCE identity_change_numbers TO nusabus_app;
 
 -- A suspended organisation keeps everything and may do nothing; the operator cannot be suspended.
--- `changed` rises with every change of the row and of its grants and source prefixes.
+-- `changed` rises with every change of the row and of its grants and source prefixes. `quotas` holds
+-- those that differ from the defaults, by name; `quota_revision` rises with each change of them.
 CREATE TABLE organisations (
     name text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9-]{1,30}$'),
     title text NOT NULL,
@@ -15,13 +16,16 @@ CREATE TABLE organisations (
     created timestamptz NOT NULL,
     suspended timestamptz,
     suspension_reason text,
+    quotas jsonb NOT NULL DEFAULT '{}',
+    quota_revision bigint NOT NULL DEFAULT 1,
     changed bigint NOT NULL DEFAULT 0,
     CHECK ((suspended IS NULL) = (suspension_reason IS NULL)),
     CHECK (NOT operator OR suspended IS NULL)
 );
 CREATE INDEX organisations_by_change ON organisations (changed);
 GRANT SELECT, INSERT,
-    UPDATE (title, description, operator, suspended, suspension_reason, changed)
+    UPDATE (title, description, operator, suspended, suspension_reason, quotas, quota_revision,
+            changed)
     ON organisations TO nusabus_app;
 
 -- `changed` rises with every change of the row and of the client's secrets.
@@ -33,11 +37,12 @@ CREATE TABLE clients (
         CHECK (roles <@ ARRAY['admin', 'publisher', 'subscriber', 'auditor']),
     state text NOT NULL CHECK (state IN ('active', 'disabled')),
     created timestamptz NOT NULL,
+    quotas jsonb NOT NULL DEFAULT '{}',
     changed bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX clients_by_change ON clients (changed);
 CREATE INDEX clients_by_organisation ON clients (organisation, id);
-GRANT SELECT, INSERT, UPDATE (title, roles, state, changed) ON clients TO nusabus_app;
+GRANT SELECT, INSERT, UPDATE (title, roles, state, quotas, changed) ON clients TO nusabus_app;
 
 -- A client may have several secrets, so that one is replaced without an interruption.
 CREATE TABLE client_secrets (
