@@ -114,6 +114,11 @@ class SharedBucket(TokenBucket):
         """The limit of all processes together."""
         return self._whole
 
+    @property
+    def wait(self) -> float:
+        """See TokenBucket. Without a look at the clock while there is something left."""
+        return 0.0 if self._tokens >= 1.0 else super().wait
+
     def change(self, limit: RateLimit) -> None:
         """Put another limit in force."""
         self._refill()

@@ -127,13 +127,13 @@ class PublishEndpoint(AsgiEndpoint):
         """Publish one event or a batch."""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         body, event, gate = b"", None, self.context.limiter.gate(client)
+        gate.require_publishing()
         try:
             client.require(Role.PUBLISHER)
-            gate.require_publishing()
             atomic = _atomic(scope["query_string"])
             body = await read(headers, receive, self.limits.batch_bytes, self.context.settings)
-            gate.publish(len(body))
             self.keep(scope)
+            gate.publish(len(body))
             parsed = parse_request(headers, body, self.limits)
             if isinstance(parsed, Batch):
                 gate.spend(Quota.EVENTS, len(parsed.items))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from gateway import identity
+from gateway import identity, quotas
 from gateway.base.database import Topic
 from gateway.base.telemetry import log
 from gateway.http.context import (
@@ -134,24 +134,12 @@ async def get_usage(
     counts = await _counts(context, name)
     items = [
         QuotaUsage(
-            quota=quota,
-            limit=context.directory.quota(name, quota),
-            used=counts[quota],
-            refused=0,
+            quota=quota, limit=context.directory.quota(name, quota), used=counts[quota], refused=0
         )
         for quota in COUNTED
     ]
-    of_rates = [
-        QuotaUsage(
-            quota=each.quota,
-            client=each.client,
-            limit=each.limit,
-            used=round(each.used, 3),
-            refused=each.refused,
-        )
-        for each in shared
-    ]
-    return ModelResponse(Usage(items=sorted([*of_rates, *items], key=_order)))
+    items += [_shared(each) for each in shared]
+    return ModelResponse(Usage(items=sorted(items, key=_order)))
 
 
 async def _counts(context: ApiContext, name: str) -> Counter[Quota]:
@@ -170,12 +158,23 @@ async def _counts(context: ApiContext, name: str) -> Counter[Quota]:
     return found
 
 
+def _shared(usage: quotas.Usage) -> QuotaUsage:
+    of_client = {} if usage.client is None else {"client": usage.client}
+    return QuotaUsage(
+        quota=usage.quota,
+        limit=usage.limit,
+        used=round(usage.used, 3),
+        refused=usage.refused,
+        **of_client,
+    )
+
+
 def _order(usage: QuotaUsage) -> tuple[str, int]:
     return usage.client or "", list(Quota).index(usage.quota)
 
 
-def _set(quotas: ClientQuotas) -> identity.Quotas:
-    return {Quota(name): value for name, value in quotas.model_dump(exclude_none=True).items()}
+def _set(given: ClientQuotas) -> identity.Quotas:
+    return {Quota(name): value for name, value in given.model_dump(exclude_none=True).items()}
 
 
 def _response(found: QuotaSettings) -> ModelResponse[Quotas]:

@@ -150,9 +150,9 @@ class RequestEndpoint(AsgiEndpoint):
         """Store the request, and wait for its reply as long as the client wants."""
         headers: Headers = scope["headers"]
         body, event, gate = b"", None, self.context.limiter.gate(client)
+        gate.require_publishing()
         try:
             client.require(Role.PUBLISHER)
-            gate.require_publishing()
             needs_responder = _NEEDS_RESPONDER.get(scope["query_string"])
             if needs_responder is None:
                 raise errors.Invalid(

@@ -139,7 +139,8 @@ async def _require_active_capacity(
     )
     limit = directory.quota(organisation, Quota.CLIENTS)
     advice = "Disable one that is not in use, or let programs share one."
-    require_below(Quota.CLIENTS, limit, (await session.execute(active)).scalar_one(), advice)
+    present = (await session.execute(active)).scalar_one()
+    require_below(Quota.CLIENTS, limit, present, advice, noun="active clients")
 
 
 async def _value(session: AsyncSession, row: ClientRow) -> Client:

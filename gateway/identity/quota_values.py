@@ -49,11 +49,14 @@ def default_quotas(settings: Settings) -> Quotas:
     return {quota: getattr(settings, f"quota_{quota}") for quota in Quota}
 
 
-def require_below(quota: Quota, limit: int, present: int, advice: str) -> None:
+def require_below(
+    quota: Quota, limit: int, present: int, advice: str, *, noun: str | None = None
+) -> None:
     """Raises QuotaReached unless one more is within the limit.
 
     Ask within the transaction that adds one, after it has locked the topic.
     """
     if present >= limit:
-        what = quota.replace("_", " ")
-        raise QuotaReached(f"The organisation has reached its quota of {limit} {what}. {advice}")
+        raise QuotaReached(
+            f"The organisation has reached its quota of {limit} {noun or quota}. {advice}"
+        )

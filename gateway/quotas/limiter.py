@@ -18,6 +18,7 @@ EXCEEDED = Counter(
     ["organisation", "quota"],
     registry=METRICS,
 )
+FIELDS_FOR = 0.05  # seconds for which the fields of a client are used again
 LONGEST_WAIT = 3600  # seconds that Retry-After says at most
 
 
@@ -30,7 +31,9 @@ class QuotaExceeded(TooManyRequests):
 class Gate:
     """The quotas of one client: its organisation's, and its own where it has some."""
 
-    def __init__(self, client: Client, meters: Mapping[Quota, tuple[Meter, ...]]) -> None:
+    def __init__(
+        self, client: Client, meters: Mapping[Quota, tuple[Meter, ...]], clock: Clock
+    ) -> None:
         self._client = client
         self._of = meters
         self._rates: Mapping[Quota, tuple[RateMeter, ...]] = {
@@ -41,6 +44,9 @@ class Gate:
         self._publishing = self._published + self._rates[Quota.REFUSALS]
         # Cached: whenever a limit changes, all gates are made again.
         self._policies = ", ".join([each.policy for each in self._published]).encode()
+        self._clock = clock
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._fields_until = 0.0
 
     def require(self, *quotas: Quota) -> None:
         """Raises QuotaExceeded if one of these rates is used up."""
@@ -51,7 +57,8 @@ class Gate:
     def require_publishing(self) -> None:
         """Raises QuotaExceeded if events, bytes or refusals are used up."""
         for meter in self._publishing:
-            self._require(meter)
+            if meter.bucket.wait > 0:
+                raise self._exceeded(meter)
 
     def spend(self, quota: Quota, count: float = 1) -> None:
         """Count so many of a rate. More than are left must be waited for afterwards."""
@@ -85,9 +92,16 @@ class Gate:
 
     @property
     def fields(self) -> list[tuple[bytes, bytes]]:
-        """The RateLimit fields of a publisher (draft-ietf-httpapi-ratelimit-headers)."""
-        states = ", ".join([meter.state for meter in self._published])
-        return [(b"ratelimit-policy", self._policies), (b"ratelimit", states.encode())]
+        """The RateLimit fields of a publisher (draft-ietf-httpapi-ratelimit-headers-10).
+
+        They are hints, so those of some moments ago will do.
+        """
+        now = self._clock()
+        if now >= self._fields_until:
+            states = ", ".join([meter.state for meter in self._published])
+            self._fields = [(b"ratelimit-policy", self._policies), (b"ratelimit", states.encode())]
+            self._fields_until = now + FIELDS_FOR
+        return self._fields
 
     def _require(self, meter: RateMeter) -> None:
         if meter.wait > 0:
@@ -179,6 +193,7 @@ class Limiter:
                 )
                 for quota in OF_CLIENTS
             },
+            self._clock,
         )
 
     def _meter(self, key: Key, limit: int) -> Meter:

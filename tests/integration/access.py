@@ -58,6 +58,9 @@ ACCESS: dict[str, tuple[str, ...]] = {
     "GET /v1/organisations/{name}/grants": (A, D),
     "POST /v1/organisations/{name}/grants": (D,),
     "DELETE /v1/organisations/{name}/grants/{id}": (D,),
+    "GET /v1/organisations/{name}/quotas": (),  # its own, and those who oversee the bus
+    "PUT /v1/organisations/{name}/quotas": (),
+    "GET /v1/organisations/{name}/usage": (),
     "GET /v1/organisations/{name}/sources": (),  # its own clients and the operator's alone
     "POST /v1/organisations/{name}/sources": (),
     "DELETE /v1/organisations/{name}/sources/{id}": (),

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import http_sf
@@ -33,7 +34,7 @@ def busy(make_bus: MakeBus) -> Iterator[tuple[Bus, list[Api]]]:
             for port in ports
         ]
         for api in apis:
-            eventually(lambda api=api: ready(api))
+            eventually(partial(ready, api))
         yield bus, apis
 
 
@@ -67,10 +68,12 @@ def put_quotas(
 def in_force(apis: list[Api], actor: Actor, quota: str, limit: int) -> None:
     """Wait until every process shows a limit; it is said to take a second at most."""
     path = f"/v1/organisations/{actor.organisation}/usage"
+
+    def shown(api: Api) -> bool:
+        return bool(usage_in(api.get(path, headers=actor.headers), quota)["limit"] == limit)
+
     for api in apis:
-        eventually(
-            lambda api=api: usage_in(api.get(path, headers=actor.headers), quota)["limit"] == limit
-        )
+        eventually(partial(shown, api))
 
 
 def usage_in(answer: httpx.Response, quota: str, client: str | None = None) -> dict[str, Any]:
@@ -90,9 +93,10 @@ def publish(api: Api, actor: Actor) -> httpx.Response:
     return api.post("/v1/events", json=event, headers={**actor.headers, **STRUCTURED})
 
 
-def parameters(field: str) -> dict[str, dict[str, Any]]:
-    """The parameters of each policy, as a library of another author reads them."""
-    return {name: dict(more) for name, more in http_sf.parse(field.encode(), tltype="list")}
+def items(field: str) -> list[tuple[str, dict[str, Any]]]:
+    """The policies of a field with their parameters, as a library of another author reads them."""
+    found: Any = http_sf.parse(field.encode(), tltype="list")
+    return [(name, dict(more)) for name, more in found]
 
 
 def test_a_rate_holds_across_processes(bus: Bus, apis: list[Api]) -> None:
@@ -196,15 +200,12 @@ def test_the_fields_parse(bus: Bus, apis: list[Api]) -> None:
     put_quotas(bus, "uji", {"events": 7}, **{uji.id: {"events": 5}})
     in_force(apis, uji, "events", 7)
     answer = publish(apis[0], uji)
-    policies = [
-        (name, dict(more))
-        for name, more in http_sf.parse(answer.headers["ratelimit-policy"].encode(), tltype="list")
-    ]
+    policies = items(answer.headers["ratelimit-policy"])
     assert [(name, each["q"], each["w"]) for name, each in policies][:2] == [
         ("events", 7, 1),
         ("events", 5, 1),
     ]
-    left = parameters(answer.headers["ratelimit"])
+    left = dict(items(answer.headers["ratelimit"]))
     assert 0 <= left["events"]["r"] <= 7
     assert left["events"]["t"] >= 1
     assert left["bytes"]["r"] > 1000

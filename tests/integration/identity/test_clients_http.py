@@ -26,15 +26,15 @@ async def test_an_organisation_has_so_many_clients(api: IdentityApi, admin: Acto
     body = {"organisation": "dukcapil", "title": "x", "roles": ["publisher"]}
     made = await admin.post("/v1/clients", body)
     assert made.status_code == 201
-    problem_of(await admin.post("/v1/clients", body), 409, "conflict")
+    problem_of(await admin.post("/v1/clients", body), 409, "quota-reached")
     await admin.patch(made.headers["location"], {"state": "disabled"})
     assert (await admin.post("/v1/clients", body)).status_code == 201
     full = await admin.patch(made.headers["location"], {"state": "active"})
-    assert "200 active clients" in problem_of(full, 409, "conflict")["detail"]
+    assert "200 active clients" in problem_of(full, 409, "quota-reached")["detail"]
     await admin.patch(f"/v1/clients/{client.id}", {"state": "disabled"})
     await api.execute(MANY, {"state": "disabled", "count": 799})
     full = await admin.post("/v1/clients", body)
-    assert "1000 clients" in problem_of(full, 409, "conflict")["detail"]
+    assert "1000 clients" in problem_of(full, 409, "quota-reached")["detail"]
     assert (await admin.post("/v1/clients", body | {"organisation": "nusabus"})).status_code == 201
 
 
