@@ -71,7 +71,6 @@ TITLES = {
     "backlog-full": "Backlog full",
     "overloaded": "Too many requests in progress",
     "share-exceeded": "Too many requests of the organisation in progress",
-    "too-many-requests": "Too many requests",
     "no-responder": "No responder",
     "no-reply": "No reply before the deadline",
     "already-answered": "Request already answered",
