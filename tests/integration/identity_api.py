@@ -26,6 +26,7 @@ from gateway.http.admission import Admission
 from gateway.http.app import Application
 from gateway.http.context import ApiContext
 from gateway.http.entrance import Entrance
+from gateway.http.open_calls import OpenCalls
 from gateway.identity import ClientAuthenticator, Directory, DirectoryLoader, Tokens
 from gateway.quotas import Limiter
 from tests.servers import as_owner
@@ -46,6 +47,11 @@ class IdentityApi:
     limiter: Limiter
     admission: Admission
     admin: "Actor | None" = None
+
+    @property
+    def directories(self) -> Snapshot[Directory]:
+        """As `ApiContext` calls it."""
+        return self.snapshot
 
     @property
     def directory(self) -> Directory:
@@ -181,6 +187,7 @@ async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIte
             Admission(settings.requests_in_progress),
         )
         app.state.context = api
+        app.open_calls = OpenCalls(cast(ApiContext, api))
         app.entrance = Entrance(cast(ApiContext, api), ())
         try:
             if empty:

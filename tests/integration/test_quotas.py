@@ -148,8 +148,9 @@ def test_a_batch_is_accepted_or_refused_as_a_whole(bus: Bus, apis: list[Api]) ->
         events = [a_document() for _ in range(size)]
         return apis[0].post("/v1/events", json=events, headers={**uji.headers, **BATCHED})
 
-    first = batch(40)
-    assert first.status_code == 207
+    # Something may be left to pay off of the test before.
+    first = eventually(lambda: found if (found := batch(40)).status_code == 207 else None)
+    assert first is not None
     assert first.json()["accepted"] == 40
     refused = batch(2)
     problem_of(refused, 429, "quota-exceeded")
@@ -161,7 +162,7 @@ def test_bytes_and_refusals_are_limited(bus: Bus, apis: list[Api]) -> None:
     uji = bus.actor("uji")
     put_quotas(bus, "uji", {"bytes": 10})
     in_force(apis, uji, "bytes", 10)
-    assert publish(apis[0], uji).status_code == httpx.codes.ACCEPTED
+    eventually(lambda: publish(apis[0], uji).status_code == httpx.codes.ACCEPTED)
     refused = publish(apis[0], uji)
     assert problem_of(refused, 429, "quota-exceeded")["violated-policies"] == ["bytes"]
     put_quotas(bus, "uji", {"refusals": 1})
