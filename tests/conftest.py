@@ -40,12 +40,12 @@ def make_bus(
     template = fresh_database(postgres)
     admin = asyncio.run(furnish(template, contracts))
 
-    def make(**settings: str) -> Bus:
+    def make(broker: RabbitMQ = rabbitmq, **settings: str) -> Bus:
         return Bus(
             tmp_path_factory.mktemp("bus") / "run",
             fresh_database(postgres, template.rpartition("/")[2]),
-            fresh_virtual_host(rabbitmq),
-            rabbitmq.management_url,
+            fresh_virtual_host(broker),
+            broker.management_url,
             admin,
             **settings,
         )

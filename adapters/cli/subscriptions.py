@@ -36,6 +36,7 @@ def list_command(as_json: AsJson = False, profile: ProfileName = "default") -> N
     for each in found:
         state = "paused" if each["paused"] else each["state"]
         state = f"{state}, diverted" if each.get("diverted_since") else state
+        state = f"{state}, queue unavailable" if each.get("unavailable_since") else state
         types = "\n".join(each["types"])
         table.add_row(
             *(screen.safe(each[name]) for name in ("organisation", "name", "delivery")),

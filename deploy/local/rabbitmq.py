@@ -240,9 +240,8 @@ class RabbitMQ:
     def _start_port_mapper(self) -> None:
         """Start the node's own epmd; RabbitMQ insists on one and would leave it behind."""
         port = self._state.port("epmd")
-        program = shutil.which("epmd") or _epmd_beside_erl()
         self._port_mapper = spawn(
-            (program, "-port", str(port), "-address", LOOPBACK),
+            (epmd(), "-port", str(port), "-address", LOOPBACK),
             folder=self._folder,
             environ=self._environ(),
             log=self.log,
@@ -279,9 +278,11 @@ def _write(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def _epmd_beside_erl() -> str:
-    erl = shutil.which("erl")
-    found = sorted(Path(erl).resolve().parent.parent.glob("**/bin/epmd")) if erl else []
-    if not found:
+def epmd() -> str:
+    """The program of Erlang's port mapper. Raises ServerError if it is missing."""
+    on_path, erl = shutil.which("epmd"), shutil.which("erl")
+    beside = sorted(Path(erl).resolve().parent.parent.glob("**/bin/epmd")) if erl else []
+    found = on_path or (str(beside[0]) if beside else None)
+    if found is None:
         raise ServerError("the program epmd, a part of Erlang, is not on the PATH")
-    return str(found[0])
+    return found

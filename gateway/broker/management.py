@@ -30,7 +30,7 @@ PAGE = 500
 # the broker some 100 kB. Twenty are more than the processes of any consumer.
 CONNECTIONS, CHANNELS = 20, 100
 
-_COLUMNS = "name,messages,messages_unacknowledged,consumers,state,arguments"
+_COLUMNS = "name,messages,messages_unacknowledged,consumers,state,arguments,members,online,leader"
 _NOTHING = "^$"
 _RETRIES, _BACKOFF = 4, Backoff(0.05, 0.4)  # seconds
 
@@ -57,6 +57,11 @@ class QueueState:
     state: str
     """`running`, a failure (`down`, `minority`, `crashed`, `stopped`) or `unknown`."""
     arguments: Mapping[str, object]
+    members: frozenset[str] = frozenset()
+    """The nodes that have a replica. Empty if it is not a quorum queue."""
+    available: bool = True
+    """Whether it has a leader, and most of its members are online: else it confirms nothing, and
+    its statistics may be of any age."""
 
 
 class Management:
@@ -197,6 +202,11 @@ class Management:
             page += 1
         return found
 
+    async def running_nodes(self) -> frozenset[str]:
+        """The nodes of the cluster that run, as far as the node that answers can see."""
+        nodes = await self._call("GET", "nodes?columns=name,running")
+        return frozenset(node["name"] for node in nodes if node.get("running"))
+
     async def bindings(self, exchange: str) -> frozenset[tuple[str, str]]:
         """(queue, key) of every queue bound to an exchange; empty if there is no such exchange."""
         path = f"exchanges/{self._vhost}/{quote(exchange, safe='')}/bindings/source"
@@ -231,10 +241,13 @@ class Management:
 
 
 def _queue_state(item: Mapping[str, Any]) -> QueueState:
+    members, online = item.get("members") or (), item.get("online") or ()
     return QueueState(
         messages=item.get("messages"),
         unacknowledged=item.get("messages_unacknowledged", 0),
         consumers=item.get("consumers", 0),
         state=item.get("state", "unknown"),
         arguments=item.get("arguments", {}),
+        members=frozenset(members),
+        available=not members or (bool(item.get("leader")) and 2 * len(online) > len(members)),
     )

@@ -29,6 +29,14 @@ CLOSE_SECONDS = 3.0
 
 Arguments = dict[str, str | int | bool]
 
+QUORUM: Mapping[str, str | int | bool] = {
+    "x-queue-type": "quorum",
+    # Survives the loss of one node. A larger group costs more for each message.
+    "x-quorum-initial-group-size": 3,
+    # Else all leaders are on the node that the gateway is connected to, and die with it.
+    "x-queue-leader-locator": "balanced",
+}
+
 
 class DiffersOnBroker(Conflict):
     """An exchange or queue of this name exists with other properties. They cannot be changed."""
@@ -63,7 +71,7 @@ def queue_arguments(queue: str, *, ordered: bool, max_age: float | None = None) 
     would nack the publish for all queues.
     """
     arguments: Arguments = {
-        "x-queue-type": "quorum",
+        **QUORUM,
         "x-delivery-limit": DELIVERY_LIMIT,
         "x-dead-letter-exchange": names.DEAD,
         "x-dead-letter-routing-key": queue,
@@ -78,14 +86,14 @@ def queue_arguments(queue: str, *, ordered: bool, max_age: float | None = None) 
 
 
 DEAD_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
-    "x-queue-type": "quorum",
+    **QUORUM,
     "x-delivery-limit": UNLIMITED,  # it has no dead-letter exchange of its own
     "x-overflow": "reject-publish",
 }
 
 
 REPLY_QUEUE_ARGUMENTS: Mapping[str, str | int | bool] = {
-    "x-queue-type": "quorum",
+    **QUORUM,
     "x-delivery-limit": DELIVERY_LIMIT,
     "x-dead-letter-exchange": names.DEAD,
     "x-dead-letter-routing-key": names.REPLY_QUEUE,

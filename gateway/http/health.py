@@ -21,7 +21,7 @@ router = APIRouter(tags=["health"])
 BACKLOG = Gauge("nusabus_backlog_entries", "Entries that are not yet relayed", registry=METRICS)
 SUBSCRIPTIONS = Gauge(
     "nusabus_subscriptions",
-    "Subscriptions by state; diverted counts those whose queue is too deep",
+    "Subscriptions by state; diverted: the queue is too deep; unavailable: it cannot work",
     ["state"],
     registry=METRICS,
 )
@@ -84,6 +84,12 @@ async def get_metrics(context: Context) -> Response:
 
 
 def _count(subscriptions: Iterable[Subscription]) -> None:
-    found = Counter("diverted" if each.diverted else each.state.value for each in subscriptions)
-    for state in (*(each.value for each in SubscriptionState), "diverted"):
+    found = Counter(map(_shown_state, subscriptions))
+    for state in (*(each.value for each in SubscriptionState), "diverted", "unavailable"):
         SUBSCRIPTIONS.labels(state).set(found[state])
+
+
+def _shown_state(subscription: Subscription) -> str:
+    if subscription.unavailable:
+        return "unavailable"
+    return "diverted" if subscription.diverted else subscription.state.value

@@ -167,6 +167,10 @@ class Subscription(BaseModel):
         description="Since when its queue is too deep. Further events wait in the journal until "
         "the reader has made room."
     )
+    unavailable_since: datetime | None = Field(
+        description="Since when its queue is unavailable, because nodes of the broker are lost. "
+        "Further events wait in the journal."
+    )
     delivery: Delivery
     paused: bool
     pause_reason: str | None = Field(description="Set if the gateway paused it.")
@@ -194,6 +198,7 @@ class Subscription(BaseModel):
             state=subscription.state,
             repair_count=subscription.repairs,
             diverted_since=subscription.diverted,
+            unavailable_since=subscription.unavailable,
             delivery=subscription.delivery,
             paused=subscription.paused,
             pause_reason=subscription.pause_reason,

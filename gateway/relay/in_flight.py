@@ -57,7 +57,7 @@ class InFlightWindow:
         self.changed = asyncio.Event()
         self.returned: list[InFlight] = []
         self.unsendable: list[InFlight] = []
-        self._needs_new_channel = False
+        self._needs_new_channel: str | None = None  # and why
         self.refused_count = 0
         self.sent_count = 0
         self._entries = entries
@@ -111,11 +111,12 @@ class InFlightWindow:
         """Take the messages that may be sent now.
 
         Raises BrokerUnavailable when one was refused for about a minute: RabbitMQ 3.10 goes on
-        refusing on a channel after a length limit is lifted, but accepts on a new one.
+        refusing on a channel after a length limit is lifted, but accepts on a new one. The same
+        after `queue_lost`.
         """
         if self._needs_new_channel:
             raise BrokerUnavailable(
-                "A queue refused a message for a minute. The relay tries again on a new channel."
+                f"{self._needs_new_channel} The relay tries again on a new channel."
             )
         now = datetime.now(UTC)
         messages = []
@@ -144,7 +145,8 @@ class InFlightWindow:
         else:
             self.refused_count += 1
             entry.attempts += 1
-            self._needs_new_channel |= entry.attempts >= ATTEMPTS
+            if entry.attempts >= ATTEMPTS:
+                self._needs_new_channel = "A queue refused a message for a minute."
             entry.sent = False
             delay = RESEND.delay(entry.attempts)
             asyncio.get_running_loop().call_later(delay, self.resend, entry)
@@ -175,6 +177,12 @@ class InFlightWindow:
         self._ready = [entry for entry in self._ready if entry.message is not None]
         for entry in dropped:
             self._settle(entry)
+
+    def queue_lost(self) -> None:
+        """A queue that messages were sent to cannot confirm them any more: send them again."""
+        if any(entry.sent and not entry.settled for entry in self._order):
+            self._needs_new_channel = "A queue is unavailable."
+            self.changed.set()
 
     def settle(self, entries: Iterable[InFlight]) -> None:
         """Settle entries that no queue holds, once a backfill or a dead letter is recorded."""

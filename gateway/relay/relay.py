@@ -155,7 +155,7 @@ class Relay:
         try:
             await self._relay_through(publisher, stop)
         except* BrokerUnavailable as errors:
-            lost = BrokerUnavailable(str(errors.exceptions[0]))
+            lost = BrokerUnavailable(str(_first(errors)))
         finally:
             self._relays.clear()
             await publisher.close()
@@ -219,6 +219,12 @@ class Relay:
         if lasted > RESTART[1]:
             backoff.reset()
         await stop.sleep(backoff.next())
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first exception that is no group itself."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _raise_when_closed(publisher: ConfirmPublisher) -> None:

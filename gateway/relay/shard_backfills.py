@@ -66,6 +66,7 @@ class ShardBackfills:
             (s.key, s.generation): s
             for s in subscriptions
             if s.state in (SubscriptionState.CATCHING_UP, SubscriptionState.DIVERTING)
+            and s.unavailable is None
         }
         for ended in set(self._running) - set(wanted):
             self._running.pop(ended).cancel()

@@ -47,6 +47,7 @@ class ShardRelay:
         self._unsent: dict[InFlight, Unsent] = {}
         self._applied: tuple[int, int] | None = None  # revisions of the control plane
         self._routes: Routes
+        self._unavailable: set[tuple[Key, int]] = set()
         self._finishing = False
 
     def finish(self) -> None:
@@ -190,6 +191,18 @@ class ShardRelay:
                     continue
             self._applied = now
             self._make_routes()
+            self._leave_unavailable()
+
+    def _leave_unavailable(self) -> None:
+        """Send again what waits for a queue that became unavailable; it is not routed to it now."""
+        found = {
+            (each.key, each.generation)
+            for each in self._context.control_plane.subscriptions.all
+            if each.unavailable is not None
+        }
+        if found - self._unavailable:
+            self.in_flight.queue_lost()
+        self._unavailable = found
 
     def _make_routes(self) -> None:
         self._routes = Routes(

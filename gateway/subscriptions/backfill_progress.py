@@ -41,6 +41,7 @@ _ACTIVATE = f"""
 UPDATE subscriptions s SET state = 'active', diverted = NULL
 WHERE {_SAME} AND s.state = 'catching-up'
 """  # noqa: S608
+_AVAILABLE = f"UPDATE subscriptions s SET unavailable = NULL WHERE {_SAME}"  # noqa: S608
 _ACTIVATE_CURSORS = f"""
 UPDATE subscription_cursors c SET routed = greatest(c.routed, c.backfilled)
 FROM subscriptions s WHERE {_OF_S} AND {_SAME} AND s.state = 'active'
@@ -48,7 +49,8 @@ FROM subscriptions s WHERE {_OF_S} AND {_SAME} AND s.state = 'active'
 _RESTART = f"""
 UPDATE subscriptions s SET state = :state, generation = s.generation + 1,
        repairs = s.repairs + :repairs,
-       diverted = CASE WHEN :deep THEN coalesce(s.diverted, now()) ELSE s.diverted END
+       diverted = CASE WHEN :deep THEN coalesce(s.diverted, now()) ELSE s.diverted END,
+       unavailable = CASE WHEN :lost THEN NULL WHEN :unavailable THEN now() ELSE s.unavailable END
 WHERE {_SAME} AND s.state <> 'suspended'
 """  # noqa: S608
 _REWIND = """
@@ -113,6 +115,11 @@ async def activate(session: AsyncSession, subscription: Subscription) -> None:
     await session.execute(text(_ACTIVATE_CURSORS), _same(subscription))
 
 
+async def queue_available(session: AsyncSession, subscription: Subscription) -> None:
+    """Its queue works again: it may be filled."""
+    await session.execute(text(_AVAILABLE), _same(subscription))
+
+
 class RestartCause(Enum):
     """Why a subscription catches up again.
 
@@ -124,6 +131,7 @@ class RestartCause(Enum):
     BINDING_LOST = "binding lost"
     TERMS_CHANGED = "terms changed"  # by the subscriber: nothing was lost
     QUEUE_DEEP = "queue deep"  # the journal keeps what follows until the queue has room
+    QUEUE_UNAVAILABLE = "queue unavailable"  # it keeps what it holds, and confirms nothing
     DIVERTING = "diverting"  # the same in two steps: all shards join before the bindings go
 
 
@@ -142,6 +150,8 @@ async def restart(
         ).value,
         "repairs": int(cause in (RestartCause.QUEUE_LOST, RestartCause.BINDING_LOST)),
         "deep": cause in (RestartCause.QUEUE_DEEP, RestartCause.DIVERTING),
+        "lost": cause is RestartCause.QUEUE_LOST,
+        "unavailable": cause is RestartCause.QUEUE_UNAVAILABLE,
     }
     result = await session.execute(text(_RESTART), {**_same(subscription), **changes})
     if not result.rowcount:  # type: ignore[attr-defined]  # a cursor result, as it was an UPDATE

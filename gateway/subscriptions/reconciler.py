@@ -31,16 +31,13 @@ from gateway.subscriptions.permissions import may_receive
 from gateway.subscriptions.queues import restart_backfill_now
 from gateway.subscriptions.register import Subscriptions
 from gateway.subscriptions.routing import binding_keys, exchange_of, private_key
+from gateway.subscriptions.unavailable_queues import UnavailableQueues
 from gateway.subscriptions.values import Key, ShardSequences, Subscription, SubscriptionState
 
 LOOK = 1.0  # seconds between two looks at the broker
 REST = 4  # the pause is at least this many times as long as it took to see the broker
 LONGEST = 5.0  # seconds of that pause at most: the broker's statistics are as old anyway
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
-# RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
-# the queue comes back without a leader and never confirms anything again. A sound queue counts its
-# messages within 10 seconds of a restart.
-UNSOUND_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -79,10 +76,10 @@ class Reconciler:
         self._deep_queues = DeepQueues(
             database, reader, broker, management, settings.queue_depth_limit
         )
+        self._unavailable = UnavailableQueues(database, broker, management)
         self._cursors: deque[tuple[float, ShardSequences]] = deque()
         self._active_since: dict[tuple[Key, int], float] = {}
         self._orphans: dict[str, float] = {}
-        self._unsound: dict[str, float] = {}
         self._failed: frozenset[Hashable] = frozenset()
         self._seeing = 0.0
 
@@ -118,11 +115,12 @@ class Reconciler:
         subscriptions = tuple(s for s in self._subscriptions.value.all if not s.journal_delivered)
         seen = await self._see()
         self._seeing = time.monotonic() - now
+        self._unavailable.look(seen.queues, now)
         failures = Failures()
         delivered = []
         for subscription in self._failed_last(subscriptions):
             with failures.kept(subscription.key):
-                if await self._repair(subscription, seen):
+                if await self._repair(subscription, seen, now):
                     queue = seen.queues[names.queue(*subscription.key)]
                     if not await self._deep_queues.divert(subscription, queue, cursors):
                         drained = self._drained(subscription, seen, now)
@@ -135,7 +133,7 @@ class Reconciler:
             self._cursors.popleft()
         async with self._database.session() as session:
             await backfill_progress.record_delivery(session, delivered)
-        await self._delete_unsound(seen, now, failures)
+        await self._unavailable.delete_unsound(seen.queues, now, failures)
         await self._delete_orphans(subscriptions, seen, now, failures)
         failures.raise_first()
 
@@ -156,7 +154,7 @@ class Reconciler:
             await self._broker.declare_base()  # a new broker, or an exchange was deleted
             raise
 
-    async def _repair(self, subscription: Subscription, seen: _BrokerState) -> bool:
+    async def _repair(self, subscription: Subscription, seen: _BrokerState, now: float) -> bool:
         """Repair one subscription. True if messages for it arrive in its queue."""
         queue = names.queue(*subscription.key)
         state, keys = seen.queues.get(queue), seen.keys(subscription)
@@ -167,6 +165,8 @@ class Reconciler:
             return False
         if state is None:
             await self._restart(subscription, "queue is gone", RestartCause.QUEUE_LOST)
+            return False
+        if await self._unavailable.keep_off(subscription, keys, now):
             return False
         private = private_key(subscription)
         if private not in keys:
@@ -247,21 +247,6 @@ class Reconciler:
             return {}
         looked, cursors = self._cursors[0]
         return cursors if since <= looked <= now - self._statistics_delay else {}
-
-    async def _delete_unsound(self, seen: _BrokerState, now: float, failures: Failures) -> None:
-        """Delete queues that will not work again: the next run makes and fills new ones."""
-        unsound = {
-            name
-            for name, queue in seen.queues.items()
-            if names.owner(name) and queue.messages is None
-        }
-        self._unsound = {name: self._unsound.get(name, now) for name in unsound}
-        for name, since in self._unsound.items():
-            if now - since > UNSOUND_SECONDS:
-                with failures.kept(name):
-                    await self._broker.delete_queue(name)
-                    state = seen.queues[name].state
-                    log().warning("queue.unsound_deleted", queue=name, state=state)
 
     async def _delete_orphans(
         self,

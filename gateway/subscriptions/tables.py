@@ -37,6 +37,9 @@ class SubscriptionRow(SQLModel, table=True):
     diverted: datetime | None = Field(
         default=None, sa_column=Column(DateTime(timezone=True), nullable=True)
     )
+    unavailable: datetime | None = Field(
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=True)
+    )
 
 
 class CursorRow(SQLModel, table=True):
@@ -118,4 +121,5 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         row.is_responder,
         row.pause_reason,
         row.diverted,
+        row.unavailable,
     )

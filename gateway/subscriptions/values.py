@@ -114,6 +114,8 @@ class Subscription:
     pause_reason: str | None = None
     diverted: datetime | None = None
     """Since when it catches up because its queue was too deep."""
+    unavailable: datetime | None = None
+    """Since when it waits because its queue cannot work: its nodes are lost."""
 
     @property
     def journal_delivered(self) -> bool:

@@ -2,7 +2,8 @@
 
 -- `terms` is JSON. `generation` rises whenever a subscription begins to catch up again, so that
 -- writes of an earlier generation change nothing. `diverted`: since when the queue is too deep and
--- what follows waits in the journal (decision 0014).
+-- what follows waits in the journal (decision 0014). `unavailable`: since when its queue cannot work
+-- (decision 0027).
 CREATE TABLE subscriptions (
     organisation text NOT NULL REFERENCES organisations,
     name text NOT NULL CHECK (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
@@ -18,6 +19,7 @@ CREATE TABLE subscriptions (
     paused boolean NOT NULL DEFAULT false,
     pause_reason text,
     diverted timestamptz,
+    unavailable timestamptz,
     repairs integer NOT NULL DEFAULT 0,
     password_hash text NOT NULL,
     created timestamptz NOT NULL,

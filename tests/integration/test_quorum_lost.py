@@ -1,0 +1,113 @@
+"""Two of three nodes of the broker are lost: no queue is deleted, and nothing is lost."""
+
+import os
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import httpx
+import pytest
+
+from deploy.local.rabbitmq_cluster import RabbitMQCluster
+from tests.builders import FREE, a_document, a_name
+from tests.bus import Actor, Bus, MakeBus, Subscribed
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.timeout(900)
+SECONDS = float(os.environ.get("NUSABUS_TEST_MAJORITY_LOST", "60"))
+KEYS = 8
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQCluster]:
+    made = RabbitMQCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.erase()
+
+
+@pytest.fixture
+def bus(make_bus: MakeBus, cluster: RabbitMQCluster) -> Iterator[Bus]:
+    """A bus that knows the first node, which stays."""
+    with make_bus(cluster.nodes[0]) as bus:
+        yield bus.run("api", "relay")
+
+
+@pytest.fixture
+def uji(bus: Bus) -> Actor:
+    return bus.actor("uji")
+
+
+class Publisher:
+    """Publishes numbered events of a few keys."""
+
+    def __init__(self, by: Actor) -> None:
+        self.by = by
+        self.ids: dict[str, list[str]] = {f"k{key}": [] for key in range(KEYS)}
+
+    def publish(self, count: int = 40) -> None:
+        subjects = [f"k{number % KEYS}" for number in range(count)]
+        events = [a_document(subject=subject) for subject in subjects]
+        assert self.by.publish_batch(events).json()["accepted"] == count
+        for event in events:
+            self.ids[event["subject"]].append(event["id"])
+
+    @property
+    def all(self) -> set[str]:
+        return {id for ids in self.ids.values() for id in ids}
+
+    def require_received(self, subscribed: Subscribed) -> None:
+        """Everything arrives, and of each key first in the order of the log."""
+        taken = subscribed.take_until(lambda ids: self.all <= ids, seconds=180)
+        first: dict[str, list[str]] = {key: [] for key in self.ids}
+        seen = set()
+        for each in taken:
+            if each.document["id"] not in seen:
+                seen.add(each.document["id"])
+                first[each.document["subject"]].append(each.document["id"])
+        assert first == self.ids
+
+
+def queues(bus: Bus) -> dict[str, dict[str, object]]:
+    host = bus.amqp_url.rpartition("/")[2]
+    url = f"{bus.environ['NUSABUS_MANAGEMENT_URL']}/api/queues/{host}"
+    return {each["name"]: each for each in httpx.get(url).raise_for_status().json()}
+
+
+def is_unavailable(subscribed: Subscribed) -> bool:
+    return subscribed.show()["unavailable_since"] is not None
+
+
+def is_active(subscribed: Subscribed) -> bool:
+    return bool(subscribed.show()["state"] == "active")
+
+
+def test_the_majority_of_the_nodes_is_lost(bus: Bus, uji: Actor, cluster: RabbitMQCluster) -> None:
+    subscribed = [uji.subscribe(FREE, name=a_name(), ordered=True) for _ in range(4)]
+    leaders = {each.queue: queues(bus)[each.queue]["leader"] for each in subscribed}
+    assert len(set(leaders.values())) > 1  # balanced
+    publisher = Publisher(uji)
+    publisher.publish()
+    for node in cluster.nodes[1:]:
+        node.kill()
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        publisher.publish()
+        time.sleep(0.5)  # the fault lasts so long; a bounded number of events comes meanwhile
+    for each in subscribed:
+        eventually(partial(is_unavailable, each))
+        assert each.show()["repair_count"] == 0
+    assert 'nusabus_subscriptions{state="unavailable"} 4.0' in bus.metrics()
+    assert leaders.keys() <= queues(bus).keys()
+    eventually(lambda: bus.http.get("/health/ready").json()["backlog"] == 0)
+    for node in cluster.nodes[1:]:
+        node.start()
+    publisher.publish()
+    for each in subscribed:
+        eventually(partial(is_active, each), seconds=120)
+        assert each.show()["unavailable_since"] is None
+        publisher.require_received(each)
+    assert "queue.unsound_deleted" not in bus.logs()
+    assert "subscription.repaired" not in bus.logs()
