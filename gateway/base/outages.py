@@ -40,6 +40,11 @@ class Outages:
         self._present: dict[str, _Outage] = {}
         self._ended: dict[str, float] = {}
 
+    @property
+    def present(self) -> list[str]:
+        """The dependencies that do not answer now."""
+        return sorted(self._present)
+
     def failed(
         self, dependency: str, reporter: "OutageReporter", error: Exception, began: float
     ) -> None:

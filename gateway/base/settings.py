@@ -54,6 +54,12 @@ class Settings(BaseModel):
     )
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
+    health_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of /health and /metrics of `relay` and `deliver`. Unset: none",
+    )
 
     connections: int = Field(
         4096, ge=16, description="Maximum open HTTP connections of one process"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 from typing_extensions import TypeAliasType
 
 from gateway import journal
@@ -22,6 +22,7 @@ from gateway.http.context import ApiContext
 from gateway.http.models import (
     EventAttributes,
     JsonOf,
+    Moment,
     Reason,
     RequestBody,
     Resource,
@@ -173,8 +174,8 @@ class NewRedrive(RequestBody):
     subscription: Text | None = None
     type: Text | None = None
     failure: Failure | None = None
-    died_from: AwareDatetime | None = None
-    died_before: AwareDatetime | None = None
+    died_from: Moment | None = None
+    died_before: Moment | None = None
     event: Text | None = Field(default=None, description="The id of an event.")
     source: Text | None = None
     trace: Trace | None = None
@@ -204,8 +205,8 @@ class DeadLetterFilter:
     type: Annotated[Text | None, Query()] = None
     failure: Failure | None = None
     state: DeadLetterState | None = None
-    died_from: AwareDatetime | None = None
-    died_before: AwareDatetime | None = None
+    died_from: Moment | None = None
+    died_before: Moment | None = None
     event: Annotated[Text | None, Query(description="The id of an event.")] = None
     source: Annotated[Text | None, Query()] = None
     trace: Annotated[Trace | None, Query()] = None

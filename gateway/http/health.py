@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from gateway.base.errors import NotAuthenticated
 from gateway.base.telemetry import METRICS
@@ -29,14 +29,18 @@ _BEARER = HTTPBearer(auto_error=False, scheme_name="metricsToken", description="
 
 
 def require_scraper(context: Context, request: Request) -> None:
-    """A dependency: the request has the metrics token. Raises NotAuthenticated.
+    """A dependency: the request has the metrics token. Raises NotAuthenticated."""
+    check_scraper(context.settings.metrics_token, request.headers.get("authorization"))
+
+
+def check_scraper(token: SecretStr | None, authorization: str | None) -> None:
+    """Raises NotAuthenticated unless an `Authorization` header has the metrics token.
 
     It is a token of its own, because no access token is issued while PostgreSQL is away.
     """
-    token = context.settings.metrics_token
     if token is None:
         raise NotAuthenticated("The endpoint is disabled. Set NUSABUS_METRICS_TOKEN to enable it.")
-    said = bearer(request.headers.get("authorization"))
+    said = bearer(authorization)
     if not hmac.compare_digest(said.encode(), token.get_secret_value().encode()):
         raise NotAuthenticated("Send the metrics token as `Authorization: Bearer <token>`.")
 

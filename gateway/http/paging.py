@@ -43,6 +43,15 @@ class PageRequest:
             raise _invalid()
         return number
 
+    def pair(self) -> tuple[str, str] | None:
+        """The key `first/second` after which this page begins. Raises Invalid."""
+        if self.after is None:
+            return None
+        first, separator, second = self.after.partition("/")
+        if not separator:
+            raise _invalid()
+        return first, second
+
 
 class Page(BaseModel, Generic[T]):
     """One page of a list."""

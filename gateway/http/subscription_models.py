@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from gateway import subscriptions
 from gateway.base.errors import Invalid
 from gateway.base.settings import Settings
 from gateway.broker import subscriber_url
-from gateway.http.models import RequestBody, Sequence, example
+from gateway.http.models import Moment, RequestBody, Sequence, example
 from gateway.subscriptions import Delivery, Signature, SubscriptionState
 from gateway.subscriptions.lifecycle import SubscriptionView
 
@@ -124,7 +124,7 @@ class NewSubscription(RequestBody):
     ordered: bool = Field(
         default=False, description="One consumer at a time, so that events with a key keep order."
     )
-    start: SubscriptionStart | AwareDatetime | None = Field(
+    start: SubscriptionStart | Moment | None = Field(
         default=None,
         description="Where to begin. The default is now. For point-to-point types it is waiting: "
         "the first event that no subscription has settled.",
@@ -222,7 +222,7 @@ class Seek(RequestBody):
 
     model_config = example(to="beginning")
 
-    to: SeekTarget | AwareDatetime | Sequence = Field(
+    to: SeekTarget | Moment | Sequence = Field(
         description="The `sequence` of an event seeks in the shard of that event only."
     )
 

@@ -113,7 +113,7 @@ async def list_subscriptions(
     """The subscriptions of your organisation. The operator's auditors see all."""
     async with context.database.session() as session:
         found = await register.page(
-            session, policy.visible_organisation(client), after=page.after, limit=page.limit + 1
+            session, policy.visible_organisation(client), after=page.pair(), limit=page.limit + 1
         )
     items, following = page.cut(found, lambda each: "/".join(each.key))
     views = [SubscriptionView(each, {}, None, False) for each in items]

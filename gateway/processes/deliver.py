@@ -24,6 +24,7 @@ from gateway.processes.context import (
     tune_garbage_collector,
     unique_name,
 )
+from gateway.processes.health_server import HealthServer
 from gateway.subscriptions import webhooks
 
 
@@ -50,6 +51,7 @@ async def deliver(settings: Settings) -> None:
         )
         tune_garbage_collector()
         async with supervised(stop) as background:
+            background.start("health", HealthServer(settings).run(stop))
             background.periodic("snapshots", refresh, POLL)
             background.start("journal.hint_listener", hints.run(stop))
             background.start("webhooks", worker.run(stop))

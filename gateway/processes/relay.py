@@ -24,6 +24,7 @@ from gateway.processes.context import (
     tune_garbage_collector,
     unique_name,
 )
+from gateway.processes.health_server import HealthServer
 from gateway.relay import ControlPlane, QueueCredit, Relay
 from gateway.subscriptions.broker_access import BrokerAccess
 from gateway.subscriptions.reconciler import Reconciler
@@ -57,6 +58,7 @@ async def relay(settings: Settings) -> None:
         )
         tune_garbage_collector()
         async with supervised(stop) as background:
+            background.start("health", HealthServer(settings).run(stop))
             background.periodic("snapshots", context.refresh, POLL)
             background.start("journal.hint_listener", hints.run(stop))
             background.start("relay", worker.run(stop))

@@ -51,7 +51,7 @@ async def find(session: AsyncSession, organisation: str, name: str) -> Subscript
 
 
 async def page(
-    session: AsyncSession, organisation: str | None, *, after: str | None, limit: int
+    session: AsyncSession, organisation: str | None, *, after: Key | None, limit: int
 ) -> list[Subscription]:
     """Subscriptions in the order of `organisation/name`, of one organisation or of all."""
     query = select(SubscriptionRow).order_by(
@@ -60,9 +60,8 @@ async def page(
     if organisation is not None:
         query = query.where(col(SubscriptionRow.organisation) == organisation)
     if after is not None:
-        last = tuple(after.split("/", 1))
         query = query.where(
-            tuple_(col(SubscriptionRow.organisation), col(SubscriptionRow.name)) > tuple_(*last)
+            tuple_(col(SubscriptionRow.organisation), col(SubscriptionRow.name)) > tuple_(*after)
         )
     rows = (await session.execute(query.limit(limit))).scalars()
     return [subscription_of(row) for row in rows]

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from gateway import contracts
 from gateway.contracts import Classification, Pattern, governance
 from gateway.contracts.compatibility import CompatibilityMode, CompatibilityPolicy, Rule
-from gateway.http.models import Description, JsonSchema, RequestBody, Title, example
+from gateway.http.models import Description, JsonSchema, Moment, RequestBody, Title, example
 
 TYPE = "id.go.kemenkes.vaksin.diberikan.v1"
 EventType = Annotated[str, Field(max_length=255, examples=[TYPE])]
@@ -223,9 +223,7 @@ class NewDeprecation(RequestBody):
         sunset="2030-06-30T17:00:00Z", successor="id.go.kemenkes.vaksin.diberikan.v2"
     )
 
-    sunset: Annotated[
-        AwareDatetime | None, Field(description="When it stops working, if known.")
-    ] = None
+    sunset: Annotated[Moment | None, Field(description="When it stops working, if known.")] = None
     successor: Annotated[
         EventType | None, Field(description="The event type to publish instead.")
     ] = None
