@@ -1,7 +1,9 @@
 """The proxy of `deploy/proxy` in front of a gateway: the shipped files, run by nginx."""
 
 import json
+import shutil
 import ssl
+import subprocess
 from collections.abc import Iterator
 
 import httpx
@@ -68,6 +70,38 @@ def test_http_2_is_offered(proxy: Proxy) -> None:
         chosen = context.wrap_socket(wire.socket, server_hostname=NAME)
         assert chosen.selected_alpn_protocol() == "h2"
         chosen.close()
+
+
+def test_an_event_and_a_token_go_through_by_http_2(bus: Bus, proxy: Proxy) -> None:
+    """Also without a Content-Length, which HTTP/2 does not need: towards the gateway in chunks."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not here")
+    uji = bus.actor("uji")
+    user = ("-u", f"{uji.id}:{uji.secret}")
+    assert curl(proxy, "/oauth/token", *user, body="grant_type=client_credentials") == "HTTP/2 200"
+    headers = {**uji.headers, **STRUCTURED}
+    fields = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    for more in ((), ("-H", "content-length:")):
+        event = json.dumps(a_document())
+        assert curl(proxy, "/v1/events", *fields, *more, body=event) == "HTTP/2 202"
+    assert curl(proxy, "/v1/events", *fields, body="x" * 5_000_000) == "HTTP/2 413"
+    large = curl(proxy, "/health/live", "-H", f"x: {'y' * 20_000}")
+    assert large in ("", "HTTP/2 431")  # nginx 1.22 ends the connection
+
+
+def curl(proxy: Proxy, path: str, *more: str, body: str = "") -> str:
+    """The version and the status of an answer to curl."""
+    place = f"{NAME}:{proxy.port}"
+    trust = ("--cacert", str(proxy.authority), "--resolve", f"{place}:127.0.0.1")
+    sent = ("--data-binary", "@-") if body else ()
+    done = subprocess.run(
+        ("curl", "-s", "--http2", "-i", *trust, *more, *sent, f"https://{place}{path}"),
+        input=body,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.partition("\n")[0].strip()
 
 
 def test_without_tls_nothing_is_served(proxy: Proxy) -> None:
