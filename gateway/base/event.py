@@ -9,6 +9,8 @@ from typing import cast
 
 import msgspec
 
+from gateway.base.canonical_json import same_json
+
 AttributeValue = str | int | bool
 
 REQUESTED_BY = "requestedby"
@@ -68,15 +70,33 @@ def with_identity(event: Event, identity: bytes) -> Event:
     return kept
 
 
+async def same_event(one: Event, other: Event) -> bool:
+    """Whether two events say the same: equal attributes, and equal data however they are written.
+
+    Attributes are compared exactly, as receivers and filters see them: CloudEvents defines no
+    equality but that of `source` and `id`. Data that are not JSON are compared as bytes.
+    """
+    if _facts(one) != _facts(other):
+        return False
+    if one.binary or one.data is None or other.data is None:
+        return one.data == other.data
+    return await same_json(one.data, other.data)
+
+
 def _digest(event: Event) -> bytes:
+    # No attribute contains a control character, so line breaks separate the parts.
+    return hashlib.sha256("\n".join(_facts(event)).encode() + (event.data or b"")).digest()
+
+
+def _facts(event: Event) -> list[str]:
+    """All that the publisher sent but the data, and which kind of data there are."""
     parts = [event.id, event.source, event.type, event.subject or ""]
     for name in sorted(event.attributes):
         if name not in _NOT_IDENTITY:
             value = event.attributes[name]
             parts += (name, value if type(value) is str else attribute_text(value))
-    # No attribute contains a control character, so line breaks and the kind separate the parts.
     parts.append("\0none" if event.data is None else "\0bytes" if event.binary else "\0json")
-    return hashlib.sha256("\n".join(parts).encode() + (event.data or b"")).digest()
+    return parts
 
 
 def attribute_text(value: AttributeValue) -> str:

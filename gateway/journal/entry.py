@@ -24,7 +24,8 @@ class Position(NamedTuple):
 class Appended(msgspec.Struct, frozen=True, gc=False):
     """The result of an append: the position of the event and when it was recorded (UTC).
 
-    `digest` is that of the event stored there; `duplicate` means that it was stored before.
+    `digest` is that of the event stored there; `duplicate` means that it was stored before, and
+    `same` that it is the event that was given: otherwise its source and id belong to another one.
     """
 
     shard: int
@@ -32,6 +33,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     recorded: datetime
     digest: bytes
     duplicate: bool
+    same: bool = True
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):

@@ -63,6 +63,12 @@ class JournalReader:
         rows = await self._fetch(sql.ENTRY_AT, shard, sequence)
         return _entry(shard, rows[0]) if rows else None
 
+    async def stored(self, appended: Appended) -> Entry | None:
+        """The entry that an append tells of, or None where it was taken out of the journal."""
+        where = (appended.shard, appended.sequence, appended.recorded)
+        rows = await self._fetch(sql.ENTRY_AT_TIME, *where)
+        return _entry(appended.shard, rows[0]) if rows else None
+
     async def entries_at(self, positions: Sequence[tuple[int, int]]) -> list[Entry]:
         """The entries at these positions."""
         found = []

@@ -1,30 +1,26 @@
 """Appends by group commit: requests that arrive during one commit share the next one."""
 
 import asyncio
-import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import Any
 
 import asyncpg
-import msgspec
-from msgspec.structs import replace
 
 from gateway.base.database import OUTAGES
 from gateway.base.errors import IdentifierReused, JournalUnavailable
 from gateway.base.fair_queue import FairQueue
 from gateway.base.neighbours import Neighbours
-from gateway.journal import sql
+from gateway.journal.append import append_once
 from gateway.journal.entry import Appended, Candidate
 from gateway.journal.group_commit import commit_apart
+from gateway.journal.reader import JournalReader
+from gateway.journal.repeats import OtherContent, Repeats
 
 GROUP = 500  # events; a commit takes no more requests then: 15 ms of work, measured
 SHARED = 100  # the same while several organisations publish: 2 ms more than a single event takes
 RETRIES = 3
 _UNKNOWN = "The journal did not confirm the commit. Publish again with the same id."
-_encode = msgspec.json.Encoder().encode
 
 # Another append stored the same event in another shard meanwhile, or two waited for each other.
 _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
@@ -32,10 +28,16 @@ _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
 
 @dataclass(slots=True)
 class _AppendRequest:
+    """`spellings` is None unless atomic: pairs of digests that stand for the same event."""
+
     candidates: Sequence[Candidate]
-    atomic: bool
+    spellings: Collection[tuple[bytes, bytes]] | None
     appended: asyncio.Future[list[Appended]]
     since: float
+
+    @property
+    def atomic(self) -> bool:
+        return self.spellings is not None
 
 
 class JournalWriter:
@@ -53,13 +55,18 @@ class JournalWriter:
         shards: int,
         writers: int,
         timeout: float,
+        reader: JournalReader,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_commit` is called after each commit; `timeout` is in seconds."""
+        """`on_commit` is called after each commit; `timeout` is in seconds.
+
+        `reader` reads events that are published again in another spelling.
+        """
         self._connect = connect
         self._shards = shards
         self._timeout = timeout
         self._on_commit = on_commit
+        self._repeats = Repeats(reader)
         self._queue: FairQueue[_AppendRequest] = FairQueue(SHARED)
         self._neighbours = Neighbours()
         self._queued = asyncio.Event()
@@ -86,7 +93,7 @@ class JournalWriter:
         """Store each event once and return the results, in the order given.
 
         Once this returns, the events are durable. An event that was stored before keeps its
-        position and is marked as duplicate; compare digests to see whether it is the same event.
+        position and its bytes and is marked as duplicate; `same` tells whether it is this event.
         With `atomic`, an identity that belongs to another event raises IdentifierReused and
         nothing is stored. Raises Invalid for an event that the database does not take, whoever
         else is in the same commit; JournalUnavailable when the outcome is unknown, after at most
@@ -94,20 +101,39 @@ class JournalWriter:
         """
         if not candidates:
             return []
-        publisher = candidates[0].publisher
-        self._neighbours.saw(publisher)
-        whole = atomic or not self._neighbours.several
-        size = len(candidates) if whole else SHARED
-        loop = asyncio.get_running_loop()
-        since = loop.time()  # of all parts: together they take no longer than one
+        self._neighbours.saw(candidates[0].publisher)
+        since = asyncio.get_running_loop().time()  # of all parts: they take no longer than one
+        if atomic:
+            return await self._append_all(candidates, since)
+        size = SHARED if self._neighbours.several else len(candidates)
         results: list[Appended] = []
         for start in range(0, len(candidates), size):
-            part = candidates[start : start + size]
-            request = _AppendRequest(part, atomic, loop.create_future(), since)
-            self._queue.push(publisher, request, len(part))
-            self._queued.set()
-            results += await request.appended
-        return results
+            results += await self._request(candidates[start : start + size], since)
+        return await self._repeats.marked(candidates, results)
+
+    async def _append_all(self, candidates: Sequence[Candidate], since: float) -> list[Appended]:
+        """One commit, or nothing. What is stored in another spelling is compared between tries."""
+        spellings: set[tuple[bytes, bytes]] = set()
+        while True:
+            try:
+                return await self._request(candidates, since, spellings)
+            except OtherContent as found:
+                for candidate, appended in found.pairs:
+                    if not await self._repeats.same(candidate, appended, candidates):
+                        raise IdentifierReused from None
+                    spellings.add((candidate.event.digest, appended.digest))
+
+    async def _request(
+        self,
+        part: Sequence[Candidate],
+        since: float,
+        spellings: Collection[tuple[bytes, bytes]] | None = None,
+    ) -> list[Appended]:
+        appended = asyncio.get_running_loop().create_future()
+        request = _AppendRequest(part, spellings, appended, since)
+        self._queue.push(part[0].publisher, request, len(part))
+        self._queued.set()
+        return await request.appended
 
     async def _run(self) -> None:
         connection: asyncpg.Connection | None = None
@@ -189,12 +215,12 @@ async def _commit(
     candidates = [c for request in group for c in request.candidates]
     for attempt in range(RETRIES):
         try:
-            if group[0].atomic:
+            if (spellings := group[0].spellings) is not None:
                 async with connection.transaction():
-                    results = await _append(connection, candidates, shards)
-                    _require_same(candidates, results)
+                    results = await append_once(connection, candidates, shards)
+                    _require_same(candidates, results, spellings)
             else:
-                results = await _append(connection, candidates, shards)
+                results = await append_once(connection, candidates, shards)
             break
         except _RACES:
             if attempt == RETRIES - 1:
@@ -207,61 +233,17 @@ async def _commit(
         start = end
 
 
-def _require_same(candidates: Sequence[Candidate], results: Sequence[Appended]) -> None:
-    for candidate, appended in zip(candidates, results, strict=True):
-        if candidate.event.digest != appended.digest:
-            raise IdentifierReused
-
-
-async def _append(
-    connection: asyncpg.Connection, candidates: Sequence[Candidate], shards: int
-) -> list[Appended]:
-    """One statement, one commit. Of an identity given twice, the first occurrence is stored."""
-    first: dict[bytes, int] = {}
-    for index, candidate in enumerate(candidates):
-        first.setdefault(candidate.event.identity, index)
-    rows = [_row(candidates[index], shards) for index in first.values()]
-    answers = await connection.fetch(sql.APPEND, *zip(*rows, strict=True))
-    stored = dict(zip(first, _results(rows, answers), strict=True))
-    if len(stored) == len(candidates):
-        return list(stored.values())
-    results = []
-    for index, candidate in enumerate(candidates):
-        appended = stored[candidate.event.identity]
-        repeated = first[candidate.event.identity] != index
-        results.append(replace(appended, duplicate=True) if repeated else appended)
-    return results
-
-
-def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes | None]:
-    """The arguments of `journal_append` for one event."""
-    event = candidate.event
-    return (
-        zlib.crc32(event.ordering_key.encode()) % shards,
-        event.identity + event.digest + (b"\1" if event.binary else b"\0"),
-        f"{event.id}\n{event.source}\n{event.type}\n{event.subject or ''}\n"
-        f"{candidate.client}\n{candidate.contract_version}\n{candidate.publisher}",
-        _encode(event.attributes).decode(),
-        event.data,
-    )
-
-
-def _results(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Appended]:
-    """Join the answer of `journal_append` with its input."""
-    base: dict[int, tuple[int, datetime]] = {}
-    known: dict[int, Appended] = {}
-    for ord_, shard, sequence, recorded, digest in answers:
-        if ord_ == 0:
-            base[shard] = (sequence, recorded)
-        else:
-            known[ord_ - 1] = Appended(shard, sequence, recorded, digest, True)
-    results = []
-    for index, row in enumerate(rows):
-        appended = known.get(index)
-        if appended is None:
-            sequence, recorded = base[row[0]]
-            sequence += 1
-            base[row[0]] = (sequence, recorded)
-            appended = Appended(row[0], sequence, recorded, row[1][16:48], False)
-        results.append(appended)
-    return results
+def _require_same(
+    candidates: Sequence[Candidate],
+    results: Sequence[Appended],
+    spellings: Collection[tuple[bytes, bytes]],
+) -> None:
+    """Raises OtherContent, which ends the transaction before anything is compared."""
+    other = [
+        (candidate, appended)
+        for candidate, appended in zip(candidates, results, strict=True)
+        if candidate.event.digest != appended.digest
+        and (candidate.event.digest, appended.digest) not in spellings
+    ]
+    if other:
+        raise OtherContent(other)

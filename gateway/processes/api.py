@@ -94,6 +94,7 @@ async def _open_stores(
         shards=len(await context.reader.heads()),
         writers=context.settings.journal_writers,
         timeout=context.timeout,
+        reader=context.reader,
         on_commit=hints.send,
     )
     refusals = Refusals(context.connect, context.database.pool, timeout=context.timeout)

@@ -78,7 +78,13 @@ async def relay(settings: Settings) -> None:
 async def _open_writer(context: ProcessContext) -> AsyncIterator[JournalWriter]:
     """For the few events that the gateway itself publishes."""
     shards = len(await context.reader.heads())
-    writer = JournalWriter(context.connect, shards=shards, writers=1, timeout=context.timeout)
+    writer = JournalWriter(
+        context.connect,
+        shards=shards,
+        writers=1,
+        timeout=context.timeout,
+        reader=context.reader,
+    )
     writer.start()
     try:
         yield writer

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.base import strict_json
+from gateway.base.canonical_json import same_json
 from gateway.base.errors import Invalid, Malformed
 from gateway.base.event import AttributeValue, Event
 from gateway.publishing.attributes import make_event, require_own, without_gateway_attributes
@@ -14,7 +15,6 @@ from gateway.publishing.attributes import make_event, require_own, without_gatew
 CAUSATION = "causationid"  # of the CloudEvents extension Correlation: the id of the old event
 CORRECTS = "corrects"  # ours: the `sequence` of the old event, as an id alone does not identify it
 _FIXED = {"specversion", "id", "source", "type", "datacontenttype"}
-_encode = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Correction:
     attributes: Mapping[str, AttributeValue | None] = field(default_factory=dict)
 
 
-def correct(event: Event, correction: Correction, *, id: str, sequence: str) -> Event:
+async def correct(event: Event, correction: Correction, *, id: str, sequence: str) -> Event:
     """The corrected event; `sequence` is that of the old one.
 
     Raises Malformed for attributes that may not change or are invalid, Invalid without a change.
@@ -44,7 +44,7 @@ def correct(event: Event, correction: Correction, *, id: str, sequence: str) -> 
     given = {**before, **correction.attributes}
     after = {name: value for name, value in given.items() if value is not None}
     data = event.data if correction.data is None else correction.data
-    if after == before and _canonical(data) == _canonical(event.data):
+    if after == before and await _says_the_same(data, event.data):
         raise Invalid("The correction changes nothing. Redrive the dead letter instead.")
     named = {"specversion": "1.0", "id": id, "source": event.source, "type": event.type}
     with _pointers_to_attributes():
@@ -61,9 +61,11 @@ def _pointers_to_attributes() -> Iterator[None]:
         raise Malformed(str(error), pointer=f"/attributes{error.pointer or ''}") from None
 
 
-def _canonical(data: bytes | None) -> bytes | None:
-    """Equal for equal JSON, however it is written; other data are returned unchanged."""
+async def _says_the_same(data: bytes | None, before: bytes | None) -> bool:
+    if data is None or before is None:
+        return data == before
     try:
-        return None if data is None else _encode(strict_json.parse(data))
+        strict_json.parse(data)
     except Malformed:  # validation says where
-        return data
+        return data == before
+    return await same_json(data, before)

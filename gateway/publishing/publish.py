@@ -217,7 +217,7 @@ class EventPublisher:
 
 
 def _receipt(event: Event, appended: Appended) -> Receipt:
-    if appended.digest != event.digest:
+    if not appended.same:
         raise IdentifierReused
     return Receipt(
         event.id,

@@ -148,7 +148,7 @@ class Requester:
         if error is not None and await self._reader.find_appended(event.identity) is None:
             raise error
         (appended,) = await self._writer.append((candidate,))
-        if appended.digest != event.digest:
+        if not appended.same:
             raise IdentifierReused
         if not appended.duplicate:
             ACCEPTED.inc()

@@ -90,7 +90,7 @@ class Responder:
                 paired, sender.client, sender.organisation, request.contract_version
             )
             (appended,) = await self._writer.append((candidate,))
-            return self._stored(request, candidate, appended)
+            return await self._stored(request, candidate, appended)
         except Refused as error:
             OUTCOMES.labels(error.code).inc()
             event = reply if isinstance(reply, Event) else None
@@ -127,11 +127,15 @@ class Responder:
         await self._publisher.validate_reply(paired, version, by.organisation)
         return paired
 
-    def _stored(self, request: Entry, candidate: Candidate, appended: Appended) -> StoredReply:
+    async def _stored(
+        self, request: Entry, candidate: Candidate, appended: Appended
+    ) -> StoredReply:
         """Wake the calls that wait for it, here and elsewhere. Raises AlreadyAnswered."""
-        if appended.digest != candidate.event.digest:
+        if not appended.same:
             raise AlreadyAnswered("The request has another reply, which came first.")
-        reply = Entry.of(candidate, appended)
+        # What was sent again may be written in another way: the requester gets what is stored.
+        stored = await self._reader.stored(appended) if appended.duplicate else None
+        reply = stored or Entry.of(candidate, appended)
         identity = request.event.identity
         if not self._waiters.deliver(identity, reply):
             self._announce(identity)  # calls that wait in several processes learn it a bit later

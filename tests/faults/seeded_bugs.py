@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 
 from gateway.identity.source_owners import SourceOwners
-from gateway.journal import shard_leases, writer
+from gateway.journal import append, shard_leases, writer
 from gateway.relay import backfill, in_flight, shard_relay
 from tests.faults import consumer_service, seeded_delivery_bugs
 from tests.faults.seeded_delivery_bugs import loosened, replace
@@ -41,7 +41,7 @@ def ack_before_commit() -> None:
     async def commit(connection: Any, group: Any, shards: int) -> None:
         async with connection.transaction():
             candidates = [c for request in group for c in request.candidates]
-            results = iter(await writer._append(connection, candidates, shards))
+            results = iter(await append.append_once(connection, candidates, shards))
             for request in group:
                 mine = [next(results) for _ in request.candidates]
                 if not request.appended.done():
@@ -54,7 +54,7 @@ def ack_before_commit() -> None:
 def dedupe_off() -> None:
     """Every attempt is a new event."""
     replace(
-        writer,
+        append,
         "_row",
         lambda row: lambda *given: _with_second(row(*given), lambda key: os.urandom(16) + key[16:]),
     )

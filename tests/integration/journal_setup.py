@@ -48,6 +48,7 @@ class Journal:
             shards=SHARDS,
             writers=writers,
             timeout=timeout,
+            reader=self.reader,
             on_commit=on_commit,
         )
         writer.start()

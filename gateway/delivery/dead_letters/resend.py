@@ -60,7 +60,7 @@ class Resender:
         if is_reply(old.event.type):
             raise Conflict("A reply cannot be corrected: each request has exactly one reply.")
         sequence = sequence_text(*dead_letter.position)
-        event = correct(old.event, correction, id=dead_letter.key, sequence=sequence)
+        event = await correct(old.event, correction, id=dead_letter.key, sequence=sequence)
         candidate = await self._accept(event, by)
         if dead_letter.state != "dead" and await self._reader.find_appended(event.identity) is None:
             raise Conflict(
@@ -69,7 +69,7 @@ class Resender:
             )
         (appended,) = await self._writer.append((candidate,))
         await self._link(dead_letter, appended, by)
-        if appended.digest != event.digest:
+        if not appended.same:
             raise Conflict(
                 "This dead letter was already corrected by the event "
                 f"{appended.shard}/{appended.sequence}. Publish a new event to correct that one."

@@ -1,0 +1,69 @@
+"""One call of `journal_append`: the rows that it takes, and what it answers."""
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+from msgspec.structs import replace
+
+from gateway.journal import sql
+from gateway.journal.entry import Appended, Candidate
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def append_once(
+    connection: asyncpg.Connection, candidates: Sequence[Candidate], shards: int
+) -> list[Appended]:
+    """One statement, one commit. Of an identity given twice, the first occurrence is stored."""
+    first: dict[bytes, int] = {}
+    for index, candidate in enumerate(candidates):
+        first.setdefault(candidate.event.identity, index)
+    rows = [_row(candidates[index], shards) for index in first.values()]
+    answers = await connection.fetch(sql.APPEND, *zip(*rows, strict=True))
+    stored = dict(zip(first, _results(rows, answers), strict=True))
+    if len(stored) == len(candidates):
+        return list(stored.values())
+    results = []
+    for index, candidate in enumerate(candidates):
+        appended = stored[candidate.event.identity]
+        repeated = first[candidate.event.identity] != index
+        results.append(replace(appended, duplicate=True) if repeated else appended)
+    return results
+
+
+def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes | None]:
+    """The arguments of `journal_append` for one event."""
+    event = candidate.event
+    return (
+        zlib.crc32(event.ordering_key.encode()) % shards,
+        event.identity + event.digest + (b"\1" if event.binary else b"\0"),
+        f"{event.id}\n{event.source}\n{event.type}\n{event.subject or ''}\n"
+        f"{candidate.client}\n{candidate.contract_version}\n{candidate.publisher}",
+        _encode(event.attributes).decode(),
+        event.data,
+    )
+
+
+def _results(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Appended]:
+    """Join the answer of `journal_append` with its input."""
+    base: dict[int, tuple[int, datetime]] = {}
+    known: dict[int, Appended] = {}
+    for ord_, shard, sequence, recorded, digest in answers:
+        if ord_ == 0:
+            base[shard] = (sequence, recorded)
+        else:
+            known[ord_ - 1] = Appended(shard, sequence, recorded, digest, True)
+    results = []
+    for index, row in enumerate(rows):
+        appended = known.get(index)
+        if appended is None:
+            sequence, recorded = base[row[0]]
+            sequence += 1
+            base[row[0]] = (sequence, recorded)
+            appended = Appended(row[0], sequence, recorded, row[1][16:48], False)
+        results.append(appended)
+    return results
