@@ -74,7 +74,7 @@ def test_a_corrected_event_reaches_everybody_and_names_the_old_one(bus: Bus, uji
 def test_the_same_correction_is_stored_once_and_another_one_is_refused(uji: Actor) -> None:
     puller = Puller(uji, FREE)
     number = a_dead_letter(uji, puller)["number"]
-    first, again = resend(uji, number), resend(uji, number)
+    first, again = resend(uji, number), resend(uji, number, {"n": 2.0})
     assert (first.status_code, again.status_code) == (201, 200)
     assert (first.json()["duplicate"], again.json()["duplicate"]) == (False, True)
     assert position(first.json()) == position(again.json())
@@ -104,6 +104,7 @@ def test_only_what_is_dead_is_corrected(uji: Actor) -> None:
         ({"data": [1]}, 422, "contract"),
         ({}, 422, "changes nothing"),
         ({"data": {"n": 1}, "attributes": {"subject": "s1"}}, 422, "changes nothing"),
+        ({"data": {"n": 1.0}}, 422, "changes nothing"),
         ({"attributes": {"id": "x"}}, 400, "cannot change"),
         ({"attributes": {"causationid": "x"}}, 400, "gateway sets"),
         ({"attributes": {"sequence": "x"}}, 400, "gateway sets"),

@@ -1,7 +1,7 @@
 -- Rights. Three roles, made by the database administrator (docs/operations/database.md):
 -- `nusabus_owner` owns all of this and migrates; the processes log in as members of `nusabus_app`;
 -- `nusabus_retention` takes old partitions away. Each table says below its definition what the
--- processes may do with it; one that says nothing is closed to them (decision 0025).
+-- processes may do with it; one that says nothing is closed to them (decision 0027).
 DO $$
 BEGIN
     IF (SELECT count(*) FROM pg_roles WHERE rolname IN ('nusabus_app', 'nusabus_retention')) < 2 THEN
