@@ -30,6 +30,7 @@ from gateway.http.admission import Admission
 from gateway.identity import (
     Client,
     ClientAuthenticator,
+    Credential,
     Directory,
     Quota,
     Role,
@@ -187,6 +188,12 @@ async def authenticated(
 
 
 AuthenticatedClient = Annotated[Client, Depends(authenticated)]
+
+
+def credential_of(request: Request) -> Credential:
+    """The client that sends a request, and the secret by which it got its token."""
+    token = context(request).tokens.verify(bearer(authorization(request.headers.raw)))
+    return Credential(token.client, token.secret)
 
 
 def become(request: Request, quota: Quota) -> None:

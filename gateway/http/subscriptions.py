@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from gateway.base.telemetry import log
 from gateway.delivery import ReportResult
-from gateway.http.context import Context, require_role
+from gateway.http.context import Context, credential_of, require_role
 from gateway.http.models import RequestBody, Resource, Sequence, example
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
@@ -86,7 +86,12 @@ class Lag(BaseModel):
     },
 )
 async def create_subscription(
-    name: Name, body: NewSubscription, client: Subscriber, context: Context, response: Response
+    name: Name,
+    body: NewSubscription,
+    client: Subscriber,
+    context: Context,
+    http: Request,
+    response: Response,
 ) -> Subscription:
     """Create a subscription, or find the same one again. Its AMQP URL is shown once."""
     if body.terms and body.delivery is Delivery.AMQP:
@@ -99,7 +104,7 @@ async def create_subscription(
         body.delivery,
         body.terms.value() if body.terms else DEFAULT_TERMS,
     )
-    view = await context.subscription_lifecycle.subscribe(client, request)
+    view = await context.subscription_lifecycle.subscribe(client, request, credential_of(http))
     if view.created:
         response.status_code = 201
         _log("subscription.created", client, name)
@@ -140,9 +145,16 @@ async def delete_subscription(
 
 
 @router.post("/{name}/credentials", responses=responses(403, 404, 409, 422))
-async def renew_credentials(name: Name, client: Subscriber, context: Context) -> Subscription:
-    """Make a new password for the broker user. The old one is void; open connections stay."""
-    view = await context.subscription_lifecycle.renew(client.organisation, name)
+async def renew_credentials(
+    name: Name, client: Subscriber, context: Context, http: Request
+) -> Subscription:
+    """Make a new password for the broker user. The old one is void; open connections stay.
+
+    It is valid as long as the client, and the secret by which it got its access token.
+    """
+    view = await context.subscription_lifecycle.renew(
+        client.organisation, name, credential_of(http)
+    )
     _log("subscription.renewed", client, name)
     return Subscription.of(view, context.settings)
 

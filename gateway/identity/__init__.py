@@ -54,11 +54,13 @@ from gateway.identity.source_prefixes import (
 )
 from gateway.identity.tokens import Tokens, VerifiedToken, not_authenticated
 from gateway.identity.values import (
+    NOBODY,
     OPERATOR,
     ORGANISATION_NAME,
     Client,
     ClientSecret,
     ClientState,
+    Credential,
     Grant,
     GrantAction,
     Organisation,
@@ -70,6 +72,7 @@ __all__ = [
     "BUILT_IN",
     "CONCURRENT",
     "COUNTED",
+    "NOBODY",
     "OF_CLIENTS",
     "OPERATOR",
     "ORGANISATION_NAME",
@@ -78,6 +81,7 @@ __all__ = [
     "ClientAuthenticator",
     "ClientSecret",
     "ClientState",
+    "Credential",
     "Directory",
     "DirectoryLoader",
     "Grant",

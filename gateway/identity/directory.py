@@ -14,6 +14,7 @@ from gateway.identity.source_owners import SourceOwners
 from gateway.identity.values import (
     Client,
     ClientSecret,
+    Credential,
     Grant,
     GrantAction,
     Organisation,
@@ -88,6 +89,15 @@ class Directory:
                 f"{reason}). Ask the operator to resume it."
             )
         return client
+
+    def in_force(self, credential: Credential) -> bool:
+        """Whether a client is active and has this secret. Its organisation may be suspended."""
+        client = self.clients.get(credential.client)
+        return (
+            client is not None
+            and client.active
+            and any(each.id == credential.secret for each in self.secrets.get(client.id, ()))
+        )
 
     @cached_property
     def suspended(self) -> frozenset[str]:

@@ -74,6 +74,16 @@ class ClientSecret(NamedTuple):
     created: datetime
 
 
+class Credential(NamedTuple):
+    """The ids of a client and of the secret by which it got its access token."""
+
+    client: str
+    secret: str
+
+
+NOBODY = Credential("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """A set of credentials that belongs to an organisation.

@@ -1,19 +1,21 @@
-"""Keeps the broker users of suspended organisations out, and lets them in again afterwards.
+"""Keeps broker users out that have lost their right, and lets them in again when they have it back.
 
-A user without permissions on the virtual host cannot connect. Its queue stays and fills; what is
-more waits in the journal.
+That is all users of a suspended organisation, and each whose password was made by a client or a
+secret that is no longer in force. A user without permissions on the virtual host cannot connect.
+Its queue stays and fills; what is more waits in the journal.
 """
 
 import asyncio
 import time
 
 from gateway.base.snapshot import Snapshot
+from gateway.base.telemetry import log
 from gateway.broker import Management, names
 from gateway.identity import Directory
 from gateway.subscriptions.register import Subscriptions
-from gateway.subscriptions.values import Subscription
+from gateway.subscriptions.values import Key, Subscription
 
-LOOK = 1.0  # seconds between two looks while an organisation is suspended
+LOOK = 1.0  # seconds between two looks while a user is to be kept out
 REST = 10.0  # the same while none is
 # A connection that was being opened while its user lost the permissions is closed a look later.
 CLOSE_TIMES = 3
@@ -32,36 +34,50 @@ class BrokerAccess:
         self._management = management
         self._directories = directories
         self._subscriptions = subscriptions
-        self._suspended: frozenset[str] | None = None
+        self._void: frozenset[Key] = frozenset()
+        self._kept_out: frozenset[Key] | None = None
         self._looked = float("-inf")
         self._closing: dict[str, int] = {}
 
     async def run_once(self) -> None:
-        """Look, if it is time or the suspended organisations have changed. Raises Unavailable."""
-        suspended = self._directories.value.suspended
-        pause = LOOK if suspended or self._closing else REST
-        if suspended == self._suspended and time.monotonic() - self._looked < pause:
+        """Look, if it is time or other users are to be kept out. Raises Unavailable."""
+        kept_out = self._without_right()
+        pause = LOOK if kept_out or self._closing else REST
+        if kept_out == self._kept_out and time.monotonic() - self._looked < pause:
             return
         users, permitted = await self._management.users(), await self._management.permitted_users()
         work = []
         for each in self._subscriptions.value.all:
             user = names.user(names.queue(*each.key)) if not each.journal_delivered else ""
-            if user in users and each.organisation in suspended:
-                work.append(self._keep_out(user, permitted=user in permitted))
+            if user in users and each.key in kept_out:
+                work.append(self._keep_out(each, user, permitted=user in permitted))
             elif user in users and user not in permitted:
                 work.append(self._let_in(each, user))
-        failures: list[BaseException] = []
         for start in range(0, len(work), TOGETHER):
-            results = await asyncio.gather(*work[start : start + TOGETHER], return_exceptions=True)
-            failures += [each for each in results if each is not None]
-        if failures:  # one user's failure keeps no other in or out; the next run tries again
-            raise failures[0]
-        self._suspended, self._looked = suspended, time.monotonic()
+            await asyncio.gather(*work[start : start + TOGETHER])
+        self._kept_out, self._looked = kept_out, time.monotonic()
 
-    async def _keep_out(self, user: str, *, permitted: bool) -> None:
+    def _without_right(self) -> frozenset[Key]:
+        """The subscriptions whose users are to be kept out.
+
+        A password counts as void at the second look: at the first one the subscription may be
+        younger than the directory, which does not know its client yet.
+        """
+        directory = self._directories.value
+        queued = [each for each in self._subscriptions.value.all if not each.journal_delivered]
+        void = frozenset(each.key for each in queued if not directory.in_force(each.password_by))
+        certain, self._void = void & self._void, void
+        return certain | {each.key for each in queued if each.organisation in directory.suspended}
+
+    async def _keep_out(self, subscription: Subscription, user: str, *, permitted: bool) -> None:
         if permitted:
             await self._management.withdraw_permissions(user)
             self._closing[user] = CLOSE_TIMES
+            log().warning(
+                "broker_user.kept_out",
+                organisation=subscription.organisation,
+                subscription=subscription.name,
+            )
         if user in self._closing:
             await self._management.close_connections(user)
             self._closing[user] -= 1
@@ -73,3 +89,8 @@ class BrokerAccess:
         self._closing.pop(user, None)
         queue = names.queue(*subscription.key)
         await self._management.permit(user, queue=queue, replies=subscription.is_responder)
+        log().info(
+            "broker_user.let_in",
+            organisation=subscription.organisation,
+            subscription=subscription.name,
+        )

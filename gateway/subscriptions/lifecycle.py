@@ -15,7 +15,7 @@ from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.broker import Broker, Management, NotOnBroker, hash_password, names
 from gateway.contracts import Catalogue
-from gateway.identity import Client, Directory, Quota
+from gateway.identity import Client, Credential, Directory, Quota
 from gateway.journal import JournalReader
 from gateway.subscriptions import register, webhooks
 from gateway.subscriptions.backfill_progress import RestartCause
@@ -114,8 +114,12 @@ class SubscriptionLifecycle:
         self._catalogue = catalogue
         self._endpoints = endpoints
 
-    async def subscribe(self, client: Client, request: SubscriptionRequest) -> SubscriptionView:
+    async def subscribe(
+        self, client: Client, request: SubscriptionRequest, by: Credential
+    ) -> SubscriptionView:
         """Make a subscription; the same request again changes its terms, or nothing.
+
+        Its password, over AMQP, is valid as long as the credential that has asked for it.
 
         Raises Forbidden for types that the organisation may not receive, Invalid or Conflict for
         a request that cannot be met, BrokerUnavailable if the queue cannot be made now.
@@ -132,7 +136,7 @@ class SubscriptionLifecycle:
             await self._broker.declare_base()  # fails here, before anything is stored
         password = secrets.token_urlsafe(32) if queued else None
         secret = None
-        new = request.subscription(client, pattern, password)
+        new = request.subscription(client, pattern, password, by)
         new.accepts  # noqa: B018 - raises Invalid for an invalid filter
         limit = snapshots[0].quota(client.organisation, Quota.SUBSCRIPTIONS)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
@@ -171,17 +175,20 @@ class SubscriptionLifecycle:
             await register.remove(session, subscription, drained_to=settled)
         return held
 
-    async def renew(self, organisation: str, name: str) -> SubscriptionView:
-        """Give a subscription a new password; the old one is void, open connections stay."""
+    async def renew(self, organisation: str, name: str, by: Credential) -> SubscriptionView:
+        """Give a subscription a new password; the old one is void, open connections stay.
+
+        It is valid as long as the credential that has asked for it.
+        """
         subscription = await self.existing(organisation, name)
         if subscription.journal_delivered:
             raise Conflict(
                 f"{name} has no broker user, because its delivery is {subscription.delivery}."
             )
         password = secrets.token_urlsafe(32)
-        renewed = replace(subscription, password_hash=hash_password(password))
+        renewed = replace(subscription, password_hash=hash_password(password), password_by=by)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
-            await register.set_password_hash(session, subscription, renewed.password_hash)
+            await register.set_password(session, renewed)
             positions = await register.start_positions(session, subscription)
             # Before the commit: the reconciler makes the user under the same lock.
             await provide_queue(renewed, self._broker, self._management)

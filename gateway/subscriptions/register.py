@@ -134,6 +134,8 @@ def _row(new: Subscription) -> SubscriptionRow:
         state=new.state.value,
         generation=new.generation,
         password_hash=new.password_hash,
+        password_client=new.password_by.client,
+        password_secret=new.password_by.secret,
         created=new.created,
         created_by=new.created_by,
         delivery=new.delivery.value,
@@ -176,12 +178,11 @@ async def remove(
     await session.delete(row)
 
 
-async def set_password_hash(
-    session: AsyncSession, subscription: Subscription, password_hash: str
-) -> None:
-    """Keep the hash of the new password, as the broker has it."""
-    row = await _existing(session, subscription)
-    row.password_hash = password_hash
+async def set_password(session: AsyncSession, renewed: Subscription) -> None:
+    """Keep the hash of the new password, as the broker has it, and who asked for it."""
+    row = await _existing(session, renewed)
+    row.password_hash = renewed.password_hash
+    row.password_client, row.password_secret = renewed.password_by
 
 
 async def set_terms(session: AsyncSession, subscription: Subscription, terms: Terms) -> None:

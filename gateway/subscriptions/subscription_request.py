@@ -7,7 +7,7 @@ from gateway.base.errors import Invalid
 from gateway.base.masking import require_impersonal
 from gateway.broker import LONGEST_AGE, hash_password
 from gateway.contracts import Pattern
-from gateway.identity import Client
+from gateway.identity import NOBODY, Client, Credential
 from gateway.subscriptions.start_positions import start_text
 from gateway.subscriptions.values import (
     DEFAULT_TERMS,
@@ -57,7 +57,9 @@ class SubscriptionRequest:
                 pointer="/terms/max_age",
             )
 
-    def subscription(self, client: Client, pattern: Pattern, password: str | None) -> Subscription:
+    def subscription(
+        self, client: Client, pattern: Pattern, password: str | None, by: Credential
+    ) -> Subscription:
         """The new subscription. Raises Invalid for a start that does not fit its types."""
         point_to_point = pattern is not Pattern.PUBLISH_SUBSCRIBE
         queued = self.delivery is Delivery.AMQP
@@ -76,4 +78,5 @@ class SubscriptionRequest:
             delivery=self.delivery,
             terms=self.terms,
             is_responder=pattern is Pattern.REQUEST_REPLY,
+            password_by=by if password else NOBODY,
         )

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Column, DateTime, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
+from gateway.identity import Credential
 from gateway.subscriptions.values import Delivery, Subscription, SubscriptionState, Terms
 
 _terms = msgspec.json.Decoder(Terms).decode
@@ -26,6 +27,8 @@ class SubscriptionRow(SQLModel, table=True):
     state: str
     generation: int
     password_hash: str
+    password_client: str = ""
+    password_secret: str = ""
     created: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     created_by: str
     repairs: int = 0
@@ -122,4 +125,5 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         row.pause_reason,
         row.diverted,
         row.unavailable,
+        Credential(row.password_client, row.password_secret),
     )

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.base import type_pattern
 from gateway.base.event import REQUESTED_BY
+from gateway.identity import NOBODY, Credential
 from gateway.journal import Entry
 from gateway.subscriptions.filters import Filter, compile_filters
 
@@ -116,6 +117,8 @@ class Subscription:
     """Since when it catches up because its queue was too deep."""
     unavailable: datetime | None = None
     """Since when it waits because its queue cannot work: its nodes are lost."""
+    password_by: Credential = NOBODY
+    """By whose token the password of its broker user was made: both are void together."""
 
     @property
     def journal_delivered(self) -> bool:

@@ -1,7 +1,7 @@
 """A suspension is in force everywhere: calls that are open, and connections to the broker."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import aio_pika
@@ -77,14 +77,14 @@ def connects(url: str) -> bool:
     return asyncio.run(connect())
 
 
-async def closed_by_broker(bus: Bus, amqp: Subscribed) -> bool:
-    """Suspend while a connection is open; whether the broker closes it."""
+async def closed_by_broker(amqp: Subscribed, stop: Callable[[], object]) -> bool:
+    """Do something while a connection is open; whether the broker closes it."""
     closed = asyncio.Event()
     connection = await aio_pika.connect(amqp.url)
     transport = connection.transport
     assert transport is not None
     transport.connection.closing.add_done_callback(lambda _: closed.set())
-    await asyncio.to_thread(suspend, bus)
+    await asyncio.to_thread(stop)
     async with asyncio.timeout(30):
         return await closed.wait()
 
@@ -93,13 +93,58 @@ def test_connections_to_the_broker_are_closed_and_refused(bus: Bus, lain: Actor)
     amqp = lain.subscribe(FREE)
     other = bus.actor("uji").subscribe(FREE)
     assert connects(amqp.url)
-    assert asyncio.run(closed_by_broker(bus, amqp))
+    assert asyncio.run(closed_by_broker(amqp, lambda: suspend(bus)))
     assert not connects(amqp.url)
     assert connects(other.url)
     published = bus.actor("uji").published()
     bus.admin.post(RESUME).raise_for_status()
     eventually(lambda: connects(amqp.url))
     assert amqp.take_until(lambda found: published in found)  # it has waited
+
+
+def another_client(bus: Bus) -> Actor:
+    """A client of an organisation that has others as well."""
+    body = {"organisation": "uji", "title": "Satu lagi", "roles": ["subscriber"]}
+    id = bus.admin.post("/v1/clients", json=body).raise_for_status().json()["id"]
+    secret = bus.admin.post(f"/v1/clients/{id}/secrets").raise_for_status().json()
+    return Actor(bus, "uji", id, secret["secret"])
+
+
+def test_a_disabled_client_loses_its_broker_user(bus: Bus) -> None:
+    """Open connections too. Another client of the organisation takes over with a new password."""
+    program, uji = another_client(bus), bus.actor("uji")
+    amqp, other = program.subscribe(FREE), uji.subscribe(FREE)
+    assert connects(amqp.url)
+
+    def disable() -> None:
+        path = f"/v1/clients/{program.id}"
+        bus.admin.call("PATCH", path, json={"state": "disabled"}).raise_for_status()
+
+    assert asyncio.run(closed_by_broker(amqp, disable))
+    assert not connects(amqp.url)
+    assert connects(other.url)
+    published = uji.published()
+    renewed = uji.post(f"/v1/subscriptions/{amqp.name}/credentials").raise_for_status().json()
+    taken_over = Subscribed(uji, amqp.name, amqp.queue, renewed["amqp_url"])
+    eventually(lambda: connects(taken_over.url))
+    assert taken_over.take_until(lambda found: published in found)  # it has waited
+    assert not connects(amqp.url)
+
+
+def test_a_deleted_secret_takes_its_broker_users_along(bus: Bus) -> None:
+    """As it does with tokens. A password that another secret has renewed before stays."""
+    program = another_client(bus)
+    kept, lost = program.subscribe(FREE), program.subscribe(FREE)
+    path = f"/v1/clients/{program.id}/secrets"
+    (old,) = bus.admin.get(path).json()["items"]
+    new = bus.admin.post(path).raise_for_status().json()
+    rotated = Actor(bus, "uji", program.id, new["secret"])
+    again = rotated.post(f"/v1/subscriptions/{kept.name}/credentials").raise_for_status().json()
+    assert asyncio.run(
+        closed_by_broker(lost, lambda: bus.admin.delete(f"{path}/{old['id']}").raise_for_status())
+    )
+    assert not connects(lost.url)
+    assert connects(again["amqp_url"])
 
 
 def test_a_broker_user_has_so_many_connections(bus: Bus) -> None:
