@@ -27,6 +27,8 @@ _ALL_MARKERS = tuple(MARKERS.values())
 _KEYS = ("size", "sha256", "records")
 LONGEST_NAME = 200  # bytes; suffixes are appended to it
 _LARGEST_MARKER = 1 << 16
+_LONGEST_NUMBER = 18  # digits
+_SHOWN = 80  # characters of a wrong value in an error
 _BLOCK = 1 << 20
 
 
@@ -102,12 +104,12 @@ def parse_marker(text: str, feed: Feed) -> Marker:
         raise BadMarker(f"unknown key {unknown[0]!r}. Known keys: {', '.join(_KEYS)}")
     numbers = {}
     for key in ("size", "records"):
-        if key in values and not values[key].isdecimal():
-            raise BadMarker(f"{key} is {values[key]!r}, not a number")
+        if key in values and not (values[key].isdecimal() and len(values[key]) <= _LONGEST_NUMBER):
+            raise BadMarker(f"{key} is {values[key][:_SHOWN]!r}, not a number")
         numbers[key] = int(values[key]) if key in values else None
     digest = values.get("sha256")
     if digest is not None and (len(digest) != 64 or set(digest.lower()) - set("0123456789abcdef")):
-        raise BadMarker(f"sha256 is {digest!r}, not a SHA-256 in hex")
+        raise BadMarker(f"sha256 is {digest[:_SHOWN]!r}, not a SHA-256 in hex")
     if feed.complete is Complete.CTL and not values:
         raise BadMarker("it has neither size nor sha256 nor records")
     return Marker(numbers["size"], digest and digest.lower(), numbers["records"])
@@ -144,8 +146,8 @@ def submit(feed: Feed, file: Path) -> Path:
 def _json(text: str) -> Mapping[str, str]:
     try:
         found = json.loads(text)
-    except ValueError as error:
-        raise BadMarker(f"it is not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadMarker(f"it is not JSON: {str(error)[:_SHOWN]}") from None
     return {str(key).lower(): str(value) for key, value in found.items()}
 
 

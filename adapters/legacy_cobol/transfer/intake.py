@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,24 @@ class Intake:
         )  # fmt: skip
         return file
 
+    def set_aside(self, name: str, error: Exception) -> File:
+        """Set a file aside on which the program failed. Records that are events stay so."""
+        (file,) = [each for each in self._journal.unfinished() if each.name == name][-1:]
+        kind = type(error).__name__
+        structlog.get_logger().error(
+            "legacy.file_failed", arrival=file.arrival, error=kind, trace=_trace(error)
+        )
+        reason = f"the program failed on it ({kind}), which was logged"
+        if file.published:
+            reason += f", after {file.published} records; sent again, these are not repeated"
+        try:
+            file = self._end(file, FileOutcome.QUARANTINE, reason, published=file.published)
+        except OSError:
+            raise
+        except Exception:  # the reports are what it fails on
+            file = self._change(file, state=FileState.FINISHING)
+        return self._finish(file)
+
     def _path(self, file: File, suffix: str = "") -> Path:
         return self._feed.folder / PROCESSING / f"{file.stem}{suffix}"
 
@@ -95,7 +114,12 @@ class Intake:
     def _check(self, file: File) -> File:
         path = self._path(file)
         before = _fingerprint(path)
-        size, digest = _digest(path)
+        try:
+            size, digest = _digest(path)
+        except PermissionError as error:
+            return self._end(
+                file, FileOutcome.QUARANTINE, f"the file cannot be read: {error.strerror}"
+            )
         file = self._change(file, size=size, digest=digest)
         refused = self._refuse_unread(file, size, digest)
         if refused is not None:
@@ -110,9 +134,11 @@ class Intake:
 
         try:
             checked = self._checker.check(path, keep, lambda read: self._progress(file, read))
-        except ValueError as error:  # nothing was published, and other files are waiting
+        except (ValueError, PermissionError) as error:  # nothing was published; others are waiting
             kind = type(error).__name__  # its text may quote a record
-            structlog.get_logger().error("legacy.file_failed", arrival=file.arrival, error=kind)
+            structlog.get_logger().error(
+                "legacy.file_failed", arrival=file.arrival, error=kind, trace=_trace(error)
+            )
             return self._end(file, FileOutcome.QUARANTINE, f"the file cannot be read ({kind})")
         if _fingerprint(path) != before:
             return self._end(file, FileOutcome.QUARANTINE, "the file changed while it was checked")
@@ -192,7 +218,7 @@ class Intake:
         """Record the outcome, and write the reports and the acknowledgement."""
         with self._journal.change():
             if not outcome.is_published:
-                facts["published"] = 0
+                facts.setdefault("published", 0)
             file = self._journal.update(
                 file.arrival, outcome=outcome, reason=reason, finished=now(), **facts
             )
@@ -231,6 +257,12 @@ def _fingerprint(path: Path) -> tuple[int, int]:
     """The size and the modification time."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns
+
+
+def _trace(error: Exception) -> list[str]:
+    """Where it was raised, without any value: records hold personal data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames]
 
 
 def _digest(path: Path) -> tuple[int, str]:

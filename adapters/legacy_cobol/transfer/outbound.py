@@ -31,6 +31,7 @@ MOST = 500  # events in one call
 WAIT = 10.0  # seconds that a call waits for the first event
 RETRY_DELAY = 5.0  # seconds after a failure
 ROTATED = "rotated"
+_DIGITS = 1000
 KEPT = timedelta(days=400)  # identities of received events, to recognise duplicates
 
 
@@ -59,7 +60,7 @@ class OutboundFeed:
         answer = await self._bus.request(
             "POST", f"{self._path}/receive", json={"max": MOST, "wait": wait}
         )
-        found = json.loads(answer.content, parse_float=Decimal)["events"]
+        found = json.loads(answer.content, parse_float=Decimal, parse_int=_integer)["events"]
         if not found:
             return 0
         good, bad = self._encoded([each["event"] for each in found])
@@ -112,18 +113,28 @@ class OutboundFeed:
             if kind is None or not isinstance(data, dict):
                 bad.append((event, f"this feed has no record for {event['type']}"))
                 continue
-            parts = list(self._assembly.split(kind, data))
-            encoded = self._encoder.encode(
-                [document for _, document in parts], [name for name, _ in parts]
-            )
-            records = tuple(each for each in encoded.records if each is not None)
-            if len(records) < len(parts):
-                faults = [str(fault) for found in encoded.faults.values() for fault in found]
-                bad.append((event, "; ".join(faults)))
-                continue
-            text = json.dumps(data, default=str)
-            good.append(SpooledEvent(identity_of(event), kind, text, records))
+            try:
+                good.append(self._spooled(event, kind, data))
+            except _FitsNoRecord as error:
+                bad.append((event, str(error)))
+            except Exception as error:  # a defect costs this event alone
+                log = structlog.get_logger()
+                log.error("legacy.event_failed", feed=self._feed.name, error=type(error).__name__)
+                bad.append((event, f"the feed failed on it ({type(error).__name__})"))
         return good, bad
+
+    def _spooled(self, event: dict[str, Any], kind: str, data: dict[str, Any]) -> SpooledEvent:
+        """The records of an event. Raises _FitsNoRecord."""
+        parts = list(self._assembly.split(kind, data))
+        encoded = self._encoder.encode(
+            [document for _, document in parts], [name for name, _ in parts]
+        )
+        records = tuple(each for each in encoded.records if each is not None)
+        if len(records) < len(parts):
+            faults = [str(fault) for found in encoded.faults.values() for fault in found]
+            raise _FitsNoRecord("; ".join(faults))
+        text = json.dumps(data, default=str)
+        return SpooledEvent(identity_of(event), kind, text, records)
 
     async def _settle(
         self, found: Sequence[dict[str, Any]], refused: dict[tuple[str, str], str]
@@ -190,6 +201,15 @@ async def _run_outbound(
             stop.set()
         for each in issues:
             log.info("legacy.file_issued", feed=feed, file=each.name, records=each.records)
+
+
+class _FitsNoRecord(ValueError):
+    """An event has no form in the records of the feed; the text says why."""
+
+
+def _integer(text: str) -> int | Decimal:
+    """An integer of any length: Python refuses to read a long one, which a publisher may send."""
+    return int(text) if len(text) <= _DIGITS else Decimal(text)
 
 
 def _one_line(text: str) -> str:

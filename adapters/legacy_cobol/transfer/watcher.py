@@ -1,7 +1,8 @@
 """Run an inbound feed: resume unfinished files, then take in new ones."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import structlog
@@ -41,10 +42,8 @@ async def watch(
             async with metrics.written_periodically(
                 lambda: metrics.incoming(feed, journal)
             ) as report:
-                for file in journal.unfinished():
-                    taken.append(await intake.resume(file))
                 async for _ in _ticks(feed.folder / INCOMING, stop, once=once, polling=polling):
-                    async for file in _take_all(feed, intake, stop):
+                    async for file in _take_all(feed, intake, journal, stop):
                         report()
                         if once:
                             taken.append(file)
@@ -53,9 +52,48 @@ async def watch(
     return taken
 
 
-async def _take_all(feed: Feed, intake: Intake, stop: asyncio.Event) -> AsyncIterator[File]:
-    while not stop.is_set() and (files := complete_files(feed)):
-        yield await intake.take(files[0])
+async def _take_all(
+    feed: Feed, intake: Intake, journal: Journal, stop: asyncio.Event
+) -> AsyncIterator[File]:
+    """Resume what was begun, then take in what is complete.
+
+    A file that must wait is tried again at the next scan.
+    """
+    waiting: set[str] = set()
+    for file in journal.unfinished():
+        finished = await _finish(intake.resume(file), intake, file.name)
+        for each in finished:
+            yield each
+        if not finished:
+            waiting.add(file.name)
+    while not stop.is_set():
+        files = [each for each in complete_files(feed) if each.name not in waiting]
+        if not files:
+            return
+        finished = await _finish(intake.take(files[0]), intake, files[0].name)
+        for each in finished:
+            yield each
+        if not finished:
+            waiting.add(files[0].name)
+
+
+async def _finish(work: Awaitable[File], intake: Intake, name: str) -> list[File]:
+    """Take a file to its outcome. None if it must wait: a disk is full, a folder is not writable.
+
+    Any other exception is a defect, and costs this file alone: it is set aside.
+    """
+    try:
+        return [await work]
+    except (OSError, sqlite3.Error) as error:
+        failure: Exception = error
+    except Exception as error:
+        try:
+            return [intake.set_aside(name, error)]
+        except Exception as second:
+            failure = second
+    reason = getattr(failure, "strerror", None) or type(failure).__name__
+    structlog.get_logger().error("legacy.file_delayed", reason=reason)
+    return []
 
 
 async def _ticks(
