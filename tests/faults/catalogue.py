@@ -3,7 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
-from tests.faults import process_faults, receiver_faults, server_faults, topology_faults
+from tests.faults import (
+    overload_faults,
+    process_faults,
+    receiver_faults,
+    server_faults,
+    topology_faults,
+)
 from tests.faults.actors import Actors
 from tests.faults.cluster import Cluster
 from tests.faults.fault import Choices
@@ -28,6 +34,7 @@ FAULTS: Mapping[str, Fault] = {
         server_faults.alarm_disk,
         server_faults.end_subscription,
         server_faults.stop_postgres,
+        overload_faults.overload,
         topology_faults.delete_queue,
         topology_faults.delete_queue_twice,
         topology_faults.delete_binding,

@@ -20,7 +20,7 @@ EXPECTED = {
     Kind.INVALID: (Answer.REFUSED, 422),
     Kind.FORBIDDEN: (Answer.REFUSED, 403),
 }
-UNKNOWN = {0, 503}  # no answer at all, or the one that says so
+UNKNOWN = {0, 429, 503}  # no answer at all, or one that says to send it again
 WITHHELD = 424  # a good event of a batch that is all or nothing and holds a bad one
 
 

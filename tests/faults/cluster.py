@@ -7,8 +7,8 @@ RabbitMQ -> [proxy] -> subscribers, deliver -> [proxy] -> endpoints, RabbitMQ ->
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,16 @@ class Cluster:
                 raise TooLate(f"the database does not answer: {statement}")
             await asyncio.sleep(POLL)
 
+    @asynccontextmanager
+    async def without_commits(self) -> AsyncIterator[None]:
+        """While no event can be stored: somebody holds the counters of the journal."""
+        connection = await asyncpg.connect(self.servers.owner_url(self._name), timeout=5)
+        try:
+            await connection.execute("BEGIN; SELECT FROM journal_shards FOR UPDATE")
+            yield
+        finally:
+            connection.terminate()
+
     async def value(self, statement: str, *arguments: Any) -> Any:
         """The first column of the first row."""
         return (await self.query(statement, *arguments))[0][0]
@@ -229,6 +239,7 @@ class Cluster:
             "NUSABUS_SUBSCRIBER_AMQP_URL": f"amqp://{LOOPBACK}:{self.to_subscribers.port}",
             "NUSABUS_PORT": str(self._port),
             "NUSABUS_URL": self.url,
+            "NUSABUS_REQUESTS_IN_PROGRESS": "16",  # so that the fault `overload` needs few more
         }
         return Child(f"api-{number}", command("api", bug), self._folder, own)
 

@@ -16,7 +16,7 @@ from tests.faults.run_log import Answer, Reply
 PATIENCE = 2.5  # seconds until an answer counts as none; a stopped process gives none
 TOKEN_SECONDS = 240.0
 RETRY = 0.2
-UNKNOWN = range(500, 600)
+UNKNOWN = {429, *range(500, 600)}  # to be sent again
 
 
 class GatewayClient:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from gateway.http import admission
 from gateway.identity.source_owners import SourceOwners
 from gateway.journal import append, shard_leases, writer
 from gateway.relay import backfill, in_flight, shard_relay
@@ -123,6 +124,19 @@ def source_unbound() -> None:
     replace(SourceOwners, "require", lambda _: lambda self, source, organisation: None)
 
 
+def admission_off() -> None:
+    """Whatever is sent is taken on."""
+
+    def make(_: Any) -> Any:
+        def enter(self: Any, organisation: str, places: int) -> Any:
+            return admission.Admitted(organisation, places, self._clock(), left=True)
+
+        return enter
+
+    replace(admission.Admission, "enter", make)
+    replace(admission.Admission, "keep", lambda _: lambda self, place: None)
+
+
 TOGETHER = "+"
 """Joins the names of bugs that are put in at once."""
 
@@ -150,6 +164,7 @@ BUGS: Mapping[str, Bug] = {
     ),
     "inbox-off": Bug(seeded_delivery_bugs.inbox_off, ("kill-consumer",), "effects", "effects of"),
     "source-unbound": Bug(source_unbound, ("kill-api",), "answers", "forbidden, was answered 202"),
+    "admission-off": Bug(admission_off, ("overload",), "faults", "nothing was refused"),
     "redrive-to-all": Bug(
         seeded_delivery_bugs.redrive_to_all,
         ("fail-endpoint",),
