@@ -80,12 +80,12 @@ class KeyedBuckets:
         bucket = self._buckets.get(key)
         return 0.0 if bucket is None else bucket.wait
 
-    def spend(self, key: Hashable) -> None:
-        """Count one of this key."""
+    def spend(self, key: Hashable, count: int = 1) -> None:
+        """Count so many of this key."""
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket(self._limit, self._clock)
-        bucket.spend()
+        bucket.spend(count)
         self._buckets.move_to_end(key)
         if len(self._buckets) > self._capacity:
             self._buckets.popitem(last=False)

@@ -9,16 +9,26 @@ from typing import Any
 
 import asyncpg
 import msgspec
+from prometheus_client import Counter
 
 from gateway.base.database import OUTAGES, database_errors
 from gateway.base.errors import ContractViolation, JournalUnavailable, Refused, Violation
 from gateway.base.event import Event
 from gateway.base.masking import mask
+from gateway.base.rate_limit import KeyedBuckets, RateLimit
+from gateway.base.telemetry import METRICS
 from gateway.journal import sql
 from gateway.journal.group_commit import commit_apart
 from gateway.journal.reader import unavailable
 
 QUEUED = 10_000  # refusals that may wait to be written; each is at most a few kilobytes
+# Of one organisation, per process. Evidence is a sample then: two million rows a day, not more.
+RATE = RateLimit(rate=20.0, burst=10_000)
+NOT_KEPT = Counter(
+    "nusabus_refusals_not_kept",
+    "Refusals that were answered but not stored, because their organisation had too many",
+    registry=METRICS,
+)
 _NOT_RECORDED = "The refusal could not be recorded. Try again."
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Violation]).decode
@@ -83,6 +93,7 @@ class Refusals:
         self._queue: list[_Waiting] = []
         self._queued = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._rates = KeyedBuckets(RATE)
 
     def start(self) -> None:
         """Start the writing task."""
@@ -96,7 +107,15 @@ class Refusals:
         _complete(self._queue, JournalUnavailable(_NOT_RECORDED))
 
     async def record(self, refusals: Sequence[Refusal]) -> None:
-        """Record them durably. Raises JournalUnavailable when that is not certain."""
+        """Record refusals of one organisation durably, or count those that it has too many of.
+
+        Raises JournalUnavailable when that is not certain.
+        """
+        organisation = refusals[0].organisation if refusals else None
+        if self._rates.wait(organisation):
+            NOT_KEPT.inc(len(refusals))
+            return
+        self._rates.spend(organisation, len(refusals))
         if sum(len(each) for each, _ in self._queue) + len(refusals) > QUEUED:
             raise JournalUnavailable(_NOT_RECORDED)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import asyncpg
+from prometheus_client import Histogram
 
 from gateway.base.database import OUTAGES
-from gateway.base.errors import IdentifierReused, JournalUnavailable
+from gateway.base.errors import IdentifierReused, JournalUnavailable, Overloaded
 from gateway.base.fair_queue import FairQueue
 from gateway.base.neighbours import Neighbours
+from gateway.base.telemetry import METRICS
 from gateway.journal.append import append_once
 from gateway.journal.entry import Appended, Candidate
 from gateway.journal.group_commit import commit_apart
@@ -20,6 +22,13 @@ from gateway.journal.repeats import OtherContent, Repeats
 GROUP = 500  # events; a commit takes no more requests then: 15 ms of work, measured
 SHARED = 100  # the same while several organisations publish: 2 ms more than a single event takes
 RETRIES = 3
+QUEUED = 10_000  # requests that may wait for a commit: more than admission lets in
+QUEUE = Histogram(
+    "nusabus_journal_queue_seconds",
+    "How long the oldest append of each commit had waited for it",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    registry=METRICS,
+)
 _UNKNOWN = "The journal did not confirm the commit. Publish again with the same id."
 
 # Another append stored the same event in another shard meanwhile, or two waited for each other.
@@ -96,11 +105,14 @@ class JournalWriter:
         position and its bytes and is marked as duplicate; `same` tells whether it is this event.
         With `atomic`, an identity that belongs to another event raises IdentifierReused and
         nothing is stored. Raises Invalid for an event that the database does not take, whoever
-        else is in the same commit; JournalUnavailable when the outcome is unknown, after at most
+        else is in the same commit; Overloaded before anything is stored, when too many wait;
+        JournalUnavailable when the outcome is unknown, after at most
         twice the timeout. What earlier commits of the same call have stored stays.
         """
         if not candidates:
             return []
+        if len(self._queue) >= QUEUED:
+            raise Overloaded("Too many events wait for the journal. Publish again later.")
         self._neighbours.saw(candidates[0].publisher)
         since = asyncio.get_running_loop().time()  # of all parts: they take no longer than one
         if atomic:
@@ -167,6 +179,8 @@ class JournalWriter:
                 break
         if not self._queue:
             self._queued.clear()
+        if group:
+            QUEUE.observe(asyncio.get_running_loop().time() - group[0].since)
         return group
 
     async def _commit_group(
