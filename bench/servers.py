@@ -19,6 +19,9 @@ from deploy.local.postgres import Postgres, copy_database
 from deploy.local.rabbitmq import RabbitMQ
 
 PREPARED = "nusabus"  # the database with contracts, clients and the subscription, and no event
+# The bench measures what the bus can do: no organisation has a limit here.
+QUOTAS = ("EVENTS", "BYTES", "REFUSALS", "CHECKS", "IN_FLIGHT", "STREAMS", "LONG_POLLS", "CLIENTS",
+          "GRANTS", "CONTRACTS", "SUBSCRIPTIONS", "REDRIVES")  # fmt: skip
 # Instead of `replica`: what is filled into a table made in the same transaction is not logged.
 FAST_FILL = {"wal_level": "minimal", "max_wal_senders": "0", "maintenance_work_mem": "1GB"}
 
@@ -78,6 +81,7 @@ class Servers:
             "NUSABUS_TOKEN_SECONDS": "3600",  # longer than the bench
             # Nobody reads most of the queues here, and all that is published has to reach them.
             "NUSABUS_QUEUE_DEPTH_LIMIT": "1000000000",
+            **{f"NUSABUS_QUOTA_{quota}": "1000000000" for quota in QUOTAS},
         }
 
     async def clone(self, name: str) -> None:

@@ -30,8 +30,8 @@ CREATE TABLE subscriptions (
     PRIMARY KEY (organisation, name)
 );
 GRANT SELECT, INSERT, DELETE,
-    UPDATE (terms, state, generation, paused, pause_reason, diverted, repairs, password_hash,
-            password_client, password_secret)
+    UPDATE (terms, state, generation, paused, pause_reason, diverted, unavailable, repairs,
+            password_hash, password_client, password_secret)
     ON subscriptions TO nusabus_app;
 
 -- How far a subscription with a queue is in each shard, as sequences. `start`: it gets what is
