@@ -39,6 +39,7 @@ class Stack:
         self._lock = Lock(self.run / "lock")
         self._own: dict[str, str] = {}
         self._migrating: dict[str, str] = {}  # for `migrate` alone
+        self._located = asyncio.Event()  # where the database is, is known
         self._postgres: Postgres | None = None
         self._broker: Broker | None = None
         self._gateways: list[GatewayProcess] = []
@@ -111,6 +112,7 @@ class Stack:
         if self._broker:
             with step("RabbitMQ"):
                 await asyncio.to_thread(self._broker.start)
+        await self._located.wait()  # every command reads all settings
         with step("Exchanges"):
             await self._carry_out("topology")
         await migrated.wait()
@@ -127,6 +129,7 @@ class Stack:
                 await asyncio.to_thread(self._postgres.start)
             self._own["NUSABUS_DATABASE_URL"] = self._postgres.url
             self._migrating["NUSABUS_MIGRATION_DATABASE_URL"] = self._postgres.owner_url
+        self._located.set()
         with step("Tables"):
             await carry_out("migrate", run=self.run, environ=self._own | self._migrating)
         migrated.set()
