@@ -81,7 +81,7 @@ def test_a_deadline_passes(nusabus: Command, uji: Actor) -> None:
         (["ask", NOBODY], DATA, "--source"),
         (["ask", "--event", "-"], b"[]", "not a CloudEvent"),
         (["ask", *about(NOBODY), "--wait", "-1"], DATA, "Invalid value for '--wait'"),
-        (["ask", *about("id.go.uji.tanya.tak-ada.v1")], DATA, "There is no such contract"),
+        (["ask", *about("id.go.uji.tanya.tak-ada.v1")], DATA, "There is no contract"),
         (["show", "0" * 32], b"", "There is no such request"),
         (["show", "bukan-id"], b"", "422"),
         (["answer", "0" * 32, "--source", "/uji"], b"{}", "There is no such request"),

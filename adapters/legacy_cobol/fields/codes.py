@@ -93,6 +93,23 @@ _ADVICE = {
 }
 
 
+_OF_TEXT = {
+    FaultCode.INVALID_CHARACTER,
+    FaultCode.CONTROL_CHARACTER,
+    FaultCode.NO_RECORD_TYPE,
+    FaultCode.RECORD_LENGTH,
+    FaultCode.UNENCODABLE,
+}
+_FEW = 2  # bytes that tell nothing about a person
+_FIRST_PRINTABLE = 0x20  # in EBCDIC 0x40; below it are control characters in both
+_ZONED = frozenset((*range(0x30, 0x3A), *range(0xF0, 0xFA)))  # digits of ASCII and EBCDIC
+_LETTERS = frozenset(
+    each
+    for page in ("ascii", "cp037")
+    for each in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".encode(page)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldFault:
     """A bad field of a record. `offset` counts from the start of the record."""
@@ -103,12 +120,50 @@ class FieldFault:
     raw: bytes = b""
     detail: str = ""
 
+    @property
+    def hidden(self) -> str:
+        """The bytes in hexadecimal, as far as they show the fault and not the value."""
+        if self.code in _OF_TEXT and len(self.raw) > _FEW:
+            return hidden_text(self.raw)
+        hidden = hidden_number(self.raw)
+        if self.code is FaultCode.INVALID_SIGN:  # the half byte at fault is none of the value
+            return hidden[:-1] + self.raw.hex()[-1:]
+        return hidden
+
     def __str__(self) -> str:
         """One line for a report."""
         at = "" if self.offset is None else f" at byte {self.offset}"
-        raw = f" (hex {self.raw.hex()})" if self.raw else ""
+        raw = f" (hex {self.hidden})" if self.raw else ""
         detail = f": {self.detail}" if self.detail else ""
         return f"{self.field}{at}: {self.code.label}{raw}{detail}. {self.code.advice}"
+
+
+def hidden_number(raw: bytes) -> str:
+    """A number in hexadecimal with x for its digits: zones, signs and what is no digit stay.
+
+    What looks like a text is hidden whole: the field may stand at a wrong offset, on a name.
+    """
+    odd = [each for each in raw if each not in _ZONED]
+    if len(odd) <= _FEW and len(odd) < len(raw):
+        return "".join(f"{each >> 4:x}x" if each in _ZONED else f"{each:02x}" for each in raw)
+    letters = sum(each in _LETTERS for each in raw[:-1])
+    return "".join(
+        "xx" if letters > _FEW and each in _LETTERS else _without_digits(each) for each in raw
+    )
+
+
+def hidden_text(raw: bytes) -> str:
+    """A text in hexadecimal with x for all but a few control characters.
+
+    Many of them are no text: a packed number, perhaps.
+    """
+    controls = sum(each < _FIRST_PRINTABLE for each in raw)
+    least = _FIRST_PRINTABLE if controls <= _FEW else 0
+    return "".join(f"{each:02x}" if each < least else "xx" for each in raw)
+
+
+def _without_digits(byte: int) -> str:
+    return "".join("x" if each.isdigit() else each for each in f"{byte:02x}")
 
 
 def mark(codes: Codes | None, where: NDArray[np.bool_], code: FaultCode) -> Codes | None:

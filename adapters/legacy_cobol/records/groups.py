@@ -1,5 +1,6 @@
 """Groups, and the choice between items that share bytes by REDEFINES."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from adapters.legacy_cobol.records.row_view import RowView
 from adapters.legacy_cobol.records.selectors import SelectorMatcher
 
 Pairs = list[tuple[str, Any]]
+
+_IDENTIFIER = re.compile(r"(?!.*\d{9})[A-Za-z_][A-Za-z0-9_\-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,10 @@ class Group:
         for row, document in enumerate(given):
             for name in document.keys() - known:
                 view.note(
-                    row, f"{self.label}.{name}".strip("."), FaultCode.UNKNOWN_FIELD, self.offset
+                    row,
+                    f"{self.label}.{_shown(name)}".strip("."),
+                    FaultCode.UNKNOWN_FIELD,
+                    self.offset,
                 )
 
 
@@ -205,3 +211,8 @@ def member_pairs(
 def _given(name: str, documents: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The part of each document for a member; a RedefinesChoice gets the whole document."""
     return [each.get(name, MISSING) for each in documents] if name else list(documents)
+
+
+def _shown(name: str) -> str:
+    """An unknown name, unless it looks like personal data and not like an identifier."""
+    return name if _IDENTIFIER.fullmatch(name) else "…"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -83,7 +84,7 @@ class Leaf:
     def _refuse(self, codes: Any, given: Sequence[Any], view: RowView) -> None:
         for row in np.flatnonzero(codes).tolist():
             code = FaultCode(codes[row])
-            detail = "" if code is FaultCode.MISSING else repr(given[row])[:60]
+            detail = "" if code is FaultCode.MISSING else _described(given[row])
             view.note(row, self.label, code, self.offset, detail=detail)
 
 
@@ -173,3 +174,16 @@ class VariableTable:
         for at, node in enumerate(self.parts):
             pairs = zip(values, good, strict=True)
             node.write([each[at] if fine else MISSING for each, fine in pairs], view)
+
+
+def _described(value: Any) -> str:
+    """What a value is, without the value: it may be personal data."""
+    match value:
+        case bool() | None:
+            return str(value)
+        case str():
+            return f"a text of {len(value)} characters"
+        case int() | Decimal():
+            return f"a number of {len(Decimal(value).as_tuple().digits)} digits"
+        case _:
+            return f"a {type(value).__name__}"

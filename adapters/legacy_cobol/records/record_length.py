@@ -59,7 +59,7 @@ class RecordLength:
                 return number
         if len(head) < self._width:
             return None
-        raise FramingError(at, f"no record type matches (hex {head[:32].hex()})", _REMEDY)
+        raise FramingError(at, f"no record type matches (hex {head[:2].hex()}...)", _REMEDY)
 
     def _place(self, number: int, counts: tuple[int, ...], at: int) -> CounterNeeded | int:
         key = (number, counts)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder
+from adapters.legacy_cobol.fields.codes import hidden_text
 from adapters.legacy_cobol.records import spanned
 from adapters.legacy_cobol.records.chunks import Split
 from adapters.legacy_cobol.records.framing import (
@@ -255,7 +256,8 @@ def _rest_error(length: int, data: bytes, at: int) -> FramingError:
 
 def _shown(rest: bytes) -> str:
     more = "..." if len(rest) > _SHOWN else ""
-    return f"hex {rest[:_SHOWN].hex()}{more}"
+    shown = rest.hex() if len(rest) <= 2 else hidden_text(rest[:_SHOWN])  # it may be a record
+    return f"hex {shown}{more}"
 
 
 def _nearest(length: int, data: bytes, rest: bytes) -> str:

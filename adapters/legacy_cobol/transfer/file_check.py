@@ -189,11 +189,9 @@ class FileChecker:
             case ControlValue.DATE:
                 checked.day = _day(str(value), control_field.format)
                 if checked.day is None:
-                    checked.problem = checked.problem or f"{name}: {value!r} is not a date"
+                    checked.problem = checked.problem or f"{name} is not a date"
             case ControlValue.VALUE if not _same(value, control_field.value):
-                checked.problem = (
-                    checked.problem or f"{name} is {value!r}, not {control_field.value!r}"
-                )
+                checked.problem = checked.problem or f"{name} is not {control_field.value!r}"
 
 
 class _State:

@@ -32,6 +32,7 @@ from adapters.legacy_cobol.transfer.journal import (
     Reject,
     now,
 )
+from adapters.legacy_cobol.transfer.masking import masked
 from adapters.legacy_cobol.transfer.publisher import FilePublisher
 from adapters.legacy_cobol.transfer.reject_report import rejects_file, report, report_lines
 from adapters.legacy_cobol.transfer.sender import Sender
@@ -72,9 +73,10 @@ class Intake:
                 case FileState.FINISHING:
                     file = self._finish(file)
         log.info(
-            "legacy.file_finished", feed=self._feed.name, file=file.name, arrival=file.arrival,
-            outcome=str(file.outcome), records=file.records, published=file.published,
-            rejected=file.rejected, reason=file.reason,
+            "legacy.file_finished", feed=self._feed.name, file=masked(file.name),
+            arrival=file.arrival, outcome=str(file.outcome), records=file.records,
+            published=file.published,
+            rejected=file.rejected, reason=masked(file.reason),
         )  # fmt: skip
         return file
 

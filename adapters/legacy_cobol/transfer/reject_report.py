@@ -8,6 +8,7 @@ from itertools import chain
 from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import Framing
 from adapters.legacy_cobol.transfer.journal import File, Reject
+from adapters.legacy_cobol.transfer.masking import masked
 
 
 def rejects_file(rejects: Iterable[Reject], framing: Framing) -> Iterator[bytes]:
@@ -18,7 +19,7 @@ def rejects_file(rejects: Iterable[Reject], framing: Framing) -> Iterator[bytes]
 def report(file: File, rejects: Iterable[Reject]) -> Iterator[bytes]:
     """A report for people: for each record its position, what is wrong, and what to do."""
     yield (
-        f"Rejected records of {file.name} (arrival {file.arrival}, received {file.received})\n"
+        f"Rejected records of {masked(file.name)} (arrival {file.arrival}, received {file.received})\n"
         f"Rejected: {file.rejected} of {file.records} records\n".encode()
     )
     yield from chain.from_iterable(paragraph(each) for each in rejects)

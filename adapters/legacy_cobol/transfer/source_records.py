@@ -40,7 +40,7 @@ class Fault:
     def of(fault: FieldFault) -> "Fault":
         """The fault that a codec found."""
         return Fault(
-            fault.field, fault.code.label, fault.code.advice, fault.offset, fault.raw.hex(),
+            fault.field, fault.code.label, fault.code.advice, fault.offset, fault.hidden,
             fault.detail,
         )  # fmt: skip
 

@@ -71,7 +71,7 @@ async def test_what_is_rejected(tmp_path: Path) -> None:
     ]  # fmt: skip
     text = (feed.folder / "rejects" / "PAY.DAT.000001.report.txt").read_text()
     assert "Record 3 (pay) at byte 66" in text
-    assert "hex 3030303030303058" in text
+    assert "hex 3x3x3x3x3x3x3x58" in text
     assert "Correct the digit" in text
 
 
