@@ -19,7 +19,8 @@ def rejects_file(rejects: Iterable[Reject], framing: Framing) -> Iterator[bytes]
 def report(file: File, rejects: Iterable[Reject]) -> Iterator[bytes]:
     """A report for people: for each record its position, what is wrong, and what to do."""
     yield (
-        f"Rejected records of {masked(file.name)} (arrival {file.arrival}, received {file.received})\n"
+        f"Rejected records of {masked(file.name)} "
+        f"(arrival {file.arrival}, received {file.received})\n"
         f"Rejected: {file.rejected} of {file.records} records\n".encode()
     )
     yield from chain.from_iterable(paragraph(each) for each in rejects)
