@@ -146,9 +146,9 @@ def hidden_number(raw: bytes) -> str:
     odd = [each for each in raw if each not in _ZONED]
     if len(odd) <= _FEW and len(odd) < len(raw):
         return "".join(f"{each >> 4:x}x" if each in _ZONED else f"{each:02x}" for each in raw)
-    letters = sum(each in _LETTERS for each in raw[:-1])
+    textual = sum(each in _LETTERS for each in raw[:-1])
     return "".join(
-        "xx" if letters > _FEW and each in _LETTERS else _without_digits(each) for each in raw
+        "xx" if textual > _FEW and each in _LETTERS else _without_digits(each) for each in raw
     )
 
 
