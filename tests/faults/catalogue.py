@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
 from tests.faults import (
+    hostile_faults,
     overload_faults,
     process_faults,
     receiver_faults,
@@ -50,6 +51,7 @@ FAULTS: Mapping[str, Fault] = {
         receiver_faults.rotate_credentials,
         receiver_faults.withdraw_key,
         receiver_faults.deep_queue,
+        hostile_faults.publish_expensive,
     )
 }
 

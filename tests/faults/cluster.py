@@ -240,6 +240,7 @@ class Cluster:
             "NUSABUS_PORT": str(self._port),
             "NUSABUS_URL": self.url,
             "NUSABUS_REQUESTS_IN_PROGRESS": "16",  # so that the fault `overload` needs few more
+            "NUSABUS_VALIDATION_SECONDS": "0.25",
         }
         return Child(f"api-{number}", command("api", bug), self._folder, own)
 

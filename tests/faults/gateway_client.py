@@ -39,9 +39,10 @@ class GatewayClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def send_structured(self, event: Event) -> Reply:
+    async def send_structured(self, event: Event, patience: float = PATIENCE) -> Reply:
         """One event as one JSON document."""
-        return await self._send_one({"content-type": events.STRUCTURED}, events.structured(event))
+        headers = {"content-type": events.STRUCTURED}
+        return await self._send_one(headers, events.structured(event), patience)
 
     async def send_binary(self, event: Event) -> Reply:
         """One event as headers and body."""
@@ -80,20 +81,22 @@ class GatewayClient:
             self._must_log_in(answer)
             yield answer
 
-    async def _send_one(self, headers: Any, body: bytes) -> Reply:
-        response = await self._post("/v1/events", headers, body)
+    async def _send_one(self, headers: Any, body: bytes, patience: float = PATIENCE) -> Reply:
+        response = await self._post("/v1/events", headers, body, patience)
         if response is None:
             return Reply(Answer.UNKNOWN, 0)
         receipt = response.json() if response.status_code == httpx.codes.ACCEPTED else None
         return _reply(response.status_code, receipt)
 
-    async def _post(self, path: str, headers: Any, body: bytes) -> httpx.Response | None:
+    async def _post(
+        self, path: str, headers: Any, body: bytes, patience: float = PATIENCE
+    ) -> httpx.Response | None:
         """One attempt; None where no answer came. Logs in again where the token has ended."""
         while True:
             authorization = await self._authorization()
             try:
                 answer = await self._http.post(
-                    path, headers={**headers, **authorization}, content=body
+                    path, headers={**headers, **authorization}, content=body, timeout=patience
                 )
             except httpx.HTTPError:
                 return None

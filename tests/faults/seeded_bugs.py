@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from gateway.base import strict_json
 from gateway.http import admission
 from gateway.identity.source_owners import SourceOwners
 from gateway.journal import append, shard_leases, writer
+from gateway.publishing import EventValidator
 from gateway.relay import backfill, in_flight, shard_relay
 from tests.faults import consumer_service, seeded_delivery_bugs
 from tests.faults.seeded_delivery_bugs import loosened, replace
@@ -137,6 +139,18 @@ def admission_off() -> None:
     replace(admission.Admission, "keep", lambda _: lambda self, place: None)
 
 
+def validation_on_the_loop() -> None:
+    """Every event is validated on the event loop, however long it takes."""
+
+    async def validate(
+        self: Any, event: Any, version: Any, organisation: str, *, is_reply: bool = False
+    ) -> None:
+        validator = version.reply_validator if is_reply else version.validator
+        validator.require(strict_json.parse(event.data))
+
+    replace(EventValidator, "validate", lambda _: validate)
+
+
 TOGETHER = "+"
 """Joins the names of bugs that are put in at once."""
 
@@ -165,6 +179,12 @@ BUGS: Mapping[str, Bug] = {
     "inbox-off": Bug(seeded_delivery_bugs.inbox_off, ("kill-consumer",), "effects", "effects of"),
     "source-unbound": Bug(source_unbound, ("kill-api",), "answers", "forbidden, was answered 202"),
     "admission-off": Bug(admission_off, ("overload",), "faults", "nothing was refused"),
+    "validation-on-the-loop": Bug(
+        validation_on_the_loop,
+        ("publish-expensive",),
+        "faults",
+        "events without limit on the loop",
+    ),
     "redrive-to-all": Bug(
         seeded_delivery_bugs.redrive_to_all,
         ("fail-endpoint",),

@@ -127,7 +127,7 @@ async def add_contract(cluster: Cluster, actors: Actors, choices: Choices) -> st
             await cluster.until(partial(_registered, cluster, type), "it was not registered")
             for relay in cluster.relays:
                 relay.signal(signal.SIGSTOP)
-            tries = await _publish(cluster, event)
+            tries = await publish(cluster, event)
         finally:
             for relay in cluster.relays:
                 relay.signal(signal.SIGCONT)
@@ -143,13 +143,13 @@ async def _seen_to_return(cluster: Cluster, before: int) -> bool:
     """Publish until a message has come back; False where none did in time."""
     end = time.monotonic() + WINDOW
     while time.monotonic() < end:
-        await _publish(cluster, new_event(GEMPA, "/bmkg/uji", str(uuid4()), uuid4(), None))
+        await publish(cluster, new_event(GEMPA, "/bmkg/uji", str(uuid4()), uuid4(), None))
         if await _returned(cluster) > before:
             return True
     return False
 
 
-async def _publish(cluster: Cluster, event: Event) -> int:
+async def publish(cluster: Cluster, event: Event) -> int:
     """Publish until it is accepted; returns at which attempt. Its contract may not be known yet."""
     client, tries = cluster.client(event.type.split(".")[2]), 0
     while True:
