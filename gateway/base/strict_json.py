@@ -8,11 +8,9 @@ A few passes in C recognise clean text. Only if they cannot prove it clean, an e
 parser decides, and says what is wrong and where.
 """
 
-import json
 import re
 from array import array
 from collections.abc import Iterable
-from decimal import Decimal
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -21,20 +19,28 @@ import msgspec
 from msgspec import Raw
 
 from gateway.base.errors import Malformed, TooLarge
-from gateway.base.json_pointer import escaped
+from gateway.base.exact_json import (
+    BOUND,
+    decimal,
+    split,
+    text_of,
+    too_deep,
+    value_of,
+)
 
 DEPTH = 64
-NUMBER_LENGTH = 400  # characters of one number as it is written
-NUMBER_EXPONENT = 308  # numbers lie between 1e-308 and 1e308; a double ends at 1.8e308
 
-_BOUND = 10**NUMBER_EXPONENT
-_KEEP = "surrogateescape"  # bytes that are not UTF-8 go through text and come out the same
-_POINTER_LENGTH = 512  # characters of a pointer in an error
 _SPACE = b" \t\n\r"
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _STEP = bytes.maketrans(b"[]", b"\x01\xff")  # as signed bytes: one down, one up
 _PLAIN = bytes(byte for byte in range(256) if byte not in b'"[]{}')
 _PEELS = 8
+_EXACT_LIMIT = 16 << 10  # bytes that the exact parser reads in some milliseconds
+_EXACT_VALUES = 20_000  # values and names in longer text, such as one long string
+_BYTE = re.compile(r"\(byte (\d+)\)")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_SURROGATES = 10_000  # escapes that are replaced in a text
+_BETWEEN = re.compile(rb"[ \t\n\r,]*")
 
 
 def require_strict(raw: bytes, *, depth: int = DEPTH) -> None:
@@ -60,27 +66,29 @@ def parse(raw: bytes, *, depth: int = DEPTH) -> Any:
             return value
     except (ValueError, ArithmeticError, RecursionError):
         pass
-    return _value(raw)
+    return value_of(raw)
 
 
-def members(raw: bytes, *, nested: str) -> dict[str, Raw]:
+def members(raw: bytes, *, nested: str, exact: bool = True) -> dict[str, Raw]:
     """The members of an object as raw text, without duplicates; their values are not parsed yet.
 
     `nested` names the member that may hold objects. The whole text is checked to be UTF-8.
-    Raises Malformed.
+    Raises Malformed; where the text is large, or without `exact`, it may not say where.
     """
     if not raw.isascii():
-        _text(raw)
+        text_of(raw)
     try:
         found = _OBJECT.decode(raw)
     except RecursionError:
-        raise _too_deep() from None
-    except ValueError:
+        raise too_deep() from None
+    except ValueError as error:
+        if not exact or len(raw) > _EXACT_LIMIT:
+            raise _refused_by_reader(error) from None
         _look_again(raw)
         raise Malformed("The JSON text must be an object.", pointer="") from None
     below = found.get(nested)
     if _names(raw) - (0 if below is None else _names(bytes(below))) != len(found):
-        _look_again(raw)
+        _look_again(raw if below is None else _without(raw, nested, bytes(below), found))
     return found
 
 
@@ -92,7 +100,7 @@ def elements(raw: bytes, *, limit: int) -> list[Raw]:
     try:
         found = _first(raw, limit + 1)
     except RecursionError:
-        raise _too_deep() from None
+        raise too_deep() from None
     if len(found) > limit:
         raise TooLarge(f"The array has more than {limit} elements. Send the rest separately.")
     return found
@@ -100,16 +108,62 @@ def elements(raw: bytes, *, limit: int) -> list[Raw]:
 
 def _look_again(raw: bytes) -> None:
     """Parse a doubtful object exactly. Raises Malformed if it has an error."""
+    if len(raw) > _EXACT_LIMIT and sum(map(raw.count, (b",", b":", b"[", b"{"))) > _EXACT_VALUES:
+        raise Malformed("The object has too many values. Move them to where the data are.")
     require_strict(raw, depth=DEPTH + 1)
-    _value(raw)
+    value_of(raw)
+
+
+def _without(raw: bytes, name: str, value: bytes, found: dict[str, Raw]) -> bytes:
+    """The text of an object with null for the value of a member, if that value can be located."""
+    for start in {raw.find(value), raw.rfind(value)}:
+        text = b"%bnull%b" % (raw[:start], raw[start + len(value) :])
+        try:
+            rest = _OBJECT.decode(text)
+        except ValueError:  # the value stands in a string as well
+            continue
+        if rest == {**found, name: Raw(b"null")}:
+            return text
+    return raw
+
+
+def _refused_by_reader(error: ValueError) -> Malformed:
+    """What the fast reader says; it is asked where the exact one would take long."""
+    if isinstance(error, msgspec.ValidationError):
+        return Malformed("The JSON text must be an object or array as expected here.", pointer="")
+    at = _BYTE.search(str(error))
+    return Malformed("The text is not JSON.", byte=int(at[1]) if at else None)
 
 
 def _first(raw: bytes, most: int) -> list[Raw]:
     try:
-        several = msgspec.structs.astuple(_array(most).decode(raw))
+        return _decoded(raw, most)
     except ValueError:
-        return _split(raw, most)
+        return split(raw, most) if len(raw) <= _EXACT_LIMIT else _split_large(raw, most)
+
+
+def _decoded(raw: bytes, most: int) -> list[Raw]:
+    several = msgspec.structs.astuple(_array(most).decode(raw))
     return [element for element in several if element is not None]
+
+
+def _split_large(raw: bytes, most: int) -> list[Raw]:
+    """The same for long text: the fast reader splits a copy without half surrogate pairs.
+
+    The copy has the same length, so an element has the same place in both.
+    """
+    if not raw.isascii():
+        text_of(raw)
+    try:
+        copies = _decoded(_SURROGATE.sub(rb"\\u0041", raw, count=_SURROGATES), most)
+    except ValueError as error:
+        raise _refused_by_reader(error) from None
+    found, end = list[Raw](), raw.index(b"[") + 1
+    for copy in copies:
+        start = end + len(_BETWEEN.match(raw, end)[0])  # type: ignore[index]  # it may be empty
+        end = start + len(bytes(copy))
+        found.append(Raw(raw[start:end]))
+    return found
 
 
 def _nesting(raw: bytes) -> int:
@@ -149,22 +203,12 @@ def _members_below(values: Iterable[Any]) -> int:
             found += len(value) + _members_below(value.values())
         elif kind is list:
             found += _members_below(value)
-        elif kind is int and not -_BOUND < value < _BOUND:
+        elif kind is int and not -BOUND < value < BOUND:
             raise ValueError
     return found
 
 
-def _decimal(text: str) -> Decimal:
-    """A number with a fraction or an exponent. Raises ValueError out of bounds."""
-    if len(text) > NUMBER_LENGTH:
-        raise ValueError
-    value = Decimal(text)
-    if not -NUMBER_EXPONENT <= value.adjusted() < NUMBER_EXPONENT:
-        raise ValueError
-    return value
-
-
-_READER = msgspec.json.Decoder(float_hook=_decimal)
+_READER = msgspec.json.Decoder(float_hook=decimal)
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -176,123 +220,3 @@ def _array(size: int) -> msgspec.json.Decoder[Any]:
     """
     fields = [(f"element{number}", Raw, None) for number in range(size)]
     return msgspec.json.Decoder(msgspec.defstruct("Elements", fields, array_like=True))
-
-
-# The exact reader.
-
-
-class _Members(list[tuple[str, Any]]):
-    """An object as its members in the order of the text, duplicates included."""
-
-
-class _Fault(str):
-    """Marks a refused value in the tree, so that its pointer can be reported."""
-
-
-_Path = tuple["_Path | None", str | int]
-_TOO_BIG = _Fault("The number is out of range or too long.")
-
-
-def _number(text: str) -> Decimal | _Fault:
-    try:
-        return _decimal(text)
-    except (ValueError, ArithmeticError):
-        return _TOO_BIG
-
-
-def _integer(text: str) -> int | _Fault:
-    if len(text) <= NUMBER_LENGTH and -_BOUND < (value := int(text)) < _BOUND:
-        return value
-    return _TOO_BIG
-
-
-_EXACT = json.JSONDecoder(
-    object_pairs_hook=_Members,
-    parse_float=_number,
-    parse_int=_integer,
-    parse_constant=lambda name: _Fault(f"{name} is not JSON."),
-)
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise Malformed("The JSON text is not UTF-8.", byte=error.start) from None
-
-
-def _value(raw: bytes) -> Any:
-    """The value of a JSON text, parsed exactly. Raises Malformed."""
-    try:
-        return _checked(_exact(_text(raw)), None)
-    except RecursionError:
-        raise _too_deep() from None
-
-
-def _exact(text: str) -> Any:
-    """The tree of a JSON text, with objects as _Members. Raises Malformed for syntax errors."""
-    if text.startswith("\ufeff"):
-        raise Malformed("The JSON text starts with a byte order mark. Remove it.", byte=0)
-    try:
-        return _EXACT.decode(text)
-    except json.JSONDecodeError as error:
-        reason = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
-        raise Malformed(
-            f"The text is not JSON: {reason}.", byte=len(text[: error.pos].encode(errors=_KEEP))
-        ) from None
-
-
-def _checked(tree: Any, path: _Path | None) -> Any:
-    """The value of an exact tree. Raises Malformed with the pointer of the first error."""
-    if isinstance(tree, _Members):
-        value: dict[str, Any] = {}
-        for name, member in tree:
-            if _sound(name, (path, name)) in value:
-                reason = "The object has this member twice. Receivers differ in which one they use."
-                raise Malformed(reason, pointer=_pointer((path, name)))
-            value[name] = _checked(member, (path, name))
-        return value
-    if isinstance(tree, list):
-        return [_checked(each, (path, index)) for index, each in enumerate(tree)]
-    if isinstance(tree, _Fault):
-        raise Malformed(str(tree), pointer=_pointer(path))
-    return _sound(tree, path) if isinstance(tree, str) else tree
-
-
-def _sound(text: str, path: _Path | None) -> str:
-    """The text, without lone surrogates. Raises Malformed."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        reason = "A \\u escape is half of a surrogate pair, which is not a character."
-        raise Malformed(reason, pointer=_pointer(path)) from None
-    return text
-
-
-def _pointer(path: _Path | None) -> str:
-    """The JSON pointer (RFC 6901) of a path, cut if it is too long."""
-    steps: list[str] = []
-    while path is not None:
-        path, step = path
-        cut = escaped(str(step)[:_POINTER_LENGTH])
-        steps.append("/" + cut.encode(errors="backslashreplace").decode())
-    return "".join(reversed(steps))[:_POINTER_LENGTH]
-
-
-def _too_deep() -> Malformed:
-    return Malformed("The JSON text nests too deep. Flatten it.")
-
-
-_ELEMENT = re.compile(r"[^ \t\n\r,\]]")  # the start of an element of an array
-
-
-def _split(raw: bytes, most: int) -> list[Raw]:
-    """The first elements of an array, found by parsing each. Raises Malformed."""
-    text, found = raw.decode(errors=_KEEP), list[Raw]()
-    if type(_exact(text)) is not list:
-        raise Malformed("The JSON text must be an array.", pointer="")
-    end = text.index("[") + 1
-    while len(found) < most and (start := _ELEMENT.search(text, end)):
-        end = _EXACT.raw_decode(text, start.start())[1]
-        found.append(Raw(text[start.start() : end].encode(errors=_KEEP)))
-    return found

@@ -38,6 +38,7 @@ BATCHED = "application/cloudevents-batch+json"
 _CONTENT_TYPE = 255  # bytes, as of a datacontenttype
 _JSON = "application/json"
 _SPACE = b" \t\n\r"
+_EXAMINED = 16 << 10  # bytes in which faults are located; that takes some milliseconds
 _WHAT_TO_SEND = (
     f"Send an event as {STRUCTURED}, several as {BATCHED}, or the data as the body with its "
     "Content-Type and the attributes as ce-specversion, ce-id, ce-source and ce-type headers."
@@ -152,23 +153,28 @@ def _binary(headers: Headers, content_type: str | None, body: bytes, *, is_reply
 
 def _batched(body: bytes, limits: Limits) -> Batch:
     elements = strict_json.elements(body, limit=limits.batch_events)
-    items = tuple(_element(bytes(text), index, limits) for index, text in enumerate(elements))
-    return Batch(items, tuple(elements))
+    items: list[Event | Refused] = []
+    examined = 0  # bytes of invalid events in which the fault was located
+    for index, text in enumerate(elements):
+        item = _element(bytes(text), index, limits, exact=examined < _EXAMINED)
+        examined += 0 if isinstance(item, Event) else len(bytes(text))
+        items.append(item)
+    return Batch(tuple(items), tuple(elements))
 
 
-def _element(text: bytes, index: int, limits: Limits) -> Event | Refused:
+def _element(text: bytes, index: int, limits: Limits, *, exact: bool) -> Event | Refused:
     if len(text) > limits.event_bytes:
         return TooLarge(
             f"The event is larger than {limits.event_bytes} bytes, the limit of one event."
         )
     try:
-        return _structured(text)
+        return _structured(text, exact=exact)
     except Malformed as error:
         return Malformed(str(error), pointer=f"/{index}{error.pointer or ''}", byte=error.byte)
 
 
-def _structured(text: bytes, *, is_reply: bool = False) -> Event:
-    found = strict_json.members(text, nested="data")
+def _structured(text: bytes, *, is_reply: bool = False, exact: bool = True) -> Event:
+    found = strict_json.members(text, nested="data", exact=exact)
     data, base64 = found.pop("data", None), found.pop("data_base64", None)
     require_count(len(found))
     attributes: dict[str, AttributeValue] = {}
@@ -246,7 +252,8 @@ def _text_data(data: Raw, media: MediaType) -> bytes:
 def _fault(name: str, raw: Raw, message: str) -> Malformed:
     """Why the value of a member was not read: a fault in its JSON, else `message`."""
     try:
-        strict_json.parse(bytes(raw))
+        if len(bytes(raw)) <= _EXAMINED:
+            strict_json.parse(bytes(raw))
     except Malformed as error:
         return Malformed(str(error), pointer=pointer_to(name) + (error.pointer or ""))
     return Malformed(message, pointer=pointer_to(name))

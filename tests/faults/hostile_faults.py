@@ -24,6 +24,7 @@ ELEMENTS = 220_000
 INVALID = {"data": ["x"], "reason": "A text is no number.", "keyword": "type", "pointer": "/0"}
 ALLOWED = "60"  # seconds that an event may take where the contract is registered
 TOGETHER = 3
+NOT_YET = {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}
 
 
 async def publish_expensive(cluster: Cluster, actors: Actors, choices: Choices) -> str:
@@ -62,7 +63,7 @@ async def _refused(cluster: Cluster, event: Event) -> int:
     client = cluster.client(event.type.split(".")[2])
     while True:
         reply = await client.send_structured(event, patience=60.0)
-        if reply.answer is not Answer.UNKNOWN and reply.status != httpx.codes.FORBIDDEN:
+        if reply.answer is not Answer.UNKNOWN and reply.status not in NOT_YET:
             return reply.status
 
 
