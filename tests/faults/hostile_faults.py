@@ -38,19 +38,19 @@ async def publish_expensive(cluster: Cluster, actors: Actors, choices: Choices) 
         own = {**cluster.environment, "NUSABUS_VALIDATION_SECONDS": ALLOWED}
         await carry_out("contracts", folder, folder=Path(folder), own=own)
     attack = asyncio.gather(*(_refused(cluster, _expensive(type)) for _ in range(TOGETHER)))
-    served = 0
+    accepted = 0
     while not attack.done():
         await publish(cluster, new_event(GEMPA, "/bmkg/uji", str(uuid4()), uuid4(), None))
-        served += 1
+        accepted += 1
     statuses: Sequence[int] = await attack
     if set(statuses) != {422}:
         raise NoEvidence(
-            f"events without limit on the loop: they were answered {statuses}, while {served} of "
+            f"events without limit on the loop: they were answered {statuses}, while {accepted} of "
             "another organisation were accepted"
         )
-    if not served:
+    if not accepted:
         raise NoEvidence("nothing of another organisation was accepted meanwhile")
-    return f"{TOGETHER} expensive events were refused, {served} others were accepted meanwhile"
+    return f"{TOGETHER} expensive events were refused, {accepted} others were accepted meanwhile"
 
 
 def _expensive(type: str) -> Event:
