@@ -115,6 +115,7 @@ async def test_a_batch_that_is_refused_as_a_whole_is_answered_event_by_event_too
         (1, httpx.ReadTimeout(""), 0, 0.2),
         (3, httpx.ReadTimeout(""), 0, 0.8),
         (5, httpx.ReadTimeout(""), 0, 2.0),
+        (1, Problem(429, "x", "", retry_after=1), 1, 1.2),
         (1, Problem(503, "x", "", retry_after=1), 1, 1.2),
         (1, Problem(503, "x", "", retry_after=3600), 2, 2.2),
     ],
