@@ -1,4 +1,4 @@
-"""The broker's address, from its AMQP URL: `amqp(s)://user:password@host:port/vhost`."""
+"""The broker's address, from its AMQP URL: `amqp(s)://user:password@host:port,host:port/vhost`."""
 
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -18,6 +18,15 @@ def with_heartbeat(url: str) -> str:
     return urlunsplit(parts._replace(query=extended))
 
 
+def each_host(url: str) -> tuple[str, ...]:
+    """The URL for each of its hosts: those of a cluster are separated by commas."""
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    return tuple(
+        urlunsplit(parts._replace(netloc=f"{login}{at}{host}")) for host in hosts.split(",")
+    )
+
+
 def virtual_host(url: str) -> str:
     """The virtual host; `/` if the URL has no path."""
     return unquote(urlsplit(url).path[1:]) or "/"
@@ -30,15 +39,18 @@ def credentials(url: str) -> tuple[str, str]:
 
 
 def management_url(url: str) -> str:
-    """The management API of this broker: the AMQP port plus 10,000; https if AMQP uses TLS."""
+    """The management API of one host: the AMQP port plus 10,000; https if AMQP uses TLS."""
     parts = urlsplit(url)
     scheme = "https" if parts.scheme == "amqps" else "http"
     return f"{scheme}://{_host(parts)}:{(parts.port or _PORTS[parts.scheme]) + 10_000}"
 
 
 def subscriber_url(url: str, public: str | None, user: str, password: str) -> str:
-    """The URL for a subscriber: at `public` (`amqp(s)://host:port`), or else at our own host."""
-    parts = urlsplit(public or url)
+    """The URL for a subscriber: at `public` (`amqp(s)://host:port`), or else at our own host.
+
+    It names one host, the first, because few clients know of several.
+    """
+    parts = urlsplit(each_host(public or url)[0])
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
     port = f":{parts.port}" if parts.port else ""
     path = quote(virtual_host(url), safe="")

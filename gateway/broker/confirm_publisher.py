@@ -16,6 +16,7 @@ from gateway.base.defects import report_defect
 from gateway.base.errors import BrokerUnavailable
 from gateway.broker.address import with_heartbeat
 from gateway.broker.confirm_reader import ConfirmCallbacks, ConfirmTransport
+from gateway.broker.connecting import first_host
 from gateway.broker.errors import OUTAGES, describe, within
 from gateway.broker.frames import Marshaller
 from gateway.broker.message import OutgoingMessage
@@ -57,16 +58,20 @@ class ConfirmPublisher:
     ) -> "ConfirmPublisher":
         """Connect. `name` is shown to operators; `confirm_timeout` is in seconds.
 
-        Raises BrokerUnavailable if that takes longer than CONNECT_SECONDS.
+        Raises BrokerUnavailable if that takes longer than CONNECT_SECONDS for a host.
         """
-        publisher = cls(on_results, confirm_timeout)
-        try:
-            async with within(CONNECT_SECONDS, "Connecting to RabbitMQ"):
-                await publisher._connect(url, name)
-        except BaseException:
-            await publisher.close()
-            raise
-        return publisher
+
+        async def connect(host: str) -> ConfirmPublisher:
+            publisher = cls(on_results, confirm_timeout)
+            try:
+                async with within(CONNECT_SECONDS, "Connecting to RabbitMQ"):
+                    await publisher._connect(host, name)
+            except BaseException:
+                await publisher.close()
+                raise
+            return publisher
+
+        return await first_host(url, connect)
 
     async def _connect(self, url: str, name: str) -> None:
         self._connection = connection = Connection(

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from gateway.base.defects import isolated
@@ -16,6 +15,7 @@ from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.broker import names
 from gateway.broker.address import with_heartbeat
+from gateway.broker.connecting import open_connection
 from gateway.broker.errors import broker_errors
 from gateway.broker.message import event_from_message
 
@@ -56,9 +56,7 @@ class DeadLetterQueue:
 
         async def session(connected: Callable[[], None]) -> None:
             with broker_errors("Consuming the dead letters"):
-                async with await aio_pika.connect(
-                    self._url, client_properties={"connection_name": self._name}
-                ) as connection:
+                async with await open_connection(self._url, self._name) as connection:
                     channel = await connection.channel(publisher_confirms=False)
                     await _consume(channel, store, connected, stop)
 

@@ -20,7 +20,8 @@ import httpx
 from gateway.base.backoff import Backoff
 from gateway.base.errors import BrokerUnavailable, NotFound
 from gateway.broker import names
-from gateway.broker.address import credentials, management_url, virtual_host
+from gateway.broker.address import credentials, each_host, management_url, virtual_host
+from gateway.broker.connecting import PER_HOST
 from gateway.broker.errors import describe
 
 PAGE = 500
@@ -74,15 +75,18 @@ class Management:
     def __init__(self, amqp_url: str, url: str | None = None, *, timeout: float = 10.0) -> None:
         """`url` is the API's base URL, by default derived from the AMQP URL.
 
-        Its user, or else the user of the AMQP URL, needs the tag `administrator`.
+        Both may name several hosts: once one does not answer, the next is asked. The user of `url`,
+        or else that of the AMQP URL, needs the tag `administrator`.
         """
         self._vhost = quote(virtual_host(amqp_url), safe="")
-        base = httpx.URL(url or management_url(amqp_url))
+        hosts = each_host(url) if url else map(management_url, each_host(amqp_url))
+        bases = [httpx.URL(host) for host in hosts]
+        self._bases = [each.copy_with(username=None, password=None, path="/api") for each in bases]
+        self._present = 0
         self._timeout = timeout
         self._http = httpx.AsyncClient(
-            base_url=base.copy_with(username=None, password=None, path="/api"),
-            auth=credentials(url if url and base.username else amqp_url),
-            timeout=timeout,
+            auth=credentials(url if url and bases[0].username else amqp_url),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, PER_HOST)),
             trust_env=False,
         )
 
@@ -216,6 +220,21 @@ class Management:
             if binding["destination_type"] == "queue"
         )
 
+    async def _request(
+        self, method: str, path: str, body: Mapping[str, str | int] | None
+    ) -> httpx.Response:
+        """Ask the present host, then the others, each once: every request may be repeated."""
+        left = len(self._bases)
+        while True:
+            left -= 1
+            url = f"{self._bases[self._present]}/{path}"
+            try:
+                return await self._http.request(method, url, json=body)
+            except BaseException as error:
+                self._present = (self._present + 1) % len(self._bases)
+                if not left or not isinstance(error, httpx.TransportError):
+                    raise
+
     async def _call(
         self,
         method: str,
@@ -228,7 +247,7 @@ class Management:
         call = f"{method} /api/{path.partition('?')[0]} of RabbitMQ's management API"
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._http.request(method, path, json=body)
+                response = await self._request(method, path, body)
         except (httpx.HTTPError, TimeoutError) as error:
             raise BrokerUnavailable(f"{call} failed: {describe(error)}") from error
         if response.status_code == fine:

@@ -22,6 +22,7 @@ from gateway.base.waiting import wait_for_any
 from gateway.broker import names
 from gateway.broker.address import with_heartbeat
 from gateway.broker.bounded_content import Discarded, discard_larger
+from gateway.broker.connecting import open_connection
 from gateway.broker.errors import OUTAGES, broker_errors, describe
 
 IDENTITY = 16  # bytes
@@ -88,9 +89,7 @@ class ReplyQueue:
         async def session(connected: Callable[[], None]) -> None:
             await declare()
             with broker_errors("Consuming the replies"):
-                async with await aio_pika.connect(
-                    self._url, client_properties={"connection_name": self._name}
-                ) as connection:
+                async with await open_connection(self._url, self._name) as connection:
                     channel = await connection.channel(publisher_confirms=False)
                     gone = await self._consume(channel, handle, on_answered)
                     connected()

@@ -16,6 +16,7 @@ from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
 from gateway.base.errors import Conflict, NotFound
 from gateway.broker import names
 from gateway.broker.address import with_heartbeat
+from gateway.broker.connecting import open_connection
 from gateway.broker.errors import OUTAGES, describe, within
 
 DELIVERY_LIMIT = 20
@@ -201,9 +202,7 @@ class Broker:
         # aio-pika's `is_closed` stays false when the broker closed the connection.
         if self._connection is None or not self._connection.connected.is_set():
             await self._drop()
-            self._connection = await aio_pika.connect(
-                self._url, client_properties={"connection_name": self._name}
-            )
+            self._connection = await open_connection(self._url, self._name)
         return await self._connection.channel(publisher_confirms=False)
 
     async def _drop(self) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 import httpx
 import pytest
 
+from deploy.local.ports import LOOPBACK
 from deploy.local.rabbitmq_cluster import RabbitMQCluster
 from tests.builders import FREE, a_document, a_name
 from tests.bus import Actor, Bus, MakeBus, Subscribed
@@ -68,6 +69,43 @@ class Publisher:
                 seen.add(each.document["id"])
                 first[each.document["subject"]].append(each.document["id"])
         assert first == self.ids
+
+
+@pytest.fixture
+def roaming_bus(make_bus: MakeBus, cluster: RabbitMQCluster) -> Iterator[Bus]:
+    """A bus that knows all three nodes, and is connected to the first."""
+    with make_bus(cluster.nodes[0]) as bus:
+        hosts = ",".join(f"{LOOPBACK}:{node.port}" for node in cluster.nodes)
+        bus.environ["NUSABUS_AMQP_URL"] = bus.amqp_url.replace(
+            f"{LOOPBACK}:{cluster.nodes[0].port}", hosts
+        )
+        apis = [node.management_url.rpartition("@")[2] for node in cluster.nodes]
+        bus.environ["NUSABUS_MANAGEMENT_URL"] = bus.environ["NUSABUS_MANAGEMENT_URL"].replace(
+            apis[0], ",".join(apis)
+        )
+        yield bus.run("api", "relay")
+
+
+def test_the_node_that_the_gateway_is_connected_to_is_killed(
+    roaming_bus: Bus, cluster: RabbitMQCluster
+) -> None:
+    uji = roaming_bus.actor("uji")
+    first, _, third = cluster.nodes
+    subscribed = uji.subscribe(FREE, name=a_name(), ordered=True)
+    publisher = Publisher(uji)
+    publisher.publish()
+    first.kill()
+    try:
+        publisher.publish()
+        late = uji.subscribe(FREE, name=a_name())  # the management API of another node is asked
+        publisher.publish()
+        subscribed.url = subscribed.url.replace(f":{first.port}/", f":{third.port}/")
+        publisher.require_received(subscribed)
+        assert not is_unavailable(subscribed)
+        assert late.end() == 40
+        eventually(lambda: roaming_bus.http.get("/health/ready").json()["backlog"] == 0)
+    finally:
+        first.start()
 
 
 def queues(bus: Bus) -> dict[str, dict[str, object]]:

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.broker.address import (
     credentials,
+    each_host,
     management_url,
     subscriber_url,
     virtual_host,
@@ -20,6 +21,21 @@ from gateway.broker.address import (
 )  # fmt: skip
 def test_the_virtual_host(url: str, vhost: str) -> None:
     assert virtual_host(url) == vhost
+
+
+def test_a_cluster_has_several_hosts() -> None:
+    url = "amqp://u:p%40w@a:5672,[::1]:5673,c/bus?heartbeat=3"
+    assert each_host(url) == (
+        "amqp://u:p%40w@a:5672/bus?heartbeat=3",
+        "amqp://u:p%40w@[::1]:5673/bus?heartbeat=3",
+        "amqp://u:p%40w@c/bus?heartbeat=3",
+    )
+    assert each_host("amqp://a/") == ("amqp://a/",)
+    assert virtual_host(url) == "bus"
+    assert credentials(url) == ("u", "p@w")
+    assert with_heartbeat(url) == url
+    assert subscriber_url(url, None, "s", "x") == "amqp://s:x@a:5672/bus"
+    assert subscriber_url(url, "amqps://d:1,e:2", "s", "x") == "amqps://s:x@d:1/bus"
 
 
 def test_the_credentials_are_unquoted() -> None:

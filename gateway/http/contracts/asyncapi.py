@@ -105,6 +105,6 @@ def _documented(found: VersionInUse, client: Client, context: ApiContext) -> Doc
 def _server_info(settings: Settings) -> ServerInfo:
     """The public URLs of the bus, without the credentials of the gateway."""
     inside = urlsplit(settings.amqp_url.get_secret_value())
-    host = inside.netloc.rpartition("@")[2]
+    host = inside.netloc.rpartition("@")[2].partition(",")[0]
     broker = settings.subscriber_amqp_url or f"{inside.scheme}://{host}"
     return ServerInfo(settings.url, broker, __version__, EXCHANGES)
