@@ -25,6 +25,7 @@ from deploy.local.ports import LOOPBACK
 TIMES = 4
 BATCH = 100  # events in a request of the flood: so the client costs little beside the gateway
 CONNECTIONS = 400  # of the flood: more requests than it sends within 0.1 s
+OWN = {"NUSABUS_CONNECTIONS_PER_ADDRESS": "4096"}  # all come from one address here
 NEIGHBOUR = "bmkg"
 QUIET = 100.0  # events a second
 FLOOD = (
@@ -46,7 +47,7 @@ async def overload(servers: Servers, scale: Scale, results: Results) -> None:
     await servers.clone("overload")
     alone, beside, floods, probes = [], [], [], list[float]()
     try:
-        async with Site(servers, "overload", (1,)) as site:
+        async with Site(servers, "overload", (1,), own=OWN) as site:
             url = f"http://{LOOPBACK}:{site.port(1)}"
             async with httpx.AsyncClient(base_url=url, timeout=30) as http:
                 token = await client_of(http, servers.operator, NEIGHBOUR)

@@ -73,6 +73,10 @@ class Admitted:
     places: int
     since: float
     kept: bool = False
+    queued: bool = False
+    """It waits for its turn."""
+    waited: float = 0.0
+    """Seconds for its turn: these are ours, and those for its body are not."""
     left: bool = False
 
 
@@ -117,14 +121,18 @@ class Admission:
     async def turn(self, place: Admitted) -> None:
         """Wait until it is the turn of the organisation to have a request worked on."""
         if self._neighbours.several and self._requests.get(place.organisation, 0) > FEW:
-            await self._turns.turn(place.organisation, place.places)
+            place.queued, began = True, self._clock()
+            try:
+                await self._turns.turn(place.organisation, place.places)
+            finally:
+                place.queued, place.waited = False, self._clock() - began
 
     def keep(self, place: Admitted) -> Shed | None:
         """The request has arrived, and is worked on until it is answered.
 
         If that took so long that its places are gone, it takes them again, or is refused.
         """
-        place.since = self._clock()
+        place.since = self._clock() - place.waited
         if place.left:
             place.left = False
             if (shed := self._take(place)) is not None:
@@ -206,11 +214,12 @@ class Admission:
         for place in list(self._waiting):
             if place.since > before:
                 break
-            self._give_back(place)
+            if not place.queued:
+                self._give_back(place)
 
     def _latency(self, measured: "_Measured", now: float) -> float:
         """Seconds that requests take: the mean of those answered, and the age of the oldest."""
-        oldest = next(iter(self._kept), None)
+        oldest = next(iter(self._kept), None) or next((p for p in self._waiting if p.queued), None)
         age = 0.0 if oldest is None else now - oldest.since
         mean = measured.seconds / measured.requests if measured.requests else 0.0
         return max(mean, age / OLDEST)

@@ -188,6 +188,28 @@ async def test_an_overload_is_said_once_when_it_begins_and_once_when_it_ends(clo
     assert (lines[1]["shed"], lines[1]["most"], lines[1]["most_shed"]) == (30, "noisy", 30)
 
 
+async def test_a_request_that_waits_for_its_turn_keeps_its_places(clock: Clock) -> None:
+    admission = Admission(MANY, clock)
+    found = [admission.enter("noisy", 20) for _ in range(20)]
+    admission.enter("quiet", 1)
+    places = [place for place in found if isinstance(place, Admitted)]
+    turns = [asyncio.create_task(admission.turn(place)) for place in places]
+    await asyncio.sleep(0)
+    clock.now += 2 * PATIENCE
+    await admission.adjust()
+    waiting = sum(not turn.done() for turn in turns)
+    assert waiting > 10
+    assert admission.taken >= 20 * waiting
+    assert admission.places < INITIAL  # the wait counts as ours
+    await asyncio.gather(*turns)
+    for place in places:
+        assert admission.keep(place) is None
+        admission.leave(place)
+    before = admission.places
+    await admission.adjust()
+    assert admission.places < before
+
+
 async def test_requests_take_turns_only_beside_others(clock: Clock) -> None:
     admission = Admission(MANY, clock)
     places = flood(admission, most=100)
