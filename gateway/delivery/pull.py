@@ -83,11 +83,17 @@ class PullDelivery:
         self._catalogue = catalogue
 
     async def receive(
-        self, subscription: Subscription, *, limit: int, wait: float
+        self,
+        subscription: Subscription,
+        *,
+        limit: int,
+        wait: float,
+        abandoned: Callable[[], Awaitable[bool]] | None = None,
     ) -> ReceiveResult:
         """Lock up to `limit` events that are due; wait up to `wait` seconds for the first.
 
-        Where the rate limit allows none now, the call waits for that as well.
+        Where the rate limit allows none now, the call waits for that as well. `abandoned` says
+        whether the receiver has gone away while it waited: then nothing is locked for it.
 
         Raises Conflict where the subscription is paused or delivered in another way, Forbidden
         where the right to receive its types was withdrawn.
@@ -106,6 +112,8 @@ class PullDelivery:
                     await asyncio.sleep(min(max(RETRY, result.retry_after), left))
                 else:
                     await waiter.wait(left if certain else min(RETRY, left))
+                if abandoned is not None and await abandoned():
+                    return ReceiveResult([], None)
 
     async def acknowledge(
         self, subscription: Subscription, tokens: Sequence[str]

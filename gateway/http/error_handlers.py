@@ -1,5 +1,6 @@
 """Answers every exception of a route with a problem document."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -61,9 +62,13 @@ def _invalid(error: RequestValidationError) -> errors.Malformed | errors.Invalid
     return errors.Invalid(message, pointer=json_pointer(where[1:]))
 
 
+# How pydantic names a branch of a union, between the names of members.
+_BRANCH = re.compile(r"(literal|function-[a-z]+)\[.*\]|constrained-[a-z]+", re.DOTALL)
+
+
 def _location(fault: Mapping[str, Any]) -> tuple[int | str, ...]:
     """Where a fault is. The name of a member that no model has is the sender's, and masked."""
     found: tuple[int | str, ...] = fault["loc"]
     if fault["type"] == "extra_forbidden":
-        return (*found[:-1], mask_name(str(found[-1])))
-    return found
+        found = (*found[:-1], mask_name(str(found[-1])))
+    return tuple(each for each in found if not _BRANCH.fullmatch(str(each)))

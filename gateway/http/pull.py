@@ -103,7 +103,9 @@ async def receive_events(
     if body.wait:
         become(request, Quota.LONG_POLLS)
     subscription = await context.subscription_lifecycle.existing(client.organisation, name)
-    result = await context.pull.receive(subscription, limit=body.max, wait=body.wait)
+    result = await context.pull.receive(
+        subscription, limit=body.max, wait=body.wait, abandoned=request.is_disconnected
+    )
     events = [
         ReceivedEvent(
             token=each.token,

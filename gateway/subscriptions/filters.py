@@ -5,6 +5,7 @@ A filter is an object with one member: `exact`, `prefix` or `suffix` with attrib
 matches no text.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -22,6 +23,8 @@ _TEXT: Mapping[str, Callable[[str, str], bool]] = {
     "prefix": str.startswith,
     "suffix": str.endswith,
 }
+_NAME = re.compile(r"[a-z0-9]{1,20}")
+_ADDED = frozenset({"sequence", "sequencetype", "recordedtime", "dataclassification"})
 _MANY: Mapping[str, Callable[[Any], bool]] = {"all": all, "any": any}
 
 
@@ -89,11 +92,27 @@ def _compile_texts(holds: Callable[[str, str], bool], inner: object, pointer: st
     if not isinstance(inner, Mapping) or not inner:
         raise Invalid("Use attributes and texts, such as {'subject': '31'}.", pointer=pointer)
     for name, text in inner.items():
+        _require_attribute(name, pointer)
         if not isinstance(text, str) or not text:
             raise Invalid(
                 "The text must be a string of at least one character.", pointer=f"{pointer}/{name}"
             )
     return _all_of([_text_test(holds, name, text) for name, text in inner.items()])
+
+
+def _require_attribute(name: str, pointer: str) -> None:
+    """Raises Invalid for what no event has when it is filtered: nothing would ever come."""
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            f"{name[:40]!r} is no attribute. Use at most 20 lower-case letters and digits, such as "
+            "subject. Data cannot be filtered.",
+            pointer=pointer,
+        )
+    if name in _ADDED:
+        raise Invalid(
+            f"{name} is added when an event is delivered. Filter on other attributes.",
+            pointer=pointer,
+        )
 
 
 def _text_test(holds: Callable[[str, str], bool], name: str, text: str) -> Test:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.builders import CITIZEN, FREE, TASKS, a_document, a_name, an_id
@@ -195,3 +196,16 @@ def test_continuing_from_another_position(uji: Actor) -> None:
         assert uji.post(path, json={"to": nowhere}).status_code == 422
     amqp = uji.subscribe(FREE)
     assert uji.post(f"/v1/subscriptions/{amqp.name}/seek", json={"to": "now"}).status_code == 409
+
+
+def test_nothing_is_locked_for_a_receiver_that_went_away_while_it_waited(
+    bus: Bus, uji: Actor
+) -> None:
+    puller = Puller(uji, FREE, terms={"lock_seconds": 60})
+    path = f"/v1/subscriptions/{puller.made['name']}/receive"
+    with pytest.raises(httpx.ReadTimeout):
+        uji.post(path, json={"max": 10, "wait": 20}, timeout=0.5)
+    sent = uji.published()
+    received = puller.receive(wait=20)
+    assert ids(received) == [sent]
+    assert received[0]["attempt"] == 1
