@@ -174,7 +174,10 @@ async def test_what_the_right_to_read_includes(access: BrokerAccess) -> None:
         await _purge(channel, OWN)
         assert await access.holds(OWN, 0)
         seen = (await channel.declare_queue(OTHER, passive=True)).declaration_result
-        assert seen.message_count == 1
+        assert (seen.message_count, seen.consumer_count) == (1, 0)
+        await channel.declare_exchange(names.EVENTS, passive=True)  # tells that it exists alone
+        with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+            await channel.declare_queue("sub.lain.tidak-ada", passive=True)
 
 
 async def test_a_new_password_replaces_the_old_one(
