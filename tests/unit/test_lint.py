@@ -111,6 +111,23 @@ def test_a_field(name: str, keywords: dict[str, Any], rules: list[str]) -> None:
     assert [rule for rule, _ in about(an_object(**{name: a_field(**keywords)}))] == rules
 
 
+def test_national_ids_in_texts_and_names() -> None:
+    nik = "3273014105900001"
+    contract = good(title=f"Of {nik}", ordering=Ordering("subject", "The NIK of the citizen."))
+    schema = an_object(isi=a_field(type="boolean", examples=["0812-3456-7890"], default=nik))
+    schema["properties"][nik] = a_field(type="boolean")
+    found = {(each.rule, each.document, each.pointer) for each in lint(contract, schema)}
+    assert found == {
+        ("national-id", "contract", "/title"),
+        ("personal-key", "contract", "/ordering"),
+        ("national-id", "schema", "/properties/isi/examples"),
+        ("national-id", "schema", "/properties/isi/default"),
+        ("national-id", "schema", f"/properties/{nik}"),
+    }
+    hashed = good(ordering=Ordering("subject", "A keyed hash of the citizen."))
+    assert lint(hashed, an_object()) == []
+
+
 def test_text_of_any_length() -> None:
     field = {"title": "Field", "description": "What it is.", "type": "string"}
     assert about(an_object(isi=field)) == [("bounds", "/properties/isi")]
@@ -228,7 +245,13 @@ def test_our_own_contracts() -> None:
             None if version.reply is None else strict_json.parse(version.reply),
         )
     }
-    assert found == {
+    told = {(type, rule, where) for type, rule, where in found if rule == "national-id"}
+    # Their descriptions name the invented NIK of the samples, and why it is refused.
+    assert {type.rpartition(".")[0] for type, _, where in told if where == "/description"} == {
+        *(f"id.go.dukcapil.ktp.{each}" for each in ("dibuat", "dicetak", "diverifikasi")),
+        "id.go.dukcapil.nik.validasi",
+    }
+    assert found - told == {
         # The name of an indicator, and a link of which a part is enough.
         (
             "id.go.dinas.laporan.bulanan.v1",

@@ -45,3 +45,25 @@ def test_a_recursive_schema_ends_with_the_data() -> None:
     for _ in range(30):
         data = {"nik": "1", "anak": data}
     assert "1" not in repr(mask_personal_data(schema, data))
+
+
+D = "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}, {"items": {"$ref": "#/$defs/a"}}]},
+                   "b": {"items": {"properties": {"q": NIK}}}}, "$ref": "#/$defs/a"},
+        {"patternProperties": {f"^({n}a+)+$": {"properties": {"z": NIK}} for n in range(490)}},
+        {"items": {"anyOf": [{"items": {"properties": {f"p{n}": NIK}}} for n in range(400)]}},
+    ],
+    ids=["recursive", "patterns", "alternatives"],
+)  # fmt: skip
+def test_beyond_its_bound_everything_is_masked(schema: dict[str, Any]) -> None:
+    """1 MiB each. The bound counts steps, so it holds on every machine."""
+    nested: Any = 1
+    for level in range(50):
+        nested = [nested, nested] if level > 38 else [nested]
+    for data in (list(range(150_000)), nested, [{"a": 1} for _ in range(120_000)]):
+        assert mask_personal_data({"$schema": D, **schema}, data) == "…"

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.contracts.lint import personal, rules
 from gateway.contracts.lint.locations import locations
 from gateway.contracts.lint.profile import Finding, Level, Profile, national
-from gateway.contracts.lint.rules import contract_hits, schema_hits
 from gateway.contracts.values import Classification, Contract
 
 __all__ = ["Finding", "Level", "Profile", "lint", "national"]
@@ -24,7 +24,8 @@ def lint(
     profile = profile or national()
     found = [
         profile.finding(rule, "contract", pointer, message)
-        for rule, pointer, message in contract_hits(contract, profile)
+        for hits in (rules, personal)
+        for rule, pointer, message in hits.contract_hits(contract, profile)
     ]
     for document, content in (("schema", schema), ("reply", reply)):
         if content is not None:
@@ -51,8 +52,9 @@ def _of_schema(
 ) -> Iterator[Finding]:
     public = contract.classification is Classification.PUBLIC
     for location in locations(schema):
-        for rule, step, message in schema_hits(location, profile):
-            yield profile.finding(rule, document, f"{location.pointer}{step}", message)
+        for hits in (rules, personal):
+            for rule, step, message in hits.schema_hits(location, profile):
+                yield profile.finding(rule, document, f"{location.pointer}{step}", message)
         if public and location.schema.get("x-pii"):
             message = f"{location.name or 'a field'} is personal data, and the contract is public"
             yield profile.finding("classification", document, location.pointer, message)
