@@ -245,13 +245,13 @@ def test_our_own_contracts() -> None:
             None if version.reply is None else strict_json.parse(version.reply),
         )
     }
-    told = {(type, rule, where) for type, rule, where in found if rule == "national-id"}
+    known = {(type, rule, where) for type, rule, where in found if rule == "national-id"}
     # Their descriptions name the invented NIK of the samples, and why it is refused.
-    assert {type.rpartition(".")[0] for type, _, where in told if where == "/description"} == {
+    assert {type.rpartition(".")[0] for type, _, where in known if where == "/description"} == {
         *(f"id.go.dukcapil.ktp.{each}" for each in ("dibuat", "dicetak", "diverifikasi")),
         "id.go.dukcapil.nik.validasi",
     }
-    assert found - told == {
+    assert found - known == {
         # The name of an indicator, and a link of which a part is enough.
         (
             "id.go.dinas.laporan.bulanan.v1",
