@@ -21,6 +21,7 @@ KK = "id.go.kemendagri.kk.diupdate.v1"
 BANSOS = "id.go.kemensos.bansos.disalurkan.v1"
 PENGADUAN = "id.go.kemensos.pengaduan.diterima.v1"
 GEMPA = "id.go.bmkg.gempa.terdeteksi.v1"
+PAJAK = "id.go.pajak.setoran.diterima.v1"
 STATISTIK = "id.go.bps.statistik.diperbarui.v1"
 LKPP = (
     "id.go.lkpp.tender.dibuat.v1",
@@ -36,6 +37,8 @@ PUBLISHER_PLANS = (
     PublisherPlan("bmkg", Mode.BINARY, (GEMPA,), foreign=NISN),
     PublisherPlan("lkpp", Mode.BATCH, LKPP, foreign=BANSOS, pause=0.6),
     PublisherPlan("bps", Mode.ATOMIC, (STATISTIK,), foreign=GEMPA, publishers=1, pause=1.0),
+    # Wants far more than its quota.
+    PublisherPlan("pajak", Mode.BATCH, (PAJAK,), foreign=GEMPA, publishers=1, pause=0.02),
 )
 
 

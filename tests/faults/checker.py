@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 
 from tests.faults import checker_delivery
 from tests.faults.checker_delivery import Breaches, taken
+from tests.faults.checker_quotas import is_over_quota, quotas
 from tests.faults.observed import JournalRow, Observed, wants
 from tests.faults.run_log import Answer, Attempt, Delivery, Identity, Kind
 
@@ -74,7 +75,7 @@ def answers(seen: Observed) -> Breaches:
     for attempt in seen.run_log.attempts:
         reply = attempt.reply
         if reply.answer is Answer.UNKNOWN:
-            if reply.status not in UNKNOWN:
+            if reply.status not in UNKNOWN and not is_over_quota(attempt):
                 yield f"{_event(attempt)} was answered {reply.status}"
         elif (reply.answer, reply.status) != EXPECTED[attempt.kind] and reply.status != WITHHELD:
             yield f"{_event(attempt)}, {attempt.kind}, was answered {reply.status}"
@@ -215,7 +216,8 @@ def enough(seen: Observed) -> Breaches:
     attempts, minimum = seen.run_log.attempts, seen.minimum
     ok = list(_answered(seen, Answer.OK))
     rows = {row.identity for row in seen.rows}
-    unknown = [a for a in _answered(seen, Answer.UNKNOWN) if a.kind is Kind.NEW]
+    unanswered = [a for a in _answered(seen, Answer.UNKNOWN) if not is_over_quota(a)]
+    unknown = [a for a in unanswered if a.kind is Kind.NEW]
     # A duplicate that its publisher did not mean: the answer was lost and the event was stored.
     saved = {a.identity for a in ok if a.kind is Kind.NEW and a.reply.duplicate} & rows
     counts = {
@@ -245,7 +247,7 @@ RULES: Mapping[str, Callable[[Observed], Breaches]] = {
         order, dead_letters, journal_leases, drained, faults, processes, enough,
         checker_delivery.effects, checker_delivery.signatures, checker_delivery.webhook_leases,
         checker_delivery.tokens, checker_delivery.redriven, checker_delivery.agreed,
-        checker_delivery.enough_received,
+        checker_delivery.enough_received, quotas,
     )
 }  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -62,12 +63,22 @@ class GatewayClient:
             return [Reply(Answer.REFUSED, response.status_code)] * len(batch)
         return [_reply(each["status"], each.get("receipt")) for each in response.json()["results"]]
 
-    async def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> httpx.Response:
         """Another request, repeated until something else than an outage answers."""
         while True:
             with suppress(httpx.HTTPError):
                 response = await self._http.request(
-                    method, path, json=body, headers=await self._authorization(), timeout=15
+                    method,
+                    path,
+                    json=body,
+                    headers={**await self._authorization(), **more},
+                    timeout=15,
                 )
                 if response.status_code not in UNKNOWN and not self._must_log_in(response):
                     return response

@@ -17,6 +17,7 @@ from gateway.http import admission
 from gateway.identity.source_owners import SourceOwners
 from gateway.journal import append, shard_leases, writer
 from gateway.publishing import EventValidator
+from gateway.quotas import Gate
 from gateway.relay import backfill, in_flight, shard_relay
 from tests.faults import consumer_service, seeded_delivery_bugs
 from tests.faults.seeded_delivery_bugs import loosened, replace
@@ -151,6 +152,11 @@ def validation_on_the_loop() -> None:
     replace(EventValidator, "validate", lambda _: validate)
 
 
+def quota_off() -> None:
+    """No rate stops a publisher."""
+    replace(Gate, "require_publishing", lambda _: lambda self: None)
+
+
 TOGETHER = "+"
 """Joins the names of bugs that are put in at once."""
 
@@ -185,6 +191,7 @@ BUGS: Mapping[str, Bug] = {
         "faults",
         "events without limit on the loop",
     ),
+    "quota-off": Bug(quota_off, ("kill-api",), "quotas", "beyond its quota"),
     "redrive-to-all": Bug(
         seeded_delivery_bugs.redrive_to_all,
         ("fail-endpoint",),

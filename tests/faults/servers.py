@@ -20,6 +20,7 @@ from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.postgres import Postgres, copy_database
 from deploy.local.rabbitmq import RabbitMQ
 from tests.authority import Authority
+from tests.faults.checker_quotas import LIMITED
 from tests.faults.children import Child, carry_out, command
 from tests.faults.events import SCHEMAS
 from tests.faults.gateway_client import GatewayClient
@@ -28,7 +29,7 @@ TEMPLATE = "nusabus"
 OPERATOR = "operator"
 SECRET_KEY = "a secret key that is only for the fault harness"
 ORGANISATIONS = (
-    "kemendikbud", "kemendagri", "lkpp", "kemensos", "bmkg", "bps", "dukcapil", "bnpb",
+    "kemendikbud", "kemendagri", "lkpp", "kemensos", "bmkg", "bps", "dukcapil", "bnpb", "pajak",
 )  # fmt: skip
 GRANTS = (("dukcapil", "id.go.kemendikbud.*"), ("dukcapil", "id.go.kemendagri.*"))
 RELAYS = ("relay-1", "relay-2")
@@ -146,6 +147,10 @@ class Servers:
                     {"action": "subscribe", "type": types},
                 )
                 assert answer.status_code == httpx.codes.CREATED, answer.text
+            for organisation, events in LIMITED.items():
+                path = f"/v1/organisations/{organisation}/quotas"
+                limit = {"quotas": {"events": events}}
+                (await admin.call("PUT", path, limit, {"if-match": "*"})).raise_for_status()
 
     async def _execute(self, database: str, script: str, *, owner: bool = False) -> None:
         url = urlsplit(self.postgres.owner_url if owner else self.postgres.superuser_url)

@@ -45,6 +45,11 @@ def store_twice(seen: Observed) -> None:
     seen.run_log.attempt(an_attempt(again))
 
 
+def flood(seen: Observed) -> None:
+    row = a_row(1, source="/pajak/1")
+    seen.run_log.attempts.extend(an_attempt(row, answered=2.0) for _ in range(30))
+
+
 def call_the_first_a_duplicate(seen: Observed) -> None:
     first = seen.run_log.attempts[0]
     seen.run_log.attempts[0] = replace(first, reply=replace(first.reply, duplicate=True))
@@ -172,6 +177,7 @@ DAMAGES: list[tuple[str, Callable[[Observed], None]]] = [
     ("faults", add_fault_result(evidence=None)),
     ("faults", add_fault_result(recovered=False)),
     ("processes", incident),
+    ("quotas", flood),
     ("enough", let(minimum=Minimum(accepted=4))),
     ("enough", let(minimum=Minimum(duplicates=1))),
     ("enough", let(minimum=Minimum(refused=1))),
