@@ -135,18 +135,27 @@ class SubscriptionLifecycle:
         if queued:
             await self._broker.declare_base()  # fails here, before anything is stored
         password = secrets.token_urlsafe(32) if queued else None
-        secret = None
         new = request.subscription(client, pattern, password, by)
         new.accepts  # noqa: B018 - raises Invalid for an invalid filter
         limit = snapshots[0].quota(client.organisation, Quota.SUBSCRIPTIONS)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
-            positions = await start_positions(session, new, self._reader)
-            await register.add(session, new, positions, limit)
-            if queued:  # before the commit: the relays must not find it without its queue
-                await provide_queue(new, self._broker, self._management)
-            else:
-                await self._deliveries.begin(session, new.key, positions)
-                secret = await self._endpoints.create_signing_key(session, new)
+            existing = await register.find(session, *new.key)  # the same request at the same time
+            if existing is None:
+                return await self._add(session, new, password, limit)
+        return await self._change(existing, request)
+
+    async def _add(
+        self, session: AsyncSession, new: Subscription, password: str | None, limit: int
+    ) -> SubscriptionView:
+        """Store a new subscription, with its queue or its cursors."""
+        secret = None
+        positions = await start_positions(session, new, self._reader)
+        await register.add(session, new, positions, limit)
+        if new.journal_delivered:
+            await self._deliveries.begin(session, new.key, positions)
+            secret = await self._endpoints.create_signing_key(session, new)
+        else:  # before the commit: the relays must not find it without its queue
+            await provide_queue(new, self._broker, self._management)
         return SubscriptionView(new, positions, password, True, secret)
 
     async def unsubscribe(self, organisation: str, name: str) -> int:

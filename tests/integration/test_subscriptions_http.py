@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import aio_pika
@@ -243,3 +244,18 @@ def test_an_ordered_queue_serves_one_reader_at_a_time(bus: Bus, uji: Actor) -> N
         return counts
 
     assert asyncio.run(two_readers()) == [4, 0]
+
+
+@pytest.mark.parametrize("delivery", ["amqp", "pull", "stream"])
+def test_the_same_request_several_times_at_once_makes_one(uji: Actor, delivery: str) -> None:
+    assert uji.headers  # one token for all
+    for _ in range(3):
+        name = a_name()
+        with ThreadPoolExecutor(6) as together:
+            calls = [
+                together.submit(uji.put_subscription, name, FREE, delivery=delivery)
+                for _ in range(6)
+            ]
+        statuses = sorted(call.result().status_code for call in calls)
+        assert statuses == [200] * 5 + [201]
+        uji.delete(f"/v1/subscriptions/{name}").raise_for_status()
