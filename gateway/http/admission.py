@@ -23,7 +23,7 @@ from gateway.base.telemetry import METRICS, log
 STRANGERS = ""  # the key of requests whose client is not known yet: together they are one more
 BYTES = 2048  # of a body for each place: what costs as much as one small event, measured
 UNKNOWN_SIZE = 64 << 10  # bytes that a body without Content-Length counts for
-FEWEST, INITIAL, MOST = 384, 1024, 16_384  # places of a process; the fewest: 16 batches of 100
+FEWEST, INITIAL, MOST = 384, 512, 16_384  # places of a process; the fewest: 16 batches of 100
 TARGET = 0.4  # seconds in which what is accepted should be answered while more is offered
 WINDOW = 0.1  # seconds between two adjustments
 PATIENCE = 1.0  # seconds: a request that takes longer only waits, for its body or an event
@@ -166,7 +166,7 @@ class Admission:
             wanted = self._rate * TARGET  # Little's law
             limit = self._limit.limit + SMOOTHING * (wanted - self._limit.limit)
             self._limit.limit = max(FEWEST, limit)
-        elif measured.shed:
+        elif measured.shed and self._limit.taken <= self._rate * TARGET:
             self._limit.limit = min(MOST, self._limit.limit * GROWTH)
         self._give_back_waiting(now - PATIENCE)
         PLACES.set(self._limit.limit)
