@@ -66,8 +66,11 @@ class ChildProcess:
 
     async def write(self, body: bytes) -> None:
         """Send one body. Raises ConnectionError if the process is dead."""
-        self._stdin.write(framing.framed(body))
-        await self._stdin.drain()
+        try:
+            self._stdin.write(framing.framed(body))
+            await self._stdin.drain()
+        except RuntimeError:  # what uvloop raises for a pipe that was closed
+            raise ConnectionError("The process has ended.") from None
 
     async def read(self) -> bytes:
         """The next body from the process. Raises EOFError if it is dead."""

@@ -36,7 +36,7 @@ _TOLERANCE = 2  # times what admission allowed; it measured on another machine, 
 _QUEUE = 64  # events of one organisation that may wait in this process
 _WAIT = 10.0  # seconds until an event is refused
 _START = 10.0  # seconds until a new worker must be ready
-_PATIENCE = 8.0  # seconds for each of CPU: a worker runs when nothing else does
+_PATIENCE = 60.0  # seconds and eight for each of CPU: a worker runs when nothing else does
 _MEMORY = 768 << 20
 _MODULE = "gateway.contracts.validation_pool.worker"
 _OUT_OF_TIME = frozenset({-signal.SIGPROF, -signal.SIGXCPU})
@@ -155,7 +155,7 @@ class ValidationPool:
         self._busy.add(worker)
         done = False
         try:
-            async with asyncio.timeout(task.seconds * _PATIENCE):
+            async with asyncio.timeout(_PATIENCE + 8 * task.seconds):
                 answer = await _ask(worker, task)
                 if isinstance(answer, UnknownSchema):
                     known = Task(task.key, task.data, task.seconds, schema)

@@ -6,6 +6,7 @@ The schemas are hostile and were not admitted: admission refuses most of them.
 import asyncio
 
 import pytest
+import uvloop
 
 from gateway.base import strict_json
 from gateway.base.errors import (
@@ -155,6 +156,19 @@ async def test_a_worker_that_was_killed_is_replaced() -> None:
         await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
         children()[0].kill()
         await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
+
+
+def test_a_dead_worker_is_replaced_on_the_loop_of_the_gateway_too() -> None:
+    async def killed_between_two_events() -> None:
+        async with opened() as pool:
+            await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
+            (worker,) = children()
+            worker.kill()
+            pipe = pool._idle[0]._stdin.transport
+            await asyncio.to_thread(eventually, pipe.is_closing)
+            await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
+
+    uvloop.run(killed_between_two_events())
 
 
 async def test_what_ends_its_worker_twice_is_refused() -> None:
