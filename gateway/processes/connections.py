@@ -107,13 +107,17 @@ class LingeringTransport:
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.closed = False
-        self.write = transport.write
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
         self.get_extra_info = transport.get_extra_info
         self._transport = transport
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
+
+    def write(self, data: bytes) -> None:
+        """Send these bytes, unless nobody will read them."""
+        if not self.is_closing():
+            self._transport.write(data)
 
     def is_closing(self) -> bool:
         """Whether nothing more will be read or answered."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.base.settings import Settings
 from gateway.processes.connections import Connections, LingeringTransport, count_refused
@@ -38,6 +38,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._headers = headers  # of every refusal
         self._header_bytes = limits.header_bytes
         self._unanswered = 0  # requests whose head is complete
+        # The request in progress: uvicorn's `cycle` is the last one that came, which may wait.
+        self._running: RequestResponseCycle | None = None
         self._head_is_timed = False
         self._in_head = False
         self._in_body = False
@@ -64,7 +66,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection: who waits for an answer learns it, and nothing more begins."""
+        self.pipeline.clear()
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self.transport.stop_watching()
@@ -171,6 +177,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._turned_away():
             return
         super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
         self._admission.spoke(self)
         self._unanswered += 1
         self._in_body = True
@@ -207,6 +215,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """A request is answered: the next one begins, or the refusal of what came after it."""
         self._unanswered -= 1
+        self._running = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         if self.transport.is_closing() or self._unanswered:
             return
