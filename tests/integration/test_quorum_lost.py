@@ -149,3 +149,29 @@ def test_the_majority_of_the_nodes_is_lost(bus: Bus, uji: Actor, cluster: Rabbit
         publisher.require_received(each)
     assert "queue.unsound_deleted" not in bus.logs()
     assert "subscription.repaired" not in bus.logs()
+
+
+STOP = """
+{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{host}">>, queue, <<"{queue}">>)),
+{{Name, _}} = amqqueue:get_pid(Q), ra:stop_server(quorum_queues, {{Name, node()}}).
+"""
+
+
+def test_one_queue_without_members_holds_up_no_other(
+    bus: Bus, uji: Actor, cluster: RabbitMQCluster
+) -> None:
+    lost, other = (uji.subscribe(FREE, name=a_name(), ordered=True) for _ in range(2))
+    publisher = Publisher(uji)
+    publisher.publish()
+    host = bus.amqp_url.rpartition("/")[2]
+    for node in cluster.nodes[1:]:
+        node.ctl("eval", STOP.format(host=host, queue=lost.queue))
+    publisher.publish()
+    eventually(partial(is_unavailable, lost))
+    publisher.publish()
+    publisher.require_received(other)
+    assert not is_unavailable(other)
+    assert other.show()["repair_count"] == 0
+    # All nodes run, so there is nothing to wait for: it is made again and filled.
+    eventually(partial(is_active, lost), seconds=120)
+    publisher.require_received(lost)
