@@ -47,18 +47,10 @@ class Attack:
 def attacks(token: str, heavy: tuple[bytes, ...]) -> Mapping[str, Attack]:
     """All of them by name; `token` is that of a client, `heavy` are events that cost much."""
     own = {"Authorization": f"Bearer {token}"}
-    live, head = _request("GET", "/health/live"), _request("POST", "/v1/events", own)
-    large = {"Content-Length": str(MEBIBYTE)}
-    slow = _request("POST", "/v1/events", {**own, **CLOUD_EVENT, **large})
     guess = b"grant_type=client_credentials&client_id=%d&client_secret=x"
     bodies = (b"[" + b"0," * (MEBIBYTE // 2 - 2) + b"0]", b"[" + b'{"":{"":0}},' * 80_000 + b"0]")
     return {
-        "headers": Attack("a header of 64 MB", (live[:-2] + b"X: ",), 4, b"a" * 65536, 1024),
-        "header-count": Attack("400,000 headers", (live[:-2],), 4, b"a: b\r\n" * 4000, 100),
-        "url": Attack("a URL of 64 MB", (b"GET /",), 4, b"a" * 65536, 1024),
-        "half-open": Attack("1,500 requests that stop within a header", (head[:-2],), held=1500),
-        "slow-bodies": Attack("200 bodies of a byte a second", (slow,), chunk=b" ", held=200),
-        "pipelining": Attack("500 requests at once on a connection", (live * 500,), 10),
+        **_of_connections(own),
         "unauthenticated": Attack(
             "bodies of 1 MiB without a token",
             tuple(_request("POST", "/v1/contracts", JSON, each) for each in bodies),
@@ -88,6 +80,21 @@ def attacks(token: str, heavy: tuple[bytes, ...]) -> Mapping[str, Attack]:
             ),
             0.5,
         ),
+    }  # fmt: skip
+
+
+def _of_connections(own: Mapping[str, str]) -> Mapping[str, Attack]:
+    """Those on the HTTP server itself."""
+    live, head = _request("GET", "/health/live"), _request("POST", "/v1/events", own)
+    large = {"Content-Length": str(MEBIBYTE)}
+    slow = _request("POST", "/v1/events", {**own, **CLOUD_EVENT, **large})
+    return {
+        "headers": Attack("a header of 64 MB", (live[:-2] + b"X: ",), 4, b"a" * 65536, 1024),
+        "header-count": Attack("400,000 headers", (live[:-2],), 4, b"a: b\r\n" * 4000, 100),
+        "url": Attack("a URL of 64 MB", (b"GET /",), 4, b"a" * 65536, 1024),
+        "half-open": Attack("1,500 requests that stop within a header", (head[:-2],), held=1500),
+        "slow-bodies": Attack("200 bodies of a byte a second", (slow,), chunk=b" ", held=200),
+        "pipelining": Attack("500 requests at once on a connection", (live * 500,), 10),
     }  # fmt: skip
 
 

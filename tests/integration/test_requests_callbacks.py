@@ -285,8 +285,7 @@ def test_callbacks_end_with_the_right_to_send_requests(bus: Bus, uji: Actor, asi
 
 def test_replies_of_a_time_before_callbacks_are_polled(bus: Bus, uji: Actor, lain: Actor) -> None:
     responder = Puller(uji, OLD)
-    old = asked(lain, OLD)
-    place = answered(responder, uji)
+    old, place = asked(lain, OLD), answered(responder, uji)
     forge(
         bus.database_url,
         "UPDATE journal_entries SET attributes = $3 WHERE shard = $1 AND sequence = $2",
