@@ -49,7 +49,7 @@ def require_auditor_of(by: Client, owner: str) -> None:
 def require_member_or_overseer(by: Client, organisation: str) -> None:
     """Raises Forbidden unless the client belongs to the organisation, or oversees the bus."""
     if by.organisation != organisation and not _oversees_bus(by):
-        raise Forbidden(f"Only {organisation} and the operator's auditors may read this.")
+        raise Forbidden("Only this organisation and the operator's auditors may read this.")
 
 
 def may_grant(by: Client, type: str) -> bool:

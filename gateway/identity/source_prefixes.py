@@ -58,7 +58,7 @@ async def list_source_prefixes(
     Raises Forbidden for other clients, and NotFound.
     """
     if not policy.manages(by, organisation):
-        raise Forbidden(f"Only clients of {organisation} and of the operator may see this.")
+        raise Forbidden("Only clients of this organisation and of the operator may see this.")
     query = select(SourcePrefixRow).where(col(SourcePrefixRow.organisation) == organisation)
     if after is not None:
         query = query.where(col(SourcePrefixRow.id) > after)
