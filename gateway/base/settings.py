@@ -91,7 +91,9 @@ class Settings(BaseModel):
     )
 
     requests_in_progress: int = Field(
-        128, ge=1, description="Maximum requests in progress of one organisation, per process"
+        128,
+        ge=1,
+        description="Maximum publishing requests of one organisation in progress, per process",
     )
 
     event_limit: int = Field(1 << 20, ge=1024, le=8 << 20, description="Maximum bytes of one event")

@@ -29,7 +29,7 @@ WINDOW = 0.1  # seconds between two adjustments
 PATIENCE = 1.0  # seconds: a request that takes longer only waits, for its body or an event
 SMOOTHING, GROWTH = 0.3, 1.1  # per window: towards what is wanted; where there is room for more
 TURN = 4  # places: what begins in one pass of the event loop while organisations share it
-FEW = 4  # requests of an organisation that wait for no turn
+FEW = 4  # places of an organisation whose requests wait for no turn
 LATE = 0.01  # seconds by which the event loop runs late when it has too much to do
 STEP, LONGEST_DELAY = 0.005, 0.03  # seconds
 OLDEST = 4  # times the mean: as old the oldest request may be
@@ -72,6 +72,7 @@ class Admitted:
     organisation: str
     places: int
     since: float
+    counted: bool = True
     kept: bool = False
     queued: bool = False
     """It waits for its turn."""
@@ -112,15 +113,18 @@ class Admission:
         """How many of them requests have taken."""
         return self._limit.taken
 
-    def enter(self, organisation: str, places: int) -> Admitted | Shed:
-        """Take places for a request, or say why it is refused."""
+    def enter(self, organisation: str, places: int, *, counted: bool = True) -> Admitted | Shed:
+        """Take places for a request, or say why it is refused.
+
+        `counted`: it publishes, so it is one of those of which each organisation may have so many.
+        """
         self._neighbours.saw(organisation)
-        place = Admitted(organisation, places, self._clock())
+        place = Admitted(organisation, places, self._clock(), counted)
         return self._take(place) or place
 
     async def turn(self, place: Admitted) -> None:
         """Wait until it is the turn of the organisation to have a request worked on."""
-        if self._neighbours.several and self._requests.get(place.organisation, 0) > FEW:
+        if self._neighbours.several and self._limit.held(place.organisation) > FEW:
             place.queued, began = True, self._clock()
             try:
                 await self._turns.turn(place.organisation, place.places)
@@ -177,11 +181,12 @@ class Admission:
 
     def _take(self, place: Admitted) -> Shed | None:
         organisation, places = place.organisation, place.places
-        requests = self._requests.get(organisation, 0)
+        requests = self._requests.get(organisation, 0) if place.counted else 0
         if requests >= self._most or not self._limit.take(organisation, places):
             mine = requests >= self._most or self._limit.exceeds_share(organisation, places)
             return self._shed(organisation, Shed.SHARE if mine else Shed.ALL)
-        self._requests[organisation] = requests + 1
+        if place.counted:
+            self._requests[organisation] = requests + 1
         self._waiting[place] = None
         return None
 
@@ -204,9 +209,10 @@ class Admission:
     def _give_back(self, place: Admitted) -> None:
         place.left = True
         self._limit.give_back(place.organisation, place.places)
-        self._requests[place.organisation] -= 1
-        if not self._requests[place.organisation]:
-            del self._requests[place.organisation]
+        if place.counted:
+            self._requests[place.organisation] -= 1
+            if not self._requests[place.organisation]:
+                del self._requests[place.organisation]
         del (self._kept if place.kept else self._waiting)[place]
 
     def _give_back_waiting(self, before: float) -> None:

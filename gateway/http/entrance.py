@@ -32,7 +32,6 @@ PUBLIC = {
     "/openapi.json",
 }
 ALWAYS = {"/health/live", "/health/ready", "/metrics"}  # whatever else is going on
-ROUTE = 4  # places: what an operation of the framework costs in small events, measured
 
 
 class Entrance:
@@ -57,7 +56,7 @@ class Entrance:
         if path in ALWAYS:
             return None
         organisation = STRANGERS if path in PUBLIC else self._presumed(scope)
-        found = self._context.admission.enter(organisation, self._places(scope))
+        found = self._admit(organisation, scope)
         if isinstance(found, Shed):
             return found
         scope[PLACE] = found
@@ -81,7 +80,7 @@ class Entrance:
         place = scope.get(PLACE)
         if place is None or place.organisation != organisation:
             self.leave(scope)
-            found = self._context.admission.enter(organisation, self._places(scope))
+            found = self._admit(organisation, scope)
             if isinstance(found, Shed):
                 raise found.error
             scope[PLACE] = place = found
@@ -107,10 +106,11 @@ class Entrance:
             client = None
         return client.organisation if client else STRANGERS
 
-    def _places(self, scope: Scope) -> int:
+    def _admit(self, organisation: str, scope: Scope) -> Admitted | Shed:
         cheap = scope["method"] == "POST" and scope["path"] in self._cheap
         size = declared_size(scope["headers"])
         if not size and any(name == b"transfer-encoding" for name, _ in scope["headers"]):
             size = UNKNOWN_SIZE
         size = min(size, self._context.settings.batch_limit)  # more is refused anyway
-        return (1 if cheap else ROUTE) + size // BYTES
+        places = 1 + size // BYTES
+        return self._context.admission.enter(organisation, places, counted=cheap)
