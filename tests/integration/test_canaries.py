@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from aiormq.exceptions import AMQPError
 
 from tests import canaries
 from tests.builders import (
     CITIZEN,
+    FREE,
 )
 from tests.bus import Actor, MakeBus
 from tests.canaries import NUMBERS, in_url
@@ -24,7 +27,9 @@ from tests.integration.canary_planting import (
     in_requests,
     in_urls,
 )
-from tests.integration.webhook.conftest import PERMISSIVE
+from tests.integration.test_requests_forged import publish
+from tests.integration.webhook.conftest import PERMISSIVE, hooked
+from tests.servers import METRICS_TOKEN, SECRET_KEY
 from tests.waiting import eventually
 
 
@@ -68,6 +73,32 @@ def test_errors_hold_none(planted: Planted) -> None:
 def test_logs_hold_none(planted: Planted) -> None:
     eventually(lambda: "dead_letters.unseen_reported" in planted.bus.logs())
     assert canaries.where(planted.bus.logs()) == []
+
+
+def test_logs_hold_no_secret(planted: Planted) -> None:
+    bus = planted.bus
+    uji = bus.actor("uji")
+    hook = hooked(uji, "http://127.0.0.1:9/", FREE)["name"]
+    signing = uji.post(f"/v1/subscriptions/{hook}/secrets").raise_for_status().json()
+    subscribed = uji.subscribe(FREE)
+    made = bus.admin.post(f"/v1/clients/{uji.id}/secrets").raise_for_status().json()
+    password = urlsplit(subscribed.url).password
+    with pytest.raises(AMQPError):
+        publish(subscribed.url.replace(str(password), made["secret"]), "", "x")
+    known = {
+        *(by.secret for by in (uji, bus.admin, bus.actor("lain"))),
+        *(by.headers["authorization"].split()[1] for by in (uji, bus.admin)),
+        *(str(value) for value in signing.values() if str(value).startswith("whs")),
+        *(made["secret"], str(password), SECRET_KEY, METRICS_TOKEN),
+    }
+    wrong = {"authorization": f"Bearer {made['secret']}"}
+    for path in ("/v1/events", f"/v1/subscriptions/{made['secret']}", f"/{made['secret']}"):
+        planted.answers.append(bus.http.get(path, headers=wrong, params={"cursor": made["secret"]}))
+        assert made["secret"] not in planted.answers[-1].text
+    bus.http.post("/oauth/token", data={"client_id": uji.id, "client_secret": made["secret"] + "x"})
+    assert len(known) >= 9
+    said = bus.logs() + bus.metrics()
+    assert [each for each in known if each in said] == []
 
 
 def test_metrics_hold_none(planted: Planted) -> None:

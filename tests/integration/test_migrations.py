@@ -49,10 +49,11 @@ def test_a_wrong_setting_is_told_by_its_name(bus: Bus) -> None:
 
 
 def test_a_database_that_is_away_is_told_in_a_sentence(bus: Bus) -> None:
-    away = bus.environ | {"NUSABUS_DATABASE_URL": "postgresql://u:p@127.0.0.1:9/d"}
+    away = bus.environ | {"NUSABUS_DATABASE_URL": "postgresql://u:kata-sandi@127.0.0.1:9/d"}
     with pytest.raises(ServerError) as caught:
         _run(bus, away, "migrate")
     assert "Traceback" not in str(caught.value)
+    assert "kata-sandi" not in str(caught.value)
 
 
 def _run(bus: Bus, environ: dict[str, str], command: str) -> None:
