@@ -200,7 +200,14 @@ def test_the_fields_parse(bus: Bus, apis: list[Api]) -> None:
     uji = bus.actor("uji")
     put_quotas(bus, "uji", {"events": 7}, **{uji.id: {"events": 5}})
     in_force(apis, uji, "events", 7)
-    answer = publish(apis[0], uji)
+    answers: list[httpx.Response] = []
+
+    def accepted() -> bool:
+        answers.append(publish(apis[0], uji))
+        return answers[-1].status_code == httpx.codes.ACCEPTED
+
+    eventually(accepted)  # something may be left to pay off of the test before
+    answer = answers[-1]
     policies = items(answer.headers["ratelimit-policy"])
     assert [(name, each["q"], each["w"]) for name, each in policies][:2] == [
         ("events", 7, 1),
