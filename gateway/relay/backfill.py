@@ -106,14 +106,14 @@ class Backfill:
         await asyncio.sleep(DEFECT.delay(self._defects))
 
     async def _step(self, read: Callable[[], int]) -> None:
-        credit = await self._context.queue_credit.available(self._queue)
-        behind = read() - self.sequence
-        if credit > 0 and 0 <= behind <= min(NEAR, credit):
-            await self._save()
-            self.near = True
-            self._on_near()
-        else:
-            await self._advance(credit, behind)
+        async with self._context.queue_credit.reserve(self._queue) as credit:
+            behind = read() - self.sequence
+            if credit > 0 and 0 <= behind <= min(NEAR, credit):
+                await self._save()
+                self.near = True
+                self._on_near()
+            else:
+                await self._advance(credit, behind)
 
     async def _advance(self, credit: int, behind: int) -> None:
         """Send as much as the queue takes; nothing is held in memory while it waits for more."""

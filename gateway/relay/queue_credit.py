@@ -1,7 +1,10 @@
 """How many messages of a backfill a queue may take now. A deep queue slows the whole broker."""
 
 import time
-from collections.abc import Callable
+from asyncio import Lock
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from gateway.broker import Broker, NotOnBroker
 
@@ -27,12 +30,26 @@ class QueueCredit:
         self._shards = shards
         self._clock = clock
         self._full_until: dict[str, float] = {}
+        self._reserved: defaultdict[str, int] = defaultdict(int)  # perhaps not in the queue yet
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
-    async def available(self, queue: str) -> int:
-        """How many messages one shard may send before it asks again; 0 means wait.
+    @asynccontextmanager
+    async def reserve(self, queue: str) -> AsyncIterator[int]:
+        """How many messages one shard may send in here, until all are confirmed; 0 means wait.
 
-        Raises BrokerUnavailable.
+        What several shards reserve at once never exceeds what is free. Raises BrokerUnavailable.
         """
+        async with self._locks[queue]:
+            credit = await self._credit(queue, self._reserved[queue])
+            self._reserved[queue] += credit
+        try:
+            yield credit
+        finally:
+            self._reserved[queue] -= credit
+            if not self._reserved[queue] and not self._locks[queue].locked():
+                del self._reserved[queue], self._locks[queue]
+
+    async def _credit(self, queue: str, reserved: int) -> int:
         if self._clock() < self._full_until.get(queue, 0):
             return 0
         try:
@@ -43,7 +60,7 @@ class QueueCredit:
             self._remember_full(queue)
             return 0
         self._full_until.pop(queue, None)
-        return max(1, free // self._shards)
+        return max(0, min(max(1, free // self._shards), free - reserved))
 
     def _remember_full(self, queue: str) -> None:
         now = self._clock()

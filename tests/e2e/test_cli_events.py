@@ -87,7 +87,7 @@ def test_dead_letters_are_shown_and_redriven(nusabus: Command, uji: Actor) -> No
     first, second = listed[0]["number"], listed[1]["number"]
     assert json.loads(nusabus("dead-letters", "show", first)[1])["event"]["id"] in sent
     assert nusabus("dead-letters", "redrive", first)[1] == "redriven\n"
-    assert "not dead" in nusabus("dead-letters", "redrive", first)[1]
+    assert "no longer dead" in nusabus("dead-letters", "redrive", first)[1]
     assert nusabus("dead-letters", "discard", second, "--reason", "uji")[1] == "discarded\n"
     code, out, _ = nusabus("dead-letters", "redrive", "--subscription", puller.name, "--yes")
     assert (code, out.splitlines()[-1]) == (Exit.OK, "finished: 3 redriven, 0 still dead")

@@ -58,14 +58,30 @@ async def empty(channel: aio_pika.abc.AbstractChannel) -> None:
     await (await channel.get_queue(QUEUE, ensure=False)).purge()
 
 
+async def available(found: QueueCredit, queue: str) -> int:
+    async with found.reserve(queue) as credit:
+        return credit
+
+
+async def test_shards_that_send_at_once_exceed_nothing(
+    broker: Broker, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    found = QueueCredit(broker, low=100, shards=2)
+    async with found.reserve(QUEUE) as first, found.reserve(QUEUE) as second:
+        assert (first, second, await available(found, QUEUE)) == (50, 50, 0)
+        await fill(channel, 50)
+        assert await available(found, QUEUE) == 0  # perhaps these 50, perhaps others
+    assert await available(found, QUEUE) == 25
+
+
 async def test_the_shards_share_what_is_free(
     broker: Broker, channel: aio_pika.abc.AbstractChannel
 ) -> None:
     found = QueueCredit(broker, low=100, shards=4)
     await fill(channel, 20)
-    assert await found.available(QUEUE) == 20
+    assert await available(found, QUEUE) == 20
     await fill(channel, 67)
-    assert await found.available(QUEUE) == 3
+    assert await available(found, QUEUE) == 3
 
 
 async def test_a_full_queue_is_not_asked_for_a_while(
@@ -74,20 +90,20 @@ async def test_a_full_queue_is_not_asked_for_a_while(
     clock = Clock()
     found = QueueCredit(broker, low=100, shards=4, clock=clock)
     await fill(channel, 90)  # less than an eighth is free
-    assert await found.available(QUEUE) == 0
+    assert await available(found, QUEUE) == 0
     await empty(channel)
-    assert await found.available(OTHER) == 25
-    assert [await found.available(QUEUE) for _ in range(5)] == [0] * 5
+    assert await available(found, OTHER) == 25
+    assert [await available(found, QUEUE) for _ in range(5)] == [0] * 5
     clock.now += PAUSE
-    assert await found.available(QUEUE) == 25
+    assert await available(found, QUEUE) == 25
 
 
 async def test_a_missing_queue_has_no_credit(broker: Broker) -> None:
-    assert await QueueCredit(broker, low=1000, shards=4).available("sub.uji.hilang") == 0
+    assert await available(QueueCredit(broker, low=1000, shards=4), "sub.uji.hilang") == 0
 
 
 async def test_the_smallest_credit_is_one(broker: Broker) -> None:
-    assert await QueueCredit(broker, low=2, shards=4).available(QUEUE) == 1
+    assert await available(QueueCredit(broker, low=2, shards=4), QUEUE) == 1
 
 
 async def test_queues_that_were_full_long_ago_are_forgotten(
@@ -98,5 +114,5 @@ async def test_queues_that_were_full_long_ago_are_forgotten(
     found = QueueCredit(broker, low=1000, shards=1, clock=clock)
     for number in range(10):
         clock.now += PAUSE
-        await found.available(f"sub.uji.hilang.{number}")  # one that is missing counts as full
+        await available(found, f"sub.uji.hilang.{number}")  # one that is missing counts as full
         assert len(found._full_until) <= 3

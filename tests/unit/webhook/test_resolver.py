@@ -42,7 +42,10 @@ def server() -> Iterator[NameServer]:
     server.release()
 
 
-async def test_a_name_server_that_hangs_costs_its_own_organisation(server: NameServer) -> None:
+async def test_a_name_server_that_hangs_costs_its_own_organisation(
+    server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver, "RESOLVE", 60)  # a slow machine must not end the look-ups
     found = Resolver(server.look_up)
     hanging = [
         asyncio.create_task(found.of(f"org-{number % 10}")(f"hang-{number}.example"))
