@@ -8,6 +8,7 @@ import jsonschema_rs
 
 from gateway.base.errors import Invalid
 from gateway.contracts.complexity import SchemaComplexity
+from gateway.contracts.enumerations import with_hashed_enums
 
 MARK = "x-pii"
 MAX_EVALUATIONS = 250_000  # about a quarter of a second
@@ -37,8 +38,12 @@ def annotated(schema: dict[str, Any], data: Any) -> frozenset[str]:
     if values * evaluations > MAX_EVALUATIONS:
         raise InDoubt
     try:
+        fast, keywords = with_hashed_enums(schema)
         validator = jsonschema_rs.validator_for(
-            schema, offline=True, pattern_options=jsonschema_rs.RegexOptions()
+            fast,
+            offline=True,
+            pattern_options=jsonschema_rs.RegexOptions(),
+            keywords=dict(keywords) or None,
         )
         details = validator.evaluate(data).list()["details"]
     except (ValueError, jsonschema_rs.ReferencingError):
