@@ -2,7 +2,7 @@
 
 Nobody knows what such a queue holds, so it is kept: it takes up its work when its nodes are back.
 Until then its subscription is taken off the exchange, because no message for it is confirmed, and
-what follows waits in the journal (decision 0027). Only a queue that has no leader although the
+what follows waits in the journal (decision 0029). Only a queue that has no leader although the
 nodes of all its members run is deleted: then there is nothing to wait for.
 """
 

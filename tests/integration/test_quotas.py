@@ -1,7 +1,7 @@
 """Quotas hold across two api processes, as each of them and the administrator sees them."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -14,11 +14,11 @@ import pytest
 from deploy.local.ports import LOOPBACK, free_port
 from tests.builders import FOREIGN, FREE, QUESTIONS, a_document, a_name, a_question
 from tests.bus import BATCHED, STRUCTURED, Actor, Bus, MakeBus
+from tests.integration.quota_calls import Api, in_force, publish, put_quotas, usage
 from tests.problems import problem_of
 from tests.waiting import eventually
 
 PROCESSES = 2
-Api = httpx.Client
 
 
 @pytest.fixture(scope="module")
@@ -55,42 +55,6 @@ def bus(busy: tuple[Bus, list[Api]]) -> Iterator[Bus]:
 @pytest.fixture
 def apis(busy: tuple[Bus, list[Api]]) -> list[Api]:
     return busy[1]
-
-
-def put_quotas(
-    bus: Bus, organisation: str, quotas: Mapping[str, int], **clients: Mapping[str, int]
-) -> None:
-    body = {"quotas": quotas, "clients": clients}
-    path = f"/v1/organisations/{organisation}/quotas"
-    bus.admin.call("PUT", path, json=body, headers={"if-match": "*"}).raise_for_status()
-
-
-def in_force(apis: list[Api], actor: Actor, quota: str, limit: int) -> None:
-    """Wait until every process shows a limit; it is said to take a second at most."""
-    path = f"/v1/organisations/{actor.organisation}/usage"
-
-    def shown(api: Api) -> bool:
-        return bool(usage_in(api.get(path, headers=actor.headers), quota)["limit"] == limit)
-
-    for api in apis:
-        eventually(partial(shown, api))
-
-
-def usage_in(answer: httpx.Response, quota: str, client: str | None = None) -> dict[str, Any]:
-    return next(
-        dict(each)
-        for each in answer.raise_for_status().json()["items"]
-        if each["quota"] == quota and each.get("client") == client
-    )
-
-
-def usage(actor: Actor, quota: str) -> dict[str, Any]:
-    return usage_in(actor.get(f"/v1/organisations/{actor.organisation}/usage"), quota)
-
-
-def publish(api: Api, actor: Actor) -> httpx.Response:
-    event = a_document(source=f"/{actor.organisation}")
-    return api.post("/v1/events", json=event, headers={**actor.headers, **STRUCTURED})
 
 
 def items(field: str) -> list[tuple[str, dict[str, Any]]]:

@@ -3,7 +3,7 @@
 -- `terms` is JSON. `generation` rises whenever a subscription begins to catch up again, so that
 -- writes of an earlier generation change nothing. `diverted`: since when the queue is too deep and
 -- what follows waits in the journal (decision 0014). `unavailable`: since when its queue cannot work
--- (decision 0027). `password_client` and `password_secret`: by whose token the password of the broker
+-- (decision 0029). `password_client` and `password_secret`: by whose token the password of the broker
 -- user was made; it is void when either of them is.
 CREATE TABLE subscriptions (
     organisation text NOT NULL REFERENCES organisations,
