@@ -12,6 +12,7 @@ import httpx
 
 from deploy.local.gateway import GatewayProcess, carry_out
 from deploy.local.ports import LOOPBACK, free_port
+from gateway.identity.quota_values import CONCURRENT, RATES
 from tests.builders import a_document, a_name
 from tests.readers import Received, receive
 from tests.servers import METRICS_TOKEN, SECRET_KEY, as_owner, query
@@ -46,6 +47,8 @@ class Bus:
             "NUSABUS_PORT": str(self.port),
             "NUSABUS_LEASE_SECONDS": "2",
             "NUSABUS_QUEUE_STATISTICS_DELAY": "12",  # the broker's statistics are 5 seconds old
+            # Tests share organisations; those of quotas set their own.
+            **{f"NUSABUS_QUOTA_{each.upper()}": str(10**9) for each in (*RATES, *CONCURRENT)},
             **settings,
         }
         self.http = httpx.Client(base_url=f"http://{LOOPBACK}:{self.port}", timeout=60)

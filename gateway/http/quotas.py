@@ -27,30 +27,34 @@ HIGHEST = 10**12
 _CLIENT = "dukcapil-7k2m9p4q8r5t3w6x"
 
 
+# The bounds belong to the number: the union would put them to null as well.
+Limit = Annotated[int, Field(ge=1, le=HIGHEST)]
+
+
 def _value(description: str) -> Any:
-    return Field(default=None, ge=1, le=HIGHEST, description=description)
+    return Field(default=None, description=description)
 
 
 class ClientQuotas(RequestBody):
     """Quotas of one client. A member that is left out: only that of its organisation applies."""
 
-    events: int | Absent = _value("Events a second.")
-    bytes: int | Absent = _value("Bytes of published bodies a second.")
-    refusals: int | Absent = _value("Refused events a second.")
-    checks: int | Absent = _value("Contracts to lint, compare or register a second.")
-    in_flight: int | Absent = _value("Calls at the same time, without streams and waiting calls.")
-    streams: int | Absent = _value("Streams at the same time.")
-    long_polls: int | Absent = _value("Calls that wait for an event or a reply at the same time.")
+    events: Limit | Absent = _value("Events a second.")
+    bytes: Limit | Absent = _value("Bytes of published bodies a second.")
+    refusals: Limit | Absent = _value("Refused events a second.")
+    checks: Limit | Absent = _value("Contracts to lint, compare or register a second.")
+    in_flight: Limit | Absent = _value("Calls at the same time, without streams and waiting calls.")
+    streams: Limit | Absent = _value("Streams at the same time.")
+    long_polls: Limit | Absent = _value("Calls that wait for an event or a reply at the same time.")
 
 
 class OrganisationQuotas(ClientQuotas):
     """Quotas of one organisation. A member that is left out has the default of the bus."""
 
-    clients: int | Absent = _value("Active clients.")
-    grants: int | Absent = _value("Grants to it.")
-    contracts: int | Absent = _value("Contracts that it owns.")
-    subscriptions: int | Absent = _value("Subscriptions.")
-    redrives: int | Absent = _value("Redrives that run.")
+    clients: Limit | Absent = _value("Active clients.")
+    grants: Limit | Absent = _value("Grants to it.")
+    contracts: Limit | Absent = _value("Contracts that it owns.")
+    subscriptions: Limit | Absent = _value("Subscriptions.")
+    redrives: Limit | Absent = _value("Redrives that run.")
 
 
 class Quotas(RequestBody):

@@ -5,6 +5,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway.base.defects import report_defect
 from gateway.base.settings import Settings
 from gateway.processes.connections import Connections, LingeringTransport, count_refused
 from gateway.processes.http_refusal import Refusal, check
@@ -88,10 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as offer:
             self._decline_upgrade(data[offer.args[0] :])
         except httptools.HttpParserError as error:
-            cause = error.__context__
-            text = f"This is not valid HTTP/1.1: {error}."
-            malformed = Refusal(400, "malformed", text)
-            self._refuse(cause if isinstance(cause, Refusal) else malformed)
+            self._refuse(_refusal_of(error))
         else:
             if self._fruitless > self._header_bytes + self._limits.url_bytes:
                 self._refuse(self._too_large())
@@ -263,3 +261,14 @@ class BoundedProtocol(HttpToolsProtocol):
         count, size = self._limits.header_count, self._header_bytes
         text = f"The headers exceed {size} bytes, or there are more than {count}. Send fewer."
         return Refusal(431, "headers-too-large", text)
+
+
+def _refusal_of(error: httptools.HttpParserError) -> Refusal:
+    """What the parser raises for malformed bytes, and around what its callbacks raise."""
+    cause = error.__context__
+    if isinstance(cause, Refusal):
+        return cause
+    if isinstance(cause, Exception):
+        report_defect("http.protocol", cause)
+        return Refusal(500, "error", "The gateway has a defect. It has been logged.")
+    return Refusal(400, "malformed", f"This is not valid HTTP/1.1: {error}.")

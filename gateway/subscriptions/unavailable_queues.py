@@ -18,10 +18,12 @@ from gateway.subscriptions.failures import Failures
 from gateway.subscriptions.routing import exchange_of, private_key
 from gateway.subscriptions.values import Subscription
 
-UNAVAILABLE = 10.0  # seconds until a queue counts as unavailable: an election takes less
+# Seconds until a queue counts as unavailable: an election takes less, and after a restart of the
+# broker a sound queue reports within 10 seconds.
+UNAVAILABLE = 15.0
 # RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
-# the queue comes back without a leader and never confirms anything again. A sound queue has a
-# leader within 10 seconds of a restart.
+# the queue comes back without a leader, or with one that reports nothing, and never confirms
+# anything again.
 UNSOUND = 30.0
 
 

@@ -131,8 +131,8 @@ def admission_off() -> None:
     """Whatever is sent is taken on."""
 
     def make(_: Any) -> Any:
-        def enter(self: Any, organisation: str, places: int) -> Any:
-            return admission.Admitted(organisation, places, self._clock(), left=True)
+        def enter(self: Any, organisation: str, places: int, *, counted: bool = True) -> Any:
+            return admission.Admitted(organisation, places, self._clock(), counted, left=True)
 
         return enter
 

@@ -83,6 +83,8 @@ def in_deliveries(planted: Planted) -> None:
         for name in (puller.name, citizen.name, subscribed.name, hook):
             found = eventually(partial(dead, uji, name))
             planted.numbers += [each["number"] for each in found]
+        # Before they are redriven: the alert is a place to look at as well.
+        eventually(lambda: "dead_letters.unseen_reported" in bus.logs())
     finally:
         inbox.close()
     bus.actor("uji", "publisher").post(

@@ -125,7 +125,7 @@ def test_it_reads_why_a_version_is_refused(bus: Bus, generated: Path, models: An
     assert refused.compatibility.against == 1
     assert isinstance(refused.compatibility.counterexample, models.Counterexample)
     assert isinstance(refused.impact, models.Impact)
-    assert [each.name for each in refused.impact.subscriptions] == [name]
+    assert name in [each.name for each in refused.impact.subscriptions]
 
 
 def test_its_classes_have_names_that_one_would_write(models: Any) -> None:

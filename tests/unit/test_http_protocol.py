@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from gateway.base.defects import DEFECTS
 from gateway.base.settings import Settings
 from gateway.processes.connections import Connections
 from gateway.processes.http_protocol import BoundedProtocol
@@ -33,6 +35,12 @@ class Remembering(asyncio.Transport):
 
     def abort(self) -> None:
         self.closing = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write_eof(self) -> None:
+        """The other half stays open."""
 
     def resume_reading(self) -> None:
         """Nothing comes."""
@@ -99,3 +107,23 @@ async def test_nothing_is_written_behind_the_end() -> None:
     assert transport.written == b""
     protocol.connection_lost(None)
     await settled()
+
+
+async def test_a_defect_in_reading_a_request_is_no_fault_of_the_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: BoundedProtocol) -> None:
+        raise KeyError("missing")
+
+    monkeypatch.setattr(BoundedProtocol, "on_headers_complete", fail)
+    protocol, transport = connected(Waiting())
+    before = DEFECTS.labels("http.protocol")._value.get()
+    protocol.data_received(GET)
+    assert transport.written.startswith(b"HTTP/1.1 500 ")
+    assert DEFECTS.labels("http.protocol")._value.get() == before + 1
+
+
+async def test_malformed_bytes_are_the_fault_of_the_client() -> None:
+    protocol, transport = connected(Waiting())
+    protocol.data_received(b"GET / HTTP/9\r\n\r\n")
+    assert transport.written.startswith(b"HTTP/1.1 400 ")
