@@ -9,7 +9,7 @@ import pytest
 
 from gateway.broker.reply_queue import HELD, prefetch
 from tests.builders import QUESTIONS, a_question, a_reply
-from tests.bus import Bus, MakeBus
+from tests.bus import Bus, MakeBus, Subscribed
 from tests.integration.test_requests import soon
 from tests.problems import problem_of
 from tests.responders import AmqpResponder
@@ -28,6 +28,14 @@ def bus(make_bus: MakeBus) -> Iterator[Bus]:
         yield bus
 
 
+@pytest.fixture
+def responder(bus: Bus) -> Iterator[Subscribed]:
+    """The one subscription that its type may have."""
+    made = bus.actor("uji").subscribe(ASKED)
+    yield made
+    made.end()
+
+
 def peak(bus: Bus) -> int:
     """The most bytes of memory that the api process ever had."""
     (process,) = (each for each in bus.processes if each.name.startswith("api"))
@@ -44,9 +52,8 @@ async def flood(url: str, key: str) -> None:
             await exchange.publish(message, key)
 
 
-def test_they_are_refused_and_both_sides_learn_it(bus: Bus) -> None:
-    uji, lain = bus.actor("uji"), bus.actor("lain")
-    responder = uji.subscribe(ASKED)
+def test_they_are_refused_and_both_sides_learn_it(bus: Bus, responder: Subscribed) -> None:
+    lain = bus.actor("lain")
     long = {"data": {"hasil": "x" * (2 << 20)}}
 
     with AmqpResponder(responder.url, responder.queue, lambda each: a_reply(each, **long)):
@@ -57,12 +64,10 @@ def test_they_are_refused_and_both_sides_learn_it(bus: Bus) -> None:
     (refusal,) = bus.actor("uji", "auditor").get("/v1/refusals?limit=1").json()["items"]
     assert refusal["reason"] == "too-large"
     assert "1048576 bytes" in refusal["detail"]
-    uji.delete(f"/v1/subscriptions/{responder.name}").raise_for_status()
 
 
-def test_many_of_them_need_no_memory(bus: Bus) -> None:
-    uji, lain = bus.actor("uji"), bus.actor("lain")
-    responder = uji.subscribe(ASKED)
+def test_many_of_them_need_no_memory(bus: Bus, responder: Subscribed) -> None:
+    lain = bus.actor("lain")
     before = peak(bus)
     asyncio.run(flood(responder.url, responder.queue))
     with AmqpResponder(responder.url, responder.queue):  # its replies come behind them all
