@@ -61,8 +61,8 @@ class QueueState:
     members: frozenset[str] = frozenset()
     """The nodes that have a replica. Empty if it is not a quorum queue."""
     available: bool = True
-    """Whether it has a leader that reports, and most of its members are online: else it confirms
-    nothing, and its statistics may be of any age."""
+    """Whether it has a leader, and most of its members are online: else it confirms nothing, and
+    its statistics may be of any age."""
 
 
 class Management:
@@ -268,10 +268,5 @@ def _queue_state(item: Mapping[str, Any]) -> QueueState:
         state=item.get("state", "unknown"),
         arguments=item.get("arguments", {}),
         members=frozenset(members),
-        available=not members
-        or (
-            bool(item.get("leader"))
-            and 2 * len(online) > len(members)
-            and item.get("messages") is not None
-        ),
+        available=not members or (bool(item.get("leader")) and 2 * len(online) > len(members)),
     )

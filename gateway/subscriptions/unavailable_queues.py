@@ -2,7 +2,7 @@
 
 Nobody knows what such a queue holds, so it is kept: it takes up its work when its nodes are back.
 Until then its subscription is taken off the exchange, because no message for it is confirmed, and
-what follows waits in the journal (decision 0029). Only a queue that has no leader although the
+what follows waits in the journal (decision 0029). Only a queue that reports nothing although the
 nodes of all its members run is deleted: then there is nothing to wait for.
 """
 
@@ -18,12 +18,10 @@ from gateway.subscriptions.failures import Failures
 from gateway.subscriptions.routing import exchange_of, private_key
 from gateway.subscriptions.values import Subscription
 
-# Seconds until a queue counts as unavailable: an election takes less, and after a restart of the
-# broker a sound queue reports within 10 seconds.
-UNAVAILABLE = 15.0
+UNAVAILABLE = 10.0  # seconds until a queue counts as unavailable: an election takes less
 # RabbitMQ 3.10 can lose a quorum queue's log when it is killed within a second of the declaration:
 # the queue comes back without a leader, or with one that reports nothing, and never confirms
-# anything again.
+# anything again. A sound queue counts its messages within 10 seconds of a restart.
 UNSOUND = 30.0
 
 
@@ -35,7 +33,7 @@ class UnavailableQueues:
     broker: Broker
     management: Management
     _since: dict[str, float] = field(default_factory=dict)
-    _leaderless: dict[str, float] = field(default_factory=dict)
+    _silent: dict[str, float] = field(default_factory=dict)
 
     def look(self, queues: Mapping[str, QueueState], now: float) -> None:
         """Note which queues are unavailable at this look at the broker."""
@@ -65,13 +63,14 @@ class UnavailableQueues:
         self, queues: Mapping[str, QueueState], now: float, failures: Failures
     ) -> None:
         """Delete queues that will not work again: the next run makes and fills new ones."""
-        running = await self.management.running_nodes() if self._since else frozenset()
-        self._leaderless = {
-            name: self._leaderless.get(name, now)
-            for name in self._since
-            if queues[name].members <= running
+        silent = [
+            name for name, queue in queues.items() if names.owner(name) and queue.messages is None
+        ]
+        running = await self.management.running_nodes() if silent else frozenset()
+        self._silent = {
+            name: self._silent.get(name, now) for name in silent if queues[name].members <= running
         }
-        for name, since in self._leaderless.items():
+        for name, since in self._silent.items():
             if now - since > UNSOUND:
                 with failures.kept(name):
                     await self.broker.delete_queue(name)
