@@ -268,7 +268,8 @@ def _refusal_of(error: httptools.HttpParserError) -> Refusal:
     cause = error.__context__
     if isinstance(cause, Refusal):
         return cause
-    if isinstance(cause, Exception):
+    of_parser = httptools.HttpParserError, httptools.HttpParserUpgrade
+    if isinstance(cause, Exception) and not isinstance(cause, of_parser):
         report_defect("http.protocol", cause)
         return Refusal(500, "error", "The gateway has a defect. It has been logged.")
     return Refusal(400, "malformed", f"This is not valid HTTP/1.1: {error}.")
