@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -31,3 +32,9 @@ async def journal(postgres: Postgres, migrated: str) -> AsyncIterator[Journal]:
     url = await asyncio.to_thread(fresh_database, postgres, migrated)
     async with a_journal(url) as journal:
         yield journal
+
+
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Once this file is there, the defects are gone."""
+    return tmp_path_factory.mktemp("defect") / "mended"

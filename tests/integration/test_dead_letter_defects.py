@@ -17,12 +17,7 @@ from tests.waiting import eventually
 DEFECT = """
     from gateway.delivery.dead_letters import redrive
 
-    whole = redrive.message_to_queue
-    def part(subscription, entry, *more):
-        if entry.event.subject == "rusak":
-            int("3273014105900001x")
-        return whole(subscription, entry, *more)
-    redrive.message_to_queue = part
+    broken(redrive, "message_to_queue", lambda _, entry, *more: entry.event.subject == "rusak")
 """
 DEATH = {"reason": "rejected", "queue": "x", "count": 1}
 

@@ -10,22 +10,13 @@ import pytest
 
 from tests.builders import FREE, TASKS
 from tests.bus import Actor, Bus, MakeBus
-from tests.defective import defective
+from tests.defective import NIK, defective, defects_found
 from tests.readers import ids
 from tests.waiting import eventually
 
 DEFECT = """
-    import os
     from gateway.broker import message, frames
     from gateway.relay import messages, shard_relay
-
-    def broken(owner, name, meets):
-        whole = getattr(owner, name)
-        def part(*given, **more):
-            if meets(*given) and not os.path.exists({mended!r}):
-                int("3273014105900001x")
-            return whole(*given, **more)
-        setattr(owner, name, part)
 
     # The message cannot be made; its headers fit no frame; its text is not Unicode.
     broken(message, "body", lambda event, *_: event.subject == "tanpa-pesan")
@@ -41,19 +32,12 @@ DEFECT = """
     broken(shard_relay.ShardRelay, "_add", lambda self, entry: entry.event.subject == "pecahan")
 """
 ODD = ("tanpa-pesan", "kepala-besar", "bukan-teks")
-NIK = "3273014105900001"
-
-
-@pytest.fixture(scope="module")
-def mended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Once this file is there, the defects are gone."""
-    return tmp_path_factory.mktemp("defect") / "mended"
 
 
 @pytest.fixture(scope="module")
 def bus(make_bus: MakeBus, mended: Path) -> Iterator[Bus]:
     with make_bus() as bus:
-        bus.start("relay", **defective(mended.parent / "code", DEFECT.format(mended=str(mended))))
+        bus.start("relay", **defective(mended.parent / "code", DEFECT, mended))
         yield bus.run("api")
 
 
@@ -65,11 +49,6 @@ def uji(bus: Bus) -> Actor:
 @pytest.fixture(autouse=True)
 def defects_again(mended: Path) -> None:
     mended.unlink(missing_ok=True)
-
-
-def found(bus: Bus, work: str) -> list[Any]:
-    lines = (json.loads(line) for line in bus.logs().splitlines() if line.startswith("{"))
-    return [each for each in lines if each["event"] == "defect.found" and each["work"] == work]
 
 
 def dead_letters(uji: Actor, name: str) -> list[Any]:
@@ -118,7 +97,7 @@ def test_a_backfill_sets_aside_what_it_cannot_send(bus: Bus, uji: Actor, subject
 def test_a_shard_with_a_defect_stops_no_other_shard(bus: Bus, uji: Actor, mended: Path) -> None:
     subscribed = uji.subscribe(FREE)
     odd = uji.published(subject="pecahan")
-    eventually(lambda: found(bus, "relay.shard"))
+    eventually(lambda: defects_found(bus, "relay.shard"))
     (position,) = bus.query(
         "SELECT shard FROM journal_entries WHERE type = $1 AND subject = 'pecahan'", FREE
     )

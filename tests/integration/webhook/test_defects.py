@@ -1,58 +1,35 @@
 """A defect of the gateway costs the delivery or the subscription that meets it, and no other."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.bus import Actor, Bus, MakeBus
-from tests.defective import defective
+from tests.defective import NIK, defective, defects_found
 from tests.integration.webhook.conftest import PERMISSIVE, MakeInbox, hooked
 from tests.integration.webhook.inbox import Reply
 from tests.waiting import eventually
 
 DEFECT = """
-    import os
     from gateway.delivery.webhook import attempt, dispatcher, sender
-
-    def broken(owner, name, meets):
-        whole = getattr(owner, name)
-        def part(*given, **more):
-            if meets(*given) and not os.path.exists({mended!r}):
-                int("3273014105900001x")
-            return whole(*given, **more)
-        setattr(owner, name, part)
 
     broken(attempt.message, "body", lambda event, *_: event.subject == "rusak")
     broken(dispatcher.Dispatcher, "_read", lambda self: self._subscription.name == "rusak")
     broken(sender, "classify", lambda response: response.status == 299)
 """
-NIK = "3273014105900001"
-
-
-@pytest.fixture(scope="module")
-def mended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Once this file is there, the defects are gone."""
-    return tmp_path_factory.mktemp("defect") / "mended"
 
 
 @pytest.fixture(scope="module")
 def hooks(make_bus: MakeBus, mended: Path) -> Iterator[Bus]:
     with make_bus(**PERMISSIVE) as bus:
-        bus.start("deliver", **defective(mended.parent / "code", DEFECT.format(mended=str(mended))))
+        bus.start("deliver", **defective(mended.parent / "code", DEFECT, mended))
         yield bus.run("api")
 
 
 @pytest.fixture(autouse=True)
 def defects_again(mended: Path) -> None:
     mended.unlink(missing_ok=True)
-
-
-def found(bus: Bus, work: str) -> list[Any]:
-    lines = (json.loads(line) for line in bus.logs().splitlines() if line.startswith("{"))
-    return [each for each in lines if each["event"] == "defect.found" and each["work"] == work]
 
 
 def last_error(uji: Actor, name: str) -> str:
@@ -75,7 +52,7 @@ def test_a_delivery_that_raises_is_a_failed_attempt_and_comes_later(
     assert detail == "the gateway failed on this call (ValueError), which was logged"
     mended.touch()
     inbox.wait_for(odd)
-    (line,) = found(hooks, "webhooks.delivery")
+    (line,) = defects_found(hooks, "webhooks.delivery")
     assert line["trace"][-1].endswith(" part")
     assert NIK not in hooks.logs()
 
@@ -108,7 +85,9 @@ def test_a_dispatcher_that_raises_begins_again_alone(
     mended.touch()
     odd.wait_for(*sent, seconds=60)
     eventually(lambda: not last_error(uji, "rusak"))
-    assert [each["subscription"] for each in found(hooks, "webhooks.dispatcher")] == ["rusak"]
+    assert [each["subscription"] for each in defects_found(hooks, "webhooks.dispatcher")] == [
+        "rusak"
+    ]
     assert all(process.running for process in hooks.processes)
     uji.delete("/v1/subscriptions/rusak").raise_for_status()
 
