@@ -7,20 +7,17 @@ answer but the expected one ends it with a failure.
 import asyncio
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import cast
 
 import uvloop
 
+from bench.connection import Connection
 from bench.events import batch, event, fresh_prefix, management_publish
 
 PATIENCE = 60.0  # seconds beyond the wanted time until a run has failed
-LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
-_END = b"\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -79,41 +76,31 @@ class _Run:
         return self.render(self.asked - 1)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Connection):
     """Sends a request, waits for its answer, sends the next."""
 
     def __init__(self, run: _Run) -> None:
+        super().__init__()
         self._run = run
-        self._received = b""
         self._sent_at = 0.0
         self._waiting = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
     def send(self) -> None:
         request = self._run.next()
         if request is None:
-            self._transport.close()
+            self.transport.close()
             return
         self._waiting = True
         self._sent_at = time.monotonic()
-        self._transport.write(request)
+        self.transport.write(request)
 
-    def data_received(self, data: bytes) -> None:
-        received = self._received + data if self._received else data
-        end = received.find(_END)
-        length = LENGTH.search(received, 0, end + 2) if end >= 0 else None
-        if length is None or len(received) < end + len(_END) + int(length[1]):
-            self._received = received
-            return
-        self._received = b""
+    def answered(self, answer: bytes, end: int) -> None:
         self._waiting = False
         run = self._run
         run.latencies.append(time.monotonic() - self._sent_at)
-        if not received.startswith(run.good) or run.contains not in received[: end + 100]:
-            run.failure = received[:2000].decode("latin-1")
+        if not answer.startswith(run.good) or run.contains not in answer[: end + 100]:
+            run.failure = answer[:2000].decode("latin-1")
         self.send()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -10,16 +10,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import uvloop
 
+from bench.connection import Connection
 from bench.events import fresh_prefix
-from bench.load import LENGTH
 from bench.paced import quantiles
 
 PATIENCE = 20.0  # seconds beyond the wanted time
-_END = b"\r\n\r\n"
 
 
 class _Run:
@@ -51,14 +50,10 @@ class _Run:
         return b"%b%d\r\n\r\n%b" % (self.head, len(body), body)
 
 
-class _Connection(asyncio.Protocol):
-    """One request at a time."""
-
+class _Connection(Connection):
     def __init__(self, run: _Run) -> None:
-        self._run, self._received, self._due = run, b"", 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        super().__init__()
+        self._run, self._due = run, 0.0
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._run.lost += 1
@@ -66,20 +61,13 @@ class _Connection(asyncio.Protocol):
     def send(self, due: float) -> None:
         """The request that was due then."""
         self._due = due
-        self._transport.write(self._run.request())
+        self.transport.write(self._run.request())
 
-    def data_received(self, data: bytes) -> None:
-        received = self._received + data if self._received else data
-        end = received.find(_END)
-        length = LENGTH.search(received, 0, end + 2) if end >= 0 else None
-        if length is None or len(received) < end + len(_END) + int(length[1]):
-            self._received = received
-            return
-        self._received = b""
-        run, status = self._run, int(received[9:12])
+    def answered(self, answer: bytes, end: int) -> None:
+        run, status = self._run, int(answer[9:12])
         if self._due >= run.measured_from:
             run.latencies.setdefault(status, []).append(time.monotonic() - self._due)
-        if status in (429, 503) and b"\r\nretry-after:" not in received[:end]:
+        if status in (429, 503) and b"\r\nretry-after:" not in answer[:end]:
             run.without_wait += 1
         if run.due:
             self.send(run.due.popleft())

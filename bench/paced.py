@@ -9,12 +9,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from bench.load import LENGTH
+from bench.connection import END, Connection
 
 PATIENCE = 30.0  # seconds beyond the wanted time
-_END = b"\r\n\r\n"
 
 
 class Answer(NamedTuple):
@@ -64,32 +63,20 @@ class _Run:
             self.free.append(connection)
 
 
-class _Connection(asyncio.Protocol):
-    """One request at a time."""
-
+class _Connection(Connection):
     def __init__(self, run: _Run) -> None:
+        super().__init__()
         self._run = run
-        self._received = b""
         self._due = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, due: float) -> None:
         self._due = due
-        self._transport.write(self._run.request())
+        self.transport.write(self._run.request())
 
-    def data_received(self, data: bytes) -> None:
-        received = self._received + data
-        end = received.find(_END)
-        length = LENGTH.search(received, 0, end + 2) if end >= 0 else None
-        if length is None or len(received) < end + len(_END) + int(length[1]):
-            self._received = received
-            return
-        self._received = b""
-        if not received.startswith(self._run.good):
-            self._run.failure = received[:1000].decode("latin-1")
-        self._run.answers.append(Answer(self._due, time.time(), received[end + len(_END) :]))
+    def answered(self, answer: bytes, end: int) -> None:
+        if not answer.startswith(self._run.good):
+            self._run.failure = answer[:1000].decode("latin-1")
+        self._run.answers.append(Answer(self._due, time.time(), answer[end + len(END) :]))
         self._run.go_on(self)
 
 
