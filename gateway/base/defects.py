@@ -6,6 +6,7 @@ aside where it can be seen; everything else goes on (decision 0022).
 """
 
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,25 +60,49 @@ def isolated(work: str, **facts: object) -> Iterator[None]:
         report_defect(work, error, **facts)
 
 
+def _is_outage(error: Exception) -> bool:
+    return isinstance(error, Unavailable)
+
+
+async def do_apart(
+    units: Sequence[T],
+    do: Callable[[Sequence[T]], Awaitable[object]],
+    fail: Callable[[T, Exception], None],
+    *,
+    ends_all: Callable[[Exception], bool] = _is_outage,
+) -> None:
+    """Do something with all units at once, and in halves where it fails: each fails alone.
+
+    `do` is safe to repeat. A unit with which it fails is given to `fail`, in the order of the
+    units. Raises what `ends_all`; nothing is known then of the units that did not fail.
+    """
+    parts = deque([units])
+    while parts:
+        part = parts.popleft()
+        try:
+            await do(part)
+        except Exception as error:
+            if ends_all(error):
+                raise
+            if len(part) > 1:
+                middle = len(part) // 2
+                parts.extendleft((part[middle:], part[:middle]))
+            else:
+                fail(part[0], error)
+
+
 async def each_alone(
     work: str, units: Sequence[T], do: Callable[[Sequence[T]], Awaitable[object]]
 ) -> list[T]:
-    """Do something with all units together. After a defect, do it with each unit alone.
+    """The same; returns the units that fail, which is a defect and reported. Raises Unavailable."""
+    failed: list[T] = []
 
-    `do` is safe to repeat. Returns the units that have the defect, which is reported. Raises
-    Unavailable.
-    """
-    try:
-        await do(units)
-    except Unavailable:
-        raise
-    except Exception as error:
-        if len(units) == 1:
-            report_defect(work, error)
-            return list(units)
-    else:
-        return []
-    return [failed for unit in units for failed in await each_alone(work, [unit], do)]
+    def fail(unit: T, error: Exception) -> None:
+        report_defect(work, error)
+        failed.append(unit)
+
+    await do_apart(units, do, fail)
+    return failed
 
 
 def trace_of(error: BaseException) -> list[str]:
@@ -88,7 +113,12 @@ def trace_of(error: BaseException) -> list[str]:
 
 def kind_of(error: BaseException) -> str:
     """The class of an error, which is all that may be told of it."""
-    return type(next(_leaves(error))).__name__
+    return type(first_of(error)).__name__
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The error itself, or the first one in a group that is no group."""
+    return next(_leaves(error))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -1,10 +1,10 @@
 """A group commit whose members fail alone: what one of them holds costs the others nothing."""
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from gateway.base.database import CONTENT_ERRORS, OUTAGES, content_refused
+from gateway.base.defects import do_apart
 from gateway.base.errors import NusabusError
 
 T = TypeVar("T")
@@ -20,18 +20,12 @@ async def commit_apart(
     That one is given to `fail`, with the error to answer. Raises what an outage raises: nothing is
     known of those that were neither committed nor failed.
     """
-    parts = deque([group])
-    while parts:
-        part = parts.popleft()
-        try:
-            await commit(part)
-        except Exception as error:
-            if isinstance(error, OUTAGES) and not isinstance(error, CONTENT_ERRORS):
-                raise
-            if len(part) > 1:
-                middle = len(part) // 2
-                parts.extendleft((part[middle:], part[:middle]))
-            elif isinstance(error, NusabusError) or not isinstance(error, CONTENT_ERRORS):
-                fail(part[0], error)
-            else:
-                fail(part[0], content_refused(error))
+
+    def ends_all(error: Exception) -> bool:
+        return isinstance(error, OUTAGES) and not isinstance(error, CONTENT_ERRORS)
+
+    def answer(member: T, error: Exception) -> None:
+        refused = isinstance(error, CONTENT_ERRORS) and not isinstance(error, NusabusError)
+        fail(member, content_refused(error) if refused else error)
+
+    await do_apart(group, commit, answer, ends_all=ends_all)

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from gateway.base.backoff import Backoff
 from gateway.base.database import Database
-from gateway.base.defects import report_defect
+from gateway.base.defects import first_of, report_defect
 from gateway.base.errors import BrokerUnavailable, Unavailable
 from gateway.base.periodic import Polling, periodic, reconnecting
 from gateway.base.settings import Settings
@@ -155,7 +155,7 @@ class Relay:
         try:
             await self._relay_through(publisher, stop)
         except* BrokerUnavailable as errors:
-            lost = BrokerUnavailable(str(_first(errors)))
+            lost = BrokerUnavailable(str(first_of(errors)))
         finally:
             self._relays.clear()
             await publisher.close()
@@ -219,12 +219,6 @@ class Relay:
         if lasted > RESTART[1]:
             backoff.reset()
         await stop.sleep(backoff.next())
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first exception that is no group itself."""
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _raise_when_closed(publisher: ConfirmPublisher) -> None:

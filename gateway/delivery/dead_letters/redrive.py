@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.base.database import Database
-from gateway.base.defects import isolated, report_defect
+from gateway.base.defects import do_apart, isolated, report_defect
 from gateway.base.errors import Conflict, Unavailable
 from gateway.base.snapshot import Snapshot
 from gateway.base.stop import Stop
@@ -149,17 +149,23 @@ class RedriveWorker:
         return sent, last_error
 
     async def _send_group(self, group: list[DeadLetter], by: str) -> tuple[int, str | None]:
-        """After a defect each is sent alone, so that it costs the one that has it."""
-        try:
-            sent = len(await self._redriver.redrive(group, by=by))
-        except Conflict as error:
-            return 0, str(error)
-        except Unavailable:
-            raise
-        except Exception as error:
-            if len(group) == 1:
-                report_defect("dead_letters.redrive", error, number=group[0].number)
-                return 0, FAILED
-            results = [await self._send_group([each], by) for each in group]
-            return sum(done for done, _ in results), next((e for _, e in results if e), None)
-        return sent, None if sent == len(group) else NOT_SENT
+        """After a defect the group is sent in parts, so that it costs the one that has it."""
+        sent, errors = 0, list[str]()
+
+        async def send(part: Sequence[DeadLetter]) -> None:
+            nonlocal sent
+            try:
+                done = len(await self._redriver.redrive(part, by=by))
+            except Conflict as error:
+                errors.append(str(error))
+                return
+            sent += done
+            if done < len(part):
+                errors.append(NOT_SENT)
+
+        def fail(dead_letter: DeadLetter, error: Exception) -> None:
+            report_defect("dead_letters.redrive", error, number=dead_letter.number)
+            errors.append(FAILED)
+
+        await do_apart(group, send, fail)
+        return sent, errors[0] if errors else None
