@@ -16,7 +16,7 @@ from gateway.base.stop import Stop
 from gateway.base.telemetry import METRICS, log
 from gateway.http.health import check_scraper
 from gateway.http.security_headers import SecurityHeaders
-from gateway.processes.http_refusal import Refusal
+from gateway.processes.http_refusal import Refusal, response
 
 CONNECTIONS = 32
 HEAD_BYTES = 8192
@@ -66,11 +66,8 @@ class HealthServer:
             media, body = self._content(head)
         except Refusal as refusal:
             return refusal.answer(self._headers)
-        length = len(body)
-        body = b"" if head.startswith(b"HEAD ") else body
-        return b"HTTP/1.1 200 OK\r\n%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (
-            self._headers, media.encode(), length, b"connection: close\r\n", body,
-        )  # fmt: skip
+        whole = response(200, self._headers + b"connection: close\r\n", media, body)
+        return whole.removesuffix(body) if head.startswith(b"HEAD ") else whole
 
     def _content(self, head: bytes) -> tuple[str, bytes]:
         """The media type and the body of the answer. Raises Refusal."""

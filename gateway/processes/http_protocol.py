@@ -35,7 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
         **more: Any,
     ) -> None:
         super().__init__(*arguments, **more)
-        self._limits, self._admission = limits, connections
+        self._limits, self._connections = limits, connections
         self._headers = headers  # of every refusal
         self._header_bytes = limits.header_bytes
         self._unanswered = 0  # requests whose head is complete
@@ -57,9 +57,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = LingeringTransport(transport, self.loop)
         address = self.client[0] if self.client else ""
-        if self._admission.admit(self, address, self.transport.abort):
+        if self._connections.admit(self, address, self.transport.abort):
             self._start_timer(self._limits.header_seconds, self._on_late_head)
-        elif self._admission.may_linger(self):
+        elif self._connections.may_linger(self):
             text = "Too many connections are open. Close idle ones, and try again later."
             self._refuse(Refusal(503, "too-many-connections", text))
         else:
@@ -75,7 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self.transport.stop_watching()
-        self._admission.gone(self)
+        self._connections.gone(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, or throw it away when the connection ends."""
@@ -177,7 +177,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if not self.pipeline:
             self._running = self.cycle
-        self._admission.spoke(self)
+        self._connections.spoke(self)
         self._unanswered += 1
         self._in_body = True
         # An answer before the end of the body is the last one: nobody reads the rest.

@@ -1,4 +1,4 @@
-"""Requests that are refused before the application knows of them."""
+"""Answers without the application: requests that are refused before it knows of them."""
 
 import json
 from http import HTTPStatus
@@ -8,6 +8,17 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from gateway.http.problems import MEDIA_TYPE, TYPE
 
 _LATER = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def response(status: int, headers: bytes, media_type: str, body: bytes) -> bytes:
+    """A whole response, with these header lines and those of its body."""
+    return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n\r\n%b" % (
+        STATUS_LINE[status],
+        headers,
+        media_type.encode(),
+        len(body),
+        body,
+    )
 
 
 class Refusal(Exception):
@@ -30,15 +41,10 @@ class Refusal(Exception):
             "detail": str(self),
         }
         body = json.dumps(document).encode()
-        retry = b"retry-after: 2\r\n" if self.status in _LATER else b""
-        return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b" % (
-            STATUS_LINE[self.status],
-            headers,
-            MEDIA_TYPE.encode(),
-            len(body),
-            retry,
-            body,
-        )
+        more = b"connection: close\r\n"
+        if self.status in _LATER:
+            more += b"retry-after: 2\r\n"
+        return response(self.status, headers + more, MEDIA_TYPE, body)
 
 
 def check(version: str, method: bytes, headers: list[tuple[bytes, bytes]]) -> None:

@@ -7,14 +7,13 @@ from itertools import cycle
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.http import problems
 from gateway.http.admission import Shed
 from gateway.http.body import declared_size
 from gateway.http.entrance import Entrance
 from gateway.processes.http_protocol import BoundedProtocol
-from gateway.processes.http_refusal import Refusal
+from gateway.processes.http_refusal import Refusal, response
 
 SWALLOWED = 256 << 10  # bytes of a body that are read for nobody, so that the connection stays
 RETRY_AFTER = (1, 2, 3)  # seconds, in turns: those refused together do not come back together
@@ -39,14 +38,8 @@ class ShedAnswers:
 def _answer(shed: Shed, seconds: int, headers: bytes) -> bytes:
     error = shed.error
     body = msgspec.json.encode(problems.describe(error))
-    return b"%b%bcontent-type: %b\r\nretry-after: %d\r\ncontent-length: %d\r\n\r\n%b" % (
-        STATUS_LINE[problems.status_of(error)],
-        headers,
-        problems.MEDIA_TYPE.encode(),
-        seconds,
-        len(body),
-        body,
-    )
+    more = b"retry-after: %d\r\n" % seconds
+    return response(problems.status_of(error), headers + more, problems.MEDIA_TYPE, body)
 
 
 class SheddingProtocol(BoundedProtocol):
@@ -112,7 +105,7 @@ class SheddingProtocol(BoundedProtocol):
         self._shed = self._entrance.shed(self.scope)  # type: ignore[arg-type]  # the names differ
         if self._shed is None:
             return False
-        self._admission.spoke(self)
+        self._connections.spoke(self)
         if self._is_last():
             error, self._shed = self._shed.error, None
             raise Refusal(problems.status_of(error), error.code, str(error))
