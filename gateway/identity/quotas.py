@@ -5,7 +5,7 @@ within a second.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,14 +23,12 @@ from gateway.identity.values import Client, Role, is_key
 class QuotaSettings:
     """The quotas that were set for an organisation and its clients. What is absent has a default.
 
-    `revision` rises with each change. `defaults` are those of an organisation; a client has no
-    quota of its own unless one is set.
+    A client has no quota of its own unless one is set. `revision` rises with each change.
     """
 
     organisation: Quotas
     clients: Mapping[str, Quotas]
     revision: int
-    defaults: Quotas = field(default_factory=dict)
 
 
 async def find_quotas(database: Database, *, by: Client, organisation: str) -> QuotaSettings:

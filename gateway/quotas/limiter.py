@@ -51,14 +51,11 @@ class Gate:
     def require(self, *quotas: Quota) -> None:
         """Raises QuotaExceeded if one of these rates is used up."""
         for quota in quotas:
-            for meter in self._rates[quota]:
-                self._require(meter)
+            self._require(self._rates[quota])
 
     def require_publishing(self) -> None:
         """Raises QuotaExceeded if events, bytes or refusals are used up."""
-        for meter in self._publishing:
-            if meter.bucket.wait > 0:
-                raise self._exceeded(meter)
+        self._require(self._publishing)
 
     def spend(self, quota: Quota, count: float = 1) -> None:
         """Count so many of a rate. More than are left must be waited for afterwards."""
@@ -103,9 +100,10 @@ class Gate:
             self._fields_until = now + FIELDS_FOR
         return self._fields
 
-    def _require(self, meter: RateMeter) -> None:
-        if meter.wait > 0:
-            raise self._exceeded(meter)
+    def _require(self, meters: Iterable[RateMeter]) -> None:
+        for meter in meters:
+            if meter.bucket.wait > 0:
+                raise self._exceeded(meter)
 
     def _exceeded(self, meter: Meter) -> QuotaExceeded:
         meter.refused += 1

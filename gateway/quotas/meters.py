@@ -49,14 +49,17 @@ class RateMeter:
         self.bucket = SharedBucket(RateLimit.per_second(limit), sharers=sharers, clock=clock)
         self.refused = 0
         self.minute = LastMinute(clock)
-        self.policy = f'"{key[1]}";q={limit};w=1{_UNITS.get(key[1], "")}'
 
     def change(self, limit: int) -> None:
         """Put another limit in force."""
         if limit != self.limit:
             self.limit = limit
             self.bucket.change(RateLimit.per_second(limit))
-            self.policy = f'"{self.key[1]}";q={limit};w=1{_UNITS.get(self.key[1], "")}'
+
+    @property
+    def policy(self) -> str:
+        """The item of a RateLimit-Policy field."""
+        return f'"{self.key[1]}";q={self.limit};w=1{_UNITS.get(self.key[1], "")}'
 
     @property
     def wait(self) -> float:
@@ -82,13 +85,11 @@ class PlaceMeter:
         self.minute = LastMinute(clock)
         self._sharers = sharers
         self.reconcile(elsewhere, sharers)
-        self.policy = f'"{key[1]}";q={limit};qu="concurrent-requests"'
 
     def change(self, limit: int) -> None:
         """Put another limit in force. What is in progress goes on."""
         if limit != self.limit:
             self.limit = limit
-            self.policy = f'"{self.key[1]}";q={limit};qu="concurrent-requests"'
             self.reconcile(self._elsewhere, self._sharers)
 
     def reconcile(self, elsewhere: int, sharers: int) -> None:
@@ -113,6 +114,11 @@ class PlaceMeter:
         """Give a place back."""
         self._left += 1
         self.in_use -= 1
+
+    @property
+    def policy(self) -> str:
+        """The item of a RateLimit-Policy field."""
+        return f'"{self.key[1]}";q={self.limit};qu="concurrent-requests"'
 
     @property
     def wait(self) -> float:
