@@ -37,10 +37,10 @@ ALWAYS = {"/health/live", "/health/ready", "/metrics"}  # whatever else is going
 class Entrance:
     """Authenticates and admits the requests of one process."""
 
-    def __init__(self, context: ApiContext, cheap: Collection[str]) -> None:
-        """`cheap`: the paths of POST operations beside the framework."""
+    def __init__(self, context: ApiContext, publishing: Collection[str]) -> None:
+        """`publishing`: the paths to which events are posted."""
         self._context = context
-        self._cheap = cheap
+        self._publishing = publishing
 
     @property
     def delay(self) -> float:
@@ -107,10 +107,10 @@ class Entrance:
         return client.organisation if client else STRANGERS
 
     def _admit(self, organisation: str, scope: Scope) -> Admitted | Shed:
-        cheap = scope["method"] == "POST" and scope["path"] in self._cheap
+        publishes = scope["method"] == "POST" and scope["path"] in self._publishing
         size = declared_size(scope["headers"])
         if not size and any(name == b"transfer-encoding" for name, _ in scope["headers"]):
             size = UNKNOWN_SIZE
         size = min(size, self._context.settings.batch_limit)  # more is refused anyway
         places = 1 + size // BYTES
-        return self._context.admission.enter(organisation, places, counted=cheap)
+        return self._context.admission.enter(organisation, places, counted=publishes)

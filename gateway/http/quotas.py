@@ -16,7 +16,7 @@ from gateway.http.context import (
     OperatorAdmin,
     took_effect,
 )
-from gateway.http.contracts.etags import NOT_MODIFIED, IfMatch, etag, not_modified
+from gateway.http.etags import NOT_MODIFIED, IfMatch, etag, not_modified
 from gateway.http.models import Absent, ModelResponse, RequestBody, example
 from gateway.http.organisations import OrganisationName
 from gateway.http.problems import responses

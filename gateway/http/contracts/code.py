@@ -16,8 +16,8 @@ from gateway.contracts import StoredVersion, schema_url
 from gateway.contracts.code import example_event, pydantic_model, typescript_type
 from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts.contracts import ContractType
-from gateway.http.contracts.etags import NOT_MODIFIED, not_modified
 from gateway.http.contracts.versions import VersionNumber, stored_version
+from gateway.http.etags import NOT_MODIFIED, not_modified
 from gateway.http.problems import responses
 
 router = APIRouter(

@@ -10,7 +10,7 @@ from gateway.contracts import defaults
 from gateway.contracts.lint import national
 from gateway.http.context import Admin, AuthenticatedClient, Context
 from gateway.http.contracts.bodies import CompatibilityRule, ContractDefaults
-from gateway.http.contracts.etags import NOT_MODIFIED, IfMatch, etag, not_modified
+from gateway.http.etags import NOT_MODIFIED, IfMatch, etag, not_modified
 from gateway.http.models import ModelResponse
 from gateway.http.organisations import OrganisationName
 from gateway.http.problems import responses

@@ -29,7 +29,6 @@ from gateway.http.context import (
     took_effect,
 )
 from gateway.http.contracts.bodies import TYPE, ContractChanges, NewContract, NewVersion
-from gateway.http.contracts.etags import NOT_MODIFIED, IfMatch, etag, not_modified
 from gateway.http.contracts.exact import ExactRoute
 from gateway.http.contracts.models import (
     Contract,
@@ -39,6 +38,7 @@ from gateway.http.contracts.models import (
     contract_response,
     registration_response,
 )
+from gateway.http.etags import NOT_MODIFIED, IfMatch, etag, not_modified
 from gateway.http.models import ModelResponse
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import Responses, responses

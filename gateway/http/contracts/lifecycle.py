@@ -10,10 +10,10 @@ from gateway.contracts import RegisteredContract
 from gateway.http.context import Admin, ApiContext, Context, took_effect
 from gateway.http.contracts.bodies import NewDeprecation
 from gateway.http.contracts.contracts import ContractType
-from gateway.http.contracts.etags import IfMatch, IfMatchHeader, etag, if_match
 from gateway.http.contracts.exact import ExactRoute
 from gateway.http.contracts.models import Contract, Retirement, contract_response
 from gateway.http.contracts.versions import VersionNumber
+from gateway.http.etags import IfMatch, IfMatchHeader, etag, if_match
 from gateway.http.models import ModelResponse
 from gateway.http.problems import responses
 from gateway.http.reports import Impact

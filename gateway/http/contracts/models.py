@@ -25,7 +25,7 @@ from gateway.http.contracts.bodies import (
     ReportType,
     ValidExample,
 )
-from gateway.http.contracts.etags import etag
+from gateway.http.etags import etag
 from gateway.http.models import JsonOf, JsonSchema, ModelResponse, Resource
 from gateway.http.reports import Impact, RawReport
 

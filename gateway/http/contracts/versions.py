@@ -20,13 +20,13 @@ from gateway.http.context import (
 )
 from gateway.http.contracts.bodies import NewVersion
 from gateway.http.contracts.contracts import ALREADY_REGISTERED, ContractType
-from gateway.http.contracts.etags import NOT_MODIFIED, IfMatch, etag, not_modified
 from gateway.http.contracts.exact import ExactRoute
 from gateway.http.contracts.models import (
     ContractVersion,
     RegisteredVersion,
     registration_response,
 )
+from gateway.http.etags import NOT_MODIFIED, IfMatch, etag, not_modified
 from gateway.http.models import ModelResponse
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import Responses, responses

@@ -1,4 +1,4 @@
-"""Conditional requests: the ETag of a contract is its revision (RFC 9110, section 13)."""
+"""Conditional requests: the ETag of a resource is its revision (RFC 9110, section 13)."""
 
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ IfMatchHeader = Annotated[
     str | Absent,
     Header(
         alias="If-Match",
-        description="The ETag of the contract, or `*` for its current state.",
+        description="The ETag of what you have read, or `*` for its current state.",
         examples=['"3"'],
     ),
 ]
