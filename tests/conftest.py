@@ -71,12 +71,13 @@ def bus(shared_bus: Bus) -> Iterator[Bus]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that fails shows the errors that the processes of its bus have logged."""
+    """A test that fails shows what the processes of its bus have logged last, and their errors."""
     report = yield
     if report.failed and isinstance(item, pytest.Function):
         buses = {id(each): each for each in item.funcargs.values() if isinstance(each, Bus)}
         for bus in buses.values():
             errors = [line for line in bus.logs().splitlines() if '"level": "error"' in line]
-            if errors:
-                report.sections.append(("Errors of the gateway", "\n".join(errors[-5:])))
+            last = [p.log.read_text().splitlines()[-8:] for p in bus.processes]
+            shown = "\n".join(line[:500] for lines in (errors[-5:], *last) for line in lines)
+            report.sections.append(("The gateway has logged", shown))
     return report
