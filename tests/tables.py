@@ -1,7 +1,7 @@
 """Which room owns which table. Only the owner reads and writes it; others ask the owner."""
 
 OWNED: dict[str, frozenset[str]] = {
-    "base": frozenset({"control_revisions"}),
+    "base": frozenset({"control_revisions", "control_snapshots"}),
     "journal": frozenset(
         {
             "journal_detachments",

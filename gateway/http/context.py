@@ -11,6 +11,7 @@ from fastapi.security import HTTPBearer, OAuth2
 
 from gateway.base.database import Database, Topic
 from gateway.base.errors import Malformed, Unavailable
+from gateway.base.loaded_revisions import LoadedRevisions
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.contracts import Catalogue
@@ -94,6 +95,7 @@ class ApiContext:
     directories: Snapshot[Directory]
     catalogues: Snapshot[Catalogue]
     subscriptions: Snapshot[Subscriptions]
+    loaded: LoadedRevisions
     limiter: Limiter
     quota_sharing: QuotaSharing
 
@@ -112,14 +114,15 @@ class ApiContext:
         self.publisher.require_capacity()
         await self.reader.require_writable()
 
-    async def refresh(self, topic: Topic) -> None:
-        """Bring the snapshot of a topic up to date now."""
+    async def refresh(self, topic: Topic) -> int:
+        """Bring the snapshot of a topic up to date now; the revision that it has then."""
         of: dict[Topic, Snapshot[Any]] = {
             Topic.IDENTITY: self.directories,
             Topic.CONTRACTS: self.catalogues,
+            Topic.SUBSCRIPTIONS: self.subscriptions,
         }
-        if topic in of:
-            await refresh(self.database, of[topic])
+        await refresh(self.database, of[topic])
+        return of[topic].revision
 
 
 def context(request: Request) -> ApiContext:
@@ -131,12 +134,12 @@ Context = Annotated[ApiContext, Depends(context)]
 
 
 async def took_effect(context: ApiContext, topic: Topic) -> None:
-    """After a committed change of a topic: let this process see it at once.
+    """After a committed change of a topic: return once every api process has loaded it.
 
     The change is made whether or not this works, so a failure is left to the next regular load.
     """
     with suppress(Unavailable):
-        await context.refresh(topic)
+        await context.loaded.wait_for_others(topic, await context.refresh(topic))
 
 
 async def authenticate(context: ApiContext, authorization: str | None) -> Client:

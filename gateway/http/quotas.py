@@ -107,7 +107,7 @@ async def put_quotas(
     context: Context,
     revision: IfMatch,
 ) -> ModelResponse[Quotas]:
-    """Replace the quotas of an organisation and its clients, in force everywhere within a second.
+    """Replace the quotas of an organisation and its clients; in force everywhere once answered.
 
     For administrators of the operator. Needs If-Match. What is in progress or stored already stays.
     """

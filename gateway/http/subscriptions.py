@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from gateway.base.database import Topic
 from gateway.base.telemetry import log
 from gateway.delivery import ReportResult
-from gateway.http.context import Context, credential_of, require_role
+from gateway.http.context import Context, credential_of, require_role, took_effect
 from gateway.http.models import RequestBody, Resource, Sequence, example
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
@@ -106,6 +107,7 @@ async def create_subscription(
     )
     view = await context.subscription_lifecycle.subscribe(client, request, credential_of(http))
     if view.created:
+        await took_effect(context, Topic.SUBSCRIPTIONS)
         response.status_code = 201
         _log("subscription.created", client, name)
     return Subscription.of(view, context.settings)
@@ -140,6 +142,7 @@ async def delete_subscription(
 ) -> DeletedSubscription:
     """End a subscription. What its queue holds is discarded."""
     held = await context.subscription_lifecycle.unsubscribe(client.organisation, name)
+    await took_effect(context, Topic.SUBSCRIPTIONS)
     _log("subscription.ended", client, name, discarded=held)
     return DeletedSubscription(discarded_messages=held)
 

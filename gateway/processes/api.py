@@ -1,10 +1,12 @@
 """The api process."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from gateway import identity
+from gateway.base.database import DatabaseUnavailable
+from gateway.base.loaded_revisions import LoadedRevisions
 from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL
@@ -44,9 +46,9 @@ async def api(settings: Settings) -> None:
         stop_on_signals() as stop,
     ):
         await identity.maintain_signing_keys(context.database, settings)
-        await context.refresh()
         hints = HintSender(context.connect)
         async with (
+            _load_snapshots(context) as loaded,
             _open_stores(context, hints) as (writer, refusals),
             _open_quotas(context) as quotas,
         ):
@@ -54,13 +56,13 @@ async def api(settings: Settings) -> None:
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
             api_context = _api_context(
-                context, publisher, refusals, contracts, requests, delivery, quotas
+                context, publisher, refusals, contracts, requests, delivery, quotas, loaded
             )
             app = make_app(api_context)
             tune_garbage_collector()
             async with supervised(stop) as background:
                 backlog = partial(publisher.update_backlog, context.reader)
-                background.periodic("snapshots", context.refresh, POLL)
+                background.periodic("snapshots", partial(_refresh, context, loaded), POLL)
                 background.periodic("http.open_calls", app.open_calls.recheck, POLL)
                 background.periodic("http.admission", api_context.admission.adjust, WINDOW)
                 background.periodic("publishing.backlog", backlog, POLL)
@@ -69,6 +71,25 @@ async def api(settings: Settings) -> None:
                 requests.start(background)
                 delivery.start(background)
                 background.start("http", serve(app, settings, stop))
+
+
+@asynccontextmanager
+async def _load_snapshots(context: ProcessContext) -> AsyncIterator[LoadedRevisions]:
+    """The snapshots, loaded; at the end no process waits any more until this one has loaded."""
+    snapshots = (context.directories, context.catalogues, context.subscriptions)
+    loaded = LoadedRevisions(context.database.pool, snapshots, process=unique_name())
+    await loaded.report()
+    await _refresh(context, loaded)
+    try:
+        yield loaded
+    finally:
+        with suppress(DatabaseUnavailable):
+            await loaded.leave()
+
+
+async def _refresh(context: ProcessContext, loaded: LoadedRevisions) -> None:
+    await context.refresh()
+    await loaded.report()
 
 
 def _publisher(
@@ -127,6 +148,7 @@ def _api_context(
     requests: RequestReplyContext,
     delivery: DeliveryContext,
     quotas: tuple[Limiter, QuotaSharing],
+    loaded: LoadedRevisions,
 ) -> ApiContext:
     return ApiContext(
         settings=context.settings,
@@ -155,6 +177,7 @@ def _api_context(
         directories=context.directories,
         catalogues=context.catalogues,
         subscriptions=context.subscriptions,
+        loaded=loaded,
         limiter=quotas[0],
         quota_sharing=quotas[1],
     )

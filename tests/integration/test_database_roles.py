@@ -20,7 +20,8 @@ from tests.servers import as_owner, as_superuser, fresh_database, query
 RIGHTS = {
     "client_secrets": "SID", "clients": "SIU", "contract_examples": "SID",
     "contract_history": "SI", "contract_rules": "SIU", "contract_versions": "SIU",
-    "contracts": "SIU", "control_revisions": "SU", "dead_letters": "SIU",
+    "contracts": "SIU", "control_revisions": "SU",
+    "control_snapshots": "SIUD", "dead_letters": "SIU",
     "delivery_attempts": "SI", "delivery_cursors": "SIU", "delivery_dispatchers": "SIUD",
     "delivery_leases": "SIU", "delivery_open": "SIUD", "delivery_rates": "SIU",
     "delivery_settlements": "SI", "grants": "SID", "journal_detachments": "S",

@@ -34,3 +34,14 @@ CREATE TABLE control_revisions (
 
 INSERT INTO control_revisions VALUES ('identity', 0), ('contracts', 0), ('subscriptions', 0);
 GRANT SELECT, UPDATE (revision) ON control_revisions TO nusabus_app;
+
+-- What each api process has loaded of a topic: who changes something waits for all of them. It may
+-- be empty after a crash, when each process reports again.
+CREATE UNLOGGED TABLE control_snapshots (
+    process text NOT NULL,
+    topic text NOT NULL,
+    revision bigint NOT NULL,
+    seen timestamptz NOT NULL,
+    PRIMARY KEY (process, topic)
+) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE (revision, seen), DELETE ON control_snapshots TO nusabus_app;
