@@ -56,7 +56,7 @@ async def api(settings: Settings) -> None:
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
             api_context = _api_context(
-                context, publisher, refusals, contracts, requests, delivery, quotas, loaded
+                context, publisher, refusals, contracts, requests, delivery, (*quotas, loaded)
             )
             app = make_app(api_context)
             tune_garbage_collector()
@@ -147,8 +147,7 @@ def _api_context(
     contracts: governance.GovernanceContext,
     requests: RequestReplyContext,
     delivery: DeliveryContext,
-    quotas: tuple[Limiter, QuotaSharing],
-    loaded: LoadedRevisions,
+    shared: tuple[Limiter, QuotaSharing, LoadedRevisions],
 ) -> ApiContext:
     return ApiContext(
         settings=context.settings,
@@ -177,7 +176,7 @@ def _api_context(
         directories=context.directories,
         catalogues=context.catalogues,
         subscriptions=context.subscriptions,
-        loaded=loaded,
-        limiter=quotas[0],
-        quota_sharing=quotas[1],
+        limiter=shared[0],
+        quota_sharing=shared[1],
+        loaded=shared[2],
     )
