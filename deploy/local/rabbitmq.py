@@ -51,7 +51,7 @@ class RabbitMQ:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder.resolve()
-        self._node = f"{name or 'nusabus'}@localhost"
+        self.node = f"{name or 'nusabus'}@localhost"
         self._given_port = port
         self._settings = {**SETTINGS, **(settings or {})}
         self._lock = Lock(self._folder / "lock")
@@ -223,7 +223,7 @@ class RabbitMQ:
             "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
             "LANG": "C.UTF-8",
             "HOME": folder,
-            "RABBITMQ_NODENAME": self._node,
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_MNESIA_BASE": f"{folder}/mnesia",
             "RABBITMQ_LOG_BASE": f"{folder}/log",
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
