@@ -59,8 +59,7 @@ def own_bus(make_bus: MakeBus) -> Iterator[Bus]:
 
 def test_nothing_is_missing_between_backfill_and_exchange(own_bus: Bus) -> None:
     """Thousands of earlier events, and a publisher that never stops: every event, every key."""
-    bus = own_bus
-    publisher, keys, run = bus.actor("uji", "publisher"), 13, an_id()
+    publisher, keys, run = own_bus.actor("uji", "publisher"), 13, an_id()
     sent: list[dict[str, Any]] = []
     done = threading.Event()
 
@@ -82,7 +81,9 @@ def test_nothing_is_missing_between_backfill_and_exchange(own_bus: Bus) -> None:
         batch(500)
     (live := threading.Thread(target=keep_publishing)).start()
     try:
-        subscribed = bus.actor("uji", "subscriber").subscribe(FREE, start="beginning", ordered=True)
+        subscribed = own_bus.actor("uji", "subscriber").subscribe(
+            FREE, start="beginning", ordered=True
+        )
     finally:
         done.set()
         live.join()
