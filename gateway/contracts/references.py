@@ -16,6 +16,7 @@ _BASE = "https://nusabus.go.id/schemas/"
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _IDENTITY = ("$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor")
 _OLD = ("draft-07", "draft-06", "draft-04")  # keywords beside $ref are ignored
+_KEPT = ("$ref", "definitions", "$defs")  # what is defined beside $ref may be what it refers to
 
 
 def localize_references(schema: Any) -> Any:
@@ -66,7 +67,9 @@ def _rewritten(schema: Any, base: str, pointers: Mapping[str, str], old: bool) -
             made["$ref"] = _local(reference, inner, pointers)
     for keyword in _IDENTITY:
         made.pop(keyword, None)
-    return {"$ref": made["$ref"]} if old and "$ref" in made else made
+    if old and "$ref" in made:
+        return {keyword: made[keyword] for keyword in _KEPT if keyword in made}
+    return made
 
 
 def _local(reference: str, base: str, pointers: Mapping[str, str]) -> str:

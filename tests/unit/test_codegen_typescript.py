@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.base.errors import Invalid
 from gateway.contracts.code import class_name, typescript_type
 
 TYPE = "id.go.uji.warga.dicatat.v1"
@@ -122,3 +123,24 @@ def test_parts_that_are_referred_to_get_names() -> None:
 def test_names_are_identifiers() -> None:
     assert class_name("id.go.dukcapil.ktp.dicetak.v1") == "KtpDicetakV1"
     assert class_name("id.go.bps.2fa.di-ubah.v10") == "T2faDiUbahV10"
+
+
+def test_a_reference_to_what_draft_7_ignores_is_refused_in_a_sentence() -> None:
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$ref": "#/definitions/a",
+        "definitions": {"a": {"items": {"$ref": "#/properties/b"}}},
+        "properties": {"b": {"type": "string"}},
+    }
+    with pytest.raises(Invalid, match="refers to #/properties/b, which its dialect ignores"):
+        typescript_type(TYPE, 1, schema)
+
+
+def test_what_draft_7_defines_beside_a_reference_has_its_type() -> None:
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$ref": "#/definitions/Warga",
+        "definitions": {"Warga": {"type": "object", "properties": {"nama": {"type": "string"}}}},
+    }
+    assert body(schema) == "Warga"
+    assert "nama?: string;" in typescript_type(TYPE, 1, schema)

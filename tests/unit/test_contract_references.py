@@ -60,6 +60,14 @@ def test_old_dialects_ignore_what_stands_beside_a_reference() -> None:
     assert localize_references(schema)["items"] == {"$ref": "#/definitions/foo"}
 
 
+def test_what_is_defined_beside_a_reference_is_kept_in_old_dialects() -> None:
+    warga = {"type": "object", "properties": {"nama": {"type": "string"}}}
+    schema = {"$schema": DRAFT7, "$ref": "#/definitions/W", "definitions": {"W": warga}, "type": []}
+    assert localize_references(schema) == {
+        "$ref": "#/definitions/W", "definitions": {"W": warga}
+    }  # fmt: skip
+
+
 def test_a_boolean_is_a_schema() -> None:
     assert localize_references(True) is True
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from gateway.contracts.code.names import class_name, one_line, pascal
+from gateway.base.errors import Invalid
+from gateway.contracts.code.names import class_name, one_line, pascal, printable
 from gateway.contracts.keywords import at, children
 from gateway.contracts.references import localize_references
 
@@ -48,8 +49,17 @@ class _Module:
     def text(self) -> str:
         parts = [f"// {self._title}, made from its JSON Schema.", *self._silent(), ""]
         for target, name in self._names.items():
-            parts += [*self._declaration(name, at(self._schema, target)), ""]
+            parts += [*self._declaration(name, self._at(target)), ""]
         return "\n".join(parts)
+
+    def _at(self, target: str) -> Any:
+        try:
+            return at(self._schema, target)
+        except (LookupError, ValueError):
+            raise Invalid(
+                f"The schema refers to #{printable(target)}, which its dialect ignores because it "
+                "is beside a $ref. Move it to definitions in a new version."
+            ) from None
 
     def _free(self, name: str) -> str:
         free, number = name, 2

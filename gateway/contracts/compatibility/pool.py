@@ -7,7 +7,8 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from gateway.base.errors import Overloaded, Unavailable
+from gateway.base.errors import Unavailable
+from gateway.base.fair_turns import FairTurns
 from gateway.contracts.child_process import ChildProcess
 from gateway.contracts.compatibility import wire
 from gateway.contracts.compatibility.values import (
@@ -56,16 +57,21 @@ class CompatibilityWorker(ChildProcess):
 
 
 class CompatibilityChecker:
-    """Compares schemas in worker processes that can be killed. They start when first needed."""
+    """Compares schemas in worker processes that can be killed. They start when first needed.
+
+    The owners of the contracts take turns, one comparison at a time for each. There is one worker
+    more than an owner can use, so one with expensive schemas makes no other wait.
+    """
 
     def __init__(
-        self, *, workers: int = 1, limit: float = 5.0, queue: int = 32, memory: int = 768 << 20
+        self, *, workers: int = 2, limit: float = 5.0, queue: int = 32, memory: int = 768 << 20
     ) -> None:
-        """`limit` seconds and `memory` bytes for each comparison; `queue` of them may wait."""
+        """`limit` seconds and `memory` bytes for each comparison.
+
+        `queue` comparisons of one owner may wait.
+        """
         self._limit, self._memory = limit, memory
-        self._slots = asyncio.Semaphore(workers)
-        self._max_pending = workers + queue
-        self._pending = 0
+        self._turns = FairTurns(slots=workers, share=1, queue=queue)
         self._idle: list[CompatibilityWorker] = []
         self._busy: set[CompatibilityWorker] = set()
         self._closed = False
@@ -77,29 +83,30 @@ class CompatibilityChecker:
         direction: CompatibilityDirection,
         policy: CompatibilityPolicy = CompatibilityPolicy.STRICT,
         *,
+        owner: str = "",
         examples: Sequence[Any] = (),
     ) -> Comparison:
         """Compare two schemas. `examples` are valid documents that help to find a proof.
 
-        Raises Overloaded if too many comparisons wait, and Unavailable if no worker starts. A
-        schema that cannot be read is Undecided.
+        Raises Overloaded if too many comparisons of the owner wait, and Unavailable if no worker
+        starts. A schema that cannot be read is Undecided.
         """
         task = ComparisonTask(
             wire.text(old), wire.text(new), direction, policy, tuple(map(wire.text, examples))
         )
         if self._closed:
             raise Unavailable("This process is stopping. Repeat the request.")
-        if self._pending >= self._max_pending:
-            raise Overloaded("Too many schema comparisons are waiting. Try again later.")
-        self._pending += 1
-        try:
-            async with self._slots:
-                return await self._compare(task)
-        finally:
-            self._pending -= 1
+        async with self._turns.turn(owner):
+            return await self._compare(task)
 
     async def compare_history(
-        self, new: Any, older: Mapping[int, Any], rule: Rule, *, examples: Sequence[Any] = ()
+        self,
+        new: Any,
+        older: Mapping[int, Any],
+        rule: Rule,
+        *,
+        owner: str = "",
+        examples: Sequence[Any] = (),
     ) -> HistoryComparison:
         """Compare a new schema with the earlier versions that its rule names; the worst result.
 
@@ -116,7 +123,7 @@ class CompatibilityChecker:
                 undecided = isinstance(worst.result, Undecided)
                 return worst if undecided else HistoryComparison(late, version)
             result = await self.compare(
-                older[version], new, direction, rule.policy, examples=examples
+                older[version], new, direction, rule.policy, owner=owner, examples=examples
             )
             if isinstance(result, Incompatible):
                 return HistoryComparison(result, version)

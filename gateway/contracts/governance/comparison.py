@@ -77,15 +77,19 @@ async def compare_versions(
     older: Mapping[int, Bundles],
     rule: Rule,
     examples: Sequence[Any],
+    owner: str = "",
 ) -> CompatibilityReport:
-    """Compare a version with earlier ones, by number: the schema first, then the reply schema."""
+    """Compare a version with earlier ones, by number: the schema first, then the reply schema.
+
+    `owner` waits for its turns.
+    """
     text, reply = bundles
     schemas = {number: each[0] for number, each in older.items()}
-    found = await checker.compare_history(text, schemas, rule, examples=examples)
+    found = await checker.compare_history(text, schemas, rule, owner=owner, examples=examples)
     if reply is None or not isinstance(found.result, Compatible):
         return CompatibilityReport(rule, _masked(found, text, schemas))
     replies = {number: each[1] for number, each in older.items() if each[1]}
-    mirrored = await checker.compare_history(reply, replies, _mirrored(rule))
+    mirrored = await checker.compare_history(reply, replies, _mirrored(rule), owner=owner)
     if isinstance(mirrored.result, Compatible):
         return CompatibilityReport(rule, found)
     return CompatibilityReport(rule, _masked(mirrored, reply, replies), "reply")

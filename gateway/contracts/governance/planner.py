@@ -190,6 +190,7 @@ class Planner:
             bundles_by_number(plan.older),
             plan.rule,
             list(plan.submission.valid.values()),
+            plan.submission.contract.owner,
         )
 
     async def impact(self, contract: Contract) -> Impact:

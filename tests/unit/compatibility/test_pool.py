@@ -179,8 +179,28 @@ async def test_a_worker_that_was_killed_from_outside_is_replaced() -> None:
 
 async def test_no_more_workers_than_allowed() -> None:
     async with _open(workers=2) as compatibility:
-        await asyncio.gather(*(compatibility.compare(INTEGER, NUMBER, B) for _ in range(12)))
+        work = (compatibility.compare(INTEGER, NUMBER, B, owner=f"o{n % 3}") for n in range(12))
+        await asyncio.gather(*work)
         assert len(_workers()) == 2
+
+
+async def test_an_owner_with_expensive_schemas_makes_no_other_wait() -> None:
+    async with _open(limit=600.0, queue=1) as compatibility:
+        endless = [
+            asyncio.create_task(
+                compatibility.compare(_endless("integer"), _endless("number"), B, owner="mahal")
+            )
+            for _ in range(2)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded, match="of your organisation are waiting"):
+            await compatibility.compare(INTEGER, NUMBER, B, owner="mahal")
+        for _ in range(3):
+            assert await compatibility.compare(INTEGER, NUMBER, B, owner="lain") == Compatible()
+        assert not any(task.done() for task in endless)
+        for task in endless:
+            task.cancel()
+        await asyncio.wait(endless)
 
 
 async def test_too_many_comparisons_are_refused() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.base.errors import Invalid, Overloaded
+from gateway.base.errors import Invalid, Overloaded, Unavailable
 from gateway.contracts import AdmissionChecker, Submission, Validator, admit
 from gateway.contracts.complexity import SchemaComplexity
 from gateway.contracts.schema_limits import BRANCHES, DIALECT, PATTERN, PATTERNS, SCHEMAS, VALUES
@@ -151,6 +151,12 @@ def test_where_the_validators_differ_an_example_shows_it() -> None:
         admit(replace(submission, valid={"line": "a\n"}, invalid=invalid))
 
 
+ENDLESS = replace(
+    submitted(type="object", properties={"a": {"type": "string", "pattern": "^(a+)+$"}}),
+    valid={"catastrophic": {"a": "a" * 40 + "!"}},
+)
+
+
 @pytest.fixture
 async def checker() -> AsyncIterator[AdmissionChecker]:
     checker = AdmissionChecker(limit=1.5)
@@ -161,10 +167,6 @@ async def checker() -> AsyncIterator[AdmissionChecker]:
 async def test_what_does_not_end_is_killed_and_the_next_one_is_served(
     checker: AdmissionChecker,
 ) -> None:
-    slow = replace(
-        submitted(type="object", properties={"a": {"type": "string", "pattern": "^(a+)+$"}}),
-        valid={"catastrophic": {"a": "a" * 40 + "!"}},
-    )
     started = time.monotonic()
     beats = 0
 
@@ -177,7 +179,7 @@ async def test_what_does_not_end_is_killed_and_the_next_one_is_served(
     beating = asyncio.create_task(beat())
     await checker.admit(a_submission())
     with pytest.raises(Invalid, match=r"longer than 1\.5 s"):
-        await checker.admit(slow)
+        await checker.admit(ENDLESS)
     await checker.admit(a_submission())
     beating.cancel()
     assert time.monotonic() - started < 20
@@ -190,12 +192,31 @@ async def test_the_checker_raises_what_admission_raises(checker: AdmissionChecke
     assert caught.value.pointer == ""
 
 
-async def test_too_many_at_once_are_refused(
-    checker: AdmissionChecker, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+async def patient() -> AsyncIterator[AdmissionChecker]:
+    """A checker in which `ENDLESS` does not end while a test runs."""
+    checker = AdmissionChecker(limit=600.0, queue=1)
+    yield checker
+    await checker.close()
+
+
+async def test_too_many_of_one_owner_are_refused_and_no_other_waits(
+    patient: AdmissionChecker,
 ) -> None:
-    monkeypatch.setattr("gateway.contracts.admission_checker.MAX_WAITING", 0)
-    with pytest.raises(Overloaded):
-        await checker.admit(a_submission())
+    tasks = [asyncio.create_task(patient.admit(ENDLESS)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded, match="of your organisation are waiting"):
+        await patient.admit(ENDLESS)
+    other = a_submission()
+    mine = replace(other.contract, owner="lain", type="id.go.lain.bebas.dicatat.v1")
+    other = replace(other, contract=mine)
+    await patient.admit(other)
+    await patient.admit(other)
+    assert not any(task.done() for task in tasks)
+    await patient.close()
+    for task in tasks:
+        with pytest.raises(Unavailable, match="stopping"):
+            await task
 
 
 def test_explaining_is_bounded_in_what_it_takes() -> None:
