@@ -9,13 +9,23 @@ from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import write_contracts
 from tests.bus import Bus, MakeBus
+from tests.encrypted_ports import EncryptedPorts
 from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+def encrypted_ports(tmp_path_factory: pytest.TempPathFactory) -> EncryptedPorts:
+    """The ports of the broker that speak TLS, beside the others."""
+    return EncryptedPorts.of(tmp_path_factory.mktemp("broker-authority"))
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(
+    tmp_path_factory: pytest.TempPathFactory, encrypted_ports: EncryptedPorts
+) -> Iterator[RabbitMQ]:
     """A broker of our own. A test that kills, stops or alarms it leaves it running as before."""
-    node = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), name="integration")
+    folder, settings = tmp_path_factory.mktemp("rabbitmq"), encrypted_ports.settings
+    node = RabbitMQ(folder, name="integration", settings=settings)
     node.start()
     yield node
     node.erase()

@@ -46,7 +46,7 @@ def follow(guide: Path, bus: Bus, folder: Path) -> int:
             file = folder / "work" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(body)
-    expected = _commands(text)
+    expected = console(guide)
     script = "".join(f"{command}\necho '{_END}'\n" for command, _ in expected)
     done = subprocess.run(
         ["bash"], input=script, cwd=folder / "work", env=shell(bus, folder), text=True,
@@ -59,10 +59,10 @@ def follow(guide: Path, bus: Bus, folder: Path) -> int:
     return len(expected)
 
 
-def _commands(text: str) -> list[tuple[str, str]]:
+def console(guide: Path) -> list[tuple[str, str]]:
     """The commands of console blocks, each with the output that it shows."""
     found: list[tuple[str, str]] = []
-    for kind, _, body in _BLOCK.findall(text):
+    for kind, _, body in _BLOCK.findall(guide.read_text()):
         for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:] if kind == "console" else ():
             command, _, output = part.partition("\n")
             found.append((command, output))

@@ -52,6 +52,13 @@ class Settings(BaseModel):
     trusted_proxies: str | None = Field(
         None, description="Addresses of load balancers whose X-Forwarded-For is trusted"
     )
+    tls_certificate_file: str | None = Field(
+        None,
+        description="Certificate chain (PEM) of the ports of this process. Unset: without TLS",
+    )
+    tls_key_file: str | None = Field(
+        None, description="Its private key (PEM). Default: in the file of the certificate"
+    )
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     health_port: int | None = Field(
@@ -202,6 +209,20 @@ class Settings(BaseModel):
             raise ValueError(f"{PREFIX}CONNECTIONS_PER_ADDRESS must not exceed {PREFIX}CONNECTIONS")
         if self.journal_writers > self.shards:
             raise ValueError(f"{PREFIX}JOURNAL_WRITERS must not exceed {PREFIX}SHARDS")
+        return self
+
+    @rule(mode="after")
+    def _encrypted(self) -> "Settings":
+        if self.tls_certificate_file and not self.url.startswith("https://"):
+            raise ValueError(
+                f"{PREFIX}URL must begin with https://, as {PREFIX}TLS_CERTIFICATE_FILE is set"
+            )
+        if self.tls_key_file and not self.tls_certificate_file:
+            raise ValueError(f"{PREFIX}TLS_KEY_FILE needs {PREFIX}TLS_CERTIFICATE_FILE")
+        if "no_verify_ssl" in self.amqp_url.get_secret_value():
+            raise ValueError(
+                f"{PREFIX}AMQP_URL: remove no_verify_ssl, and name the authority by cafile"
+            )
         return self
 
     @classmethod

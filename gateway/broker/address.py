@@ -1,6 +1,17 @@
 """The broker's address, from its AMQP URL: `amqp(s)://user:password@host:port,host:port/vhost`."""
 
-from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import (
+    SplitResult,
+    parse_qs,
+    parse_qsl,
+    quote,
+    unquote,
+    urlencode,
+    urlsplit,
+    urlunsplit,
+)
+
+from gateway.base.tls import TlsFiles
 
 HEARTBEAT = 10
 """Seconds. aiormq's default is 60, and it gives up after three silent ones."""
@@ -25,6 +36,12 @@ def each_host(url: str) -> tuple[str, ...]:
     return tuple(
         urlunsplit(parts._replace(netloc=f"{login}{at}{host}")) for host in hosts.split(",")
     )
+
+
+def tls_files(url: str) -> TlsFiles:
+    """The files that a URL names: `?cafile=...&certfile=...&keyfile=...`, as aiormq reads them."""
+    query = dict(parse_qsl(urlsplit(url).query))
+    return TlsFiles(query.get("certfile"), query.get("keyfile"), query.get("cafile"))
 
 
 def virtual_host(url: str) -> str:

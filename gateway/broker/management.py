@@ -6,6 +6,7 @@ to 10 seconds old; `Broker.depth` asks one queue itself.
 
 import asyncio
 import re
+import ssl
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ import httpx
 
 from gateway.base.backoff import Backoff
 from gateway.base.errors import BrokerUnavailable, NotFound
+from gateway.base.tls import FollowedContext, client_context
 from gateway.broker import names
-from gateway.broker.address import credentials, each_host, management_url, virtual_host
+from gateway.broker.address import credentials, each_host, management_url, tls_files, virtual_host
 from gateway.broker.connecting import PER_HOST
 from gateway.broker.errors import describe
 
@@ -76,19 +78,21 @@ class Management:
         """`url` is the API's base URL, by default derived from the AMQP URL.
 
         Both may name several hosts: once one does not answer, the next is asked. The user of `url`,
-        or else that of the AMQP URL, needs the tag `administrator`.
+        or else that of the AMQP URL, needs the tag `administrator`. The same holds for the files of
+        TLS that a URL names. Raises UnusableFiles.
         """
         self._vhost = quote(virtual_host(amqp_url), safe="")
         hosts = each_host(url) if url else map(management_url, each_host(amqp_url))
         bases = [httpx.URL(host) for host in hosts]
-        self._bases = [each.copy_with(username=None, password=None, path="/api") for each in bases]
+        self._bases = [
+            each.copy_with(username=None, password=None, raw_path=b"/api") for each in bases
+        ]
         self._present = 0
         self._timeout = timeout
-        self._http = httpx.AsyncClient(
-            auth=credentials(url if url and bases[0].username else amqp_url),
-            timeout=httpx.Timeout(timeout, connect=min(timeout, PER_HOST)),
-            trust_env=False,
-        )
+        self._credentials = credentials(url if url and bases[0].username else amqp_url)
+        files = tls_files(url or "")
+        self._tls = FollowedContext(files if files.paths else tls_files(amqp_url), client_context)
+        self._http = self._client(self._tls.current())
 
     async def __aenter__(self) -> "Management":
         return self
@@ -220,6 +224,22 @@ class Management:
             if binding["destination_type"] == "queue"
         )
 
+    def _client(self, tls: ssl.SSLContext) -> httpx.AsyncClient:
+        self._shown = tls
+        return httpx.AsyncClient(
+            auth=self._credentials,
+            timeout=httpx.Timeout(self._timeout, connect=min(self._timeout, PER_HOST)),
+            verify=tls,
+            trust_env=False,
+        )
+
+    async def _present_client(self) -> httpx.AsyncClient:
+        """The client; a new one when the files of TLS have changed."""
+        if (tls := self._tls.current()) is not self._shown:
+            before, self._http = self._http, self._client(tls)
+            await before.aclose()
+        return self._http
+
     async def _request(
         self, method: str, path: str, body: Mapping[str, str | int] | None
     ) -> httpx.Response:
@@ -229,10 +249,10 @@ class Management:
             left -= 1
             url = f"{self._bases[self._present]}/{path}"
             try:
-                return await self._http.request(method, url, json=body)
+                return await (await self._present_client()).request(method, url, json=body)
             except BaseException as error:
                 self._present = (self._present + 1) % len(self._bases)
-                if not left or not isinstance(error, httpx.TransportError):
+                if not left or not isinstance(error, httpx.TransportError | ssl.SSLError):
                     raise
 
     async def _call(
@@ -248,7 +268,7 @@ class Management:
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._request(method, path, body)
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError, ssl.SSLError) as error:
             raise BrokerUnavailable(f"{call} failed: {describe(error)}") from error
         if response.status_code == fine:
             return None

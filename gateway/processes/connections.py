@@ -154,3 +154,34 @@ class LingeringTransport:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class EncryptedTransport:
+    """A transport over TLS that ends as one of TCP does."""
+
+    def __init__(self, encrypted: asyncio.Transport, plain: asyncio.Transport) -> None:
+        self.unread: Callable[[], bool] = bool
+        """Whether the peer is still sending what nobody reads."""
+        self.write = encrypted.write
+        self.close = encrypted.close
+        self.abort = encrypted.abort
+        self.set_write_buffer_limits = encrypted.set_write_buffer_limits
+        self.is_closing = encrypted.is_closing
+        self.pause_reading = encrypted.pause_reading
+        self.resume_reading = encrypted.resume_reading
+        self.get_extra_info = encrypted.get_extra_info
+        self._encrypted, self._plain = encrypted, plain
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the peer has not taken."""
+        size = self._encrypted.get_write_buffer_size() + self._plain.get_write_buffer_size()
+        return int(size)
+
+    def write_eof(self) -> None:
+        """Say the end behind what is written.
+
+        TLS has no half-closed connections: what the peer sends afterwards would reset it, and the
+        answer with it. So while it sends, its answer says the end: `Connection: close`.
+        """
+        if not self.unread():
+            self._encrypted.close()

@@ -6,6 +6,8 @@ that hangs answers nothing.
 
 import asyncio
 import json
+from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -14,9 +16,12 @@ from gateway.base.outages import PROCESS, Outages
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import METRICS, log
+from gateway.base.tls import FollowedContext, server_tls
 from gateway.http.health import check_scraper
 from gateway.http.security_headers import SecurityHeaders
+from gateway.processes.connections import Connections
 from gateway.processes.http_refusal import Refusal, response
+from gateway.processes.tls_gate import TlsGate
 
 CONNECTIONS = 32
 HEAD_BYTES = 8192
@@ -33,16 +38,25 @@ class HealthServer:
         self._open = 0
 
     async def run(self, stop: Stop) -> None:
-        """Serve until stopped; nothing without NUSABUS_HEALTH_PORT. Raises OSError."""
+        """Serve until stopped, if NUSABUS_HEALTH_PORT is set. Raises OSError, UnusableFiles."""
         if self._settings.health_port is None:
             return
-        server = await asyncio.start_server(
-            self._serve, self._settings.host, self._settings.health_port, limit=HEAD_BYTES
-        )
+        loop = asyncio.get_running_loop()
+        tls = server_tls(self._settings)
+        make = self._protocol if tls is None else self._behind(tls)
+        server = await loop.create_server(make, self._settings.host, self._settings.health_port)
         port = server.sockets[0].getsockname()[1]
         log().info("health.listening", host=self._settings.host, port=port)
         async with server:
             await stop.wait()
+
+    def _protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(HEAD_BYTES), self._serve)
+
+    def _behind(self, tls: FollowedContext) -> Callable[[], asyncio.Protocol]:
+        """The same behind a handshake, which is bounded as well."""
+        connections = Connections(CONNECTIONS, CONNECTIONS + 1, is_proxy=lambda _: False)
+        return partial(TlsGate, self._protocol, tls, connections, SECONDS, set())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._open >= CONNECTIONS:

@@ -7,7 +7,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from gateway.base.defects import report_defect
 from gateway.base.settings import Settings
-from gateway.processes.connections import Connections, LingeringTransport, count_refused
+from gateway.processes.connections import (
+    Connections,
+    EncryptedTransport,
+    LingeringTransport,
+    count_refused,
+)
 from gateway.processes.http_refusal import Refusal, check
 
 DRAIN = 2.0  # seconds in which an idle connection may still send a request when the process ends
@@ -56,6 +61,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Admit the connection, or answer 503."""
         super().connection_made(transport)
         self.transport = LingeringTransport(transport, self.loop)
+        if isinstance(transport, EncryptedTransport):
+            transport.unread = self._unread
         address = self.client[0] if self.client else ""
         if self._connections.admit(self, address, self.transport.abort):
             self._start_timer(self._limits.header_seconds, self._on_late_head)
@@ -114,6 +121,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """It has caught up."""
         super().resume_writing()
         self.transport.stop_watching()
+
+    def _unread(self) -> bool:
+        """Whether the peer is sending what nobody reads any more."""
+        return self._in_head or self._in_body or self._refusal is not None
 
     def _start_timer(self, seconds: float, late: Any) -> None:
         self._unset_keepalive_if_required()

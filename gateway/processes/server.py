@@ -14,11 +14,13 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
+from gateway.base.tls import FollowedContext, server_tls
 from gateway.http.app import Application
 from gateway.http.entrance import Entrance
 from gateway.http.security_headers import SecurityHeaders
 from gateway.processes.connections import Connections, refused
 from gateway.processes.shedding import ShedAnswers, SheddingProtocol
+from gateway.processes.tls_gate import gate_of_uvicorn
 
 GRACE = 10  # seconds for requests in progress to finish
 OTHER_FILES = 384  # for the database, the broker, modules, and connections that are turned away
@@ -26,13 +28,14 @@ REPORT = 600  # ticks of a tenth of a second between two lines about what was re
 
 
 async def serve(app: Application, settings: Settings, stop: Stop) -> None:
-    """Serve on a port that other api processes may share, until stopped."""
+    """Serve on a port that other api processes may share, until stopped. Raises UnusableFiles."""
+    config = server_config(app, settings, app.entrance, server_tls(settings))
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listening.setblocking(False)
     listening.bind((settings.host, settings.port))
-    server = Server(server_config(app, settings, app.entrance))
+    server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     log().info("api.listening", host=settings.host, port=listening.getsockname()[1])
     stopped = asyncio.create_task(stop.wait())
@@ -42,7 +45,9 @@ async def serve(app: Application, settings: Settings, stop: Stop) -> None:
     stopped.cancel()
 
 
-def server_config(application: Any, settings: Settings, entrance: Entrance) -> uvicorn.Config:
+def server_config(
+    application: Any, settings: Settings, entrance: Entrance, tls: FollowedContext | None = None
+) -> uvicorn.Config:
     """How uvicorn serves an ASGI application: within the limits of the settings."""
     proxies = ProxyHeadersMiddleware(application, settings.trusted_proxies or [])
     connections = Connections(
@@ -51,7 +56,7 @@ def server_config(application: Any, settings: Settings, entrance: Entrance) -> u
         proxies.trusted_hosts.__contains__,
     )
     security = SecurityHeaders(https=settings.url.startswith("https://"))
-    protocol = partial(
+    protocol: partial[Any] = partial(
         SheddingProtocol,
         limits=settings,
         connections=connections,
@@ -59,6 +64,14 @@ def server_config(application: Any, settings: Settings, entrance: Entrance) -> u
         entrance=entrance,
         answers=ShedAnswers.made(security.lines()),
     )
+    if tls is not None:
+        protocol = partial(
+            gate_of_uvicorn,
+            make=protocol,
+            tls=tls,
+            connections=connections,
+            seconds=settings.header_seconds,
+        )
     return uvicorn.Config(
         proxies if settings.trusted_proxies else application,
         loop="uvloop",

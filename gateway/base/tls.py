@@ -1,0 +1,187 @@
+"""TLS from files (PEM), followed: a certificate is replaced by replacing its files."""
+
+import os
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cryptography import x509
+from prometheus_client import Gauge
+
+from gateway.base.errors import NusabusError
+from gateway.base.settings import PREFIX, Settings
+from gateway.base.telemetry import METRICS, log
+
+LOOK = 1.0  # seconds between two looks at the files
+# TLS 1.2 with forward secrecy and authenticated encryption alone; those of 1.3 all have both.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+EXPIRES = Gauge(
+    "nusabus_tls_certificate_expires",
+    "When the certificate that this process shows expires, in seconds since 1970",
+    registry=METRICS,
+)
+
+
+class UnusableFiles(NusabusError):
+    """A certificate, a key or a file of authorities is missing, malformed or not a pair."""
+
+    code = "tls-files"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The files of one side: its certificate with its key, and the authorities that it trusts.
+
+    Without `key`, the file of the certificate holds it. Without `authorities`, a client trusts the
+    public ones, and a server asks for no certificate.
+    """
+
+    certificate: str | None = None
+    key: str | None = None
+    authorities: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Those that are named."""
+        return tuple(p for p in (self.certificate, self.key, self.authorities) if p is not None)
+
+
+class FollowedContext:
+    """A context of files. Once they have changed and are usable, there is a new one."""
+
+    def __init__(self, files: TlsFiles, make: Callable[[TlsFiles], ssl.SSLContext]) -> None:
+        """Raises UnusableFiles."""
+        self._files, self._make = files, make
+        self._stamps = _stamps(files)
+        self._context = make(files)
+        self._looked = time.monotonic()
+        self._unusable = ""
+
+    def current(self) -> ssl.SSLContext:
+        """The context for a new connection.
+
+        Files that cannot be used change nothing: perhaps only one of a pair is there yet.
+        """
+        now = time.monotonic()
+        if self._files.paths and now - self._looked >= LOOK:
+            self._looked = now
+            self._follow()
+        return self._context
+
+    def _follow(self) -> None:
+        try:
+            stamps = _stamps(self._files)
+            if stamps == self._stamps:
+                return
+            self._context = self._make(self._files)
+        except UnusableFiles as error:
+            if str(error) != self._unusable:
+                self._unusable = str(error)
+                log().error("tls.unusable", error=str(error))
+        else:
+            self._stamps, self._unusable = stamps, ""
+            log().info("tls.replaced", files=self._files.paths)
+
+
+def server_tls(settings: Settings) -> FollowedContext | None:
+    """What this process's own ports show; None if they serve without TLS.
+
+    Raises UnusableFiles.
+    """
+    if settings.tls_certificate_file is None:
+        return None
+    files = TlsFiles(settings.tls_certificate_file, settings.tls_key_file)
+    return FollowedContext(files, _server_context)
+
+
+def client_context(files: TlsFiles) -> ssl.SSLContext:
+    """A context that verifies the server, and shows our certificate if there is one.
+
+    Raises UnusableFiles.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if files.authorities is None:
+        context.load_default_certs()
+    else:
+        _load_authorities(context, files.authorities)
+    _load_pair(context, files)
+    return context
+
+
+def _server_context(files: TlsFiles) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
+    # A resumed session would outlive the check of a client's certificate, and its ticket the key.
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+    context.num_tickets = 0
+    _load_pair(context, files)
+    EXPIRES.set(_expires(files.certificate or ""))
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, files: TlsFiles) -> None:
+    if files.certificate is None:
+        return
+    for path in (files.certificate, files.key):
+        _readable(path or files.certificate)
+    try:
+        # A key with a password is refused: without one here, the library would ask the terminal.
+        context.load_cert_chain(files.certificate, files.key, password="")
+    except (ssl.SSLError, ValueError) as error:
+        key = files.key or files.certificate
+        raise UnusableFiles(
+            f"The certificate {files.certificate} with the key {key} cannot be used "
+            f"({_reason(error)}). Name a certificate (PEM) and its own key, without a password."
+        ) from None
+
+
+def _load_authorities(context: ssl.SSLContext, path: str) -> None:
+    try:
+        context.load_verify_locations(cafile=_readable(path))
+    except (ssl.SSLError, ValueError) as error:
+        raise UnusableFiles(
+            f"The authorities in {path} cannot be used ({_reason(error)}). The file must hold "
+            "certificates (PEM)."
+        ) from None
+
+
+def _expires(certificate: str) -> float:
+    with open(certificate, "rb") as file:
+        return x509.load_pem_x509_certificate(file.read()).not_valid_after_utc.timestamp()
+
+
+def _stamps(files: TlsFiles) -> tuple[tuple[int, int, int], ...]:
+    stamps = []
+    for path in files.paths:
+        try:
+            found = os.stat(path)
+        except (OSError, ValueError) as error:
+            raise _missing(path, error) from None
+        stamps.append((found.st_mtime_ns, found.st_size, found.st_ino))
+    return tuple(stamps)
+
+
+def _readable(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except (OSError, ValueError) as error:
+        raise _missing(path, error) from None
+    return path
+
+
+def _missing(path: str, error: Exception) -> UnusableFiles:
+    why = getattr(error, "strerror", None) or error
+    return UnusableFiles(
+        f"The file {path!r} cannot be read ({why}). See the settings {PREFIX}TLS_... and "
+        "the parameters cafile, certfile and keyfile of URLs."
+    )
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "reason", None) or type(error).__name__
