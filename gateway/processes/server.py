@@ -20,7 +20,7 @@ from gateway.http.entrance import Entrance
 from gateway.http.security_headers import SecurityHeaders
 from gateway.processes.connections import Connections, refused
 from gateway.processes.shedding import ShedAnswers, SheddingProtocol
-from gateway.processes.tls_gate import gate_of_uvicorn
+from gateway.processes.tls_gate import gated
 
 GRACE = 10  # seconds for requests in progress to finish
 OTHER_FILES = 384  # for the database, the broker, modules, and connections that are turned away
@@ -65,13 +65,7 @@ def server_config(
         answers=ShedAnswers.made(security.lines()),
     )
     if tls is not None:
-        protocol = partial(
-            gate_of_uvicorn,
-            make=protocol,
-            tls=tls,
-            connections=connections,
-            seconds=settings.header_seconds,
-        )
+        protocol = gated(protocol, tls, connections, settings.header_seconds)
     return uvicorn.Config(
         proxies if settings.trusted_proxies else application,
         loop="uvloop",

@@ -20,17 +20,16 @@ SHUTDOWN = 20 * STALLED
 EARLY = 1 << 20  # bytes that may come before the handshake or with its end
 
 
-def gate_of_uvicorn(
-    *,
-    make: Callable[..., Any],
-    tls: FollowedContext,
-    connections: Connections,
-    seconds: float,
-    **uvicorns: Any,
-) -> "TlsGate":
+def gated(
+    make: Callable[..., Any], tls: FollowedContext, connections: Connections, seconds: float
+) -> "partial[TlsGate]":
     """What uvicorn takes for its own protocol."""
-    pending = uvicorns["server_state"].connections
-    return TlsGate(partial(make, **uvicorns), tls, connections, seconds, pending)
+
+    def gate(**uvicorns: Any) -> TlsGate:
+        pending = uvicorns["server_state"].connections
+        return TlsGate(partial(make, **uvicorns), tls, connections, seconds, pending)
+
+    return partial(gate)
 
 
 class TlsGate(asyncio.Protocol):
