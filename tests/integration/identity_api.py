@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import httpx
@@ -34,6 +34,13 @@ from tests.servers import as_owner
 URL = "https://bus.example.go.id"
 
 
+class Alone:
+    """What `LoadedRevisions` is in a process that has no others beside it."""
+
+    async def wait_for_others(self, topic: Topic, revision: int) -> None:
+        """There is nobody to wait for."""
+
+
 @dataclass
 class IdentityApi:
     """What the identity routes need of an `ApiContext`, and a client that calls them."""
@@ -46,6 +53,7 @@ class IdentityApi:
     http: httpx.AsyncClient
     limiter: Limiter
     admission: Admission
+    loaded: Alone = field(default_factory=Alone)
     admin: "Actor | None" = None
 
     @property
@@ -58,10 +66,11 @@ class IdentityApi:
         """As of the last load."""
         return self.snapshot.value
 
-    async def refresh(self, topic: Topic) -> None:
-        """Load again what has changed."""
+    async def refresh(self, topic: Topic) -> int:
+        """Load again what has changed; the revision that is loaded then."""
         assert topic is Topic.IDENTITY
         await refresh(self.database, self.snapshot)
+        return self.snapshot.revision
 
     async def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """Run a statement that no interface offers, as the owner, and load what it changed."""
