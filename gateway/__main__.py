@@ -51,6 +51,15 @@ def deliver() -> None:
 
 
 @app.command()
+def retention(
+    once: Annotated[bool, typer.Option(help="Run once instead of every hour.")] = False,
+) -> None:
+    """Remove what its contract keeps no longer. Several processes take turns."""
+    settings = _start("retention")
+    _run(processes.retention(settings, once=once))
+
+
+@app.command()
 def migrate() -> None:
     """Migrate the database to the newest schema. Safe to repeat."""
     settings = _start("migrate")

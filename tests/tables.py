@@ -7,11 +7,17 @@ OWNED: dict[str, frozenset[str]] = {
             "journal_detachments",
             "journal_entries",
             "journal_entries_default",
+            "journal_floors",
             "journal_identities",
             "journal_leases",
+            "journal_month_shards",
+            "journal_month_types",
+            "journal_months",
             "journal_relays",
             "journal_shards",
             "refusals",
+            "retention_holds",
+            "retention_removals",
         }
     ),
     "identity": frozenset(

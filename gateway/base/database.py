@@ -133,13 +133,18 @@ class Database:
         self.pool.terminate()
         await self._engine.dispose()
 
-    async def require_limited_role(self) -> None:
-        """Raises RoleTooPowerful if the login owns tables, and DatabaseUnavailable."""
+    async def require_limited_role(
+        self, variable: str = "NUSABUS_DATABASE_URL", role: str = "nusabus_app"
+    ) -> None:
+        """Raises RoleTooPowerful if the login owns tables, and DatabaseUnavailable.
+
+        `variable` has the login, which should be a member of `role`.
+        """
         with database_errors():
             if await self.pool.fetchval(_OWNED_TABLES, timeout=5):
                 raise RoleTooPowerful(
-                    "The login in NUSABUS_DATABASE_URL may change the journal. Use one that is a "
-                    "member of nusabus_app alone, and NUSABUS_MIGRATION_DATABASE_URL to migrate; "
+                    f"The login in {variable} may change the journal. Use one that is a "
+                    f"member of {role} alone, and NUSABUS_MIGRATION_DATABASE_URL to migrate; "
                     "see docs/operations/database.md."
                 )
 

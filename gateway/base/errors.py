@@ -96,6 +96,15 @@ class NotFound(Refused):
     code = "not-found"
 
 
+class Gone(Refused, Reported):
+    """It was there, and was removed when its time was over. `report` may say what is kept."""
+
+    code = "gone"
+
+    def __init__(self, message: str, report: Mapping[str, Any] = MappingProxyType({})) -> None:
+        super().__init__(message, report)
+
+
 class Conflict(Refused):
     """The current state does not allow it; the message says which state."""
 

@@ -30,6 +30,10 @@ class Settings(BaseModel):
         description="The same database as the owner of its tables, for `migrate` alone. "
         "Default: NUSABUS_DATABASE_URL.",
     )
+    retention_database_url: SecretStr | None = Field(
+        None,
+        description="The same database as a member of nusabus_retention, for `retention` alone",
+    )
     amqp_url: SecretStr = Field(description="amqp(s)://user:password@host:port,host:port/vhost")
     management_url: SecretStr | None = Field(
         None, description="URL of RabbitMQ's management API. Default: derived from the AMQP URL."

@@ -16,6 +16,7 @@ from gateway.contracts.validation import Validator
 from gateway.contracts.validation_pool import ValidationPool
 from gateway.contracts.values import (
     LONGEST_LIFETIME,
+    LONGEST_RETENTION,
     Author,
     Classification,
     Contract,
@@ -33,6 +34,7 @@ from gateway.contracts.values import (
 
 __all__ = [
     "LONGEST_LIFETIME",
+    "LONGEST_RETENTION",
     "AdmissionChecker",
     "Author",
     "Budget",

@@ -16,6 +16,7 @@ from gateway.base import strict_json
 from gateway.base.errors import Invalid, Malformed
 from gateway.contracts.compatibility import CompatibilityMode, CompatibilityPolicy, Rule
 from gateway.contracts.values import (
+    LONGEST_RETENTION,
     Classification,
     Contract,
     InvalidExample,
@@ -101,9 +102,17 @@ def _contract(file: Path) -> Contract:
                 if found.get("non_delivery_report") is None
                 else _text(file, found, "non_delivery_report")
             ),
+            retention_days=_days(file, found),
         )
     except ValueError as error:
         raise Invalid(f"{file}: {error}") from None
+
+
+def _days(file: Path, found: Mapping[str, Any]) -> int | None:
+    days = found.get("retention_days")
+    if days is None or (type(days) is int and 1 <= days <= LONGEST_RETENTION):
+        return days
+    raise Invalid(f"{file}: /retention_days must be a number from 1 to {LONGEST_RETENTION}.")
 
 
 def _versions(folder: Path) -> Iterator[Version]:

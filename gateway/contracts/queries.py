@@ -226,6 +226,7 @@ def contract_of(row: ContractRow) -> Contract:
         Classification(row.classification),
         Ordering(row.ordering_key, row.ordering_description),
         row.non_delivery_report,
+        row.retention_days,
     )
 
 

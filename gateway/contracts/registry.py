@@ -285,6 +285,7 @@ def _facts(contract: Contract) -> dict[str, Any]:
         "ordering_key": contract.ordering.key,
         "ordering_description": contract.ordering.description,
         "non_delivery_report": contract.non_delivery_report,
+        "retention_days": contract.retention_days,
     }
 
 

@@ -1,6 +1,6 @@
 """Table rows of contracts. They do not leave this package."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Sequence
@@ -31,6 +31,11 @@ class ContractRow(SQLModel, table=True):
     ordering_key: str
     ordering_description: str
     non_delivery_report: str | None = None
+    retention_days: int | None = None
+    retention_changed: datetime = Field(
+        default_factory=lambda: datetime.now(UTC),
+        sa_column=Column(DateTime(timezone=True), nullable=False),
+    )
     created: datetime = _time()
     revision: int = Field(default=1, sa_type=BigInteger)
     changed: int = Field(default=0, sa_type=BigInteger)

@@ -13,6 +13,8 @@ from gateway.contracts.schema_limits import SCHEMA_DEPTH
 
 LONGEST_LIFETIME = timedelta(hours=24)
 """The maximum time from a request to its deadline."""
+LONGEST_RETENTION = 36_500
+"""Days, if events are not kept for ever."""
 
 
 class Pattern(StrEnum):
@@ -69,6 +71,13 @@ class Contract:
     ordering: Ordering
     non_delivery_report: str | None = None
     """The type, of the same owner, of the reports about dead letters; None for no reports."""
+    retention_days: int | None = None
+    """How long its events are kept after they were recorded; None for ever."""
+
+    def keeps_shorter_than(self, other: "Contract") -> bool:
+        """Whether events are kept for a shorter time than under `other`."""
+        mine, theirs = self.retention_days, other.retention_days
+        return mine is not None and (theirs is None or mine < theirs)
 
 
 @dataclass(frozen=True, slots=True)

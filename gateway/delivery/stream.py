@@ -20,6 +20,7 @@ from gateway.identity import Directory
 from gateway.journal import BEGINNING, Cursor, Entry, JournalReader
 from gateway.subscriptions import Delivery, Subscription
 from gateway.subscriptions.permissions import require_right
+from gateway.subscriptions.start_positions import require_kept
 
 BATCH = 100  # entries of one shard at a time
 HEARTBEAT = 15.0  # seconds without an event after which a heartbeat is sent
@@ -80,7 +81,8 @@ class StreamDelivery:
     async def begin(self, subscription: Subscription, last: str | None) -> dict[int, Cursor]:
         """The cursors to continue from: those in `last`, else the stored ones.
 
-        `last` is stored as delivered. Raises Invalid where it is not a cursor of this stream,
+        `last` is stored as delivered. Raises Invalid where it is not a cursor of this stream, Gone
+        where events after it were removed,
         Conflict where the subscription is paused or delivered in another way, Forbidden where the
         right to receive its types was withdrawn.
         """
@@ -90,6 +92,7 @@ class StreamDelivery:
             return cursors
         heads = await self._reader.heads()
         given = _parse_cursors(last, {shard: head.sequence for shard, head in heads.items()})
+        await require_kept(subscription.types, given, self._reader)
         await self._deliveries.record_delivered(subscription.key, given)
         return {shard: Cursor(sequence, BEGINNING) for shard, sequence in given.items()}
 

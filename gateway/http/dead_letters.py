@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from gateway import publishing
 from gateway.base import strict_json
-from gateway.base.errors import Forbidden, NotFound
+from gateway.base.errors import Forbidden, Gone, NotFound
 from gateway.base.masking import mask
 from gateway.base.telemetry import log
 from gateway.delivery import store
@@ -100,11 +100,14 @@ async def get_dead_letter(
     )
 
 
-@router.post("/{number}/redrive", responses=responses(403, 404, 409, 422))
+@router.post("/{number}/redrive", responses=responses(403, 404, 409, 410, 422))
 async def redrive_dead_letter(number: Number, client: Editor, context: Context) -> DeadLetterChange:
     """Deliver it again to its own subscription. Repeating the call does no harm."""
     found = await _editable(number, client, context)
-    sent = found.state == "dead" and await context.redriver.redrive([found], by=client.id)
+    dead = found.state == "dead"
+    sent = dead and await context.redriver.redrive([found], by=client.id)
+    if dead and not sent and await context.reader.entry_at(*found.position) is None:
+        raise Gone("The event was removed, its time is over. Discard the dead letter.")
     log().info("dead_letter.redriven", number=number, by=client.id, sent=bool(sent))
     return DeadLetterChange(changed=bool(sent))
 
@@ -131,7 +134,7 @@ async def corrector(client: AuthenticatedClient) -> Client:
     "/{number}/resend",
     status_code=201,
     responses={
-        **responses(403, 404, 409, body=True),
+        **responses(403, 404, 409, 410, body=True),
         200: {"model": CorrectionReceipt, "description": "An earlier call had stored it."},
     },
 )

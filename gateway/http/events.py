@@ -8,8 +8,9 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from gateway import journal, subscriptions
-from gateway.base.errors import NotFound
+from gateway.base.errors import Gone, NotFound, Refused
 from gateway.base.event import identity_of
+from gateway.base.times import rfc3339
 from gateway.broker import message
 from gateway.delivery import Stage
 from gateway.http.cloud_event import DeliveredEvent
@@ -65,28 +66,38 @@ class Deliveries(BaseModel):
     items: list[DeliveryStatus]
 
 
-@router.get("/{shard}/{sequence}", responses=responses(404, 422))
+@router.get("/{shard}/{sequence}", responses=responses(404, 410, 422))
 async def get_event(
     shard: Shard, sequence: SequenceNumber, client: AuthenticatedClient, context: Context
 ) -> ModelResponse[Entry]:
     """The entry at a position."""
-    entry = await context.reader.entry_at(shard, sequence)
+    entry = await _entry_at(shard, sequence, context)
     return await _answer(_visible(entry, client, context), client, context)
 
 
-@router.get("", responses=responses(404, 422))
+@router.get("", responses=responses(404, 410, 422))
 async def find_event(
     source: Annotated[str, Query(min_length=1, max_length=512)],
     id: Annotated[str, Query(min_length=1, max_length=255)],
     client: AuthenticatedClient,
     context: Context,
 ) -> ModelResponse[Entry]:
-    """The entry of the event with this source and id."""
-    entry = await context.reader.find(identity_of(source, id))
+    """The entry of the event with this source and id.
+
+    That it was removed is told to the organisation of the source, and to the operator's auditors.
+    """
+    identity = identity_of(source, id)
+    entry = await context.reader.find(identity)
+    if entry is None and _may_know(client, source, context):
+        stored = await context.reader.find_appended(identity)
+        if stored is not None:
+            raise _removed(f"It was recorded at {rfc3339(stored.recorded)}.")
     return await _answer(_visible(entry, client, context), client, context)
 
 
-@router.get("/{shard}/{sequence}/deliveries", tags=["deliveries"], responses=responses(404, 422))
+@router.get(
+    "/{shard}/{sequence}/deliveries", tags=["deliveries"], responses=responses(404, 410, 422)
+)
 async def list_deliveries(
     shard: Shard, sequence: SequenceNumber, client: AuthenticatedClient, context: Context
 ) -> Deliveries:
@@ -94,10 +105,35 @@ async def list_deliveries(
 
     Deliveries to subscriptions that have ended are not listed.
     """
-    entry = _visible(await context.reader.entry_at(shard, sequence), client, context)
+    entry = _visible(await _entry_at(shard, sequence, context), client, context)
     visible = policy.visible_deliveries(client, entry.publisher)
     found = await context.ledger.statuses(entry, visible)
     return Deliveries(items=[DeliveryStatus.model_validate(each) for each in found])
+
+
+async def _entry_at(shard: int, sequence: int, context: ApiContext) -> journal.Entry | None:
+    """The entry at a position. Raises Gone where one was; positions are gapless, so that is known.
+
+    That says nothing of what it was, so anybody may know.
+    """
+    entry = await context.reader.entry_at(shard, sequence)
+    if entry is None and await context.reader.was_removed(shard, sequence):
+        raise _removed(f"It was at {shard}/{sequence}.")
+    return entry
+
+
+def _removed(where: str) -> Gone:
+    return Gone(f"The event was removed: its contract keeps events no longer. {where}")
+
+
+def _may_know(client: Client, source: str, context: ApiContext) -> bool:
+    if policy.audits_bus(client):
+        return True
+    try:
+        context.directory.require_source(source, client.organisation)
+    except Refused:
+        return False
+    return True
 
 
 def _visible(entry: journal.Entry | None, client: Client, context: ApiContext) -> journal.Entry:

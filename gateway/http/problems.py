@@ -26,6 +26,7 @@ STATUS: Mapping[type[errors.NusabusError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Gone: 410,
     errors.PreconditionFailed: 412,
     errors.PreconditionRequired: 428,
     errors.RequestTimeout: 408,
@@ -48,6 +49,7 @@ TITLES = {
     "forbidden": "Not permitted",
     "organisation-suspended": "Organisation suspended",
     "not-found": "Not found",
+    "gone": "No longer kept",
     "conflict": "Conflict with the current state",
     "incompatible": "Incompatible version",
     "unconfirmed": "Confirmation required",
@@ -123,6 +125,14 @@ class Problem(BaseModel):
     versions: list[int] | Absent = Field(
         default=None, description="The versions that the change would retire."
     )
+    kept_from: str | Absent = Field(
+        default=None,
+        description="All events of these types from this time on are kept.",
+        json_schema_extra={"format": "date-time"},
+    )
+    kept_after: dict[str, int] | Absent = Field(
+        default=None, description="By shard, after which sequence all of them are kept."
+    )
     request: str | Absent = Field(
         default=None, description="The id of the request that had no reply in time."
     )
@@ -181,6 +191,14 @@ _DOCUMENTED: Mapping[int, tuple[str, errors.NusabusError]] = {
     409: (
         "The current state does not allow this.",
         errors.Conflict("The subscription is paused. Resume it first."),
+    ),
+    410: (
+        "What is asked for was removed, because its contract keeps it no longer.",
+        errors.Gone(
+            "Events of these types from before 2026-04-01T00:00:00Z were removed. Start there, or "
+            "with `beginning` for all that is kept.",
+            {"kept_from": "2026-04-01T00:00:00Z", "kept_after": {"0": 4711}},
+        ),
     ),
     412: (
         "The resource has changed since the state that If-Match names.",

@@ -113,7 +113,7 @@ _STREAM: dict[str, Any] = {
 @router.get(
     "/{name}/stream",
     response_class=Response,
-    responses={**responses(403, 404, 409, 422), 200: _STREAM},
+    responses={**responses(403, 404, 409, 410, 422), 200: _STREAM},
 )
 async def stream_events(
     name: Name,

@@ -81,7 +81,7 @@ class Lag(BaseModel):
 @router.put(
     "/{name}",
     responses={
-        **responses(403, body=True, _409="A subscription of this name exists, and differs."),
+        **responses(403, 410, body=True, _409="A subscription of this name exists, and differs."),
         200: {"description": "The same subscription exists."},
         201: {"model": Subscription, "description": "The subscription is created."},
     },
@@ -176,7 +176,7 @@ async def resume_subscription(name: Name, client: Subscriber, context: Context) 
     return Subscription.of(view, context.settings)
 
 
-@router.post("/{name}/seek", responses=responses(403, 404, 409, body=True))
+@router.post("/{name}/seek", responses=responses(403, 404, 409, 410, body=True))
 async def seek_subscription(
     name: Name, body: Seek, client: Subscriber, context: Context
 ) -> Subscription:

@@ -13,6 +13,7 @@ from gateway.journal.hints import HintListener, HintSender
 from gateway.journal.partitions import PartitionCreator, create_partitions, create_shards
 from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
+from gateway.journal.retention import RetentionWorker
 from gateway.journal.shard_leases import ShardLease, ShardLeases
 from gateway.journal.writer import JournalWriter
 
@@ -31,6 +32,7 @@ __all__ = [
     "RecordedRefusal",
     "Refusal",
     "Refusals",
+    "RetentionWorker",
     "ShardLease",
     "ShardLeases",
     "create_partitions",

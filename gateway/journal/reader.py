@@ -125,6 +125,16 @@ class JournalReader:
             shard: Cursor(last, recorded) for shard, last, recorded in await self._fetch(sql.HEADS)
         }
 
+    async def floors(self, types: str) -> dict[int, Cursor]:
+        """By shard, up to where entries whose type matches this regular expression were removed."""
+        rows = await self._fetch(sql.FLOORS, types)
+        return {shard: Cursor(sequence, recorded) for shard, sequence, recorded in rows}
+
+    async def was_removed(self, shard: int, sequence: int) -> bool:
+        """Whether there was an entry at a position where now is none: a shard has no gaps."""
+        rows = await self._fetch(sql.HEAD_OF, shard)
+        return bool(rows) and 1 <= sequence <= rows[0][0]
+
     async def relay_cursor(self, shard: int) -> int:
         """The sequence up to which a shard has been relayed."""
         rows = await self._fetch(sql.CURSOR, shard)
@@ -154,11 +164,11 @@ class JournalReader:
             low, high = 0, head.sequence
             while low < high:
                 middle = (low + high + 1) // 2
-                rows = await self._fetch(sql.RECORDED_AT, shard, middle)
-                if rows and rows[0][0] < time:
-                    low = middle
-                else:
+                rows = await self._fetch(sql.RECORDED_UP_TO, shard, middle)
+                if rows and rows[0][0] >= time:
                     high = middle - 1
+                else:  # without an entry up to there: all of them were removed
+                    low = middle
             cursors[shard] = Cursor(low)
         return cursors
 

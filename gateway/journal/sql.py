@@ -64,7 +64,14 @@ FROM journal_identities i
 JOIN journal_entries e ON e.shard = i.shard AND e.sequence = i.sequence AND e.recorded = i.recorded
 WHERE i.identity = ANY ($1::bytea[])
 """
-RECORDED_AT = "SELECT recorded FROM journal_entries WHERE shard = $1 AND sequence = $2"
+RECORDED_UP_TO = """
+SELECT recorded FROM journal_entries WHERE shard = $1 AND sequence <= $2
+ORDER BY sequence DESC LIMIT 1
+"""
+FLOORS = """
+SELECT shard, max(sequence), max(recorded) FROM journal_floors WHERE type ~ $1 GROUP BY shard
+"""
+HEAD_OF = "SELECT last FROM journal_shards WHERE shard = $1"
 # By sequence and not by type, for which there is no index: only recent entries are read.
 RECENT_PUBLISHERS = """
 SELECT e.publisher, max(e.recorded)

@@ -218,14 +218,15 @@ class SubscriptionLifecycle:
         """Go on from the beginning, from now, a time or an event; open deliveries are dropped.
 
         With the `sequence` of an event, in its shard alone. Raises Conflict for delivery over
-        AMQP, because the messages in a queue stay there.
+        AMQP, because the messages in a queue stay there; Gone for what was removed.
         """
         subscription = await self.existing(client.organisation, name)
         if not subscription.journal_delivered:
             raise Conflict(
                 "An AMQP queue cannot seek. Make another subscription with the start you want."
             )
-        await self._deliveries.seek(subscription.key, await seek_positions(to, self._reader))
+        positions = await seek_positions(to, subscription.types, self._reader)
+        await self._deliveries.seek(subscription.key, positions)
         log().info("subscription.cursor_moved", to=str(to), subscription=name, by=client.id)
         return await self.show(client.organisation, name)
 

@@ -25,18 +25,20 @@ RIGHTS = {
     "delivery_attempts": "SI", "delivery_cursors": "SIU", "delivery_dispatchers": "SIUD",
     "delivery_leases": "SIU", "delivery_open": "SIUD", "delivery_rates": "SIU",
     "delivery_settlements": "SI", "grants": "SID", "journal_detachments": "S",
-    "journal_entries": "S", "journal_identities": "S", "journal_leases": "SIU",
+    "journal_entries": "S", "journal_floors": "S", "journal_identities": "S",
+    "journal_leases": "SIU", "journal_month_types": "S",
     "journal_relays": "SIUD", "journal_shards": "S", "organisations": "SIU",
     "point_to_point_positions": "SIU", "quota_buckets": "SIU", "quota_reports": "SIUD",
     "redrives": "SIU", "refusals": "SI",
-    "refused_replies": "SI", "signing_keys": "SIUD", "source_prefixes": "SID",
+    "refused_replies": "SI", "retention_holds": "S", "retention_removals": "S",
+    "signing_keys": "SIUD", "source_prefixes": "SID",
     "subscription_cursors": "SIU", "subscriptions": "SIUD", "webhook_endpoints": "SIU",
     "webhook_keys": "SIUD",
 }  # fmt: skip
 # Evidence: nobody changes a row of it, not even who owns the tables.
 EVIDENCE = (
     "contract_history", "journal_detachments", "journal_entries", "journal_identities",
-    "refusals", "refused_replies",
+    "refusals", "refused_replies", "retention_removals",
 )  # fmt: skip
 TABLES = """
 SELECT relname FROM pg_class
@@ -178,6 +180,9 @@ async def test_no_table_can_be_altered_dropped_or_disarmed(app: asyncpg.Connecti
         "SELECT journal_create_partition('2031-01-01')",
         "SELECT journal_detach_partition('2020-01-01')",
         "SELECT journal_drop_detached('2020-01-01')",
+        "SELECT retention_swap()",
+        "SELECT retention_drop()",
+        "UPDATE contracts SET retention_changed = '2020-01-01'",
         "SELECT setval('delivery_epochs', 1)",
         "SELECT setval('identity_change_numbers', 1)",
         "UPDATE delivery_retention SET days = 1",
@@ -208,6 +213,11 @@ async def test_a_changed_search_path_lends_nobody_the_owners_rights(journal: Jou
         "journal_create_coming_partition",
         "journal_detach_partition",
         "journal_drop_detached",
+        "retention_copy",
+        "retention_count",
+        "retention_decide",
+        "retention_drop",
+        "retention_swap",
     }
     for row in lent:
         assert "search_path=pg_catalog, public, pg_temp" in row["proconfig"], row["proname"]

@@ -55,7 +55,7 @@ async def _apply(registry: Registry, plan: ContractPlan, *, breaking: bool) -> l
         if step.kind is Kind.REFUSED or (step.kind is Kind.BREAKING and not breaking):
             continue
         try:
-            state = await _carry_out(registry, plan, step, created=created)
+            state = await _carry_out(registry, plan, step, created=created, breaking=breaking)
         except Problem as problem:
             return [*done, AppliedStep(type, step, problem=problem)]
         created = True
@@ -63,7 +63,9 @@ async def _apply(registry: Registry, plan: ContractPlan, *, breaking: bool) -> l
     return done
 
 
-async def _carry_out(registry: Registry, plan: ContractPlan, step: Step, *, created: bool) -> str:
+async def _carry_out(
+    registry: Registry, plan: ContractPlan, step: Step, *, created: bool, breaking: bool
+) -> str:
     """Carry out one step; returns the state of the version that it registered.
 
     The first change names the revision that was planned for, so it overwrites no newer change.
@@ -74,7 +76,7 @@ async def _carry_out(registry: Registry, plan: ContractPlan, step: Step, *, crea
     tag = plan.etag if step is plan.steps[0] else "*"
     if step.number is None:
         facts = {name: contract.about.get(name) for name in FACTS}
-        await registry.change(contract.type, facts, tag)
+        await registry.change(contract.type, facts, tag, breaking=breaking)
         return ""
     answer = await registry.add(contract, step.number, tag, breaking=step.kind is Kind.BREAKING)
     return str(answer["version"]["state"])

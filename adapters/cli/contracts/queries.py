@@ -166,6 +166,8 @@ def _show_contract(body: Any, *, as_json: bool) -> None:
     out.print(f"  compatibility: {compatibility}")
     if body["non_delivery_report"]:
         out.print(f"  non-delivery reports: {body['non_delivery_report']}")
+    days = body["retention_days"]
+    out.print(f"  events kept: {f'{days} days' if days else 'for ever'}")
     for each in body["versions"]:
         mark = (
             " [green]<- validates new events[/]"

@@ -14,7 +14,7 @@ from adapters.client import Nusabus, Problem
 
 FACTS = (
     *("title", "description", "classification", "ordering"),
-    *("compatibility", "non_delivery_report"),
+    *("compatibility", "non_delivery_report", "retention_days"),
 )
 """The facts of a contract that can change."""
 _ABOUT = ("type", "owner", "title", "description", "pattern", "classification", "ordering")
@@ -96,7 +96,9 @@ class Registry:
         body = _exact(answer)
         about = {name: body[name] for name in _ABOUT}
         about |= {
-            name: body[name] for name in ("compatibility", "non_delivery_report") if body[name]
+            name: body[name]
+            for name in ("compatibility", "non_delivery_report", "retention_days")
+            if body[name]
         }
         found = {each.number: each async for each in self._versions(type)}
         examples = found[max(found)].examples if found else {}
@@ -143,9 +145,12 @@ class Registry:
         path = f"{_path(contract.type)}/versions"
         return await self._send("POST", path, body, etag)
 
-    async def change(self, type: str, facts: Mapping[str, Any], etag: str) -> dict[str, Any]:
-        """Change facts of a contract."""
-        return await self._send("PATCH", _path(type), facts, etag)
+    async def change(
+        self, type: str, facts: Mapping[str, Any], etag: str, *, breaking: bool
+    ) -> dict[str, Any]:
+        """Change facts of a contract; `breaking` confirms a shorter retention."""
+        confirm = "?confirm=true" if breaking else ""
+        return await self._send("PATCH", f"{_path(type)}{confirm}", facts, etag)
 
     async def advice(self, contract: Contract, number: int) -> list[dict[str, Any]]:
         """The findings of lint about a version, registered or not."""

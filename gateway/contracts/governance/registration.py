@@ -7,7 +7,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.database import Topic
-from gateway.base.errors import Conflict, Incompatible, Invalid, NotFound
+from gateway.base.errors import (
+    ConfirmationRequired,
+    Conflict,
+    Incompatible,
+    Invalid,
+    NotFound,
+)
 from gateway.contracts import (
     Contract,
     RegisteredContract,
@@ -116,11 +122,18 @@ class ContractRegistration:
         require_below(Quota.CONTRACTS, limit, present, advice)
 
     async def change(
-        self, by: Client, type: str, changes: Mapping[str, Any], revision: Revision
+        self,
+        by: Client,
+        type: str,
+        changes: Mapping[str, Any],
+        revision: Revision,
+        *,
+        confirmed: bool = False,
     ) -> RegisteredContract:
         """Change facts of a contract: fields of Contract by name, and `rule`.
 
-        Raises NotFound, Forbidden, Invalid, PreconditionFailed.
+        Raises NotFound, Forbidden, Invalid, PreconditionFailed; ConfirmationRequired, with the
+        impact, where events would be kept for a shorter time and that is not confirmed.
         """
         visibility = visibility_of(by, self._context.directory.value)
         async with self._context.database.change(Topic.CONTRACTS) as session:
@@ -131,6 +144,8 @@ class ContractRegistration:
             contract = replace(registered.contract, **facts)
             admit_contract(contract)
             await require_report(session, contract)
+            if contract.keeps_shorter_than(registered.contract) and not confirmed:
+                raise _shorter(contract, await self._planner.impact(contract))
             await registry.put_contract(session, contract, by=author_of(by))
             if "rule" in changes:
                 await registry.put_rule(session, type, changes["rule"], by=author_of(by))
@@ -233,6 +248,15 @@ def _taken(type: str) -> Conflict:
     return Conflict(
         f"{type} is already registered with other facts. Change it, add a version, or register a "
         "new major type."
+    )
+
+
+def _shorter(contract: Contract, impact: Impact) -> ConfirmationRequired:
+    return ConfirmationRequired(
+        f"Events of {contract.type} would be kept for {contract.retention_days} days only. Older "
+        "ones are removed from a week after the change on, unless it is undone, and cannot be "
+        "received, read or redriven then. Repeat the request with confirm=true.",
+        {"impact": impact.as_json()},
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.base.errors import Conflict, Forbidden, Refused
+from gateway.base.errors import Conflict, Forbidden, Gone, Refused
 from gateway.base.event import Event
 from gateway.base.type_pattern import is_reply
 from gateway.delivery.store import DeadLetter, DeadLetters
@@ -51,12 +51,12 @@ class Resender:
     ) -> ResentEvent:
         """Publish the corrected event to all subscriptions. It is durable once this returns.
 
-        Raises what publishing raises, and Conflict where the dead letter was corrected in another
-        way or is no longer dead.
+        Raises what publishing raises, Conflict where the dead letter was corrected in another way
+        or is no longer dead, and Gone where its event was removed.
         """
         old = await self._reader.entry_at(*dead_letter.position)
         if old is None:
-            raise Conflict("The event is no longer in the journal. Publish a new one.")
+            raise Gone("The event was removed, its time is over. Publish a new one.")
         if is_reply(old.event.type):
             raise Conflict("A reply cannot be corrected: each request has exactly one reply.")
         sequence = sequence_text(*dead_letter.position)

@@ -20,6 +20,13 @@ ReportType = Annotated[
         "Null for no reports."
     ),
 ]
+RetentionDays = Annotated[
+    Annotated[int, Field(ge=1, le=contracts.LONGEST_RETENTION)] | None,
+    Field(
+        description="Days for which its events are kept after they were recorded. They are removed "
+        "by months: at most 32 days later. Null keeps them for ever."
+    ),
+]
 ExampleName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 LintLevel = TypeAliasType("LintLevel", Literal["info", "warning", "error"])
 _MAX_EXAMPLES = 100
@@ -170,6 +177,7 @@ class NewContract(NewVersion):
         CompatibilityRule | None, Field(description="By default the rule of the owner.")
     ] = None
     non_delivery_report: ReportType = None
+    retention_days: RetentionDays = None
 
     def new_contract(self, body: bytes) -> governance.NewContract:
         """The value, with the schemas as they are written in this body."""
@@ -182,6 +190,7 @@ class NewContract(NewVersion):
             self.classification,
             self.ordering.value,
             self.non_delivery_report,
+            self.retention_days,
         )
         rule = self.compatibility.rule if self.compatibility else None
         return governance.NewContract(contract, rule, self.new_schema(body))
@@ -202,6 +211,7 @@ class ContractChanges(RequestBody):
         CompatibilityRule | None, Field(description="Null for the default of its owner.")
     ] = None
     non_delivery_report: ReportType = None
+    retention_days: RetentionDays = None
 
     def changes(self) -> dict[str, Any]:
         """The changed fields of the contract by name, and `rule`."""
@@ -211,8 +221,9 @@ class ContractChanges(RequestBody):
         if self.ordering is not None:
             found["ordering"] = self.ordering.value
         found = {name: value for name, value in found.items() if value is not None}
-        if "non_delivery_report" in given:
-            found["non_delivery_report"] = self.non_delivery_report
+        for name in ("non_delivery_report", "retention_days"):  # null has a meaning
+            if name in given:
+                found[name] = given[name]
         return found | (rule if "compatibility" in given else {})
 
 

@@ -48,6 +48,9 @@ from gateway.identity import policy
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"], route_class=ExactRoute)
 ContractType = Annotated[str, Path(max_length=255, examples=[TYPE])]
 Text = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+Confirm = Annotated[
+    bool, Query(description="Keep events for a shorter time even if somebody is affected.")
+]
 ALREADY_REGISTERED: Responses = {
     200: {"model": RegisteredVersion, "description": "It was registered before."}
 }
@@ -141,10 +144,17 @@ async def get_contract(
 
 @router.patch("/{type}", responses=responses(403, 404, 409, 412, 428, body=True))
 async def update_contract(
-    type: ContractType, body: ContractChanges, client: Admin, context: Context, revision: IfMatch
+    type: ContractType,
+    body: ContractChanges,
+    client: Admin,
+    context: Context,
+    revision: IfMatch,
+    confirm: Confirm = False,
 ) -> ModelResponse[Contract]:
-    """Change facts of a contract. Needs If-Match."""
-    registered = await context.registration.change(client, type, body.changes(), revision)
+    """Change facts of a contract. Needs If-Match; a shorter retention also confirm=true."""
+    registered = await context.registration.change(
+        client, type, body.changes(), revision, confirmed=confirm
+    )
     await took_effect(context, Topic.CONTRACTS)
     log().info("contract.changed", type=type, fields=sorted(body.model_fields_set), by=client.id)
     return contract_response(registered)

@@ -23,6 +23,7 @@ from gateway.http.contracts.bodies import (
     LintLevel,
     Ordering,
     ReportType,
+    RetentionDays,
     ValidExample,
 )
 from gateway.http.etags import etag
@@ -54,6 +55,7 @@ class Contract(BaseModel):
         description="Its own rule. Null for the default of its owner."
     )
     non_delivery_report: ReportType
+    retention_days: RetentionDays
     state: VersionState = Field(description="The best state of its versions.")
     active_version: int | None = Field(description="The version for events without a `dataschema`.")
     versions: list[VersionSummary]
@@ -76,6 +78,7 @@ class Contract(BaseModel):
             ),
             compatibility=CompatibilityRule(mode=rule.mode, policy=rule.policy) if rule else None,
             non_delivery_report=contract.non_delivery_report,
+            retention_days=contract.retention_days,
             state=registered.state,
             active_version=registered.active_version,
             versions=[

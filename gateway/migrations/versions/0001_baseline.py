@@ -1,4 +1,4 @@
-"""The baseline: all tables, one SQL file for each room, and one for retention.
+"""The baseline: all tables, one SQL file for each room, and two for retention.
 
 A migration never imports the code: the code goes on, and a migration must give the same result for
 ever. From the first release on, a change of the schema is a new file beside this one.
@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent / "baseline"
 # In the order of their foreign keys.
 _ROOMS = (
     "base", "journal", "identity", "contracts", "subscriptions", "request_reply", "delivery",
-    "quotas", "retention",
+    "quotas", "retention", "retention_runs",
 )  # fmt: skip
 
 

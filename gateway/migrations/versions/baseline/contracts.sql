@@ -7,7 +7,8 @@ CREATE SEQUENCE contract_change_numbers;
 GRANT USAGE ON SEQUENCE contract_change_numbers TO nusabus_app;
 
 -- `revision` is for administrators (If-Match), `changed` for catalogues. A contract without `mode`
--- and `policy` follows contract_rules.
+-- and `policy` follows contract_rules. `retention_days`: how long its events are kept, NULL for ever;
+-- the database itself notes when that was changed, because what is new waits a week.
 CREATE TABLE contracts (
     type text PRIMARY KEY,
     owner text NOT NULL REFERENCES organisations,
@@ -20,6 +21,8 @@ CREATE TABLE contracts (
     ordering_key text NOT NULL,
     ordering_description text NOT NULL,
     non_delivery_report text,
+    retention_days integer CHECK (retention_days BETWEEN 1 AND 36500),
+    retention_changed timestamptz NOT NULL DEFAULT clock_timestamp(),
     created timestamptz NOT NULL,
     revision bigint NOT NULL DEFAULT 1,
     changed bigint NOT NULL DEFAULT 0,
@@ -29,11 +32,19 @@ CREATE TABLE contracts (
     CHECK ((mode IS NULL) = (policy IS NULL))
 );
 CREATE INDEX contracts_by_change ON contracts (changed);
+CREATE FUNCTION note_retention_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.retention_changed := clock_timestamp();
+    RETURN NEW;
+END $$;
+CREATE TRIGGER contracts_note_retention_change BEFORE UPDATE ON contracts
+    FOR EACH ROW WHEN (OLD.retention_days IS DISTINCT FROM NEW.retention_days)
+    EXECUTE FUNCTION note_retention_change();
 CREATE TRIGGER contracts_no_delete BEFORE DELETE OR TRUNCATE ON contracts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 GRANT SELECT, INSERT,
     UPDATE (title, description, classification, ordering_key, ordering_description,
-            non_delivery_report, revision, changed, mode, policy)
+            non_delivery_report, retention_days, revision, changed, mode, policy)
     ON contracts TO nusabus_app;
 
 -- Schemas are bytes and not jsonb: they are given back exactly as they were registered.

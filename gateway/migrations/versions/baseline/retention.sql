@@ -1,8 +1,9 @@
 -- Taking old partitions out of the journal: for `nusabus_retention` alone, with the owner's rights.
--- A partition goes only when it is old and nobody needs an entry of it any more.
+-- A partition goes only when it is old and nobody needs an entry of it any more. This is for a person
+-- who archives; what the contracts say is done by `retention_runs.sql`.
 
 CREATE FUNCTION journal_detach_partition(p_month date) RETURNS text LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '3s'
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '50ms'
 SET timezone = 'UTC' AS $$
 DECLARE
     v_first date := date_trunc('month', p_month);
@@ -43,6 +44,27 @@ BEGIN
         RAISE EXCEPTION '% is still needed by: %. Let them catch up, and end their dead letters.',
             v_name, v_needed;
     END IF;
+    -- Who begins before it is told so.
+    EXECUTE format($q$
+        INSERT INTO public.journal_floors AS f (type, shard, sequence, recorded)
+        SELECT e.type, e.shard, max(e.sequence), max(e.recorded)
+        FROM public.%I e GROUP BY e.type, e.shard
+        ON CONFLICT (type, shard) DO UPDATE
+        SET sequence = greatest(f.sequence, excluded.sequence),
+            recorded = greatest(f.recorded, excluded.recorded)
+        $q$, v_name);
+    EXECUTE format($q$
+        INSERT INTO public.retention_removals (kind, type, shard, month, count, lowest, highest,
+                                               first_recorded, last_recorded)
+        SELECT 'events', e.type, e.shard, $1, count(*), min(e.sequence), max(e.sequence),
+               min(e.recorded), max(e.recorded)
+        FROM public.%I e GROUP BY e.type, e.shard
+        $q$, v_name) USING v_first;
+    UPDATE journal_month_types SET decided = coalesce(decided, clock_timestamp()),
+        removed = coalesce(removed, clock_timestamp()) WHERE month = v_first;
+    UPDATE journal_months SET gone = clock_timestamp(), removing = NULL, copied = false
+    WHERE month = v_first;
+    EXECUTE format('DROP TABLE IF EXISTS public.%I', v_name || '_kept');
     EXECUTE format('ALTER TABLE public.journal_entries DETACH PARTITION public.%1$I;'
                    'GRANT SELECT ON public.%1$I TO nusabus_retention', v_name);
     INSERT INTO public.journal_detachments (partition) VALUES (v_name);
