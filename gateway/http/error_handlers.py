@@ -13,16 +13,24 @@ from starlette.responses import Response
 from gateway.base import errors
 from gateway.base.json_pointer import json_pointer
 from gateway.base.masking import mask_name
+from gateway.base.rate_limit import KeyedBuckets, RateLimit
 from gateway.base.telemetry import log
 from gateway.http import problems
+from gateway.http.context import CLIENT
 from gateway.http.models import encode
+from gateway.identity import Client
+
+_LOGGED = RateLimit(1, 20)  # refused attempts of one client a second: a loop must not fill the log
 
 
 def install(app: FastAPI) -> None:
     """Let every route answer its errors this way."""
+    attempts = KeyedBuckets(_LOGGED)
 
     @app.exception_handler(errors.NusabusError)
-    async def known(_: Request, error: errors.NusabusError) -> Response:
+    async def known(request: Request, error: errors.NusabusError) -> Response:
+        if isinstance(error, errors.Forbidden):
+            _log_attempt(request, attempts)
         return problems.response(error)
 
     @app.exception_handler(RequestValidationError)
@@ -46,6 +54,17 @@ def install(app: FastAPI) -> None:
         route = request.scope.get("route")  # the path itself may hold personal data
         log().error("http.request_crashed", path=getattr(route, "path", None), exc_info=error)
         return problems.response(problems.DEFECT)
+
+
+def _log_attempt(request: Request, attempts: KeyedBuckets) -> None:
+    """Log that a client tried what it may not do."""
+    client: Client | None = request.scope.get(CLIENT)
+    if client is None or attempts.wait(client.id):
+        return
+    attempts.spend(client.id)
+    route = getattr(request.scope.get("route"), "path", None)
+    organisation, method = client.organisation, request.method
+    log().info("access.refused", by=client.id, organisation=organisation, method=method, path=route)
 
 
 def _invalid(error: RequestValidationError) -> errors.Malformed | errors.Invalid:

@@ -1,5 +1,6 @@
 """Every route of the OpenAPI document for every role: what is not in the table is denied."""
 
+import json
 from typing import Any
 
 import pytest
@@ -71,3 +72,14 @@ def test_only_these_paths_are_public(bus: Bus) -> None:
     assert public | pages | {"/metrics"} == PUBLIC
     assert bus.http.get("/tidak-ada").status_code == 401
     assert bus.http.post("/v1/events/", content=b"x").status_code == 401
+
+
+def test_attempts_at_what_is_not_permitted_are_logged_and_do_not_fill_the_log(bus: Bus) -> None:
+    actor = bus.actor("uji", "auditor", "subscriber")
+    for _ in range(40):
+        assert call(bus, "POST /v1/organisations/{name}/grants", actor.headers) == 403
+    lines = [json.loads(line) for line in bus.logs().splitlines() if actor.id in line]
+    found = [line for line in lines if line["event"] == "access.refused"]
+    assert 20 <= len(found) < 40
+    assert {line["path"] for line in found} == {"/v1/organisations/{name}/grants"}
+    assert {(line["by"], line["organisation"]) for line in found} == {(actor.id, "uji")}

@@ -276,3 +276,21 @@ async def test_nothing_secret_is_logged_or_stored(api: IdentityApi, admin: Actor
     assert {"client.created", "secret.created", "token.issued", "token.refused"} <= {
         entry["event"] for entry in logs
     }
+
+
+async def test_every_attempt_to_get_a_token_is_logged(api: IdentityApi, admin: Actor) -> None:
+    with capture_logs() as logs:
+        good = basic(admin.id, admin.secret)
+        assert (await ask(api, "grant_type=client_credentials", authorization=good))[0] == 200
+        for id, secret in ((admin.id, "nbs_wrong"), ("nobody", "nbs_wrong")):
+            wrong = basic(id, secret)
+            assert (await ask(api, "grant_type=client_credentials", authorization=wrong))[0] == 401
+        assert (await ask(api, "grant_type=password", authorization=good))[0] == 400
+    found = [(each["event"], each.get("client"), each.get("error")) for each in logs]
+    assert found == [
+        ("token.issued", admin.id, None),
+        ("token.refused", None, "invalid_client"),
+        ("token.refused", None, "invalid_client"),
+        ("token.refused", None, "unsupported_grant_type"),
+    ]
+    assert all(each["address"] for each in logs)

@@ -221,3 +221,25 @@ async def test_a_missing_right_is_waited_for(tmp_path: Path) -> None:
     gateway._answer_for = lambda _: None
     (file,) = await task
     assert (file.outcome, file.note) == (FileOutcome.ACCEPTED, "")
+
+
+async def test_a_name_leads_nowhere_else(tmp_path: Path) -> None:
+    """Links, hidden files, control characters and names without room for a suffix stay there."""
+    feed, gateway = a_feed(tmp_path), FakeGateway()
+    content = a_file(payments(3))
+    secret = tmp_path / "secret.DAT"
+    secret.write_bytes(content)
+    incoming = feed.folder / "incoming"
+    left = ["PAY\n2.DAT", ".PAY3.DAT", f"{'P' * 230}.DAT", "PAY\x1b[31m.DAT", "PAY\u202eTAD.DAT"]
+    for name in left:
+        (incoming / name).write_bytes(content)
+    (incoming / "PAY4.DAT").symlink_to(secret)
+    (incoming / "PAY5.DAT").mkdir()
+    odd = "PAY..%2f..%2f$(id);.DAT"
+    (incoming / odd).write_bytes(content)
+    (file,) = await work(feed, gateway)
+    assert (file.name, file.outcome) == (odd, FileOutcome.ACCEPTED)
+    assert names(feed, "incoming") == sorted([*left, "PAY4.DAT", "PAY5.DAT"])
+    assert names(feed, "done") == [f"{odd}.000001"]
+    assert names(feed, "acks") == [f"{odd}.000001.ack"]
+    assert secret.read_bytes() == content
