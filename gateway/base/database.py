@@ -55,6 +55,7 @@ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
   AND pg_has_role(current_user, relowner, 'MEMBER')
 """
 _AWAY = "The database does not answer. Try again."
+_FULL = "The disk of the database is full. Make room on it, then try again."
 
 
 class Topic(StrEnum):
@@ -90,11 +91,18 @@ def content_refused(error: BaseException) -> Invalid:
     )
 
 
+def outage_text(error: BaseException) -> str:
+    """What is wrong during an outage, and what to do."""
+    return _FULL if isinstance(error, asyncpg.DiskFullError) else _AWAY
+
+
 @contextmanager
 def database_errors(
-    away: Callable[[], Unavailable] = lambda: DatabaseUnavailable(_AWAY),
+    away: Callable[[str], Unavailable] = lambda text: DatabaseUnavailable(text),
 ) -> Iterator[None]:
     """Turn what asyncpg raises in here during an outage into an error, DatabaseUnavailable.
+
+    `away` makes it of a sentence that says what is wrong.
 
     Raises Invalid for a value that the database does not take.
     """
@@ -103,7 +111,7 @@ def database_errors(
     except CONTENT_ERRORS as error:
         raise content_refused(error) from error
     except OUTAGES as error:
-        raise away() from error
+        raise away(outage_text(error)) from error
 
 
 class Database:
@@ -162,10 +170,10 @@ class Database:
             if isinstance(cause, CONTENT_ERRORS):
                 raise content_refused(cause) from error
             if _is_outage(error):
-                raise DatabaseUnavailable(_AWAY) from error
+                raise DatabaseUnavailable(outage_text(cause or error)) from error
             raise
         except OUTAGES as error:
-            raise DatabaseUnavailable(_AWAY) from error
+            raise DatabaseUnavailable(outage_text(error)) from error
 
     @asynccontextmanager
     async def change(self, topic: Topic) -> AsyncIterator[AsyncSession]:

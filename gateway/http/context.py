@@ -112,6 +112,7 @@ class ApiContext:
     async def require_ready(self) -> None:
         """Raises Unavailable unless events can be accepted."""
         self.publisher.require_capacity()
+        self.publisher.require_writable()
         await self.reader.require_writable()
 
     async def refresh(self, topic: Topic) -> int:

@@ -58,10 +58,14 @@ class HintSender:
 
 
 class HintListener:
-    """Receives the hints of all processes. `wake_up` is set by each of them."""
+    """Receives the hints of all processes. `wake_up` is set by each of them.
 
-    def __init__(self, connect: Connect) -> None:
+    `on_doubt` is called when a process found that the journal cannot be written.
+    """
+
+    def __init__(self, connect: Connect, on_doubt: Callable[[], None] = lambda: None) -> None:
         self._connect = connect
+        self._on_doubt = on_doubt
         self.wake_up = WakeUp()
 
     async def run(self, stop: Stop) -> None:
@@ -80,6 +84,7 @@ class HintListener:
             connection.add_termination_listener(lambda _: ended.set())
             with database_errors():
                 await connection.add_listener(sql.HINT_CHANNEL, lambda *_: self.wake_up.set())
+                await connection.add_listener(sql.DOUBT_CHANNEL, lambda *_: self._on_doubt())
             connected()
             await wait_for_any(ended.wait, stop.wait)
         finally:

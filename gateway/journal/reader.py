@@ -173,17 +173,12 @@ class JournalReader:
         return cursors
 
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        with database_errors(unavailable):
+        with database_errors(JournalUnavailable):
             async with self._pool.acquire(timeout=self._timeout) as connection:
                 rows: Sequence[Any] = await connection.fetch(
                     statement, *arguments, timeout=self._timeout
                 )
                 return rows
-
-
-def unavailable() -> JournalUnavailable:
-    """The error of a read while PostgreSQL is away."""
-    return JournalUnavailable("The journal does not answer. Try again.")
 
 
 def _entry(shard: int, row: Any) -> Entry:

@@ -19,7 +19,6 @@ from gateway.base.rate_limit import KeyedBuckets, RateLimit
 from gateway.base.telemetry import METRICS
 from gateway.journal import sql
 from gateway.journal.group_commit import commit_apart
-from gateway.journal.reader import unavailable
 
 QUEUED = 10_000  # refusals that may wait to be written; each is at most a few kilobytes
 # Of one organisation, per process. Evidence is a sample then: two million rows a day, not more.
@@ -137,7 +136,7 @@ class Refusals:
         limit: int,
     ) -> list[RecordedRefusal]:
         """Refusals of one organisation or of all, the newest first, with numbers below `before`."""
-        with database_errors(unavailable):
+        with database_errors(JournalUnavailable):
             rows = await self._pool.fetch(
                 sql.REFUSALS, organisation, before, type, reason, limit, timeout=self._timeout
             )

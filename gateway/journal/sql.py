@@ -96,6 +96,8 @@ WHERE i.inhparent = 'journal_entries'::regclass
 
 HINT_CHANNEL = "journal"
 HINT = "SELECT pg_notify('journal', '')"
+DOUBT_CHANNEL = "journal_doubts"
+DOUBT = "SELECT pg_notify('journal_doubts', '')"
 
 REFUSE = """
 INSERT INTO refusals (client, organisation, type, source, id, reason, detail, violations, digest)

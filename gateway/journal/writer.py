@@ -18,6 +18,7 @@ from gateway.journal.entry import Appended, Candidate
 from gateway.journal.group_commit import commit_apart
 from gateway.journal.reader import JournalReader
 from gateway.journal.repeats import OtherContent, Repeats
+from gateway.journal.write_probe import WriteProbe
 
 GROUP = 500  # events; a commit takes no more requests then: 15 ms of work, measured
 SHARED = 100  # the same while several organisations publish: 2 ms more than a single event takes
@@ -75,6 +76,7 @@ class JournalWriter:
         self._shards = shards
         self._timeout = timeout
         self._on_commit = on_commit
+        self.probe = WriteProbe(connect, shards=shards, timeout=timeout)
         self._repeats = Repeats(reader)
         self._queue: FairQueue[_AppendRequest] = FairQueue(SHARED)
         self._neighbours = Neighbours()
@@ -197,6 +199,7 @@ class JournalWriter:
                 return connection
         except OUTAGES:
             _fail(group, JournalUnavailable(_UNKNOWN))
+            self.probe.doubt()
         except asyncio.CancelledError:
             _fail(group, JournalUnavailable(_UNKNOWN))
             _drop(connection)

@@ -7,7 +7,7 @@ from functools import partial
 from gateway import identity
 from gateway.base.database import DatabaseUnavailable
 from gateway.base.loaded_revisions import LoadedRevisions
-from gateway.base.periodic import supervised
+from gateway.base.periodic import Supervisor, supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL
 from gateway.contracts import Budget, governance
@@ -67,7 +67,7 @@ async def api(settings: Settings) -> None:
                 background.periodic("http.admission", api_context.admission.adjust, WINDOW)
                 background.periodic("publishing.backlog", backlog, POLL)
                 background.periodic("quotas.sharing", quotas[1].run_once, EVERY)
-                background.start("journal.hint_sender", hints.run(stop))
+                _start_journal(background, writer, hints)
                 requests.start(background)
                 delivery.start(background)
                 background.start("http", serve(app, settings, stop))
@@ -126,6 +126,12 @@ async def _open_stores(
     finally:
         await writer.close()
         await refusals.close()
+
+
+def _start_journal(background: Supervisor, writer: JournalWriter, hints: HintSender) -> None:
+    probe = writer.probe
+    background.periodic("journal.probe", probe.run_once, probe.idle, wake=probe.doubts)
+    background.start("journal.hint_sender", hints.run(background.stop))
 
 
 @asynccontextmanager

@@ -62,7 +62,7 @@ def make_delivery(
     deliveries = Deliveries(pool, timeout=timeout)
     dead_letters = DeadLetters(pool, timeout=timeout)
     scanner = JournalScanner(database, reader, deliveries, context.catalogues)
-    hints = HintListener(context.connect)
+    hints = HintListener(context.connect, writer.probe.doubt)
     wakeups = Wakeups(reader, deliveries, hints)
     endpoints = Endpoints(database, context.settings)
     lifecycle = SubscriptionLifecycle(

@@ -167,6 +167,10 @@ class EventPublisher:
         if self.backlog >= self._backlog_limit:
             raise BacklogFull("The bus has too large a backlog to accept more. Try again later.")
 
+    def require_writable(self) -> None:
+        """Raises JournalUnavailable while appends fail."""
+        self._writer.probe.require_writable()
+
     def _permitted(self, event: Event, sender: Client) -> Contract:
         """The contract of an event that this client may publish with its source.
 

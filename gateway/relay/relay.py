@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from gateway.base.backoff import Backoff
 from gateway.base.database import Database
@@ -27,6 +28,7 @@ SAVE_CURSORS = 0.1  # seconds between two writes: a crash repeats as much
 HEADS_BUSY, HEADS_IDLE = 0.005, 0.2  # seconds between two looks for new entries
 START_RELAYS = 0.02  # seconds between two looks for leases without a shard relay
 RESTART = 0.5, 30.0  # seconds until a shard relay that had a defect begins again
+ALARMS = 0.25  # seconds between two looks whether the broker has an alarm
 FINISH = 5.0  # seconds in which a shard relay that ends may settle what it has sent
 
 
@@ -166,6 +168,8 @@ class Relay:
         """Run a shard relay for every lease, until stopped or the connection ends."""
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(_raise_when_closed(publisher))
+            alarm = partial(_raise_when_blocked, publisher)
+            tasks.create_task(periodic("relay.alarm", alarm, ALARMS, stop))
             running: set[asyncio.Task[None]] = set()
 
             async def start_relays() -> None:
@@ -219,6 +223,14 @@ class Relay:
         if lasted > RESTART[1]:
             backoff.reset()
         await stop.sleep(backoff.next())
+
+
+async def _raise_when_blocked(publisher: ConfirmPublisher) -> None:
+    if publisher.blocked:
+        raise BrokerUnavailable(
+            "RabbitMQ takes no messages, because its disk or memory alarm is on. Make room; what "
+            "waits is then sent."
+        )
 
 
 async def _raise_when_closed(publisher: ConfirmPublisher) -> None:

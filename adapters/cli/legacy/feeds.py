@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
@@ -164,6 +165,12 @@ def _run(
         return over(profile, run, retry=ONCE)
     except FeedBusy as error:
         raise Failure(str(error)) from None
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Failure(
+            f"The folder of the feed cannot be written: {reason}. Make room or mend its "
+            "permissions, and start the feed again; it goes on where it was."
+        ) from None
 
 
 def _run_feed(feed: Feed, name: str, before: int, progress: Bar, profile: str) -> File:

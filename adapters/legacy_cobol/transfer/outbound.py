@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -170,7 +171,6 @@ async def run_outbound(
         spool = Spool(feed.folder)
         try:
             outgoing = OutboundFeed(feed, spool, bus)
-            outgoing.recover()
             async with metrics.written_periodically(lambda: metrics.outgoing(feed, spool)):
                 await _run_outbound(feed.name, outgoing, stop, once=once)
         finally:
@@ -184,23 +184,34 @@ async def _run_outbound(
     known = False
     while not stop.is_set():
         try:
+            outgoing.recover()
             if not known:
                 await outgoing.subscribe()
                 known = True
             count = await outgoing.receive(wait=0.5 if once else WAIT)
+            issues = outgoing.rotate(datetime.now(UTC))
+            if once and not count:
+                issues += outgoing.close_now(datetime.now(UTC))
+                stop.set()
         except (Problem, httpx.TransportError) as error:
             if once and isinstance(error, Problem) and error.status not in UNSETTLED:
                 raise  # a person has to change something first
             log.warning("legacy.gateway_lost", feed=feed, reason=str(error))
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stop.wait(), RETRY_DELAY)
+        except (OSError, sqlite3.Error) as error:  # a disk is full, a folder is not writable
+            if once:
+                raise
+            log.error("legacy.feed_delayed", feed=feed, reason=_reason(error))
+        else:
+            for each in issues:
+                log.info("legacy.file_issued", feed=feed, file=each.name, records=each.records)
             continue
-        issues = outgoing.rotate(datetime.now(UTC))
-        if once and not count:
-            issues += outgoing.close_now(datetime.now(UTC))
-            stop.set()
-        for each in issues:
-            log.info("legacy.file_issued", feed=feed, file=each.name, records=each.records)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stop.wait(), RETRY_DELAY)
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    """What is wrong, without the name of a file."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 class _FitsNoRecord(ValueError):
