@@ -7,7 +7,8 @@ READY := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: run test check bench soak format lock clean help
+.PHONY: run test check bench soak debian13 format lock clean help
+TARGET ?= test
 
 run: $(READY) ## start everything and publish demo events; ONCE=1 ends after the table
 	@$(BIN)/python -m deploy.local $(if $(ONCE),--once)
@@ -32,13 +33,16 @@ soak: $(READY) ## run the fault harness for longer; ARGS="--minutes 60"
 	@$(BIN)/python -m deploy.local.install
 	@$(BIN)/python -m tests.faults $(ARGS)
 
+debian13: ## run a command on Debian 13, as root; TARGET=run ONCE=1, or TARGET=test ARGS="..."
+	@deploy/local/debian13.sh $(MAKE) $(TARGET)
+
 format: $(READY) ## fix and format the sources with ruff
 	@$(BIN)/python -m ruff check --fix .
 	@$(BIN)/python -m ruff format .
 
 lock: $(READY) ## update requirements.lock; ARGS=--upgrade takes the newest versions
 	@.venv/.uv/bin/uv pip compile pyproject.toml --extra local --extra dev --generate-hashes \
-	  --no-emit-index-url --python-version 3.11 --quiet $(ARGS) -o requirements.lock
+	  --no-emit-index-url --python-version 3.11 --universal --quiet $(ARGS) -o requirements.lock
 
 clean: ## delete the environment, caches and the data of the private servers
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.clean; fi
@@ -46,7 +50,7 @@ clean: ## delete the environment, caches and the data of the private servers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 $(READY): requirements.lock deploy/local/requirements-uv.lock deploy/local/environment.sh
 	@deploy/local/environment.sh "$(PYTHON)"

@@ -32,7 +32,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 # Without pip: the environment holds what the lock names and nothing else.
-[ -x .venv/bin/python ] || "$python" -m venv --without-pip .venv
+[ -x .venv/bin/python ] || "$python" -m venv --without-pip "$(readlink -f .venv)"  # may be a link
 
 if ! cmp -s "$uv_lock" .venv/.uv/installed; then
     say "Installing uv ..."

@@ -25,6 +25,9 @@ PLACES = (
     "/opt/homebrew/opt/rabbitmq/sbin",
     "/usr/local/opt/rabbitmq/sbin",
 )
+# Runs a program of Debian 13, on a machine that has another Linux.
+DEBIAN_13 = Path(__file__).with_name("debian13.sh")
+CHOICE = "NUSABUS_BROKER"
 ADVICE = (
     "RabbitMQ is missing and cannot be installed from here: install the package rabbitmq-server "
     "(version 3.10 or later), or start Docker, or set NUSABUS_AMQP_URL and NUSABUS_MANAGEMENT_URL "
@@ -43,12 +46,25 @@ class Source(Enum):
     COMPOSE = "Docker Compose"
 
 
+def broker_system() -> tuple[str, ...]:
+    """What stands before a broker's command: nothing, or what runs it on Debian 13.
+
+    NUSABUS_BROKER=debian13 asks for the RabbitMQ of Debian 13. Raises NotInstalled.
+    """
+    choice = os.environ.get(CHOICE, "")
+    if choice not in ("", "debian13"):
+        raise NotInstalled(f"{CHOICE} is {choice!r}. Use `debian13`, or unset it.")
+    return (str(DEBIAN_13), "--server") if choice else ()
+
+
 def rabbitmq_scripts() -> Path | None:
     """The folder with RabbitMQ's own start scripts; None when it is not installed.
 
     Debian's `/usr/sbin/rabbitmq-server` is a wrapper that insists on root: next to where it points
     to stands the real script, which any user can run.
     """
+    if broker_system():
+        return Path(PLACES[0])
     found = shutil.which(PACKAGE)
     beside = [str(Path(found).resolve().parent)] if found else []
     for place in (*beside, *PLACES):
@@ -60,6 +76,8 @@ def rabbitmq_scripts() -> Path | None:
 
 def ensure_rabbitmq() -> Source:
     """Return what runs a broker here, installing it where that is allowed. Raises NotInstalled."""
+    if broker_system() and not _succeeds((str(DEBIAN_13), "--fetch")):
+        raise NotInstalled(f"Debian 13 cannot be fetched. Run {DEBIAN_13} --fetch to see why.")
     if rabbitmq_scripts():
         return Source.SERVER
     prefix = privileges()

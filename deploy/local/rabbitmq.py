@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from deploy.local.install import ADVICE, NotInstalled, rabbitmq_scripts
+from deploy.local.install import ADVICE, NotInstalled, broker_system, rabbitmq_scripts
 from deploy.local.ports import LOOPBACK, listening
 from deploy.local.processes import Lock, ServerError, end, of_folder, spawn, tail, wait_until
 from deploy.local.state_file import StateFile
@@ -95,7 +95,7 @@ class RabbitMQ:
 
         Raises NotInstalled, or AlreadyRunning when another process owns the folder.
         """
-        self._scripts()
+        self._command("rabbitmq-server")
         self._lock.take()
         if not self.running:
             end(of_folder(self._folder, PROGRAMS), signal.SIGKILL, patience=5)
@@ -109,7 +109,7 @@ class RabbitMQ:
         try:
             self._start_port_mapper()
             self._process = spawn(
-                (str(self._scripts() / "rabbitmq-server"),),
+                self._command("rabbitmq-server"),
                 folder=self._folder,
                 environ=self._environ(),
                 log=self.log,
@@ -166,7 +166,7 @@ class RabbitMQ:
         Costs about half a second. Raises ServerError with the tool's own words.
         """
         done = subprocess.run(
-            (str(self._scripts() / tool), "--quiet", *arguments),
+            (*self._command(tool), "--quiet", *arguments),
             cwd=self._folder,
             env=self._environ(),
             stdin=subprocess.DEVNULL,
@@ -187,11 +187,11 @@ class RabbitMQ:
     def _login(self) -> str:
         return f"{USER}:{self._state.password('password')}"
 
-    def _scripts(self) -> Path:
+    def _command(self, script: str) -> tuple[str, ...]:
         scripts = rabbitmq_scripts()
         if scripts is None:
             raise NotInstalled(ADVICE)
-        return scripts
+        return (*broker_system(), str(scripts / script))
 
     def _write_files(self) -> None:
         for place in ("mnesia", "log"):
@@ -241,7 +241,7 @@ class RabbitMQ:
         """Start the node's own epmd; RabbitMQ insists on one and would leave it behind."""
         port = self._state.port("epmd")
         self._port_mapper = spawn(
-            (epmd(), "-port", str(port), "-address", LOOPBACK),
+            (*epmd(), "-port", str(port), "-address", LOOPBACK),
             folder=self._folder,
             environ=self._environ(),
             log=self.log,
@@ -278,11 +278,13 @@ def _write(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def epmd() -> str:
-    """The program of Erlang's port mapper. Raises ServerError if it is missing."""
+def epmd() -> tuple[str, ...]:
+    """The command of Erlang's port mapper. Raises ServerError if it is missing."""
+    if broker_system():
+        return (*broker_system(), "epmd")
     on_path, erl = shutil.which("epmd"), shutil.which("erl")
     beside = sorted(Path(erl).resolve().parent.parent.glob("**/bin/epmd")) if erl else []
     found = on_path or (str(beside[0]) if beside else None)
     if found is None:
         raise ServerError("the program epmd, a part of Erlang, is not on the PATH")
-    return found
+    return (found,)

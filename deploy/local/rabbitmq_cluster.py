@@ -57,7 +57,7 @@ class RabbitMQCluster:
         home = self._folder / "epmd"
         home.mkdir(parents=True, exist_ok=True)
         self._port_mapper = spawn(
-            (epmd(), "-port", str(port), "-address", LOOPBACK),
+            (*epmd(), "-port", str(port), "-address", LOOPBACK),
             folder=home, environ={}, log=home / "log",
         )  # fmt: skip
         wait_until(lambda: listening(port), seconds=10, failure="epmd did not listen")
