@@ -1,57 +1,50 @@
 """The broker's address, from its AMQP URL: `amqp(s)://user:password@host:port,host:port/vhost`."""
 
-from urllib.parse import (
-    SplitResult,
-    parse_qs,
-    parse_qsl,
-    quote,
-    unquote,
-    urlencode,
-    urlsplit,
-    urlunsplit,
-)
+import re
+from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from gateway.base.tls import TlsFiles
 
 HEARTBEAT = 10
 """Seconds. aiormq's default is 60, and it gives up after three silent ones."""
 
+# Read by hand: urlsplit of Python 3.13 refuses an IPv6 address after a comma.
+_HOSTS = re.compile(r"([^:/?#]+://(?:[^/?#]*@)?)([^/?#]*)(.*)", re.DOTALL)
 _PORTS = {"amqp": 5672, "amqps": 5671}
 
 
 def with_heartbeat(url: str) -> str:
     """The URL with our heartbeat, unless it has one."""
-    parts = urlsplit(url)
-    query = parse_qs(parts.query)
+    query = parse_qs(_first(url).query)
     if "heartbeat" in query:
         return url
     extended = urlencode({**query, "heartbeat": HEARTBEAT}, doseq=True)
-    return urlunsplit(parts._replace(query=extended))
+    return f"{url.partition('#')[0].partition('?')[0]}?{extended}"
 
 
 def each_host(url: str) -> tuple[str, ...]:
     """The URL for each of its hosts: those of a cluster are separated by commas."""
-    parts = urlsplit(url)
-    login, at, hosts = parts.netloc.rpartition("@")
-    return tuple(
-        urlunsplit(parts._replace(netloc=f"{login}{at}{host}")) for host in hosts.split(",")
-    )
+    found = _HOSTS.fullmatch(url)
+    if found is None:
+        return (url,)
+    before, hosts, after = found.groups()
+    return tuple(f"{before}{host}{after}" for host in hosts.split(","))
 
 
 def tls_files(url: str) -> TlsFiles:
     """The files that a URL names: `?cafile=...&certfile=...&keyfile=...`, as aiormq reads them."""
-    query = dict(parse_qsl(urlsplit(url).query))
+    query = dict(parse_qsl(_first(url).query))
     return TlsFiles(query.get("certfile"), query.get("keyfile"), query.get("cafile"))
 
 
 def virtual_host(url: str) -> str:
     """The virtual host; `/` if the URL has no path."""
-    return unquote(urlsplit(url).path[1:]) or "/"
+    return unquote(_first(url).path[1:]) or "/"
 
 
 def credentials(url: str) -> tuple[str, str]:
     """User and password; RabbitMQ's `guest` if the URL has none."""
-    parts = urlsplit(url)
+    parts = _first(url)
     return unquote(parts.username or "guest"), unquote(parts.password or "guest")
 
 
@@ -67,11 +60,15 @@ def subscriber_url(url: str, public: str | None, user: str, password: str) -> st
 
     It names one host, the first, because few clients know of several.
     """
-    parts = urlsplit(each_host(public or url)[0])
+    parts = _first(public or url)
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
     port = f":{parts.port}" if parts.port else ""
     path = quote(virtual_host(url), safe="")
     return f"{parts.scheme}://{login}@{_host(parts)}{port}/{path}"
+
+
+def _first(url: str) -> SplitResult:
+    return urlsplit(each_host(url)[0])
 
 
 def _host(parts: SplitResult) -> str:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gateway.base import errors
+from gateway.base.http_status import phrase
 from gateway.base.json_pointer import json_pointer
 from gateway.base.masking import mask_name
 from gateway.base.rate_limit import KeyedBuckets, RateLimit
@@ -42,7 +43,7 @@ def install(app: FastAPI) -> None:
         status = HTTPStatus(error.status_code)
         problem = problems.Problem(
             type="about:blank",
-            title=status.phrase,
+            title=phrase(status),
             status=int(status),
             detail=str(error.detail),
         )

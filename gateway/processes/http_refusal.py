@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from gateway.base.http_status import phrase
 from gateway.http.problems import MEDIA_TYPE, TYPE
 
 _LATER = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
@@ -33,10 +34,9 @@ class Refusal(Exception):
 
     def answer(self, headers: bytes) -> bytes:
         """The whole response, with these headers."""
-        phrase = HTTPStatus(self.status).phrase
         document = {
             "type": f"{TYPE}{self.reason}",
-            "title": phrase,
+            "title": phrase(self.status),
             "status": self.status,
             "detail": str(self),
         }

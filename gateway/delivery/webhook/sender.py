@@ -11,6 +11,7 @@ from http import HTTPStatus
 import httpcore
 
 from gateway.base.defects import kind_of, report_defect
+from gateway.base.http_status import phrase
 from gateway.contracts import Failure
 from gateway.delivery.webhook.addresses import AddressPolicy, AddressProhibited, EndpointUrl
 from gateway.delivery.webhook.guarded_network import (
@@ -231,7 +232,7 @@ def classify(response: EndpointResponse) -> AttemptResult:
 def status_line(status: int) -> str:
     """A status with its registered phrase; nothing of the response's own text is kept."""
     try:
-        return f"{status} {HTTPStatus(status).phrase}"
+        return f"{status} {phrase(status)}"
     except ValueError:
         return str(status)
 

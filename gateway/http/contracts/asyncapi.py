@@ -14,6 +14,7 @@ from gateway.base import strict_json
 from gateway.base.errors import TooLarge
 from gateway.base.settings import Settings
 from gateway.broker import names
+from gateway.broker.address import each_host
 from gateway.contracts import Pattern, in_use, schema_url
 from gateway.contracts.asyncapi import DocumentedContract, ServerInfo, document
 from gateway.contracts.governance import find_visible, visibility_of
@@ -104,7 +105,7 @@ def _documented(found: VersionInUse, client: Client, context: ApiContext) -> Doc
 
 def _server_info(settings: Settings) -> ServerInfo:
     """The public URLs of the bus, without the credentials of the gateway."""
-    inside = urlsplit(settings.amqp_url.get_secret_value())
-    host = inside.netloc.rpartition("@")[2].partition(",")[0]
-    broker = settings.subscriber_amqp_url or f"{inside.scheme}://{host}"
+    public = settings.subscriber_amqp_url or settings.amqp_url.get_secret_value()
+    first = urlsplit(each_host(public)[0])
+    broker = f"{first.scheme}://{first.netloc.rpartition('@')[2]}"
     return ServerInfo(settings.url, broker, __version__, EXCHANGES)

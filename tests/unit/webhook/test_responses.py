@@ -31,7 +31,7 @@ from gateway.delivery.webhook.sender import (
         (404, RetryLater("404 Not Found", 404)),
         (410, EndpointGone("410 Gone")),
         (415, Rejected("415 Unsupported Media Type")),
-        (422, Rejected("422 Unprocessable Entity")),
+        (422, Rejected("422 Unprocessable Content")),
         (500, RetryLater("500 Internal Server Error", 500)),
         (599, RetryLater("599", 599)),
     ],

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,8 @@ def test_what_the_command_saves_is_private(tmp_path: Path) -> None:
 
 
 def test_a_database_that_exists_keeps_its_tables(tmp_path: Path) -> None:
-    sqlite3.connect(tmp_path / "a.db").executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+    with closing(sqlite3.connect(tmp_path / "a.db")) as before:
+        before.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
     Store(tmp_path / "a.db", "CREATE TABLE IF NOT EXISTS t (a)").close()
-    assert sqlite3.connect(tmp_path / "a.db").execute("SELECT a FROM t").fetchall() == [(1,)]
+    with closing(sqlite3.connect(tmp_path / "a.db")) as after:
+        assert after.execute("SELECT a FROM t").fetchall() == [(1,)]
