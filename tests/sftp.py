@@ -26,6 +26,8 @@ PidFile none
 Subsystem sftp internal-sftp
 ForceCommand internal-sftp -d {root}
 """
+# Since OpenSSH 9.8 the server runs these for each connection, where it has them.
+HELPERS = {"sshd-session": "SshdSessionPath", "sshd-auth": "SshdAuthPath"}
 
 
 class SftpServer:
@@ -38,6 +40,10 @@ class SftpServer:
         self._port = free_port()
         self._program = folder / "sshd"  # where that account can reach it
         shutil.copy(program, self._program)
+        beside = program.parents[1] / "lib" / "openssh"
+        self._helpers = [each for each in HELPERS if (beside / each).exists()]
+        for each in self._helpers:
+            shutil.copy(beside / each, folder / each)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -47,7 +53,9 @@ class SftpServer:
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / name)]
             subprocess.run(command, check=True)
         file = self._folder / "sshd_config"
-        file.write_text(CONFIGURATION.format(port=self._port, keys=keys, root=self._root))
+        paths = "".join(f"{HELPERS[each]} {self._folder / each}\n" for each in self._helpers)
+        text = CONFIGURATION.format(port=self._port, keys=keys, root=self._root)
+        file.write_text(text + paths)
         account = self._account
         if account is not None:
             for each in (keys, keys / "host", self._root):

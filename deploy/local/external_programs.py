@@ -6,6 +6,7 @@ nginx is the proxy of `deploy/proxy`. The product itself needs none of them.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ PACKAGES = {
     "sftp": "openssh-client",
     "javac": "default-jdk-headless",
 }
+_LIBRARY = re.compile(r"(?:^|, )(lib[a-z0-9.+-]+)")
 UNPACKED = Path(__file__).resolve().parents[2] / ".run" / "peers"
 
 
@@ -36,7 +38,13 @@ def ensure(command: str) -> bool:
 
 def sshd(folder: Path = UNPACKED) -> Path | None:
     """OpenSSH's server, see `_server`; the installed package listens on port 22 for everybody."""
-    return _server("openssh-server", "sshd", ("-?",), folder, wanted=1)  # what it says of itself
+    usage = ("-?",)  # answered with 1
+    program = _server("openssh-server", "sshd", usage, folder, wanted=1)
+    if program is None:
+        return None
+    session = program.parents[1] / "lib" / "openssh" / "sshd-session"  # since OpenSSH 9.8
+    works = not session.exists() or _succeeds((str(session), *usage), wanted=1)
+    return program if works else None
 
 
 def nginx(folder: Path = UNPACKED) -> Path | None:
@@ -62,7 +70,7 @@ def _server(
 
 
 def _unpack(package: str, folder: Path) -> None:
-    """Fetch a package and unpack it, if dpkg and apt are here."""
+    """Fetch a package, unpack it, and install its libraries, if dpkg and apt are here."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +81,10 @@ def _unpack(package: str, folder: Path) -> None:
             _apt("update", "-q")
             _succeeds(("apt-get", "download", "-q", package), fresh)
         for each in fresh.glob("*.deb"):
+            needs = subprocess.run(
+                ("dpkg-deb", "-f", str(each), "Depends"), capture_output=True, text=True, check=True
+            ).stdout
+            _apt("install", "-y", "-q", "--no-install-recommends", *_LIBRARY.findall(needs))
             if _succeeds(("dpkg-deb", "-x", str(each), "whole"), fresh):
                 (fresh / "whole").chmod(0o755)
                 shutil.rmtree(folder / package, ignore_errors=True)
