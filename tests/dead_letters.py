@@ -28,18 +28,19 @@ def a_dead_letter(
     return dead(actor, puller.name, state="dead")[-1]
 
 
-def reject(subscribed: Subscribed) -> None:
-    """Take one message and refuse it."""
-    asyncio.run(_reject(subscribed))
+def reject(subscribed: Subscribed, *, returns: int = 0) -> None:
+    """Take one message and refuse it, or return it to the queue so often."""
+    asyncio.run(_reject(subscribed, returns))
 
 
-async def _reject(subscribed: Subscribed) -> None:
+async def _reject(subscribed: Subscribed, returns: int) -> None:
     async with await aio_pika.connect(subscribed.url) as connection:
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=1)
         queue = await channel.get_queue(subscribed.queue, ensure=False)
         async with queue.iterator(timeout=20) as messages:
-            await (await anext(messages)).reject(requeue=False)
+            for _ in range(returns or 1):
+                await (await anext(messages)).reject(requeue=returns > 0)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the virtual environment .venv exactly as requirements.lock says: environment.sh PYTHON
-# Needs Python 3.11 or newer and its venv module, which Debian packages apart.
+# Needs Python 3.11 to 3.13 and its venv module, which Debian packages apart.
 set -eu
 
 python=$1
@@ -18,8 +18,8 @@ may_use_apt() {
     command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
 }
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-    fail "Python 3.11 or newer is needed: install python3.11, or say make PYTHON=/path/to/python."
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null ||
+    fail "Python 3.11 to 3.13 is needed: install python3.11, or say make PYTHON=/path/to/python."
 
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')

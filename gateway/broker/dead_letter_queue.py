@@ -18,17 +18,21 @@ from gateway.broker.address import with_heartbeat
 from gateway.broker.connecting import open_connection
 from gateway.broker.errors import broker_errors
 from gateway.broker.message import event_from_message
+from gateway.broker.topology import DELIVERY_LIMIT
 
 BATCH = 200
-MOST_ATTEMPTS = 10_000  # more is no count of RabbitMQ's
 GATHER = 0.2  # seconds in which a batch fills
+# How often a consumer surely got a message that died of this; once for any other reason. A count
+# comes with no version: `x-delivery-count` is that of the queue of dead letters itself in 3.10, and
+# of some of the returns in 4.0.
+ATTEMPTS = {"expired": 0, "delivery_limit": DELIVERY_LIMIT + 1}
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterMessage:
     """A message that a queue dead-lettered. `reason` is RabbitMQ's word.
 
-    `attempts` counts how often a consumer got it.
+    `attempts` is how often a consumer surely got it.
     """
 
     queue: str
@@ -111,12 +115,8 @@ def _dead_letter(message: AbstractIncomingMessage) -> DeadLetterMessage | None:
     except Malformed as error:
         log().error("dead_letter.unreadable_dropped", queue=message.routing_key, reason=str(error))
         return None
-    returned = headers.get("x-delivery-count")
-    attempts = min(max(returned, 0), MOST_ATTEMPTS) if isinstance(returned, int) else 0
     reason = _reason(headers)
-    if reason != "expired":  # an expired message was in the queue, with no consumer
-        attempts += 1
-    return DeadLetterMessage(message.routing_key or "", event, reason, attempts)
+    return DeadLetterMessage(message.routing_key or "", event, reason, ATTEMPTS.get(reason, 1))
 
 
 def _reason(headers: Mapping[str, Any]) -> str:

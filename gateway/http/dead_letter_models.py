@@ -68,7 +68,7 @@ class DeadLetter(BaseModel):
     died: datetime
     failure: Failure
     detail: str = Field(description="What a subscriber wrote is `…` for others than readers.")
-    attempts: int
+    attempts: int = Field(description="Over AMQP, how many there were at least.")
     state: DeadLetterState
     changed: datetime = Field(description="When it entered this state.")
     changed_by: str | None

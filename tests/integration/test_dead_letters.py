@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from gateway.broker.topology import DELIVERY_LIMIT
 from tests.builders import CITIZEN, FREE, NIK, a_document, a_name
 from tests.bus import Actor, Bus
 from tests.dead_letters import a_dead_letter, dead, reject
@@ -15,6 +16,14 @@ from tests.waiting import eventually
 @pytest.fixture
 def uji(bus: Bus) -> Actor:
     return bus.actor("uji")
+
+
+def test_what_comes_back_too_often_has_all_its_attempts(uji: Actor) -> None:
+    subscribed = uji.subscribe(FREE)
+    uji.published()
+    reject(subscribed, returns=DELIVERY_LIMIT + 1)
+    (dead_letter,) = eventually(lambda: dead(uji, subscribed.name))
+    assert (dead_letter["failure"], dead_letter["attempts"]) == ("returned", 21)
 
 
 def test_what_an_amqp_subscriber_rejects_is_kept_and_sent_again(uji: Actor) -> None:

@@ -23,6 +23,7 @@ from deploy.local.processes import AlreadyRunning, ServerError, of_folder
 from deploy.local.rabbitmq import RabbitMQ
 from deploy.local.supervise import Supervised, supervise
 from tests import servers
+from tests.supported import is_supported
 
 SMALL = {"shared_buffers": "32MB"}
 OWNER = """
@@ -108,11 +109,13 @@ def test_postgres_is_durable_and_its_logins_are_no_superusers(
     database: Postgres, login: str
 ) -> None:
     (row,) = asyncio.run(_query(getattr(database, login), _MIGHT))
+    assert is_supported("PostgreSQL", row["version"])
     assert (row["fsync"], row["wait"], row["mighty"]) == ("on", "on", False)
 
 
 _MIGHT = (
-    "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS wait, "
+    "SELECT split_part(current_setting('server_version'), ' ', 1) AS version, "
+    "current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS wait, "
     "rolsuper OR rolcreaterole OR rolcreatedb AS mighty "
     "FROM pg_roles WHERE rolname = current_user"
 )
@@ -184,6 +187,7 @@ def test_postgres_of_root_leaves_a_private_parent_private(tmp_path: Path) -> Non
 def test_what_is_missing_is_said_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv(install.CHOICE, raising=False)
     monkeypatch.setattr(install, "PLACES", ())
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotInstalled, match="NUSABUS_AMQP_URL"):
@@ -192,6 +196,9 @@ def test_what_is_missing_is_said_in_one_sentence(
     docker.write_text("#!/bin/sh\nexit 0\n")
     docker.chmod(0o755)
     assert ensure_rabbitmq() is Source.COMPOSE
+    monkeypatch.setenv(install.CHOICE, "debian14")
+    with pytest.raises(NotInstalled, match="Use `debian13`, or unset it"):
+        ensure_rabbitmq()
 
 
 class Fragile:
@@ -244,6 +251,7 @@ async def _take(url: str, queue: str) -> bytes:
 
 
 def test_rabbitmq_through_its_life(node: RabbitMQ, tmp_path: Path) -> None:
+    assert is_supported("RabbitMQ", node.ctl("version").strip())
     url = node.amqp_url
     users = node.ctl("list_users", "--formatter", "json")
     assert "guest" not in users

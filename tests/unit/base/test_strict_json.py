@@ -98,12 +98,13 @@ def test_the_depth_of_the_limit_itself_is_read() -> None:
 def test_a_limit_beyond_the_stack_still_refuses(levels: int) -> None:
     with pytest.raises(Malformed, match="too deep"):
         strict_json.parse(b"[" * levels + b"1e999" + b"]" * levels, depth=100_000)
-    with pytest.raises(Malformed, match="too deep|deeper than 64"):
+    with pytest.raises(Malformed, match="deep"):
         # Python 3.13 splits up to 10,000 levels; then the element itself is refused.
-        for element in strict_json.elements(
-            b'["\\ud800",' + b"[" * levels + b"]" * levels + b"]", limit=9
-        )[1:]:
-            strict_json.parse(bytes(element))
+        _parse_second(b'["\\ud800",' + b"[" * levels + b"]" * levels + b"]")
+
+
+def _parse_second(raw: bytes) -> None:
+    strict_json.parse(bytes(strict_json.elements(raw, limit=9)[1]))
 
 
 def test_a_pointer_is_cut_before_it_fills_the_answer() -> None:
