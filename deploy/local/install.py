@@ -27,7 +27,7 @@ PLACES = (
 )
 # Runs a program of Debian 13, on a machine that has another Linux.
 DEBIAN_13 = Path(__file__).with_name("debian13.sh")
-CHOICE = "NUSABUS_BROKER"
+CHOICE = "LOCAL_BROKER"
 ADVICE = (
     "RabbitMQ is missing and cannot be installed from here: install the package rabbitmq-server "
     "(version 3.10 or later), or start Docker, or set NUSABUS_AMQP_URL and NUSABUS_MANAGEMENT_URL "
@@ -49,7 +49,7 @@ class Source(Enum):
 def broker_system() -> tuple[str, ...]:
     """What stands before a broker's command: nothing, or what runs it on Debian 13.
 
-    NUSABUS_BROKER=debian13 asks for the RabbitMQ of Debian 13. Raises NotInstalled.
+    LOCAL_BROKER=debian13 asks for the RabbitMQ of Debian 13. Raises NotInstalled.
     """
     choice = os.environ.get(CHOICE, "")
     if choice not in ("", "debian13"):

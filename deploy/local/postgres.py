@@ -285,9 +285,9 @@ def copy_database(name: str, template: str, options: str = "") -> tuple[str, ...
 def _programs() -> Path:
     """The folder of PostgreSQL's programs, at a place where they can be run.
 
-    NUSABUS_POSTGRES names that of another version.
+    LOCAL_POSTGRES names that of another version.
     """
-    if given := os.environ.get("NUSABUS_POSTGRES"):
+    if given := os.environ.get("LOCAL_POSTGRES"):
         return Path(given)
     spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None:
