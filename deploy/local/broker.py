@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.local.compose import ComposeRabbitMQ
-from deploy.local.install import Source, ensure_rabbitmq
+from deploy.local.install import Source, broker_system, ensure_rabbitmq
 from deploy.local.rabbitmq import RabbitMQ
 
 
@@ -44,5 +44,7 @@ class Broker(Protocol):
 def local_broker(folder: Path) -> Broker:
     """A private broker in `folder`, RabbitMQ being installed if need be. Raises NotInstalled."""
     if ensure_rabbitmq() is Source.SERVER:
+        if broker_system():  # neither version reads what the other has written
+            folder = folder.with_name(f"{folder.name}-debian13")
         return RabbitMQ(folder)
     return ComposeRabbitMQ(folder)

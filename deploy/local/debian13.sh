@@ -30,7 +30,8 @@ fetch() {
     echo "Fetching Debian 13 into $root ..."
     rm -rf --one-file-system "$root.new"
     url=$(mirror)
-    debootstrap --variant=minbase "$suite" "$root.new" "${url:-http://deb.debian.org/debian}" \
+    unshare --mount --propagation private -- \
+        debootstrap --variant=minbase "$suite" "$root.new" "${url:-http://deb.debian.org/debian}" \
         >"$root.log" 2>&1 || fail "Debian 13 could not be fetched; see $root.log."
     # No package may start its server: 101 says that a policy forbids it, see invoke-rc.d(8).
     printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"
@@ -78,6 +79,7 @@ wear='
     bundle=/etc/ssl/certs/ca-certificates.crt
     [ ! -e $bundle ] || mount --bind $bundle "$root$bundle"
     if [ "$own" ]; then
+        unset LOCAL_BROKER
         mount --bind "$own/venv" .venv
         mount --bind "$own/run" .run
     fi
@@ -90,9 +92,13 @@ if [ "${1:-}" = --server ]; then
     exec unshare --mount --propagation private -- sh -euc "$wear" sh "$root" "" "$@"
 fi
 
+for each in "$root"/var/lib/nusabus/checkouts/*/origin; do
+    [ ! -f "$each" ] || [ -d "$(cat "$each")" ] || rm -rf "$(dirname "$each")"
+done
 own=$root/var/lib/nusabus/checkouts/$(printf %s "$here" | sha256sum | cut -c 1-16)
 mkdir -p "$own/venv" "$own/run" .venv .run
 chmod 711 "$own/run"
+printf %s "$here" >"$own/origin"
 network "$root"
 exec unshare --mount --propagation private --pid --fork --kill-child --mount-proc -- \
     sh -euc "$wear" sh "$root" "$own" "$@"
