@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,21 +33,21 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 def api() -> None:
     """Serve the HTTP API. Several processes may share one port."""
     settings = _start("api")
-    _run(processes.api(settings))
+    _serve(processes.api, settings)
 
 
 @app.command()
 def relay() -> None:
     """Publish the journal to RabbitMQ. Several processes share the shards."""
     settings = _start("relay")
-    _run(processes.relay(settings))
+    _serve(processes.relay, settings)
 
 
 @app.command()
 def deliver() -> None:
     """Deliver events to webhooks. Several processes share the subscriptions."""
     settings = _start("deliver")
-    _run(processes.deliver(settings))
+    _serve(processes.deliver, settings)
 
 
 @app.command()
@@ -167,11 +167,30 @@ def _start(process: str) -> Settings:
     return settings
 
 
+def _serve(process: Callable[[Settings], Coroutine[Any, Any, None]], settings: Settings) -> None:
+    """Run a process until it is stopped; from the start where the journal was restored meanwhile.
+
+    Nothing that it remembered of the journal before outlives that.
+    """
+    while True:
+        try:
+            _run(process(settings))
+        except journal.JournalRestored:
+            telemetry.log().warning("journal.restored")
+        else:
+            return
+
+
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end. An expected error is printed as one sentence, without a traceback."""
+    """Run to the end. An expected error is printed as one sentence, without a traceback.
+
+    Raises JournalRestored.
+    """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
+    except journal.JournalRestored:
+        raise
     except (NusabusError, OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(1) from None

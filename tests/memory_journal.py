@@ -45,6 +45,10 @@ class MemoryJournal:
         entries = self.entries[cursor.sequence : until] if shard == 0 else []
         return [entry for entry in entries if re.search(types, entry.event.type)][:limit]
 
+    def span_end(self, shard: int, after: Cursor, head: Cursor, span: int) -> int:
+        """See JournalReader."""
+        return min(head.sequence, after.sequence + span)
+
     async def types_between(
         self, low: Mapping[int, Cursor], high: Mapping[int, Cursor]
     ) -> frozenset[str] | None:

@@ -9,6 +9,8 @@ OWNED: dict[str, frozenset[str]] = {
             "journal_entries_default",
             "journal_floors",
             "journal_identities",
+            "journal_gaps",
+            "journal_incarnations",
             "journal_leases",
             "journal_month_shards",
             "journal_month_types",

@@ -158,7 +158,8 @@ class Postgres:
         return data_folder(self._folder, unprivileged())
 
     @property
-    def _data(self) -> Path:
+    def data(self) -> Path:
+        """The folder of its files."""
         return self._place / "data"
 
     def _processes(self) -> list[psutil.Process]:
@@ -171,9 +172,9 @@ class Postgres:
         end(of_folder(self._place, PROGRAMS), signal.SIGQUIT, patience=5)
         # Nobody is left, so it is stale; its number may by now be another program's, or a zombie's,
         # and the server would not start.
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._state.choose_ports(("port",), self._given_port)
-        if not self._data.exists():
+        if not self.data.exists():
             self._make_cluster()
 
     def _make_cluster(self) -> None:
@@ -195,7 +196,7 @@ class Postgres:
             )  # fmt: skip
         finally:
             secret.unlink()
-        fresh.rename(self._data)
+        fresh.rename(self.data)
 
     def _run(self) -> None:
         options = {
@@ -206,8 +207,8 @@ class Postgres:
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         self._process = spawn(
-            (str(_programs() / "postgres"), "-D", str(self._data), *arguments),
-            folder=self._data,
+            (str(_programs() / "postgres"), "-D", str(self.data), *arguments),
+            folder=self.data,
             environ=self._environ(),
             log=self.log,
             account=unprivileged(),
@@ -219,7 +220,7 @@ class Postgres:
         if not self.running:
             raise ServerError(f"PostgreSQL did not start:\n{tail(self.log)}")
         try:
-            lines = (self._data / "postmaster.pid").read_text().splitlines()
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
         # The eighth line is the state, see pg_ctl; the first tells a stale file from ours.

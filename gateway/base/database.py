@@ -5,7 +5,7 @@ transaction; every process polls the revisions a few times a second and reloads 
 a process sees a change completely or not at all, and needs no message for it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 
@@ -56,6 +56,9 @@ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
 """
 _AWAY = "The database does not answer. Try again."
 _FULL = "The disk of the database is full. Make room on it, then try again."
+
+AnyConnection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+OnConnect = Callable[[AnyConnection], Awaitable[None]]
 
 
 class Topic(StrEnum):
@@ -123,8 +126,13 @@ class Database:
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
 
     @classmethod
-    async def open(cls, url: str, *, connections: int, timeout: float) -> "Database":
-        """Connect. `connections` limits the raw pool; `timeout` for connecting is in seconds."""
+    async def open(
+        cls, url: str, *, connections: int, timeout: float, on_connect: OnConnect | None = None
+    ) -> "Database":
+        """Connect. `connections` limits the raw pool; `timeout` for connecting is in seconds.
+
+        `on_connect` is called with each new connection; if it raises, the connection is closed.
+        """
         pool = asyncpg.create_pool(
             url,
             min_size=0,
@@ -132,9 +140,10 @@ class Database:
             timeout=timeout,
             server_settings={"application_name": "nusabus"},
             reset=_keep,
+            init=on_connect,  # type: ignore[arg-type]  # the stub names a protocol of its own
         )
         await pool
-        return cls(make_engine(url, timeout=timeout), pool)
+        return cls(make_engine(url, timeout=timeout, on_connect=on_connect), pool)
 
     async def close(self) -> None:
         """Close every connection, by force if necessary."""
@@ -212,6 +221,7 @@ def make_engine(
     timeout: float = 60.0,
     command_timeout: float | None = 30.0,
     server_settings: dict[str, str] | None = None,
+    on_connect: OnConnect | None = None,
 ) -> AsyncEngine:
     """SQLAlchemy's engine for a URL of PostgreSQL. The timeouts are in seconds.
 
@@ -220,9 +230,16 @@ def make_engine(
     """
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             url, timeout=timeout, command_timeout=command_timeout, server_settings=server_settings
         )
+        if on_connect is not None:
+            try:
+                await on_connect(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
 
     return create_async_engine(
         "postgresql+asyncpg://",

@@ -36,7 +36,7 @@ class LeaseTable:
 
     What is kept with a lease: `state` are further columns that a new holder reads. A renewal
     writes `progress` (name to SQL type) by the assignments of `write`, where `u` is what is
-    written.
+    written. `valid` is SQL that must hold for a row that is renewed.
     """
 
     name: str
@@ -47,6 +47,7 @@ class LeaseTable:
     state: tuple[str, ...] = ()
     progress: Mapping[str, str] = field(default_factory=dict)
     write: tuple[str, ...] = ()
+    valid: str = "true"
 
     # Names and types come from the code alone, values are parameters.
     # ruff: noqa: S608
@@ -81,6 +82,7 @@ class LeaseTable:
             UPDATE {self.name} l SET {", ".join([*self.write, expires])}
             FROM {_unnest(given)}
             WHERE {_same(self.key)} AND l.epoch = u.epoch AND l.holder IS NOT NULL
+              AND {self.valid}
             RETURNING {_columns("l", self.key)}
         """
 

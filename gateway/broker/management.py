@@ -240,6 +240,21 @@ class Management:
             await before.aclose()
         return self._http
 
+    async def note(self, text: str) -> None:
+        """Keep a text at the broker, on disk and on every node, in place of the one before."""
+        await self._call("PUT", self._note, {"value": text})
+
+    async def noted(self) -> str | None:
+        """The text that was kept last, or None."""
+        try:
+            return str((await self._call("GET", self._note))["value"])
+        except NotFound:
+            return None
+
+    @property
+    def _note(self) -> str:
+        return f"global-parameters/{names.WITNESS}-{self._vhost}"
+
     async def _request(
         self, method: str, path: str, body: Mapping[str, str | int] | None
     ) -> httpx.Response:

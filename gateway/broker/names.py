@@ -40,6 +40,9 @@ DEAD = "bus.dead"
 DEAD_QUEUE = "bus.dead"
 """The queue that holds the dead letters of every subscription."""
 
+WITNESS = "nusabus-journal"
+"""Global parameter, `nusabus-journal-<virtual host>`: how far the journal has come."""
+
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _PRIVATE = "to."
 _LAST_GENERATION = 2**31 - 1  # an integer of PostgreSQL

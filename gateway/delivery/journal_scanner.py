@@ -50,7 +50,7 @@ class JournalScanner:
         for shard, cursor in (await self._deliveries.cursors(subscription.key)).items():
             batch = limit - len(opened)
             while len(opened) < limit and cursor.sequence < heads[shard].sequence:
-                until = min(heads[shard].sequence, cursor.sequence + SPAN)
+                until = self._reader.span_end(shard, cursor, heads[shard], SPAN)
                 entries, after = await self.scan(
                     subscription, shard, cursor, until=until, limit=batch
                 )

@@ -8,7 +8,7 @@ from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, Failure
 from gateway.delivery.store import Deliveries, DeliveryRecord, Settlement
-from gateway.journal import Entry, JournalReader, Position
+from gateway.journal import Cursor, Entry, JournalReader, Position
 from gateway.request_reply import deadline, expired
 from gateway.subscriptions import (
     Delivery,
@@ -117,11 +117,10 @@ class DeliveryLedger:
         now = datetime.now(UTC)
         lags = []
         for shard, head in heads.items():
-            behind = head.sequence - reached.get(shard, head.sequence)
-            oldest = (
-                await self._reader.entry_at(shard, head.sequence - behind + 1) if behind else None
-            )
-            seconds = (now - oldest.recorded).total_seconds() if oldest else 0.0
+            low = reached.get(shard, head.sequence)
+            behind = self._reader.incarnation.entries_between(shard, low, head.sequence)
+            oldest = await self._reader.after(shard, Cursor(low), limit=1) if behind else []
+            seconds = (now - oldest[0].recorded).total_seconds() if oldest else 0.0
             lags.append(Lag(shard, behind, max(seconds, 0.0)))
         return lags
 

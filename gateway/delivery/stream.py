@@ -114,7 +114,7 @@ class StreamDelivery:
                 for shard, cursor in list(cursors.items()):
                     if cursor.sequence >= heads[shard].sequence:
                         continue
-                    until = min(heads[shard].sequence, cursor.sequence + SPAN)
+                    until = self._reader.span_end(shard, cursor, heads[shard], SPAN)
                     entries, after = await self._scanner.scan(
                         subscription, shard, cursor, until=until, limit=BATCH
                     )

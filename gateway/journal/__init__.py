@@ -10,6 +10,7 @@ from gateway.journal.entry import (
     sequence_text,
 )
 from gateway.journal.hints import HintListener, HintSender
+from gateway.journal.incarnation import Incarnation, JournalRestored, PastIncarnation
 from gateway.journal.partitions import PartitionCreator, create_partitions, create_shards
 from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
@@ -25,9 +26,12 @@ __all__ = [
     "Entry",
     "HintListener",
     "HintSender",
+    "Incarnation",
     "JournalReader",
+    "JournalRestored",
     "JournalWriter",
     "PartitionCreator",
+    "PastIncarnation",
     "Position",
     "RecordedRefusal",
     "Refusal",

@@ -11,12 +11,16 @@ from msgspec.structs import replace
 
 from gateway.journal import sql
 from gateway.journal.entry import Appended, Candidate
+from gateway.journal.incarnation import Incarnation
 
 _encode = msgspec.json.Encoder().encode
 
 
 async def append_once(
-    connection: asyncpg.Connection, candidates: Sequence[Candidate], shards: int
+    connection: asyncpg.Connection,
+    candidates: Sequence[Candidate],
+    shards: int,
+    incarnation: Incarnation,
 ) -> list[Appended]:
     """One statement, one commit. Of an identity given twice, the first occurrence is stored."""
     first: dict[bytes, int] = {}
@@ -24,7 +28,9 @@ async def append_once(
         first.setdefault(candidate.event.identity, index)
     rows = [_row(candidates[index], shards) for index in first.values()]
     answers = await connection.fetch(sql.APPEND, *zip(*rows, strict=True))
-    stored = dict(zip(first, _results(rows, answers), strict=True))
+    results, last = _results(rows, answers)
+    incarnation.saw(last)
+    stored = dict(zip(first, results, strict=True))
     if len(stored) == len(candidates):
         return list(stored.values())
     results = []
@@ -48,8 +54,10 @@ def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes
     )
 
 
-def _results(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Appended]:
-    """Join the answer of `journal_append` with its input."""
+def _results(
+    rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]
+) -> tuple[list[Appended], dict[int, tuple[int, datetime]]]:
+    """Join the answer of `journal_append` with its input; also the last entry of each shard."""
     base: dict[int, tuple[int, datetime]] = {}
     known: dict[int, Appended] = {}
     for ord_, shard, sequence, recorded, digest in answers:
@@ -66,4 +74,4 @@ def _results(rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]) -> list[Ap
             base[row[0]] = (sequence, recorded)
             appended = Appended(row[0], sequence, recorded, row[1][16:48], False)
         results.append(appended)
-    return results
+    return results, base

@@ -12,6 +12,7 @@ from gateway.base.errors import JournalUnavailable
 from gateway.base.event import AttributeValue, Event
 from gateway.journal import sql
 from gateway.journal.entry import Appended, Cursor, Entry
+from gateway.journal.incarnation import Incarnation
 
 _attributes = msgspec.json.Decoder(dict[str, AttributeValue]).decode
 RECENT = 20_000  # entries of a shard
@@ -21,9 +22,11 @@ SPAN = 2_000  # entries of a shard whose types are read at most
 class JournalReader:
     """Reads through a pool. Every method raises JournalUnavailable when PostgreSQL is away."""
 
-    def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, incarnation: Incarnation, *, timeout: float) -> None:
+        """Each connection of the pool has entered `incarnation`."""
         self._pool = pool
         self._timeout = timeout
+        self.incarnation = incarnation
 
     async def after(self, shard: int, cursor: Cursor, *, limit: int) -> list[Entry]:
         """The next entries of a shard in order, at most `limit`."""
@@ -57,6 +60,10 @@ class JournalReader:
             SPAN,
         )
         return frozenset(row[0] for row in rows)
+
+    def span_end(self, shard: int, after: Cursor, head: Cursor, span: int) -> int:
+        """Where a scan of `span` sequences after a cursor ends; gaps of the journal count none."""
+        return self.incarnation.span_end(shard, after.sequence, head.sequence, span)
 
     async def entry_at(self, shard: int, sequence: int) -> Entry | None:
         """The entry at a position, or None."""
@@ -121,9 +128,7 @@ class JournalReader:
 
     async def heads(self) -> dict[int, Cursor]:
         """A cursor at the last entry of every shard."""
-        return {
-            shard: Cursor(last, recorded) for shard, last, recorded in await self._fetch(sql.HEADS)
-        }
+        return await self._heads_of(await self._fetch(sql.HEADS))
 
     async def floors(self, types: str) -> dict[int, Cursor]:
         """By shard, up to where entries whose type matches this regular expression were removed."""
@@ -131,9 +136,10 @@ class JournalReader:
         return {shard: Cursor(sequence, recorded) for shard, sequence, recorded in rows}
 
     async def was_removed(self, shard: int, sequence: int) -> bool:
-        """Whether there was an entry at a position where now is none: a shard has no gaps."""
+        """Whether there was an entry at a position where now is none."""
         rows = await self._fetch(sql.HEAD_OF, shard)
-        return bool(rows) and 1 <= sequence <= rows[0][0]
+        known = bool(rows) and 1 <= sequence <= rows[0][0]
+        return known and self.incarnation.gap_at(shard, sequence) is None
 
     async def relay_cursor(self, shard: int) -> int:
         """The sequence up to which a shard has been relayed."""
@@ -146,7 +152,26 @@ class JournalReader:
 
     async def backlog(self) -> int:
         """How many entries are not relayed yet, in all shards."""
-        return int((await self._fetch(sql.BACKLOG))[0][0])
+        rows = await self._fetch(sql.HEADS_AND_CURSORS)
+        heads = await self._heads_of([row[:-1] for row in map(tuple, rows)])
+        return sum(
+            self.incarnation.entries_between(row[0], row[-1], heads[row[0]].sequence)
+            for row in rows
+        )
+
+    async def _heads_of(self, rows: Sequence[Any]) -> dict[int, Cursor]:
+        """The heads in these rows. Raises JournalRestored where they are of another journal."""
+        heads: dict[int, Cursor] = {}
+        fits = True
+        for shard, last, recorded, incarnation, same_table in rows:
+            fits &= self.incarnation.fits(shard, last, incarnation, same_table=same_table)
+            heads[shard] = Cursor(last, recorded)
+        if not fits:
+            with database_errors(unavailable):
+                async with self._pool.acquire(timeout=self._timeout) as connection:
+                    await self.incarnation.enter(connection)
+        self.incarnation.saw({s: (each.sequence, each.recorded) for s, each in heads.items()})
+        return heads
 
     async def require_writable(self) -> None:
         """Raise JournalUnavailable if the server is read-only."""

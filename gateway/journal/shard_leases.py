@@ -19,6 +19,7 @@ SHARD_LEASES = LeaseTable(
         "ELSE l.cursor_recorded END",
         "returned = l.returned + u.returned",
     ),
+    valid="l.made = l.tableoid",  # no restored copy of the table, which others have not entered yet
 )
 
 

@@ -3,14 +3,17 @@
 Invariants that the statements keep:
 
 * A shard's counter row is locked until commit, so the order of sequences is the order in which
-  entries become visible, and there are no gaps: a reader of `sequence > n` misses nothing.
+  entries become visible: a reader of `sequence > n` misses nothing.
 * `recorded` never runs backwards inside a shard, even if the clock does: a reader
   that knows the time of its cursor can leave older partitions unread.
 * Every write of a relay names its epoch: the write of a lease that was replaced does nothing.
+* Where an incarnation began there is a gap: nobody counts entries by subtracting sequences.
 """
 
 CREATE_SHARDS = """
-INSERT INTO journal_shards (shard) SELECT generate_series(0, $1::integer - 1)
+INSERT INTO journal_shards (shard, incarnation)
+SELECT generate_series(0, $1::integer - 1),
+       (SELECT id FROM journal_incarnations ORDER BY number DESC LIMIT 1)
 WHERE NOT EXISTS (SELECT FROM journal_shards)
 """
 CREATE_LEASES = (
@@ -22,11 +25,21 @@ APPEND = (
     "FROM journal_append($1, $2, $3, $4, $5)"
 )
 
-HEADS = "SELECT shard, last, recorded FROM journal_shards ORDER BY shard"
-BACKLOG = """
-SELECT coalesce(sum(s.last - l.cursor_sequence), 0)::bigint
-FROM journal_shards s JOIN journal_leases l USING (shard)
+ENTER = "SELECT r_number, r_id FROM journal_enter($1, $2, $3, $4)"
+INCARNATIONS = """
+SELECT i.number, i.id, i.began, i.reason, g.shard, g.restored, g.begins
+FROM journal_incarnations i LEFT JOIN journal_gaps g USING (number) ORDER BY i.number, g.shard
 """
+
+# The last entry of a shard, the incarnation, and whether this is the table in which it began.
+_HEAD = (
+    "SELECT s.shard, CASE s.last WHEN s.begins THEN s.restored ELSE s.last END, s.recorded, "
+    "s.incarnation, s.made = s.tableoid"
+)
+HEADS = _HEAD + " FROM journal_shards s ORDER BY s.shard"
+HEADS_AND_CURSORS = (
+    _HEAD + ", l.cursor_sequence FROM journal_shards s JOIN journal_leases l USING (shard)"
+)
 
 _ENTRY = (
     "SELECT sequence, recorded, source, id, type, subject, attributes, data, is_binary, digest, "
@@ -76,7 +89,9 @@ HEAD_OF = "SELECT last FROM journal_shards WHERE shard = $1"
 RECENT_PUBLISHERS = """
 SELECT e.publisher, max(e.recorded)
 FROM journal_shards s
-JOIN journal_entries e ON e.shard = s.shard AND e.sequence > s.last - $2
+JOIN journal_entries e ON e.shard = s.shard
+     AND e.sequence > CASE WHEN s.last - $2 < s.begins THEN s.restored - $2 + s.last - s.begins
+                      ELSE s.last - $2 END
      AND e.recorded >= s.recorded - interval '90 days'
 WHERE e.type = $1 GROUP BY e.publisher
 """

@@ -16,6 +16,7 @@ from gateway.base.telemetry import METRICS
 from gateway.journal.append import append_once
 from gateway.journal.entry import Appended, Candidate
 from gateway.journal.group_commit import commit_apart
+from gateway.journal.incarnation import Incarnation
 from gateway.journal.reader import JournalReader
 from gateway.journal.repeats import OtherContent, Repeats
 from gateway.journal.write_probe import WriteProbe
@@ -34,6 +35,12 @@ _UNKNOWN = "The journal did not confirm the commit. Publish again with the same 
 
 # Another append stored the same event in another shard meanwhile, or two waited for each other.
 _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
+# The last two while the journal is restored, or was: the next connection enters it first.
+_UNCONFIRMED: tuple[type[BaseException], ...] = (
+    *OUTAGES,
+    JournalUnavailable,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
 
 
 @dataclass(slots=True)
@@ -66,14 +73,17 @@ class JournalWriter:
         writers: int,
         timeout: float,
         reader: JournalReader,
+        incarnation: Incarnation,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         """`on_commit` is called after each commit; `timeout` is in seconds.
 
-        `reader` reads events that are published again in another spelling.
+        `reader` reads events that are published again in another spelling. Each connection has
+        entered `incarnation`.
         """
         self._connect = connect
         self._shards = shards
+        self._incarnation = incarnation
         self._timeout = timeout
         self._on_commit = on_commit
         self.probe = WriteProbe(connect, shards=shards, timeout=timeout)
@@ -193,11 +203,13 @@ class JournalWriter:
             async with asyncio.timeout(self._timeout):
                 if connection is None or connection.is_closed():
                     connection = await self._connect()
-                commit = partial(_commit, connection, shards=self._shards)
+                commit = partial(
+                    _commit, connection, shards=self._shards, incarnation=self._incarnation
+                )
                 await commit_apart(group, commit, _fail_one)
                 self._on_commit()
                 return connection
-        except OUTAGES:
+        except _UNCONFIRMED:
             _fail(group, JournalUnavailable(_UNKNOWN))
             self.probe.doubt()
         except asyncio.CancelledError:
@@ -226,7 +238,11 @@ def _fail_one(request: _AppendRequest, error: Exception) -> None:
 
 
 async def _commit(
-    connection: asyncpg.Connection, group: Sequence[_AppendRequest], *, shards: int
+    connection: asyncpg.Connection,
+    group: Sequence[_AppendRequest],
+    *,
+    shards: int,
+    incarnation: Incarnation,
 ) -> None:
     """Append and answer. A failure leaves nothing behind, and the connection usable."""
     candidates = [c for request in group for c in request.candidates]
@@ -234,10 +250,10 @@ async def _commit(
         try:
             if (spellings := group[0].spellings) is not None:
                 async with connection.transaction():
-                    results = await append_once(connection, candidates, shards)
+                    results = await append_once(connection, candidates, shards, incarnation)
                     _require_same(candidates, results, spellings)
             else:
-                results = await append_once(connection, candidates, shards)
+                results = await append_once(connection, candidates, shards, incarnation)
             break
         except _RACES:
             if attempt == RETRIES - 1:

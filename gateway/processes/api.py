@@ -43,7 +43,7 @@ async def api(settings: Settings) -> None:
             register.receiving,
             Budget(settings.event_limit, settings.validation_seconds),
         ) as contracts,
-        stop_on_signals() as stop,
+        stop_on_signals(context.incarnation) as stop,
     ):
         await identity.maintain_signing_keys(context.database, settings)
         hints = HintSender(context.connect)
@@ -116,6 +116,7 @@ async def _open_stores(
         writers=context.settings.journal_writers,
         timeout=context.timeout,
         reader=context.reader,
+        incarnation=context.incarnation,
         on_commit=hints.send,
     )
     refusals = Refusals(context.connect, context.database.pool, timeout=context.timeout)

@@ -24,8 +24,9 @@ from gateway.contracts import Catalogue, CatalogueLoader, ValidationPool
 from gateway.delivery import Redriver
 from gateway.delivery.store import DeadLetters
 from gateway.identity import Directory, DirectoryLoader
-from gateway.journal import JournalReader
+from gateway.journal import Incarnation, JournalReader, JournalRestored
 from gateway.publishing import EventValidator
+from gateway.relay import compare_at_start
 from gateway.subscriptions import Subscriptions
 
 CONNECT = 5.0  # seconds to connect to PostgreSQL
@@ -37,6 +38,7 @@ class ProcessContext:
 
     settings: Settings
     database: Database
+    incarnation: Incarnation
     reader: JournalReader
     broker: Broker
     management: Management
@@ -57,6 +59,16 @@ class ProcessContext:
 
     async def connect(self) -> asyncpg.Connection:
         """Open a connection outside the pool, for work that must not wait for the pool."""
+        connection = await self.connect_without_entering()
+        try:
+            await self.incarnation.enter(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def connect_without_entering(self) -> asyncpg.Connection:
+        """Open a connection that does not care for the incarnation of the journal."""
         return await asyncpg.connect(
             self.settings.database_url.get_secret_value(),
             timeout=CONNECT,
@@ -81,10 +93,12 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
     Raises RoleTooPowerful, and DatabaseUnavailable.
     """
     raise_file_limit()
+    incarnation = Incarnation()
     database = await Database.open(
         settings.database_url.get_secret_value(),
         connections=settings.journal_connections,
         timeout=CONNECT,
+        on_connect=incarnation.enter,
     )
     amqp_url = settings.amqp_url.get_secret_value()
     management_url = settings.management_url
@@ -97,7 +111,8 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
     context = ProcessContext(
         settings,
         database,
-        JournalReader(database.pool, timeout=settings.append_timeout),
+        incarnation,
+        JournalReader(database.pool, incarnation, timeout=settings.append_timeout),
         broker,
         management,
         Snapshot(Topic.IDENTITY, DirectoryLoader(identity.default_quotas(settings))),
@@ -106,6 +121,7 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
         EventValidator(catalogues, workers),
     )
     try:
+        await compare_at_start(management, context.connect_without_entering)
         await database.require_limited_role()
         yield context
     finally:
@@ -113,12 +129,15 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
         await broker.close()
         await management.close()
         await database.close()
+    if incarnation.over:
+        raise JournalRestored("The journal was restored to another state.")
 
 
 @asynccontextmanager
-async def stop_on_signals() -> AsyncIterator[Stop]:
-    """A stop that SIGTERM and SIGINT set."""
+async def stop_on_signals(incarnation: Incarnation) -> AsyncIterator[Stop]:
+    """A stop that SIGTERM and SIGINT set, and the end of the incarnation."""
     stop = Stop()
+    incarnation.on_change(stop.set)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

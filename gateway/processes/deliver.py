@@ -30,7 +30,10 @@ from gateway.subscriptions import webhooks
 
 async def deliver(settings: Settings) -> None:
     """Deliver to webhooks until SIGTERM or SIGINT."""
-    async with open_context(settings, "deliver") as context, stop_on_signals() as stop:
+    async with (
+        open_context(settings, "deliver") as context,
+        stop_on_signals(context.incarnation) as stop,
+    ):
         endpoints = Snapshot(Topic.SUBSCRIPTIONS, webhooks.load)
         configs = WebhookConfigs(
             context.directories, context.catalogues, context.subscriptions, endpoints

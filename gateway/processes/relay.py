@@ -16,7 +16,12 @@ from gateway.delivery import (
     RedriveWorker,
 )
 from gateway.delivery.store import DeadLetters, Redrives
-from gateway.journal import HintListener, JournalWriter, PartitionCreator, ShardLeases
+from gateway.journal import (
+    HintListener,
+    JournalWriter,
+    PartitionCreator,
+    ShardLeases,
+)
 from gateway.processes.context import (
     ProcessContext,
     open_context,
@@ -25,12 +30,12 @@ from gateway.processes.context import (
     unique_name,
 )
 from gateway.processes.health_server import HealthServer
-from gateway.relay import ControlPlane, QueueCredit, Relay
+from gateway.relay import ControlPlane, QueueCredit, Relay, WitnessKeeper
 from gateway.subscriptions.broker_access import BrokerAccess
 from gateway.subscriptions.reconciler import Reconciler
 
 HOUR = 3600.0
-REDRIVES, REPORTS, ALERTS = 0.5, 1.0, 5.0  # seconds between two runs of these jobs
+REDRIVES, REPORTS, ALERTS, WITNESS = 0.5, 1.0, 5.0, 1.0  # seconds between two runs of these jobs
 LEADER_SHARD = 0  # the relay that holds its lease is the leader
 
 
@@ -41,7 +46,7 @@ async def relay(settings: Settings) -> None:
         open_context(settings, "relay") as context,
         _open_writer(context) as writer,
         _open_queue_credit(context, name) as queue_credit,
-        stop_on_signals() as stop,
+        stop_on_signals(context.incarnation) as stop,
     ):
         await identity.maintain_signing_keys(context.database, settings)
         await context.refresh()
@@ -68,6 +73,10 @@ async def relay(settings: Settings) -> None:
             background.periodic(
                 "subscriptions.broker_access", access.run_once, POLL, only_while=leader
             )
+            witness = WitnessKeeper(
+                context.management, context.reader, context.connect_without_entering
+            )
+            background.periodic("journal.witness", witness.run_once, WITNESS, only_while=leader)
             dead_letters = DeadLetters(context.database.pool, timeout=context.timeout)
             _start_dead_letters(context, dead_letters, name, background)
             _start_dead_letter_jobs(context, dead_letters, writer, background, leader)
@@ -84,6 +93,7 @@ async def _open_writer(context: ProcessContext) -> AsyncIterator[JournalWriter]:
         writers=1,
         timeout=context.timeout,
         reader=context.reader,
+        incarnation=context.incarnation,
     )
     writer.start()
     try:

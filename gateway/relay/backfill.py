@@ -123,9 +123,13 @@ class Backfill:
         elif behind < 0:
             await asyncio.sleep(RETRY)
         else:
-            await self._send_next(self.sequence + min(behind, SPAN), min(MAX_IN_FLIGHT, credit))
+            await self._send_next(self._span_end(behind), min(MAX_IN_FLIGHT, credit))
             if self.sequence >= self._saved + SPAN:
                 await self._save()
+
+    def _span_end(self, behind: int) -> int:
+        head = Cursor(self.sequence + behind)
+        return self._context.reader.span_end(self._lease.shard, self._cursor, head, SPAN)
 
     async def complete(self, until: int) -> bool:
         """Send the rest up to `until`. False if the subscription begins later than that.

@@ -195,7 +195,9 @@ class Cluster:
         """Entries that are not relayed."""
         return int(
             await self.value(
-                "SELECT coalesce(sum(s.last - l.cursor_sequence), 0)::bigint "
+                "SELECT coalesce(sum(s.last - l.cursor_sequence - CASE "
+                "WHEN l.cursor_sequence <= s.restored THEN s.begins - s.restored ELSE 0 END), 0)"
+                "::bigint "
                 "FROM journal_shards s JOIN journal_leases l USING (shard)"
             )
         )

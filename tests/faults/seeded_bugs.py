@@ -42,10 +42,10 @@ class Bug:
 def ack_before_commit() -> None:
     """Publishers are answered when the statement was run, a moment before its commit."""
 
-    async def commit(connection: Any, group: Any, shards: int) -> None:
+    async def commit(connection: Any, group: Any, shards: int, incarnation: Any) -> None:
         async with connection.transaction():
             candidates = [c for request in group for c in request.candidates]
-            results = iter(await append.append_once(connection, candidates, shards))
+            results = iter(await append.append_once(connection, candidates, shards, incarnation))
             for request in group:
                 mine = [next(results) for _ in request.candidates]
                 if not request.appended.done():

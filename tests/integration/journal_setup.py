@@ -8,7 +8,13 @@ from typing import Any
 
 import asyncpg
 
-from gateway.journal import JournalReader, JournalWriter, create_partitions, create_shards
+from gateway.journal import (
+    Incarnation,
+    JournalReader,
+    JournalWriter,
+    create_partitions,
+    create_shards,
+)
 from tests.servers import SHARDS, as_owner
 
 
@@ -19,10 +25,13 @@ class Journal:
     url: str
     pool: asyncpg.Pool
     reader: JournalReader
+    incarnation: Incarnation
 
     async def connect(self) -> asyncpg.Connection:
         """One more connection."""
-        return await asyncpg.connect(self.url)
+        connection = await asyncpg.connect(self.url)
+        await self.incarnation.enter(connection)
+        return connection
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
@@ -49,6 +58,7 @@ class Journal:
             writers=writers,
             timeout=timeout,
             reader=self.reader,
+            incarnation=self.incarnation,
             on_commit=on_commit,
         )
         writer.start()
@@ -93,8 +103,9 @@ class Journal:
 @asynccontextmanager
 async def a_journal(url: str) -> AsyncIterator[Journal]:
     """Shards and partitions in a migrated database."""
-    async with asyncpg.create_pool(url, min_size=0, max_size=8) as pool:
-        journal = Journal(url, pool, JournalReader(pool, timeout=10))
+    incarnation = Incarnation()
+    async with asyncpg.create_pool(url, min_size=0, max_size=8, init=incarnation.enter) as pool:
+        journal = Journal(url, pool, JournalReader(pool, incarnation, timeout=10), incarnation)
         async with journal.owner() as connection:
             await create_shards(connection, SHARDS)
             await create_partitions(connection)

@@ -86,6 +86,11 @@ class JournalTail:
         self.heads = heads
         return new
 
+    def span_end(self, shard: int, cursor: Cursor) -> int:
+        """Where one query after a cursor ends."""
+        head = self.heads.get(shard, cursor)
+        return self._reader.span_end(shard, cursor, head, SPAN)
+
     def after(self, shard: int, sequence: int, types: Iterable[str]) -> list[Entry] | None:
         """The entries above the sequence up to the head; None where not all are in memory."""
         tail = self._shards.get(shard)
@@ -153,7 +158,7 @@ class JournalFollower:
         head = self.head(shard)
         held = self._tail.after(shard, cursor.sequence, self._subscription.types)
         if held is None:
-            until = min(head.sequence, cursor.sequence + SPAN)
+            until = self._tail.span_end(shard, cursor)
             return await self._scanner.scan(
                 self._subscription, shard, cursor, until=until, limit=limit
             )

@@ -2,11 +2,19 @@
 
 -- The last sequence of each shard. Every append updates its row, so the page is nearly empty (HOT
 -- updates) and the row is vacuumed by number of updates, not by share of the table.
+--
+-- `incarnation`, and its gap: entries go up to `restored`, and on above `begins` (decision 0031).
+-- `made` is the oid of this table when the incarnation began: a restored dump has another one.
 CREATE TABLE journal_shards (
     shard smallint PRIMARY KEY,
     last bigint NOT NULL DEFAULT 0,
-    recorded timestamptz NOT NULL DEFAULT '-infinity'
+    recorded timestamptz NOT NULL DEFAULT '-infinity',
+    incarnation text NOT NULL DEFAULT '',
+    restored bigint NOT NULL DEFAULT 0,
+    begins bigint NOT NULL DEFAULT 0,
+    made oid NOT NULL
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE journal_shards ALTER COLUMN made SET DEFAULT 'journal_shards'::regclass::oid;
 GRANT SELECT ON journal_shards TO nusabus_app;
 
 -- Which events were accepted: `identity` is source and id, hashed (decision 0003). This table is
@@ -99,7 +107,7 @@ CREATE TRIGGER journal_detachments_append_only
 GRANT SELECT ON journal_detachments TO nusabus_app, nusabus_retention;
 
 -- Which relay works on a shard, and its cursor: up to where the broker has confirmed. `returned`
--- counts messages that no queue took. Storage as for journal_shards.
+-- counts messages that no queue took. `made` and storage as for journal_shards.
 CREATE TABLE journal_leases (
     shard smallint PRIMARY KEY,
     epoch bigint NOT NULL DEFAULT 0,
@@ -107,9 +115,10 @@ CREATE TABLE journal_leases (
     expires timestamptz NOT NULL DEFAULT '-infinity',
     cursor_sequence bigint NOT NULL DEFAULT 0,
     cursor_recorded timestamptz NOT NULL DEFAULT '-infinity',
-    returned bigint NOT NULL DEFAULT 0
+    returned bigint NOT NULL DEFAULT 0,
+    made oid NOT NULL
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
-
+ALTER TABLE journal_leases ALTER COLUMN made SET DEFAULT 'journal_leases'::regclass::oid;
 GRANT SELECT, INSERT (shard, epoch, holder, expires),
     UPDATE (epoch, holder, expires, cursor_sequence, cursor_recorded, returned)
     ON journal_leases TO nusabus_app;
@@ -140,6 +149,137 @@ CREATE TRIGGER refusals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refus
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 GRANT SELECT, INSERT ON refusals TO nusabus_app;
 
+-- The incarnations of the journal (decision 0031). A restore to an older state begins a new one, and
+-- so does whatever may have been one. `server` says where the journal was when it began; `replaced`
+-- are incarnations that a process still knew and that this journal has never had.
+CREATE TABLE journal_incarnations (
+    number integer PRIMARY KEY,
+    id text NOT NULL UNIQUE,
+    began timestamptz NOT NULL DEFAULT clock_timestamp(),
+    reason text NOT NULL,
+    server text NOT NULL,
+    replaced text[] NOT NULL DEFAULT '{}'
+);
+GRANT SELECT ON journal_incarnations TO nusabus_app;
+
+-- What an incarnation took over, and above which sequence it goes on: what lies between was handed
+-- out by its predecessors at most, and never by it.
+CREATE TABLE journal_gaps (
+    number integer NOT NULL REFERENCES journal_incarnations,
+    shard smallint NOT NULL,
+    restored bigint NOT NULL,
+    begins bigint NOT NULL,
+    PRIMARY KEY (number, shard)
+);
+GRANT SELECT ON journal_gaps TO nusabus_app;
+
+-- Where the journal is: the server's cluster and timeline, the database, the table.
+CREATE FUNCTION journal_server() RETURNS text LANGUAGE sql
+SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+                     substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),
+                     (SELECT oid FROM pg_database WHERE datname = current_database()),
+                     'public.journal_shards'::regclass::oid)
+$$;
+
+CREATE FUNCTION journal_incarnation_id() RETURNS text LANGUAGE sql AS $$
+    SELECT left(replace(gen_random_uuid()::text, '-', ''), 12)
+$$;
+INSERT INTO journal_incarnations (number, id, reason, server)
+VALUES (1, journal_incarnation_id(), 'made', journal_server());
+
+-- Why this journal is not the one that a process knows; NULL where it is. `p_id` is the incarnation
+-- of the process, the arrays are the last entry of each shard that it has seen in it.
+CREATE FUNCTION journal_difference(
+    p_id text, p_shard smallint[], p_sequence bigint[], p_recorded timestamptz[]
+) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    v_now journal_incarnations;
+    v_next integer;
+BEGIN
+    SELECT * INTO v_now FROM journal_incarnations ORDER BY number DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'The journal has no incarnation: it is being restored.'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    IF v_now.server <> journal_server()
+        OR EXISTS (SELECT FROM journal_shards s WHERE s.made <> s.tableoid) THEN
+        RETURN 'moved';
+    END IF;
+    IF p_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF p_id = v_now.id THEN
+        PERFORM FROM unnest(p_shard, p_sequence, p_recorded) AS k(shard, sequence, recorded)
+        JOIN journal_shards s USING (shard)
+        WHERE k.sequence > s.last OR EXISTS (
+            SELECT FROM journal_entries e WHERE e.shard = k.shard AND e.sequence = k.sequence
+            AND e.recorded <> k.recorded);
+        RETURN CASE WHEN FOUND THEN 'entries-missing' END;
+    END IF;
+    SELECT min(i.number) INTO v_next FROM journal_incarnations i
+    WHERE p_id = ANY (i.replaced)
+       OR i.number > (SELECT o.number FROM journal_incarnations o WHERE o.id = p_id);
+    IF v_next IS NULL THEN
+        RETURN 'incarnation-missing';
+    END IF;
+    -- What was handed out before must lie in the gap of the successor.
+    PERFORM FROM unnest(p_shard, p_sequence) AS k(shard, sequence) JOIN journal_gaps g USING (shard)
+    WHERE g.number = v_next AND k.sequence > g.begins;
+    RETURN CASE WHEN FOUND THEN 'entries-missing' END;
+END $$;
+
+-- Enter the journal: for each connection, before anything else. Begins a new incarnation where the
+-- journal is not the one that the process knows, and returns the present one. A journal without
+-- entries just becomes another one.
+--
+-- Sequences go on above a round number, half a milliard at least above all that is known to have
+-- been handed out; so no restore has ever handed out a pair of shard and sequence twice. Leases get
+-- new epochs in the same way: what a former holder still sends does nothing. Whoever lies about
+-- what is known can leave a gap, and a bounded one.
+CREATE FUNCTION journal_enter(
+    p_id text, p_shard smallint[], p_sequence bigint[], p_recorded timestamptz[]
+) RETURNS TABLE (r_number integer, r_id text) LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    v_reason text;
+    v_id text := journal_incarnation_id();
+    v_number integer;
+BEGIN
+    IF NOT pg_is_in_recovery()
+        AND journal_difference(p_id, p_shard, p_sequence, p_recorded) IS NOT NULL THEN
+        PERFORM 1 FROM journal_shards s ORDER BY s.shard FOR UPDATE;
+        -- Again: another process may have begun it while this one waited.
+        v_reason := journal_difference(p_id, p_shard, p_sequence, p_recorded);
+    END IF;
+    IF v_reason IS NOT NULL THEN
+        SELECT max(i.number) INTO v_number FROM journal_incarnations i;
+        IF p_shard = '{}' AND NOT EXISTS (SELECT FROM journal_shards s WHERE s.last > 0) THEN
+            UPDATE journal_incarnations SET id = v_id, server = journal_server()
+            WHERE number = v_number;
+        ELSE
+            v_number := v_number + 1;
+            INSERT INTO journal_incarnations (number, id, reason, server, replaced)
+            VALUES (v_number, v_id, v_reason, journal_server(),
+                    CASE v_reason WHEN 'incarnation-missing' THEN ARRAY[p_id] ELSE '{}' END);
+            INSERT INTO journal_gaps (number, shard, restored, begins)
+            SELECT v_number, s.shard, CASE s.last WHEN s.begins THEN s.restored ELSE s.last END,
+                   ((greatest(s.last, least(k.sequence, s.last + 100000000000)) + 500000000)
+                    / 1000000000 + 1) * 1000000000
+            FROM journal_shards s
+            LEFT JOIN unnest(p_shard, p_sequence) AS k(shard, sequence) USING (shard);
+            UPDATE journal_shards s SET restored = g.restored, begins = g.begins, last = g.begins
+            FROM journal_gaps g WHERE g.number = v_number AND g.shard = s.shard;
+            UPDATE journal_leases SET epoch = (epoch / 1000000 + 1) * 1000000, holder = NULL,
+                expires = '-infinity';
+        END IF;
+        UPDATE journal_shards SET incarnation = v_id, made = tableoid;
+        UPDATE journal_leases SET made = tableoid;
+    END IF;
+    RETURN QUERY SELECT i.number, i.id FROM journal_incarnations i ORDER BY i.number DESC LIMIT 1;
+END $$;
+GRANT EXECUTE ON FUNCTION journal_enter TO nusabus_app;
+
 -- Append entries. All columns of an event come in five arrays and not in one array per column,
 -- because the driver's work grows with their number: `p_fixed` is the identity (16 bytes), the
 -- digest (32) and whether the data are binary (1); `p_head` has id, source, type, subject, client,
@@ -162,9 +302,17 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 SET enable_seqscan = off AS $$
 DECLARE
     v_now timestamptz;
+    v_restored boolean;
 BEGIN
     -- In the order of shards, so that two appends never wait for each other in a circle.
-    PERFORM 1 FROM journal_shards s WHERE s.shard = ANY (p_shard) ORDER BY s.shard FOR UPDATE;
+    SELECT bool_or(l.made <> l.present) INTO v_restored FROM (
+        SELECT s.made, s.tableoid AS present FROM journal_shards s
+        WHERE s.shard = ANY (p_shard) ORDER BY s.shard FOR UPDATE
+    ) l;
+    IF v_restored THEN
+        RAISE EXCEPTION 'The journal was restored under this connection. Call journal_enter.'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
     v_now := clock_timestamp();
     -- A statement of its own: its snapshot is younger than the locks.
     RETURN QUERY
