@@ -36,6 +36,8 @@ class StreamedEvent:
 
     position: str
     text: str
+    restored: bool = False
+    """Whether it is no event, but news of a restore, which `follow` does not yield."""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -57,20 +59,26 @@ class Streams:
         *,
         after: str = "",
         on_reconnect: Callable[[Exception | None], None] = lambda _: None,
+        on_restored: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> AsyncGenerator[StreamedEvent, None]:
         """Yield each event as it comes, without an end. Close it with `aclosing`.
 
         A stream that breaks, or ends with its token, is opened again after the last event, so no
         event is missed or repeated. `on_reconnect` is called with each failure, and with None for
-        a stream that just ended. Raises Problem for a failure that trying again does not mend.
+        a stream that just ended. `on_restored` is called when the journal was restored from a
+        backup and lacks events that were yielded before: `lost` tells which. Raises Problem for a
+        failure that trying again does not mend.
         """
         failed = 0
         while True:
             error: Exception | None = None
             try:
                 async for event in self._read(subscription, after):
-                    yield event
                     after, failed = event.position or after, 0
+                    if event.restored:
+                        on_restored(event.document)
+                    else:
+                        yield event
             except (Problem, httpx.TransportError) as problem:
                 if not is_unknown(problem):
                     raise
@@ -84,9 +92,10 @@ class Streams:
         path = f"/v1/subscriptions/{quote(subscription, safe='')}/stream"
         async with self._bus.stream("GET", path, headers=headers, timeout=SILENCE) as response:
             async for each in server_sent_events(response.aiter_bytes()):
-                if each.event == "message":
+                if each.event in ("message", "restored"):
                     # Only white space between JSON tokens can be a line break here.
-                    yield StreamedEvent(each.id, each.data.replace("\n", " "))
+                    text = each.data.replace("\n", " ")
+                    yield StreamedEvent(each.id, text, each.event == "restored")
 
 
 async def server_sent_events(chunks: AsyncIterable[bytes]) -> AsyncIterator[ServerSentEvent]:

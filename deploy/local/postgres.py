@@ -207,7 +207,7 @@ class Postgres:
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         self._process = spawn(
-            (str(_programs() / "postgres"), "-D", str(self.data), *arguments),
+            (str(programs() / "postgres"), "-D", str(self.data), *arguments),
             folder=self.data,
             environ=self._environ(),
             log=self.log,
@@ -250,7 +250,7 @@ class Postgres:
 
     def _tool(self, program: str, *arguments: str, feed: str | None = None) -> None:
         account = unprivileged()
-        command: Sequence[str] = (str(_programs() / program), *arguments)
+        command: Sequence[str] = (str(programs() / program), *arguments)
         done = subprocess.run(
             command,
             input=feed or "",
@@ -283,7 +283,7 @@ def copy_database(name: str, template: str, options: str = "") -> tuple[str, ...
     )
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """The folder of PostgreSQL's programs, at a place where they can be run.
 
     LOCAL_POSTGRES names that of another version.

@@ -12,6 +12,7 @@ from gateway.delivery.ledger import DeliveryLedger, DeliveryStatus, Lag, Stage
 from gateway.delivery.pull import PullDelivery, ReceivedEvent, TokenResult
 from gateway.delivery.store import set_ledger_retention
 from gateway.delivery.stream import StreamDelivery, StreamEvent
+from gateway.delivery.stream_position import Restored
 from gateway.delivery.test_event import DeliveryTest, make_test_entry, new_test_number
 from gateway.delivery.wakeups import Wakeups
 
@@ -34,6 +35,7 @@ __all__ = [
     "ReportResult",
     "Resender",
     "ResentEvent",
+    "Restored",
     "Stage",
     "StreamDelivery",
     "StreamEvent",

@@ -5,16 +5,17 @@ reconnects to any process with the id of its last event continues exactly after 
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from gateway.base.errors import Conflict, Invalid
+from gateway.base.errors import Conflict
 from gateway.base.rate_limit import RateLimit, TokenBucket
 from gateway.base.snapshot import Snapshot
 from gateway.base.stop import Stop
 from gateway.contracts import Catalogue
 from gateway.delivery.journal_scanner import SPAN, JournalScanner
 from gateway.delivery.store import Deliveries
+from gateway.delivery.stream_position import Restored, format_position, parse_position
 from gateway.delivery.wakeups import Wakeups
 from gateway.identity import Directory
 from gateway.journal import BEGINNING, Cursor, Entry, JournalReader
@@ -28,10 +29,11 @@ HEARTBEAT = 15.0  # seconds without an event after which a heartbeat is sent
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """An event and the cursor after it; a heartbeat has neither."""
+    """An event and the position after it; news of a restore, and where it goes on; a heartbeat."""
 
     entry: Entry | None = None
     cursor: str = ""
+    restored: Restored | None = None
 
 
 class _Heartbeat:
@@ -78,32 +80,38 @@ class StreamDelivery:
         self._catalogue = catalogue
         self._stop = stop
 
-    async def begin(self, subscription: Subscription, last: str | None) -> dict[int, Cursor]:
+    async def begin(
+        self, subscription: Subscription, last: str | None
+    ) -> tuple[dict[int, Cursor], Restored | None]:
         """The cursors to continue from: those in `last`, else the stored ones.
 
-        `last` is stored as delivered. Raises Invalid where it is not a cursor of this stream, Gone
-        where events after it were removed,
-        Conflict where the subscription is paused or delivered in another way, Forbidden where the
-        right to receive its types was withdrawn.
+        Also the restore of the journal that `last` does not know of. `last` is stored as delivered.
+        Raises Invalid where it is not a position of this stream, Gone where events after it were
+        removed, Conflict where the subscription is paused or delivered in another way, Forbidden
+        where the right to receive its types was withdrawn.
         """
         self.require(subscription)
         cursors = await self._deliveries.cursors(subscription.key)
         if last is None:
-            return cursors
+            return cursors, None
         heads = await self._reader.heads()
-        given = _parse_cursors(last, {shard: head.sequence for shard, head in heads.items()})
+        given, restored = parse_position(last, self._reader.incarnation, cursors, heads)
         await require_kept(subscription.types, given, self._reader)
         await self._deliveries.record_delivered(subscription.key, given)
-        return {shard: Cursor(sequence, BEGINNING) for shard, sequence in given.items()}
+        return {s: Cursor(sequence, BEGINNING) for s, sequence in given.items()}, restored
 
     async def follow(
-        self, subscription: Subscription, cursors: dict[int, Cursor]
+        self, subscription: Subscription, cursors: dict[int, Cursor], restored: Restored | None
     ) -> AsyncIterator[StreamEvent]:
         """Yield the events after the cursors, within the rate limit, until the process stops.
 
+        First it tells of the restore, if there is one.
         A heartbeat follows HEARTBEAT seconds without an event; the caller may then check whether
         to continue.
         """
+        incarnation = self._reader.incarnation
+        if restored is not None:
+            yield StreamEvent(None, format_position(incarnation, cursors), restored)
         heartbeat = _Heartbeat()
         rate = subscription.terms.rate
         bucket = TokenBucket(RateLimit.per_second(rate)) if rate else None
@@ -126,7 +134,7 @@ class StreamDelivery:
                             return
                         cursors[shard] = Cursor(entry.sequence, entry.recorded)
                         heartbeat.restart()
-                        yield StreamEvent(entry, _format_cursors(cursors))
+                        yield StreamEvent(entry, format_position(incarnation, cursors))
                     cursors[shard] = after
                 if heartbeat.take():
                     yield StreamEvent()
@@ -155,19 +163,3 @@ class StreamDelivery:
         if subscription.paused:
             raise Conflict(f"Subscription {subscription.name} is paused. Resume it first.")
         require_right(subscription, self._directory.value, self._catalogue.value)
-
-
-def _format_cursors(cursors: Mapping[int, Cursor]) -> str:
-    return ".".join(str(cursors[shard].sequence) for shard in sorted(cursors))
-
-
-def _parse_cursors(text: str, heads: Mapping[int, int]) -> dict[int, int]:
-    words = text.split(".")
-    if len(words) == len(heads) and all(word.isascii() and word.isdecimal() for word in words):
-        cursors = {shard: int(word[:20]) for shard, word in zip(sorted(heads), words, strict=True)}
-        if all(cursors[shard] <= heads[shard] for shard in cursors):
-            return cursors
-    raise Invalid(
-        "Invalid Last-Event-ID. Send the id of an event of this stream, or omit the header to "
-        "continue after the last one."
-    )

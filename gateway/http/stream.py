@@ -1,6 +1,7 @@
 """`GET /v1/subscriptions/{name}/stream`: server-sent events (WHATWG HTML, section 9.2)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -11,13 +12,14 @@ from starlette.types import Message, Send
 
 from gateway.base.errors import NusabusError, Unavailable
 from gateway.base.telemetry import log
-from gateway.base.times import now
-from gateway.delivery import StreamEvent, make_test_entry, new_test_number
+from gateway.base.times import now, rfc3339
+from gateway.delivery import Restored, StreamEvent, make_test_entry, new_test_number
 from gateway.http.cloud_event import delivered
 from gateway.http.context import ApiContext, Context, authenticate, become
 from gateway.http.problems import responses
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.identity import Quota
+from gateway.journal import sequence_text
 from gateway.subscriptions import Subscription
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["stream"])
@@ -90,10 +92,27 @@ class EventStream(StreamingResponse):
         self._context.stream.require(subscription)
 
     def _frame(self, streamed: StreamEvent) -> bytes:
+        if streamed.restored is not None:
+            return format_sse_event(
+                event="restored", data_str=_told(streamed.restored), id=streamed.cursor
+            )
         if streamed.entry is None:
             return format_sse_event(comment="alive")
         data = delivered(streamed.entry, self._context).decode()
         return format_sse_event(data_str=data, id=streamed.cursor or None)
+
+
+def _told(restored: Restored) -> str:
+    return json.dumps(
+        {
+            "incarnation": restored.incarnation,
+            "began": rfc3339(restored.began),
+            "lost": [
+                {"first": sequence_text(shard, first), "last": sequence_text(shard, last)}
+                for shard, (first, last) in sorted(restored.lost.items())
+            ],
+        }
+    )
 
 
 _EXAMPLE = """\
@@ -101,11 +120,13 @@ _EXAMPLE = """\
 retry: 1000
 
 data: {"specversion":"1.0","id":"9f8e2c1a","source":"/dukcapil/ktp","type":"...","data":{}}
-id: 0-42
+id: 5b0c6e1f92ad:42.17.0.8
 """
 _STREAM: dict[str, Any] = {
     "description": "Server-sent events. The data of each is a DeliveredEvent; its id is the "
-    "`Last-Event-ID` to go on from. An event named `end` says why the stream ends.",
+    "`Last-Event-ID` to go on from. An event named `end` says why the stream ends. One named "
+    "`restored` says that the journal was restored from a backup, which sequences up to your "
+    "Last-Event-ID it does not have any more, and goes on after what it has.",
     "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
 }
 
@@ -134,7 +155,7 @@ async def stream_events(
         raise Unavailable(f"{READERS} readers are connected to this process. Try again later.")
     become(request, Quota.STREAMS)
     subscription = await context.subscription_lifecycle.existing(client.organisation, name)
-    cursors = await context.stream.begin(subscription, last_event_id)
-    events = context.stream.follow(subscription, cursors)
+    cursors, restored = await context.stream.begin(subscription, last_event_id)
+    events = context.stream.follow(subscription, cursors, restored)
     authorization = request.headers.get("authorization")
     return EventStream(context, subscription, events, authorization, test=test)

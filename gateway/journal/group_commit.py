@@ -6,6 +6,7 @@ from typing import TypeVar
 from gateway.base.database import CONTENT_ERRORS, OUTAGES, content_refused
 from gateway.base.defects import do_apart
 from gateway.base.errors import NusabusError
+from gateway.journal.incarnation import RESTORING
 
 T = TypeVar("T")
 
@@ -22,7 +23,8 @@ async def commit_apart(
     """
 
     def ends_all(error: Exception) -> bool:
-        return isinstance(error, OUTAGES) and not isinstance(error, CONTENT_ERRORS)
+        outage = isinstance(error, (*OUTAGES, *RESTORING))
+        return outage and not isinstance(error, CONTENT_ERRORS)
 
     def answer(member: T, error: Exception) -> None:
         refused = isinstance(error, CONTENT_ERRORS) and not isinstance(error, NusabusError)

@@ -19,7 +19,9 @@ from gateway.base.errors import JournalUnavailable
 from gateway.journal import sql
 
 SECONDS = 10.0  # for entering
-_RESTORING = (
+
+# What a statement raises while a dump is restored, and an append into tables that were replaced.
+RESTORING: tuple[type[asyncpg.PostgresError], ...] = (
     asyncpg.ObjectNotInPrerequisiteStateError,
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedFunctionError,
@@ -78,7 +80,7 @@ class Incarnation:
         """Remember the sequence and time of the newest entry of each shard."""
         known = self._known
         for shard, entry in entries.items():
-            if shard not in known or entry[0] > known[shard][0]:
+            if entry[0] > (known[shard][0] if shard in known else 0):
                 known[shard] = entry
 
     def fits(self, shard: int, sequence: int, incarnation: str, *, same_table: bool) -> bool:
@@ -128,6 +130,19 @@ class Incarnation:
                 end = gap.begins
         return min(high, end)
 
+    def restored_of(self, id: str) -> Mapping[int, int] | None:
+        """Up to where the entries of an earlier incarnation are still there, by shard.
+
+        None for one that this journal has never had.
+        """
+        later = [each.gaps for each in self.history if each.number > self._number_of(id)]
+        if not later or self._number_of(id) == 0:
+            return None
+        return {shard: min(gaps[shard].restored for gaps in later) for shard in later[0]}
+
+    def _number_of(self, id: str) -> int:
+        return next((each.number for each in self.history if each.id == id), 0)
+
     def gap_at(self, shard: int, sequence: int) -> Gap | None:
         """The gap that a sequence is in, or None."""
         for gap in self._gaps.get(shard, ()):
@@ -149,7 +164,7 @@ async def _enter(
             [recorded for _, recorded in known.values()],
             timeout=SECONDS,
         )
-    except _RESTORING as error:
+    except RESTORING as error:
         raise JournalUnavailable(
             "The journal is being restored, or was not migrated. Try again later."
         ) from error

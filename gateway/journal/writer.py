@@ -16,7 +16,7 @@ from gateway.base.telemetry import METRICS
 from gateway.journal.append import append_once
 from gateway.journal.entry import Appended, Candidate
 from gateway.journal.group_commit import commit_apart
-from gateway.journal.incarnation import Incarnation
+from gateway.journal.incarnation import RESTORING, Incarnation
 from gateway.journal.reader import JournalReader
 from gateway.journal.repeats import OtherContent, Repeats
 from gateway.journal.write_probe import WriteProbe
@@ -35,11 +35,11 @@ _UNKNOWN = "The journal did not confirm the commit. Publish again with the same 
 
 # Another append stored the same event in another shard meanwhile, or two waited for each other.
 _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
-# The last two while the journal is restored, or was: the next connection enters it first.
+# The last while the journal is restored, or was: the next connection enters it first.
 _UNCONFIRMED: tuple[type[BaseException], ...] = (
     *OUTAGES,
     JournalUnavailable,
-    asyncpg.ObjectNotInPrerequisiteStateError,
+    *RESTORING,
 )
 
 

@@ -81,9 +81,15 @@ def test_a_reader_goes_on_exactly_behind_the_last_id(uji: Actor) -> None:
         assert ids(take(found, 6)) == ids(rest)
 
 
-@pytest.mark.parametrize("last", ["x", "1", "1.2.3.4.5", "9" * 30, "-1.0.0.0", "9999999.0.0.0", ""])
-def test_an_invalid_last_event_id(uji: Actor, last: str) -> None:
-    answer = uji.get(a_stream(uji), headers={**uji.headers, "last-event-id": last})
+@pytest.mark.parametrize(
+    "last",
+    ["x", "", "1.2.3.4", ":", "{}:", "{}:1", "{}:1.2.3.4.5", "{}:9", "{}:-1.0.0.0", "{}:1.2.3.٤",
+     "{}:9999999.0.0.0", "{}:0.0.0." + "9" * 30, "XXXXXXXXXXXX:0.0.0.0", "{}:0.0.0.0\t."],
+)  # fmt: skip
+def test_an_invalid_last_event_id(bus: Bus, uji: Actor, last: str) -> None:
+    ((present,),) = bus.query("SELECT id FROM journal_incarnations")
+    given = last.format(present).encode()
+    answer = uji.get(a_stream(uji), headers={**uji.headers, "last-event-id": given})
     assert answer.status_code == 422, answer.text
 
 

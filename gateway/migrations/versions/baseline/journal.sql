@@ -264,8 +264,8 @@ BEGIN
                     CASE v_reason WHEN 'incarnation-missing' THEN ARRAY[p_id] ELSE '{}' END);
             INSERT INTO journal_gaps (number, shard, restored, begins)
             SELECT v_number, s.shard, CASE s.last WHEN s.begins THEN s.restored ELSE s.last END,
-                   ((greatest(s.last, least(k.sequence, s.last + 100000000000)) + 500000000)
-                    / 1000000000 + 1) * 1000000000
+                   ((greatest(s.last, least(coalesce(k.sequence, 0), s.last + 100000000000))
+                     + 500000000) / 1000000000 + 1) * 1000000000
             FROM journal_shards s
             LEFT JOIN unnest(p_shard, p_sequence) AS k(shard, sequence) USING (shard);
             UPDATE journal_shards s SET restored = g.restored, begins = g.begins, last = g.begins
