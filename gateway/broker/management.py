@@ -9,7 +9,6 @@ import re
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from secrets import token_bytes
 from types import TracebackType
@@ -25,6 +24,7 @@ from gateway.broker import names
 from gateway.broker.address import credentials, each_host, management_url, tls_files, virtual_host
 from gateway.broker.connecting import PER_HOST
 from gateway.broker.errors import describe
+from gateway.broker.queue_state import QueueState, queue_state
 
 PAGE = 500
 """Queues per request."""
@@ -46,25 +46,6 @@ def hash_password(password: str) -> str:
     """The password as RabbitMQ stores it: salted SHA-256 (its manual, "Passwords")."""
     salt = token_bytes(4)
     return b64encode(salt + sha256(salt + password.encode()).digest()).decode()
-
-
-@dataclass(frozen=True, slots=True)
-class QueueState:
-    """A queue according to the statistics."""
-
-    messages: int | None
-    """Ready messages and those that consumers hold. None while the queue has reported nothing: for
-    some seconds after it was declared or the broker started, and always if it has no leader."""
-    unacknowledged: int
-    consumers: int
-    state: str
-    """`running`, a failure (`down`, `minority`, `crashed`, `stopped`) or `unknown`."""
-    arguments: Mapping[str, object]
-    members: frozenset[str] = frozenset()
-    """The nodes that have a replica. Empty if it is not a quorum queue."""
-    available: bool = True
-    """Whether it has a leader, and most of its members are online: else it confirms nothing, and
-    its statistics may be of any age."""
 
 
 class Management:
@@ -205,7 +186,7 @@ class Management:
             )
             if answer is None:
                 break
-            found.update((item["name"], _queue_state(item)) for item in answer["items"])
+            found.update((item["name"], queue_state(item)) for item in answer["items"])
             pages = answer["page_count"]
             page += 1
         return found
@@ -292,16 +273,3 @@ class Management:
         if response.is_error:
             raise _Failed(f"{call} answered {response.status_code}")
         return response.json() if response.content else None
-
-
-def _queue_state(item: Mapping[str, Any]) -> QueueState:
-    members, online = item.get("members") or (), item.get("online") or ()
-    return QueueState(
-        messages=item.get("messages"),
-        unacknowledged=item.get("messages_unacknowledged", 0),
-        consumers=item.get("consumers", 0),
-        state=item.get("state", "unknown"),
-        arguments=item.get("arguments", {}),
-        members=frozenset(members),
-        available=not members or (bool(item.get("leader")) and 2 * len(online) > len(members)),
-    )

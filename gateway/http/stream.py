@@ -94,7 +94,7 @@ class EventStream(StreamingResponse):
     def _frame(self, streamed: StreamEvent) -> bytes:
         if streamed.restored is not None:
             return format_sse_event(
-                event="restored", data_str=_told(streamed.restored), id=streamed.cursor
+                event="restored", data_str=_restored_data(streamed.restored), id=streamed.cursor
             )
         if streamed.entry is None:
             return format_sse_event(comment="alive")
@@ -102,7 +102,7 @@ class EventStream(StreamingResponse):
         return format_sse_event(data_str=data, id=streamed.cursor or None)
 
 
-def _told(restored: Restored) -> str:
+def _restored_data(restored: Restored) -> str:
     return json.dumps(
         {
             "incarnation": restored.incarnation,

@@ -18,6 +18,7 @@ from tests.restoring import Backup
 from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.faults
 COUNT = 12  # events: some for each shard
 
 
