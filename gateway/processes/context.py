@@ -94,12 +94,7 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
     """
     raise_file_limit()
     incarnation = Incarnation()
-    database = await Database.open(
-        settings.database_url.get_secret_value(),
-        connections=settings.journal_connections,
-        timeout=CONNECT,
-        on_connect=incarnation.enter,
-    )
+    database = await _open_database(settings, incarnation)
     amqp_url = settings.amqp_url.get_secret_value()
     management_url = settings.management_url
     broker = Broker(amqp_url, name=f"nusabus-{process}")
@@ -131,6 +126,15 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
         await database.close()
     if incarnation.over:
         raise JournalRestored("The journal was restored to another state.")
+
+
+async def _open_database(settings: Settings, incarnation: Incarnation) -> Database:
+    return await Database.open(
+        settings.database_url.get_secret_value(),
+        connections=settings.journal_connections,
+        timeout=CONNECT,
+        on_connect=incarnation.enter,
+    )
 
 
 @asynccontextmanager

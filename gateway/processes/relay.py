@@ -73,14 +73,10 @@ async def relay(settings: Settings) -> None:
             background.periodic(
                 "subscriptions.broker_access", access.run_once, POLL, only_while=leader
             )
-            witness = WitnessKeeper(
-                context.management, context.reader, context.connect_without_entering
-            )
-            background.periodic("journal.witness", witness.run_once, WITNESS, only_while=leader)
             dead_letters = DeadLetters(context.database.pool, timeout=context.timeout)
             _start_dead_letters(context, dead_letters, name, background)
             _start_dead_letter_jobs(context, dead_letters, writer, background, leader)
-            _start_maintenance(context, dead_letters, background)
+            _start_maintenance(context, dead_letters, background, leader)
 
 
 @asynccontextmanager
@@ -159,10 +155,15 @@ def _start_dead_letter_jobs(
 
 
 def _start_maintenance(
-    context: ProcessContext, dead_letters: DeadLetters, background: Supervisor
+    context: ProcessContext,
+    dead_letters: DeadLetters,
+    background: Supervisor,
+    leader: Callable[[], bool],
 ) -> None:
-    """Create partitions in advance, rotate signing keys, and delete old settlements."""
+    """Create partitions ahead, rotate signing keys, delete old settlements, keep the witness."""
     settings = context.settings
+    witness = WitnessKeeper(context.management, context.reader, context.connect_without_entering)
+    background.periodic("journal.witness", witness.run_once, WITNESS, only_while=leader)
     partitions = PartitionCreator(context.connect)
     keys = partial(identity.maintain_signing_keys, context.database, settings)
     background.periodic("journal.partitions", partitions.run_once, HOUR)

@@ -5,6 +5,7 @@ further. So the leader notes at the broker how far it has come, and each process
 the journal before it enters it.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from gateway.base.telemetry import log
 from gateway.broker import Management
 from gateway.journal import Incarnation, JournalReader
 
+START = 3.0  # seconds for which a process that starts waits for the broker
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
@@ -93,6 +95,7 @@ class WitnessKeeper:
 async def compare_at_start(management: Management, connect: Connect) -> None:
     """The same for a process that starts; it starts without the broker as well."""
     try:
-        await compare_with_witness(management, connect)
-    except BrokerUnavailable as error:
+        async with asyncio.timeout(START):
+            await compare_with_witness(management, connect)
+    except (BrokerUnavailable, TimeoutError) as error:
         log().warning("journal.witness_unread", reason=str(error))
