@@ -4,10 +4,10 @@ from gateway.broker import message, names
 from gateway.broker.address import subscriber_url
 from gateway.broker.confirm_publisher import ConfirmPublisher, publish_confirmed
 from gateway.broker.dead_letter_queue import DeadLetterMessage, DeadLetterQueue
-from gateway.broker.management import Management
+from gateway.broker.management import Management, hash_password
 from gateway.broker.message import OutgoingMessage
 from gateway.broker.pending_confirms import ConfirmOutcome, ConfirmResult
-from gateway.broker.queue_state import QueueState, hash_password
+from gateway.broker.queue_state import QueueState
 from gateway.broker.reply_queue import ReplyMessage, ReplyQueue
 from gateway.broker.topology import LONGEST_AGE, Broker, NotOnBroker
 
