@@ -10,7 +10,7 @@ from gateway.journal.entry import (
     sequence_text,
 )
 from gateway.journal.hints import HintListener, HintSender
-from gateway.journal.incarnation import Incarnation, JournalRestored, PastIncarnation
+from gateway.journal.incarnation import Incarnation, JournalRestored, Newest, PastIncarnation
 from gateway.journal.partitions import PartitionCreator, create_partitions, create_shards
 from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
@@ -30,6 +30,7 @@ __all__ = [
     "JournalReader",
     "JournalRestored",
     "JournalWriter",
+    "Newest",
     "PartitionCreator",
     "PastIncarnation",
     "Position",

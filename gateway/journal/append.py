@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -11,34 +10,33 @@ from msgspec.structs import replace
 
 from gateway.journal import sql
 from gateway.journal.entry import Appended, Candidate
-from gateway.journal.incarnation import Incarnation
+from gateway.journal.incarnation import Newest
 
 _encode = msgspec.json.Encoder().encode
 
 
 async def append_once(
-    connection: asyncpg.Connection,
-    candidates: Sequence[Candidate],
-    shards: int,
-    incarnation: Incarnation,
-) -> list[Appended]:
-    """One statement, one commit. Of an identity given twice, the first occurrence is stored."""
+    connection: asyncpg.Connection, candidates: Sequence[Candidate], shards: int
+) -> tuple[list[Appended], Newest]:
+    """One statement, one commit. Of an identity given twice, the first occurrence is stored.
+
+    Also the newest entry of each shard, once it is committed.
+    """
     first: dict[bytes, int] = {}
     for index, candidate in enumerate(candidates):
         first.setdefault(candidate.event.identity, index)
     rows = [_row(candidates[index], shards) for index in first.values()]
     answers = await connection.fetch(sql.APPEND, *zip(*rows, strict=True))
-    results, last = _results(rows, answers)
-    incarnation.saw(last)
+    results, newest = _results(rows, answers)
     stored = dict(zip(first, results, strict=True))
     if len(stored) == len(candidates):
-        return list(stored.values())
+        return list(stored.values()), newest
     results = []
     for index, candidate in enumerate(candidates):
         appended = stored[candidate.event.identity]
         repeated = first[candidate.event.identity] != index
         results.append(replace(appended, duplicate=True) if repeated else appended)
-    return results
+    return results, newest
 
 
 def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes | None]:
@@ -56,9 +54,9 @@ def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes
 
 def _results(
     rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]
-) -> tuple[list[Appended], dict[int, tuple[int, datetime]]]:
+) -> tuple[list[Appended], Newest]:
     """Join the answer of `journal_append` with its input; also the last entry of each shard."""
-    base: dict[int, tuple[int, datetime]] = {}
+    base: Newest = {}
     known: dict[int, Appended] = {}
     for ord_, shard, sequence, recorded, digest in answers:
         if ord_ == 0:

@@ -1,4 +1,4 @@
-"""The incarnation of the journal: which of its lives a process works in (decision 0031).
+"""The incarnation of the journal: which of its lives a process works in (decision 0033).
 
 A journal that was restored to an older state is another journal with the same beginning. Whoever
 remembers the other one, by a cursor, a head or a receipt, must not act on that memory. So each
@@ -17,6 +17,9 @@ import asyncpg
 from gateway.base.database import AnyConnection
 from gateway.base.errors import JournalUnavailable
 from gateway.journal import sql
+
+Newest = dict[int, tuple[int, datetime]]
+"""By shard, the sequence and time of an entry."""
 
 SECONDS = 10.0  # for entering
 
@@ -54,9 +57,7 @@ class PastIncarnation:
 class Incarnation:
     """The incarnation that a process works in, and the newest entries that it has seen there."""
 
-    def __init__(
-        self, id: str | None = None, known: Mapping[int, tuple[int, datetime]] | None = None
-    ) -> None:
+    def __init__(self, id: str | None = None, known: Newest | None = None) -> None:
         """A process knows nothing at its start; `id` and `known` are what others have noted."""
         self.id = id
         self.history: Sequence[PastIncarnation] = ()
@@ -72,11 +73,11 @@ class Incarnation:
         self._on_change.append(call)
 
     @property
-    def known(self) -> Mapping[int, tuple[int, datetime]]:
+    def known(self) -> Newest:
         """The sequence and time of the newest entry of each shard that was seen."""
         return dict(self._known)
 
-    def saw(self, entries: Mapping[int, tuple[int, datetime]]) -> None:
+    def saw(self, entries: Newest) -> None:
         """Remember the sequence and time of the newest entry of each shard."""
         known = self._known
         for shard, entry in entries.items():
@@ -151,9 +152,7 @@ class Incarnation:
         return None
 
 
-async def _enter(
-    connection: AnyConnection, id: str | None, known: Mapping[int, tuple[int, datetime]]
-) -> str:
+async def _enter(connection: AnyConnection, id: str | None, known: Newest) -> str:
     """The id of the present incarnation."""
     try:
         row: Any = await connection.fetchrow(

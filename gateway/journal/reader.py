@@ -167,7 +167,7 @@ class JournalReader:
             fits &= self.incarnation.fits(shard, last, incarnation, same_table=same_table)
             heads[shard] = Cursor(last, recorded)
         if not fits:
-            with database_errors(unavailable):
+            with database_errors(JournalUnavailable):
                 async with self._pool.acquire(timeout=self._timeout) as connection:
                     await self.incarnation.enter(connection)
         self.incarnation.saw({s: (each.sequence, each.recorded) for s, each in heads.items()})

@@ -250,14 +250,15 @@ async def _commit(
         try:
             if (spellings := group[0].spellings) is not None:
                 async with connection.transaction():
-                    results = await append_once(connection, candidates, shards, incarnation)
+                    results, newest = await append_once(connection, candidates, shards)
                     _require_same(candidates, results, spellings)
             else:
-                results = await append_once(connection, candidates, shards, incarnation)
+                results, newest = await append_once(connection, candidates, shards)
             break
         except _RACES:
             if attempt == RETRIES - 1:
                 raise JournalUnavailable(_UNKNOWN) from None
+    incarnation.saw(newest)
     start = 0
     for request in group:
         end = start + len(request.candidates)

@@ -138,10 +138,11 @@ async def _open_database(settings: Settings, incarnation: Incarnation) -> Databa
 
 
 @asynccontextmanager
-async def stop_on_signals(incarnation: Incarnation) -> AsyncIterator[Stop]:
+async def stop_on_signals(incarnation: Incarnation | None = None) -> AsyncIterator[Stop]:
     """A stop that SIGTERM and SIGINT set, and the end of the incarnation."""
     stop = Stop()
-    incarnation.on_change(stop.set)
+    if incarnation is not None:
+        incarnation.on_change(stop.set)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

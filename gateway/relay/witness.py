@@ -7,7 +7,7 @@ the journal before it enters it.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from gateway.base.database import database_errors
 from gateway.base.errors import BrokerUnavailable
 from gateway.base.telemetry import log
 from gateway.broker import Management
-from gateway.journal import Incarnation, JournalReader
+from gateway.journal import Incarnation, JournalReader, Newest
 
 START = 3.0  # seconds for which a process that starts waits for the broker
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
@@ -28,7 +28,7 @@ class Witness:
     """An incarnation, and the sequence and time of the newest entry of each shard."""
 
     incarnation: str
-    entries: Mapping[int, tuple[int, datetime]]
+    entries: Newest
 
     def text(self) -> str:
         """As it is noted at the broker."""

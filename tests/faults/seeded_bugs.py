@@ -45,7 +45,8 @@ def ack_before_commit() -> None:
     async def commit(connection: Any, group: Any, shards: int, incarnation: Any) -> None:
         async with connection.transaction():
             candidates = [c for request in group for c in request.candidates]
-            results = iter(await append.append_once(connection, candidates, shards, incarnation))
+            appended, _ = await append.append_once(connection, candidates, shards)
+            results = iter(appended)
             for request in group:
                 mine = [next(results) for _ in request.candidates]
                 if not request.appended.done():

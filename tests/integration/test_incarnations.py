@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from deploy.local.postgres import Postgres, copy_database, programs
-from gateway.base.errors import JournalUnavailable
+from gateway.base.errors import IdentifierReused, JournalUnavailable
 from gateway.journal import Cursor, Incarnation, JournalReader, JournalRestored, ShardLeases
 from tests.builders import a_candidate
 from tests.integration.journal_setup import Journal
@@ -94,6 +94,20 @@ async def everything(reader: JournalReader) -> AsyncIterator[tuple[int, int]]:
                 yield each.shard, each.sequence
             assert until > cursor.sequence
             cursor = Cursor(until)
+
+
+async def test_what_was_rolled_back_was_never_known(journal: Journal) -> None:
+    taken = a_candidate(id="taken")
+    async with journal.writer() as writer:
+        await writer.append([taken])
+        other = a_candidate(id="taken", data=b'{"nomor": 2}')
+        with pytest.raises(IdentifierReused):
+            await writer.append([a_candidate() for _ in range(9)] + [other], atomic=True)
+        writer.probe.doubt()
+        await writer.probe.run_once()
+    async with journal.connection():  # it enters
+        assert len(journal.incarnation.history) == 1
+    assert not journal.incarnation.over
 
 
 async def test_another_entry_at_a_known_position_is_another_journal(journal: Journal) -> None:

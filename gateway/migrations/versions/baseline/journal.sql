@@ -3,7 +3,7 @@
 -- The last sequence of each shard. Every append updates its row, so the page is nearly empty (HOT
 -- updates) and the row is vacuumed by number of updates, not by share of the table.
 --
--- `incarnation`, and its gap: entries go up to `restored`, and on above `begins` (decision 0031).
+-- `incarnation`, and its gap: entries go up to `restored`, and on above `begins` (decision 0033).
 -- `made` is the oid of this table when the incarnation began: a restored dump has another one.
 CREATE TABLE journal_shards (
     shard smallint PRIMARY KEY,
@@ -149,7 +149,7 @@ CREATE TRIGGER refusals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refus
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 GRANT SELECT, INSERT ON refusals TO nusabus_app;
 
--- The incarnations of the journal (decision 0031). A restore to an older state begins a new one, and
+-- The incarnations of the journal (decision 0033). A restore to an older state begins a new one, and
 -- so does whatever may have been one. `server` says where the journal was when it began; `replaced`
 -- are incarnations that a process still knew and that this journal has never had.
 CREATE TABLE journal_incarnations (
