@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header
 from starlette.responses import Response
 
 from gateway.base.errors import PreconditionFailed, PreconditionRequired
@@ -56,8 +56,24 @@ def etag(revision: int) -> str:
     return f'"{revision}"'
 
 
-def not_modified(request: Request, tag: str) -> NotModified | None:
-    """The answer if the client already has this state, by If-None-Match."""
-    given = request.headers.get("if-none-match", "")
-    tags = {each.strip().removeprefix("W/") for each in given.split(",")}
-    return NotModified(tag) if tags & {tag, "*"} else None
+IfNoneMatchHeader = Annotated[
+    str | Absent,
+    Header(
+        alias="If-None-Match",
+        description="ETags of what you have. If one of them is current, the answer is 304.",
+        examples=['"3"'],
+    ),
+]
+
+
+def known_tags(given: IfNoneMatchHeader = None) -> frozenset[str]:
+    """The entity tags that the client has, without the marks of weak ones."""
+    return frozenset(each.strip().removeprefix("W/") for each in (given or "").split(","))
+
+
+KnownTags = Annotated[frozenset[str], Depends(known_tags)]
+
+
+def not_modified(known: frozenset[str], tag: str) -> NotModified | None:
+    """The answer if the client already has this state."""
+    return NotModified(tag) if known & {tag, "*"} else None

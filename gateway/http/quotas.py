@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gateway import identity, quotas
@@ -16,7 +16,7 @@ from gateway.http.context import (
     OperatorAdmin,
     took_effect,
 )
-from gateway.http.etags import NOT_MODIFIED, IfMatch, etag, not_modified
+from gateway.http.etags import NOT_MODIFIED, IfMatch, KnownTags, etag, not_modified
 from gateway.http.models import Absent, ModelResponse, RequestBody, example
 from gateway.http.organisations import OrganisationName
 from gateway.http.problems import responses
@@ -92,11 +92,11 @@ class Usage(BaseModel):
 
 @router.get("/quotas", responses=responses(403, 404) | NOT_MODIFIED)
 async def get_quotas(
-    name: OrganisationName, client: AuthenticatedClient, context: Context, request: Request
+    name: OrganisationName, client: AuthenticatedClient, context: Context, known: KnownTags
 ) -> ModelResponse[Quotas]:
     """The quotas that are set; `usage` shows those in force. For the organisation and auditors."""
     found = await identity.find_quotas(context.database, by=client, organisation=name)
-    return not_modified(request, etag(found.revision)) or _response(found)
+    return not_modified(known, etag(found.revision)) or _response(found)
 
 
 @router.put("/quotas", responses=responses(403, 404, 412, 428, body=True))

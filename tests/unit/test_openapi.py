@@ -91,6 +91,18 @@ def test_every_body_has_an_example_that_is_valid(name: str) -> None:
             validator({"$ref": reference}).validate(example)
 
 
+def test_what_may_answer_304_says_by_which_header() -> None:
+    conditional = {
+        name
+        for name, operation in OPERATIONS.items()
+        if any(each["name"] == "If-None-Match" for each in operation.get("parameters", ()))
+    }
+    assert len(conditional) >= 8
+    assert conditional == {
+        name for name, operation in OPERATIONS.items() if "304" in operation["responses"]
+    }
+
+
 def test_nothing_in_it_is_left_to_a_default_of_the_framework() -> None:
     text = str(openapi_document())
     assert "HTTPValidationError" not in text

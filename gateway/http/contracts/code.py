@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.base import strict_json
@@ -17,7 +17,7 @@ from gateway.contracts.code import example_event, pydantic_model, typescript_typ
 from gateway.http.context import AuthenticatedClient, Context
 from gateway.http.contracts.contracts import ContractType
 from gateway.http.contracts.versions import VersionNumber, stored_version
-from gateway.http.etags import NOT_MODIFIED, not_modified
+from gateway.http.etags import NOT_MODIFIED, KnownTags, not_modified
 from gateway.http.problems import responses
 
 router = APIRouter(
@@ -112,13 +112,13 @@ async def get_pydantic_model(
     version: VersionNumber,
     client: AuthenticatedClient,
     context: Context,
-    request: Request,
+    known: KnownTags,
     part: PartQuery = DATA,
 ) -> Response:
     """A Pydantic model, as Python source."""
     _, stored = await stored_version(type, version, client, context)
     source = await _models.get(stored, part)
-    return _cacheable(request, stored, PythonSource(source))
+    return _cacheable(known, stored, PythonSource(source))
 
 
 @router.get("/typescript", response_class=TypeScriptSource)
@@ -127,14 +127,14 @@ async def get_typescript_type(
     version: VersionNumber,
     client: AuthenticatedClient,
     context: Context,
-    request: Request,
+    known: KnownTags,
     part: PartQuery = DATA,
 ) -> Response:
     """A TypeScript type, as source."""
     _, stored = await stored_version(type, version, client, context)
     schema, reply = _schema(stored, part), part is SchemaPart.REPLY
     source = await asyncio.to_thread(typescript_type, type, version, schema, reply=reply)
-    return _cacheable(request, stored, TypeScriptSource(source))
+    return _cacheable(known, stored, TypeScriptSource(source))
 
 
 @router.get(
@@ -153,7 +153,7 @@ async def get_example_event(
     version: VersionNumber,
     client: AuthenticatedClient,
     context: Context,
-    request: Request,
+    known: KnownTags,
 ) -> Response:
     """A complete event with the data of the first valid example."""
     registered, stored = await stored_version(type, version, client, context)
@@ -164,7 +164,7 @@ async def get_example_event(
     event = example_event(
         registered.contract, url, _schema(stored, SchemaPart.DATA), examples[0]["data"]
     )
-    return _cacheable(request, stored, ExampleEvent(_encode(event)))
+    return _cacheable(known, stored, ExampleEvent(_encode(event)))
 
 
 def _schema(version: StoredVersion, part: SchemaPart) -> Any:
@@ -177,9 +177,9 @@ def _schema(version: StoredVersion, part: SchemaPart) -> Any:
     return strict_json.parse(text)
 
 
-def _cacheable(request: Request, version: StoredVersion, response: Response) -> Response:
+def _cacheable(known: KnownTags, version: StoredVersion, response: Response) -> Response:
     """Code with its ETag. It is the same until a newer gateway generates it differently."""
     tag = f'"{hashlib.sha256(version.digest + bytes(response.body)).hexdigest()[:32]}"'
-    found = not_modified(request, tag) or response
+    found = not_modified(known, tag) or response
     found.headers.update({"etag": tag, "cache-control": "private, max-age=3600"})
     return found

@@ -1,6 +1,6 @@
 """`/v1/organisations/{name}/contract-defaults`: the defaults for contracts of an organisation."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from gateway import identity
 from gateway.base.database import Topic
@@ -10,7 +10,7 @@ from gateway.contracts import defaults
 from gateway.contracts.lint import national
 from gateway.http.context import Admin, AuthenticatedClient, Context
 from gateway.http.contracts.bodies import CompatibilityRule, ContractDefaults
-from gateway.http.etags import NOT_MODIFIED, IfMatch, etag, not_modified
+from gateway.http.etags import NOT_MODIFIED, IfMatch, KnownTags, etag, not_modified
 from gateway.http.models import ModelResponse
 from gateway.http.organisations import OrganisationName
 from gateway.http.problems import responses
@@ -21,13 +21,13 @@ router = APIRouter(prefix="/v1/organisations/{name}/contract-defaults", tags=["c
 
 @router.get("", responses=responses(404) | NOT_MODIFIED)
 async def get_contract_defaults(
-    name: OrganisationName, client: AuthenticatedClient, context: Context, request: Request
+    name: OrganisationName, client: AuthenticatedClient, context: Context, known: KnownTags
 ) -> ModelResponse[ContractDefaults]:
     """The defaults for contracts of an organisation."""
     await identity.find_organisation(context.database, name)
     async with context.database.session() as session:
         found = await defaults.defaults_of(session, name)
-    return not_modified(request, etag(found.revision)) or _response(found)
+    return not_modified(known, etag(found.revision)) or _response(found)
 
 
 @router.put("", responses=responses(403, 404, 412, 428, body=True))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from gateway.base.database import Topic
@@ -38,7 +38,7 @@ from gateway.http.contracts.models import (
     contract_response,
     registration_response,
 )
-from gateway.http.etags import NOT_MODIFIED, IfMatch, etag, not_modified
+from gateway.http.etags import NOT_MODIFIED, IfMatch, KnownTags, etag, not_modified
 from gateway.http.models import ModelResponse
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import Responses, responses
@@ -134,12 +134,12 @@ async def list_contracts(
 
 @router.get("/{type}", responses=responses(404, 422) | NOT_MODIFIED)
 async def get_contract(
-    type: ContractType, client: AuthenticatedClient, context: Context, request: Request
+    type: ContractType, client: AuthenticatedClient, context: Context, known: KnownTags
 ) -> ModelResponse[Contract]:
     """One contract, with the ETag that a change of it needs."""
     async with context.database.session() as session:
         registered = await find_visible(session, type, visibility_of(client, context.directory))
-    return not_modified(request, etag(registered.revision)) or contract_response(registered)
+    return not_modified(known, etag(registered.revision)) or contract_response(registered)
 
 
 @router.patch("/{type}", responses=responses(403, 404, 409, 412, 428, body=True))

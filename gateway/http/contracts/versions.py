@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
 from gateway.base.database import Topic
 from gateway.base.errors import NotFound
@@ -26,7 +26,7 @@ from gateway.http.contracts.models import (
     RegisteredVersion,
     registration_response,
 )
-from gateway.http.etags import NOT_MODIFIED, IfMatch, etag, not_modified
+from gateway.http.etags import NOT_MODIFIED, IfMatch, KnownTags, etag, not_modified
 from gateway.http.models import ModelResponse
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import Responses, responses
@@ -115,12 +115,12 @@ async def get_version(
     version: VersionNumber,
     client: AuthenticatedClient,
     context: Context,
-    request: Request,
+    known: KnownTags,
 ) -> ModelResponse[ContractVersion]:
     """One version, with the schema as it was registered."""
     registered, stored = await stored_version(type, version, client, context)
     tag = etag(registered.revision)
-    return not_modified(request, tag) or ModelResponse(
+    return not_modified(known, tag) or ModelResponse(
         ContractVersion.of(stored, context.settings.url), headers={"etag": tag}
     )
 
@@ -131,11 +131,11 @@ async def get_schema(
     version: VersionNumber,
     client: AuthenticatedClient,
     context: Context,
-    request: Request,
+    known: KnownTags,
 ) -> Response:
     """The schema with all references embedded. It never changes, so it can be cached."""
     registered, stored = await stored_version(type, version, client, context)
-    return _schema(registered, stored.bundle, f'"{stored.digest.hex()}"', request)
+    return _schema(registered, stored.bundle, f'"{stored.digest.hex()}"', known)
 
 
 @router.get(
@@ -148,19 +148,19 @@ async def get_reply_schema(
     version: VersionNumber,
     client: AuthenticatedClient,
     context: Context,
-    request: Request,
+    known: KnownTags,
 ) -> Response:
     """The reply schema of a request-reply contract. It never changes, so it can be cached."""
     registered, stored = await stored_version(type, version, client, context)
     if stored.reply_bundle is None:
         raise NotFound(f"{type} is not a request-reply contract, so it has no reply schema.")
-    return _schema(registered, stored.reply_bundle, f'"{stored.digest.hex()}-reply"', request)
+    return _schema(registered, stored.reply_bundle, f'"{stored.digest.hex()}-reply"', known)
 
 
-def _schema(registered: RegisteredContract, bundle: bytes, tag: str, request: Request) -> Response:
+def _schema(registered: RegisteredContract, bundle: bytes, tag: str, known: KnownTags) -> Response:
     public = registered.contract.classification is Classification.PUBLIC
     scope = "public" if public else "private"
-    response = not_modified(request, tag) or SchemaResponse(bundle, headers={"etag": tag})
+    response = not_modified(known, tag) or SchemaResponse(bundle, headers={"etag": tag})
     response.headers["cache-control"] = f"{scope}, max-age={_YEAR}, immutable"
     return response
 
