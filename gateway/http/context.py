@@ -14,7 +14,7 @@ from gateway.base.errors import Malformed, Unavailable
 from gateway.base.loaded_revisions import LoadedRevisions
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
-from gateway.contracts import Catalogue
+from gateway.contracts import Catalogue, ValidationPool
 from gateway.contracts.governance import ContractRegistration, VersionLifecycle
 from gateway.delivery import (
     ConsumerReports,
@@ -77,6 +77,7 @@ class ApiContext:
     reader: JournalReader
     refusals: Refusals
     publisher: EventPublisher
+    workers: ValidationPool
     subscription_lifecycle: SubscriptionLifecycle
     endpoints: Endpoints
     registration: ContractRegistration

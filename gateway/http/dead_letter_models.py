@@ -10,12 +10,11 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
 from typing_extensions import TypeAliasType
 
 from gateway import journal
-from gateway.base import strict_json
 from gateway.base.event import attribute_text
-from gateway.base.masking import mask
+from gateway.base.masking import MASK, mask
 from gateway.base.type_pattern import is_reply, request_type
-from gateway.contracts import Failure, mask_personal_data
-from gateway.contracts.compilation import BUNDLE_DEPTH
+from gateway.contracts import Failure
+from gateway.contracts.version_schema import VersionSchema
 from gateway.delivery import store
 from gateway.delivery.store import RedriveState
 from gateway.http.context import ApiContext
@@ -45,7 +44,7 @@ MASKED_LIMIT = 64 << 10  # bytes of data that an inspection shows
 _UNMASKED = {"traceparent", "time"}  # publishing has checked that they hold nothing else
 NO_DATA = msgspec.Raw(b"null")
 WITHHELD_DATA = msgspec.Raw(msgspec.json.encode(WITHHELD))
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+MASKED_DATA = msgspec.Raw(msgspec.json.encode(MASK))
 
 
 class Position(Resource):
@@ -242,17 +241,19 @@ def masked_attributes(entry: journal.Entry) -> dict[str, Any]:
     return found | ({"subject": mask(event.subject)} if event.subject is not None else {})
 
 
-def masked_data(entry: journal.Entry, context: ApiContext) -> msgspec.Raw:
-    """The data of an event, with personal data masked, and every number as it was sent."""
+async def masked_data(entry: journal.Entry, context: ApiContext, by: Client) -> msgspec.Raw:
+    """The data of an event, with personal data masked, and every number as it was sent.
+
+    A worker process masks them, because that may take a second. In doubt, all data are masked.
+    """
     type_, data = entry.event.type, entry.event.data
     version = context.catalogue.version(request_type(type_), entry.contract_version)
     if version is None or data is None or entry.event.binary or len(data) > MASKED_LIMIT:
         return NO_DATA
     text = (version.reply or b"{}") if is_reply(type_) else version.text
-    masked = mask_personal_data(
-        strict_json.parse(text, depth=BUNDLE_DEPTH), strict_json.parse(data)
-    )
-    return msgspec.Raw(_encode(masked))
+    schema = VersionSchema(version.type, version.number, text)
+    masked = await context.workers.mask(data, schema, by.organisation)
+    return MASKED_DATA if masked is None else msgspec.Raw(masked)
 
 
 def _position(position: journal.Position | None) -> Position | None:

@@ -95,7 +95,7 @@ async def get_dead_letter(
             client,
             history=[FailedAttempt.model_validate(each) for each in history],
             event=masked_attributes(entry) if entry else None,
-            data=masked_data(entry, context) if entry and may_read else data,
+            data=await masked_data(entry, context, client) if entry and may_read else data,
         )
     )
 

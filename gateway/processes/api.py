@@ -165,6 +165,7 @@ def _api_context(
         reader=context.reader,
         refusals=refusals,
         publisher=publisher,
+        workers=context.workers,
         subscription_lifecycle=delivery.subscription_lifecycle,
         endpoints=delivery.endpoints,
         registration=governance.ContractRegistration(contracts),

@@ -46,6 +46,7 @@ class ProcessContext:
     catalogues: Snapshot[Catalogue]
     subscriptions: Snapshot[Subscriptions]
     validator: EventValidator
+    workers: ValidationPool
 
     @property
     def amqp_url(self) -> str:
@@ -114,6 +115,7 @@ async def open_context(settings: Settings, process: str) -> AsyncIterator[Proces
         catalogues,
         Snapshot(Topic.SUBSCRIPTIONS, subscriptions.load),
         EventValidator(catalogues, workers),
+        workers,
     )
     try:
         await compare_at_start(management, context.connect_without_entering)

@@ -1,4 +1,4 @@
-"""Validation in worker processes: what may be expensive is done beside the event loop.
+"""Validation and masking in worker processes: what may be expensive is beside the event loop.
 
 A worker is killed when an event takes more CPU than allowed. Workers start when first needed.
 """
@@ -17,6 +17,7 @@ from gateway.base.telemetry import METRICS, log
 from gateway.contracts.child_process import ChildProcess
 from gateway.contracts.validation_pool.tasks import (
     Answer,
+    Masked,
     NotJson,
     Task,
     TooExpensive,
@@ -90,7 +91,8 @@ class ValidationPool:
         CPU or memory; Overloaded or Unavailable if no worker could validate the data now.
         """
         try:
-            answer = await self._answer(data, schema, organisation, light=expected <= LIGHT_SECONDS)
+            light = expected <= LIGHT_SECONDS
+            answer = await self._answer(Task(schema.key, data, 0), schema, organisation, light)
         except errors.NusabusError as error:
             OUTCOMES.labels(error.code).inc()
             raise
@@ -103,6 +105,18 @@ class ValidationPool:
             raise Malformed(answer.message, pointer=answer.pointer, byte=answer.byte)
         OUTCOMES.labels("valid").inc()
 
+    async def mask(self, data: bytes, schema: VersionSchema, organisation: str) -> bytes | None:
+        """The data with all personal data masked that the schema marks; None beyond the limits.
+
+        Raises Overloaded or Unavailable if no worker could mask the data now.
+        """
+        task = Task(schema.key, data, 0, schema, mask=True)
+        try:
+            answer = await self._answer(task, schema, organisation, light=True)
+        except errors.TooExpensive:
+            return None
+        return answer.data if isinstance(answer, Masked) else None
+
     async def close(self) -> None:
         """End the workers. What they work on ends as Unavailable."""
         self._closed = True
@@ -111,10 +125,10 @@ class ValidationPool:
         await asyncio.gather(*(worker.kill() for worker in workers))
 
     async def _answer(
-        self, data: bytes, schema: VersionSchema, organisation: str, *, light: bool
+        self, task: Task, schema: VersionSchema, organisation: str, light: bool
     ) -> Answer:
-        """Validate; what is not as cheap as expected once more as expensive, a crash once more."""
-        task = Task(schema.key, data, min(_LIGHT_LIMIT, self._seconds) if light else self._seconds)
+        """Do it; what is not as cheap as expected once more as expensive, a crash once more."""
+        task.seconds = min(_LIGHT_LIMIT, self._seconds) if light else self._seconds
         for attempt in range(2):
             try:
                 async with self._turn(organisation, light=light):
@@ -122,7 +136,7 @@ class ValidationPool:
                     break
             except _LimitReached as ended:
                 final = attempt == 1 or (ended.out_of_time and task.seconds >= self._seconds)
-                _report(ended, schema, organisation, len(data), final=final)
+                _report(ended, schema, organisation, len(task.data), final=final)
                 if final:
                     raise self._too_expensive(schema) from None
                 task.seconds, light = self._seconds, False
@@ -158,7 +172,7 @@ class ValidationPool:
             async with asyncio.timeout(_PATIENCE + 8 * task.seconds):
                 answer = await _ask(worker, task)
                 if isinstance(answer, UnknownSchema):
-                    known = Task(task.key, task.data, task.seconds, schema)
+                    known = Task(task.key, task.data, task.seconds, schema, task.mask)
                     answer = await _ask(worker, known)
             done = not self._closed
             return answer

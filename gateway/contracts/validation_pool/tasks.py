@@ -6,7 +6,7 @@ from gateway.contracts.version_schema import VersionSchema
 
 
 class Task(msgspec.Struct, array_like=True):
-    """Validate the data under a schema."""
+    """Validate the data under a schema, or mask the personal data that it marks."""
 
     key: bytes
     """Of the schema."""
@@ -14,7 +14,8 @@ class Task(msgspec.Struct, array_like=True):
     seconds: float
     """Of CPU. The kernel ends the worker after them."""
     schema: VersionSchema | None = None
-    """Sent if the worker does not know the key."""
+    """Sent if the worker does not know the key, and always to mask."""
+    mask: bool = False
 
 
 class Valid(msgspec.Struct, tag=True):
@@ -27,6 +28,12 @@ class Violating(msgspec.Struct, tag=True):
     violations: list[tuple[str, str, str]]
     """Pointer, keyword and message of each that is listed."""
     total: int
+
+
+class Masked(msgspec.Struct, tag=True):
+    """The data, with personal data masked."""
+
+    data: bytes
 
 
 class NotJson(msgspec.Struct, tag=True):
@@ -45,7 +52,7 @@ class TooExpensive(msgspec.Struct, tag=True):
     """Memory or depth of the worker did not suffice."""
 
 
-Answer = Valid | Violating | NotJson | UnknownSchema | TooExpensive
+Answer = Valid | Violating | Masked | NotJson | UnknownSchema | TooExpensive
 
 encode = msgspec.msgpack.Encoder().encode
 decode_task = msgspec.msgpack.Decoder(Task).decode

@@ -16,7 +16,7 @@ from gateway.base.errors import (
     TooExpensive,
     Unavailable,
 )
-from gateway.contracts import ValidationPool, validation_pool
+from gateway.contracts import ValidationPool, mask_personal_data, validation_pool
 from gateway.contracts.validation_pool import tasks
 from gateway.contracts.version_schema import VersionSchema
 from tests.unit.contracts.validation_pools import (
@@ -224,3 +224,31 @@ async def test_what_is_under_way_at_the_end_may_be_repeated() -> None:
     with pytest.raises(Unavailable, match="Repeat the request"):
         await pool.validate(b"1", PERSON, "uji", expected=CHEAP)
     assert children() == []
+
+
+async def test_personal_data_are_masked_and_numbers_stay_as_they_were_sent() -> None:
+    marked = schema(
+        {"properties": {"nik": {"x-pii": "nik"}, "a": {"items": {"$ref": "#/properties/nik"}}}}
+    )
+    data = b'{"nik":"3273015104089901","n":1.10,"m":12345678901234567890123,"a":[1,{"b":2}]}'
+    async with opened() as pool:
+        masked = await pool.mask(data, marked, "uji")
+        assert masked is not None
+        assert strict_json.parse(masked) == mask_personal_data(
+            strict_json.parse(marked.text), strict_json.parse(data)
+        )
+        assert b'"n":1.10,"m":12345678901234567890123' in masked
+        assert await pool.mask(b"1", schema({}), "uji") == b"1"
+
+
+async def test_what_takes_too_long_to_mask_is_not_shown_and_the_loop_goes_on() -> None:
+    marked = schema({"items": {"properties": {"nik": {"x-pii": "nik"}}}})
+    data = b"[" + b",".join([b'{"nik":1}'] * 60_000) + b"]"  # half a second of CPU
+    async with opened(workers=1, seconds=0.005) as pool:
+        task = asyncio.create_task(pool.mask(data, marked, "uji"))
+        beats = 0
+        while not task.done():
+            await asyncio.sleep(0)
+            beats += 1
+        assert await task is None
+        assert beats > 100, "the loop was held"
