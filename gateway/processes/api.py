@@ -56,7 +56,7 @@ async def api(settings: Settings) -> None:
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
             api_context = _api_context(
-                context, publisher, refusals, contracts, requests, delivery, (*quotas, loaded)
+                context, (publisher, refusals), contracts, requests, delivery, (*quotas, loaded)
             )
             app = make_app(api_context)
             tune_garbage_collector()
@@ -149,8 +149,7 @@ async def _open_quotas(context: ProcessContext) -> AsyncIterator[tuple[Limiter, 
 
 def _api_context(
     context: ProcessContext,
-    publisher: EventPublisher,
-    refusals: Refusals,
+    publishing: tuple[EventPublisher, Refusals],
     contracts: governance.GovernanceContext,
     requests: RequestReplyContext,
     delivery: DeliveryContext,
@@ -163,8 +162,8 @@ def _api_context(
         tokens=Tokens(context.settings, lambda: context.directories.value),
         authenticator=ClientAuthenticator(context.database, context.settings, context.directories),
         reader=context.reader,
-        refusals=refusals,
-        publisher=publisher,
+        publisher=publishing[0],
+        refusals=publishing[1],
         workers=context.workers,
         subscription_lifecycle=delivery.subscription_lifecycle,
         endpoints=delivery.endpoints,
