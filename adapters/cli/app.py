@@ -9,7 +9,16 @@ import httpx
 import typer
 from typer import rich_utils
 
-from adapters.cli import dead_letters, login, publish, requests, screen, subscriptions, tail
+from adapters.cli import (
+    dead_letters,
+    login,
+    publish,
+    quotas,
+    requests,
+    screen,
+    subscriptions,
+    tail,
+)
 from adapters.cli.contracts import app as contracts
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.legacy import app as legacy
@@ -32,6 +41,7 @@ app.add_typer(tail.app)
 app.add_typer(requests.app, name="requests")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(quotas.app, name="quotas")
 
 
 def _print_version(wanted: bool) -> None:
