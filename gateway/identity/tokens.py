@@ -23,7 +23,8 @@ from gateway.identity.directory import Directory
 from gateway.identity.signing import ALGORITHM, KeyState
 from gateway.identity.values import Client
 
-SKEW = 5  # seconds that the clocks of our own machines may differ
+SKEW = 30  # seconds that the clocks of our own machines may differ: a process behind must not
+# refuse what one ahead has just issued. A token never lives longer for it.
 YOUNG = 5  # seconds within which a directory that can be loaded is loaded again
 LIMIT = 2048  # bytes; ours have about 450
 REMEMBERED = 100_000  # about 30 MB when full

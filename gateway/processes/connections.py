@@ -2,7 +2,10 @@
 
 import asyncio
 import collections
+import fcntl
+import termios
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,6 +134,14 @@ class LingeringTransport:
         self._transport.resume_reading()  # to see the peer close
         self._transport.write_eof()
         self.watch_writing()
+
+    def has_unread(self) -> bool:
+        """Whether the kernel holds bytes that the loop has not read: timers come before reading."""
+        waiting, socket = bytearray(4), self.get_extra_info("socket")
+        if socket is not None:
+            with suppress(OSError):
+                fcntl.ioctl(socket.fileno(), termios.FIONREAD, waiting)
+        return any(waiting)
 
     def abort(self) -> None:
         """Close now."""

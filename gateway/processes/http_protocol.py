@@ -16,6 +16,7 @@ from gateway.processes.connections import (
 from gateway.processes.http_refusal import Refusal, check
 
 DRAIN = 2.0  # seconds in which an idle connection may still send a request when the process ends
+UNREAD = 0.1  # seconds in which the loop reads what has come to a connection that is to be closed
 # Bytes that are thrown away while the peer has not read its answer: more than a batch has.
 DISCARD = 8 << 20
 # A body of many tiny chunks costs a call for each: after the first ones, the mean size counts.
@@ -140,8 +141,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing has come for too long."""
-        self.transport.close()
+        """Nothing has come for too long, unless the loop was too busy to read it."""
+        if self.transport.has_unread():
+            self._start_timer(UNREAD, self.transport.close)  # unless a request begins
+        else:
+            self.transport.close()
 
     # The parser
     def on_message_begin(self) -> None:

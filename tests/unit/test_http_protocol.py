@@ -1,6 +1,7 @@
 """One connection of the HTTP server, over a transport that only remembers."""
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
@@ -22,12 +23,15 @@ class Remembering(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written, self.closing = b"", False
+        self.socket: Any = None
 
     def write(self, data: Any) -> None:
         assert not self.closing, "written after the end"
         self.written += data
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket":
+            return self.socket
         return ("127.0.0.1", 1) if name in ("peername", "sockname") else default
 
     def is_closing(self) -> bool:
@@ -127,3 +131,23 @@ async def test_malformed_bytes_are_the_fault_of_the_client() -> None:
     protocol, transport = connected(Waiting())
     protocol.data_received(b"GET / HTTP/9\r\n\r\n")
     assert transport.written.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("unread", [b"", GET])
+async def test_a_request_that_came_while_the_loop_was_busy_is_not_cut_off(unread: bytes) -> None:
+    """An idle connection is to be closed, and the kernel has what the loop has not read."""
+    protocol, transport = connected(Waiting())
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as transport.socket, os.fdopen(writing, "wb", 0) as peer:
+        peer.write(unread)
+        protocol.timeout_keep_alive_handler()
+        assert protocol.transport.closed is not bool(unread)
+        assert (protocol.timeout_keep_alive_task is not None) is bool(unread)
+        if unread:
+            protocol.data_received(GET)
+            assert protocol.timeout_keep_alive_task is None
+            assert not protocol.transport.closed
+        await settled()
+        transport.closing = True
+        protocol.connection_lost(None)
+        await settled()

@@ -11,6 +11,7 @@ from joserfc import jws
 
 from gateway.base.errors import NotAuthenticated, Unavailable
 from gateway.identity import Directory, KeyState, SigningKey, Tokens
+from gateway.identity.tokens import SKEW
 from tests.unit.forged_tokens import (
     ACTIVE,
     ATTACKS,
@@ -175,3 +176,21 @@ def test_nothing_secret_shows() -> None:
     shown = repr((ACTIVE, a_directory(ACTIVE), Issuer().tokens))
     assert ACTIVE.sealed.hex() not in shown
     assert repr(ACTIVE.sealed) not in shown
+
+
+@pytest.mark.parametrize(("ahead", "accepted"), [(5.4, True), (SKEW, True), (SKEW + 2, False)])
+def test_processes_whose_clocks_differ_accept_tokens_of_each_other(
+    ahead: float, accepted: bool
+) -> None:
+    one, other = Issuer(), Issuer()
+    other.directory = one.directory
+    one.clock.time += ahead
+    token = one.tokens.issue(CLIENT, SECRET)
+    if accepted:
+        assert other.tokens.verify(token).client == CLIENT.id
+    else:
+        with pytest.raises(NotAuthenticated):
+            other.tokens.verify(token)
+    other.clock.time += ahead + SETTINGS.token_seconds
+    with pytest.raises(NotAuthenticated):  # the difference prolongs no token
+        other.tokens.verify(token)
