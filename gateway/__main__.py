@@ -20,6 +20,7 @@ from gateway import contracts, delivery, identity, journal, processes
 from gateway.base import telemetry
 from gateway.base.database import Database, Topic
 from gateway.base.errors import NusabusError
+from gateway.base.retention_periods import retention_periods, set_retention_periods
 from gateway.base.settings import InvalidSettings, Settings
 from gateway.broker import Broker
 from gateway.contracts import governance
@@ -109,6 +110,7 @@ async def _migrate(settings: Settings) -> None:
         await journal.create_shards(connection, settings.shards)
         await journal.create_partitions(connection)
         await delivery.set_ledger_retention(connection, settings.ledger_retention_days)
+        await set_retention_periods(connection, retention_periods(settings))
     finally:
         await connection.close()
 

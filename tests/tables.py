@@ -1,7 +1,7 @@
 """Which room owns which table. Only the owner reads and writes it; others ask the owner."""
 
 OWNED: dict[str, frozenset[str]] = {
-    "base": frozenset({"control_revisions", "control_snapshots"}),
+    "base": frozenset({"control_revisions", "control_snapshots", "retention_periods"}),
     "journal": frozenset(
         {
             "journal_detachments",
@@ -19,6 +19,7 @@ OWNED: dict[str, frozenset[str]] = {
             "journal_shards",
             "refusals",
             "retention_holds",
+            "retention_pass",
             "retention_removals",
         }
     ),

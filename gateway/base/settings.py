@@ -156,6 +156,18 @@ class Settings(BaseModel):
     ledger_retention_days: int = Field(
         90, ge=1, description="Days for which settled deliveries and failed attempts are kept"
     )
+    refusal_retention_days: int = Field(
+        365, ge=1, description="Days for which refused events and replies are kept"
+    )
+    dead_letter_retention_days: int = Field(
+        365, ge=1, description="Days for which dead letters and redrives are kept after they ended"
+    )
+    identity_retention_days: int | None = Field(
+        None,
+        ge=30,
+        description="Days for which a repeat of an event is known after the event was recorded; "
+        "longer as long as the event itself is kept. Unset: for ever",
+    )
     dead_letter_alert_hours: float = Field(
         24.0, gt=0, description="Hours after which a dead letter that nobody inspected is reported"
     )

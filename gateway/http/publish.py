@@ -114,7 +114,8 @@ async def publish_event(
 
     The body is one event in structured or binary mode, or a batch (CloudEvents 1.0). In binary mode
     the body is the data and `ce-` headers are the attributes. A receipt means that the event is
-    stored durably. The same event again gets the same receipt, marked `duplicate`.
+    stored durably. The same event again gets the same receipt, marked `duplicate`:
+    for ever, or as long as the operator says (30 days at least), and as long as the event is kept.
     """
     raise NotImplementedError
 

@@ -65,6 +65,8 @@ class RetentionWorker:
                 while not self._stop and await self._replace(connection):
                     pass
                 await self._drop(connection)
+                await self._forget(connection)
+                await self._repeat(connection, "SELECT retention_forget_identities($1)")
             finally:
                 await connection.close()
         FINISHED.set_to_current_time()
@@ -102,6 +104,20 @@ class RetentionWorker:
             await connection.fetchval("SELECT retention_drop()", timeout=TIMEOUT)
         except asyncpg.LockNotAvailableError:
             log().warning("retention.waits", tries=1)
+
+    async def _forget(self, connection: asyncpg.Connection) -> None:
+        """Delete rows of other evidence, as long as there are more than one step takes."""
+        full = True
+        while full and not self._stop:
+            began = time.monotonic()
+            rows = await connection.fetch(
+                "SELECT * FROM retention_forget($1)", self._step, timeout=TIMEOUT
+            )
+            for kind, count in rows:
+                REMOVED.labels(kind).inc(count)
+                log().info("retention.forgotten", kind=kind, count=count)
+            full = any(count >= self._step for _, count in rows)
+            await self._stop.sleep(time.monotonic() - began)
 
     def _report(self, held: Sequence[Any]) -> None:
         """Gauges of what is held, and one log line for each that is new."""

@@ -66,6 +66,15 @@ async def fill(journal: Journal, month: date, *types: str, shard: int = 0, times
         await owner.execute("UPDATE journal_leases SET cursor_sequence = 1000000000")
 
 
+async def a_week_ago(journal: Journal) -> None:
+    """What was changed was changed some time ago."""
+    await journal.execute(
+        "ALTER TABLE contracts DISABLE TRIGGER contracts_note_retention_change;"
+        "UPDATE contracts SET retention_changed = now() - interval '8 days';"
+        "ALTER TABLE contracts ENABLE TRIGGER contracts_note_retention_change"
+    )
+
+
 async def kept(journal: Journal) -> dict[tuple[str, str], int]:
     """How many entries there are, by month and type."""
     rows = await journal.pool.fetch(
@@ -75,12 +84,17 @@ async def kept(journal: Journal) -> dict[tuple[str, str], int]:
     return {(month, type_): count for month, type_, count in rows}
 
 
+def retention_url(database_url: str, postgres: Postgres) -> str:
+    """The login that is for retention alone, on a database."""
+    path = urlsplit(database_url).path
+    return urlunsplit(urlsplit(postgres.retention_url)._replace(path=path))
+
+
 class Retention:
-    """The login that is for retention alone."""
+    """Runs with the login that is for retention alone."""
 
     def __init__(self, journal: Journal, postgres: Postgres) -> None:
-        url = urlsplit(postgres.retention_url)._replace(path=urlsplit(journal.url).path)
-        self.url = urlunsplit(url)
+        self.url = retention_url(journal.url, postgres)
 
     async def connect(self) -> asyncpg.Connection:
         """One more connection."""

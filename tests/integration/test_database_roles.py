@@ -182,7 +182,10 @@ async def test_no_table_can_be_altered_dropped_or_disarmed(app: asyncpg.Connecti
         "SELECT journal_drop_detached('2020-01-01')",
         "SELECT retention_swap()",
         "SELECT retention_drop()",
+        "SELECT retention_forget(1)",
+        "SELECT retention_forget_identities(1)",
         "UPDATE contracts SET retention_changed = '2020-01-01'",
+        "UPDATE retention_periods SET days = 1",
         "SELECT setval('delivery_epochs', 1)",
         "SELECT setval('identity_change_numbers', 1)",
         "UPDATE delivery_retention SET days = 1",
@@ -218,6 +221,8 @@ async def test_a_changed_search_path_lends_nobody_the_owners_rights(journal: Jou
         "retention_count",
         "retention_decide",
         "retention_drop",
+        "retention_forget",
+        "retention_forget_identities",
         "retention_swap",
     }
     for row in lent:

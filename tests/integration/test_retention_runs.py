@@ -15,6 +15,7 @@ from tests.integration.retention_setup import (
     LONG,
     SHORT,
     Retention,
+    a_week_ago,
     contracts,
     fill,
     kept,
@@ -245,15 +246,6 @@ async def test_intake_never_waits_for_the_lock_of_others(
 async def rows(journal: Journal) -> list[Any]:
     """Every entry, whole."""
     return await journal.pool.fetch("SELECT * FROM journal_entries ORDER BY shard, sequence")
-
-
-async def a_week_ago(journal: Journal) -> None:
-    """What was changed was changed some time ago."""
-    await journal.execute(
-        "ALTER TABLE contracts DISABLE TRIGGER contracts_note_retention_change;"
-        "UPDATE contracts SET retention_changed = now() - interval '8 days';"
-        "ALTER TABLE contracts ENABLE TRIGGER contracts_note_retention_change"
-    )
 
 
 def test_the_months_of_these_tests_are_past() -> None:

@@ -17,11 +17,37 @@ GRANT USAGE ON SCHEMA public TO nusabus_app, nusabus_retention;
 -- A function is for nobody but its owner, unless it is granted. Triggers need no right.
 ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- For what is only ever added, whoever tries: a trigger stops the owner's mistakes as well.
+-- For what is only ever added, whoever tries: a trigger stops the owner's mistakes as well. With the
+-- argument `retention`, retention may delete (its functions set the variable for themselves), and then
+-- `keep_evidence` looks at the age of each row.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND TG_NARGS = 1 AND current_setting('nusabus.retention', true) = 'on' THEN
+        RETURN NULL;
+    END IF;
     RAISE EXCEPTION '% of % is not allowed: it is evidence and is only added to.',
         TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+-- For how many days evidence of a kind is kept, NULL for ever; set by `python -m gateway migrate`.
+CREATE TABLE retention_periods (
+    kind text PRIMARY KEY,
+    days integer CHECK (days > 0)
+);
+INSERT INTO retention_periods VALUES ('refusals', NULL), ('dead_letters', NULL), ('identities', NULL);
+
+-- Its arguments: the kind, and the column that says how old a row is.
+CREATE FUNCTION keep_evidence() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_at timestamptz;
+BEGIN
+    EXECUTE format('SELECT ($1).%I', TG_ARGV[1]) INTO v_at USING OLD;
+    IF NOT EXISTS (SELECT FROM public.retention_periods p WHERE p.kind = TG_ARGV[0]
+                   AND v_at < clock_timestamp() - make_interval(days => p.days)) THEN
+        RAISE EXCEPTION 'DELETE of % is not allowed before its time: it is evidence.',
+            TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN OLD;
 END $$;
 
 -- A counter per topic of administration. It rises with every change, so that each process notices

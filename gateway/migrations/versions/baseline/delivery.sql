@@ -185,7 +185,12 @@ CREATE INDEX dead_letters_unalerted
     ON dead_letters (died) WHERE state = 'dead' AND seen IS NULL AND NOT alerted;
 CREATE INDEX dead_letters_unreported ON dead_letters (number) WHERE report = 'open';
 CREATE TRIGGER dead_letters_no_delete BEFORE DELETE OR TRUNCATE ON dead_letters
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('retention');
+CREATE TRIGGER dead_letters_keep BEFORE DELETE ON dead_letters
+    FOR EACH ROW WHEN (OLD.state <> 'dead')
+    EXECUTE FUNCTION keep_evidence('dead_letters', 'changed');
+CREATE TRIGGER dead_letters_keep_dead BEFORE DELETE ON dead_letters
+    FOR EACH ROW WHEN (OLD.state = 'dead') EXECUTE FUNCTION refuse_change();
 -- What happened to it may be added; what failed, when and why stays as it was written.
 GRANT SELECT, INSERT,
     UPDATE (state, changed, changed_by, note, resent_shard, resent_sequence, seen, seen_by, alerted,

@@ -28,7 +28,9 @@ CREATE TABLE journal_identities (
 );
 CREATE TRIGGER journal_identities_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_identities
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('retention');
+CREATE TRIGGER journal_identities_keep BEFORE DELETE ON journal_identities
+    FOR EACH ROW EXECUTE FUNCTION keep_evidence('identities', 'recorded');
 GRANT SELECT ON journal_identities TO nusabus_app;
 
 -- One partition per month, made ahead by `gateway.journal.partitions`. Entries of a month without
@@ -146,7 +148,9 @@ CREATE TABLE refusals (
 );
 CREATE INDEX refusals_by_organisation ON refusals (organisation, number);
 CREATE TRIGGER refusals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refusals
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('retention');
+CREATE TRIGGER refusals_keep BEFORE DELETE ON refusals
+    FOR EACH ROW EXECUTE FUNCTION keep_evidence('refusals', 'recorded');
 GRANT SELECT, INSERT ON refusals TO nusabus_app;
 
 -- The incarnations of the journal (decision 0033). A restore to an older state begins a new one, and
@@ -449,3 +453,10 @@ CREATE TABLE retention_holds (
     PRIMARY KEY (month, type, organisation, subscription, reason)
 );
 GRANT SELECT ON retention_holds TO nusabus_app;
+
+-- How far the identities were gone through, in blocks; 0 between two passes.
+CREATE TABLE retention_pass (
+    began timestamptz NOT NULL DEFAULT '-infinity',
+    block bigint NOT NULL DEFAULT 0
+);
+INSERT INTO retention_pass DEFAULT VALUES;

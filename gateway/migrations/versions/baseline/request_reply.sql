@@ -8,5 +8,7 @@ CREATE TABLE refused_replies (
 );
 CREATE INDEX refused_replies_by_request ON refused_replies (request, recorded);
 CREATE TRIGGER refused_replies_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refused_replies
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('retention');
+CREATE TRIGGER refused_replies_keep BEFORE DELETE ON refused_replies
+    FOR EACH ROW EXECUTE FUNCTION keep_evidence('refusals', 'recorded');
 GRANT SELECT, INSERT ON refused_replies TO nusabus_app;

@@ -287,3 +287,89 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION retention_count, retention_decide, retention_copy, retention_swap,
     retention_drop TO nusabus_retention;
+
+-- Delete evidence of which the time is over, the oldest first, at most so many rows of each kind. What
+-- is still at work stays: a dead letter that is dead or not reported, a redrive that runs.
+CREATE FUNCTION retention_forget(p_rows integer) RETURNS TABLE (r_kind text, r_count bigint)
+LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    v_refusals timestamptz; v_letters timestamptz;
+BEGIN
+    PERFORM retention_alone();
+    PERFORM set_config('nusabus.retention', 'on', true);  -- of this transaction alone
+    SELECT clock_timestamp() - make_interval(days => p.days) INTO v_refusals
+    FROM retention_periods p WHERE p.kind = 'refusals' AND p.days IS NOT NULL;
+    SELECT clock_timestamp() - make_interval(days => p.days) INTO v_letters
+    FROM retention_periods p WHERE p.kind = 'dead_letters' AND p.days IS NOT NULL;
+    RETURN QUERY
+    WITH a AS (
+        DELETE FROM refusals r WHERE r.recorded < v_refusals AND r.number IN (
+            SELECT o.number FROM refusals o ORDER BY o.number LIMIT p_rows)
+        RETURNING r.recorded
+    ), b AS (
+        DELETE FROM refused_replies r WHERE r.ctid = ANY (ARRAY(
+            SELECT o.ctid FROM refused_replies o WHERE o.recorded < v_refusals LIMIT p_rows))
+        RETURNING r.recorded
+    ), c AS (
+        DELETE FROM dead_letters d WHERE d.number IN (
+            SELECT o.number FROM dead_letters o
+            WHERE o.state <> 'dead' AND o.report <> 'open' AND o.changed < v_letters
+            ORDER BY o.number LIMIT p_rows)
+        RETURNING d.changed AS recorded
+    ), d AS (
+        DELETE FROM redrives r WHERE r.id IN (
+            SELECT o.id FROM redrives o
+            WHERE o.state <> 'running' AND o.changed < v_letters LIMIT p_rows)
+        RETURNING r.changed AS recorded
+    ), gone AS (
+        SELECT 'refusals' AS kind, a.recorded FROM a
+        UNION ALL SELECT 'refused_replies', b.recorded FROM b
+        UNION ALL SELECT 'dead_letters', c.recorded FROM c
+        UNION ALL SELECT 'redrives', d.recorded FROM d
+    )
+    INSERT INTO retention_removals (kind, count, first_recorded, last_recorded)
+    SELECT g.kind, count(*), min(g.recorded), max(g.recorded) FROM gone g GROUP BY g.kind
+    RETURNING kind, count;
+END $$;
+
+-- Go through the next blocks of the identities, at most once a week through all of them, and delete
+-- those that are older than their time and whose event was removed. False at the end of a pass.
+CREATE FUNCTION retention_forget_identities(p_blocks integer) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+-- By the index of the entry's own partition for each, never through all entries.
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+DECLARE
+    v_before timestamptz; v_block bigint; v_began timestamptz;
+BEGIN
+    PERFORM retention_alone();
+    PERFORM set_config('nusabus.retention', 'on', true);  -- of this transaction alone
+    SELECT clock_timestamp() - make_interval(days => p.days) INTO v_before
+    FROM retention_periods p WHERE p.kind = 'identities' AND p.days IS NOT NULL;
+    SELECT r.block, r.began INTO v_block, v_began FROM retention_pass r;
+    IF v_before IS NULL OR (v_block = 0 AND v_began > clock_timestamp() - interval '7 days') THEN
+        RETURN false;
+    END IF;
+    IF v_block = 0 THEN
+        UPDATE retention_pass SET began = clock_timestamp();
+    END IF;
+    WITH gone AS (
+        DELETE FROM journal_identities i
+        WHERE i.ctid >= format('(%s,0)', v_block)::tid
+          AND i.ctid < format('(%s,0)', v_block + p_blocks)::tid AND i.recorded < v_before
+          AND NOT EXISTS (SELECT FROM journal_entries e
+                          WHERE e.shard = i.shard AND e.sequence = i.sequence
+                            AND e.recorded = i.recorded)
+        RETURNING i.recorded
+    )
+    INSERT INTO retention_removals (kind, count, first_recorded, last_recorded)
+    SELECT 'identities', count(*), min(g.recorded), max(g.recorded) FROM gone g
+    HAVING count(*) > 0;
+    v_block := v_block + p_blocks;
+    IF v_block >= pg_relation_size('public.journal_identities') / 8192 THEN
+        v_block := 0;
+    END IF;
+    UPDATE retention_pass SET block = v_block;
+    RETURN v_block > 0;
+END $$;
+GRANT EXECUTE ON FUNCTION retention_forget, retention_forget_identities TO nusabus_retention;
