@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic import field_validator as field_rule
@@ -201,6 +202,18 @@ class Settings(BaseModel):
     quota_subscriptions: int = _quota(100, "Subscriptions")
     quota_redrives: int = _quota(10, "Running redrives")
     log_level: str = "info"
+
+    @field_rule("database_url", "migration_database_url", "retention_database_url")
+    @classmethod
+    def _readable(cls, url: SecretStr | None) -> SecretStr | None:
+        try:
+            urlsplit(url.get_secret_value() if url else "")
+        except ValueError:
+            raise ValueError(
+                "Use postgresql://user:password@host:port/database. Write an IPv6 address in "
+                "brackets, and several hosts as ?host=[::1]:5432,[::2]:5432"
+            ) from None
+        return url
 
     @field_rule("webhook_networks")
     @classmethod

@@ -36,6 +36,8 @@ def test_every_fault_is_named_without_its_value() -> None:
         ({"NUSABUS_EVENT_LIMIT": "4096", "NUSABUS_BATCH_LIMIT": "2048"}, "NUSABUS_EVENT_LIMIT"),
         ({"NUSABUS_JOURNAL_WRITERS": "3", "NUSABUS_SHARDS": "2"}, "NUSABUS_JOURNAL_WRITERS"),
         ({"NUSABUS_PORT": "70000"}, "NUSABUS_PORT"),
+        ({"NUSABUS_DATABASE_URL": "postgresql://u:p@[::1/d"}, "NUSABUS_DATABASE_URL"),
+        ({"NUSABUS_RETENTION_DATABASE_URL": "postgresql://[x/"}, "NUSABUS_RETENTION_DATABASE_URL"),
         ({"NUSABUS_SHARDS": "0"}, "NUSABUS_SHARDS"),
         ({"NUSABUS_BACKLOG_LIMIT": "0"}, "NUSABUS_BACKLOG_LIMIT"),
     ],
