@@ -38,11 +38,11 @@ class Authority:
         context.load_cert_chain(self.issue(address, x509.IPAddress(ip_address(address))))
         return context
 
-    def issue(self, address: str, name: x509.GeneralName) -> Path:
-        """A file with the key and the certificate of a server."""
+    def issue(self, address: str, name: x509.GeneralName, days: int = 1) -> Path:
+        """A file with the key and the certificate of a server or client."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _builder(_name(address), self._name, key.public_key())
+            _builder(_name(address), self._name, key.public_key(), days)
             .add_extension(x509.SubjectAlternativeName([name]), critical=False)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(
@@ -51,16 +51,39 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
-        file = self._folder / f"{address}.pem"
-        private = key.private_bytes(
-            PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        file.write_bytes(private + certificate.public_bytes(PEM))
-        return file
+        return _written(self._folder / f"{address}.pem", key, certificate)
+
+
+def self_signed(file: Path, name: str, *extensions: x509.ExtensionType, days: int = 1) -> Path:
+    """A file with a key and a certificate that nobody else has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = _builder(_name(name), _name(name), key.public_key(), days)
+    for each in extensions:
+        builder = builder.add_extension(each, critical=True)
+    return _written(file, key, builder.sign(key, hashes.SHA256()))
+
+
+def certificate_of(file: Path) -> str:
+    """The certificate (PEM) in a file, without the key."""
+    _, mark, rest = file.read_text().partition("-----BEGIN CERTIFICATE-----")
+    return mark + rest
+
+
+def der_of(file: Path) -> bytes:
+    """The same as it travels."""
+    return ssl.PEM_cert_to_DER_cert(certificate_of(file))
+
+
+def _written(file: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> Path:
+    private = key.private_bytes(
+        PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + certificate.public_bytes(PEM))
+    return file
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int = 1
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -69,8 +92,10 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(minutes=5) + min(timedelta(days=days - 1), timedelta()))
+        .not_valid_after(
+            now + timedelta(days=days) - (timedelta(minutes=1) if days < 1 else timedelta())
+        )
     )
 
 

@@ -72,9 +72,10 @@ class UnsupportedMediaType(Refused):
 
 
 class NotAuthenticated(Refused):
-    """The caller could not be identified."""
+    """The caller could not be identified. `error` is that of RFC 6750, section 3.1, if any."""
 
     code = "not-authenticated"
+    error: str | None = None
 
 
 class Forbidden(Refused):

@@ -64,6 +64,16 @@ class Settings(BaseModel):
     tls_key_file: str | None = Field(
         None, description="Its private key (PEM). Default: in the file of the certificate"
     )
+    tls_client_ca_file: str | None = Field(
+        None,
+        description="Authorities (PEM) that issue certificates of clients, by whose names these "
+        "may get tokens (RFC 8705). Unset: no names",
+    )
+    client_cert_header: bool = Field(
+        False,
+        description="Believe the header Client-Cert (RFC 9440) of the trusted proxies, which end "
+        "TLS, verify certificates of clients and replace the header",
+    )
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     health_port: int | None = Field(
@@ -248,6 +258,8 @@ class Settings(BaseModel):
             )
         if self.tls_key_file and not self.tls_certificate_file:
             raise ValueError(f"{PREFIX}TLS_KEY_FILE needs {PREFIX}TLS_CERTIFICATE_FILE")
+        if self.client_cert_header and not self.trusted_proxies:
+            raise ValueError(f"{PREFIX}CLIENT_CERT_HEADER needs {PREFIX}TRUSTED_PROXIES")
         if "no_verify_ssl" in self.amqp_url.get_secret_value():
             raise ValueError(
                 f"{PREFIX}AMQP_URL: remove no_verify_ssl, and name the authority by cafile"

@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from cryptography import x509
 from prometheus_client import Gauge
@@ -13,6 +14,7 @@ from gateway.base.errors import NusabusError
 from gateway.base.settings import PREFIX, Settings
 from gateway.base.telemetry import METRICS, log
 
+T = TypeVar("T")
 LOOK = 1.0  # seconds between two looks at the files
 # TLS 1.2 with forward secrecy and authenticated encryption alone; those of 1.3 all have both.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -48,52 +50,85 @@ class TlsFiles:
         return tuple(p for p in (self.certificate, self.key, self.authorities) if p is not None)
 
 
-class FollowedContext:
-    """A context of files. Once they have changed and are usable, there is a new one."""
+class Followed(Generic[T]):
+    """What is made of files. Once they have changed and are usable, it is made again."""
 
-    def __init__(self, files: TlsFiles, make: Callable[[TlsFiles], ssl.SSLContext]) -> None:
+    def __init__(self, files: TlsFiles, make: Callable[[TlsFiles], T]) -> None:
         """Raises UnusableFiles."""
         self._files, self._make = files, make
-        self._stamps = _stamps(files)
-        self._context = make(files)
+        self._stamps: tuple[tuple[int, int, int], ...] | None = _stamps(files)
+        self._made = make(files)
         self._looked = time.monotonic()
         self._unusable = ""
 
-    def current(self) -> ssl.SSLContext:
-        """The context for a new connection.
+    def current(self) -> T:
+        """What the files are now.
 
         Files that cannot be used change nothing: perhaps only one of a pair is there yet.
         """
         now = time.monotonic()
-        if self._files.paths and now - self._looked >= LOOK:
+        if self._stamps is None or (self._files.paths and now - self._looked >= LOOK):
             self._looked = now
             self._follow()
-        return self._context
+        return self._made
+
+    def renew(self) -> None:
+        """Make it again, because something else has changed."""
+        self._stamps = None
 
     def _follow(self) -> None:
         try:
             stamps = _stamps(self._files)
             if stamps == self._stamps:
                 return
-            self._context = self._make(self._files)
+            self._made = self._make(self._files)
         except UnusableFiles as error:
+            self._stamps = self._stamps or ()
             if str(error) != self._unusable:
                 self._unusable = str(error)
                 log().error("tls.unusable", error=str(error))
         else:
+            if self._stamps is not None:
+                log().info("tls.replaced", files=self._files.paths)
             self._stamps, self._unusable = stamps, ""
-            log().info("tls.replaced", files=self._files.paths)
 
 
-def server_tls(settings: Settings) -> FollowedContext | None:
-    """What this process's own ports show; None if they serve without TLS.
+class ServerTls:
+    """What this process's own ports show, and which certificates of clients they take."""
 
-    Raises UnusableFiles.
-    """
+    def __init__(
+        self, files: TlsFiles, registered: Callable[[], tuple[bytes, ...]] = tuple
+    ) -> None:
+        """`registered`: certificates (DER) that are taken whoever issued them.
+
+        Raises UnusableFiles.
+        """
+        self._registered_now, self._registered = registered, registered()
+        self._followed = Followed(files, self._make)
+
+    def current(self) -> ssl.SSLContext:
+        """The context for a new connection."""
+        registered = self._registered_now()
+        if registered is not self._registered:
+            changed, self._registered = registered != self._registered, registered
+            if changed:
+                self._followed.renew()
+        return self._followed.current()
+
+    def _make(self, files: TlsFiles) -> ssl.SSLContext:
+        return _server_context(files, self._registered)
+
+
+def own_certificate(settings: Settings) -> TlsFiles | None:
+    """The files of the ports of this process; None if they serve without TLS."""
     if settings.tls_certificate_file is None:
         return None
-    files = TlsFiles(settings.tls_certificate_file, settings.tls_key_file)
-    return FollowedContext(files, _server_context)
+    return TlsFiles(settings.tls_certificate_file, settings.tls_key_file)
+
+
+def client_authorities(settings: Settings) -> Followed[list[x509.Certificate]]:
+    """The authorities that may name clients. Raises UnusableFiles."""
+    return Followed(TlsFiles(authorities=settings.tls_client_ca_file), _certificates)
 
 
 def client_context(files: TlsFiles) -> ssl.SSLContext:
@@ -111,7 +146,7 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
-def _server_context(files: TlsFiles) -> ssl.SSLContext:
+def _server_context(files: TlsFiles, registered: tuple[bytes, ...] = ()) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
@@ -120,6 +155,14 @@ def _server_context(files: TlsFiles) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.num_tickets = 0
     _load_pair(context, files)
+    if files.authorities is not None:
+        _load_authorities(context, files.authorities)
+    if registered:
+        context.load_verify_locations(cadata=b"".join(registered))
+    if registered or files.authorities is not None:
+        # Also one that is registered, or issued by an authority below the one of the system.
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_mode = ssl.CERT_OPTIONAL
     EXPIRES.set(_expires(files.certificate or ""))
     return context
 
@@ -144,10 +187,24 @@ def _load_authorities(context: ssl.SSLContext, path: str) -> None:
     try:
         context.load_verify_locations(cafile=_readable(path))
     except (ssl.SSLError, ValueError) as error:
-        raise UnusableFiles(
-            f"The authorities in {path} cannot be used ({_reason(error)}). The file must hold "
-            "certificates (PEM)."
-        ) from None
+        raise _no_authorities(path, error) from None
+
+
+def _no_authorities(path: str, error: Exception) -> UnusableFiles:
+    return UnusableFiles(
+        f"The authorities in {path} cannot be used ({_reason(error)}). The file must hold "
+        "certificates (PEM)."
+    )
+
+
+def _certificates(files: TlsFiles) -> list[x509.Certificate]:
+    if files.authorities is None:
+        return []
+    try:
+        with open(_readable(files.authorities), "rb") as file:
+            return x509.load_pem_x509_certificates(file.read())
+    except ValueError as error:
+        raise _no_authorities(files.authorities, error) from None
 
 
 def _expires(certificate: str) -> float:

@@ -19,7 +19,7 @@ import httpx
 
 from gateway.base.backoff import Backoff
 from gateway.base.errors import BrokerUnavailable, NotFound
-from gateway.base.tls import FollowedContext, client_context
+from gateway.base.tls import Followed, client_context
 from gateway.broker import names
 from gateway.broker.address import credentials, each_host, management_url, tls_files, virtual_host
 from gateway.broker.connecting import PER_HOST
@@ -72,7 +72,7 @@ class Management:
         self._timeout = timeout
         self._credentials = credentials(url if url and bases[0].username else amqp_url)
         files = tls_files(url or "")
-        self._tls = FollowedContext(files if files.paths else tls_files(amqp_url), client_context)
+        self._tls = Followed(files if files.paths else tls_files(amqp_url), client_context)
         self._http = self._client(self._tls.current())
 
     async def __aenter__(self) -> "Management":

@@ -9,6 +9,8 @@ from starlette.types import Receive, Scope, Send
 from gateway import __version__
 from gateway.base.errors import NusabusError
 from gateway.http import (
+    authorization_server,
+    client_certificates,
     clients,
     contracts,
     dead_letters,
@@ -60,8 +62,10 @@ ROUTES = (
     quotas,
     contracts,
     clients,
+    client_certificates,
     signing_keys,
     tokens,
+    authorization_server,
     health,
 )
 

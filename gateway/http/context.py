@@ -33,11 +33,13 @@ from gateway.identity import (
     ClientAuthenticator,
     Credential,
     Directory,
+    PeerCertificate,
     Quota,
     Role,
     Tokens,
     not_authenticated,
     policy,
+    require_binding,
 )
 from gateway.journal import JournalReader, Refusals
 from gateway.publishing import EventPublisher
@@ -48,6 +50,7 @@ from gateway.subscriptions.lifecycle import SubscriptionLifecycle
 
 CLIENT = "nusabus.client"  # in the ASGI scope: who sends the request; no public route has it
 PLACE = "nusabus.place"  # in the ASGI scope: what the request has taken of the process
+PEER = "nusabus.peer"  # in the ASGI scope: the certificate that its connection shows, if any
 CALL = "nusabus.call"  # in the ASGI scope: its place among those that the quotas allow
 BEARER = HTTPBearer(
     auto_error=False,
@@ -144,14 +147,17 @@ async def took_effect(context: ApiContext, topic: Topic) -> None:
         await context.loaded.wait_for_others(topic, await context.refresh(topic))
 
 
-async def authenticate(context: ApiContext, authorization: str | None) -> Client:
-    """The client that sends this `Authorization` header.
+async def authenticate(
+    context: ApiContext, authorization: str | None, peer: PeerCertificate | None
+) -> Client:
+    """The client that sends this `Authorization` header on a connection with this certificate.
 
-    Raises NotAuthenticated, with one text for every reason, or OrganisationSuspended. A client or
-    secret that another process has just made is not in our directory yet. Its token is signed by
-    us and young, so nobody can make us load for nothing.
+    Raises NotAuthenticated, with one text for every reason, BoundElsewhere, OrganisationSuspended.
+    A client or secret that another process has just made is not in our directory yet. Its token is
+    signed by us and young, so nobody can make us load for nothing.
     """
     token = context.tokens.verify(bearer(authorization))
+    require_binding(token, peer)
     client = context.directory.caller(token.client, token.secret)
     if client is None and context.tokens.is_new(token):
         await context.refresh(Topic.IDENTITY)

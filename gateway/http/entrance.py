@@ -11,6 +11,7 @@ from gateway.http.body import declared_size
 from gateway.http.context import (
     CALL,
     CLIENT,
+    PEER,
     PLACE,
     ApiContext,
     authenticate,
@@ -18,6 +19,7 @@ from gateway.http.context import (
     bearer,
     require_one_authorization,
 )
+from gateway.identity import require_binding
 from gateway.quotas import Call
 
 # What a stranger may ask. On every other path the client is authenticated by the headers, before
@@ -25,6 +27,7 @@ from gateway.quotas import Call
 PUBLIC = {
     "/oauth/token",
     "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
     "/health/live",
     "/health/ready",
     "/metrics",
@@ -73,7 +76,7 @@ class Entrance:
         organisation = STRANGERS
         if path not in PUBLIC:
             header = authorization(scope["headers"])
-            client = scope[CLIENT] = await authenticate(self._context, header)
+            client = scope[CLIENT] = await authenticate(self._context, header, scope.get(PEER))
             organisation = client.organisation
         elif path in ALWAYS:
             return None
@@ -101,6 +104,8 @@ class Entrance:
     def _presumed(self, scope: Scope) -> str:
         try:
             token = self._context.tokens.remembered(bearer(authorization(scope["headers"])))
+            if token is not None:
+                require_binding(token, scope.get(PEER))
             client = token and self._context.directory.caller(token.client, token.secret)
         except NusabusError:
             client = None

@@ -279,7 +279,10 @@ def describe(error: errors.NusabusError) -> dict[str, Any]:
 def headers_of(error: errors.NusabusError) -> dict[str, str]:
     """The headers that a client needs beside the document."""
     if isinstance(error, errors.NotAuthenticated):
-        return {"www-authenticate": 'Bearer realm="nusabus"'}
+        challenge = 'Bearer realm="nusabus"'
+        if error.error is not None:
+            challenge += f', error="{error.error}"'
+        return {"www-authenticate": challenge}
     if isinstance(error, errors.TooManyRequests):
         return {"retry-after": str(error.retry_after), **error.fields}
     if isinstance(error, errors.Unavailable):

@@ -15,7 +15,7 @@ from gateway.base.telemetry import log
 from gateway.base.times import now, rfc3339
 from gateway.delivery import Restored, StreamEvent, make_test_entry, new_test_number
 from gateway.http.cloud_event import delivered
-from gateway.http.context import ApiContext, Context, authenticate, become
+from gateway.http.context import PEER, ApiContext, Context, authenticate, become
 from gateway.http.problems import responses
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.identity import Quota
@@ -42,7 +42,7 @@ class EventStream(StreamingResponse):
         context: ApiContext,
         subscription: Subscription,
         events: AsyncIterator[StreamEvent],
-        authorization: str | None,
+        request: Request,
         *,
         test: bool,
     ) -> None:
@@ -50,7 +50,7 @@ class EventStream(StreamingResponse):
         super().__init__(self._frames(events, test=test), headers=headers)
         self._context = context
         self._subscription = subscription
-        self._authorization = authorization
+        self._request = request
 
     async def stream_response(self, send: Send) -> None:
         """Write until the events end."""
@@ -84,7 +84,9 @@ class EventStream(StreamingResponse):
 
     async def _require_right(self) -> None:
         """The token must still be good, and the subscription be there, unpaused and allowed."""
-        client = await authenticate(self._context, self._authorization)
+        authorization = self._request.headers.get("authorization")
+        peer = self._request.scope.get(PEER)
+        client = await authenticate(self._context, authorization, peer)
         name = self._subscription.name
         subscription = await self._context.subscription_lifecycle.existing(
             client.organisation, name
@@ -157,5 +159,4 @@ async def stream_events(
     subscription = await context.subscription_lifecycle.existing(client.organisation, name)
     cursors, restored = await context.stream.begin(subscription, last_event_id)
     events = context.stream.follow(subscription, cursors, restored)
-    authorization = request.headers.get("authorization")
-    return EventStream(context, subscription, events, authorization, test=test)
+    return EventStream(context, subscription, events, request, test=test)

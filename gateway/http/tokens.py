@@ -18,10 +18,10 @@ from typing_extensions import TypeAliasType
 
 from gateway.base.errors import NotAuthenticated
 from gateway.base.telemetry import log
-from gateway.http.context import Context
+from gateway.http.context import PEER, ApiContext, Context
 from gateway.http.models import Absent, ModelResponse
 from gateway.http.problems import documented
-from gateway.identity import OrganisationSuspended, TooManyAttempts
+from gateway.identity import Client, OrganisationSuspended, PeerCertificate, TooManyAttempts
 
 router = APIRouter(tags=["tokens"])
 
@@ -30,6 +30,10 @@ JWKS_SECONDS = 300
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="nusabus", charset="UTF-8"'}
 _FORM = "application/x-www-form-urlencoded"
+_NOTHING_PRESENTED = (
+    "Send the client id and secret as HTTP Basic or in the form, or the client id alone on a "
+    "connection that shows a registered client certificate."
+)
 _OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -57,7 +61,10 @@ TokenErrorCode = TypeAliasType(
 
 
 class TokenRequest(BaseModel):
-    """The form of the token endpoint. The credentials may be sent as HTTP Basic instead."""
+    """The form of the token endpoint. The credentials may be sent as HTTP Basic instead.
+
+    Without a secret, the client certificate of the connection counts.
+    """
 
     grant_type: Literal["client_credentials"]
     client_id: str | Absent = None
@@ -119,10 +126,10 @@ class _Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Presented:
-    """A client id and secret as they were sent."""
+    """A client id and secret as they were sent; without one, the certificate counts."""
 
     id: str
-    secret: SecretStr = field(repr=False)
+    secret: SecretStr | None = field(repr=False)
 
 
 def _error(description: str) -> dict[str, Any]:
@@ -133,7 +140,7 @@ def _error(description: str) -> dict[str, Any]:
     "/oauth/token",
     responses={
         400: _error("The form breaks a rule of RFC 6749, or the organisation is suspended."),
-        401: _error("The client id or the secret is wrong."),
+        401: _error("The client id, or the secret or certificate, is wrong."),
         408: documented(408),
         413: _error("The form is too large."),
         429: _error("Too many failed attempts. Repeat after Retry-After."),
@@ -144,14 +151,18 @@ def _error(description: str) -> dict[str, Any]:
     openapi_extra=_OPENAPI,
 )
 async def issue_token(request: Request, context: Context) -> ModelResponse[AccessToken]:
-    """Issue an access token for a client id and a secret, sent as HTTP Basic or in the form."""
+    """Issue an access token for a client id and a secret, sent as HTTP Basic or in the form.
+
+    Without a secret, the client certificate of the connection counts if the client has registered
+    it. The token is bound to it then: only a connection that shows it can use the token (RFC 8705).
+    """
     address = request.client.host if request.client else ""
     try:
         form = await _form(request)
         presented = _credentials(request.headers.get("authorization"), form)
         _check_grant(form)
-        client, secret = await context.authenticator.authenticate(
-            presented.id, presented.secret, address
+        client, credential, thumbprint = await _authenticate(
+            context, presented, request.scope.get(PEER), address
         )
     except OrganisationSuspended as error:
         return _refused(_Refusal("unauthorized_client", str(error)), address)
@@ -164,7 +175,7 @@ async def issue_token(request: Request, context: Context) -> ModelResponse[Acces
     except _Refusal as refusal:
         return _refused(refusal, address)
     log().info("token.issued", client=client.id, address=address)
-    token = context.tokens.issue(client, secret.id)
+    token = context.tokens.issue(client, credential, thumbprint)
     return ModelResponse(
         AccessToken(access_token=token, expires_in=context.settings.token_seconds),
         headers=_NO_STORE,
@@ -176,6 +187,23 @@ async def get_jwks(response: Response, context: Context) -> JsonWebKeySet:
     """The public keys that verify our access tokens (RFC 7517)."""
     response.headers["Cache-Control"] = f"public, max-age={JWKS_SECONDS}"
     return JsonWebKeySet.model_validate(context.directory.jwks)
+
+
+async def _authenticate(
+    context: ApiContext, presented: _Presented, peer: PeerCertificate | None, address: str
+) -> tuple[Client, str, str | None]:
+    """The client, the id of its credential, and the thumbprint that its token is bound to."""
+    if presented.secret is not None:
+        client, secret = await context.authenticator.authenticate(
+            presented.id, presented.secret, address
+        )
+        return client, secret.id, None
+    if peer is None:
+        raise _unknown_client(_NOTHING_PRESENTED)
+    client, certificate = await context.authenticator.authenticate_certificate(
+        presented.id, peer, address
+    )
+    return client, certificate.id, peer.thumbprint
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -209,9 +237,10 @@ async def _form(request: Request) -> dict[str, str]:
 def _credentials(authorization: str | None, form: dict[str, str]) -> _Presented:
     """What the client presents, in one of the two ways (RFC 6749, section 2.3.1)."""
     if authorization is None:
-        if "client_id" not in form or "client_secret" not in form:
-            raise _unknown_client("Send the client id and secret as HTTP Basic or in the form.")
-        return _Presented(form["client_id"], SecretStr(form["client_secret"]))
+        if "client_id" not in form:
+            raise _unknown_client(_NOTHING_PRESENTED)
+        secret = form.get("client_secret")
+        return _Presented(form["client_id"], SecretStr(secret) if secret is not None else None)
     presented = _basic(authorization)
     if "client_secret" in form or form.get("client_id", presented.id) != presented.id:
         raise _Refusal("invalid_request", "Send the client credentials in one way only.")

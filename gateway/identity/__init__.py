@@ -6,6 +6,11 @@ The hot path reads a `Directory` and checks `Tokens`; everything else reads and 
 from gateway.base.sealing import WrongSecretKey
 from gateway.identity import policy
 from gateway.identity.bootstrap import bootstrap
+from gateway.identity.certificates import (
+    add_certificate,
+    list_certificates,
+    remove_certificate,
+)
 from gateway.identity.clients import change_client, create_client, find_client, list_clients
 from gateway.identity.credentials import (
     ClientAuthenticator,
@@ -25,6 +30,7 @@ from gateway.identity.organisations import (
     resume_organisation,
     suspend_organisation,
 )
+from gateway.identity.peer_certificate import PeerCertificate
 from gateway.identity.quota_values import (
     BUILT_IN,
     CONCURRENT,
@@ -52,12 +58,20 @@ from gateway.identity.source_prefixes import (
     list_source_prefixes,
     withdraw_source_prefix,
 )
-from gateway.identity.tokens import Tokens, VerifiedToken, not_authenticated
+from gateway.identity.tokens import (
+    BoundElsewhere,
+    Tokens,
+    VerifiedToken,
+    not_authenticated,
+    require_binding,
+)
 from gateway.identity.values import (
     NOBODY,
     OPERATOR,
     ORGANISATION_NAME,
+    CertificateKind,
     Client,
+    ClientCertificate,
     ClientSecret,
     ClientState,
     Credential,
@@ -77,8 +91,11 @@ __all__ = [
     "OPERATOR",
     "ORGANISATION_NAME",
     "RATES",
+    "BoundElsewhere",
+    "CertificateKind",
     "Client",
     "ClientAuthenticator",
+    "ClientCertificate",
     "ClientSecret",
     "ClientState",
     "Credential",
@@ -89,6 +106,7 @@ __all__ = [
     "KeyState",
     "Organisation",
     "OrganisationSuspended",
+    "PeerCertificate",
     "Quota",
     "QuotaReached",
     "QuotaSettings",
@@ -101,6 +119,7 @@ __all__ = [
     "TooManyAttempts",
     "VerifiedToken",
     "WrongSecretKey",
+    "add_certificate",
     "add_secret",
     "assign_source_prefix",
     "bootstrap",
@@ -113,6 +132,7 @@ __all__ = [
     "find_client",
     "find_organisation",
     "find_quotas",
+    "list_certificates",
     "list_clients",
     "list_grants",
     "list_organisations",
@@ -123,9 +143,11 @@ __all__ = [
     "not_authenticated",
     "policy",
     "provide_organisation",
+    "remove_certificate",
     "remove_grant",
     "remove_secret",
     "require_below",
+    "require_binding",
     "resume_organisation",
     "rotate_signing_keys",
     "suspend_organisation",

@@ -24,10 +24,12 @@ from gateway.base.rate_limit import KeyedBuckets, RateLimit
 from gateway.base.sealing import purpose_key
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
+from gateway.base.tls import client_authorities
 from gateway.identity.clients import reachable
 from gateway.identity.directory import Directory
+from gateway.identity.peer_certificate import PeerCertificate
 from gateway.identity.tables import SecretRow
-from gateway.identity.values import Client, ClientSecret, Role
+from gateway.identity.values import Client, ClientCertificate, ClientSecret, Role
 
 SECRETS = 2  # at most, per client
 PREFIX = "nbs_"  # so that a leaked secret is recognised as one
@@ -46,7 +48,7 @@ class TooManyAttempts(Refused):
 
 
 class ClientAuthenticator:
-    """Authenticates clients by id and secret, and limits the rate of attempts that fail.
+    """Authenticates clients by id and secret or certificate, and limits the attempts that fail.
 
     A secret that is in force is never refused, whatever others try from its address: it is compared
     with the directory in memory. Anything else may be younger than the directory, which costs a
@@ -57,6 +59,8 @@ class ClientAuthenticator:
     def __init__(
         self, database: Database, settings: Settings, directories: Snapshot[Directory]
     ) -> None:
+        """Raises UnusableFiles."""
+        self._authorities = client_authorities(settings)
         self._database = database
         self._settings = settings
         self._directories = directories
@@ -79,6 +83,22 @@ class ClientAuthenticator:
             found = self._match(id, digest)
         if found is None:
             raise NotAuthenticated("The client id or the secret is wrong.")
+        return found
+
+    async def authenticate_certificate(
+        self, id: str, peer: PeerCertificate, address: str
+    ) -> tuple[Client, ClientCertificate]:
+        """The active client that has registered the certificate of its connection (RFC 8705).
+
+        Raises as `authenticate` does.
+        """
+        found = self._match_certificate(id, peer)
+        if found is None:
+            self._count_attempt(id, network_of(address))
+            await refresh(self._database, self._directories)
+            found = self._match_certificate(id, peer)
+        if found is None:
+            raise NotAuthenticated("The client id is wrong, or has not registered the certificate.")
         return found
 
     def _count_attempt(self, id: str, network: str) -> None:
@@ -104,6 +124,16 @@ class ClientAuthenticator:
         secret = stored[equal.index(True)]
         client = directory.caller(id, secret.id)
         return None if client is None else (client, secret)
+
+    def _match_certificate(
+        self, id: str, peer: PeerCertificate
+    ) -> tuple[Client, ClientCertificate] | None:
+        directory, now = self._directories.value, datetime.now(UTC)
+        for each in directory.certificates.get(id, ()):
+            if peer.shows(each, self._authorities.current(), now):
+                client = directory.caller(id, each.id)
+                return None if client is None else (client, each)
+        return None
 
 
 def network_of(address: str) -> str:

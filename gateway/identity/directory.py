@@ -13,6 +13,7 @@ from gateway.identity.signing import SigningKey
 from gateway.identity.source_owners import SourceOwners
 from gateway.identity.values import (
     Client,
+    ClientCertificate,
     ClientSecret,
     Credential,
     Grant,
@@ -64,6 +65,9 @@ class Directory:
     secrets: Mapping[str, tuple[ClientSecret, ...]] = field(default_factory=dict, repr=False)
     source_owners: SourceOwners = _NO_SOURCES
     default_quotas: Quotas = field(default_factory=lambda: BUILT_IN, repr=False)
+    certificates: Mapping[str, tuple[ClientCertificate, ...]] = field(
+        default_factory=dict, repr=False
+    )
 
     def client(self, id: str) -> Client | None:
         """The client of this id, active or not."""
@@ -71,6 +75,8 @@ class Directory:
 
     def caller(self, client_id: str, secret_id: str) -> Client | None:
         """The client that got a token with this secret; None unless both are still in force.
+
+        The id may also be that of a certificate.
 
         Raises OrganisationSuspended.
         """
@@ -81,7 +87,8 @@ class Directory:
             if secret.id == secret_id:
                 break
         else:
-            return None
+            if not self._has_certificate(client_id, secret_id):
+                return None
         if client.organisation in self.suspended:
             reason = self.organisations[client.organisation].suspension_reason
             raise OrganisationSuspended(
@@ -91,13 +98,29 @@ class Directory:
         return client
 
     def in_force(self, credential: Credential) -> bool:
-        """Whether a client is active and has this secret. Its organisation may be suspended."""
+        """Whether a client is active and has this credential. Its organisation may be suspended."""
         client = self.clients.get(credential.client)
         return (
             client is not None
             and client.active
-            and any(each.id == credential.secret for each in self.secrets.get(client.id, ()))
+            and (
+                any(each.id == credential.secret for each in self.secrets.get(client.id, ()))
+                or self._has_certificate(client.id, credential.secret)
+            )
         )
+
+    @cached_property
+    def self_signed(self) -> tuple[bytes, ...]:
+        """The certificates themselves that active clients have registered."""
+        return tuple(
+            each.der
+            for client, registered in self.certificates.items()
+            for each in registered
+            if each.der is not None and self.clients[client].active
+        )
+
+    def _has_certificate(self, client: str, id: str) -> bool:
+        return any(each.id == id for each in self.certificates.get(client, ()))
 
     @cached_property
     def suspended(self) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The rows of organisations, clients, secrets, grants, source prefixes and signing keys.
+"""The rows of organisations, clients, their credentials, grants, source prefixes, signing keys.
 
 They never leave this room. The migrations make the tables.
 """
@@ -11,7 +11,16 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel, col
 
 from gateway.identity.source_owners import SourcePrefix
-from gateway.identity.values import Client, ClientState, Grant, GrantAction, Organisation, Role
+from gateway.identity.values import (
+    CertificateKind,
+    Client,
+    ClientCertificate,
+    ClientState,
+    Grant,
+    GrantAction,
+    Organisation,
+    Role,
+)
 
 
 def _time(*, nullable: bool = False) -> Any:
@@ -62,6 +71,19 @@ class SecretRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     client: str = Field(foreign_key="clients.id")
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created: datetime = _time()
+
+
+class CertificateRow(SQLModel, table=True):
+    """A certificate of a client, or a name in those that it shows."""
+
+    __tablename__ = "client_certificates"
+
+    id: str = Field(primary_key=True)
+    client: str = Field(foreign_key="clients.id")
+    kind: str
+    value: str
+    der: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     created: datetime = _time()
 
 
@@ -136,6 +158,11 @@ def client_of(row: ClientRow, *, operator: bool) -> Client:
         row.created,
         row.quotas,
     )
+
+
+def certificate_of(row: CertificateRow) -> ClientCertificate:
+    """The value that a row stands for."""
+    return ClientCertificate(row.id, CertificateKind(row.kind), row.value, row.created, row.der)
 
 
 def grant_of(row: GrantRow) -> Grant:

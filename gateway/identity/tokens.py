@@ -20,6 +20,7 @@ from joserfc.jwk import ECKey, GuestProtocol
 from gateway.base.errors import NotAuthenticated, Unavailable
 from gateway.base.settings import Settings
 from gateway.identity.directory import Directory
+from gateway.identity.peer_certificate import PeerCertificate
 from gateway.identity.signing import ALGORITHM, KeyState
 from gateway.identity.values import Client
 
@@ -30,16 +31,21 @@ LIMIT = 2048  # bytes; ours have about 450
 REMEMBERED = 100_000  # about 30 MB when full
 _TYPE = "at+jwt"  # RFC 9068, section 2.1
 _SECRET = "client_secret_id"  # noqa: S105 - the name of a claim
+_THUMBPRINT = "x5t#S256"
 
 
 class VerifiedToken(NamedTuple):
-    """A token that is ours and in force: its client, and the id of the secret that got it."""
+    """A token that is ours and in force: its client, and the id of the credential that got it.
+
+    `thumbprint` is that of the certificate whose holder alone may use it.
+    """
 
     client: str
     secret: str
     issued: int
     expires: int
     key: ECKey
+    thumbprint: str | None = None
 
 
 class Tokens:
@@ -62,14 +68,14 @@ class Tokens:
         self._keys: dict[str, ECKey] = {}
         self._signer: tuple[str, ECKey] | None = None
 
-    def issue(self, client: Client, secret: str) -> str:
-        """A new token for a client that presented the secret of this id.
+    def issue(self, client: Client, secret: str, thumbprint: str | None = None) -> str:
+        """A new token for a client that presented the secret or certificate of this id.
 
-        It is valid for `token_seconds`.
+        It is valid for `token_seconds`, and only with the certificate of the thumbprint, if given.
         """
         key = self._active_key()
         issued = int(self._now())
-        claims = {
+        claims: dict[str, Any] = {
             "iss": self._settings.url,
             "aud": self._settings.url,
             "sub": client.id,
@@ -81,6 +87,8 @@ class Tokens:
             "exp": issued + self._settings.token_seconds,
             "jti": token_urlsafe(12),
         }
+        if thumbprint is not None:
+            claims["cnf"] = {_THUMBPRINT: thumbprint}  # RFC 8705, section 3.1
         return jwt.encode(_header(key.kid), claims, key, algorithms=[ALGORITHM])
 
     def verify(self, token: str | bytes) -> VerifiedToken:
@@ -128,7 +136,14 @@ class Tokens:
         if not self._in_force(read.claims):
             raise not_authenticated()
         claims = read.claims
-        return VerifiedToken(claims["sub"], claims[_SECRET], claims["iat"], claims["exp"], key)
+        return VerifiedToken(
+            claims["sub"],
+            claims[_SECRET],
+            claims["iat"],
+            claims["exp"],
+            key,
+            claims["cnf"][_THUMBPRINT] if "cnf" in claims else None,
+        )
 
     def _in_force(self, claims: Mapping[str, Any]) -> bool:
         now = self._now()
@@ -137,6 +152,7 @@ class Tokens:
             and claims.get("aud") == self._settings.url
             and all(isinstance(claims.get(name), str) for name in ("sub", _SECRET))
             and all(isinstance(claims.get(name), int) for name in ("iat", "nbf", "exp"))
+            and ("cnf" not in claims or _is_binding(claims["cnf"]))
             and max(claims["iat"], claims["nbf"]) <= now + SKEW
             and now < claims["exp"]
         )
@@ -169,6 +185,32 @@ class Tokens:
         if self._signer is None or self._signer[0] != active.kid:
             self._signer = (active.kid, active.private(self._settings.secret_key))
         return self._signer[1]
+
+
+class BoundElsewhere(NotAuthenticated):
+    """The token belongs to the holder of a certificate that this connection does not show."""
+
+    error = "invalid_token"
+
+
+def require_binding(token: VerifiedToken, peer: PeerCertificate | None) -> None:
+    """Raises BoundElsewhere unless the sender may use the token (RFC 8705, section 3)."""
+    if token.thumbprint is None:
+        return
+    if peer is None or peer.thumbprint != token.thumbprint:
+        raise BoundElsewhere(
+            "The access token is bound to a client certificate (RFC 8705). Send it on a connection "
+            "that shows this certificate, or get a new token."
+        )
+
+
+def _is_binding(confirmation: Any) -> bool:
+    """Whether it is one of ours: an unknown way to bind a token is not ignored."""
+    return (
+        isinstance(confirmation, dict)
+        and confirmation.keys() == {_THUMBPRINT}
+        and isinstance(confirmation[_THUMBPRINT], str)
+    )
 
 
 def not_authenticated() -> NotAuthenticated:

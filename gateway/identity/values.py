@@ -74,8 +74,30 @@ class ClientSecret(NamedTuple):
     created: datetime
 
 
+class CertificateKind(StrEnum):
+    """By what a certificate is known: by itself, or by a name in it (RFC 8705, section 2)."""
+
+    CERTIFICATE = "certificate"
+    SUBJECT_DN = "subject_dn"
+    SAN_DNS = "san_dns"
+    SAN_URI = "san_uri"
+
+
+class ClientCertificate(NamedTuple):
+    """What a client shows in place of a secret. `value` is a name, or `x5t#S256`.
+
+    `der` is the certificate itself, if it is registered and not a name.
+    """
+
+    id: str
+    kind: CertificateKind
+    value: str
+    created: datetime
+    der: bytes | None = None
+
+
 class Credential(NamedTuple):
-    """The ids of a client and of the secret by which it got its access token."""
+    """The ids of a client and of the secret or certificate by which it got its access token."""
 
     client: str
     secret: str

@@ -16,7 +16,7 @@ from gateway.base.outages import PROCESS, Outages
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import METRICS, log
-from gateway.base.tls import FollowedContext, server_tls
+from gateway.base.tls import ServerTls, own_certificate
 from gateway.http.health import check_scraper
 from gateway.http.security_headers import SecurityHeaders
 from gateway.processes.connections import Connections
@@ -42,8 +42,8 @@ class HealthServer:
         if self._settings.health_port is None:
             return
         loop = asyncio.get_running_loop()
-        tls = server_tls(self._settings)
-        make = self._protocol if tls is None else self._behind(tls)
+        files = own_certificate(self._settings)
+        make = self._protocol if files is None else self._behind(ServerTls(files))
         server = await loop.create_server(make, self._settings.host, self._settings.health_port)
         port = server.sockets[0].getsockname()[1]
         log().info("health.listening", host=self._settings.host, port=port)
@@ -53,7 +53,7 @@ class HealthServer:
     def _protocol(self) -> asyncio.StreamReaderProtocol:
         return asyncio.StreamReaderProtocol(asyncio.StreamReader(HEAD_BYTES), self._serve)
 
-    def _behind(self, tls: FollowedContext) -> Callable[[], asyncio.Protocol]:
+    def _behind(self, tls: ServerTls) -> Callable[[], asyncio.Protocol]:
         """The same behind a handshake, which is bounded as well."""
         connections = Connections(CONNECTIONS, CONNECTIONS + 1, is_proxy=lambda _: False)
         return partial(TlsGate, self._protocol, tls, connections, SECONDS, set())

@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from gateway.base.defects import report_defect
 from gateway.base.settings import Settings
+from gateway.http.context import PEER
 from gateway.processes.connections import (
     Connections,
     EncryptedTransport,
@@ -14,6 +15,7 @@ from gateway.processes.connections import (
     count_refused,
 )
 from gateway.processes.http_refusal import Refusal, check
+from gateway.processes.peers import peer_reader
 
 DRAIN = 2.0  # seconds in which an idle connection may still send a request when the process ends
 UNREAD = 0.1  # seconds in which the loop reads what has come to a connection that is to be closed
@@ -65,6 +67,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if isinstance(transport, EncryptedTransport):
             transport.unread = self._unread
         address = self.client[0] if self.client else ""
+        by_header = self._limits.client_cert_header and self._connections.is_proxy(address)
+        self._peer = peer_reader(transport, by_header=by_header)
         if self._connections.admit(self, address, self.transport.abort):
             self._start_timer(self._limits.header_seconds, self._on_late_head)
         elif self._connections.may_linger(self):
@@ -187,6 +191,8 @@ class BoundedProtocol(HttpToolsProtocol):
         check(self.parser.get_http_version(), self.parser.get_method(), self.headers)
         self._replaying = self.parser.should_upgrade()
         self._unset_keepalive_if_required()
+        if self._peer is not None:
+            self.scope[PEER] = self._peer(self.headers)  # type: ignore[literal-required]  # ASGI permits more
         if self._turned_away():
             return
         super().on_headers_complete()

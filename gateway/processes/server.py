@@ -5,6 +5,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
-from gateway.base.tls import FollowedContext, server_tls
+from gateway.base.tls import ServerTls, own_certificate
 from gateway.http.app import Application
 from gateway.http.entrance import Entrance
 from gateway.http.security_headers import SecurityHeaders
@@ -29,7 +30,7 @@ REPORT = 600  # ticks of a tenth of a second between two lines about what was re
 
 async def serve(app: Application, settings: Settings, stop: Stop) -> None:
     """Serve on a port that other api processes may share, until stopped. Raises UnusableFiles."""
-    config = server_config(app, settings, app.entrance, server_tls(settings))
+    config = server_config(app, settings, app.entrance, _server_tls(app, settings))
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -45,8 +46,19 @@ async def serve(app: Application, settings: Settings, stop: Stop) -> None:
     stopped.cancel()
 
 
+def _server_tls(app: Application, settings: Settings) -> ServerTls | None:
+    """TLS that asks for certificates of clients where some may come."""
+    files = own_certificate(settings)
+    if files is None:
+        return None
+    authorities = settings.tls_client_ca_file
+    return ServerTls(
+        replace(files, authorities=authorities), lambda: app.state.context.directory.self_signed
+    )
+
+
 def server_config(
-    application: Any, settings: Settings, entrance: Entrance, tls: FollowedContext | None = None
+    application: Any, settings: Settings, entrance: Entrance, tls: ServerTls | None = None
 ) -> uvicorn.Config:
     """How uvicorn serves an ASGI application: within the limits of the settings."""
     proxies = ProxyHeadersMiddleware(application, settings.trusted_proxies or [])

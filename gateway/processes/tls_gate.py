@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from gateway.base.defects import report_defect
-from gateway.base.tls import FollowedContext
+from gateway.base.tls import ServerTls
 from gateway.processes.connections import (
     STALLED,
     Connections,
@@ -21,7 +21,7 @@ EARLY = 1 << 20  # bytes that may come before the handshake or with its end
 
 
 def gated(
-    make: Callable[..., Any], tls: FollowedContext, connections: Connections, seconds: float
+    make: Callable[..., Any], tls: ServerTls, connections: Connections, seconds: float
 ) -> "partial[TlsGate]":
     """What uvicorn takes for its own protocol."""
 
@@ -41,7 +41,7 @@ class TlsGate(asyncio.Protocol):
     def __init__(
         self,
         make: Callable[[], Any],
-        tls: FollowedContext,
+        tls: ServerTls,
         connections: Connections,
         seconds: float,
         pending: set[Any],

@@ -12,6 +12,7 @@ EVERY = (P, S, A, D)
 ACCESS: dict[str, tuple[str, ...]] = {
     "POST /oauth/token": (ANYONE,),
     "GET /.well-known/jwks.json": (ANYONE,),
+    "GET /.well-known/oauth-authorization-server": (ANYONE,),
     "GET /health/live": (ANYONE,),
     "GET /health/ready": (ANYONE,),
     "GET /metrics": (),  # the operator's platform alone, by a token of its own
@@ -70,6 +71,9 @@ ACCESS: dict[str, tuple[str, ...]] = {
     "GET /v1/clients": (A, D),
     "GET /v1/clients/{id}": (A, D),
     "PATCH /v1/clients/{id}": (D,),
+    "POST /v1/clients/{id}/certificates": (D,),
+    "GET /v1/clients/{id}/certificates": (A, D),
+    "DELETE /v1/clients/{id}/certificates/{certificate}": (D,),
     "POST /v1/clients/{id}/secrets": (D,),
     "GET /v1/clients/{id}/secrets": (A, D),
     "DELETE /v1/clients/{id}/secrets/{secret}": (D,),

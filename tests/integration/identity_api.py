@@ -8,12 +8,15 @@ from typing import Any, cast
 import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import Receive, Scope, Send
 
 from gateway import identity
 from gateway.base.database import Database, Topic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.http import (
+    authorization_server,
+    client_certificates,
     clients,
     error_handlers,
     grants,
@@ -24,10 +27,16 @@ from gateway.http import (
 )
 from gateway.http.admission import Admission
 from gateway.http.app import Application
-from gateway.http.context import ApiContext
+from gateway.http.context import PEER, ApiContext
 from gateway.http.entrance import Entrance
 from gateway.http.open_calls import OpenCalls
-from gateway.identity import ClientAuthenticator, Directory, DirectoryLoader, Tokens
+from gateway.identity import (
+    ClientAuthenticator,
+    Directory,
+    DirectoryLoader,
+    PeerCertificate,
+    Tokens,
+)
 from gateway.quotas import Limiter
 from tests.servers import as_owner
 
@@ -55,6 +64,8 @@ class IdentityApi:
     admission: Admission
     loaded: Alone = field(default_factory=Alone)
     admin: "Actor | None" = None
+    peer: PeerCertificate | None = None
+    """The certificate that the connection of every call shows from now on."""
 
     @property
     def directories(self) -> Snapshot[Directory]:
@@ -171,19 +182,28 @@ async def changed_as_owner(settings: Settings) -> AsyncIterator[AsyncSession]:
 
 
 @asynccontextmanager
-async def an_identity_api(database_url: str, *, empty: bool = False) -> AsyncIterator[IdentityApi]:
+async def an_identity_api(
+    database_url: str, *, empty: bool = False, **more: str
+) -> AsyncIterator[IdentityApi]:
     """A process that has just started; with `empty` on a database where nobody takes part yet.
 
     Several of them share what the database holds.
     """
-    settings = settings_for(database_url)
+    settings = settings_for(database_url, **more)
     database = await Database.open(database_url, connections=1, timeout=10)
     snapshot = Snapshot(Topic.IDENTITY, DirectoryLoader())
     app = Application()
     error_handlers.install(app)
-    for module in (tokens, organisations, grants, source_prefixes, clients, signing_keys):
+    for module in (
+        tokens, authorization_server, organisations, grants, source_prefixes, clients,
+        client_certificates, signing_keys,
+    ):  # fmt: skip
         app.include_router(module.router)
-    transport = httpx.ASGITransport(app)
+
+    async def connected(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, PEER: api.peer}, receive, send)
+
+    transport = httpx.ASGITransport(connected)
     async with httpx.AsyncClient(transport=transport, base_url=URL) as http:
         api = IdentityApi(
             settings,
@@ -212,7 +232,14 @@ async def _clear(settings: Settings) -> None:
     """Delete everything: of few rows that is many times faster than TRUNCATE."""
     async with changed_as_owner(settings) as session:
         await session.execute(text("DELETE FROM source_prefixes WHERE organisation IS NOT NULL"))
-        for table in ("client_secrets", "grants", "clients", "organisations", "signing_keys"):
+        for table in (
+            "client_certificates",
+            "client_secrets",
+            "grants",
+            "clients",
+            "organisations",
+            "signing_keys",
+        ):
             await session.execute(text(f"DELETE FROM {table}"))
 
 

@@ -18,7 +18,8 @@ from tests.servers import as_owner, as_superuser, fresh_database, query
 # What the processes may do with a table: select, insert, update (some columns), delete. A table
 # that is not here is closed to them.
 RIGHTS = {
-    "client_secrets": "SID", "clients": "SIU", "contract_examples": "SID",
+    "client_certificates": "SID", "client_secrets": "SID", "clients": "SIU",
+    "contract_examples": "SID",
     "contract_history": "SI", "contract_rules": "SIU", "contract_versions": "SIU",
     "contracts": "SIU", "control_revisions": "SU",
     "control_snapshots": "SIUD", "dead_letters": "SIU",

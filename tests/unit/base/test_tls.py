@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives import serialization
 from gateway.base import tls
 from gateway.base.settings import InvalidSettings, Settings
 from gateway.base.tls import (
-    FollowedContext,
+    Followed,
     TlsFiles,
     UnusableFiles,
     _server_context,
     client_context,
-    server_tls,
+    own_certificate,
 )
 from tests.authority import Authority
 
@@ -70,7 +70,7 @@ def serial(certificate: Path) -> int:
 def test_a_certificate_is_replaced_with_its_files(authority: Authority, tmp_path: Path) -> None:
     """Half of it changes nothing, and neither does what is no certificate."""
     certificate, key = a_pair(authority, tmp_path / "old")
-    followed = FollowedContext(TlsFiles(str(certificate), str(key)), _server_context)
+    followed = Followed(TlsFiles(str(certificate), str(key)), _server_context)
     old = serial(certificate)
     assert shown(followed.current(), authority) == old
     fresh_certificate, fresh_key = a_pair(authority, tmp_path / "new")
@@ -92,7 +92,7 @@ def test_a_certificate_is_replaced_behind_a_link(authority: Authority, tmp_path:
     link = tmp_path / "live"
     link.symlink_to(tmp_path / "old")
     files = TlsFiles(str(link / "certificate.pem"), str(link / "key.pem"))
-    followed = FollowedContext(files, _server_context)
+    followed = Followed(files, _server_context)
     assert shown(followed.current(), authority) == serial(pairs[0][0])
     link.unlink()
     link.symlink_to(tmp_path / "new")
@@ -136,8 +136,8 @@ def test_settings_go_together(authority: Authority, tmp_path: Path) -> None:
     certificate, key = a_pair(authority, tmp_path / "a")
     https = {"NUSABUS_URL": f"https://{NAME}"}
     files = {"NUSABUS_TLS_CERTIFICATE_FILE": str(certificate), "NUSABUS_TLS_KEY_FILE": str(key)}
-    assert server_tls(Settings.parse(ENVIRON)) is None
-    assert server_tls(Settings.parse({**ENVIRON, **https, **files})) is not None
+    assert own_certificate(Settings.parse(ENVIRON)) is None
+    assert own_certificate(Settings.parse({**ENVIRON, **https, **files})) is not None
     for wrong, text in [
         (files, "NUSABUS_URL must begin with https"),
         ({**https, "NUSABUS_TLS_KEY_FILE": "k"}, "needs NUSABUS_TLS_CERTIFICATE_FILE"),

@@ -28,7 +28,7 @@ GRANT SELECT, INSERT,
             changed)
     ON organisations TO nusabus_app;
 
--- `changed` rises with every change of the row and of the client's secrets.
+-- `changed` rises with every change of the row and of the client's secrets and certificates.
 CREATE TABLE clients (
     id text PRIMARY KEY,
     organisation text NOT NULL REFERENCES organisations,
@@ -53,6 +53,20 @@ CREATE TABLE client_secrets (
 );
 CREATE INDEX client_secrets_by_client ON client_secrets (client);
 GRANT SELECT, INSERT, DELETE ON client_secrets TO nusabus_app;
+
+-- What a client shows in place of a secret (RFC 8705): a self-signed certificate, or a name that is in
+-- a certificate of an authority which the operator trusts.
+CREATE TABLE client_certificates (
+    id text PRIMARY KEY,
+    client text NOT NULL REFERENCES clients,
+    kind text NOT NULL CHECK (kind IN ('certificate', 'subject_dn', 'san_dns', 'san_uri')),
+    value text NOT NULL CHECK (length(value) BETWEEN 1 AND 1000),
+    der bytea CHECK (length(der) <= 8192),
+    created timestamptz NOT NULL,
+    UNIQUE (client, kind, value),
+    CHECK ((kind = 'certificate') = (der IS NOT NULL))
+);
+GRANT SELECT, INSERT, DELETE ON client_certificates TO nusabus_app;
 
 CREATE TABLE grants (
     id text PRIMARY KEY,
@@ -111,6 +125,8 @@ BEGIN
 END $$;
 CREATE TRIGGER client_secrets_note_change AFTER INSERT OR UPDATE OR DELETE ON client_secrets
     FOR EACH ROW EXECUTE FUNCTION note_secret_change();
+CREATE TRIGGER client_certificates_note_change AFTER INSERT OR UPDATE OR DELETE
+    ON client_certificates FOR EACH ROW EXECUTE FUNCTION note_secret_change();
 
 CREATE FUNCTION note_right_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
