@@ -16,15 +16,19 @@ PEM = serialization.Encoding.PEM
 class Authority:
     """Issues certificates for servers; `file` is what makes them trusted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_leaf: bool = False) -> None:
+        """With `is_leaf` its own certificate says that it must not sign others."""
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("Otoritas uji")
         self.file = folder / "ca.pem"
         certificate = (
             _builder(self._name, self._name, self._key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(
+                x509.BasicConstraints(ca=not is_leaf, path_length=None if is_leaf else 0),
+                critical=True,
+            )
+            .add_extension(_usage(signs_certificates=not is_leaf), critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
             )

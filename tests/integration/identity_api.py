@@ -192,13 +192,7 @@ async def an_identity_api(
     settings = settings_for(database_url, **more)
     database = await Database.open(database_url, connections=1, timeout=10)
     snapshot = Snapshot(Topic.IDENTITY, DirectoryLoader())
-    app = Application()
-    error_handlers.install(app)
-    for module in (
-        tokens, authorization_server, organisations, grants, source_prefixes, clients,
-        client_certificates, signing_keys,
-    ):  # fmt: skip
-        app.include_router(module.router)
+    app = _application()
 
     async def connected(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, PEER: api.peer}, receive, send)
@@ -226,6 +220,17 @@ async def an_identity_api(
             yield api
         finally:
             await database.close()
+
+
+def _application() -> Application:
+    app = Application()
+    error_handlers.install(app)
+    for module in (
+        tokens, authorization_server, organisations, grants, source_prefixes, clients,
+        client_certificates, signing_keys,
+    ):  # fmt: skip
+        app.include_router(module.router)
+    return app
 
 
 async def _clear(settings: Settings) -> None:

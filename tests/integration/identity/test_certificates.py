@@ -190,7 +190,7 @@ async def test_a_disabled_client_gets_nothing(
     await admin.patch(f"/v1/clients/{client.id}", {"state": "disabled"})
     assert (await login(api, client.id, own)).status_code == 401
     assert (await use(api, token, own)).status_code == 401
-    assert api.directory.self_signed == ()
+    assert not api.directory.self_signed
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,6 @@ async def test_a_disabled_client_gets_nothing(
         ("certificate", "\x00"),
         ("subject_dn", ""),
         ("subject_dn", "app"),
-        ("subject_dn", "CN=\\00"),
         ("subject_dn", "CN=a\nO=b"),
         ("subject_dn", f"CN={'x' * 2000}"),
         ("san_dns", "*.go.id"),

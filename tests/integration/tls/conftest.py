@@ -15,6 +15,7 @@ from tests.wire import Wire
 
 NAME = "bus.example.go.id"
 SHORT = {"NUSABUS_HEADER_SECONDS": "5", "NUSABUS_KEEP_ALIVE_SECONDS": "5"}
+PROXY = "127.0.0.9"
 Connect = Callable[..., Wire]
 
 
@@ -41,7 +42,12 @@ def encrypted(bus: Bus, context: ssl.SSLContext) -> Bus:
 def https(make_bus: MakeBus, authority: Authority, pair: Path) -> Iterator[Bus]:
     """An api process."""
     files = {"NUSABUS_TLS_CERTIFICATE_FILE": str(pair), "NUSABUS_URL": f"https://{NAME}"}
-    with make_bus(**files, **SHORT) as bus:
+    clients = {
+        "NUSABUS_TLS_CLIENT_CA_FILE": str(authority.file),
+        "NUSABUS_TRUSTED_PROXIES": PROXY,
+        "NUSABUS_CLIENT_CERT_HEADER": "true",
+    }
+    with make_bus(**files, **clients, **SHORT) as bus:
         context = ssl.create_default_context(cafile=str(authority.file))
         context.check_hostname = False
         yield encrypted(bus, context).run("api")
