@@ -27,6 +27,7 @@ OWNED: dict[str, frozenset[str]] = {
         {
             "organisations",
             "clients",
+            "client_certificates",
             "client_secrets",
             "grants",
             "source_prefixes",

@@ -12,7 +12,8 @@ from gateway.http import problems
 from tests.openapi import openapi_document
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
-OPEN = {"issueToken", "getJwks", "getLiveness", "getReadiness"}  # no access token is needed
+# No access token is needed.
+OPEN = {"issueToken", "getJwks", "getAuthorizationServer", "getLiveness", "getReadiness"}
 TOKEN_ERRORS = {"400", "401", "413", "429"}  # of RFC 6749, section 5.2
 
 
