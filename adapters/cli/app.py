@@ -15,6 +15,7 @@ from adapters.cli import (
     publish,
     quotas,
     requests,
+    retention,
     screen,
     subscriptions,
     tail,
@@ -42,6 +43,7 @@ app.add_typer(requests.app, name="requests")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(quotas.app, name="quotas")
+app.add_typer(retention.app, name="retention")
 
 
 def _print_version(wanted: bool) -> None:

@@ -41,7 +41,7 @@ from gateway.identity import (
     policy,
     require_binding,
 )
-from gateway.journal import JournalReader, Refusals
+from gateway.journal import JournalReader, Refusals, RetentionReport
 from gateway.publishing import EventPublisher
 from gateway.quotas import Call, Limiter, QuotaSharing
 from gateway.request_reply import Requester, Responder
@@ -79,6 +79,7 @@ class ApiContext:
     authenticator: ClientAuthenticator
     reader: JournalReader
     refusals: Refusals
+    retention: RetentionReport
     publisher: EventPublisher
     workers: ValidationPool
     subscription_lifecycle: SubscriptionLifecycle

@@ -38,6 +38,7 @@ TAGS = [
     {"name": "dead letters", "description": "Deliveries that failed for good: redrive, correct."},
     {"name": "deliveries", "description": "Which subscription got an event, and what is pending."},
     {"name": "refusals", "description": "Events that were not accepted, and why."},
+    {"name": "retention", "description": "What was removed when its time was over."},
     {"name": "contracts", "description": "Event types, their schemas and their lifecycle."},
     {"name": "organisations", "description": "The ministries and agencies that take part."},
     {"name": "grants", "description": "Rights on event types that others own."},

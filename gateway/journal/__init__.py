@@ -15,6 +15,7 @@ from gateway.journal.partitions import PartitionCreator, create_partitions, crea
 from gateway.journal.reader import JournalReader
 from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
 from gateway.journal.retention import RetentionWorker
+from gateway.journal.retention_report import RetentionReport
 from gateway.journal.shard_leases import ShardLease, ShardLeases
 from gateway.journal.writer import JournalWriter
 
@@ -37,6 +38,7 @@ __all__ = [
     "RecordedRefusal",
     "Refusal",
     "Refusals",
+    "RetentionReport",
     "RetentionWorker",
     "ShardLease",
     "ShardLeases",

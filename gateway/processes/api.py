@@ -15,7 +15,7 @@ from gateway.http.admission import WINDOW, Admission
 from gateway.http.app import make_app
 from gateway.http.context import ApiContext
 from gateway.identity import ClientAuthenticator, Tokens
-from gateway.journal import HintSender, JournalWriter, Refusals
+from gateway.journal import HintSender, JournalWriter, Refusals, RetentionReport
 from gateway.processes.context import (
     ProcessContext,
     open_context,
@@ -164,6 +164,7 @@ def _api_context(
         reader=context.reader,
         publisher=publishing[0],
         refusals=publishing[1],
+        retention=RetentionReport(context.database.pool, timeout=context.timeout),
         workers=context.workers,
         subscription_lifecycle=delivery.subscription_lifecycle,
         endpoints=delivery.endpoints,

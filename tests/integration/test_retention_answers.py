@@ -101,7 +101,8 @@ def test_a_pull_subscription_that_seeks_there(uji: Actor) -> None:
 def test_a_stream_that_goes_on_there(bus: Bus, uji: Actor) -> None:
     made = a_subscription(uji, delivery="stream").json()["name"]
     shards = bus.query("SELECT count(*) FROM journal_shards")[0][0]
-    last = ".".join(["4", *["0"] * (shards - 1)])
+    id_ = bus.query("SELECT id FROM journal_incarnations ORDER BY number DESC")[0][0]
+    last = f"{id_}:" + ".".join(["4", *["0"] * (shards - 1)])
     problem = gone(
         uji.get(f"/v1/subscriptions/{made}/stream", headers={"last-event-id": last}, timeout=10)
     )
@@ -184,3 +185,46 @@ def test_the_process_needs_a_login_of_its_own(bus: Bus) -> None:
         finally:
             bus.environ = before
         assert "Traceback" not in str(caught.value)
+
+
+def test_who_sees_the_report(bus: Bus) -> None:
+    """Administrators and auditors of the owner, and the operator; others see nothing of it."""
+    seen = {
+        by.organisation: by.get("/v1/retention/removals").json()["items"]
+        for by in (bus.admin, bus.actor("uji", "auditor"), bus.actor("lain", "admin"))
+    }
+    assert seen["lain"] == []
+    (removal,) = seen["uji"]
+    assert seen["nusabus"] == [removal]
+    assert removal.items() >= {
+        "kind": "events", "type": FREE, "shard": 0, "month": str(OLD), "count": COUNT,
+        "lowest": 1, "highest": COUNT,
+    }.items()  # fmt: skip
+    for query, count in ((f"?type={FREE}", 1), ("?type=id.go.uji.x.y.v1", 0), ("?cursor=MQ", 0)):
+        answer = bus.admin.get(f"/v1/retention/removals{query}")
+        assert len(answer.json()["items"]) == count
+    assert bus.admin.get("/v1/retention/holds").json() == {"items": []}
+    assert bus.admin.get("/v1/retention/months?cursor=MQ").status_code == 422
+
+
+def test_what_is_held_and_what_is_there(bus: Bus) -> None:
+    """As a run would have written it."""
+    bus.query(
+        "INSERT INTO retention_holds VALUES "
+        f"('{OLD}', '{FREE}', 'lain', 'lambat', 'unread', 7, now()) RETURNING 1"
+    )
+    bus.query(
+        "INSERT INTO journal_month_types SELECT month, 'id.go.uji.a.b.v' || n, shard, 5, 50, 1, 9, "
+        f"now(), now() FROM journal_month_types, generate_series(1, 2) n WHERE type = '{FREE}' "
+        "RETURNING 1"
+    )
+    for by in (bus.admin, bus.actor("uji", "admin"), bus.actor("lain", "auditor")):
+        (hold,) = by.get("/v1/retention/holds").json()["items"]
+        assert (hold["subscription"], hold["reason"], hold["entries"]) == ("lambat", "unread", 7)
+    first = bus.admin.get("/v1/retention/months?limit=1").json()
+    second = bus.admin.get(f"/v1/retention/months?cursor={first['next']}").json()
+    assert [each["type"] for each in first["items"] + second["items"]] == [
+        "id.go.uji.a.b.v1",
+        "id.go.uji.a.b.v2",
+    ]
+    assert bus.actor("lain", "admin").get("/v1/retention/months").json()["items"] == []
