@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -45,9 +44,7 @@ def configure(process: str, level: str = "info") -> None:
         "aio_pika",
     ):  # they log a traceback for each lost connection, which we report
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_LibraryFormatter("%(message)s"))
-    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler])
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[_LibraryHandler()])
 
 
 def _traceback(exc_info: Any) -> list[dict[str, Any]]:
@@ -71,15 +68,17 @@ def _masked(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[s
     return {name: mask_all(value) for name, value in line.items()}
 
 
-class _LibraryFormatter(logging.Formatter):
-    """Masks what libraries log, and shows of an exception where it was raised, without its text."""
+class _LibraryHandler(logging.Handler):
+    """Writes what libraries log as lines like our own: masked, and with tracebacks as ours are."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The masked message, and the places of its exception."""
-        return str(mask_all(super().format(record)))
-
-    def formatException(self, ei: Any) -> str:
-        """The class of the exception, and its frames."""
-        kind, _, trace = ei
-        frames = traceback.format_list(traceback.extract_tb(trace))
-        return f"{getattr(kind, '__name__', kind)}\n{''.join(frames)}".rstrip()
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        facts = {
+            "logger": record.name,
+            "message": record.getMessage(),
+            "exc_info": record.exc_info or None,
+        }
+        if record.levelno >= logging.ERROR:
+            log().error("library.failed", **facts)
+        else:
+            log().warning("library.warned", **facts)

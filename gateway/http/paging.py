@@ -14,7 +14,7 @@ from gateway.base.errors import Invalid
 LIMIT = 200
 DEFAULT = 50
 _CURSOR_LIMIT = 2048  # characters
-_LARGEST = (1 << 63) - 1
+BIGINT, INTEGER = (1 << 63) - 1, (1 << 31) - 1
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -34,12 +34,15 @@ class PageRequest:
         items = found[: self.limit]
         return items, cursor_of(key(items[-1]))
 
-    def number(self, first: int = 0) -> int:
-        """The number after which this page begins; `first` for the first page. Raises Invalid."""
+    def number(self, first: int = 0, *, largest: int = BIGINT) -> int:
+        """The number after which this page begins; `first` for the first page. Raises Invalid.
+
+        `largest` is what its column can hold.
+        """
         if self.after is None:
             return first
         number = int(self.after) if self.after.isascii() and self.after.isdecimal() else -1
-        if not 0 <= number <= _LARGEST:
+        if not 0 <= number <= largest:
             raise _invalid()
         return number
 

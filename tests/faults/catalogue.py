@@ -22,6 +22,7 @@ FAULTS: Mapping[str, Fault] = {
     for fault in (
         process_faults.kill_api,
         process_faults.freeze_api,
+        process_faults.replace_apis,
         process_faults.kill_relay,
         process_faults.freeze_relay,
         process_faults.cut_after_commit,
@@ -35,6 +36,7 @@ FAULTS: Mapping[str, Fault] = {
         server_faults.alarm_disk,
         server_faults.end_subscription,
         server_faults.stop_postgres,
+        server_faults.fill_disk,
         overload_faults.overload,
         topology_faults.delete_queue,
         topology_faults.delete_queue_twice,

@@ -94,6 +94,16 @@ class Child:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
 
+    async def replace(self) -> int | None:
+        """Start another one, and SIGTERM this one once that accepts connections; how it ended."""
+        old = self._process
+        assert old is not None
+        await self.start()
+        while self.pid and not self.listening:  # noqa: ASYNC110 - no other sign
+            await asyncio.sleep(0.05)
+        await asyncio.to_thread(end, [psutil.Process(old.pid)], signal.SIGTERM, PATIENCE)
+        return await asyncio.to_thread(old.wait)
+
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL if it does not end in time."""
         self.meant_to_run = False

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -10,6 +11,7 @@ from tests.faults.actors import Actors
 from tests.faults.children import Child
 from tests.faults.cluster import Cluster, TooLate
 from tests.faults.fault import Choices, NoEvidence
+from tests.faults.gateway_client import PATIENCE
 from tests.faults.run_log import Answer, Attempt, Kind
 from tests.faults.watches import ConnectionCutter
 
@@ -35,6 +37,20 @@ async def freeze_api(cluster: Cluster, actors: Actors, choices: Choices) -> str:
     if not silent and len(cluster.apis) > 1:
         raise NoEvidence("every request was answered")
     return f"{child.name} frozen for {FROZEN:.0f} s, {silent} requests without an answer"
+
+
+async def replace_apis(cluster: Cluster, actors: Actors, choices: Choices) -> str:
+    """All api processes make room for new ones by SIGTERM: no request stays without an answer."""
+    began, before = time.monotonic(), len(cluster.run_log.attempts)
+    ended = await asyncio.gather(*(child.replace() for child in cluster.apis))
+    if any(ended) or not all(child.pid for child in cluster.apis):
+        raise NoEvidence(f"the processes ended with {ended}")
+    sent = [a for a in cluster.run_log.attempts[before:] if a.sent >= began]
+    cut_off = [a for a in sent if a.reply.status == 0 and a.answered - a.sent < PATIENCE / 2]
+    silent = len(cut_off)  # without those that only waited longer than their publisher
+    if silent or not sent:
+        raise NoEvidence(f"{silent} of {len(sent)} requests got no answer")
+    return f"{len(cluster.apis)} processes replaced, {len(sent)} requests, all answered"
 
 
 async def kill_relay(cluster: Cluster, actors: Actors, choices: Choices) -> str:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+import httpx
+
 from tests.faults.actors import Actors
 from tests.faults.cluster import Cluster
 from tests.faults.fault import Choices, NoEvidence
@@ -11,6 +13,10 @@ from tests.faults.run_log import Answer
 
 IN_FLIGHT = 25  # events that must be accepted while the broker is silent
 LOST = 120.0  # seconds until a queue without its log must be given up and made again
+_FULL = """
+CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$
+"""
 SAVED = 1.5  # seconds after which 3.10 has surely saved that a new queue exists (dets, auto_save)
 
 
@@ -120,6 +126,40 @@ async def stop_postgres(cluster: Cluster, actors: Actors, choices: Choices) -> s
     if not gone or postgres.pid == pid:
         raise NoEvidence("the database was not stopped")
     return f"postmaster {pid} stopped at once, {postgres.pid} recovered"
+
+
+async def fill_disk(cluster: Cluster, actors: Actors, choices: Choices) -> str:
+    """The disk of the database is full: the journal cannot grow, all else goes on.
+
+    PostgreSQL raises what it raises then, so that the fault needs no disk of its own.
+    """
+    before = len(cluster.run_log.attempts)
+    await cluster.query(_FULL)
+    try:
+        await cluster.query(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON journal_entries "
+            "FOR EACH ROW EXECUTE FUNCTION disk_is_full()"
+        )
+        await cluster.until(partial(_ready, cluster, 503), "readiness did not say it")
+        await cluster.until(
+            lambda: sum(a.reply.status == 503 for a in cluster.run_log.attempts[before:]) >= 5,
+            "events were accepted on a full disk",
+        )
+    finally:
+        await cluster.query("DROP TRIGGER IF EXISTS full_disk ON journal_entries")
+        await cluster.query("DROP FUNCTION disk_is_full()")
+    await cluster.until(partial(_ready, cluster, 200), "it did not become ready again")
+    return "readiness said that the disk was full, and that it was not any more"
+
+
+async def _ready(cluster: Cluster, status: int) -> bool:
+    """Whether readiness is this, asked on connections of their own, so of several processes."""
+    async with httpx.AsyncClient() as client:
+        found = [
+            (await client.get(f"{cluster.url}/health/ready", headers={"connection": "close"}))
+            for _ in range(6)
+        ]
+    return all(each.status_code == status for each in found)
 
 
 async def _accept(cluster: Cluster, events: int) -> None:

@@ -28,7 +28,7 @@ from gateway.http.contracts.models import (
 )
 from gateway.http.etags import NOT_MODIFIED, IfMatch, KnownTags, etag, not_modified
 from gateway.http.models import ModelResponse
-from gateway.http.paging import Page, Paging
+from gateway.http.paging import INTEGER, Page, Paging
 from gateway.http.problems import Responses, responses
 from gateway.identity import Client
 
@@ -101,7 +101,9 @@ async def list_versions(
     """The versions of a contract, oldest first."""
     async with context.database.session() as session:
         registered = await find_visible(session, type, visibility_of(client, context.directory))
-        found = await queries.versions(session, type, after=page.number(), limit=page.limit + 1)
+        found = await queries.versions(
+            session, type, after=page.number(largest=INTEGER), limit=page.limit + 1
+        )
     items, following = page.cut(found, lambda each: str(each.version.number))
     versions = [ContractVersion.of(each, context.settings.url) for each in items]
     return ModelResponse(

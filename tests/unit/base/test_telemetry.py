@@ -39,5 +39,11 @@ def test_a_logged_error_shows_where_it_was_but_no_values() -> None:
     for personal in ("3273011203900001", "siti@", "SITI", "kata-sandi", "eyJ", "c2l0aTpzaXRp"):
         assert personal not in ended.stderr
     assert (line["reason"], line["url"]) == ("… of …", "postgresql://…@127.0.0.1/nusabus")
-    assert ended.stderr.splitlines()[1:4] == ["…, …", "lost", "RuntimeError"]
-    assert "in handle" in ended.stderr
+    of_library = [json.loads(each) for each in ended.stderr.splitlines()[1:]]
+    assert [(each["event"], each["level"], each["message"]) for each in of_library] == [
+        ("library.warned", "warning", "…, …"),
+        ("library.failed", "error", "lost"),
+    ]
+    assert {each["logger"] for each in of_library} == {"a.library"}
+    assert of_library[1]["exception"][0]["exc_type"] == "RuntimeError"
+    assert "handle" in [frame["name"] for frame in of_library[1]["exception"][0]["frames"]]
