@@ -1,25 +1,27 @@
 """Personal data that go in by every way come out nowhere but where the event itself may be read."""
 
+import io
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from aiormq.exceptions import AMQPError
 
+from adapters.cli.app import run
+from adapters.cli.exits import Exit
 from tests import canaries
-from tests.builders import (
-    CITIZEN,
-    FREE,
-)
+from tests.builders import CITIZEN, FREE, a_citizen
 from tests.bus import Actor, MakeBus
-from tests.canaries import NUMBERS, in_url
+from tests.canaries import NUMBERS, SPELLINGS, everything, in_url
 from tests.integration.canary_planting import (
     ASKED,
     PULLED,
     VALUES,
     Planted,
+    an_event,
     in_bodies,
     in_contracts,
     in_deliveries,
@@ -30,6 +32,8 @@ from tests.integration.canary_planting import (
 from tests.integration.test_requests_forged import publish
 from tests.integration.webhook.conftest import PERMISSIVE, hooked
 from tests.servers import METRICS_TOKEN, SECRET_KEY
+
+Command = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +133,66 @@ def test_what_is_marked_is_shown_to_nobody(planted: Planted) -> None:
         shown = uji.get(f"/v1/dead-letters/{number}").raise_for_status().json()
         if shown["type"] == CITIZEN:
             assert canaries.found_in(json.dumps(shown["data"])) == []
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `nusabus ...` as an actor; its exit code, and all that it prints."""
+
+    def run_as(actor: Actor, *line: object, stdin: str = "") -> tuple[int, str]:
+        monkeypatch.setenv("NUSABUS_URL", str(actor.bus.http.base_url))
+        monkeypatch.setenv("NUSABUS_CLIENT_ID", actor.id)
+        monkeypatch.setenv("NUSABUS_CLIENT_SECRET", actor.secret)
+        monkeypatch.setenv("COLUMNS", "500")
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        code = run([str(each) for each in line])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run_as
+
+
+@pytest.mark.parametrize(
+    ("organisation", "roles"),
+    [("nusabus", ("admin",)), ("nusabus", ("auditor",)), ("uji", ("admin",))],
+    ids=str,
+)
+def test_the_command_line_shows_none_to_who_may_not_read_events(
+    planted: Planted, command: Command, organisation: str, roles: tuple[str, ...]
+) -> None:
+    reader = planted.bus.actor(organisation, *roles)
+    lines: list[tuple[object, ...]] = [("quotas", "show", "uji"), ("dead-letters", "list")]
+    lines += [("dead-letters", "show", number) for number in planted.numbers]
+    for line in lines:
+        for more in ((), ("--json",)) if line[-1] not in planted.numbers else ((),):
+            code, said = command(reader, *line, *more)
+            assert code == Exit.OK, said
+            assert canaries.where(said) == [], line
+
+
+def test_what_is_wrong_is_said_on_the_command_line_without_them(
+    planted: Planted, command: Command
+) -> None:
+    uji = planted.bus.actor("uji")
+    about = ("--source", "/uji", "--data", "-")
+    citizen = json.dumps(a_citizen(nik=SPELLINGS["nik with dots"], nomor=[everything()]))
+    named = json.dumps({everything(): 1})
+    whole = json.dumps(an_event(source=f"/lain/{in_url(everything())}"))
+    for line, text in (
+        (("publish", CITIZEN, *about), citizen),
+        (("publish", CITIZEN, *about), named),
+        (("publish", FREE, *about), named[:-1]),
+        (("publish", FREE, *about), everything()),
+        (("publish", "--event", "-"), whole),
+        (("publish", "--event", "-"), whole[:-1]),
+        (("publish", "--event", "-"), json.dumps(an_event(time=everything()))),
+        (("requests", "ask", ASKED, *about), named),
+        (("contracts", "validate", CITIZEN, "-"), citizen),
+    ):
+        for more in ((), ("--json",)):
+            code, said = command(uji, *line, *more, stdin=text)
+            assert code != Exit.OK, said
+            assert canaries.where(said) == [], line
 
 
 def test_the_search_finds_what_it_should() -> None:

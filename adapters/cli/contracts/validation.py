@@ -9,26 +9,21 @@ import jsonschema_rs
 from adapters.cli.exits import Failure
 from adapters.client import Violation
 
+HARMLESS = 6  # characters of a number that a message may show
+
 
 @dataclass(frozen=True)
 class SchemaValidator:
-    """A compiled schema. Nothing is fetched for a `$ref`."""
+    """A compiled schema, and the same with messages that hide values. No `$ref` is fetched."""
 
     validator: Any
+    discreet: Any
 
     @classmethod
     def of(cls, schema: Any) -> "SchemaValidator":
         """Compile a schema. Raises Failure if that fails."""
         try:
-            return cls(
-                jsonschema_rs.validator_for(
-                    schema,
-                    validate_formats=True,
-                    ignore_unknown_formats=False,
-                    offline=True,
-                    pattern_options=jsonschema_rs.RegexOptions(),
-                )
-            )
+            return cls(_compiled(schema), _compiled(schema, mask="the value"))
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             raise Failure(f"The schema does not compile: {str(error).splitlines()[0]}") from None
 
@@ -37,10 +32,31 @@ class SchemaValidator:
         return bool(self.validator.is_valid(data))
 
     def violations(self, data: Any) -> Iterator[Violation]:
-        """The violations of the data."""
-        for error in self.validator.iter_errors(data):
+        """The violations of the data, without texts and long numbers of the data.
+
+        They may be personal data, and what is printed ends in the log of a pipeline.
+        """
+        found = zip(self.validator.iter_errors(data), self.discreet.iter_errors(data), strict=True)
+        for error, discreet in found:
             pointer = "".join(f"/{step}" for step in error.instance_path)
-            yield Violation(pointer, str(error.schema_path[-1]), error.message)
+            message = error.message if _harmless(error.instance) else discreet.message
+            yield Violation(pointer, str(error.schema_path[-1]), message)
+
+
+def _compiled(schema: Any, **more: Any) -> Any:
+    return jsonschema_rs.validator_for(
+        schema,
+        validate_formats=True,
+        ignore_unknown_formats=False,
+        offline=True,
+        pattern_options=jsonschema_rs.RegexOptions(),
+        **more,
+    )
+
+
+def _harmless(value: Any) -> bool:
+    """Whether a value is no text, no container, and too short for a number of a person."""
+    return not isinstance(value, str | list | dict) and len(str(value)) <= HARMLESS
 
 
 def validator_of(schema: Any) -> SchemaValidator | None:

@@ -72,6 +72,7 @@ class FileIssuer:
                     size=size,
                     digest=digest,
                 )
+            self._spool.clear_log()
         if path.exists():
             kept = self._feed.folder / ISSUED / issue.name
             kept.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.legacy_cobol.transfer.journal import now
+from adapters.legacy_cobol.transfer.masking import masked
 from adapters.legacy_cobol.transfer.sqlite_store import Store
 
 FILE = "spool.db"
@@ -101,10 +102,10 @@ class Spool(Store):
         return added
 
     def refuse(self, event: Mapping[str, Any], reason: str) -> None:
-        """Add an event that fits no record."""
+        """Add an event that fits no record, without national ids."""
         self._db.execute(
             "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?)",
-            (identity_of(event), event["id"], event["source"], reason, now()),
+            (identity_of(event), masked(event["id"]), masked(event["source"]), reason, now()),
         )
 
     def refused(self) -> list[dict[str, Any]]:

@@ -17,7 +17,15 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA secure_delete = ON")  # deleted records are overwritten
         self._db.executescript(schema)
+
+    def clear_log(self) -> None:
+        """Move what the log holds into the database: it keeps what was deleted until then.
+
+        While another process reads, the log stays for now.
+        """
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the database."""

@@ -10,6 +10,7 @@ from adapters.legacy_cobol.transfer.folders import ACKS, DONE, FAILED, REJECTS
 from adapters.legacy_cobol.transfer.journal import Journal
 from adapters.legacy_cobol.transfer.masking import masked
 from adapters.legacy_cobol.transfer.outbound import run_outbound
+from adapters.legacy_cobol.transfer.spool import Spool, SpooledEvent
 from tests import canaries
 from tests.canaries import NAMES, NUMBERS, SPELLINGS
 from tests.legacy_feeds import (
@@ -46,6 +47,12 @@ def no_canary(folder: Path, *names: str) -> None:
             assert "SITI" not in each.read_text(errors="replace"), each
 
 
+def acknowledgement(folder: Path, arrival: int) -> str:
+    """What the sender of a file is told."""
+    (file,) = (folder / ACKS).glob(f"*.{arrival:06}.ack")
+    return file.read_bytes().decode("ascii")
+
+
 def refusing(event: dict[str, Any]) -> dict[str, Any] | None:
     """The gateway's refusal of a record, masked as the gateway masks."""
     if not event["id"].endswith("-6"):
@@ -74,6 +81,9 @@ async def test_a_file_with_bad_records(tmp_path: Path, capsys: pytest.CaptureFix
     no_canary(feed.folder, REJECTS)
     for each in files:
         assert canaries.found_in(each.reason) == []
+        # The sender finds its file by the name that it gave.
+        answer = acknowledgement(feed.folder, each.arrival).replace(each.name, "the file")
+        assert (canaries.found_in(answer), "SITI" in answer) == ([], False)
     assert canaries.where(capsys.readouterr().out) == []
     assert list((feed.folder / ACKS).iterdir())
     assert [*(feed.folder / DONE).iterdir(), *(feed.folder / FAILED).iterdir()]
@@ -97,6 +107,7 @@ async def test_a_control_file(tmp_path: Path, text: str) -> None:
     submit(feed, a_file([a_payment(1)]), "A.DAT")
     (file,) = await work(feed)
     assert (str(file.outcome), canaries.found_in(file.reason)) == ("QUARANTINE", [])
+    assert canaries.found_in(acknowledgement(feed.folder, file.arrival)) == []
 
 
 async def test_events_that_fit_no_record(
@@ -115,6 +126,42 @@ async def test_events_that_fit_no_record(
     assert canaries.found_in(" ".join(pull.rejected.values())) == []
     no_canary(feed.folder, REJECTS)
     assert canaries.where(capsys.readouterr().out) == []
+
+
+def stored(folder: Path) -> str:
+    """All bytes of the spool: what was deleted, and what is still in its log, too."""
+    return b"".join(each.read_bytes() for each in folder.glob("spool.db*")).decode("latin-1")
+
+
+async def test_a_spool_whose_records_are_in_a_file(tmp_path: Path) -> None:
+    feed = a_feed(tmp_path, feed=OUT)
+    names = [f"SITI {number:03}" for number in range(200)]
+    pull = FakePull(
+        *({**a_payment_document(number), "taxpayer": name} for number, name in enumerate(names)),
+        {**a_payment_document(999), "taxpayer": NAMES[0]},
+    )
+    pull.waiting["t200"] |= {"id": f"warga-{NIK}", "source": f"/uji/{NIK}"}
+    await run_outbound(feed, a_bus(pull), asyncio.Event(), once=True)
+    (file,) = (feed.folder / "outgoing").iterdir()
+    assert all(name.encode() in file.read_bytes() for name in names)
+    assert "SITI" not in stored(feed.folder)
+    assert canaries.found_in(stored(feed.folder)) == []
+    no_canary(feed.folder, REJECTS)
+
+
+def test_a_spool_that_stays_open(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    with spool.change():
+        spool.add(
+            SpooledEvent(bytes([number]), "pay", "SITI", (b"SITI RAHMAWATI" * 500,))
+            for number in range(20)
+        )
+    assert "SITI" in stored(tmp_path)
+    with spool.change():
+        spool.delete_until(20)
+    spool.clear_log()
+    assert "SITI" not in stored(tmp_path)
+    spool.close()
 
 
 def test_names_of_files_in_logs() -> None:
