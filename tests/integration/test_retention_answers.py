@@ -1,8 +1,13 @@
 """What was removed is told: to who starts, resumes, seeks or asks. There is never a silent hole."""
 
 import asyncio
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +22,7 @@ from tests.integration.journal_setup import a_journal
 from tests.integration.retention_setup import a_week_ago, fill, months_ago, retention_url
 from tests.servers import as_owner
 
+ROOT = Path(__file__).resolve().parents[2]
 OLD, COUNT = months_ago(5), 10
 GONE = httpx.codes.GONE
 
@@ -228,3 +234,25 @@ def test_what_is_held_and_what_is_there(bus: Bus) -> None:
         "id.go.uji.a.b.v2",
     ]
     assert bus.actor("lain", "admin").get("/v1/retention/months").json()["items"] == []
+
+
+def test_the_commands_of_the_page_work(bus: Bus) -> None:
+    """The block of `docs/operations/retention.md` that shows the report."""
+    page = (ROOT / "docs/operations/retention.md").read_text()
+    commands = re.findall(r"^nusabus (retention .*?) --profile nusabus\b", page, re.MULTILINE)
+    assert len(commands) == 3
+    environ = {
+        **os.environ,
+        "NUSABUS_URL": str(bus.http.base_url).rstrip("/"),
+        "NUSABUS_CLIENT_ID": bus.admin.id,
+        "NUSABUS_CLIENT_SECRET": bus.admin.secret,
+    }
+    for command in commands:
+        for more in ([], ["--json"]):
+            done = subprocess.run(
+                [sys.executable, "-m", "adapters.cli", *command.split(), *more],
+                env=environ, cwd=ROOT, text=True, capture_output=True, timeout=60, check=True,
+            )  # fmt: skip
+            assert "month" in done.stdout or '"items"' in done.stdout
+            if "removals" in command:
+                assert str(COUNT) in done.stdout

@@ -67,7 +67,7 @@ async def test_what_is_over_goes_and_the_rest_stays_where_it_was(
 async def test_a_month_with_nothing_left_is_dropped_and_intake_goes_on(
     journal: Journal, retention: Retention
 ) -> None:
-    await fill(journal, RECENT, SHORT, times=3)
+    await fill(journal, RECENT, SHORT, f"{SHORT}.reply", times=3)  # a reply goes as its request
     await retention.run()
     assert await kept(journal) == {}
     async with journal.owner() as owner:
