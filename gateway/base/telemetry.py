@@ -72,12 +72,12 @@ class _LibraryHandler(logging.Handler):
     """Writes what libraries log as lines like our own: masked, and with tracebacks as ours are."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line."""
-        facts = {
-            "logger": record.name,
-            "message": record.getMessage(),
-            "exc_info": record.exc_info or None,
-        }
+        """Write one line, also where the arguments do not fit the message."""
+        try:
+            message = record.getMessage()
+        except Exception:
+            message = str(record.msg)
+        facts = {"logger": record.name, "message": message, "exc_info": record.exc_info or None}
         if record.levelno >= logging.ERROR:
             log().error("library.failed", **facts)
         else:

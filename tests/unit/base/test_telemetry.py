@@ -22,6 +22,7 @@ except RuntimeError as error:
     )
     logging.getLogger("a.library").warning("3273%s, Basic %s", "011203900001", "c2l0aTpzaXRp")
     logging.getLogger("a.library").exception("lost")
+logging.getLogger("a.library").warning("%d of %d", "one")
 """
 
 
@@ -43,6 +44,7 @@ def test_a_logged_error_shows_where_it_was_but_no_values() -> None:
     assert [(each["event"], each["level"], each["message"]) for each in of_library] == [
         ("library.warned", "warning", "…, …"),
         ("library.failed", "error", "lost"),
+        ("library.warned", "warning", "%d of %d"),
     ]
     assert {each["logger"] for each in of_library} == {"a.library"}
     assert of_library[1]["exception"][0]["exc_type"] == "RuntimeError"
