@@ -13,15 +13,16 @@ from typing import Any
 
 import asyncpg
 
+from gateway.base.backoff import Backoff
 from gateway.base.database import Topic
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.base.transactions import Transactions
 
 SEEN = 1.0  # seconds after which a process that has loaded nothing new reports again
-GONE = 3.0  # seconds after which a process that reports nothing is not waited for
-LONGEST = 2.0  # seconds that a change waits for the others: eight of their looks
-_LOOK = 0.02  # seconds between two looks at what they have loaded
+GONE = 6.0  # seconds after which a process that reports nothing is not waited for
+LONGEST = 5.0  # seconds that a change waits for the others: twenty of their looks
+_LOOK = 0.02, 0.25  # seconds between the first and the last looks at what they have loaded
 
 _REPORT = """
 INSERT INTO control_snapshots AS s (process, topic, revision, seen)
@@ -68,14 +69,14 @@ class LoadedRevisions(Transactions):
 
     async def wait_for_others(self, topic: Topic, revision: int) -> None:
         """Until every process has loaded this revision of a topic, at most `LONGEST` seconds."""
-        until = time.monotonic() + LONGEST
+        until, pause = time.monotonic() + LONGEST, Backoff(*_LOOK)
         while behind := await self.fetch(_BEHIND, topic.value, revision, self._process, GONE):
             if time.monotonic() > until:
                 log().warning(
                     "control.loads_late", topic=topic.value, processes=[row[0] for row in behind]
                 )
                 return
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(pause.next())
 
     async def leave(self) -> None:
         """The process ends: nobody waits for it."""
