@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,8 @@ from gateway.migrations.run import OWNER as MIGRATION_ROLE
 from gateway.migrations.run import migrate as run_migrations
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+journal_app = typer.Typer(no_args_is_help=True, help="The journal after a restored backup.")
+app.add_typer(journal_app, name="journal")
 
 
 @app.command()
@@ -102,6 +105,18 @@ def bootstrap(
         sys.stdout.write(f"client_id      {client}\nclient_secret  {secret}\n")
 
 
+@journal_app.command()
+def recover(
+    publish: Annotated[
+        bool, typer.Option(help="Publish again what is missing. Without it, only report.")
+    ] = False,
+) -> None:
+    """Report what RabbitMQ holds beyond a restored journal, or publish it again. Safe to repeat."""
+    settings = _start("recover")
+    for line in _serve(partial(processes.recover, publish=publish), settings):
+        sys.stdout.write(f"{line}\n")
+
+
 async def _migrate(settings: Settings) -> None:
     url = (settings.migration_database_url or settings.database_url).get_secret_value()
     await run_migrations(url)
@@ -169,18 +184,16 @@ def _start(process: str) -> Settings:
     return settings
 
 
-def _serve(process: Callable[[Settings], Coroutine[Any, Any, None]], settings: Settings) -> None:
+def _serve(process: Callable[[Settings], Coroutine[Any, Any, Any]], settings: Settings) -> Any:
     """Run a process until it is stopped; from the start where the journal was restored meanwhile.
 
     Nothing that it remembered of the journal before outlives that.
     """
     while True:
         try:
-            _run(process(settings))
+            return _run(process(settings))
         except journal.JournalRestored:
             telemetry.log().warning("journal.restored")
-        else:
-            return
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -7,6 +7,7 @@ from gateway.broker.dead_letter_queue import DeadLetterMessage, DeadLetterQueue
 from gateway.broker.management import Management, hash_password
 from gateway.broker.message import OutgoingMessage
 from gateway.broker.pending_confirms import ConfirmOutcome, ConfirmResult
+from gateway.broker.queue_reader import held_events
 from gateway.broker.queue_state import QueueState
 from gateway.broker.reply_queue import ReplyMessage, ReplyQueue
 from gateway.broker.topology import LONGEST_AGE, Broker, NotOnBroker
@@ -26,6 +27,7 @@ __all__ = [
     "ReplyMessage",
     "ReplyQueue",
     "hash_password",
+    "held_events",
     "message",
     "names",
     "publish_confirmed",

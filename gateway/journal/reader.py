@@ -141,6 +141,14 @@ class JournalReader:
         known = bool(rows) and 1 <= sequence <= rows[0][0]
         return known and self.incarnation.gap_at(shard, sequence) is None
 
+    async def recovered(self) -> bool:
+        """Whether the operator has looked at what RabbitMQ holds beyond each restored journal."""
+        return bool((await self._fetch(sql.RECOVERED))[0][0])
+
+    async def set_recovered(self, number: int) -> None:
+        """The operator has, up to this incarnation."""
+        await self._fetch(sql.SET_RECOVERED, number)
+
     async def relay_cursor(self, shard: int) -> int:
         """The sequence up to which a shard has been relayed."""
         rows = await self._fetch(sql.CURSOR, shard)

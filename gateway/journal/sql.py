@@ -26,6 +26,11 @@ APPEND = (
 )
 
 ENTER = "SELECT r_number, r_id FROM journal_enter($1, $2, $3, $4)"
+RECOVERED = "SELECT bool_and(recovered IS NOT NULL) FROM journal_incarnations"
+SET_RECOVERED = """
+UPDATE journal_incarnations SET recovered = clock_timestamp()
+WHERE recovered IS NULL AND number <= $1
+"""
 INCARNATIONS = """
 SELECT i.number, i.id, i.began, i.reason, g.shard, g.restored, g.begins
 FROM journal_incarnations i LEFT JOIN journal_gaps g USING (number) ORDER BY i.number, g.shard

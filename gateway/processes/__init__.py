@@ -3,7 +3,8 @@
 from gateway.processes.api import api
 from gateway.processes.context import CONNECT
 from gateway.processes.deliver import deliver
+from gateway.processes.recovery import recover
 from gateway.processes.relay import relay
 from gateway.processes.retention import retention
 
-__all__ = ["CONNECT", "api", "deliver", "relay", "retention"]
+__all__ = ["CONNECT", "api", "deliver", "recover", "relay", "retention"]

@@ -255,12 +255,17 @@ class Reconciler:
         now: float,
         failures: Failures,
     ) -> None:
-        """Delete queues of subscriptions that ended while the broker or the gateway was away."""
+        """Delete queues of subscriptions that ended while the broker or the gateway was away.
+
+        After a restore of the journal they may belong to what was made after the backup, and hold
+        all that is left of it: they are kept until the operator has recovered.
+        """
         known = {names.queue(*s.key) for s in subscriptions}
         orphans = {name for name in seen.queues if names.owner(name) and name not in known}
         self._orphans = {name: self._orphans.get(name, now) for name in orphans}
-        for name, since in self._orphans.items():
-            if now - since > ORPHAN:
+        due = [name for name, since in self._orphans.items() if now - since > ORPHAN]
+        if due and await self._reader.recovered():
+            for name in due:
                 with failures.kept(name):
                     await self._management.delete_user(names.user(name))
                     await self._management.close_connections(names.user(name))

@@ -27,7 +27,7 @@ RIGHTS = {
     "delivery_leases": "SIU", "delivery_open": "SIUD", "delivery_rates": "SIU",
     "delivery_settlements": "SI", "grants": "SID", "journal_detachments": "S",
     "journal_entries": "S", "journal_floors": "S", "journal_gaps": "S", "journal_identities": "S",
-    "journal_incarnations": "S", "journal_leases": "SIU", "journal_month_types": "S",
+    "journal_incarnations": "SU", "journal_leases": "SIU", "journal_month_types": "S",
     "journal_relays": "SIUD", "journal_shards": "S", "organisations": "SIU",
     "point_to_point_positions": "SIU", "quota_buckets": "SIU", "quota_reports": "SIUD",
     "redrives": "SIU", "refusals": "SI",

@@ -13,7 +13,7 @@ from deploy.local.rabbitmq import RabbitMQ
 from gateway.broker import Management
 from gateway.relay.witness import Witness
 from tests.builders import FREE, write_contracts
-from tests.bus import Actor, Bus
+from tests.bus import Actor, Bus, Subscribed
 from tests.restoring import Backup
 from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
 from tests.waiting import eventually
@@ -80,6 +80,7 @@ def test_nothing_is_lost_after_a_restore_but_what_the_backup_lacks(
     eventually(lambda: backlog(bus) == 0)
     backup = Backup(own_postgres, tmp_path)
     bus.wait_ready()
+    late = uji.subscribe(FREE)  # nobody will know of it
     lost = publish(uji, "B")
     received += queue.take(COUNT)
     eventually(lambda: backlog(bus) == 0)
@@ -93,6 +94,7 @@ def test_nothing_is_lost_after_a_restore_but_what_the_backup_lacks(
         bus.run("api", "relay", "deliver")
     eventually(lambda: backlog(bus) == 0)
 
+    assert queue.show()["state"] == "active"
     after = publish(uji, "C")
     received += queue.take_until(after.issubset)
     eventually(lambda: backlog(bus) == 0)
@@ -100,6 +102,26 @@ def test_nothing_is_lost_after_a_restore_but_what_the_backup_lacks(
     for each in received:
         positions.setdefault(each.document["sequence"], set()).add(each.document["id"])
     assert all(len(ids) == 1 for ids in positions.values())
-    stored = {row[0] for row in bus.query("SELECT id FROM journal_entries")}
+    stored = stored_ids(bus)
     assert stored == before | after
     assert lost.isdisjoint(stored)
+    if alive:
+        assert recovered(bus, late) == lost
+        received = queue.take_until(lost.issubset)
+        assert lost == stored_ids(bus) - before - after
+
+
+def recovered(bus: Bus, late: Subscribed) -> set[str]:
+    """What the operator does then, as the page says: a report, and publishing again."""
+    report = bus.carry_out("journal", "recover")
+    assert f"Queue {late.queue} holds {COUNT} messages beyond the journal." in report
+    assert f"Queue {late.queue} belongs to no subscription" in report
+    assert f"Events that the journal lacks: {COUNT}." in report
+    assert not stored_ids(bus) & {f"B-{n}" for n in range(COUNT)}
+    assert f"Published again: {COUNT}." in bus.carry_out("journal", "recover", "--publish")
+    assert "Published again: 0." in bus.carry_out("journal", "recover", "--publish")
+    return {id for id in stored_ids(bus) if id.startswith("B-")}
+
+
+def stored_ids(bus: Bus) -> set[str]:
+    return {row[0] for row in bus.query("SELECT id FROM journal_entries")}

@@ -155,16 +155,18 @@ GRANT SELECT, INSERT ON refusals TO nusabus_app;
 
 -- The incarnations of the journal (decision 0033). A restore to an older state begins a new one, and
 -- so does whatever may have been one. `server` says where the journal was when it began; `replaced`
--- are incarnations that a process still knew and that this journal has never had.
+-- are incarnations that a process still knew and that this journal has never had. `recovered`: when
+-- the operator had looked at what RabbitMQ holds; queues that are unknown are kept until then.
 CREATE TABLE journal_incarnations (
     number integer PRIMARY KEY,
     id text NOT NULL UNIQUE,
     began timestamptz NOT NULL DEFAULT clock_timestamp(),
     reason text NOT NULL,
     server text NOT NULL,
-    replaced text[] NOT NULL DEFAULT '{}'
+    replaced text[] NOT NULL DEFAULT '{}',
+    recovered timestamptz
 );
-GRANT SELECT ON journal_incarnations TO nusabus_app;
+GRANT SELECT, UPDATE (recovered) ON journal_incarnations TO nusabus_app;
 
 -- What an incarnation took over, and above which sequence it goes on: what lies between was handed
 -- out by its predecessors at most, and never by it.
@@ -189,8 +191,8 @@ $$;
 CREATE FUNCTION journal_incarnation_id() RETURNS text LANGUAGE sql AS $$
     SELECT left(replace(gen_random_uuid()::text, '-', ''), 12)
 $$;
-INSERT INTO journal_incarnations (number, id, reason, server)
-VALUES (1, journal_incarnation_id(), 'made', journal_server());
+INSERT INTO journal_incarnations (number, id, reason, server, recovered)
+VALUES (1, journal_incarnation_id(), 'made', journal_server(), clock_timestamp());
 
 -- Why this journal is not the one that a process knows; NULL where it is. `p_id` is the incarnation
 -- of the process, the arrays are the last entry of each shard that it has seen in it.
