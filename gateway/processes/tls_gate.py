@@ -94,7 +94,8 @@ class TlsGate(asyncio.Protocol):
         finally:
             self._pending.discard(self)
             self._connections.gone(self)
-        if encrypted is not None and not self._lost:
+        # One that was aborted meanwhile counts as shaken hands, and is never reported as lost.
+        if encrypted is not None and not self._lost and not self._transport.is_closing():
             self._hand_over(encrypted)
 
     async def _start_tls(self) -> asyncio.Transport | None:

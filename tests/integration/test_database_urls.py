@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
 from sqlalchemy import text
 
 from consumers.inbox import Inbox
@@ -79,6 +80,23 @@ async def test_a_server_is_verified_as_the_url_says(postgres: Postgres, tmp_path
         with pytest.raises(DatabaseUnavailable):
             async with database.session() as session:
                 await session.execute(text("SELECT 1"))
+        await database.close()
+
+
+async def test_a_server_may_want_our_certificate(postgres: Postgres, tmp_path: Path) -> None:
+    plain = as_owner(await asyncio.to_thread(fresh_database, postgres))
+    ours = _authority(tmp_path / "ours")
+    server = ours.serve(LOOPBACK)
+    server.load_verify_locations(ours.file)
+    server.verify_mode = ssl.CERT_REQUIRED
+    pair = ours.issue("nusabus", x509.DNSName("nusabus"))
+    async with encrypted(plain, server) as address:
+        url = plain.replace(urlsplit(plain).netloc.rpartition("@")[2], address)
+        trusting = f"{url}?sslmode=verify-full&sslrootcert={ours.file}"
+        await _use(f"{trusting}&sslcert={pair}&sslkey={pair}")
+        database = await Database.open(trusting, connections=1, timeout=5)
+        with pytest.raises(DatabaseUnavailable):
+            await database.revisions()
         await database.close()
 
 

@@ -28,6 +28,7 @@ def bus(make_bus: MakeBus) -> Iterator[Bus]:
     """A gateway that trusts the proxy's address, and has short patience with bodies."""
     settings = {
         "NUSABUS_TRUSTED_PROXIES": "127.0.0.1",
+        "NUSABUS_CLIENT_CERT_HEADER": "true",
         "NUSABUS_URL": f"https://{NAME}",
         "NUSABUS_BODY_SECONDS": "1",
     }
@@ -193,6 +194,14 @@ def test_an_offered_upgrade_goes_no_further(bus: Bus, proxy: Proxy) -> None:
     headers = {**bus.actor("uji").headers, **STRUCTURED, **offer, "host": NAME}
     sent = request("POST", "/v1/events", json.dumps(a_document()).encode(), **headers)
     assert answer(proxy, sent).status == 202
+
+
+def test_nobody_names_a_certificate_through_it(bus: Bus, proxy: Proxy) -> None:
+    """The gateway would answer 400 to what is no certificate, if it saw the header."""
+    said = request("GET", "/health/live", host=NAME, client_cert=":x:")
+    assert answer(proxy, said).status == 200
+    with Wire(bus.port) as wire:
+        assert wire.send(said).reply().status == 400
 
 
 @pytest.mark.parametrize("claimed", ["203.0.113.9", "127.0.0.1", "127.0.0.1, 203.0.113.9"])

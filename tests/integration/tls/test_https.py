@@ -5,7 +5,6 @@ import ssl
 
 import pytest
 
-from tests.authority import Authority
 from tests.builders import a_document
 from tests.bus import STRUCTURED, Bus
 from tests.integration.tls.conftest import NAME, Connect
@@ -46,26 +45,6 @@ def test_a_request_behind_the_handshake_is_answered(connect: Connect) -> None:
     with connect() as wire:
         wire.send(LIVE * 3)
         assert [wire.reply().status for _ in range(3)] == [200] * 3
-
-
-def test_a_request_in_one_piece_with_the_end_of_the_handshake(
-    https: Bus, authority: Authority
-) -> None:
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = ssl.create_default_context(cafile=str(authority.file))
-    tls = context.wrap_bio(incoming, outgoing, server_hostname=NAME)
-    with Wire(https.port) as wire:
-        while True:
-            try:
-                tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                wire.send(outgoing.read())
-                incoming.write(wire.socket.recv(1 << 16))
-        tls.write(LIVE)
-        wire.send(outgoing.read())
-        incoming.write(wire.socket.recv(1 << 16))
-        assert tls.read().startswith(b"HTTP/1.1 200 ")
 
 
 def test_who_says_nothing_is_closed(https: Bus) -> None:
