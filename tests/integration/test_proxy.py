@@ -1,5 +1,6 @@
 """The proxy of `deploy/proxy` in front of a gateway: the shipped files, run by nginx."""
 
+import contextlib
 import json
 import shutil
 import ssl
@@ -152,7 +153,10 @@ def test_a_slow_head_is_closed_and_others_are_served(proxy: Proxy) -> None:
     slow = [proxy.connect(source="127.0.0.8").send(LIVE[:-2] + b"X: ") for _ in range(50)]
     assert answer(proxy, LIVE).status == 200
     for wire in slow:
-        assert wire.socket.recv(1 << 16)[9:12] in (b"", b"408")
+        answered = b""
+        with contextlib.suppress(ConnectionResetError):  # how nginx 1.26 closes it
+            answered = wire.socket.recv(1 << 16)
+        assert answered[9:12] in (b"", b"408")
         wire.close()
 
 
