@@ -16,7 +16,7 @@ import pytest
 from deploy.local.postgres import Postgres
 from deploy.local.processes import ServerError
 from gateway.base.event import identity_of
-from tests.builders import FREE, a_name
+from tests.builders import FREE, TASKS, a_name
 from tests.bus import Actor, Bus, MakeBus
 from tests.integration.journal_setup import a_journal
 from tests.integration.retention_setup import a_week_ago, fill, months_ago, retention_url
@@ -93,6 +93,16 @@ def test_a_subscription_that_starts_before_what_is_kept(uji: Actor, delivery: st
     found = a_subscription(uji, start=problem["kept_from"], delivery=delivery)
     assert found.status_code == httpx.codes.CREATED, found.text
     assert a_subscription(uji, start="beginning", delivery="pull").status_code == 201
+
+
+def test_a_task_that_waited_too_long_for_a_subscriber(bus: Bus, uji: Actor) -> None:
+    """Nobody subscribed to the type, so nothing was held for anybody."""
+    task = TASKS[0]
+    bus.query(f"INSERT INTO journal_floors VALUES ('{task}', 0, {COUNT}, now()) RETURNING 1")
+    problem = gone(uji.put_subscription(a_name(), task, delivery="pull"))
+    assert problem["kept_after"] == {"0": COUNT}
+    found = uji.put_subscription(a_name(), task, delivery="pull", start="beginning")
+    assert found.status_code == httpx.codes.CREATED, found.text
 
 
 def test_a_pull_subscription_that_seeks_there(uji: Actor) -> None:
