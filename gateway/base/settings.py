@@ -253,17 +253,13 @@ class Settings(BaseModel):
     @rule(mode="after")
     def _encrypted(self) -> "Settings":
         if self.tls_certificate_file and not self.url.startswith("https://"):
-            raise ValueError(
-                f"{PREFIX}URL must begin with https://, as {PREFIX}TLS_CERTIFICATE_FILE is set"
-            )
+            raise ValueError(f"{PREFIX}URL must begin with https, with a certificate of TLS")
         if self.tls_key_file and not self.tls_certificate_file:
             raise ValueError(f"{PREFIX}TLS_KEY_FILE needs {PREFIX}TLS_CERTIFICATE_FILE")
         if self.client_cert_header and not self.trusted_proxies:
             raise ValueError(f"{PREFIX}CLIENT_CERT_HEADER needs {PREFIX}TRUSTED_PROXIES")
         if "no_verify_ssl" in self.amqp_url.get_secret_value():
-            raise ValueError(
-                f"{PREFIX}AMQP_URL: remove no_verify_ssl, and name the authority by cafile"
-            )
+            raise ValueError(f"{PREFIX}AMQP_URL: use cafile instead of no_verify_ssl")
         return self
 
     @classmethod
