@@ -10,7 +10,7 @@ set -eu
 
 root=/var/lib/nusabus/debian13
 suite=trixie
-packages="ca-certificates git make postgresql procps python3 python3-venv rabbitmq-server"
+packages="ca-certificates curl git make postgresql procps python3 python3-venv rabbitmq-server"
 
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
