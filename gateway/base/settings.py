@@ -58,8 +58,7 @@ class Settings(BaseModel):
         None, description="Addresses of load balancers whose X-Forwarded-For is trusted"
     )
     tls_certificate_file: str | None = Field(
-        None,
-        description="Certificate chain (PEM) of the ports of this process. Unset: without TLS",
+        None, description="Certificate chain (PEM) of this process's ports. Unset: without TLS"
     )
     tls_key_file: str | None = Field(
         None, description="Its private key (PEM). Default: in the file of the certificate"

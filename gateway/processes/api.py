@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import NamedTuple
 
 from gateway import identity
 from gateway.base.database import DatabaseUnavailable
@@ -55,9 +56,8 @@ async def api(settings: Settings) -> None:
             publisher = _publisher(context, writer, refusals)
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
-            api_context = _api_context(
-                context, (publisher, refusals), contracts, requests, delivery, (*quotas, loaded)
-            )
+            opened = _Opened(publisher, refusals, *quotas, loaded)
+            api_context = _api_context(context, opened, contracts, requests, delivery)
             app = make_app(api_context)
             tune_garbage_collector()
             async with supervised(stop) as background:
@@ -147,13 +147,22 @@ async def _open_quotas(context: ProcessContext) -> AsyncIterator[tuple[Limiter, 
         await sharing.leave()
 
 
+class _Opened(NamedTuple):
+    """What is closed at the end, and who uses it."""
+
+    publisher: EventPublisher
+    refusals: Refusals
+    limiter: Limiter
+    quota_sharing: QuotaSharing
+    loaded: LoadedRevisions
+
+
 def _api_context(
     context: ProcessContext,
-    publishing: tuple[EventPublisher, Refusals],
+    opened: _Opened,
     contracts: governance.GovernanceContext,
     requests: RequestReplyContext,
     delivery: DeliveryContext,
-    shared: tuple[Limiter, QuotaSharing, LoadedRevisions],
 ) -> ApiContext:
     return ApiContext(
         settings=context.settings,
@@ -162,8 +171,8 @@ def _api_context(
         tokens=Tokens(context.settings, lambda: context.directories.value),
         authenticator=ClientAuthenticator(context.database, context.settings, context.directories),
         reader=context.reader,
-        publisher=publishing[0],
-        refusals=publishing[1],
+        publisher=opened.publisher,
+        refusals=opened.refusals,
         retention=RetentionReport(context.database.pool, timeout=context.timeout),
         workers=context.workers,
         subscription_lifecycle=delivery.subscription_lifecycle,
@@ -184,7 +193,7 @@ def _api_context(
         directories=context.directories,
         catalogues=context.catalogues,
         subscriptions=context.subscriptions,
-        limiter=shared[0],
-        quota_sharing=shared[1],
-        loaded=shared[2],
+        limiter=opened.limiter,
+        quota_sharing=opened.quota_sharing,
+        loaded=opened.loaded,
     )
