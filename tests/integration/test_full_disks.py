@@ -112,7 +112,7 @@ async def test_the_probe_is_stopped_by_what_stops_appends_and_leaves_nothing(
     journal: Journal,
 ) -> None:
     """Somebody holds the counters of the journal: no append is confirmed, all reads work."""
-    async with journal.owner() as holder, journal.writer(timeout=0.3) as writer:
+    async with journal.owner() as holder, journal.writer(timeout=2) as writer:
         probe = writer.probe
         await probe.run_once()  # without a doubt it does nothing
         async with holder.transaction():
