@@ -30,7 +30,11 @@ class Journal:
     async def connect(self) -> asyncpg.Connection:
         """One more connection."""
         connection = await asyncpg.connect(self.url)
-        await self.incarnation.enter(connection)
+        try:
+            await self.incarnation.enter(connection)
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     @asynccontextmanager
