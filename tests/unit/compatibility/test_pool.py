@@ -3,8 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +14,17 @@ from gateway.base.errors import Overloaded, Unavailable
 from gateway.contracts.compatibility import (
     CompatibilityChecker,
     CompatibilityDirection,
-    CompatibilityMode,
-    CompatibilityPolicy,
     Compatible,
     Incompatible,
-    Rule,
     Undecided,
     pool,
 )
 from gateway.contracts.compatibility.pool import CompatibilityWorker
+from tests.unit.compatibility.checkers import a_checker, endless
 from tests.waiting import eventually
 
 B = CompatibilityDirection.BACKWARD
 TEXT, INTEGER, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
-
-
-def _endless(kind: str) -> dict[str, Any]:
-    """Six choices of three, all at once: the algebra writes out more than it ever can."""
-    return {
-        "allOf": [
-            {
-                "anyOf": [
-                    {"required": [f"a{n}"]},
-                    {"required": [f"b{n}"]},
-                    {"properties": {f"c{n}": {"type": kind if n == 5 else "string"}}},
-                ]
-            }
-            for n in range(9)
-        ]
-    }
 
 
 def _hard_union(kind: str) -> dict[str, Any]:
@@ -59,15 +40,6 @@ def _hard_union(kind: str) -> dict[str, Any]:
         for n in range(12)
     ]
     return {"$ref": "#/$defs/n", "$defs": {"n": {"oneOf": branches}}}
-
-
-@asynccontextmanager
-async def _open(**settings: Any) -> AsyncIterator[CompatibilityChecker]:
-    compatibility = CompatibilityChecker(**settings)
-    try:
-        yield compatibility
-    finally:
-        await compatibility.close()
 
 
 def _workers() -> list[psutil.Process]:
@@ -92,7 +64,7 @@ async def _longest_pause(work: asyncio.Task[Any]) -> float:
 
 
 async def test_two_schemas_are_compared() -> None:
-    async with _open() as compatibility:
+    async with a_checker() as compatibility:
         assert await compatibility.compare(INTEGER, NUMBER, B) == Compatible()
         result = await compatibility.compare(NUMBER, INTEGER, B)
     assert isinstance(result, Incompatible)
@@ -101,12 +73,12 @@ async def test_two_schemas_are_compared() -> None:
 
 
 async def test_nothing_starts_before_the_first_comparison() -> None:
-    async with _open():
+    async with a_checker():
         assert not _workers()
 
 
 async def test_a_worker_is_ready_in_half_a_second_and_is_used_again() -> None:
-    async with _open() as compatibility:
+    async with a_checker() as compatibility:
         await compatibility.compare(INTEGER, NUMBER, B)
         (worker,) = _workers()
         await compatibility.compare(NUMBER, INTEGER, B)
@@ -117,12 +89,10 @@ async def test_a_worker_is_ready_in_half_a_second_and_is_used_again() -> None:
 
 
 async def test_a_comparison_that_never_ends_is_undecided_in_time_and_the_loop_runs_on() -> None:
-    async with _open(limit=1.0) as compatibility:
+    async with a_checker(limit=1.0) as compatibility:
         await compatibility.compare(INTEGER, NUMBER, B)
         started = time.perf_counter()
-        work = asyncio.create_task(
-            compatibility.compare(_endless("integer"), _endless("number"), B)
-        )
+        work = asyncio.create_task(compatibility.compare(endless("integer"), endless("number"), B))
         assert await _longest_pause(work) < 0.3
         result = await work
         assert time.perf_counter() - started < 3
@@ -135,8 +105,8 @@ async def test_a_comparison_that_never_ends_is_undecided_in_time_and_the_loop_ru
 
 
 async def test_an_incompatibility_is_found_even_where_the_algebra_never_ends() -> None:
-    async with _open(limit=3.0) as compatibility:
-        old, new = _endless("number"), _endless("integer")
+    async with a_checker(limit=3.0) as compatibility:
+        old, new = endless("number"), endless("integer")
         old["required"] = new["required"] = [f"a{n}" for n in range(9) if n != 5]
         result = await compatibility.compare(old, new, B)
     assert isinstance(result, Incompatible)
@@ -145,7 +115,7 @@ async def test_an_incompatibility_is_found_even_where_the_algebra_never_ends() -
 
 
 async def test_the_known_hard_union_is_not_proven() -> None:
-    async with _open(limit=2.0) as compatibility:
+    async with a_checker(limit=2.0) as compatibility:
         result = await compatibility.compare(_hard_union("integer"), _hard_union("number"), B)
     assert not isinstance(result, Compatible)
 
@@ -155,14 +125,14 @@ async def test_schema_bombs_end_in_time(count: int) -> None:
     wide = {"oneOf": [{"required": [f"a{n}"]} for n in range(count)]}
     listed = {"enum": [f"a{n}" for n in range(count)]}
     started = time.perf_counter()
-    async with _open(limit=1.0) as compatibility:
+    async with a_checker(limit=1.0) as compatibility:
         await compatibility.compare(wide, {**wide, "required": ["x"]}, B)
         assert await compatibility.compare(listed, {"type": "string"}, B) == Compatible()
     assert time.perf_counter() - started < 6
 
 
 async def test_a_worker_that_needs_too_much_memory_is_undecided() -> None:
-    async with _open(memory=120 << 20) as compatibility:
+    async with a_checker(memory=120 << 20) as compatibility:
         big = {"enum": ["a" * 100 + str(n) for n in range(300_000)]}
         result = await compatibility.compare(big, {"type": "integer"}, B)
         assert isinstance(result, Undecided)
@@ -170,7 +140,7 @@ async def test_a_worker_that_needs_too_much_memory_is_undecided() -> None:
 
 
 async def test_a_worker_that_was_killed_from_outside_is_replaced() -> None:
-    async with _open() as compatibility:
+    async with a_checker() as compatibility:
         await compatibility.compare(INTEGER, NUMBER, B)
         _workers()[0].kill()
         await compatibility.compare(INTEGER, NUMBER, B)
@@ -178,17 +148,17 @@ async def test_a_worker_that_was_killed_from_outside_is_replaced() -> None:
 
 
 async def test_no_more_workers_than_allowed() -> None:
-    async with _open(workers=2) as compatibility:
+    async with a_checker(workers=2) as compatibility:
         work = (compatibility.compare(INTEGER, NUMBER, B, owner=f"o{n % 3}") for n in range(12))
         await asyncio.gather(*work)
         assert len(_workers()) == 2
 
 
 async def test_an_owner_with_expensive_schemas_makes_no_other_wait() -> None:
-    async with _open(limit=600.0, queue=1) as compatibility:
-        endless = [
+    async with a_checker(limit=600.0, queue=1) as compatibility:
+        tasks = [
             asyncio.create_task(
-                compatibility.compare(_endless("integer"), _endless("number"), B, owner="mahal")
+                compatibility.compare(endless("integer"), endless("number"), B, owner="mahal")
             )
             for _ in range(2)
         ]
@@ -197,14 +167,14 @@ async def test_an_owner_with_expensive_schemas_makes_no_other_wait() -> None:
             await compatibility.compare(INTEGER, NUMBER, B, owner="mahal")
         for _ in range(3):
             assert await compatibility.compare(INTEGER, NUMBER, B, owner="lain") == Compatible()
-        assert not any(task.done() for task in endless)
-        for task in endless:
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(endless)
+        await asyncio.wait(tasks)
 
 
 async def test_too_many_comparisons_are_refused() -> None:
-    async with _open(workers=1, queue=1) as compatibility:
+    async with a_checker(workers=1, queue=1) as compatibility:
         waiting = [asyncio.create_task(compatibility.compare(INTEGER, NUMBER, B)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="Try again later"):
@@ -213,11 +183,9 @@ async def test_too_many_comparisons_are_refused() -> None:
 
 
 async def test_a_caller_who_goes_away_leaves_no_worker_behind() -> None:
-    async with _open(limit=30.0) as compatibility:
+    async with a_checker(limit=30.0) as compatibility:
         await compatibility.compare(INTEGER, NUMBER, B)
-        work = asyncio.create_task(
-            compatibility.compare(_endless("integer"), _endless("number"), B)
-        )
+        work = asyncio.create_task(compatibility.compare(endless("integer"), endless("number"), B))
         await asyncio.sleep(0.1)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -228,7 +196,7 @@ async def test_a_caller_who_goes_away_leaves_no_worker_behind() -> None:
 
 async def test_closing_ends_what_is_under_way() -> None:
     compatibility = CompatibilityChecker(limit=30.0)
-    work = asyncio.create_task(compatibility.compare(_endless("integer"), _endless("number"), B))
+    work = asyncio.create_task(compatibility.compare(endless("integer"), endless("number"), B))
     await asyncio.to_thread(eventually, lambda: compatibility._busy)
     await compatibility.close()
     assert isinstance(await work, Undecided)
@@ -261,59 +229,8 @@ async def test_a_worker_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> 
     assert not _workers()
 
 
-V1 = {"type": "object", "properties": {"a": TEXT, "b": TEXT}}
-V2 = {"type": "object", "properties": {"b": TEXT}}
-V3 = {"type": "object", "properties": {"a": INTEGER, "b": TEXT}}
-
-
-async def test_a_history_stops_at_the_first_incompatibility() -> None:
-    async with _open() as compatibility:
-        rule = Rule(CompatibilityMode.BACKWARD_TRANSITIVE)
-        history = await compatibility.compare_history(TEXT, {1: INTEGER, 2: TEXT, 3: TEXT}, rule)
-    assert isinstance(history.result, Incompatible)
-    assert history.against == 1
-
-
-async def test_a_history_without_transitivity_compares_the_newest_version_only() -> None:
-    async with _open() as compatibility:
-        history = await compatibility.compare_history(
-            TEXT, {1: INTEGER, 2: TEXT}, Rule(CompatibilityMode.FULL)
-        )
-    assert history.result == Compatible()
-    assert history.against is None
-
-
-async def test_a_history_that_is_open_somewhere_is_undecided() -> None:
-    async with _open() as compatibility:
-        history = await compatibility.compare_history(
-            TEXT, {1: TEXT, 2: b"{", 3: TEXT}, Rule(CompatibilityMode.BACKWARD_TRANSITIVE)
-        )
-    assert isinstance(history.result, Undecided)
-    assert history.against == 2
-
-
-async def test_a_history_that_takes_too_long_is_undecided() -> None:
-    versions = dict.fromkeys(range(1, 40), _endless("integer"))
-    started = time.perf_counter()
-    async with _open(limit=0.4) as compatibility:
-        history = await compatibility.compare_history(
-            _endless("number"), versions, Rule(CompatibilityMode.BACKWARD_TRANSITIVE)
-        )
-    assert isinstance(history.result, Undecided)
-    assert time.perf_counter() - started < 6
-
-
-async def test_a_member_that_came_back_with_another_type_is_seen() -> None:
-    rule = Rule(CompatibilityMode.BACKWARD_TRANSITIVE, CompatibilityPolicy.OPTIONAL_FRIENDLY)
-    async with _open() as compatibility:
-        assert (await compatibility.compare_history(V2, {1: V1}, rule)).result == Compatible()
-        history = await compatibility.compare_history(V3, {1: V1, 2: V2}, rule)
-    assert history.against == 1
-    assert isinstance(history.result, Incompatible)
-
-
 async def test_schemas_come_as_text_or_parsed() -> None:
-    async with _open() as compatibility:
+    async with a_checker() as compatibility:
         result = await compatibility.compare(
             json.dumps(INTEGER).encode(), NUMBER, B, examples=[1, b"2"]
         )
