@@ -1,5 +1,5 @@
 -- Records every write to a journal lease and who made it: each relay logs in as a role of its own.
--- Whoever enters first notes that the table was copied (`made`), and changes no lease.
+-- Whoever enters a journal that was copied notes that in each row, and changes no lease.
 CREATE TABLE faults_lease_writes (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     writer text NOT NULL DEFAULT session_user,
@@ -22,7 +22,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER faults_note_lease_write AFTER UPDATE ON journal_leases
-    FOR EACH ROW WHEN (old.made = new.made OR (old.holder, old.epoch, old.cursor_sequence, old.expires)
+    FOR EACH ROW WHEN ((old.holder, old.epoch, old.cursor_sequence, old.expires)
                        IS DISTINCT FROM (new.holder, new.epoch, new.cursor_sequence, new.expires))
     EXECUTE FUNCTION faults_note_lease_write();
 
