@@ -140,7 +140,7 @@ class Management:
         Its topic permissions stay, so that it never has more than before.
         """
         path = f"permissions/{self._vhost}/{quote(name, safe='')}"
-        await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
+        await self._delete(path)
 
     async def users(self) -> set[str]:
         """Every user of the broker."""
@@ -153,23 +153,14 @@ class Management:
 
     async def delete_user(self, name: str) -> None:
         """Delete a user, if it exists. Close its connections afterwards."""
-        await self._call("DELETE", f"users/{quote(name, safe='')}", fine=httpx.codes.NOT_FOUND)
+        await self._delete(f"users/{quote(name, safe='')}")
 
     async def close_connections(self, user: str) -> None:
         """Close all AMQP connections of a user; messages that it has not settled are ready again.
 
-        The API fails (500) if a connection closes by itself meanwhile, for example after the user
-        was deleted, and may then leave others open. So the call is repeated.
+        The API fails if a connection closes by itself meanwhile, and may then leave others open.
         """
-        path = f"connections/username/{quote(user, safe='')}"
-        for attempt in range(1, _RETRIES + 1):
-            try:
-                await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
-            except _Failed:
-                await asyncio.sleep(_BACKOFF.delay(attempt))
-            else:
-                return
-        await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
+        await self._delete(f"connections/username/{quote(user, safe='')}")
 
     async def queues(self) -> Mapping[str, QueueState]:
         """Every queue of the virtual host by name, read in pages.
@@ -235,6 +226,21 @@ class Management:
     @property
     def _note(self) -> str:
         return f"global-parameters/{names.WITNESS}-{self._vhost}"
+
+    async def _delete(self, path: str) -> None:
+        """Delete what may be gone already.
+
+        The API answers 500 where another has deleted a part of it just now, so the call is
+        repeated.
+        """
+        for attempt in range(1, _RETRIES + 1):
+            try:
+                await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
+            except _Failed:
+                await asyncio.sleep(_BACKOFF.delay(attempt))
+            else:
+                return
+        await self._call("DELETE", path, fine=httpx.codes.NOT_FOUND)
 
     async def _request(
         self, method: str, path: str, body: Mapping[str, str | int] | None
