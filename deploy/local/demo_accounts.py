@@ -58,6 +58,8 @@ async def _join(
     client = await admin.provide_client(organisation, TITLE, ROLES)
     fresh = Credentials(client, await admin.add_secret(client))
     env.keep(organisation, fresh)
+    # The secret that went made the AMQP passwords: they go with it.
+    env.forget(organisation, "amqp_url")
     return await connect(fresh)
 
 

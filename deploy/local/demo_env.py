@@ -38,6 +38,16 @@ class DemoEnv:
         if values.items() <= self._values.items() and self.file.exists():
             return
         self._values.update(values)
+        self._write()
+
+    def forget(self, owner: str, ending: str) -> None:
+        """Take out the owner's variables that end like this."""
+        start, end = f"{variable(owner)}_", f"_{variable(ending)}"
+        for name in [it for it in self._values if it.startswith(start) and it.endswith(end)]:
+            del self._values[name]
+        self._write()
+
+    def _write(self) -> None:
         fresh = self.file.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as output:

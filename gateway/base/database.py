@@ -198,6 +198,16 @@ class Database:
             )
             yield session
 
+    @asynccontextmanager
+    async def unchanged(self, topic: Topic) -> AsyncIterator[AsyncSession]:
+        """A transaction during which nobody changes `topic`. Raises DatabaseUnavailable."""
+        async with self.session() as session, session.begin():
+            await session.execute(
+                text("SELECT FROM control_revisions WHERE topic = :topic FOR UPDATE"),
+                {"topic": topic.value},
+            )
+            yield session
+
     async def revisions(self) -> dict[Topic, int]:
         """The current revision of every topic. Raises DatabaseUnavailable."""
         with database_errors():

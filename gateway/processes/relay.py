@@ -69,7 +69,9 @@ async def relay(settings: Settings) -> None:
             background.start("relay", worker.run(stop))
             leader = partial(worker.holds_shard, LEADER_SHARD)
             background.start("reconciler", _reconciler(context, leader).run(stop))
-            access = BrokerAccess(context.management, context.directories, context.subscriptions)
+            access = BrokerAccess(
+                context.database, context.management, context.directories, context.subscriptions
+            )
             background.periodic(
                 "subscriptions.broker_access", access.run_once, POLL, only_while=leader
             )

@@ -7,8 +7,10 @@ Its queue stays and fills; what is more waits in the journal.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Iterable
 
-from gateway.base.snapshot import Snapshot
+from gateway.base.database import Database, Topic
+from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.telemetry import log
 from gateway.broker import Management, names
 from gateway.identity import Directory
@@ -27,10 +29,12 @@ class BrokerAccess:
 
     def __init__(
         self,
+        database: Database,
         management: Management,
         directories: Snapshot[Directory],
         subscriptions: Snapshot[Subscriptions],
     ) -> None:
+        self._database = database
         self._management = management
         self._directories = directories
         self._subscriptions = subscriptions
@@ -46,15 +50,20 @@ class BrokerAccess:
         if kept_out == self._kept_out and time.monotonic() - self._looked < pause:
             return
         users, permitted = await self._management.users(), await self._management.permitted_users()
-        work = []
-        for each in self._subscriptions.value.all:
-            user = names.user(names.queue(*each.key)) if not each.journal_delivered else ""
-            if user in users and each.key in kept_out:
-                work.append(self._keep_out(each, user, permitted=user in permitted))
-            elif user in users and user not in permitted:
-                work.append(self._let_in(each, user))
-        for start in range(0, len(work), TOGETHER):
-            await asyncio.gather(*work[start : start + TOGETHER])
+        queued = [
+            (each, names.user(names.queue(*each.key)))
+            for each in self._subscriptions.value.all
+            if not each.journal_delivered
+        ]
+        standing = [(each, user) for each, user in queued if user in users]
+        await _together(
+            self._let_in(each, user)
+            for each, user in standing
+            if each.key not in kept_out and user not in permitted
+        )
+        out = [(each, user) for each, user in standing if each.key in kept_out]
+        await self._withdraw([(each, user) for each, user in out if user in permitted])
+        await _together(self._close(user) for _, user in out if user in self._closing)
         self._kept_out, self._looked = kept_out, time.monotonic()
 
     def _without_right(self) -> frozenset[Key]:
@@ -69,20 +78,31 @@ class BrokerAccess:
         certain, self._void = void & self._void, void
         return certain | {each.key for each in queued if each.organisation in directory.suspended}
 
-    async def _keep_out(self, subscription: Subscription, user: str, *, permitted: bool) -> None:
-        if permitted:
-            await self._management.withdraw_permissions(user)
-            self._closing[user] = CLOSE_TIMES
-            log().warning(
-                "broker_user.kept_out",
-                organisation=subscription.organisation,
-                subscription=subscription.name,
+    async def _withdraw(self, found: list[tuple[Subscription, str]]) -> None:
+        """Take the permissions, of a password that was renewed meanwhile not."""
+        if not found:
+            return
+        async with self._database.unchanged(Topic.SUBSCRIPTIONS):
+            await refresh(self._database, self._directories, self._subscriptions)
+            kept_out = self._without_right()
+            await _together(
+                self._keep_out(each, user) for each, user in found if each.key in kept_out
             )
-        if user in self._closing:
-            await self._management.close_connections(user)
-            self._closing[user] -= 1
-            if not self._closing[user]:
-                del self._closing[user]
+
+    async def _keep_out(self, subscription: Subscription, user: str) -> None:
+        await self._management.withdraw_permissions(user)
+        self._closing[user] = CLOSE_TIMES
+        log().warning(
+            "broker_user.kept_out",
+            organisation=subscription.organisation,
+            subscription=subscription.name,
+        )
+
+    async def _close(self, user: str) -> None:
+        await self._management.close_connections(user)
+        self._closing[user] -= 1
+        if not self._closing[user]:
+            del self._closing[user]
 
     async def _let_in(self, subscription: Subscription, user: str) -> None:
         """Only the permissions: a user that was deleted meanwhile stays deleted."""
@@ -94,3 +114,10 @@ class BrokerAccess:
             organisation=subscription.organisation,
             subscription=subscription.name,
         )
+
+
+async def _together(work: Iterable[Awaitable[None]]) -> None:
+    """Await all, a few at a time."""
+    left = list(work)
+    for start in range(0, len(left), TOGETHER):
+        await asyncio.gather(*left[start : start + TOGETHER])

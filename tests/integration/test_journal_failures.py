@@ -46,7 +46,8 @@ async def test_an_outage_is_unknown_and_does_not_end_the_writer(journal: Journal
         assert len(await writer.append([a_candidate()])) == 1
         await journal.pool.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"
         )
         outcome = await asyncio.gather(writer.append([a_candidate()]), return_exceptions=True)
         assert isinstance(outcome[0], JournalUnavailable | list)

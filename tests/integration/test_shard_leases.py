@@ -129,7 +129,8 @@ async def test_hints_are_heard_and_survive_a_cut(journal: Journal) -> None:
         await heard()
         await journal.pool.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"
         )
         await heard()
         stop.set()
