@@ -114,7 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(Reply(200, self.server.inbox.permission))
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        size = int(self.headers["content-length"])
+        body = self.rfile.read(size)
+        if len(body) < size:  # the caller was killed meanwhile
+            self.close_connection = True
+            return
         reply = self.server.inbox.took(Call(self._headers(), body, time.monotonic()))
         if reply.drop or self.server.inbox.closing.is_set():
             self.close_connection = True
