@@ -12,6 +12,7 @@ import httpx
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from bench.failure import BenchFailure
+from gateway.broker import names
 
 ARRIVAL = 60.0  # seconds in which the count of a queue must become what was accepted
 
@@ -38,9 +39,7 @@ class Queues:
 
     async def like(self, model: str, name: str, exchange: str, key: str) -> None:
         """Make a queue with the arguments of `model`, bound to a topic exchange of its own."""
-        login = httpx.URL(self._management_url)
-        async with httpx.AsyncClient(base_url=login) as client:
-            answer = await client.get(f"/api/queues/%2F/{model}")
+        answer = await self._manage("GET", f"queues/%2F/{model}")
         answer.raise_for_status()
         arguments: dict[str, Any] = answer.json()["arguments"]
         made = await self._open_channel.declare_exchange(
@@ -81,6 +80,16 @@ class Queues:
             "message_id": message.message_id,
             "content_type": message.content_type,
         }
+
+    async def forget_journal(self) -> None:
+        """Let the broker know nothing of a journal: the next one begins anew, and is no restore."""
+        answer = await self._manage("DELETE", f"global-parameters/{names.WITNESS}-%2F")
+        if answer.status_code != httpx.codes.NOT_FOUND:
+            answer.raise_for_status()
+
+    async def _manage(self, method: str, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self._management_url) as client:
+            return await client.request(method, f"/api/{path}")
 
     @property
     def _open_channel(self) -> AbstractChannel:

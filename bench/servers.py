@@ -92,6 +92,7 @@ class Servers:
             *copy_database(name, PREPARED, "STRATEGY file_copy"),
             "CHECKPOINT",
         )
+        await self.queues.forget_journal()
 
     async def drop(self, name: str) -> None:
         """Delete a clone, if it was made."""
