@@ -1,11 +1,18 @@
 """Four times what a process takes from one organisation, and a neighbour that sends little.
 
-In turns, in the same run: the neighbour alone, and beside the flood. The flood waits for no
-Retry-After, and has so many connections that it seldom waits for one.
+In turns, in the same run: the neighbour alone, beside processes that only use the processors, and
+beside the flood. The flood waits for no Retry-After, and has so many connections that it seldom
+waits for one. Its client, PostgreSQL and RabbitMQ share the processors with the gateway here, so
+what the neighbour notices of mere work on the machine is measured as well.
 """
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
@@ -45,7 +52,7 @@ OTHER = (
 async def overload(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `overload`."""
     await servers.clone("overload")
-    alone, beside, floods, probes = [], [], [], list[float]()
+    alone, busy, beside, floods, probes = [], [], [], [], list[float]()
     try:
         async with Site(servers, "overload", (1,), own=OWN) as site:
             url = f"http://{LOOPBACK}:{site.port(1)}"
@@ -59,19 +66,35 @@ async def overload(servers: Servers, scale: Scale, results: Results) -> None:
                 await _publish(quiet)
                 for number in range(scale.rounds):
                     alone.append((await _publish(quiet))["latencies"]["202"]["p99"])
+                    with _busy_processors():
+                        busy.append((await _publish(quiet))["latencies"]["202"]["p99"])
                     noisy, calm, seen = await asyncio.gather(
                         _publish(flood), _publish(quiet), _probe(http, scale)
                     )
                     beside.append(calm["latencies"]["202"]["p99"])
                     floods.append(noisy)
                     probes += seen
-                    say(f"round {number + 1}: neighbour's p99 {alone[-1]:.1f} ms, beside "
-                        f"{beside[-1]:.1f} ms {calm['counts']}; the flood: {noisy}")  # fmt: skip
+                    say(f"round {number + 1}: neighbour's p99 {alone[-1]:.1f} ms, on busy "
+                        f"processors {busy[-1]:.1f} ms, beside {beside[-1]:.1f} ms {calm['counts']}; "
+                        f"the flood: {noisy}")  # fmt: skip
                     await site.settled()
     finally:
         await servers.drop("overload")
     await servers.queues.empty(servers.queue)
-    results.values += _values(capacity, alone, beside, floods, probes)
+    results.values += _values(capacity, (alone, busy, beside), floods, probes)
+
+
+@contextmanager
+def _busy_processors() -> Iterator[None]:
+    """Each processor of the machine has something else to do."""
+    command = (sys.executable, "-c", "while True: pass")
+    processes = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 async def _capacity(site: Site, scale: Scale) -> float:
@@ -119,16 +142,15 @@ async def _probe(http: httpx.AsyncClient, scale: Scale) -> list[float]:
 
 def _values(
     capacity: float,
-    alone: list[float],
-    beside: list[float],
+    neighbour: tuple[list[float], list[float], list[float]],
     floods: list[dict[str, Any]],
     probes: list[float],
 ) -> list[Value]:
     def of(status: str, name: str) -> float:
         return float(median(each["latencies"][status][name] for each in floods))
 
-    ratios = [b / a for a, b in zip(alone, beside, strict=True)]
-    rounds = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    alone, busy, beside = neighbour
+    (ratio, rounds), (busy_ratio, busy_rounds) = _ratio(beside, alone), _ratio(busy, alone)
     taken = median(each["counts"]["207"] / sum(each["counts"].values()) for each in floods)
     what = f"{TIMES} times the capacity ({capacity:.0f} events/s) from one organisation"
     quiet = f"p99 of another organisation at {QUIET:.0f} events/s"
@@ -139,5 +161,17 @@ def _values(
         Value("overload_live_ms", 1000 * max(probes), "ms", "liveness, the slowest of all"),
         Value("overload_neighbour_p99_ms", median(beside), "ms", f"{quiet}, beside the flood"),
         Value("overload_neighbour_alone_p99_ms", median(alone), "ms", f"{quiet}, alone"),
-        Value("overload_ratio", median(ratios), "ratio", f"{quiet}, by round: {rounds}", "1.2"),
+        Value("overload_ratio", ratio, "ratio", f"{quiet}, by round: {rounds}", "1.2"),
+        Value(
+            "overload_busy_ratio",
+            busy_ratio,
+            "ratio",
+            f"{quiet}, without a flood on busy processors, by round: {busy_rounds}",
+        ),
     ]
+
+
+def _ratio(values: list[float], to: list[float]) -> tuple[float, str]:
+    """The median, and the ratio of each round."""
+    ratios = [value / each for value, each in zip(values, to, strict=True)]
+    return median(ratios), ", ".join(f"{ratio:.2f}" for ratio in ratios)

@@ -109,6 +109,11 @@ class Admission:
         return self._limit.limit
 
     @property
+    def overloaded(self) -> bool:
+        """Whether a request was refused within the last seconds."""
+        return self._overload is not None
+
+    @property
     def taken(self) -> int:
         """How many of them requests have taken."""
         return self._limit.taken

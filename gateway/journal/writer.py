@@ -23,6 +23,7 @@ from gateway.journal.write_probe import WriteProbe
 
 GROUP = 500  # events; a commit takes no more requests then: 15 ms of work, measured
 SHARED = 100  # the same while several organisations publish: 2 ms more than a single event takes
+SHORT = 20  # the same while the process is overloaded besides: CPU is short, and they wait longer
 RETRIES = 3
 QUEUED = 10_000  # requests that may wait for a commit: more than admission lets in
 QUEUE = Histogram(
@@ -75,8 +76,11 @@ class JournalWriter:
         reader: JournalReader,
         incarnation: Incarnation,
         on_commit: Callable[[], None] = lambda: None,
+        overloaded: Callable[[], bool] = lambda: False,
     ) -> None:
         """`on_commit` is called after each commit; `timeout` is in seconds.
+
+        `overloaded` says whether the process refuses requests, because it has too much to do.
 
         `reader` reads events that are published again in another spelling. Each connection has
         entered `incarnation`.
@@ -86,9 +90,10 @@ class JournalWriter:
         self._incarnation = incarnation
         self._timeout = timeout
         self._on_commit = on_commit
+        self._overloaded = overloaded
         self.probe = WriteProbe(connect, shards=shards, timeout=timeout)
         self._repeats = Repeats(reader)
-        self._queue: FairQueue[_AppendRequest] = FairQueue(SHARED)
+        self._queue: FairQueue[_AppendRequest] = FairQueue(SHORT)
         self._neighbours = Neighbours()
         self._queued = asyncio.Event()
         self._writers = writers
@@ -129,7 +134,7 @@ class JournalWriter:
         since = asyncio.get_running_loop().time()  # of all parts: they take no longer than one
         if atomic:
             return await self._append_all(candidates, since)
-        size = SHARED if self._neighbours.several else len(candidates)
+        size = self._shared() if self._neighbours.several else len(candidates)
         results: list[Appended] = []
         for start in range(0, len(candidates), size):
             results += await self._request(candidates[start : start + size], since)
@@ -159,6 +164,9 @@ class JournalWriter:
         self._queued.set()
         return await request.appended
 
+    def _shared(self) -> int:
+        return SHORT if self._overloaded() else SHARED
+
     async def _run(self) -> None:
         connection: asyncpg.Connection | None = None
         try:
@@ -175,7 +183,7 @@ class JournalWriter:
         group: list[_AppendRequest] = []
         size = 0
         oldest = asyncio.get_running_loop().time() - self._timeout
-        most = SHARED if self._neighbours.several else GROUP
+        most = self._shared() if self._neighbours.several else GROUP
         while self._queue and size < most:
             if group and self._queue.peek().atomic:
                 break

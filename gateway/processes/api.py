@@ -48,15 +48,16 @@ async def api(settings: Settings) -> None:
     ):
         await identity.maintain_signing_keys(context.database, settings)
         hints = HintSender(context.connect)
+        admission = Admission(settings.requests_in_progress)
         async with (
             _load_snapshots(context) as loaded,
-            _open_stores(context, hints) as (writer, refusals),
+            _open_stores(context, hints, admission) as (writer, refusals),
             _open_quotas(context) as quotas,
         ):
             publisher = _publisher(context, writer, refusals)
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
-            opened = _Opened(publisher, refusals, *quotas, loaded)
+            opened = _Opened(admission, publisher, refusals, *quotas, loaded)
             api_context = _api_context(context, opened, contracts, requests, delivery)
             app = make_app(api_context)
             tune_garbage_collector()
@@ -64,7 +65,7 @@ async def api(settings: Settings) -> None:
                 backlog = partial(publisher.update_backlog, context.reader)
                 background.periodic("snapshots", partial(_refresh, context, loaded), POLL)
                 background.periodic("http.open_calls", app.open_calls.recheck, POLL)
-                background.periodic("http.admission", api_context.admission.adjust, WINDOW)
+                background.periodic("http.admission", admission.adjust, WINDOW)
                 background.periodic("publishing.backlog", backlog, POLL)
                 background.periodic("quotas.sharing", quotas[1].run_once, EVERY)
                 _start_journal(background, writer, hints)
@@ -107,7 +108,7 @@ def _publisher(
 
 @asynccontextmanager
 async def _open_stores(
-    context: ProcessContext, hints: HintSender
+    context: ProcessContext, hints: HintSender, admission: Admission
 ) -> AsyncIterator[tuple[JournalWriter, Refusals]]:
     """The writers of events and refusals. At the end, writes without a confirm are unknown."""
     writer = JournalWriter(
@@ -118,6 +119,7 @@ async def _open_stores(
         reader=context.reader,
         incarnation=context.incarnation,
         on_commit=hints.send,
+        overloaded=lambda: admission.overloaded,
     )
     refusals = Refusals(context.connect, context.database.pool, timeout=context.timeout)
     writer.start()
@@ -150,6 +152,7 @@ async def _open_quotas(context: ProcessContext) -> AsyncIterator[tuple[Limiter, 
 class _Opened(NamedTuple):
     """What is closed at the end, and who uses it."""
 
+    admission: Admission
     publisher: EventPublisher
     refusals: Refusals
     limiter: Limiter
@@ -166,7 +169,7 @@ def _api_context(
 ) -> ApiContext:
     return ApiContext(
         settings=context.settings,
-        admission=Admission(context.settings.requests_in_progress),
+        admission=opened.admission,
         database=context.database,
         tokens=Tokens(context.settings, lambda: context.directories.value),
         authenticator=ClientAuthenticator(context.database, context.settings, context.directories),

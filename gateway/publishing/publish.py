@@ -31,7 +31,7 @@ from gateway.journal import (
 )
 from gateway.publishing.validation import EventValidator, version_of
 
-_SLICE = 0.005  # seconds that a batch is worked on without a pause
+_SLICE = 0.001  # seconds that a batch is worked on without a pause
 _BATCHES = 256  # of one organisation that may wait for their next slice
 _LONGEST = 60.0  # seconds that validating a batch may take
 

@@ -54,6 +54,7 @@ class Journal:
         timeout: float = 10.0,
         connect: Callable[[], Awaitable[asyncpg.Connection]] | None = None,
         on_commit: Callable[[], None] = lambda: None,
+        overloaded: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[JournalWriter]:
         """The writer of one process."""
         writer = JournalWriter(
@@ -64,6 +65,7 @@ class Journal:
             reader=self.reader,
             incarnation=self.incarnation,
             on_commit=on_commit,
+            overloaded=overloaded,
         )
         writer.start()
         try:

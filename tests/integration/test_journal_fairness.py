@@ -5,7 +5,7 @@ import asyncio
 from msgspec.structs import replace
 
 from gateway.journal import Candidate, JournalWriter
-from gateway.journal.writer import GROUP, SHARED
+from gateway.journal.writer import GROUP, SHARED, SHORT
 from tests.builders import a_candidate
 from tests.integration.journal_setup import Journal, until_waiting
 
@@ -49,6 +49,19 @@ async def test_commits_are_short_while_several_publish(journal: Journal) -> None
         assert len(commits) == 1
         await append(writer, "quiet", done)
         await append(writer, "noisy", done, count=10 * SHARED)
+    assert len(commits) == 2 + 10
+
+
+async def test_commits_are_shorter_still_while_the_process_is_overloaded(journal: Journal) -> None:
+    commits: list[int] = []
+    done: list[str] = []
+    async with journal.writer(
+        on_commit=lambda: commits.append(len(done)), overloaded=lambda: True
+    ) as writer:
+        await append(writer, "noisy", done, count=10 * SHORT)
+        assert len(commits) == 1
+        await append(writer, "quiet", done)
+        await append(writer, "noisy", done, count=10 * SHORT)
     assert len(commits) == 2 + 10
 
 
