@@ -75,8 +75,8 @@ async def overload(servers: Servers, scale: Scale, results: Results) -> None:
                     floods.append(noisy)
                     probes += seen
                     say(f"round {number + 1}: neighbour's p99 {alone[-1]:.1f} ms, on busy "
-                        f"processors {busy[-1]:.1f} ms, beside {beside[-1]:.1f} ms {calm['counts']}; "
-                        f"the flood: {noisy}")  # fmt: skip
+                        f"processors {busy[-1]:.1f} ms, beside {beside[-1]:.1f} ms "
+                        f"{calm['counts']}; the flood: {noisy}")  # fmt: skip
                     await site.settled()
     finally:
         await servers.drop("overload")
