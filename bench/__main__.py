@@ -8,6 +8,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 from bench.compatibility import check
 from bench.contest import aim_at_nothing, compete
@@ -84,6 +85,9 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="less of each: to try the bench itself"
     )
+    parser.add_argument(
+        "--output", type=Path, default=FILE, metavar="FILE", help="where the results are written"
+    )
     arguments = parser.parse_args()
     if arguments.list:
         console.print("\n".join(f"{name:10} {what}" for name, what in PARTS.items()))
@@ -104,8 +108,8 @@ def main() -> None:
         sys.exit(f"The bench failed: {error}")
     finally:
         results.show(console)
-    results.write()
-    console.print(f"Written to {FILE}")
+    results.write(arguments.output)
+    console.print(f"Written to {arguments.output}")
 
 
 async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:

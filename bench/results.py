@@ -65,7 +65,7 @@ class Results:
     rows: list[Row] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
 
-    def write(self, file: Path = FILE) -> None:
+    def write(self, file: Path) -> None:
         """All values, rows included, as JSON."""
         found = [*self.values]
         for row in self.rows:
