@@ -18,7 +18,7 @@ from bench.events import TYPE
 from bench.failure import BenchFailure
 from bench.paced import quantiles
 from bench.receivers import FAST, Receivers
-from bench.results import Results, Value
+from bench.results import Results, Value, by_round
 from bench.say import say
 from bench.scale import Scale
 from bench.servers import Servers
@@ -160,7 +160,6 @@ def _values(ratios: _Ratios, notes: Mapping[str, str], alone: float) -> list[Val
     what = f"p99 of a neighbour at {RATE:.0f} events/s"
     found = [Value("hostile_alone_p99_ms", alone, "ms", f"{what}, alone")]
     for name, each in ratios.items():
-        rounds = ", ".join(f"{ratio:.2f}" for ratio in each)
-        detail = f"{what} beside {notes[name]}; by round: {rounds}"
-        found.append(Value(f"hostile_{name.replace('-', '_')}", median(each), "ratio", detail, AIM))
+        key = f"hostile_{name.replace('-', '_')}"
+        found.append(by_round(key, each, f"{what} beside {notes[name]}", AIM))
     return found

@@ -9,7 +9,7 @@ from statistics import median
 from bench.events import TYPE
 from bench.paced import quantiles
 from bench.receivers import FAST, Receivers
-from bench.results import Results, Value
+from bench.results import Results, Value, by_round
 from bench.say import say
 from bench.scale import Scale
 from bench.servers import Servers
@@ -53,11 +53,10 @@ async def isolate(servers: Servers, scale: Scale, results: Results) -> None:
     mix = ", ".join(f"{count} {way}" for way, count in MIX.items())
     what = f"p99 of {len(healthy)} subscriptions ({mix}) at {RATE:.0f} events/s each"
     ratios = [b / a for a, b in zip(alone, beside, strict=True)]
-    rounds = ", ".join(f"{ratio:.2f}" for ratio in ratios)
     results.values += [
         Value("isolation_p99_ms", median(alone), "ms", f"{what}, alone"),
         Value("isolation_beside_p99_ms", median(beside), "ms", f"{what}, beside four stuck ones"),
-        Value("isolation_ratio", median(ratios), "ratio", f"{what}, by round: {rounds}", AIM),
+        by_round("isolation_ratio", ratios, what, AIM),
     ]
 
 

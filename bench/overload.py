@@ -21,7 +21,7 @@ import httpx
 from bench.children import answer_of, fire
 from bench.events import SCHEMAS, TYPE
 from bench.failure import BenchFailure
-from bench.results import Results, Value
+from bench.results import Results, Value, by_round
 from bench.say import say
 from bench.scale import Scale
 from bench.servers import Servers
@@ -150,7 +150,6 @@ def _values(
         return float(median(each["latencies"][status][name] for each in floods))
 
     alone, busy, beside = neighbour
-    (ratio, rounds), (busy_ratio, busy_rounds) = _ratio(beside, alone), _ratio(busy, alone)
     taken = median(each["counts"]["207"] / sum(each["counts"].values()) for each in floods)
     what = f"{TIMES} times the capacity ({capacity:.0f} events/s) from one organisation"
     quiet = f"p99 of another organisation at {QUIET:.0f} events/s"
@@ -161,17 +160,14 @@ def _values(
         Value("overload_live_ms", 1000 * max(probes), "ms", "liveness, the slowest of all"),
         Value("overload_neighbour_p99_ms", median(beside), "ms", f"{quiet}, beside the flood"),
         Value("overload_neighbour_alone_p99_ms", median(alone), "ms", f"{quiet}, alone"),
-        Value("overload_ratio", ratio, "ratio", f"{quiet}, by round: {rounds}", "1.2"),
-        Value(
+        by_round("overload_ratio", _ratios(beside, alone), quiet, "1.2"),
+        by_round(
             "overload_busy_ratio",
-            busy_ratio,
-            "ratio",
-            f"{quiet}, without a flood on busy processors, by round: {busy_rounds}",
+            _ratios(busy, alone),
+            f"{quiet}, without a flood on busy processors",
         ),
     ]
 
 
-def _ratio(values: list[float], to: list[float]) -> tuple[float, str]:
-    """The median, and the ratio of each round."""
-    ratios = [value / each for value, each in zip(values, to, strict=True)]
-    return median(ratios), ", ".join(f"{ratio:.2f}" for ratio in ratios)
+def _ratios(values: list[float], to: list[float]) -> list[float]:
+    return [value / each for value, each in zip(values, to, strict=True)]

@@ -92,6 +92,12 @@ class Results:
             console.print(_ratios(self.values))
 
 
+def by_round(key: str, ratios: Sequence[float], what: str, aim: str = "") -> Value:
+    """The median of the ratios that the rounds of a part have found, and each of them."""
+    rounds = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    return Value(key, median(ratios), "ratio", f"{what}, by round: {rounds}", aim)
+
+
 def ratio(over: Row, under: Row, name: str = "rate") -> float:
     """The median of the ratios round by round: what disturbed a round disturbed both."""
     pairs = zip(over.samples, under.samples, strict=True)

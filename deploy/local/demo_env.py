@@ -43,9 +43,11 @@ class DemoEnv:
     def forget(self, owner: str, ending: str) -> None:
         """Take out the owner's variables that end like this."""
         start, end = f"{variable(owner)}_", f"_{variable(ending)}"
-        for name in [it for it in self._values if it.startswith(start) and it.endswith(end)]:
+        found = [it for it in self._values if it.startswith(start) and it.endswith(end)]
+        for name in found:
             del self._values[name]
-        self._write()
+        if found:
+            self._write()
 
     def _write(self) -> None:
         fresh = self.file.with_suffix(".new")

@@ -150,7 +150,7 @@ async def _open_quotas(context: ProcessContext) -> AsyncIterator[tuple[Limiter, 
 
 
 class _Opened(NamedTuple):
-    """What is closed at the end, and who uses it."""
+    """What exists before the context of HTTP, which holds it."""
 
     admission: Admission
     publisher: EventPublisher

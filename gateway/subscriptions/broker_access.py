@@ -50,12 +50,11 @@ class BrokerAccess:
         if kept_out == self._kept_out and time.monotonic() - self._looked < pause:
             return
         users, permitted = await self._management.users(), await self._management.permitted_users()
-        queued = [
-            (each, names.user(names.queue(*each.key)))
-            for each in self._subscriptions.value.all
-            if not each.journal_delivered
+        standing = [
+            (each, user)
+            for each in self._subscriptions.value.with_queue
+            if (user := names.user(names.queue(*each.key))) in users
         ]
-        standing = [(each, user) for each, user in queued if user in users]
         await _together(
             self._let_in(each, user)
             for each, user in standing
@@ -73,13 +72,13 @@ class BrokerAccess:
         younger than the directory, which does not know its client yet.
         """
         directory = self._directories.value
-        queued = [each for each in self._subscriptions.value.all if not each.journal_delivered]
+        queued = self._subscriptions.value.with_queue
         void = frozenset(each.key for each in queued if not directory.in_force(each.password_by))
         certain, self._void = void & self._void, void
         return certain | {each.key for each in queued if each.organisation in directory.suspended}
 
     async def _withdraw(self, found: list[tuple[Subscription, str]]) -> None:
-        """Take the permissions, of a password that was renewed meanwhile not."""
+        """Take the permissions. A user whose password was renewed meanwhile keeps them."""
         if not found:
             return
         async with self._database.unchanged(Topic.SUBSCRIPTIONS):

@@ -112,7 +112,7 @@ class Reconciler:
         now = time.monotonic()
         cursors = await self._reader.relay_cursors()
         await refresh(self._database, self._subscriptions)
-        subscriptions = tuple(s for s in self._subscriptions.value.all if not s.journal_delivered)
+        subscriptions = self._subscriptions.value.with_queue
         seen = await self._see()
         self._seeing = time.monotonic() - now
         self._unavailable.look(seen.queues, now)

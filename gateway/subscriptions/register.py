@@ -31,6 +31,11 @@ class Subscriptions:
 
     all: tuple[Subscription, ...]
 
+    @property
+    def with_queue(self) -> tuple[Subscription, ...]:
+        """Those that have a queue at the broker; the journal delivers to the others."""
+        return tuple(each for each in self.all if not each.journal_delivered)
+
 
 async def load(session: AsyncSession) -> Subscriptions:
     """All subscriptions in their present state."""
