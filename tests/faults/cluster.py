@@ -5,6 +5,7 @@ RabbitMQ -> [proxy] -> subscribers, deliver -> [proxy] -> endpoints, RabbitMQ ->
 """
 
 import asyncio
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -146,6 +147,25 @@ class Cluster:
                 self.url, self.servers.credentials[organisation]
             )
         return self._clients[organisation]
+
+    async def wake(self, child: Child, holders: str) -> None:
+        """SIGCONT, until the process has said twice in the table `holders` that it lives.
+
+        It says so each fifth of a lease, so meanwhile it has written what it believes to hold.
+        """
+        child.signal(signal.SIGCONT)
+        for _ in range(2):
+            before = await self._seen(child, holders)
+
+            async def later(before: object = before) -> bool:
+                return await self._seen(child, holders) != before
+
+            await self.until(later, f"{child.name} did not go on")
+
+    async def _seen(self, child: Child, holders: str) -> object:
+        """When it said so last, under its own name or as host-process-chance."""
+        name = f"^{child.name}$|-{child.pid}-[^-]*$"
+        return (await self.query(f"SELECT max(seen) FROM {holders} WHERE name ~ $1", name))[0][0]
 
     async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Ask the database, past the gateway; waits while it is away."""

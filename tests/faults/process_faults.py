@@ -78,8 +78,7 @@ async def freeze_relay(cluster: Cluster, actors: Actors, choices: Choices) -> st
         asyncio.sleep(FROZEN),
         cluster.until(lambda: _taken_over(cluster, child), "nobody took the shards over"),
     )
-    child.signal(signal.SIGCONT)
-    await cluster.until(lambda: not child.stopped, "the process did not go on")
+    await cluster.wake(child, "journal_relays")
     return f"{child.name} frozen for {FROZEN:.0f} s; epochs {before} -> {await _epochs(cluster)}"
 
 

@@ -55,8 +55,7 @@ async def freeze_deliver(cluster: Cluster, actors: Actors, choices: Choices) -> 
     await cluster.until(
         partial(_arrives, cluster, endpoint, before), "nothing was delivered any more"
     )
-    child.signal(signal.SIGCONT)
-    await cluster.until(lambda: not child.stopped, "the process did not go on")
+    await cluster.wake(child, "delivery_dispatchers")
     return f"{child.name} frozen for {FROZEN:.0f} s with {calls} calls under way, and replaced"
 
 
