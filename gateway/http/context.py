@@ -159,10 +159,10 @@ async def authenticate(
     """
     token = context.tokens.verify(bearer(authorization))
     require_binding(token, peer)
-    client = context.directory.caller(token.client, token.secret)
+    client = context.directory.caller(token.client, token.credential)
     if client is None and context.tokens.is_new(token):
         await context.refresh(Topic.IDENTITY)
-        client = context.directory.caller(token.client, token.secret)
+        client = context.directory.caller(token.client, token.credential)
     if client is None:
         raise not_authenticated()
     return client
@@ -203,9 +203,9 @@ AuthenticatedClient = Annotated[Client, Depends(authenticated)]
 
 
 def credential_of(request: Request) -> Credential:
-    """The client that sends a request, and the secret by which it got its token."""
+    """The client that sends a request, and the secret or certificate by which it got its token."""
     token = context(request).tokens.verify(bearer(authorization(request.headers.raw)))
-    return Credential(token.client, token.secret)
+    return Credential(token.client, token.credential)
 
 
 def become(request: Request, quota: Quota) -> None:

@@ -106,7 +106,7 @@ class Entrance:
             token = self._context.tokens.remembered(bearer(authorization(scope["headers"])))
             if token is not None:
                 require_binding(token, scope.get(PEER))
-            client = token and self._context.directory.caller(token.client, token.secret)
+            client = token and self._context.directory.caller(token.client, token.credential)
         except NusabusError:
             client = None
         return client.organisation if client else STRANGERS

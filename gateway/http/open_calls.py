@@ -77,7 +77,7 @@ class OpenCalls:
 def _lost_right(context: ApiContext, authorization: str | None) -> NusabusError | None:
     try:
         token = context.tokens.verify(bearer(authorization))
-        client = context.directory.caller(token.client, token.secret)
+        client = context.directory.caller(token.client, token.credential)
     except NusabusError as error:
         return error
     return not_authenticated() if client is None else None

@@ -73,10 +73,8 @@ class Directory:
         """The client of this id, active or not."""
         return self.clients.get(id)
 
-    def caller(self, client_id: str, secret_id: str) -> Client | None:
-        """The client that got a token with this secret; None unless both are still in force.
-
-        The id may also be that of a certificate.
+    def caller(self, client_id: str, credential_id: str) -> Client | None:
+        """The client that got a token with this credential; None unless both are still in force.
 
         Raises OrganisationSuspended.
         """
@@ -84,10 +82,10 @@ class Directory:
         if client is None or not client.active:
             return None
         for secret in self.secrets.get(client_id, ()):  # the hot path: no generator
-            if secret.id == secret_id:
+            if secret.id == credential_id:
                 break
         else:
-            if not self._has_certificate(client_id, secret_id):
+            if not self._has_certificate(client_id, credential_id):
                 return None
         if client.organisation in self.suspended:
             reason = self.organisations[client.organisation].suspension_reason
@@ -104,8 +102,8 @@ class Directory:
             client is not None
             and client.active
             and (
-                any(each.id == credential.secret for each in self.secrets.get(client.id, ()))
-                or self._has_certificate(client.id, credential.secret)
+                any(each.id == credential.id for each in self.secrets.get(client.id, ()))
+                or self._has_certificate(client.id, credential.id)
             )
         )
 

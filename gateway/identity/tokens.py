@@ -1,9 +1,9 @@
 """Access tokens: JWTs that name a client (RFC 9068), issued and accepted by the gateway alone.
 
-A token names a client and the secret that it was issued for, not rights: roles and state are looked
-up in the directory at each request, so disabling a client and deleting a secret work at once. The
-signature is checked when a token is first seen; after that its SHA-256 digest is cached until it
-expires.
+A token names a client and the credential that it was issued for, not rights: roles and state are
+looked up in the directory at each request, so disabling a client and deleting a secret or a
+certificate work at once. The signature is checked when a token is first seen; after that its
+SHA-256 digest is cached until it expires.
 """
 
 import time
@@ -27,10 +27,13 @@ from gateway.identity.values import Client
 SKEW = 30  # seconds that the clocks of our own machines may differ: a process behind must not
 # refuse what one ahead has just issued. A token never lives longer for it.
 YOUNG = 5  # seconds within which a directory that can be loaded is loaded again
-LIMIT = 2048  # bytes; ours have about 450
+LIMIT = 2048  # bytes; ours have about 500
 REMEMBERED = 100_000  # about 30 MB when full
 _TYPE = "at+jwt"  # RFC 9068, section 2.1
-_SECRET = "client_secret_id"  # noqa: S105 - the name of a claim
+_CREDENTIAL = "credential_id"  # of a secret or a certificate
+# Its name before certificates came. Written and read beside it, so that processes of both versions
+# accept the tokens of each other while one replaces the other.
+_FORMER_CREDENTIAL = "client_secret_id"
 _THUMBPRINT = "x5t#S256"
 
 
@@ -41,7 +44,7 @@ class VerifiedToken(NamedTuple):
     """
 
     client: str
-    secret: str
+    credential: str
     issued: int
     expires: int
     key: ECKey
@@ -68,7 +71,7 @@ class Tokens:
         self._keys: dict[str, ECKey] = {}
         self._signer: tuple[str, ECKey] | None = None
 
-    def issue(self, client: Client, secret: str, thumbprint: str | None = None) -> str:
+    def issue(self, client: Client, credential: str, thumbprint: str | None = None) -> str:
         """A new token for a client that presented the secret or certificate of this id.
 
         It is valid for `token_seconds`, and only with the certificate of the thumbprint, if given.
@@ -81,7 +84,8 @@ class Tokens:
             "sub": client.id,
             "client_id": client.id,
             "org": client.organisation,
-            _SECRET: secret,
+            _CREDENTIAL: credential,
+            _FORMER_CREDENTIAL: credential,
             "iat": issued,
             "nbf": issued,
             "exp": issued + self._settings.token_seconds,
@@ -138,7 +142,7 @@ class Tokens:
         claims = read.claims
         return VerifiedToken(
             claims["sub"],
-            claims[_SECRET],
+            _credential(claims),
             claims["iat"],
             claims["exp"],
             key,
@@ -150,7 +154,8 @@ class Tokens:
         return (
             claims.get("iss") == self._settings.url
             and claims.get("aud") == self._settings.url
-            and all(isinstance(claims.get(name), str) for name in ("sub", _SECRET))
+            and isinstance(claims.get("sub"), str)
+            and isinstance(_credential(claims), str)
             and all(isinstance(claims.get(name), int) for name in ("iat", "nbf", "exp"))
             and ("cnf" not in claims or _is_binding(claims["cnf"]))
             and max(claims["iat"], claims["nbf"]) <= now + SKEW
@@ -202,6 +207,10 @@ def require_binding(token: VerifiedToken, peer: PeerCertificate | None) -> None:
             "The access token is bound to a client certificate (RFC 8705). Send it on a connection "
             "that shows this certificate, or get a new token."
         )
+
+
+def _credential(claims: Mapping[str, Any]) -> Any:
+    return claims[_CREDENTIAL] if _CREDENTIAL in claims else claims.get(_FORMER_CREDENTIAL)
 
 
 def _is_binding(confirmation: Any) -> bool:

@@ -100,7 +100,7 @@ class Credential(NamedTuple):
     """The ids of a client and of the secret or certificate by which it got its access token."""
 
     client: str
-    secret: str
+    id: str
 
 
 NOBODY = Credential("", "")

@@ -1,8 +1,8 @@
 """Keeps broker users out that have lost their right, and lets them in again when they have it back.
 
 That is all users of a suspended organisation, and each whose password was made by a client or a
-secret that is no longer in force. A user without permissions on the virtual host cannot connect.
-Its queue stays and fills; what is more waits in the journal.
+credential that is no longer in force. A user without permissions on the virtual host cannot
+connect. Its queue stays and fills; what is more waits in the journal.
 """
 
 import asyncio

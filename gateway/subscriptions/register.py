@@ -140,7 +140,7 @@ def _row(new: Subscription) -> SubscriptionRow:
         generation=new.generation,
         password_hash=new.password_hash,
         password_client=new.password_by.client,
-        password_secret=new.password_by.secret,
+        password_credential=new.password_by.id,
         created=new.created,
         created_by=new.created_by,
         delivery=new.delivery.value,
@@ -187,7 +187,7 @@ async def set_password(session: AsyncSession, renewed: Subscription) -> None:
     """Keep the hash of the new password, as the broker has it, and who asked for it."""
     row = await _existing(session, renewed)
     row.password_hash = renewed.password_hash
-    row.password_client, row.password_secret = renewed.password_by
+    row.password_client, row.password_credential = renewed.password_by
 
 
 async def set_terms(session: AsyncSession, subscription: Subscription, terms: Terms) -> None:

@@ -28,7 +28,7 @@ class SubscriptionRow(SQLModel, table=True):
     generation: int
     password_hash: str
     password_client: str = ""
-    password_secret: str = ""
+    password_credential: str = ""
     created: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     created_by: str
     repairs: int = 0
@@ -125,5 +125,5 @@ def subscription_of(row: SubscriptionRow) -> Subscription:
         row.pause_reason,
         row.diverted,
         row.unavailable,
-        Credential(row.password_client, row.password_secret),
+        Credential(row.password_client, row.password_credential),
     )

@@ -59,7 +59,7 @@ def signed(
         "iss": SETTINGS.url,
         "aud": SETTINGS.url,
         "sub": CLIENT.id,
-        "client_secret_id": SECRET,
+        "credential_id": SECRET,
         "iat": NOW,
         "nbf": NOW,
         "exp": NOW + 600,
@@ -153,8 +153,14 @@ ATTACKS: dict[str, Callable[[], str | bytes]] = {
     "no audience": lambda: signed(without="aud"),
     "no subject": lambda: signed(without="sub"),
     "subject is a number": lambda: signed(claims={"sub": 7}),
-    "no secret": lambda: signed(without="client_secret_id"),
-    "the secret is a number": lambda: signed(claims={"client_secret_id": 7}),
+    "no credential": lambda: signed(without="credential_id"),
+    "the credential is a number": lambda: signed(claims={"credential_id": 7}),
+    "the credential is a number beside its former name": lambda: signed(
+        claims={"credential_id": 7, "client_secret_id": SECRET}
+    ),
+    "the credential is a number under its former name": lambda: signed(
+        claims={"client_secret_id": 7}, without="credential_id"
+    ),
     "expired": lambda: signed(claims={"exp": NOW}),
     "no expiry": lambda: signed(without="exp"),
     "expiry is a text": lambda: signed(claims={"exp": str(NOW + 600)}),

@@ -113,11 +113,19 @@ def test_a_token_says_who_and_for_whom(issuer: Issuer) -> None:
         "sub": CLIENT.id,
         "client_id": CLIENT.id,
         "org": "dukcapil",
+        "credential_id": SECRET,
         "client_secret_id": SECRET,
         "iat": NOW,
         "nbf": NOW,
         "exp": NOW + 600,
     }
+
+
+def test_a_token_of_the_version_before_names_its_credential_as_well(issuer: Issuer) -> None:
+    former = signed(claims={"client_secret_id": "4d1c"}, without="credential_id")
+    assert issuer.tokens.verify(former).credential == "4d1c"
+    both = signed(claims={"client_secret_id": "4d1c"})
+    assert issuer.tokens.verify(both).credential == SECRET
 
 
 def test_a_remembered_token_dies_with_its_key(issuer: Issuer) -> None:

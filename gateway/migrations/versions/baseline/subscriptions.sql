@@ -3,7 +3,7 @@
 -- `terms` is JSON. `generation` rises whenever a subscription begins to catch up again, so that
 -- writes of an earlier generation change nothing. `diverted`: since when the queue is too deep and
 -- what follows waits in the journal (decision 0014). `unavailable`: since when its queue cannot work
--- (decision 0029). `password_client` and `password_secret`: by whose token the password of the broker
+-- (decision 0029). `password_client` and `password_credential`: by whose token the password of the broker
 -- user was made; it is void when either of them is.
 CREATE TABLE subscriptions (
     organisation text NOT NULL REFERENCES organisations,
@@ -24,14 +24,14 @@ CREATE TABLE subscriptions (
     repairs integer NOT NULL DEFAULT 0,
     password_hash text NOT NULL,
     password_client text NOT NULL DEFAULT '',
-    password_secret text NOT NULL DEFAULT '',
+    password_credential text NOT NULL DEFAULT '',
     created timestamptz NOT NULL,
     created_by text NOT NULL REFERENCES clients,
     PRIMARY KEY (organisation, name)
 );
 GRANT SELECT, INSERT, DELETE,
     UPDATE (terms, state, generation, paused, pause_reason, diverted, unavailable, repairs,
-            password_hash, password_client, password_secret)
+            password_hash, password_client, password_credential)
     ON subscriptions TO nusabus_app;
 
 -- How far a subscription with a queue is in each shard, as sequences. `start`: it gets what is
