@@ -1,6 +1,7 @@
 """One comparison. Runs in a worker: any part of it may never end on hostile input."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from time import monotonic
 from typing import Any
@@ -15,6 +16,7 @@ from gateway.contracts.compatibility.changes import changes
 from gateway.contracts.compatibility.closed_form import closed_normal_form
 from gateway.contracts.compatibility.dialects import UnreadableSchema, dialect_of
 from gateway.contracts.compatibility.induction import included_by_induction
+from gateway.contracts.compatibility.masking import masked
 from gateway.contracts.compatibility.normal_form import normal_form
 from gateway.contracts.compatibility.saturation import saturated, without_trivial_patterns
 from gateway.contracts.compatibility.subschemas import same_json
@@ -38,9 +40,16 @@ _TIMED_OUT = "The time limit was reached before compatibility was proven or disp
 
 
 def compare(task: ComparisonTask) -> Iterator[Comparison]:
-    """The result, last. Weaker results may come before it; they hold if the work is cut short."""
+    """The result, last. Weaker results may come before it; they hold if the work is cut short.
+
+    A counterexample shows no personal data.
+    """
     try:
-        yield from _Comparer(task).results()
+        for result in _Comparer(task).results():
+            if isinstance(result, Incompatible) and result.counterexample is not None:
+                yield replace(result, counterexample=None)  # masking it may take too long
+                result = replace(result, counterexample=masked(result.counterexample, task))
+            yield result
     except UnreadableSchema as error:
         yield Undecided(task.direction, str(error))
 

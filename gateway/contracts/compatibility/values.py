@@ -96,6 +96,7 @@ class Counterexample:
     """A document that the writer's schema accepts and the reader's schema refuses.
 
     `jsonschema` and `jsonschema-rs` agree on both. `reason` is the error of the reader's schema.
+    Personal data are masked in what a checker returns.
     """
 
     document: Any

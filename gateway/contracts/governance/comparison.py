@@ -1,28 +1,24 @@
 """Comparison of a new version with the earlier versions of its contract."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from gateway.base import strict_json
-from gateway.contracts import StoredVersion, VersionState, mask_personal_data
+from gateway.contracts import StoredVersion, VersionState
 from gateway.contracts.compatibility import (
     CompatibilityChecker,
     CompatibilityMode,
     Compatible,
-    Counterexample,
     HistoryComparison,
     Incompatible,
     Rule,
 )
-from gateway.contracts.compilation import BUNDLE_DEPTH
 
 Bundles = tuple[bytes, bytes | None]  # a schema and its reply schema, with all references embedded
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _COMPATIBLE = "compatible"
-_HIDDEN = "The document holds personal data that the other version refuses."
 # Replies travel in the other direction: the requester must understand the responder.
 _MIRRORED = {"backward": "forward", "forward": "backward"}
 
@@ -87,43 +83,12 @@ async def compare_versions(
     schemas = {number: each[0] for number, each in older.items()}
     found = await checker.compare_history(text, schemas, rule, owner=owner, examples=examples)
     if reply is None or not isinstance(found.result, Compatible):
-        return CompatibilityReport(rule, _masked(found, text, schemas))
+        return CompatibilityReport(rule, found)
     replies = {number: each[1] for number, each in older.items() if each[1]}
     mirrored = await checker.compare_history(reply, replies, _mirrored(rule), owner=owner)
     if isinstance(mirrored.result, Compatible):
         return CompatibilityReport(rule, found)
-    return CompatibilityReport(rule, _masked(mirrored, reply, replies), "reply")
-
-
-def _masked(found: HistoryComparison, text: bytes, older: Mapping[int, bytes]) -> HistoryComparison:
-    """Mask personal data in the counterexample, which may be made of registered examples."""
-    result = found.result
-    if not isinstance(result, Incompatible) or result.counterexample is None:
-        return found
-    example = result.counterexample
-    document = example.document
-    for schema in (text, older.get(found.against) if found.against else None):
-        if schema is not None:
-            document = mask_personal_data(strict_json.parse(schema, depth=BUNDLE_DEPTH), document)
-    shown = Counterexample(document, example.reason)
-    if document != example.document and _quotes_masked(example, document):
-        shown = Counterexample(document, _HIDDEN)
-    return replace(found, result=replace(result, counterexample=shown))
-
-
-def _quotes_masked(example: Counterexample, shown: Any) -> bool:
-    """Whether the reason, which quotes the value at its pointer, quotes a masked value."""
-    pointer = example.reason.removeprefix("`").partition("`")[0]
-    value = example.document
-    for step in pointer.split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and isinstance(shown, dict) and name in value and name in shown:
-            value, shown = value[name], shown[name]
-        elif isinstance(value, list) and isinstance(shown, list) and name.isdecimal():
-            value, shown = value[int(name)], shown[int(name)]
-        else:
-            return True
-    return bool(value != shown)
+    return CompatibilityReport(rule, mirrored, "reply")
 
 
 def in_force(versions: Sequence[StoredVersion]) -> list[StoredVersion]:

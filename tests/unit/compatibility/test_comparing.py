@@ -142,3 +142,30 @@ def test_a_pattern_that_backtracks_for_ever_elsewhere_is_harmless() -> None:
     new = {"type": "string", "pattern": "^(a+)+b$"}
     assert isinstance(_last(old, new), Incompatible)
     assert isinstance(_last(old, {"type": "string", "pattern": "^a+$"}), Compatible)
+
+
+NIK = {"type": "string", "x-pii": "nik"}
+PERSON = {"type": "object", "properties": {"nik": NIK}}
+
+
+@pytest.mark.parametrize("marked", ["old", "new"])
+def test_a_counterexample_shows_no_personal_data_whichever_schema_marks_them(marked: str) -> None:
+    def person(side: str, **rule: int) -> dict[str, Any]:
+        nik = NIK if side == marked else TEXT
+        properties = {"nik": nik, "n": {"type": "integer", **rule}}
+        return {"type": "object", "properties": properties, "required": ["nik"]}
+
+    example = _text({"nik": "3171234567890123", "n": 0})
+    result = _last(person("old"), person("new", maximum=0), examples=(example,))
+    assert isinstance(result, Incompatible)
+    assert result.counterexample is not None
+    assert result.counterexample.document["nik"] == "…"
+    assert result.counterexample.reason.startswith("`/n`: ")
+
+
+def test_what_is_incompatible_stays_so_if_masking_takes_too_long() -> None:
+    *_, unmasked, result = _all(PERSON, PERSON | {"required": ["nik"]})
+    assert isinstance(unmasked, Incompatible)
+    assert isinstance(result, Incompatible)
+    assert unmasked.counterexample is None
+    assert result.counterexample is not None
