@@ -10,6 +10,7 @@ from pydantic import field_validator as field_rule
 from pydantic import model_validator as rule
 
 PREFIX = "NUSABUS_"
+_KEY_FILE = "Its private key (PEM). Default: in the file of the certificate"
 
 
 class InvalidSettings(Exception):
@@ -60,9 +61,7 @@ class Settings(BaseModel):
     tls_certificate_file: str | None = Field(
         None, description="Certificate chain (PEM) of this process's ports. Unset: without TLS"
     )
-    tls_key_file: str | None = Field(
-        None, description="Its private key (PEM). Default: in the file of the certificate"
-    )
+    tls_key_file: str | None = Field(None, description=_KEY_FILE)
     tls_client_ca_file: str | None = Field(
         None,
         description="Authorities (PEM) that issue certificates of clients, by whose names these "
@@ -186,9 +185,12 @@ class Settings(BaseModel):
     )
     webhook_http: bool = Field(False, description="Permit http:// in those networks")
     webhook_ca_file: str | None = Field(
-        None,
-        description="Certificates (PEM) that are trusted in addition to the public authorities",
+        None, description="Certificates (PEM) that are trusted beside the public authorities"
     )
+    webhook_certificate_file: str | None = Field(
+        None, description="Certificate (PEM) that is shown to endpoints which ask for one"
+    )
+    webhook_key_file: str | None = Field(None, description=_KEY_FILE)
     webhook_origin: str | None = Field(
         None,
         description="DNS name to which endpoints give permission. Default: the host of "
@@ -255,6 +257,8 @@ class Settings(BaseModel):
             raise ValueError(f"{PREFIX}URL must begin with https, with a certificate of TLS")
         if self.tls_key_file and not self.tls_certificate_file:
             raise ValueError(f"{PREFIX}TLS_KEY_FILE needs {PREFIX}TLS_CERTIFICATE_FILE")
+        if self.webhook_key_file and not self.webhook_certificate_file:
+            raise ValueError(f"{PREFIX}WEBHOOK_KEY_FILE needs {PREFIX}WEBHOOK_CERTIFICATE_FILE")
         if self.client_cert_header and not self.trusted_proxies:
             raise ValueError(f"{PREFIX}CLIENT_CERT_HEADER needs {PREFIX}TRUSTED_PROXIES")
         if "no_verify_ssl" in self.amqp_url.get_secret_value():

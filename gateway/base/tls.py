@@ -140,10 +140,24 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if files.authorities is None:
         context.load_default_certs()
-    else:
+    add_files(context, files)
+    return context
+
+
+def add_files(context: ssl.SSLContext, files: TlsFiles) -> None:
+    """Trust these authorities as well, and show this certificate to who asks for one.
+
+    Raises UnusableFiles.
+    """
+    if files.authorities is not None:
         _load_authorities(context, files.authorities)
     _load_pair(context, files)
-    return context
+
+
+def expires(certificate: str) -> float:
+    """When the certificate in a file expires, in seconds since 1970."""
+    with open(certificate, "rb") as file:
+        return x509.load_pem_x509_certificate(file.read()).not_valid_after_utc.timestamp()
 
 
 def _server_context(files: TlsFiles, registered: tuple[bytes, ...] = ()) -> ssl.SSLContext:
@@ -154,16 +168,14 @@ def _server_context(files: TlsFiles, registered: tuple[bytes, ...] = ()) -> ssl.
     # A resumed session would outlive the check of a client's certificate, and its ticket the key.
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.num_tickets = 0
-    _load_pair(context, files)
-    if files.authorities is not None:
-        _load_authorities(context, files.authorities)
+    add_files(context, files)
     if registered:
         context.load_verify_locations(cadata=b"".join(registered))
     if registered or files.authorities is not None:
         # Also one that is registered, or issued by an authority below the one of the system.
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         context.verify_mode = ssl.CERT_OPTIONAL
-    EXPIRES.set(_expires(files.certificate or ""))
+    EXPIRES.set(expires(files.certificate or ""))
     return context
 
 
@@ -207,11 +219,6 @@ def _certificates(files: TlsFiles) -> list[x509.Certificate]:
         raise _no_authorities(files.authorities, error) from None
 
 
-def _expires(certificate: str) -> float:
-    with open(certificate, "rb") as file:
-        return x509.load_pem_x509_certificate(file.read()).not_valid_after_utc.timestamp()
-
-
 def _stamps(files: TlsFiles) -> tuple[tuple[int, int, int], ...]:
     stamps = []
     for path in files.paths:
@@ -235,8 +242,8 @@ def _readable(path: str) -> str:
 def _missing(path: str, error: Exception) -> UnusableFiles:
     why = getattr(error, "strerror", None) or error
     return UnusableFiles(
-        f"The file {path!r} cannot be read ({why}). See the settings {PREFIX}TLS_... and "
-        "the parameters cafile, certfile and keyfile of URLs."
+        f"The file {path!r} cannot be read ({why}). See the settings {PREFIX}TLS_... "
+        f"and {PREFIX}WEBHOOK_..., and the parameters cafile, certfile and keyfile of URLs."
     )
 
 

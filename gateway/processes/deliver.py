@@ -14,7 +14,6 @@ from gateway.delivery.webhook import (
     RetrySchedule,
     WebhookConfigs,
     WebhookWorker,
-    trust,
 )
 from gateway.journal import HintListener
 from gateway.processes.context import (
@@ -50,7 +49,6 @@ async def deliver(settings: Settings) -> None:
             ),
             hints=hints,
             configs=configs,
-            trusted=trust(settings.webhook_ca_file),
         )
         tune_garbage_collector()
         async with supervised(stop) as background:

@@ -3,7 +3,6 @@
 from gateway.delivery.webhook.configs import WebhookConfigs
 from gateway.delivery.webhook.dispatcher import DispatchContext
 from gateway.delivery.webhook.endpoints import Endpoints
-from gateway.delivery.webhook.guarded_network import trust
 from gateway.delivery.webhook.journal_tail import JournalTail
 from gateway.delivery.webhook.retry_schedule import RetrySchedule
 from gateway.delivery.webhook.worker import WebhookWorker
@@ -15,5 +14,4 @@ __all__ = [
     "RetrySchedule",
     "WebhookConfigs",
     "WebhookWorker",
-    "trust",
 ]

@@ -1,6 +1,5 @@
 """The endpoints of webhooks in an api process: check, sign, test."""
 
-import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from gateway.broker import message
 from gateway.delivery.test_event import DeliveryTest, make_test_event, new_test_number
 from gateway.delivery.webhook.addresses import AddressPolicy, parse_endpoint_url
 from gateway.delivery.webhook.configs import WebhookConfig, origin
-from gateway.delivery.webhook.guarded_network import trust
+from gateway.delivery.webhook.guarded_network import webhook_tls
 from gateway.delivery.webhook.handshake import HandshakeDeclined, perform_handshake
 from gateway.delivery.webhook.resolver import Resolver
 from gateway.delivery.webhook.sender import Delivered, WebhookSender
@@ -34,10 +33,11 @@ class Endpoints:
     """What the owner of a webhook subscription does with its endpoint."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
+        """Raises UnusableFiles."""
         self._database = database
         self._settings = settings
         self._policy = AddressPolicy.of(settings)
-        self._trusted: ssl.SSLContext | None = None
+        self._tls = webhook_tls(settings)
         self._resolver = Resolver()
         self._tests: Counter[str] = Counter()  # under way, by organisation
 
@@ -91,7 +91,7 @@ class Endpoints:
             sender = WebhookSender(
                 parse_endpoint_url(endpoint.url, self._policy),
                 self._policy,
-                self._trust(),
+                self._tls,
                 origin=origin(self._settings),
                 timeout=endpoint.timeout,
                 resolve=self._resolver.of(subscription.organisation),
@@ -146,11 +146,6 @@ class Endpoints:
             self._settings.secret_key,
             overlap=timedelta(seconds=overlap),
         )
-
-    def _trust(self) -> ssl.SSLContext:
-        if self._trusted is None:  # reading the certificate authorities takes time
-            self._trusted = trust(self._settings.webhook_ca_file)
-        return self._trusted
 
 
 def _endpoint(subscription: Subscription) -> Endpoint:

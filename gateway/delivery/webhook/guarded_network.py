@@ -11,13 +11,22 @@ from typing import Any
 
 import httpcore
 import httpx
+from prometheus_client import Gauge
 
+from gateway.base.settings import Settings
+from gateway.base.telemetry import METRICS
+from gateway.base.tls import Followed, TlsFiles, add_files, expires
 from gateway.delivery.webhook.addresses import Address, AddressPolicy, AddressProhibited, literal
 from gateway.delivery.webhook.resolver import Resolve
 
 CONNECT = 5.0  # seconds, to each address
 RESPONSE_BYTES = 32 << 10  # of headers and body together; more of a body is not read
 RESPONSE_LINES = 512
+EXPIRES = Gauge(
+    "nusabus_webhook_certificate_expires",
+    "When the certificate that is shown to endpoints expires, in seconds since 1970",
+    registry=METRICS,
+)
 _PIECE = 2 << 10  # bytes that are parsed together: a longer piece could hold too many lines
 
 
@@ -132,10 +141,21 @@ class BoundedStream(httpcore.AsyncNetworkStream):
             return info == "is_readable" or None  # so reading it tells that it is lost
 
 
-def trust(ca_file: str | None) -> ssl.SSLContext:
-    """TLS that trusts the public authorities and the operator's. Raises OSError."""
+def webhook_tls(settings: Settings) -> Followed[ssl.SSLContext]:
+    """TLS that trusts the public authorities and the operator's, and shows the bus's certificate.
+
+    Raises UnusableFiles.
+    """
+    files = TlsFiles(
+        settings.webhook_certificate_file, settings.webhook_key_file, settings.webhook_ca_file
+    )
+    return Followed(files, _context)
+
+
+def _context(files: TlsFiles) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
+    add_files(context, files)
+    if files.certificate is not None:
+        EXPIRES.set(expires(files.certificate))
     return context

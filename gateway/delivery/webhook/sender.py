@@ -12,6 +12,7 @@ import httpcore
 
 from gateway.base.defects import kind_of, report_defect
 from gateway.base.http_status import phrase
+from gateway.base.tls import Followed
 from gateway.contracts import Failure
 from gateway.delivery.webhook.addresses import AddressPolicy, AddressProhibited, EndpointUrl
 from gateway.delivery.webhook.guarded_network import (
@@ -28,6 +29,7 @@ from gateway.delivery.webhook.signatures import Sign, headers
 BODY = 16 << 10  # bytes of a response that are read, so that its connection can be reused
 DRAIN = 1.0  # seconds for reading them
 IDLE = 30.0  # seconds for which an unused connection is kept
+_REFUSED = "it requires a client certificate, and does not accept that of the bus"
 _AGENT = ("user-agent", "Nusabus-Webhooks/1")
 # The endpoint can never process the event: repeating it unchanged would not help.
 _REJECTED = {HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.UNPROCESSABLE_ENTITY}
@@ -93,7 +95,7 @@ class WebhookSender:
         self,
         target: EndpointUrl,
         policy: AddressPolicy,
-        trusted: ssl.SSLContext,
+        tls: Followed[ssl.SSLContext],
         *,
         origin: str,
         timeout: float,
@@ -102,7 +104,7 @@ class WebhookSender:
         self.target = target
         self.origin = origin
         self._timeout = timeout
-        self._trusted = trusted
+        self._tls = tls
         self._backend = GuardedBackend(policy, secure=target.secure, resolve=resolve)
         self._idle: list[httpcore.AsyncHTTPConnection] = []
         self._url = httpcore.URL(
@@ -148,8 +150,10 @@ class WebhookSender:
                 f"the response has more than {RESPONSE_BYTES} bytes or {RESPONSE_LINES} lines of "
                 "headers"
             ) from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
-            raise NoResponse("the connection was lost, or the response was not HTTP") from None
+        except (
+            httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError,
+        ) as error:  # fmt: skip
+            raise NoResponse(_why_lost(error)) from None
 
     async def _call(
         self, method: str, fields: Sequence[tuple[str, str]], body: bytes
@@ -203,7 +207,7 @@ class WebhookSender:
             await connection.aclose()
         return httpcore.AsyncHTTPConnection(
             self._url.origin,
-            ssl_context=self._trusted,
+            ssl_context=self._tls.current(),
             keepalive_expiry=IDLE,
             network_backend=self._backend,
         )
@@ -256,14 +260,33 @@ def _has_rest(connection: httpcore.AsyncHTTPConnection) -> bool:
 
 
 def _why_not_connected(error: Exception) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return "the TLS handshake failed"
-        cause = cause.__cause__ or cause.__context__
+    found = _tls_error(error)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {found.verify_message}"
+    if found is not None:
+        return _REFUSED if _refuses_ours(found) else "the TLS handshake failed"
     if isinstance(error, httpcore.ConnectTimeout):
         return f"no connection within {CONNECT:g} s"
     named = "the name cannot be resolved"
     return named if named in str(error) else "the connection failed"
+
+
+def _why_lost(error: Exception) -> str:
+    """With TLS 1.3 an endpoint refuses our certificate after the handshake."""
+    found = _tls_error(error)
+    if found is not None and _refuses_ours(found):
+        return _REFUSED
+    return "the connection was lost, or the response was not HTTP"
+
+
+def _tls_error(error: Exception) -> ssl.SSLError | None:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
+def _refuses_ours(error: ssl.SSLError) -> bool:
+    """Whether it is an alert about a certificate, such as certificate_required (RFC 8446, 6.2)."""
+    alert = error.reason or ""
+    return "ALERT" in alert and ("CERTIFICATE" in alert or "UNKNOWN_CA" in alert)

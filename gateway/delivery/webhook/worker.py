@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,6 +21,7 @@ from gateway.delivery.store import DeliveryLeases, Key, Superseded
 from gateway.delivery.webhook.addresses import AddressPolicy, parse_endpoint_url
 from gateway.delivery.webhook.configs import WebhookConfig, WebhookConfigs, origin
 from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
+from gateway.delivery.webhook.guarded_network import webhook_tls
 from gateway.delivery.webhook.handshake import HandshakeAccepted, perform_handshake
 from gateway.delivery.webhook.resolver import Resolver
 from gateway.delivery.webhook.sender import WebhookSender
@@ -64,15 +64,15 @@ class WebhookWorker:
         leases: DeliveryLeases,
         hints: HintListener,
         configs: WebhookConfigs,
-        trusted: ssl.SSLContext,
     ) -> None:
+        """Raises UnusableFiles."""
         self._settings = settings
         self._database = database
         self._context = context
         self._leases = leases
         self._hints = hints
         self._configs = configs
-        self._trusted = trusted
+        self._tls = webhook_tls(settings)
         self._policy = AddressPolicy.of(settings)
         self._resolver = Resolver()
         self._held: dict[Key, Lease] = {}
@@ -212,7 +212,7 @@ class WebhookWorker:
         return WebhookSender(
             url,
             self._policy,
-            self._trusted,
+            self._tls,
             origin=origin(self._settings),
             timeout=endpoint.timeout,
             resolve=self._resolver.of(config.subscription.organisation),

@@ -1,9 +1,11 @@
 """A bus whose operator permits endpoints on this machine."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from deploy.local.ports import LOOPBACK
 from tests.authority import Authority
@@ -27,9 +29,19 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="package")
-def hooks(make_bus: MakeBus, authority: Authority) -> Iterator[Bus]:
+def certificate(authority: Authority) -> Path:
+    """What the bus shows to endpoints that ask."""
+    return authority.issue("bus", x509.DNSName("bus"))
+
+
+@pytest.fixture(scope="package")
+def hooks(make_bus: MakeBus, authority: Authority, certificate: Path) -> Iterator[Bus]:
     """An api and a deliver process."""
-    with make_bus(**PERMISSIVE, NUSABUS_WEBHOOK_CA_FILE=str(authority.file)) as bus:
+    files = {
+        "NUSABUS_WEBHOOK_CA_FILE": str(authority.file),
+        "NUSABUS_WEBHOOK_CERTIFICATE_FILE": str(certificate),
+    }
+    with make_bus(**PERMISSIVE, **files) as bus:
         yield bus.run("api", "deliver")
 
 

@@ -57,6 +57,7 @@ class Inbox:
         self.permission: Mapping[str, str] = {"webhook-allowed-origin": "*"}
         self.calls: list[Call] = []
         self.asked: list[Mapping[str, str]] = []
+        self.shown: list[str] = []  # common names of the certificates of callers
         self.most_at_once = 0
         self.closing = threading.Event()
         self._now = 0
@@ -108,6 +109,12 @@ class Inbox:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "_Server"
+
+    def setup(self) -> None:
+        super().setup()
+        if isinstance(self.connection, ssl.SSLSocket):
+            shown = self.connection.getpeercert() or {}
+            self.server.inbox.shown += [name[0][1] for name in shown.get("subject", ())]
 
     def do_OPTIONS(self) -> None:
         self.server.inbox.asked.append(self._headers())
