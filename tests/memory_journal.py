@@ -51,13 +51,13 @@ class MemoryJournal:
 
     async def types_between(
         self, low: Mapping[int, Cursor], high: Mapping[int, Cursor]
-    ) -> frozenset[str] | None:
+    ) -> dict[int, set[str]] | None:
         """See JournalReader."""
         self._query("types_between")
         if 0 not in low or high[0].sequence - low[0].sequence > SPAN:
             return None
         entries = self.entries[low[0].sequence : high[0].sequence]
-        return frozenset(entry.event.type for entry in entries)
+        return {0: {entry.event.type for entry in entries}} if entries else {}
 
     async def find_all(self, identities: Iterable[bytes]) -> dict[bytes, Entry]:
         """See JournalReader."""

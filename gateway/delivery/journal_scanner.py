@@ -5,6 +5,7 @@ from typing import NamedTuple
 from gateway.base.database import Database
 from gateway.base.snapshot import Snapshot
 from gateway.contracts import Catalogue, load_contracts
+from gateway.delivery.recent_types import RecentTypes
 from gateway.delivery.store import Deliveries, NewDelivery
 from gateway.journal import Cursor, Entry, JournalReader, Position
 from gateway.request_reply import expired
@@ -32,11 +33,13 @@ class JournalScanner:
         reader: JournalReader,
         deliveries: Deliveries,
         catalogue: Snapshot[Catalogue],
+        recent: RecentTypes,
     ) -> None:
         self._database = database
         self._reader = reader
         self._deliveries = deliveries
         self._catalogue = catalogue
+        self._recent = recent
 
     async def open_deliveries(self, subscription: Subscription, *, limit: int) -> OpenedDeliveries:
         """Open up to `limit` further deliveries and return their entries.
@@ -47,7 +50,7 @@ class JournalScanner:
         heads = await self._reader.heads()
         opened: list[Entry] = []
         expired_count, caught_up = 0, True
-        for shard, cursor in (await self._deliveries.cursors(subscription.key)).items():
+        for shard, cursor in (await self._behind(subscription)).items():
             batch = limit - len(opened)
             while len(opened) < limit and cursor.sequence < heads[shard].sequence:
                 until = self._reader.span_end(shard, cursor, heads[shard], SPAN)
@@ -66,6 +69,18 @@ class JournalScanner:
             caught_up &= cursor.sequence >= heads[shard].sequence
         return OpenedDeliveries(opened, caught_up)
 
+    async def _behind(self, subscription: Subscription) -> dict[int, Cursor]:
+        """The cursors, after those were moved that need no scan: in one statement."""
+        cursors = await self._deliveries.cursors(subscription.key)
+        moved = {
+            shard: (cursor, after)
+            for shard, cursor in cursors.items()
+            if (after := self._recent.pass_over(subscription, shard, cursor)) != cursor
+        }
+        if moved:
+            await self._deliveries.pass_over(subscription.key, moved)
+        return cursors | {shard: after for shard, (_, after) in moved.items()}
+
     async def scan(
         self,
         subscription: Subscription,
@@ -76,6 +91,9 @@ class JournalScanner:
         limit: int,
     ) -> tuple[list[Entry], Cursor]:
         """The next entries for the subscription, and the cursor that the scan reached."""
+        cursor = self._recent.pass_over(subscription, shard, cursor)
+        if cursor.sequence >= until:
+            return [], cursor
         entries = await self._reader.matching(
             shard,
             cursor,

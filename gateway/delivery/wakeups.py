@@ -8,10 +8,12 @@ for itself, so a missed wake-up costs only time.
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from gateway.base.periodic import Every, Polling, periodic
 from gateway.base.stop import Stop
 from gateway.base.waiting import WakeUp
+from gateway.delivery.recent_types import RecentTypes
 from gateway.delivery.store import Deliveries, Key
 from gateway.journal import Cursor, HintListener, JournalReader
 from gateway.subscriptions import Subscription
@@ -20,7 +22,6 @@ BUSY, IDLE = 0.02, 0.25  # seconds between two checks for new entries
 DUE = 0.1  # seconds between two checks for deliveries that are due again
 SOUGHT = 1.0  # seconds between two checks for cursors that were moved back
 REST = 20.0  # a check is followed by a pause of at least this many times its length
-MATCHES = 50_000  # results of type matching kept at most
 
 
 class Waiter(WakeUp):
@@ -34,13 +35,20 @@ class Waiter(WakeUp):
 class Wakeups:
     """The waiting receivers, by subscription; `run` wakes them."""
 
-    def __init__(self, reader: JournalReader, deliveries: Deliveries, hints: HintListener) -> None:
+    def __init__(
+        self,
+        reader: JournalReader,
+        deliveries: Deliveries,
+        hints: HintListener,
+        recent: RecentTypes,
+    ) -> None:
+        """`recent` is told the types of new entries while receivers wait."""
         self._reader = reader
         self._deliveries = deliveries
         self._hints = hints
+        self._recent = recent
         self._waiters: dict[Key, set[Waiter]] = {}
         self._heads: Mapping[int, Cursor] = {}
-        self._matches: dict[tuple[tuple[str, ...], str], bool] = {}
         self._cursors: dict[Key, int] = {}
         self.ended = False
         """Whether the process is stopping; there are no further wake-ups."""
@@ -83,21 +91,16 @@ class Wakeups:
         heads = await self._reader.heads() if self._waiters else self._heads
         if heads == self._heads:
             return False
-        types = await self._reader.types_between(self._heads, heads)
+        found = await self._reader.types_between(self._heads, heads)
+        self._recent.extend(self._heads, heads, found)
         self._heads = heads
+        types = None if found is None else set().union(*found.values())
         for waiters in self._waiters.values():
             for each in waiters:
-                if types is None or any(self._wants(each.subscription, type) for type in types):
+                wants = partial(self._recent.wants, each.subscription)
+                if types is None or any(map(wants, types)):
                     each.set()
         return True
-
-    def _wants(self, subscription: Subscription, type: str) -> bool:
-        pair = subscription.types, type
-        if (match := self._matches.get(pair)) is None:
-            if len(self._matches) >= MATCHES:
-                self._matches.clear()
-            match = self._matches[pair] = subscription.wants(type)
-        return match
 
     async def _check_due(self) -> None:
         if self._waiters:

@@ -44,8 +44,8 @@ class JournalReader:
 
     async def types_between(
         self, low: Mapping[int, Cursor], high: Mapping[int, Cursor]
-    ) -> frozenset[str] | None:
-        """The types of the entries between two heads; None if there are too many to read."""
+    ) -> dict[int, set[str]] | None:
+        """By shard, the types of the entries between two heads; None where too many to read."""
         moved = [shard for shard, head in high.items() if head != low.get(shard)]
         if any(
             shard not in low or high[shard].sequence - low[shard].sequence > SPAN for shard in moved
@@ -59,7 +59,10 @@ class JournalReader:
             [high[shard].sequence for shard in moved],
             SPAN,
         )
-        return frozenset(row[0] for row in rows)
+        found: dict[int, set[str]] = {}
+        for shard, type in rows:
+            found.setdefault(shard, set()).add(type)
+        return found
 
     def span_end(self, shard: int, after: Cursor, head: Cursor, span: int) -> int:
         """Where a scan of `span` sequences after a cursor ends; gaps of the journal count none."""

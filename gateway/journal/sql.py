@@ -58,7 +58,7 @@ READ_TYPES = (
 )
 # The limit is never met; it keeps the planner from any other way than by the index of each shard.
 TYPES_BETWEEN = """
-SELECT DISTINCT e.type
+SELECT DISTINCT u.shard, e.type
 FROM unnest($1::smallint[], $2::bigint[], $3::timestamptz[], $4::bigint[])
      AS u(shard, low, recorded, high)
 CROSS JOIN LATERAL (

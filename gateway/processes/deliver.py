@@ -7,6 +7,7 @@ from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL, Snapshot
 from gateway.delivery import JournalScanner
+from gateway.delivery.recent_types import RecentTypes
 from gateway.delivery.store import Deliveries, DeliveryLeases, DispatchStore
 from gateway.delivery.webhook import (
     DispatchContext,
@@ -64,7 +65,9 @@ def _dispatch_context(context: ProcessContext) -> DispatchContext:
         context.reader,
         deliveries,
         DispatchStore(context.database.pool, timeout=context.timeout),
-        JournalScanner(context.database, context.reader, deliveries, context.catalogues),
+        JournalScanner(
+            context.database, context.reader, deliveries, context.catalogues, RecentTypes()
+        ),
         context.catalogues,
         RetrySchedule.parse(context.settings.webhook_retries),
         JournalTail(context.reader),

@@ -16,6 +16,7 @@ from gateway.delivery import (
     StreamDelivery,
     Wakeups,
 )
+from gateway.delivery.recent_types import RecentTypes
 from gateway.delivery.store import DeadLetters, Deliveries, Redrives
 from gateway.delivery.webhook import Endpoints
 from gateway.journal import HintListener, JournalWriter
@@ -61,9 +62,10 @@ def make_delivery(
     snapshots = (context.directories, context.catalogues)
     deliveries = Deliveries(pool, timeout=timeout)
     dead_letters = DeadLetters(pool, timeout=timeout)
-    scanner = JournalScanner(database, reader, deliveries, context.catalogues)
+    recent = RecentTypes()
+    scanner = JournalScanner(database, reader, deliveries, context.catalogues, recent)
     hints = HintListener(context.connect, writer.probe.doubt)
-    wakeups = Wakeups(reader, deliveries, hints)
+    wakeups = Wakeups(reader, deliveries, hints, recent)
     endpoints = Endpoints(database, context.settings)
     lifecycle = SubscriptionLifecycle(
         database, reader, deliveries, context.broker, context.management, *snapshots, endpoints

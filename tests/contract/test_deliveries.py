@@ -117,6 +117,15 @@ async def test_what_is_due_is_told_to_its_subscription_alone(world: World) -> No
     assert await world.deliveries.summed_cursors([one, other]) == {one: 1, other: 0}
 
 
+async def test_what_is_due_is_found_of_many(world: World) -> None:
+    keys = [a_key() for _ in range(9)]
+    for key in keys:
+        await world.begin(key, {0: 0})
+        await world.open(key)
+    assert await world.deliveries.due(keys) == set(keys)
+    assert await world.deliveries.due(keys[2:4]) == set(keys[2:4])
+
+
 async def test_without_the_database_every_query_is_unavailable(world: World) -> None:
     key = a_key()
     await world.begin(key, {0: 0})

@@ -90,22 +90,22 @@ async def test_matching_entries_come_in_order_and_within_bounds(world: World) ->
 
 async def test_the_types_between_two_heads(world: World) -> None:
     first = await world.reader.heads()
-    await world.append([an_event(type=OTHER)])
+    shard = await world.append([an_event(type=OTHER)])
     second = await world.reader.heads()
     await world.append([an_event(), an_event(type=FREE)])
     third = await world.reader.heads()
-    assert await world.reader.types_between(first, second) == frozenset({OTHER})
-    assert await world.reader.types_between(second, third) == frozenset({FREE})
-    assert await world.reader.types_between(first, third) == frozenset({FREE, OTHER})
-    assert await world.reader.types_between(third, third) == frozenset()
+    assert await world.reader.types_between(first, second) == {shard: {OTHER}}
+    assert await world.reader.types_between(second, third) == {shard: {FREE}}
+    assert await world.reader.types_between(first, third) == {shard: {FREE, OTHER}}
+    assert await world.reader.types_between(third, third) == {}
     assert await world.reader.types_between({}, third) is None
 
 
 async def test_the_types_of_too_many_entries_are_unknown(world: World) -> None:
     low = await world.reader.heads()
     for _ in range(2):
-        await world.append([an_event() for _ in range(SPAN // 2)])
-    assert await world.reader.types_between(low, await world.reader.heads()) == frozenset({FREE})
+        shard = await world.append([an_event() for _ in range(SPAN // 2)])
+    assert await world.reader.types_between(low, await world.reader.heads()) == {shard: {FREE}}
     await world.append([an_event()])
     assert await world.reader.types_between(low, await world.reader.heads()) is None
 

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.base.stop import Stop
 from gateway.delivery import Wakeups, wakeups
+from gateway.delivery.recent_types import RecentTypes
 from gateway.delivery.store import Deliveries
 from gateway.journal import HintListener, JournalReader
 from gateway.journal.reader import SPAN
@@ -32,7 +33,10 @@ class Server:
         self.deliveries = MemoryDeliveries()
         self.hints = HintListener(asyncpg.connect)  # it never runs: nobody hints
         self.wakeups = Wakeups(
-            cast(JournalReader, self.journal), cast(Deliveries, self.deliveries), self.hints
+            cast(JournalReader, self.journal),
+            cast(Deliveries, self.deliveries),
+            self.hints,
+            RecentTypes(),
         )
 
     @property

@@ -24,7 +24,8 @@ from gateway.contracts.keywords import at, rebuilt
 from gateway.contracts.validation import compiled
 
 _URI = "urn:nusabus:measured"
-_LIMIT = int(1e9)  # nanoseconds of CPU for a whole schema
+_LIMIT = int(1e9)  # nanoseconds of CPU for the parts of a schema
+_WHOLE = int(1e9)  # the same for the schema as a whole, where its parts have used up theirs
 _LONG = 1_000_000  # nanoseconds of a value that is not measured again
 _BYTES = 1500  # of one measurement
 _ITEMS = 100  # of one measurement
@@ -70,13 +71,17 @@ class Measuring:
         self._document, self._keywords = with_hashed_enums(document)
         self._registry = jsonschema_rs.Registry([(_URI, self._document)])
         self._until = thread_time_ns() + _LIMIT
-        self._found_enough = False
+        self._found_enough = self._cut_short = False
         self._probes: dict[str, list[Probe]] = {}
         self._costs: dict[str, list[Cost]] = {}
 
     @property
     def complete(self) -> bool:
         """Whether all was measured."""
+        return self._goes_on and not self._cut_short
+
+    @property
+    def _goes_on(self) -> bool:
         return not self._found_enough and thread_time_ns() < self._until
 
     @cached_property
@@ -88,7 +93,7 @@ class Measuring:
         cyclic = recursive(self._graph)
         nested = [each for each in reached if each in cyclic]
         for _ in range(_DEEPENED):
-            for location in nested if self.complete else ():
+            for location in nested if self._goes_on else ():
                 self._probes[location] = self._made(location) or self._probes[location]
         return [cost for found in self._costs.values() for cost in found]
 
@@ -115,16 +120,23 @@ class Measuring:
         if not isinstance(schema, dict):
             return [Probe(1), Probe("a")]
         found = list(_distinct(self._candidates(location, schema)))
-        if (location and not _COSTLY & schema.keys()) or not self.complete:
+        if not location:
+            self._grant_the_whole()
+        if (location and not _COSTLY & schema.keys()) or not self._goes_on:
             return _first(found)
         costs = list(self._measured(location, sorted(found, key=lambda probe: probe.size)))
         by_rate = sorted(costs, key=lambda cost: -cost.nanoseconds / cost.size)
         self._costs[location] = costs
         return _first([cost.probe for cost in by_rate])
 
+    def _grant_the_whole(self) -> None:
+        """A slow machine has measured a few of the parts: the whole shows what all cost."""
+        if thread_time_ns() >= self._until:
+            self._cut_short, self._until = True, thread_time_ns() + _WHOLE
+
     def _measured(self, location: str, probes: Sequence[Probe]) -> Iterator[Cost]:
         validator = self._validator({"$ref": f"{_URI}#{quote(location)}"})
-        for probe in probes if self.complete else ():
+        for probe in probes if self._goes_on else ():
             cost = self._cost(location, probe, validator)
             yield cost
             if cost.seconds(self._event) > self._enough:

@@ -78,7 +78,7 @@ class ValidationPool:
         most = max(1, workers - 1)
         self._turns = FairTurns(slots=workers, share=most, queue=queue)
         self._expensive = FairTurns(slots=most, share=most, queue=queue)
-        self._idle: list[ChildProcess] = []
+        self._idle: dict[bool, list[ChildProcess]] = {True: [], False: []}  # by light
         self._busy: set[ChildProcess] = set()
         self._closed = False
 
@@ -120,8 +120,8 @@ class ValidationPool:
     async def close(self) -> None:
         """End the workers. What they work on ends as Unavailable."""
         self._closed = True
-        workers = [*self._idle, *self._busy]
-        self._idle.clear()
+        workers = [*self._idle[True], *self._idle[False], *self._busy]
+        self._idle = {True: [], False: []}
         await asyncio.gather(*(worker.kill() for worker in workers))
 
     async def _answer(
@@ -132,7 +132,7 @@ class ValidationPool:
         for attempt in range(2):
             try:
                 async with self._turn(organisation, light=light):
-                    answer = await self._run(task, schema)
+                    answer = await self._run(task, schema, light=light)
                     break
             except _LimitReached as ended:
                 final = attempt == 1 or (ended.out_of_time and task.seconds >= self._seconds)
@@ -162,10 +162,11 @@ class ValidationPool:
                 WAITING.dec()
             yield
 
-    async def _run(self, task: Task, schema: VersionSchema) -> Answer:
+    async def _run(self, task: Task, schema: VersionSchema, *, light: bool) -> Answer:
         if self._closed:
             raise Unavailable("This process is stopping. Repeat the request.")
-        worker = self._idle.pop() if self._idle else await self._start()
+        idle = self._idle[light]
+        worker = idle.pop() if idle else await self._start(light=light)
         self._busy.add(worker)
         done = False
         try:
@@ -188,12 +189,15 @@ class ValidationPool:
         finally:
             self._busy.discard(worker)
             if done:
-                self._idle.append(worker)
+                idle.append(worker)
             else:
                 await worker.kill()
 
-    async def _start(self) -> ChildProcess:
-        return await ChildProcess.start_module(_MODULE, self._seconds, _MEMORY, limit=_START)
+    async def _start(self, *, light: bool) -> ChildProcess:
+        worker = await ChildProcess.start_module(_MODULE, self._seconds, _MEMORY, limit=_START)
+        if not light:
+            worker.run_when_idle()
+        return worker
 
     def _too_expensive(self, schema: VersionSchema) -> errors.TooExpensive:
         return errors.TooExpensive(

@@ -17,6 +17,7 @@ from gateway.base.rate_limit import RateLimit
 from gateway.base.transactions import Connection, Transactions
 from gateway.contracts import Failure
 from gateway.delivery.store import deliveries_sql as sql
+from gateway.delivery.store import due_sql
 from gateway.delivery.store.values import (
     TEST_SHARD,
     TOO_OLD,
@@ -64,10 +65,9 @@ class Deliveries(Transactions):
         """How many deliveries are open: waiting or locked."""
         return int((await self.fetch(sql.COUNT_OPEN, *key))[0][0])
 
-    async def due(self, keys: Sequence[Key]) -> set[Key]:
+    async def due(self, keys: Iterable[Key]) -> set[Key]:
         """Those of these subscriptions that have a delivery which may be locked now."""
-        rows = await self.fetch(sql.DUE, *_key_columns(keys))
-        return {(organisation, name) for organisation, name in rows}
+        return {(row[0], row[1]) for row in await self.fetch(due_sql.TO_LOCK)} & set(keys)
 
     async def settled_up_to(self, key: Key) -> dict[int, int]:
         """The sequence up to which every delivery is settled, by shard."""
@@ -115,6 +115,20 @@ class Deliveries(Transactions):
                 failed = [FailedDelivery(each, Failure.EXPIRED, TOO_OLD, 0) for each in expired]
                 await insert_dead_letters(connection, key, failed)
         return True
+
+    async def pass_over(self, key: Key, moved: Mapping[int, tuple[Cursor, Cursor]]) -> None:
+        """Move cursors from one to the other: nothing between them is the subscription's.
+
+        A cursor that another process moved meanwhile stays.
+        """
+        await self.fetch(
+            sql.MOVE,
+            *key,
+            list(moved),
+            [before.sequence for before, _ in moved.values()],
+            [after.sequence for _, after in moved.values()],
+            [after.recorded for _, after in moved.values()],
+        )
 
     async def record_delivered(self, key: Key, sequences: Mapping[int, int]) -> None:
         """Record up to which sequence of each shard a stream reader has received everything."""

@@ -51,6 +51,12 @@ UPDATE delivery_cursors SET sequence = $5, recorded = $6
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4
 RETURNING shard
 """
+MOVE = """
+UPDATE delivery_cursors f SET sequence = u.after, recorded = u.recorded
+FROM unnest($3::smallint[], $4::bigint[], $5::bigint[], $6::timestamptz[])
+     AS u(shard, before, after, recorded)
+WHERE f.organisation = $1 AND f.name = $2 AND f.shard = u.shard AND f.sequence = u.before
+"""
 # What is skipped is stored as a range without sequences. A delivery of that range that was settled
 # before has a row of its own.
 SEEK = """
@@ -109,18 +115,6 @@ SET attempts = o.attempts + 1, lock = $4, due = clock_timestamp() + make_interva
 FROM due d
 WHERE o.organisation = $1 AND o.name = $2 AND o.shard = d.shard AND o.sequence = d.sequence
 RETURNING o.shard, o.sequence, o.recorded, o.attempts, o.due, coalesce(o.redriven, o.recorded)
-"""
-# The subscriptions that have deliveries which LOCK would return. The time is that of the statement,
-# because an index cannot be used with a time that changes meanwhile.
-DUE = """
-SELECT u.organisation, u.name FROM unnest($1::text[], $2::text[]) AS u(organisation, name)
-WHERE EXISTS (
-    SELECT FROM delivery_open o
-    WHERE o.organisation = u.organisation AND o.name = u.name AND o.due <= statement_timestamp()
-      AND (o.ordering_key = '' OR NOT EXISTS (
-          SELECT FROM delivery_open p
-          WHERE p.organisation = u.organisation AND p.name = u.name
-            AND p.ordering_key = o.ordering_key AND p.shard = o.shard AND p.sequence < o.sequence)))
 """
 # Deliveries that were released or whose lock expired after the last attempt.
 DEAD_LETTER_EXHAUSTED = """

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gateway.base.leases import Lease
 from gateway.base.transactions import Connection, Transactions
 from gateway.contracts import Failure
+from gateway.delivery.store import due_sql
 from gateway.delivery.store.deliveries import columns, insert_dead_letters
 from gateway.delivery.store.values import Claim, FailedDelivery, Key, NewDelivery, Settlement
 from gateway.journal import Cursor, Position
@@ -19,6 +20,15 @@ ADVANCE = """
 UPDATE delivery_cursors SET sequence = $5, recorded = $6
 WHERE organisation = $1 AND name = $2 AND shard = $3 AND sequence = $4
 RETURNING shard
+"""
+MOVE = """
+UPDATE delivery_cursors f SET sequence = u.after, recorded = u.recorded
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[],
+            $7::timestamptz[]) AS u(organisation, name, epoch, shard, before, after, recorded)
+JOIN delivery_leases l USING (organisation, name, epoch)
+WHERE f.organisation = u.organisation AND f.name = u.name AND f.shard = u.shard
+  AND f.sequence = u.before
+RETURNING f.organisation, f.name, f.shard
 """
 SETTLE = """
 INSERT INTO delivery_settlements (organisation, name, shard, lowest, highest, sequences, settlement)
@@ -63,12 +73,6 @@ WHERE d.organisation = $1 AND d.name = $2 AND d.sequence > f.sequence
 OPEN_BY_ORDERING_KEY = """
 SELECT ordering_key, count(*) FROM delivery_open WHERE organisation = $1 AND name = $2
 GROUP BY ordering_key
-"""
-DUE = """
-SELECT u.organisation, u.name FROM unnest($1::text[], $2::text[]) AS u(organisation, name)
-WHERE EXISTS (
-    SELECT FROM delivery_open o
-    WHERE o.organisation = u.organisation AND o.name = u.name AND o.due <= statement_timestamp())
 """
 
 
@@ -120,10 +124,9 @@ class DispatchStore(Transactions):
         rows = await self.fetch(OPEN_BY_ORDERING_KEY, *key)
         return {ordering_key: count for ordering_key, count in rows}
 
-    async def due(self, keys: Sequence[Key]) -> set[Key]:
+    async def due(self, keys: Iterable[Key]) -> set[Key]:
         """Those of these subscriptions that have a delivery which is due."""
-        rows = await self.fetch(DUE, [key[0] for key in keys], [key[1] for key in keys])
-        return {(row[0], row[1]) for row in rows}
+        return {(row[0], row[1]) for row in await self.fetch(due_sql.TO_DISPATCH)} & set(keys)
 
     async def release(self, key: Key, released: Sequence[ReleasedDelivery]) -> None:
         """Make deliveries due again, each after its delay. One locked by others is left alone."""
@@ -137,6 +140,24 @@ class DispatchStore(Transactions):
             [each.failure.value for each in released],
             [each.detail for each in released],
         )
+
+    async def pass_over(self, moves: Sequence[tuple[Lease, ShardAdvance]]) -> set[tuple[Key, int]]:
+        """Move cursors past what nobody receives, in one statement for many subscriptions.
+
+        Returns those that moved, by subscription and shard: not one whose lease was lost, and not
+        one that was moved by a seek.
+        """
+        rows = await self.fetch(
+            MOVE,
+            [lease.key[0] for lease, _ in moves],
+            [lease.key[1] for lease, _ in moves],
+            [lease.epoch for lease, _ in moves],
+            [move.shard for _, move in moves],
+            [move.before.sequence for _, move in moves],
+            [move.after.sequence for _, move in moves],
+            [move.after.recorded for _, move in moves],
+        )
+        return {((organisation, name), shard) for organisation, name, shard in rows}
 
     async def write(
         self,

@@ -70,7 +70,7 @@ class Dispatcher:
         self._lease = lease
         self._context = context
         self._caller = EndpointCaller(config.subscription, sender, config.sign, context.catalogue)
-        self._settlements = SettlementBuffer(lease, context.deliveries, context.store)
+        self.settlements = SettlementBuffer(lease, context.deliveries, context.store)
         self._queue = KeyedQueue()
         self._breaker = CircuitBreaker()
         self._rate = TokenBucket(RateLimit.per_second(config.rate))
@@ -104,7 +104,7 @@ class Dispatcher:
 
         Raises LeaseLost or Superseded where it must start again from what is stored.
         """
-        await self._settlements.begin()
+        await self.settlements.begin()
         async with asyncio.TaskGroup() as calls:
             with closing(OutageReporter("webhooks.dispatcher")) as outages:
                 while self._lease and not self._finishing and self.gone is None:
@@ -118,10 +118,10 @@ class Dispatcher:
             for task in self._calls:
                 task.cancel()
         with suppress(Unavailable):
-            await self._settlements.write()
+            await self.settlements.write()
 
     async def _step(self, calls: asyncio.TaskGroup) -> None:
-        if self._settlements.wait == 0 and await self._settlements.write():
+        if self.settlements.wait == 0 and await self.settlements.write():
             self._due = True  # those that waited for their ordering key
         if self._due:
             await self._lock_due()
@@ -130,7 +130,7 @@ class Dispatcher:
 
     async def _rest(self) -> None:
         """Wait for a wake-up, or for the next time at which something is to be done."""
-        wait = self._settlements.wait
+        wait = self.settlements.wait
         pause = IDLE if wait is None else max(wait, 0.001)
         if self._queue or self._due:
             held_back = max(self._breaker.wait, self._rate.wait)
@@ -147,14 +147,14 @@ class Dispatcher:
         """Read entries until enough deliveries are in memory."""
         window = READ_AHEAD * self._endpoint.concurrency
         room = window - len(self._queue) - len(self._calls)
-        in_flight = self._settlements.open + self._settlements.in_flight
+        in_flight = self.settlements.open + self.settlements.in_flight
         room = min(room, self._subscription.terms.in_flight - in_flight)
         if room * 2 < window and self._queue:
             return
-        for shard, tracker in self._settlements.trackers.items():
+        for shard, tracker in self.settlements.trackers.items():
             head = self._follower.head(shard).sequence
             while tracker.scanned.sequence < head and (limit := self._follower.limit(room)) > 0:
-                if self._settlements.full:
+                if self.settlements.full:
                     self._wake.set()
                     return
                 entries, scanned = await self._follower.after(shard, tracker.scanned, limit)
@@ -165,14 +165,14 @@ class Dispatcher:
         """Begin the delivery of an entry. Returns whether it needs room."""
         ordering_key = entry.event.ordering_key if self._subscription.ordered else ""
         delivery = PendingDelivery(entry, 1, ordering_key, entry.recorded)
-        if self._settlements.knows(delivery.position):
+        if self.settlements.knows(delivery.position):
             return False
         tracker.begin(entry)
         if self._subscription.terms.too_old(delivery.since):
-            self._settlements.too_old(delivery)
+            self.settlements.too_old(delivery)
             return False
-        if ordering_key in self._settlements.blocked:
-            self._settlements.wait_for_key(delivery)
+        if ordering_key in self.settlements.blocked:
+            self.settlements.wait_for_key(delivery)
         else:
             self._put(delivery)
         return True
@@ -209,7 +209,7 @@ class Dispatcher:
         for each in locked:
             self._retry(each, found[each.position])
         if not locked:  # some may have become dead letters, which block their ordering key no more
-            await self._settlements.update_open()
+            await self.settlements.update_open()
 
     def _retry(self, locked: Locked, entry: Entry) -> None:
         ordering_key = entry.event.ordering_key if self._subscription.ordered else ""
@@ -219,7 +219,7 @@ class Dispatcher:
     def _start_calls(self, calls: asyncio.TaskGroup) -> None:
         while self._free and (delivery := self._queue.take()):
             if self._subscription.terms.too_old(delivery.since):
-                self._settlements.too_old(delivery)
+                self.settlements.too_old(delivery)
                 self._done(delivery)
                 continue
             self._rate.spend()
@@ -230,7 +230,7 @@ class Dispatcher:
     async def _call(self, delivery: PendingDelivery) -> None:
         result = await self._caller.attempt(delivery)
         if result is None:
-            self._settlements.expired(delivery)
+            self.settlements.expired(delivery)
         else:
             self._settle(delivery, result)
         self._done(delivery)
@@ -246,18 +246,18 @@ class Dispatcher:
     def _settle(self, delivery: PendingDelivery, result: AttemptResult) -> None:
         match result:
             case Delivered():
-                self._settlements.delivered(delivery)
+                self.settlements.delivered(delivery)
             case Rejected():
-                self._settlements.rejected(delivery, result)
+                self.settlements.rejected(delivery, result)
             case RetryLater():
-                self._settlements.retry(delivery, result, delay=self._delay(delivery, result))
+                self.settlements.retry(delivery, result, delay=self._delay(delivery, result))
             case EndpointGone():
                 self.gone = result.detail
-                self._settlements.retry(delivery, RetryLater(result.detail, 410), delay=0.0)
+                self.settlements.retry(delivery, RetryLater(result.detail, 410), delay=0.0)
         if isinstance(result, RetryLater | EndpointGone):
             for waiting in self._queue.withdraw(delivery.ordering_key):
                 self._follower.release(waiting.entry)
-                self._settlements.wait_for_key(waiting)
+                self.settlements.wait_for_key(waiting)
         self._update_breaker(delivery, result)
 
     def _delay(self, delivery: PendingDelivery, result: RetryLater) -> float:

@@ -32,12 +32,15 @@ class ShardTail:
     entries: list[Entry] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
     size: int = 0
+    last: dict[str, int] = field(default_factory=dict)
+    """The last sequence of each type."""
 
     def add(self, entries: list[Entry], end: Cursor) -> None:
         """Add the entries up to `end`."""
         self.end = end
         self.entries += entries
         self.sequences += [entry.sequence for entry in entries]
+        self.last |= {entry.event.type: entry.sequence for entry in entries}
         self.size += sum(map(data_size, entries))
         if len(self.entries) > 2 * ENTRIES or self.size > 2 * BYTES:
             self._drop_oldest()
@@ -98,6 +101,13 @@ class JournalTail:
             return None
         return tail.entries[bisect_right(tail.sequences, sequence) :]
 
+    def types_after(self, shard: int, sequence: int, types: Iterable[str]) -> list[str] | None:
+        """The types of those entries: without a look at each entry."""
+        tail = self._shards.get(shard)
+        if tail is None or sequence < tail.start or not self.covers(types):
+            return None
+        return [type for type, last in tail.last.items() if last > sequence]
+
     async def _read(self, shard: int, tail: ShardTail, head: Cursor) -> set[str]:
         expression = type_pattern.expression(tuple(sorted(self._types)))
         found = set()
@@ -155,8 +165,11 @@ class JournalFollower:
         return entries, reached
 
     async def _after(self, shard: int, cursor: Cursor, limit: int) -> tuple[list[Entry], Cursor]:
-        head = self.head(shard)
-        held = self._tail.after(shard, cursor.sequence, self._subscription.types)
+        head, types = self.head(shard), self._subscription.types
+        newer = self._tail.types_after(shard, cursor.sequence, types)
+        if newer is not None and not any(map(self._is_wanted, newer)):
+            return [], head
+        held = self._tail.after(shard, cursor.sequence, types)
         if held is None:
             until = self._tail.span_end(shard, cursor)
             return await self._scanner.scan(

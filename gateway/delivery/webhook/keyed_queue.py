@@ -121,6 +121,11 @@ class ShardTracker:
         """Whether any entry has ended since the last write."""
         return bool(self._ended)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are entries that the stored cursor has not passed."""
+        return bool(self._entries)
+
     def complete_up_to(self) -> Cursor:
         """The cursor up to which every entry has ended."""
         last = self.stored

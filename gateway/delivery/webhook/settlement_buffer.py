@@ -1,5 +1,6 @@
 """The results of one dispatcher's deliveries, until they are written to the database."""
 
+import asyncio
 import time
 
 from gateway.base.leases import Lease
@@ -20,7 +21,6 @@ from gateway.journal import Position
 
 WRITE_FAILURES = 0.1  # seconds until a result other than success of a new delivery is written
 WRITE_SUCCESSES = 0.5  # seconds between writes of successes: a crash repeats at most those
-WRITE_CURSORS = 10.0  # seconds between writes of cursors that passed no delivery
 FULL = 1000  # unwritten dead letters
 
 
@@ -32,7 +32,7 @@ class SettlementBuffer:
     """
 
     def __init__(self, lease: Lease, deliveries: Deliveries, store: DispatchStore) -> None:
-        self._lease = lease
+        self.lease = lease
         self._deliveries = deliveries
         self._store = store
         self._known: set[Position] = set()
@@ -43,6 +43,8 @@ class SettlementBuffer:
         self._expired: list[Claim] = []
         self._rejected: list[tuple[Claim, Failure, str]] = []
         self._written_at = 0.0
+        self.writing = asyncio.Lock()
+        """Held by whoever writes the cursors."""
         self.trackers: dict[int, ShardTracker] = {}
         self.blocked: set[str] = set()
         """Ordering keys with an open delivery: later deliveries of the same key must wait."""
@@ -51,14 +53,14 @@ class SettlementBuffer:
 
     async def begin(self) -> None:
         """Read the state that the last dispatcher left."""
-        cursors = await self._deliveries.cursors(self._lease.key)
-        self._known = await self._store.stored_above_cursor(self._lease.key)
+        cursors = await self._deliveries.cursors(self.lease.key)
+        self._known = await self._store.stored_above_cursor(self.lease.key)
         self.trackers = {shard: ShardTracker(cursor) for shard, cursor in cursors.items()}
         await self.update_open()
 
     async def update_open(self) -> None:
         """Read which ordering keys have open deliveries, and how many there are."""
-        stored = await self._store.open_by_ordering_key(self._lease.key)
+        stored = await self._store.open_by_ordering_key(self.lease.key)
         unwritten = [each.delivery.ordering_key for each in self._deferred]
         self.blocked = {key for key in (*stored, *unwritten) if key}
         self.open = sum(stored.values()) + len(unwritten)
@@ -72,8 +74,6 @@ class SettlementBuffer:
             pause = WRITE_FAILURES
         elif any(tracker.has_ended for tracker in self.trackers.values()):
             pause = WRITE_SUCCESSES
-        elif self._has_scanned:
-            pause = WRITE_CURSORS
         else:
             return None
         return max(0.0, self._written_at + pause - time.monotonic())
@@ -102,6 +102,20 @@ class SettlementBuffer:
     @property
     def _has_scanned(self) -> bool:
         return any(tracker.scanned != tracker.stored for tracker in self.trackers.values())
+
+    def passed(self) -> list[ShardAdvance]:
+        """The moves of cursors past what the subscription does not receive, if that is all.
+
+        `write` writes them with whatever else there is; until then they are written for many
+        dispatchers together.
+        """
+        if self._has_failures or self.writing.locked():
+            return []
+        return [
+            ShardAdvance(shard, tracker.stored, tracker.scanned, ())
+            for shard, tracker in self.trackers.items()
+            if tracker.scanned != tracker.stored and not tracker.is_busy
+        ]
 
     def knows(self, position: Position) -> bool:
         """Whether an earlier dispatcher stored this delivery as open or dead."""
@@ -158,8 +172,9 @@ class SettlementBuffer:
         All that is taken here was settled before the first await, so the cursor and the rows of
         what it passes are written together.
         """
-        if self._deferred or self._failed or self._has_scanned:
-            await self._write_new()
+        async with self.writing:
+            if self._deferred or self._failed or self._has_scanned:
+                await self._write_new()
         ended = bool(self._acknowledged or self._rejected or self._expired)
         if ended or self._released:
             await self._write_claims()
@@ -179,18 +194,22 @@ class SettlementBuffer:
         ]
         if not (advances or deferred or failed):
             return
-        await self._store.write(self._lease, advances=advances, deferred=deferred, failed=failed)
+        await self._store.write(self.lease, advances=advances, deferred=deferred, failed=failed)
         del self._deferred[: len(deferred)], self._failed[: len(failed)]
         for each in advances:
-            self.trackers[each.shard].advance(each.after)
-            self._known = {
-                position
-                for position in self._known
-                if position.shard != each.shard or position.sequence > each.after.sequence
-            }
+            self.advanced(each)
+
+    def advanced(self, move: ShardAdvance) -> None:
+        """The database has this cursor now."""
+        self.trackers[move.shard].advance(move.after)
+        self._known = {
+            position
+            for position in self._known
+            if position.shard != move.shard or position.sequence > move.after.sequence
+        }
 
     async def _write_claims(self) -> None:
-        key = self._lease.key
+        key = self.lease.key
         acknowledged = tuple(self._acknowledged)
         if acknowledged:
             await self._deliveries.acknowledge(key, acknowledged)

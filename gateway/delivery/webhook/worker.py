@@ -23,6 +23,7 @@ from gateway.delivery.webhook.configs import WebhookConfig, WebhookConfigs, orig
 from gateway.delivery.webhook.dispatcher import DispatchContext, Dispatcher
 from gateway.delivery.webhook.guarded_network import webhook_tls
 from gateway.delivery.webhook.handshake import HandshakeAccepted, perform_handshake
+from gateway.delivery.webhook.passed_cursors import EVERY, store_passed_cursors
 from gateway.delivery.webhook.resolver import Resolver
 from gateway.delivery.webhook.sender import WebhookSender
 from gateway.journal import Cursor, HintListener
@@ -94,6 +95,7 @@ class WebhookWorker:
                 every = self._settings.lease_seconds / 5
                 loops.create_task(periodic("webhooks.leases", self._balance, every, stop))
                 configs = partial(self._apply_configs, dispatchers)
+                loops.create_task(periodic("webhooks.cursors", self._store_cursors, EVERY, stop))
                 loops.create_task(periodic("webhooks.configs", configs, CHECK, stop))
             await self._hand_over()
 
@@ -270,14 +272,15 @@ class WebhookWorker:
         heads = await self._context.reader.heads()
         if heads == self._heads:
             return False
-        self._notify_new(await self._context.tail.extend(heads, self._types()))
+        dispatched = [each.config.subscription.types for each in self._running.values()]
+        types = frozenset().union(*dispatched)
+        self._notify_new(await self._context.tail.extend(heads, types))
         self._heads = heads
         return True
 
-    def _types(self) -> frozenset[str]:
-        """The types of all subscriptions that are dispatched here."""
-        running = self._running.values()
-        return frozenset(type for each in running for type in each.config.subscription.types)
+    async def _store_cursors(self) -> None:
+        dispatchers = [each.dispatcher for each in self._running.values()]
+        await store_passed_cursors(filter(None, dispatchers), self._context.store)
 
     def _notify_new(self, types: set[str] | None) -> None:
         for each in self._running.values():

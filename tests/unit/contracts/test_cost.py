@@ -16,7 +16,7 @@ from gateway.base import strict_json
 from gateway.base.errors import Invalid
 from gateway.contracts import admit
 from gateway.contracts.complexity import SchemaGraph
-from gateway.contracts.cost import INLINE_UNKNOWN, Budget, require_affordable
+from gateway.contracts.cost import INLINE_UNKNOWN, Budget, measuring, require_affordable
 from gateway.contracts.cost.multiplicity import multiplicities
 from gateway.contracts.schema_limits import DIALECT
 from gateway.contracts.values import InvalidExample, Version
@@ -87,6 +87,16 @@ def test_what_would_take_too_long_is_refused_with_its_place(name: str) -> None:
     ) as caught:
         measured(schema, LITTLE)
     assert re.fullmatch(pointer, caught.value.pointer or "")
+
+
+@pytest.mark.parametrize("name", ["references", "alternatives of numbers", "what was evaluated"])
+def test_the_whole_is_measured_though_its_parts_took_too_long(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a slow machine."""
+    monkeypatch.setattr(measuring, "_LIMIT", 0)
+    with pytest.raises(Invalid, match="could take"):
+        measured(BOMBS[name][0], LITTLE)
 
 
 @pytest.mark.parametrize("name", BOMBS)

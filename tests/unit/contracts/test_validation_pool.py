@@ -164,7 +164,7 @@ def test_a_dead_worker_is_replaced_on_the_loop_of_the_gateway_too() -> None:
             await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
             (worker,) = children()
             worker.kill()
-            pipe = pool._idle[0]._stdin.transport
+            pipe = pool._idle[True][0]._stdin.transport
             await asyncio.to_thread(eventually, pipe.is_closing)
             await pool.validate(b'{"n":1}', PERSON, "uji", expected=CHEAP)
 
