@@ -21,6 +21,7 @@ from gateway.migrations.run import migrate
 SECRET_KEY = "a secret key that is only for tests."
 METRICS_TOKEN = "a token that is only for tests."
 SHARDS = 4
+SMALL = {"shared_buffers": "128MB"}
 
 _numbers = itertools.count(1)
 _servers: dict[int, Postgres] = {}  # by port
@@ -97,7 +98,7 @@ def fresh_virtual_host(rabbitmq: RabbitMQ) -> str:
 
 def small_postgres(folder: Path) -> Postgres:
     """A server for tests: durable as any, with less memory."""
-    return Postgres(folder, settings={"shared_buffers": "128MB"})
+    return Postgres(folder, settings=SMALL)
 
 
 async def furnish(url: str, folder: Path) -> tuple[str, str]:

@@ -14,7 +14,8 @@ import structlog
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from deploy.local import demo, demo_legacy
+from deploy.local import demo, demo_legacy, demo_retention
+from deploy.local.credentials import Credentials
 from deploy.local.install import NotInstalled
 from deploy.local.processes import AlreadyRunning, ServerError
 from deploy.local.stack import Stack, Step
@@ -65,16 +66,27 @@ async def _work(stack: Stack, once: bool) -> None:
             raise ServerError("Not every event arrived.")
         if not await demo_legacy.run(stack.url, operator, stack.run, console):
             raise ServerError("Not every batch file got through.")
+        if not await _show_retention(stack, operator):
+            raise ServerError("Retention did not do what the contracts say.")
         return
     watch = asyncio.create_task(supervise(stack.supervised(), console.print))
     try:
         await demo.run(stack.url, operator, stack.run)
         await demo_legacy.run(stack.url, operator, stack.run, console)
+        await _show_retention(stack, operator)
         demo.print_next_steps(stack.url, stack.run)
         console.print(f"Logs are in {RUN}/log. Ctrl-C ends it all.")
         await watch
     finally:
         watch.cancel()
+
+
+async def _show_retention(stack: Stack, operator: Credentials) -> bool:
+    """Nothing is copied of a database that is somebody's own."""
+    if stack.superuser_url is None:
+        return True
+    database = stack.superuser_url, stack.retain
+    return await demo_retention.run(stack.url, operator, stack.run, database, console)
 
 
 def _leave() -> None:

@@ -86,6 +86,11 @@ class Stack:
         await asyncio.gather(self._broker_side(step, migrated), self._database_side(step, migrated))
         return await self._operator()
 
+    @property
+    def superuser_url(self) -> str | None:
+        """Of the database, as its superuser; None where it is not on a server of our own."""
+        return self._postgres.superuser_url if self._postgres else None
+
     def supervised(self) -> list[Supervised]:
         """What is to be supervised."""
         found = [Supervised(each.name, each, each.log) for each in self._gateways]
@@ -107,6 +112,16 @@ class Stack:
         if self._claim:
             self._claim.close()
         self._lock.release()
+
+    async def retain(self, database: str) -> None:
+        """Run retention once on a database of our own server, which must be ours."""
+        assert self._postgres  # noqa: S101
+        urls = {
+            "NUSABUS_DATABASE_URL": self._postgres.url,
+            "NUSABUS_RETENTION_DATABASE_URL": self._postgres.retention_url,
+        }
+        on_database = {name: url.rpartition("/")[0] + f"/{database}" for name, url in urls.items()}
+        await carry_out("retention", "--once", run=self.run, environ=self._own | on_database)
 
     async def _broker_side(self, step: Step, migrated: asyncio.Event) -> None:
         if self._broker:

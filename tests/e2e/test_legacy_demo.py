@@ -3,21 +3,27 @@
 import asyncio
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from rich.console import Console
 
 from adapters.cli.app import run
-from deploy.local import demo_legacy
+from deploy.local import demo_legacy, demo_retention
 from deploy.local.credentials import Credentials
 from deploy.local.demo_accounts import SCHEMAS
+from deploy.local.gateway import carry_out
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.bus import Bus
 from tests.e2e.buses import catalogued
+from tests.servers import as_superuser
+
+COUNTS = "SELECT type, count(*) FROM journal_entries GROUP BY type ORDER BY type"
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +34,12 @@ def bus(
     folder = tmp_path_factory.mktemp("legacy-demo") / "gateway"
     with catalogued(postgres, rabbitmq, folder) as bus:
         yield bus.run("api", "relay")
+
+
+@pytest.fixture(scope="module")
+def home(bus: Bus) -> Path:
+    """The folder of all runs: each has files with the next serial."""
+    return bus.folder / "home"
 
 
 def play(bus: Bus, folder: Path) -> str:
@@ -46,9 +58,10 @@ def faults(folder: Path) -> list[tuple[str, str]]:
     return [(line["faults"][0]["field"], line["faults"][0]["code"]) for line in lines]
 
 
-def test_the_demo_of_the_feeds(bus: Bus, tmp_path: Path) -> None:
-    printed = play(bus, tmp_path / "run")
-    feeds = tmp_path / "run" / "feeds"
+def test_the_demo_of_the_feeds(bus: Bus, home: Path) -> None:
+    feeds = home / "feeds"
+    before = files(feeds)
+    printed = play(bus, home)
     assert "PARTIAL" in printed
     assert "record 18: NIK invalid-digit" in printed
     assert "contract-violation" in printed
@@ -58,13 +71,41 @@ def test_the_demo_of_the_feeds(bus: Bus, tmp_path: Path) -> None:
     assert faults(feeds / "pajak-setoran") == [
         ("JUMLAH-SETOR", "invalid-digit"), ("kode_billing", "gateway:contract-violation"),
     ]  # fmt: skip
-    (issued,) = (feeds / "bps-setoran" / "outgoing").iterdir()
+    issued, _ = sorted(files(feeds) - before, key=lambda file: file.parent.name, reverse=True)
     lines = issued.read_bytes().splitlines()
     assert len(lines) == 200
     assert lines[-1].startswith(b"99000000198")
-    play(bus, tmp_path / "run")
-    assert len(list((feeds / "bps-setoran" / "outgoing").iterdir())) == 2
-    assert len(list((feeds / "dukcapil-malam" / "acks").iterdir())) == 2
+    play(bus, home)
+    assert len(files(feeds) - before) == 4
+
+
+def files(feeds: Path) -> set[Path]:
+    """What was issued, and what acknowledges the nightly files."""
+    return {*feeds.glob("bps-setoran/outgoing/*"), *feeds.glob("dukcapil-malam/acks/*")}
+
+
+def test_retention_removes_what_nobody_is_owed(bus: Bus, home: Path, postgres: Postgres) -> None:
+    play(bus, home)
+    before = bus.query(COUNTS)
+
+    async def retain(database: str) -> None:
+        url = urlunsplit(urlsplit(postgres.retention_url)._replace(path=f"/{database}"))
+        environ = bus.environ | {"NUSABUS_RETENTION_DATABASE_URL": url}
+        await carry_out("retention", "--once", run=bus.folder, environ=environ)
+
+    console = Console(file=io.StringIO(), width=120)
+    operator = Credentials(bus.admin.id, bus.admin.secret)
+    database = as_superuser(bus.database_url), retain
+    url = str(bus.http.base_url)
+    assert asyncio.run(demo_retention.run(url, operator, home, database, console))
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue()
+    counts = dict(before)
+    assert re.search(rf"penduduk.dimutakhirkan +{counts[demo_legacy.PENDUDUK]} +removed", printed)
+    held = rf"setoran.diterima +{counts[demo_legacy.SETORAN]} +held: unread by pajak/rekap-setoran"
+    assert re.search(held, printed)
+    assert bus.query(COUNTS) == before, "it was the copy"
+    assert not bus.query("SELECT FROM pg_database WHERE datname LIKE '%\\_later'")
 
 
 @pytest.mark.parametrize("type", [demo_legacy.PENDUDUK, demo_legacy.SETORAN])

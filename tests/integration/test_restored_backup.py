@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.local.gateway import ROOT
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from gateway.broker import Management
@@ -18,13 +17,12 @@ from tests.builders import FREE, write_contracts
 from tests.bus import Bus, Subscribed
 from tests.defective import defective
 from tests.readers import Received
-from tests.restoring import Backup
-from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
+from tests.restoring import PAGE, Archive, Backup, Restorable
+from tests.servers import SMALL, fresh_database, fresh_virtual_host, furnish, small_postgres
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 COUNT = 12  # events: some for each shard
-PAGE = ROOT / "docs/operations/restoring.md"
 PROCESSES = ("api", "relay", "deliver")
 OLD_CURSOR_KEPT = "from tests.faults.seeded_restore_bugs import *; old_cursor_kept()"
 BEYOND = """
@@ -45,10 +43,19 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]
 
 
 @pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    """Another such server, with an archive of its log."""
+    made = Archive(tmp_path / "archived", SMALL)
+    made.start()
+    yield made
+    made.postgres.erase()
+
+
+@pytest.fixture
 def make_own_bus(own_postgres: Postgres, rabbitmq: RabbitMQ, tmp_path: Path) -> MakeOwnBus:
-    def make(**settings: str) -> Bus:
+    def make(postgres: Postgres = own_postgres, **settings: str) -> Bus:
         write_contracts(tmp_path / "contracts")
-        url = fresh_database(own_postgres)
+        url = fresh_database(postgres)
         admin = asyncio.run(furnish(url, tmp_path / "contracts"))
         amqp_url = fresh_virtual_host(rabbitmq)
         return Bus(tmp_path / "run", url, amqp_url, rabbitmq.management_url, admin, **settings)
@@ -59,14 +66,15 @@ def make_own_bus(own_postgres: Postgres, rabbitmq: RabbitMQ, tmp_path: Path) -> 
 class Drill:
     """Events A are in the backup, events B were published after it, events C after the restore."""
 
-    def __init__(self, bus: Bus, postgres: Postgres, folder: Path) -> None:
+    def __init__(self, bus: Bus, keep: Callable[[], Restorable]) -> None:
+        """`keep` makes what is restored."""
         self.bus = bus
         self.uji = bus.actor("uji")
         self.queue = self.uji.subscribe(FREE)
         self.before = self.publish("A")
         self.received: list[Received] = self.queue.take(COUNT)
         eventually(lambda: backlog(bus) == 0)
-        self.backup = Backup(postgres, folder)
+        self.backup = keep()
         bus.wait_ready()
         self.late = self.uji.subscribe(FREE)  # nobody will know of it
         self.lost = self.publish("B")
@@ -105,19 +113,35 @@ class Drill:
         assert all(len(ids) == 1 for ids in positions.values())
         assert stored_ids(self.bus) == self.before | after
 
+    def recover(self) -> None:
+        recover(self.bus, self.late)
+        assert stored_ids(self.bus) > self.lost
+        self.queue.take_until(self.lost.issubset)
+
 
 @pytest.mark.parametrize("alive", [True, False], ids=["alive", "restarted"])
 def test_what_is_accepted_after_a_restore_arrives(
     make_own_bus: MakeOwnBus, own_postgres: Postgres, tmp_path: Path, alive: bool
 ) -> None:
     with make_own_bus() as bus:
-        drill = Drill(bus.run(*PROCESSES), own_postgres, tmp_path)
+        drill = Drill(bus.run(*PROCESSES), lambda: Backup(own_postgres, tmp_path))
         drill.restore(alive=alive)
         drill.require_promise()
         if alive:
-            recover(bus, drill.late)
-            assert stored_ids(bus) > drill.lost
-            drill.queue.take_until(drill.lost.issubset)
+            drill.recover()
+
+
+def test_a_moment_is_restored_from_the_archive_and_all_begins_again(
+    make_own_bus: MakeOwnBus, archive: Archive
+) -> None:
+    """A base backup and the log since then: what came after the moment is published again."""
+    with make_own_bus(archive.postgres) as bus:
+        drill = Drill(bus.run(*PROCESSES), archive.moment)
+        drill.restore(alive=False)
+        drill.require_promise()
+        drill.recover()
+        began = bus.query("SELECT reason FROM journal_incarnations ORDER BY number")
+        assert [reason for (reason,) in began] == ["made", "moved"]
 
 
 def test_an_old_cursor_in_a_new_incarnation_is_found(
@@ -126,7 +150,7 @@ def test_an_old_cursor_in_a_new_incarnation_is_found(
     """The seeded bug: without it the drill would prove nothing."""
     code = defective(tmp_path / "bug", OLD_CURSOR_KEPT)
     with make_own_bus(NUSABUS_LEASE_SECONDS="120", **code) as bus:
-        drill = Drill(bus.run(*PROCESSES), own_postgres, tmp_path)
+        drill = Drill(bus.run(*PROCESSES), lambda: Backup(own_postgres, tmp_path))
         drill.backup.restore()
         eventually(lambda: bus.query(BEYOND))
         with pytest.raises(AssertionError, match="a cursor of before was written"):
