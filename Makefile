@@ -7,7 +7,7 @@ READY := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: run test check bench soak debian13 format lock clean help
+.PHONY: run test check proto bench soak debian13 format lock clean help
 TARGET ?= test
 
 run: $(READY) ## start everything and publish demo events; ONCE=1 ends after the table
@@ -19,11 +19,16 @@ test: $(READY) ## run all tests, on private servers; ARGS="-k name" selects
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" $(ARGS) || [ $$? -eq 5 ]
 	@$(BIN)/python -m pytest -n 2 --dist load -m faults $(ARGS) || [ $$? -eq 5 ]
 
-check: $(READY) ## run ruff, mypy and import-linter
+check: $(READY) ## run ruff, mypy, import-linter and buf
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/buf lint gateway/grpc/proto
+	@$(BIN)/buf breaking gateway/grpc/proto --against gateway/grpc/proto/bus.v1.binpb
+
+proto: $(READY) ## generate the code of the .proto files; ARGS=--image releases the interface
+	@$(BIN)/python -m deploy.local.protobuf $(ARGS)
 
 bench: $(READY) ## run the benchmarks; PARTS="single batch" selects
 	@$(BIN)/python -m deploy.local.install

@@ -41,6 +41,13 @@ def api() -> None:
 
 
 @app.command()
+def grpc() -> None:
+    """Serve gRPC. Several processes may share one port."""
+    settings = _start("grpc")
+    _serve(processes.grpc, settings)
+
+
+@app.command()
 def relay() -> None:
     """Publish the journal to RabbitMQ. Several processes share the shards."""
     settings = _start("relay")

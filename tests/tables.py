@@ -17,6 +17,7 @@ OWNED: dict[str, frozenset[str]] = {
             "journal_months",
             "journal_relays",
             "journal_shards",
+            "journal_streams",
             "refusals",
             "retention_holds",
             "retention_pass",

@@ -5,9 +5,12 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import ConfigDict, Field, SecretStr, ValidationError
 from pydantic import field_validator as field_rule
 from pydantic import model_validator as rule
+
+from gateway.base.grpc_settings import GrpcSettings
+from gateway.base.quota_settings import QuotaSettings
 
 PREFIX = "NUSABUS_"
 _KEY_FILE = "Its private key (PEM). Default: in the file of the certificate"
@@ -17,11 +20,7 @@ class InvalidSettings(Exception):
     """At least one variable is missing or invalid; the text names each one."""
 
 
-def _quota(default: int, what: str) -> Any:
-    return Field(default, ge=1, description=f"{what} of one organisation, unless set otherwise")
-
-
-class Settings(BaseModel):
+class Settings(GrpcSettings, QuotaSettings):
     """The settings of a process. Field `x_y` is read from `NUSABUS_X_Y`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -200,18 +199,6 @@ class Settings(BaseModel):
         "5,30,120,600,1800,3600,10800,21600,43200,86400",
         description="Seconds before each further attempt; the last value repeats",
     )
-    quota_events: int = _quota(10_000, "Events a second")
-    quota_bytes: int = _quota(64 << 20, "Bytes of events a second")
-    quota_refusals: int = _quota(1_000, "Refused events a second")
-    quota_checks: int = _quota(50, "Contracts to lint or compare a second")
-    quota_in_flight: int = _quota(1_000, "Calls at the same time")
-    quota_streams: int = _quota(100, "Streams at the same time")
-    quota_long_polls: int = _quota(200, "Waiting calls at the same time")
-    quota_clients: int = _quota(200, "Active clients")
-    quota_grants: int = _quota(1_000, "Grants")
-    quota_contracts: int = _quota(1_000, "Contracts")
-    quota_subscriptions: int = _quota(100, "Subscriptions")
-    quota_redrives: int = _quota(10, "Running redrives")
     log_level: str = "info"
 
     @field_rule("database_url", "migration_database_url", "retention_database_url")
@@ -259,6 +246,8 @@ class Settings(BaseModel):
             raise ValueError(f"{PREFIX}TLS_KEY_FILE needs {PREFIX}TLS_CERTIFICATE_FILE")
         if self.webhook_key_file and not self.webhook_certificate_file:
             raise ValueError(f"{PREFIX}WEBHOOK_KEY_FILE needs {PREFIX}WEBHOOK_CERTIFICATE_FILE")
+        if self.grpc_require_certificate and not self.tls_certificate_file:
+            raise ValueError(f"{PREFIX}GRPC_REQUIRE_CERTIFICATE needs {PREFIX}TLS_CERTIFICATE_FILE")
         if self.client_cert_header and not self.trusted_proxies:
             raise ValueError(f"{PREFIX}CLIENT_CERT_HEADER needs {PREFIX}TRUSTED_PROXIES")
         if "no_verify_ssl" in self.amqp_url.get_secret_value():

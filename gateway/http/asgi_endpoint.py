@@ -8,19 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 
 from gateway.base import errors
-from gateway.base.telemetry import METRICS, log
+from gateway.base.telemetry import log
 from gateway.http import problems
 from gateway.http.context import CLIENT, PLACE, ApiContext
 from gateway.identity import Client
 from gateway.publishing import Limits
+from gateway.publishing.accounting import REFUSED
 
-REFUSED = Counter(
-    "nusabus_events_refused", "Events that were refused, by reason", ["reason"], registry=METRICS
-)
 CONTENT = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Protocol, cast
 
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
@@ -148,8 +148,23 @@ async def took_effect(context: ApiContext, topic: Topic) -> None:
         await context.loaded.wait_for_others(topic, await context.refresh(topic))
 
 
+class Authenticating(Protocol):
+    """What a door needs to know who calls."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """The access tokens."""
+
+    @property
+    def directory(self) -> Directory:
+        """The clients, as of the last load."""
+
+    async def refresh(self, topic: Topic) -> int:
+        """Bring the snapshot of a topic up to date now."""
+
+
 async def authenticate(
-    context: ApiContext, authorization: str | None, peer: PeerCertificate | None
+    context: Authenticating, authorization: str | None, peer: PeerCertificate | None
 ) -> Client:
     """The client that sends this `Authorization` header on a connection with this certificate.
 

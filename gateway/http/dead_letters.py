@@ -33,9 +33,9 @@ from gateway.http.dead_letter_models import (
 from gateway.http.models import ModelResponse
 from gateway.http.paging import Page, Paging
 from gateway.http.problems import responses
-from gateway.http.publish import ACCEPTED
 from gateway.http.withheld import withheld, withheld_detail
 from gateway.identity import Client, Quota, policy
+from gateway.publishing.accounting import ACCEPTED
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 Editor = Annotated[Client, Depends(require_role(*policy.DEAD_LETTER_EDITORS))]

@@ -14,30 +14,25 @@ from urllib.parse import parse_qs
 
 import msgspec
 from fastapi import Body, Query
-from prometheus_client import Counter
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope
 
 from gateway import publishing
 from gateway.base import errors
 from gateway.base.event import Event
-from gateway.base.telemetry import METRICS
 from gateway.base.times import rfc3339
 from gateway.contracts import Deprecation
 from gateway.http import problems
-from gateway.http.asgi_endpoint import CONTENT, REFUSED, Answer, AsgiEndpoint
+from gateway.http.asgi_endpoint import CONTENT, Answer, AsgiEndpoint
 from gateway.http.body import read
 from gateway.http.cloud_event import BATCHED, EXAMPLE, STRUCTURED, CloudEvent, locate
 from gateway.http.models import Absent
 from gateway.http.openapi import described_router
 from gateway.identity import Client, Quota, Role
-from gateway.journal import Refusal
 from gateway.publishing import Batch, parse_request
+from gateway.publishing.accounting import ACCEPTED, publish_counted, refusal
 from gateway.quotas import Gate
 
-ACCEPTED = Counter(
-    "nusabus_events_accepted", "Events that were stored, or were stored before", registry=METRICS
-)
 _encode = msgspec.json.Encoder().encode
 PATH = "/v1/events"
 
@@ -145,7 +140,7 @@ class PublishEndpoint(AsgiEndpoint):
         except errors.Refused as error:
             digest = event.digest if event else hashlib.sha256(body).digest()
             gate.spend(Quota.REFUSALS)
-            await self.context.refusals.record([_refusal(client, event, error, digest)])
+            await self.context.refusals.record([refusal(client, event, error, digest)])
             locate(error, headers)
             raise
         ACCEPTED.inc()
@@ -154,21 +149,16 @@ class PublishEndpoint(AsgiEndpoint):
         return 202, _encode(_receipt(receipt)), [CONTENT, (b"location", location), *more]
 
     async def _batch(self, batch: Batch, client: Client, gate: Gate, atomic: bool) -> Answer:
-        publish = (
-            self.context.publisher.publish_all if atomic else self.context.publisher.publish_each
+        results = await publish_counted(
+            batch.items,
+            client,
+            publisher=self.context.publisher,
+            refusals=self.context.refusals,
+            gate=gate,
+            digest=batch.digest,
+            atomic=atomic,
         )
-        results = await publish(batch.items, client)
-        refused = [
-            _refusal(client, item if isinstance(item, Event) else None, result, batch.digest(index))
-            for index, (item, result) in enumerate(zip(batch.items, results, strict=True))
-            if isinstance(result, errors.Refused)
-            and not isinstance(result, errors.FailedDependency)
-        ]
-        if refused:
-            gate.spend(Quota.REFUSALS, len(refused))
-            await self.context.refusals.record(refused)
         accepted = sum(isinstance(result, publishing.Receipt) for result in results)
-        ACCEPTED.inc(accepted)
         answer = {
             "accepted": accepted,
             "refused": len(results) - accepted,
@@ -182,7 +172,7 @@ class PublishEndpoint(AsgiEndpoint):
             for item, result in zip(batch.items, results, strict=True)
             if isinstance(item, Event) and isinstance(result, publishing.Receipt)
         ]
-        status = 422 if atomic and refused else 207
+        status = 422 if atomic and accepted < len(results) else 207
         return status, _encode(answer), [CONTENT, *gate.fields, *self._deprecation(stored)]
 
     def _deprecation(self, stored: Sequence[Event]) -> list[tuple[bytes, bytes]]:
@@ -218,16 +208,11 @@ def _atomic(query: bytes) -> bool:
     return given["atomic"] == ["true"]
 
 
-def _refusal(client: Client, event: Event | None, error: errors.Refused, digest: bytes) -> Refusal:
-    return Refusal.from_error((client.id, client.organisation), event, error, digest)
-
-
 def _result(
     index: int, item: Event | errors.Refused, result: publishing.Receipt | errors.Refused
 ) -> dict[str, Any]:
     if isinstance(result, publishing.Receipt):
         return {"status": 202, "receipt": _receipt(result)}
-    REFUSED.labels(result.code).inc()
     problem = problems.describe(result)
     if "pointer" in problem and isinstance(item, Event):  # of the event, and not yet of the batch
         problem["pointer"] = f"/{index}{problem['pointer']}"

@@ -17,6 +17,7 @@ from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
 from gateway.journal.retention import RetentionWorker
 from gateway.journal.retention_report import RetentionReport
 from gateway.journal.shard_leases import ShardLease, ShardLeases
+from gateway.journal.stream_progress import Progress, StreamProgress
 from gateway.journal.writer import JournalWriter
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "PartitionCreator",
     "PastIncarnation",
     "Position",
+    "Progress",
     "RecordedRefusal",
     "Refusal",
     "Refusals",
@@ -42,6 +44,7 @@ __all__ = [
     "RetentionWorker",
     "ShardLease",
     "ShardLeases",
+    "StreamProgress",
     "create_partitions",
     "create_shards",
     "sequence_text",

@@ -11,14 +11,20 @@ from msgspec.structs import replace
 from gateway.journal import sql
 from gateway.journal.entry import Appended, Candidate
 from gateway.journal.incarnation import Newest
+from gateway.journal.stream_progress import Progress, furthest
 
 _encode = msgspec.json.Encoder().encode
 
 
 async def append_once(
-    connection: asyncpg.Connection, candidates: Sequence[Candidate], shards: int
+    connection: asyncpg.Connection,
+    candidates: Sequence[Candidate],
+    shards: int,
+    progress: Sequence[Progress] = (),
 ) -> tuple[list[Appended], Newest]:
     """One statement, one commit. Of an identity given twice, the first occurrence is stored.
+
+    How far streams have come is stored with it, or not at all.
 
     Also the newest entry of each shard, once it is committed.
     """
@@ -26,7 +32,13 @@ async def append_once(
     for index, candidate in enumerate(candidates):
         first.setdefault(candidate.event.identity, index)
     rows = [_row(candidates[index], shards) for index in first.values()]
-    answers = await connection.fetch(sql.APPEND, *zip(*rows, strict=True))
+    columns = tuple(zip(*rows, strict=True))
+    if progress:
+        answers = await connection.fetch(
+            sql.APPEND_WITH_PROGRESS, *columns, *zip(*furthest(progress), strict=True)
+        )
+    else:
+        answers = await connection.fetch(sql.APPEND, *columns)
     results, newest = _results(rows, answers)
     stored = dict(zip(first, results, strict=True))
     if len(stored) == len(candidates):

@@ -19,6 +19,7 @@ from gateway.journal.group_commit import commit_apart
 from gateway.journal.incarnation import RESTORING, Incarnation
 from gateway.journal.reader import JournalReader
 from gateway.journal.repeats import OtherContent, Repeats
+from gateway.journal.stream_progress import Progress
 from gateway.journal.write_probe import WriteProbe
 
 GROUP = 500  # events; a commit takes no more requests then: 15 ms of work, measured
@@ -37,11 +38,7 @@ _UNKNOWN = "The journal did not confirm the commit. Publish again with the same 
 # Another append stored the same event in another shard meanwhile, or two waited for each other.
 _RACES = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
 # The last while the journal is restored, or was: the next connection enters it first.
-_UNCONFIRMED: tuple[type[BaseException], ...] = (
-    *OUTAGES,
-    JournalUnavailable,
-    *RESTORING,
-)
+_UNCONFIRMED: tuple[type[BaseException], ...] = (*OUTAGES, JournalUnavailable, *RESTORING)
 
 
 @dataclass(slots=True)
@@ -52,6 +49,7 @@ class _AppendRequest:
     spellings: Collection[tuple[bytes, bytes]] | None
     appended: asyncio.Future[list[Appended]]
     since: float
+    progress: Progress | None = None
 
     @property
     def atomic(self) -> bool:
@@ -81,7 +79,6 @@ class JournalWriter:
         """`on_commit` is called after each commit; `timeout` is in seconds.
 
         `overloaded` says whether the process refuses requests, because it has too much to do.
-
         `reader` reads events that are published again in another spelling. Each connection has
         entered `incarnation`.
         """
@@ -114,7 +111,11 @@ class JournalWriter:
         _fail([self._queue.pop() for _ in range(len(self._queue))], JournalUnavailable(_UNKNOWN))
 
     async def append(
-        self, candidates: Sequence[Candidate], *, atomic: bool = False
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        atomic: bool = False,
+        progress: Progress | None = None,
     ) -> list[Appended]:
         """Store each event once and return the results, in the order given.
 
@@ -123,8 +124,9 @@ class JournalWriter:
         With `atomic`, an identity that belongs to another event raises IdentifierReused and
         nothing is stored. Raises Invalid for an event that the database does not take, whoever
         else is in the same commit; Overloaded before anything is stored, when too many wait;
-        JournalUnavailable when the outcome is unknown, after at most
-        twice the timeout. What earlier commits of the same call have stored stays.
+        JournalUnavailable when the outcome is unknown, after at most twice the timeout. What
+        earlier commits of the same call have stored stays.
+        Without `atomic`, `progress` is stored in the transaction of the last commit.
         """
         if not candidates:
             return []
@@ -137,7 +139,10 @@ class JournalWriter:
         size = self._shared() if self._neighbours.several else len(candidates)
         results: list[Appended] = []
         for start in range(0, len(candidates), size):
-            results += await self._request(candidates[start : start + size], since)
+            last = start + size >= len(candidates)
+            results += await self._request(
+                candidates[start : start + size], since, progress=progress if last else None
+            )
         return await self._repeats.marked(candidates, results)
 
     async def _append_all(self, candidates: Sequence[Candidate], since: float) -> list[Appended]:
@@ -157,9 +162,10 @@ class JournalWriter:
         part: Sequence[Candidate],
         since: float,
         spellings: Collection[tuple[bytes, bytes]] | None = None,
+        progress: Progress | None = None,
     ) -> list[Appended]:
         appended = asyncio.get_running_loop().create_future()
-        request = _AppendRequest(part, spellings, appended, since)
+        request = _AppendRequest(part, spellings, appended, since, progress)
         self._queue.push(part[0].publisher, request, len(part))
         self._queued.set()
         return await request.appended
@@ -254,6 +260,7 @@ async def _commit(
 ) -> None:
     """Append and answer. A failure leaves nothing behind, and the connection usable."""
     candidates = [c for request in group for c in request.candidates]
+    progress = [request.progress for request in group if request.progress is not None]
     for attempt in range(RETRIES):
         try:
             if (spellings := group[0].spellings) is not None:
@@ -261,7 +268,7 @@ async def _commit(
                     results, newest = await append_once(connection, candidates, shards)
                     _require_same(candidates, results, spellings)
             else:
-                results, newest = await append_once(connection, candidates, shards)
+                results, newest = await append_once(connection, candidates, shards, progress)
             break
         except _RACES:
             if attempt == RETRIES - 1:

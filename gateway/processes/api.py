@@ -1,14 +1,11 @@
 """The api process."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import NamedTuple
 
 from gateway import identity
-from gateway.base.database import DatabaseUnavailable
 from gateway.base.loaded_revisions import LoadedRevisions
-from gateway.base.periodic import Supervisor, supervised
+from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL
 from gateway.contracts import Budget, governance
@@ -16,15 +13,22 @@ from gateway.http.admission import WINDOW, Admission
 from gateway.http.app import make_app
 from gateway.http.context import ApiContext
 from gateway.identity import ClientAuthenticator, Tokens
-from gateway.journal import HintSender, JournalWriter, Refusals, RetentionReport
+from gateway.journal import HintSender, Refusals, RetentionReport
 from gateway.processes.context import (
     ProcessContext,
     open_context,
     stop_on_signals,
     tune_garbage_collector,
-    unique_name,
 )
 from gateway.processes.delivery import DeliveryContext, make_delivery
+from gateway.processes.publishing import (
+    load_snapshots,
+    make_publisher,
+    open_quotas,
+    open_stores,
+    refresh,
+    start_journal,
+)
 from gateway.processes.request_reply import RequestReplyContext, make_request_reply
 from gateway.processes.server import serve
 from gateway.publishing import EventPublisher
@@ -50,11 +54,11 @@ async def api(settings: Settings) -> None:
         hints = HintSender(context.connect)
         admission = Admission(settings.requests_in_progress)
         async with (
-            _load_snapshots(context) as loaded,
-            _open_stores(context, hints, admission) as (writer, refusals),
-            _open_quotas(context) as quotas,
+            load_snapshots(context) as loaded,
+            open_stores(context, hints, lambda: admission.overloaded) as (writer, refusals),
+            open_quotas(context) as quotas,
         ):
-            publisher = _publisher(context, writer, refusals)
+            publisher = make_publisher(context, writer, refusals)
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
             opened = _Opened(admission, publisher, refusals, *quotas, loaded)
@@ -63,90 +67,15 @@ async def api(settings: Settings) -> None:
             tune_garbage_collector()
             async with supervised(stop) as background:
                 backlog = partial(publisher.update_backlog, context.reader)
-                background.periodic("snapshots", partial(_refresh, context, loaded), POLL)
+                background.periodic("snapshots", partial(refresh, context, loaded), POLL)
                 background.periodic("http.open_calls", app.open_calls.recheck, POLL)
                 background.periodic("http.admission", admission.adjust, WINDOW)
                 background.periodic("publishing.backlog", backlog, POLL)
                 background.periodic("quotas.sharing", quotas[1].run_once, EVERY)
-                _start_journal(background, writer, hints)
+                start_journal(background, writer, hints)
                 requests.start(background)
                 delivery.start(background)
                 background.start("http", serve(app, settings, stop))
-
-
-@asynccontextmanager
-async def _load_snapshots(context: ProcessContext) -> AsyncIterator[LoadedRevisions]:
-    """The snapshots, loaded; at the end no process waits any more until this one has loaded."""
-    snapshots = (context.directories, context.catalogues, context.subscriptions)
-    loaded = LoadedRevisions(context.database.pool, snapshots, process=unique_name())
-    await loaded.report()
-    await _refresh(context, loaded)
-    try:
-        yield loaded
-    finally:
-        with suppress(DatabaseUnavailable):
-            await loaded.leave()
-
-
-async def _refresh(context: ProcessContext, loaded: LoadedRevisions) -> None:
-    await context.refresh()
-    await loaded.report()
-
-
-def _publisher(
-    context: ProcessContext, writer: JournalWriter, refusals: Refusals
-) -> EventPublisher:
-    return EventPublisher(
-        context.directories,
-        context.catalogues,
-        context.validator,
-        writer,
-        refusals,
-        backlog_limit=context.settings.backlog_limit,
-    )
-
-
-@asynccontextmanager
-async def _open_stores(
-    context: ProcessContext, hints: HintSender, admission: Admission
-) -> AsyncIterator[tuple[JournalWriter, Refusals]]:
-    """The writers of events and refusals. At the end, writes without a confirm are unknown."""
-    writer = JournalWriter(
-        context.connect,
-        shards=len(await context.reader.heads()),
-        writers=context.settings.journal_writers,
-        timeout=context.timeout,
-        reader=context.reader,
-        incarnation=context.incarnation,
-        on_commit=hints.send,
-        overloaded=lambda: admission.overloaded,
-    )
-    refusals = Refusals(context.connect, context.database.pool, timeout=context.timeout)
-    writer.start()
-    refusals.start()
-    try:
-        yield writer, refusals
-    finally:
-        await writer.close()
-        await refusals.close()
-
-
-def _start_journal(background: Supervisor, writer: JournalWriter, hints: HintSender) -> None:
-    probe = writer.probe
-    background.periodic("journal.probe", probe.run_once, probe.idle, wake=probe.doubts)
-    background.start("journal.hint_sender", hints.run(background.stop))
-
-
-@asynccontextmanager
-async def _open_quotas(context: ProcessContext) -> AsyncIterator[tuple[Limiter, QuotaSharing]]:
-    """The quotas, as the other processes use them now. At the end nothing is held any more."""
-    limiter = Limiter(context.directories)
-    sharing = QuotaSharing(limiter, context.database.pool, process=unique_name())
-    await sharing.run_once()
-    try:
-        yield limiter, sharing
-    finally:
-        await sharing.leave()
 
 
 class _Opened(NamedTuple):

@@ -147,8 +147,19 @@ def _binary(headers: Headers, content_type: str | None, body: bytes, *, is_reply
     }
     if content_type is not None:
         attributes["datacontenttype"] = content_type
+    return event_of_parts(attributes, body, is_reply=is_reply)
+
+
+def event_of_parts(
+    attributes: dict[str, AttributeValue], content: bytes, *, is_reply: bool = False
+) -> Event:
+    """The event with these attributes, specversion among them, and these bytes as its data.
+
+    Changes the dictionary. Raises Malformed.
+    """
+    require_count(len(attributes))
     media = media_of(attributes)
-    return make_event(attributes, *_payload(body, media), is_reply=is_reply)
+    return make_event(attributes, *_payload(content, media), is_reply=is_reply)
 
 
 def _batched(body: bytes, limits: Limits) -> Batch:

@@ -26,6 +26,7 @@ from gateway.journal import (
     Candidate,
     JournalReader,
     JournalWriter,
+    Progress,
     Refusal,
     Refusals,
 )
@@ -87,13 +88,20 @@ class EventPublisher:
         return _receipt(event, appended)
 
     async def publish_each(
-        self, events: Sequence[Event | Refused], sender: Client
+        self,
+        events: Sequence[Event | Refused],
+        sender: Client,
+        *,
+        progress: Progress | None = None,
     ) -> list[Receipt | Refused]:
-        """Accept each event on its own; receipts and refusals are in the order of the events."""
+        """Accept each event on its own; receipts and refusals are in the order of the events.
+
+        `progress` is stored in the transaction of the last of them, unless all are refused.
+        """
         self.require_capacity()
         decided = await self._decide_each(events, sender)
         candidates = [each for each in decided if isinstance(each, Candidate)]
-        appended = iter(await self._writer.append(candidates) if candidates else ())
+        appended = iter(await self._writer.append(candidates, progress=progress))
         return [
             _receipt_or_refusal(each.event, next(appended)) if isinstance(each, Candidate) else each
             for each in decided

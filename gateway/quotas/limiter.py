@@ -53,6 +53,11 @@ class Gate:
         for quota in quotas:
             self._require(self._rates[quota])
 
+    @property
+    def publishing_wait(self) -> float:
+        """Seconds until one more may be published, 0 for now."""
+        return max((0.0, *(meter.wait for meter in self._publishing)))
+
     def require_publishing(self) -> None:
         """Raises QuotaExceeded if events, bytes or refusals are used up."""
         self._require(self._publishing)

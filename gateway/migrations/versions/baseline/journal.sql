@@ -462,3 +462,14 @@ CREATE TABLE retention_pass (
     block bigint NOT NULL DEFAULT 0
 );
 INSERT INTO retention_pass DEFAULT VALUES;
+
+-- Up to which chunk everything that a client sends in a stream of a name is stored: written in the
+-- transaction that stores the events of that chunk. A stream that nobody goes on with is forgotten.
+CREATE TABLE journal_streams (
+    client text NOT NULL,
+    stream text NOT NULL,
+    chunk bigint NOT NULL,
+    changed timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (client, stream)
+) WITH (fillfactor = 50);
+GRANT SELECT, INSERT, UPDATE (chunk, changed), DELETE ON journal_streams TO nusabus_app;

@@ -1,0 +1,1 @@
+"""The messages of nusabus.bus.v1, generated: `make proto`."""

@@ -1,0 +1,81 @@
+"""The messages of a client's stream: read ahead within a window, taken one by one."""
+
+import asyncio
+import time
+from collections import deque
+from typing import Protocol
+
+from google.protobuf.message import DecodeError
+
+from gateway.base.errors import Malformed, NusabusError
+from gateway.base.stop import Stop
+from gateway.base.waiting import WakeUp
+from gateway.grpc.window import Window
+from gateway.grpc.wire.bus_pb2 import PublishStreamRequest, PublishStreamResponse
+
+
+class Disconnected(Exception):
+    """The client has gone away."""
+
+
+class Channel(Protocol):
+    """The two directions of a stream."""
+
+    async def receive(self) -> bytes | None:
+        """The next message; None once the client has sent its last one, or has gone away."""
+
+    async def send(self, message: PublishStreamResponse) -> None:
+        """Send a message; wait while the client does not read. Raises Disconnected."""
+
+
+class Incoming:
+    """Reads ahead in a task of its own, which is never interrupted in the middle of a message."""
+
+    def __init__(self, channel: Channel, window: Window, stop: Stop) -> None:
+        self._channel, self.window, self._stop = channel, window, stop
+        self._read: deque[tuple[PublishStreamRequest, int]] = deque()
+        self._error: NusabusError | None = None
+        self._ended = False
+        self._wake = WakeUp()
+        self._reader = asyncio.create_task(self._run())
+
+    async def next(self, until: float) -> tuple[PublishStreamRequest, int] | None:
+        """The next message and its size in bytes; None after the last one.
+
+        After a stop, only what was read before. Raises TimeoutError if none has come until then
+        (by `time.time`), and Malformed.
+        """
+        with self._stop.waking(self._wake):
+            while not self._read:
+                if self._error is not None:
+                    raise self._error
+                if self._ended or self._stop:
+                    return None
+                if (seconds := until - time.time()) <= 0:
+                    raise TimeoutError
+                await self._wake.wait(seconds)
+        return self._read.popleft()
+
+    def close(self) -> None:
+        """Read no more."""
+        self._reader.cancel()
+
+    async def _run(self) -> None:
+        try:
+            while not self._stop:
+                await self.window.room()
+                content = await self._channel.receive()
+                if content is None:
+                    return
+                message = PublishStreamRequest.FromString(content)
+                self.window.take(len(message.chunk.events), len(content))
+                self._read.append((message, len(content)))
+                self._wake.set()
+        except DecodeError:
+            self._error = Malformed(
+                "The message is no nusabus.bus.v1.PublishStreamRequest. Generate the client from "
+                "the .proto file."
+            )
+        finally:
+            self._ended = True
+            self._wake.set()

@@ -1,0 +1,180 @@
+"""`PublishStream`: chunks of events in, the result of each chunk out."""
+
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from gateway import publishing
+from gateway.base.backoff import Backoff
+from gateway.base.errors import Invalid, Malformed, Refused, RequestTimeout, TooLarge, Unavailable
+from gateway.grpc.context import Caller, GrpcContext
+from gateway.grpc.events import digest_of, read_event
+from gateway.grpc.incoming import Channel, Incoming
+from gateway.grpc.results import result_of
+from gateway.grpc.window import Window
+from gateway.grpc.wire.bus_pb2 import (
+    Chunk,
+    ChunkResult,
+    Draining,
+    Opened,
+    PublishStreamRequest,
+    PublishStreamResponse,
+    TokenExpiring,
+)
+from gateway.identity import Client, Quota, Role
+from gateway.journal import Progress
+from gateway.publishing.accounting import publish_counted, refusal
+from gateway.quotas import Gate
+
+NAME = 128  # characters of the name of a stream
+WINDOW = 4  # chunks of the largest number of events; bytes: one chunk of the largest size
+WARNING = 60.0  # seconds before a token expires; at most a fifth of its life
+PATIENCE = 60.0  # seconds for which a chunk is tried again while the bus takes nothing
+RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between two tries
+LONGEST_PAUSE = 1.0  # seconds between two looks at a quota
+
+
+class PublishStream:
+    """One call. A chunk that has begun is finished, whatever becomes of the call."""
+
+    def __init__(self, context: GrpcContext, caller: Caller, client: Client) -> None:
+        self._context, self._caller, self._client = context, caller, client
+        self._name = ""
+        self._last = 0  # the last chunk that was answered
+        self._next_at_most = 1  # the highest number that the next chunk may have
+        self._begun = False
+        self._warned = False
+
+    async def run(self, channel: Channel) -> None:
+        """Serve the call to its end.
+
+        Raises NusabusError for what ends it, and Disconnected. All that was answered is stored.
+        """
+        limits = self._context.limits
+        window = Window(WINDOW * limits.batch_events, limits.batch_bytes)
+        incoming = Incoming(channel, window, self._context.stop)
+        try:
+            await self._open(channel, incoming)
+            while (message := await self._message(channel, incoming)) is not None:
+                request, size = message
+                match request.WhichOneof("message"):
+                    case "chunk":
+                        result = await self._chunk(request.chunk, size)
+                        await channel.send(PublishStreamResponse(result=result))
+                    case "renew":
+                        await self._caller.renew(request.renew.access_token, self._client)
+                        self._warned = False
+                    case _:
+                        raise Malformed("Send `chunk` or `renew` after `open`.")
+                window.give_back(len(request.chunk.events), size)
+            if self._context.stop:
+                draining = Draining(last_chunk=self._last)
+                await channel.send(PublishStreamResponse(draining=draining))
+        finally:
+            incoming.close()
+
+    async def _open(self, channel: Channel, incoming: Incoming) -> None:
+        seconds = self._context.settings.header_seconds
+        try:
+            message = await incoming.next(time.time() + seconds)
+        except TimeoutError:
+            raise RequestTimeout(f"`open` must arrive within {seconds:g} seconds.") from None
+        if message is None or message[0].WhichOneof("message") != "open":
+            if self._context.stop:
+                raise Unavailable("The process ends. Open the stream again.")
+            raise Malformed("The first message must be `open`.")
+        incoming.window.give_back(0, message[1])
+        self._name = message[0].open.stream
+        if len(self._name) > NAME:
+            raise Invalid(f"The name of the stream is longer than {NAME} characters.")
+        stored = 0
+        if self._name:
+            stored = await self._context.progress.stored(self._client.id, self._name)
+        self._next_at_most = stored + 1
+        limits = self._context.limits
+        opened = Opened(
+            stored_chunk=stored,
+            window_events=incoming.window.limits[0],
+            window_bytes=incoming.window.limits[1],
+            chunk_events=limits.batch_events,
+            chunk_bytes=limits.batch_bytes,
+        )
+        await channel.send(PublishStreamResponse(opened=opened))
+
+    async def _message(
+        self, channel: Channel, incoming: Incoming
+    ) -> tuple[PublishStreamRequest, int] | None:
+        """The next message. Raises NotAuthenticated once the token has expired."""
+        while True:
+            expires = self._caller.expires
+            warn_at = expires - min(WARNING, self._context.settings.token_seconds / 5)
+            try:
+                return await incoming.next(expires if self._warned else warn_at)
+            except TimeoutError:
+                if not self._warned:
+                    self._warned = True
+                    warning = TokenExpiring(expires=Timestamp(seconds=expires))
+                    await channel.send(PublishStreamResponse(token_expiring=warning))
+
+    async def _chunk(self, chunk: Chunk, size: int) -> ChunkResult:
+        """Store a chunk. Waits while the quota is used up, or while the bus takes nothing."""
+        self._require_number(chunk.number)
+        limits = self._context.limits
+        if not 1 <= len(chunk.events) <= limits.batch_events:
+            raise TooLarge(
+                f"Chunk {chunk.number} has {len(chunk.events)} events. Send 1 to "
+                f"{limits.batch_events}."
+            )
+        self._client = await self._caller.client()
+        self._client.require(Role.PUBLISHER)
+        gate = self._context.limiter.gate(self._client)
+        while (wait := gate.publishing_wait) > 0:
+            await self._pause(min(wait, LONGEST_PAUSE))
+        gate.publish(size)
+        gate.spend(Quota.EVENTS, len(chunk.events))
+        results = await self._stored(chunk, gate)
+        self._begun, self._last = True, chunk.number
+        self._next_at_most = chunk.number + 1
+        return result_of(chunk.number, results)
+
+    async def _stored(self, chunk: Chunk, gate: Gate) -> Sequence[publishing.Receipt | Refused]:
+        context, client = self._context, self._client
+        events = [read_event(each, context.limits.event_bytes) for each in chunk.events]
+        progress = Progress(client.id, self._name, chunk.number) if self._name else None
+        backoff, patience = Backoff(RETRY_FIRST, RETRY_LAST), time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await publish_counted(
+                    events,
+                    client,
+                    publisher=context.publisher,
+                    refusals=context.refusals,
+                    gate=gate,
+                    digest=lambda index: digest_of(chunk.events[index]),
+                    progress=progress,
+                )
+            except Refused as error:  # of the chunk as a whole, such as what no database stores
+                gate.spend(Quota.REFUSALS)
+                digest = sha256(chunk.SerializeToString(deterministic=True)).digest()
+                await context.refusals.record([refusal(client, None, error, digest)])
+                return [error] * len(events)
+            except Unavailable:
+                if time.monotonic() > patience:
+                    raise
+                await self._pause(backoff.next())
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, and read nothing meanwhile. Raises Unavailable when the process ends."""
+        if not await self._context.stop.sleep(seconds):
+            raise Unavailable("The process ends. Open the stream again, and send the chunk again.")
+
+    def _require_number(self, number: int) -> None:
+        """Raises Invalid for a gap."""
+        lowest = self._next_at_most if self._begun else 1
+        if not lowest <= number <= self._next_at_most:
+            expected = str(lowest) if lowest == self._next_at_most else f"1 to {self._next_at_most}"
+            raise Invalid(
+                f"Chunk {number} does not follow. The next chunk must have the number {expected}."
+            )
