@@ -23,7 +23,7 @@ from deploy.local.processes import Lock, ServerError
 from deploy.local.state_file import StateFile
 from deploy.local.supervise import Supervised
 
-FIRST_PORT = 8080
+FIRST_PORT, FIRST_GRPC_PORT = 8080, 8090
 GATEWAYS = 2
 READY = 60.0  # seconds
 
@@ -43,12 +43,13 @@ class Stack:
         self._postgres: Postgres | None = None
         self._broker: Broker | None = None
         self._gateways: list[GatewayProcess] = []
+        self._grpc: GatewayProcess | None = None
         self._relay: GatewayProcess | None = None
         self._deliver: GatewayProcess | None = None
-        self._claim: socket.socket | None = None
+        self._claims: list[socket.socket] = []
         self._state = StateFile(self.run / "state.json")
         self.port = 0
-        self.url = ""
+        self.url = self.grpc = ""
 
     def take(self) -> None:
         """Own the folder, end leftovers, install what is missing.
@@ -65,9 +66,12 @@ class Stack:
             self._postgres = Postgres(self.run / "postgres")
         if "NUSABUS_AMQP_URL" not in self._given:
             self._broker = local_broker(self.run / "rabbitmq")
-        self.port = self._choose_port()
+        self.port = self._choose_port("NUSABUS_PORT", "gateway", FIRST_PORT)
+        grpc = self._choose_port("NUSABUS_GRPC_PORT", "grpc", FIRST_GRPC_PORT)
+        self.grpc = f"{LOOPBACK}:{grpc}"
         self.url = f"http://{LOOPBACK}:{self.port}"
         self._own = {"NUSABUS_URL": self.url, **self._given, "NUSABUS_PORT": str(self.port)}
+        self._own["NUSABUS_GRPC_PORT"] = str(grpc)
         if not self._given.keys() & {"NUSABUS_SECRET_KEY", "NUSABUS_SECRET_KEY_FILE"}:
             self._own["NUSABUS_SECRET_KEY_FILE"] = str(_secret_key(self.run / "secret.key"))
         if not self._given.keys() & {"NUSABUS_METRICS_TOKEN", "NUSABUS_METRICS_TOKEN_FILE"}:
@@ -94,6 +98,8 @@ class Stack:
     def supervised(self) -> list[Supervised]:
         """What is to be supervised."""
         found = [Supervised(each.name, each, each.log) for each in self._gateways]
+        if self._grpc:
+            found.append(Supervised("grpc", self._grpc, self._grpc.log))
         if self._relay:
             found.append(Supervised("relay", self._relay, self._relay.log))
         if self._deliver:
@@ -106,11 +112,11 @@ class Stack:
 
     async def stop(self) -> None:
         """End it in order: gateways, relay, then the servers that nobody uses any more."""
-        await _together(*(each.stop for each in self._gateways))
+        await _together(*(each.stop for each in (*self._gateways, self._grpc) if each))
         await _together(*(each.stop for each in (self._relay, self._deliver) if each))
         await _together(*(each.stop for each in (self._broker, self._postgres) if each))
-        if self._claim:
-            self._claim.close()
+        for claimed in self._claims:
+            claimed.close()
         self._lock.release()
 
     async def retain(self, database: str) -> None:
@@ -160,10 +166,14 @@ class Stack:
                 )
                 self._gateways.append(gateway)
                 await asyncio.to_thread(gateway.start)
+            self._grpc = GatewayProcess("grpc", "grpc", run=self.run, environ=self._own)
+            await asyncio.to_thread(self._grpc.start)
             for gateway in self._gateways:
                 await _until(partial(gateway.listens_on, self.port), "a gateway did not listen")
             async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
                 await _until_ready(client)
+            port = int(self._own["NUSABUS_GRPC_PORT"])
+            await _until(partial(self._grpc.listens_on, port), "gRPC did not listen")
 
     async def _carry_out(self, *arguments: str) -> str:
         return await carry_out(*arguments, run=self.run, environ=self._own)
@@ -192,17 +202,17 @@ class Stack:
             )
         return answer.is_success
 
-    def _choose_port(self) -> int:
+    def _choose_port(self, variable: str, name: str, first: int) -> int:
         """The port that was asked for, else that of last time, else the first free one."""
-        if "NUSABUS_PORT" in self._given:
-            return int(self._given["NUSABUS_PORT"])
-        known = [self._state.port("gateway")] if self._state.has("gateway") else []
-        for port in (*known, *range(FIRST_PORT, 1 << 16)):
-            self._claim = claim(port)
-            if self._claim:
-                self._state.note("gateway", port)
+        if variable in self._given:
+            return int(self._given[variable])
+        known = [self._state.port(name)] if self._state.has(name) else []
+        for port in (*known, *range(first, 1 << 16)):
+            if claimed := claim(port):
+                self._claims.append(claimed)
+                self._state.note(name, port)
                 return int(port)
-        raise ServerError("no port above 8080 is free; name one by NUSABUS_PORT")
+        raise ServerError(f"no port above {first} is free; name one by {variable}")
 
 
 async def _together(*ends: Callable[[], None]) -> None:

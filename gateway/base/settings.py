@@ -77,7 +77,7 @@ class Settings(GrpcSettings, QuotaSettings):
         None,
         ge=0,
         le=65535,
-        description="Port of /health and /metrics of `relay` and `deliver`. Unset: none",
+        description="Port of /health and /metrics of `relay`, `deliver`, `grpc`. Unset: none",
     )
 
     connections: int = Field(

@@ -14,7 +14,7 @@ from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.stop import Stop
 from gateway.http.context import authenticate, bearer, require_one_authorization
 from gateway.identity import Client, Directory, PeerCertificate, Quota, Tokens, not_authenticated
-from gateway.journal import Refusals, StreamProgress
+from gateway.journal import Checkpoints, Refusals
 from gateway.publishing import EventPublisher, Limits
 from gateway.quotas import Call, Limiter
 
@@ -31,7 +31,7 @@ class GrpcContext:
     directories: Snapshot[Directory]
     publisher: EventPublisher
     refusals: Refusals
-    progress: StreamProgress
+    checkpoints: Checkpoints
     limiter: Limiter
     stop: Stop
     calls: FairLimit

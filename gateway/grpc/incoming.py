@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from gateway.base.errors import Malformed, NusabusError
 from gateway.base.stop import Stop
 from gateway.base.waiting import WakeUp
-from gateway.grpc.window import Window
+from gateway.grpc.window import StreamWindow
 from gateway.grpc.wire.bus_pb2 import PublishStreamRequest, PublishStreamResponse
 
 
@@ -31,7 +31,7 @@ class Channel(Protocol):
 class Incoming:
     """Reads ahead in a task of its own, which is never interrupted in the middle of a message."""
 
-    def __init__(self, channel: Channel, window: Window, stop: Stop) -> None:
+    def __init__(self, channel: Channel, window: StreamWindow, stop: Stop) -> None:
         self._channel, self.window, self._stop = channel, window, stop
         self._read: deque[tuple[PublishStreamRequest, int]] = deque()
         self._error: NusabusError | None = None

@@ -13,7 +13,7 @@ from gateway.grpc.context import Caller, GrpcContext
 from gateway.grpc.events import digest_of, read_event
 from gateway.grpc.incoming import Channel, Incoming
 from gateway.grpc.results import result_of
-from gateway.grpc.window import Window
+from gateway.grpc.window import StreamWindow
 from gateway.grpc.wire.bus_pb2 import (
     Chunk,
     ChunkResult,
@@ -24,7 +24,7 @@ from gateway.grpc.wire.bus_pb2 import (
     TokenExpiring,
 )
 from gateway.identity import Client, Quota, Role
-from gateway.journal import Progress
+from gateway.journal import Checkpoint
 from gateway.publishing.accounting import publish_counted, refusal
 from gateway.quotas import Gate
 
@@ -53,7 +53,7 @@ class PublishStream:
         Raises NusabusError for what ends it, and Disconnected. All that was answered is stored.
         """
         limits = self._context.limits
-        window = Window(WINDOW * limits.batch_events, limits.batch_bytes)
+        window = StreamWindow(WINDOW * limits.batch_events, limits.batch_bytes)
         incoming = Incoming(channel, window, self._context.stop)
         try:
             await self._open(channel, incoming)
@@ -91,7 +91,7 @@ class PublishStream:
             raise Invalid(f"The name of the stream is longer than {NAME} characters.")
         stored = 0
         if self._name:
-            stored = await self._context.progress.stored(self._client.id, self._name)
+            stored = await self._context.checkpoints.stored(self._client.id, self._name)
         self._next_at_most = stored + 1
         limits = self._context.limits
         opened = Opened(
@@ -115,7 +115,7 @@ class PublishStream:
             except TimeoutError:
                 if not self._warned:
                     self._warned = True
-                    warning = TokenExpiring(expires=Timestamp(seconds=expires))
+                    warning = TokenExpiring(expires=Timestamp(seconds=int(expires)))
                     await channel.send(PublishStreamResponse(token_expiring=warning))
 
     async def _chunk(self, chunk: Chunk, size: int) -> ChunkResult:
@@ -142,7 +142,7 @@ class PublishStream:
     async def _stored(self, chunk: Chunk, gate: Gate) -> Sequence[publishing.Receipt | Refused]:
         context, client = self._context, self._client
         events = [read_event(each, context.limits.event_bytes) for each in chunk.events]
-        progress = Progress(client.id, self._name, chunk.number) if self._name else None
+        checkpoint = Checkpoint(client.id, self._name, chunk.number) if self._name else None
         backoff, patience = Backoff(RETRY_FIRST, RETRY_LAST), time.monotonic() + PATIENCE
         while True:
             try:
@@ -153,7 +153,7 @@ class PublishStream:
                     refusals=context.refusals,
                     gate=gate,
                     digest=lambda index: digest_of(chunk.events[index]),
-                    progress=progress,
+                    checkpoint=checkpoint,
                 )
             except Refused as error:  # of the chunk as a whole, such as what no database stores
                 gate.spend(Quota.REFUSALS)

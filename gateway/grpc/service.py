@@ -1,7 +1,7 @@
 """The calls of `nusabus.bus.v1.BusService`, as gRPC hands them over."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import grpc
@@ -65,13 +65,13 @@ class BusService:
 
     async def publish(self, content: bytes, rpc: Rpc) -> PublishResponse:
         """Publish one event."""
-        return await self._answered(self._publish(content, rpc), rpc)
+        return await self._answered("Publish", self._publish(content, rpc), rpc)
 
     async def publish_stream(self, _: object, rpc: Rpc) -> None:
         """Publish a stream of chunks."""
         channel = RpcChannel(rpc)
         try:
-            await self._answered(self._publish_stream(channel, rpc), rpc)
+            await self._answered("PublishStream", self._publish_stream(channel, rpc), rpc)
         except asyncio.CancelledError:
             channel.disconnected = True
             raise
@@ -107,9 +107,9 @@ class BusService:
         caller = Caller(self._context, list(rpc.invocation_metadata() or ()), peer)
         return caller, await caller.client()
 
-    async def _answered(self, work: Awaitable[T], rpc: Rpc) -> T:
+    async def _answered(self, name: str, work: Coroutine[Any, Any, T], rpc: Rpc) -> T:
         """The answer, or the status of the error. The work goes on if the call is cancelled."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         try:
@@ -119,7 +119,7 @@ class BusService:
         except NusabusError as error:
             status = status_of(error)
         except Exception as error:
-            log().error("grpc.call_crashed", exc_info=error)
+            log().error("grpc.call_crashed", call=name, exc_info=error)
             status = status_of(DEFECT)
         await rpc.abort_with_status(rpc_status.to_status(status))
         raise AssertionError  # it raises

@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Window:
+class StreamWindow:
     """Events and bytes that were read and not answered yet.
 
     One more message is read while both are below their limits, so each is exceeded by less than

@@ -1,5 +1,6 @@
 """The journal: an append-only log of events in shards, with refusals, leases and hints."""
 
+from gateway.journal.checkpoints import Checkpoint, Checkpoints
 from gateway.journal.entry import (
     BEGINNING,
     Appended,
@@ -17,13 +18,14 @@ from gateway.journal.refusals import RecordedRefusal, Refusal, Refusals
 from gateway.journal.retention import RetentionWorker
 from gateway.journal.retention_report import RetentionReport
 from gateway.journal.shard_leases import ShardLease, ShardLeases
-from gateway.journal.stream_progress import Progress, StreamProgress
 from gateway.journal.writer import JournalWriter
 
 __all__ = [
     "BEGINNING",
     "Appended",
     "Candidate",
+    "Checkpoint",
+    "Checkpoints",
     "Cursor",
     "Entry",
     "HintListener",
@@ -36,7 +38,6 @@ __all__ = [
     "PartitionCreator",
     "PastIncarnation",
     "Position",
-    "Progress",
     "RecordedRefusal",
     "Refusal",
     "Refusals",
@@ -44,7 +45,6 @@ __all__ = [
     "RetentionWorker",
     "ShardLease",
     "ShardLeases",
-    "StreamProgress",
     "create_partitions",
     "create_shards",
     "sequence_text",

@@ -9,9 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.journal import sql
+from gateway.journal.checkpoints import Checkpoint, furthest
 from gateway.journal.entry import Appended, Candidate
 from gateway.journal.incarnation import Newest
-from gateway.journal.stream_progress import Progress, furthest
 
 _encode = msgspec.json.Encoder().encode
 
@@ -20,7 +20,7 @@ async def append_once(
     connection: asyncpg.Connection,
     candidates: Sequence[Candidate],
     shards: int,
-    progress: Sequence[Progress] = (),
+    checkpoints: Sequence[Checkpoint] = (),
 ) -> tuple[list[Appended], Newest]:
     """One statement, one commit. Of an identity given twice, the first occurrence is stored.
 
@@ -33,9 +33,9 @@ async def append_once(
         first.setdefault(candidate.event.identity, index)
     rows = [_row(candidates[index], shards) for index in first.values()]
     columns = tuple(zip(*rows, strict=True))
-    if progress:
+    if checkpoints:
         answers = await connection.fetch(
-            sql.APPEND_WITH_PROGRESS, *columns, *zip(*furthest(progress), strict=True)
+            sql.APPEND_WITH_CHECKPOINTS, *columns, *zip(*furthest(checkpoints), strict=True)
         )
     else:
         answers = await connection.fetch(sql.APPEND, *columns)

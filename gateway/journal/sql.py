@@ -25,8 +25,8 @@ APPEND = (
     "FROM journal_append($1, $2, $3, $4, $5)"
 )
 # The part before SELECT is done whether or not its rows are read.
-APPEND_WITH_PROGRESS = """
-WITH progressed AS (
+APPEND_WITH_CHECKPOINTS = """
+WITH checkpointed AS (
     INSERT INTO journal_streams (client, stream, chunk)
     SELECT * FROM unnest($6::text[], $7::text[], $8::bigint[])
     ON CONFLICT (client, stream) DO UPDATE
@@ -34,7 +34,7 @@ WITH progressed AS (
 )
 SELECT r_ord, r_shard, r_sequence, r_recorded, r_digest FROM journal_append($1, $2, $3, $4, $5)
 """
-STREAM_PROGRESS = "SELECT chunk FROM journal_streams WHERE client = $1 AND stream = $2"
+CHECKPOINT = "SELECT chunk FROM journal_streams WHERE client = $1 AND stream = $2"
 FORGET_STREAMS = "DELETE FROM journal_streams WHERE changed < clock_timestamp() - $1::interval"
 
 ENTER = "SELECT r_number, r_id FROM journal_enter($1, $2, $3, $4)"

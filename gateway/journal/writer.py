@@ -14,12 +14,12 @@ from gateway.base.fair_queue import FairQueue
 from gateway.base.neighbours import Neighbours
 from gateway.base.telemetry import METRICS
 from gateway.journal.append import append_once
+from gateway.journal.checkpoints import Checkpoint
 from gateway.journal.entry import Appended, Candidate
 from gateway.journal.group_commit import commit_apart
 from gateway.journal.incarnation import RESTORING, Incarnation
 from gateway.journal.reader import JournalReader
 from gateway.journal.repeats import OtherContent, Repeats
-from gateway.journal.stream_progress import Progress
 from gateway.journal.write_probe import WriteProbe
 
 GROUP = 500  # events; a commit takes no more requests then: 15 ms of work, measured
@@ -49,7 +49,7 @@ class _AppendRequest:
     spellings: Collection[tuple[bytes, bytes]] | None
     appended: asyncio.Future[list[Appended]]
     since: float
-    progress: Progress | None = None
+    checkpoint: Checkpoint | None = None
 
     @property
     def atomic(self) -> bool:
@@ -115,7 +115,7 @@ class JournalWriter:
         candidates: Sequence[Candidate],
         *,
         atomic: bool = False,
-        progress: Progress | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> list[Appended]:
         """Store each event once and return the results, in the order given.
 
@@ -126,7 +126,7 @@ class JournalWriter:
         else is in the same commit; Overloaded before anything is stored, when too many wait;
         JournalUnavailable when the outcome is unknown, after at most twice the timeout. What
         earlier commits of the same call have stored stays.
-        Without `atomic`, `progress` is stored in the transaction of the last commit.
+        Without `atomic`, `checkpoint` is stored in the transaction of the last commit.
         """
         if not candidates:
             return []
@@ -141,7 +141,7 @@ class JournalWriter:
         for start in range(0, len(candidates), size):
             last = start + size >= len(candidates)
             results += await self._request(
-                candidates[start : start + size], since, progress=progress if last else None
+                candidates[start : start + size], since, checkpoint=checkpoint if last else None
             )
         return await self._repeats.marked(candidates, results)
 
@@ -162,10 +162,10 @@ class JournalWriter:
         part: Sequence[Candidate],
         since: float,
         spellings: Collection[tuple[bytes, bytes]] | None = None,
-        progress: Progress | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> list[Appended]:
         appended = asyncio.get_running_loop().create_future()
-        request = _AppendRequest(part, spellings, appended, since, progress)
+        request = _AppendRequest(part, spellings, appended, since, checkpoint)
         self._queue.push(part[0].publisher, request, len(part))
         self._queued.set()
         return await request.appended
@@ -260,7 +260,7 @@ async def _commit(
 ) -> None:
     """Append and answer. A failure leaves nothing behind, and the connection usable."""
     candidates = [c for request in group for c in request.candidates]
-    progress = [request.progress for request in group if request.progress is not None]
+    checkpoints = [request.checkpoint for request in group if request.checkpoint is not None]
     for attempt in range(RETRIES):
         try:
             if (spellings := group[0].spellings) is not None:
@@ -268,7 +268,7 @@ async def _commit(
                     results, newest = await append_once(connection, candidates, shards)
                     _require_same(candidates, results, spellings)
             else:
-                results, newest = await append_once(connection, candidates, shards, progress)
+                results, newest = await append_once(connection, candidates, shards, checkpoints)
             break
         except _RACES:
             if attempt == RETRIES - 1:

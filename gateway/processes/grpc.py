@@ -10,7 +10,7 @@ from gateway.base.snapshot import POLL
 from gateway.base.stop import Stop
 from gateway.grpc.context import GrpcContext
 from gateway.identity import Tokens
-from gateway.journal import HintSender, Refusals, StreamProgress
+from gateway.journal import Checkpoints, HintSender, Refusals
 from gateway.processes.context import (
     ProcessContext,
     open_context,
@@ -68,7 +68,7 @@ def _start_looks(
     backlog = partial(grpc_context.publisher.update_backlog, context.reader)
     background.periodic("snapshots", partial(refresh, context, loaded), POLL)
     background.periodic("publishing.backlog", backlog, POLL)
-    background.periodic("journal.streams", grpc_context.progress.forget, HOUR)
+    background.periodic("journal.checkpoints", grpc_context.checkpoints.forget, HOUR)
 
 
 def _grpc_context(
@@ -86,7 +86,7 @@ def _grpc_context(
         directories=context.directories,
         publisher=publisher,
         refusals=refusals,
-        progress=StreamProgress(context.database.pool, timeout=context.timeout),
+        checkpoints=Checkpoints(context.database.pool, timeout=context.timeout),
         limiter=limiter,
         stop=stop,
         calls=FairLimit(settings.grpc_calls),

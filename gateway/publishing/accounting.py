@@ -8,7 +8,7 @@ from gateway.base.errors import FailedDependency, Refused
 from gateway.base.event import Event
 from gateway.base.telemetry import METRICS
 from gateway.identity import Client, Quota
-from gateway.journal import Progress, Refusal, Refusals
+from gateway.journal import Checkpoint, Refusal, Refusals
 from gateway.publishing.publish import EventPublisher, Receipt
 from gateway.quotas import Gate
 
@@ -29,18 +29,18 @@ async def publish_counted(
     gate: Gate,
     digest: Callable[[int], bytes],
     atomic: bool = False,
-    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> list[Receipt | Refused]:
     """Publish several events, whose number the caller has counted against the quota.
 
     What is refused is kept as evidence, and counts against the quota of refusals.
-    `digest` is that of the bytes of one that could not be parsed. `progress` is stored with the
+    `digest` is that of the bytes of one that could not be parsed. `checkpoint` is stored with the
     events. Raises what `publish_each` and `publish_all` raise.
     """
     if atomic:
         results = await publisher.publish_all(events, sender)
     else:
-        results = await publisher.publish_each(events, sender, progress=progress)
+        results = await publisher.publish_each(events, sender, checkpoint=checkpoint)
     await _keep_refusals(events, results, sender, refusals, gate, digest)
     ACCEPTED.inc(sum(isinstance(result, Receipt) for result in results))
     for result in results:

@@ -24,9 +24,9 @@ from gateway.identity import Client, Directory
 from gateway.journal import (
     Appended,
     Candidate,
+    Checkpoint,
     JournalReader,
     JournalWriter,
-    Progress,
     Refusal,
     Refusals,
 )
@@ -92,16 +92,16 @@ class EventPublisher:
         events: Sequence[Event | Refused],
         sender: Client,
         *,
-        progress: Progress | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> list[Receipt | Refused]:
         """Accept each event on its own; receipts and refusals are in the order of the events.
 
-        `progress` is stored in the transaction of the last of them, unless all are refused.
+        `checkpoint` is stored in the transaction of the last of them, unless all are refused.
         """
         self.require_capacity()
         decided = await self._decide_each(events, sender)
         candidates = [each for each in decided if isinstance(each, Candidate)]
-        appended = iter(await self._writer.append(candidates, progress=progress))
+        appended = iter(await self._writer.append(candidates, checkpoint=checkpoint))
         return [
             _receipt_or_refusal(each.event, next(appended)) if isinstance(each, Candidate) else each
             for each in decided

@@ -13,7 +13,7 @@ from gateway.journal import sql
 KEPT = timedelta(days=30)  # after the last chunk of a stream
 
 
-class Progress(NamedTuple):
+class Checkpoint(NamedTuple):
     """Once this is stored, everything up to this chunk of a client's stream is."""
 
     client: str
@@ -21,15 +21,15 @@ class Progress(NamedTuple):
     chunk: int
 
 
-def furthest(progress: Sequence[Progress]) -> list[Progress]:
+def furthest(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
     """One for each stream: a statement changes a row once. Sorted: two must not deadlock."""
-    found: dict[tuple[str, str], Progress] = {}
-    for each in sorted(progress):
+    found: dict[tuple[str, str], Checkpoint] = {}
+    for each in sorted(checkpoints):
         found[each.client, each.stream] = each
     return list(found.values())
 
 
-class StreamProgress:
+class Checkpoints:
     """Reads through a pool. Every method raises JournalUnavailable when PostgreSQL is away."""
 
     def __init__(self, pool: asyncpg.Pool, *, timeout: float) -> None:
@@ -39,9 +39,7 @@ class StreamProgress:
     async def stored(self, client: str, stream: str) -> int:
         """Up to which chunk everything is stored; 0 for a stream that has stored nothing."""
         with database_errors(JournalUnavailable):
-            chunk = await self._pool.fetchval(
-                sql.STREAM_PROGRESS, client, stream, timeout=self._timeout
-            )
+            chunk = await self._pool.fetchval(sql.CHECKPOINT, client, stream, timeout=self._timeout)
         return int(chunk or 0)
 
     async def forget(self) -> None:

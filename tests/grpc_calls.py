@@ -1,0 +1,143 @@
+"""A client of the gRPC door, without the client library."""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import grpc
+from grpc_status import rpc_status
+
+from adapters.client.wire.bus_pb2 import (
+    Chunk,
+    ChunkResult,
+    OpenStream,
+    Problem,
+    PublishRequest,
+    PublishResponse,
+    PublishStreamRequest,
+    PublishStreamResponse,
+)
+from adapters.client.wire.cloudevents_pb2 import CloudEvent
+from deploy.local.ports import LOOPBACK
+from tests.builders import a_document
+from tests.bus import Actor
+
+SERVICE = "/nusabus.bus.v1.BusService"
+_FIELDS = ("id", "source", "type")
+
+
+def a_message(**changes: Any) -> CloudEvent:
+    """The event of `a_document` in the protobuf format."""
+    return as_message(a_document(**changes))
+
+
+def as_message(document: Mapping[str, Any]) -> CloudEvent:
+    """An event in the protobuf format; its data are JSON."""
+    message = CloudEvent(spec_version=document["specversion"])
+    for name, value in document.items():
+        if name in _FIELDS:
+            setattr(message, name, value)
+        elif name == "data":
+            message.binary_data = json.dumps(value).encode()
+            message.attributes["datacontenttype"].ce_string = "application/json"
+        elif name != "specversion" and value is not None:
+            message.attributes[name].ce_string = value
+    return message
+
+
+def details_of(error: grpc.aio.AioRpcError) -> Any:
+    """The google.rpc.Status of a call that failed."""
+    call: Any = error
+    status = rpc_status.from_call(call)
+    assert status is not None, error
+    return status
+
+
+def problem_of(error: grpc.aio.AioRpcError) -> Problem:
+    """The problem in the details of a call that failed."""
+    status = details_of(error)
+    found = Problem()
+    assert status.details[0].Unpack(found)
+    return found
+
+
+class Door:
+    """Calls the grpc process of a bus in the name of a client."""
+
+    def __init__(self, port: int, actor: Actor, channel: grpc.aio.Channel | None = None) -> None:
+        self.actor = actor
+        self.channel = channel or grpc.aio.insecure_channel(f"{LOOPBACK}:{port}")
+
+    @property
+    def metadata(self) -> list[tuple[str, str]]:
+        """Who calls."""
+        return list(self.actor.headers.items())
+
+    async def publish(self, event: CloudEvent, **more: Any) -> PublishResponse:
+        """Publish one event."""
+        call = self.channel.unary_unary(
+            f"{SERVICE}/Publish",
+            request_serializer=PublishRequest.SerializeToString,
+            response_deserializer=PublishResponse.FromString,
+        )
+        found: PublishResponse = await call(
+            PublishRequest(event=event), **{"metadata": self.metadata, "timeout": 20, **more}
+        )
+        return found
+
+    @asynccontextmanager
+    async def stream(self, name: str = "", **more: Any) -> AsyncIterator["OpenedStream"]:
+        """A stream that has been opened; cancelled at the end."""
+        call: Any = self.channel.stream_stream(
+            f"{SERVICE}/PublishStream",
+            request_serializer=PublishStreamRequest.SerializeToString,
+            response_deserializer=PublishStreamResponse.FromString,
+        )(**{"metadata": self.metadata, "timeout": 60, **more})
+        opened = OpenedStream(call)
+        try:
+            await call.write(PublishStreamRequest(open=OpenStream(stream=name)))
+            with suppress(grpc.aio.AioRpcError):  # the test reads how it ends
+                opened.opened = await opened.answer()
+            yield opened
+        finally:
+            call.cancel()
+
+
+class OpenedStream:
+    """A stream of chunks."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+        self.opened = PublishStreamResponse()
+
+    @property
+    def stored_chunk(self) -> int:
+        """Up to where the gateway has stored the stream."""
+        return self.opened.opened.stored_chunk
+
+    async def send(self, number: int, events: Iterable[CloudEvent]) -> None:
+        """Send a chunk."""
+        await self.call.write(PublishStreamRequest(chunk=Chunk(number=number, events=events)))
+
+    async def answer(self) -> PublishStreamResponse:
+        """The next message of the gateway."""
+        found = await self.call.read()
+        assert isinstance(found, PublishStreamResponse)
+        return found
+
+    async def result(self, number: int, events: Iterable[CloudEvent]) -> ChunkResult:
+        """Send a chunk, and wait for what became of it."""
+        await self.send(number, events)
+        found = (await self.answer()).result
+        assert found.number == number
+        return found
+
+
+def positions(result: ChunkResult) -> dict[int, tuple[int, int]]:
+    """Shard and sequence by the place in the chunk."""
+    return {
+        place: (each.shard, each.first_sequence + number)
+        for each in result.stored
+        for number, place in enumerate(each.events)
+    }
