@@ -19,9 +19,10 @@ from adapters.client.wire.bus_pb2 import (
     PublishStreamResponse,
 )
 from adapters.client.wire.cloudevents_pb2 import CloudEvent
-from deploy.local.ports import LOOPBACK
+from deploy.local.ports import LOOPBACK, free_port
 from tests.builders import a_document
-from tests.bus import Actor
+from tests.bus import Actor, Bus
+from tests.waiting import eventually
 
 SERVICE = "/nusabus.bus.v1.BusService"
 _FIELDS = ("id", "source", "type")
@@ -60,6 +61,37 @@ def problem_of(error: grpc.aio.AioRpcError) -> Problem:
     found = Problem()
     assert status.details[0].Unpack(found)
     return found
+
+
+class GrpcProcess:
+    """A grpc process of a bus; it may be started again on the same port."""
+
+    def __init__(self, bus: Bus, **settings: str) -> None:
+        self.bus, self.port, self._settings = bus, free_port(), settings
+        self.start()
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id."""
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self._process = self.bus.start("grpc", NUSABUS_GRPC_PORT=str(self.port), **self._settings)
+        eventually(lambda: self._process.listens_on(self.port))
+
+    def stop(self) -> None:
+        """SIGTERM it."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        self._process.kill()
 
 
 class Door:

@@ -89,7 +89,8 @@ def options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.batch_limit + MESSAGE_OVERHEAD),
         ("grpc.max_metadata_size", METADATA),
         ("grpc.absolute_max_metadata_size", METADATA),
-        ("grpc.max_concurrent_streams", settings.grpc_calls),
+        # More than may be in progress: a call too many is answered, and does not wait unseen.
+        ("grpc.max_concurrent_streams", 2 * settings.grpc_calls),
         ("grpc.max_allowed_incoming_connections", settings.connections),
         ("grpc.server_handshake_timeout_ms", round(settings.header_seconds * 1000)),
         ("grpc.max_connection_idle_ms", IDLE),

@@ -4,26 +4,21 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from deploy.local.ports import free_port
 from tests.bus import Bus
-from tests.grpc_calls import Door
-from tests.waiting import eventually
+from tests.grpc_calls import Door, GrpcProcess
 
 
-@pytest.fixture(scope="module")
-def grpc_port(bus: Bus) -> Iterator[int]:
-    """The port of a grpc process of the module's own."""
-    port = free_port()
-    process = bus.start("grpc", NUSABUS_GRPC_PORT=str(port))
-    eventually(lambda: process.listens_on(port))
-    yield port
+@pytest.fixture(scope="package")
+def grpc_process(shared_bus: Bus) -> Iterator[GrpcProcess]:
+    """A grpc process that no test ends."""
+    process = GrpcProcess(shared_bus)
+    yield process
     process.stop()
-    bus.processes.remove(process)
 
 
 @pytest.fixture
-async def door(bus: Bus, grpc_port: int) -> AsyncIterator[Door]:
+async def door(bus: Bus, grpc_process: GrpcProcess) -> AsyncIterator[Door]:
     """The client "uji" at this process."""
-    door = Door(grpc_port, bus.actor("uji"))
+    door = Door(grpc_process.port, bus.actor("uji"))
     yield door
     await door.channel.close()

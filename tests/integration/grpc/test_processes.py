@@ -8,49 +8,31 @@ import grpc
 import pytest
 
 from adapters.client.wire.cloudevents_pb2 import CloudEvent
-from deploy.local.gateway import GatewayProcess
-from deploy.local.ports import free_port
 from tests.builders import FOREIGN, an_id
 from tests.bus import Bus
-from tests.grpc_calls import Door, a_message, problem_of
-from tests.waiting import eventually
+from tests.grpc_calls import Door, GrpcProcess, a_message, problem_of
 
 CODE = grpc.StatusCode
 CALLS = 8
 CHUNKS, EVENTS = 40, 25
 
 
-class Process:
-    """A grpc process that is started again on the same port."""
-
-    def __init__(self, bus: Bus) -> None:
-        self.bus, self.port = bus, free_port()
-        self.process = self.start()
-
-    def start(self) -> GatewayProcess:
-        """One more of them."""
-        settings = {"NUSABUS_GRPC_PORT": str(self.port), "NUSABUS_GRPC_CALLS": str(CALLS)}
-        self.process = self.bus.start("grpc", **settings)
-        eventually(lambda: self.process.listens_on(self.port))
-        return self.process
-
-
 @pytest.fixture(scope="module")
-def process(bus: Bus) -> Iterator[Process]:
-    process = Process(bus)
+def process(bus: Bus) -> Iterator[GrpcProcess]:
+    process = GrpcProcess(bus, NUSABUS_GRPC_CALLS=str(CALLS))
     yield process
-    process.process.stop()
+    process.stop()
 
 
 @asynccontextmanager
-async def door_of(process: Process) -> AsyncIterator[Door]:
+async def door_of(process: GrpcProcess) -> AsyncIterator[Door]:
     door = Door(process.port, process.bus.actor("uji"))
     yield door
     await door.channel.close()
 
 
 async def publish_until_it_ends(
-    process: Process, name: str, chunks: list[list[CloudEvent]], end: Callable[[], None]
+    process: GrpcProcess, name: str, chunks: list[list[CloudEvent]], end: Callable[[], None]
 ) -> tuple[int, int, int]:
     """The chunk after which the stream began, the last answered one, and that of `draining`."""
     answered = draining = 0
@@ -74,15 +56,13 @@ async def publish_until_it_ends(
     return begun, answered, draining
 
 
-async def test_a_stream_goes_on_after_each_end(process: Process) -> None:
+async def test_a_stream_goes_on_after_each_end(process: GrpcProcess) -> None:
     name = an_id()
     chunks = [[a_message() for _ in range(EVENTS)] for _ in range(CHUNKS)]
-    begun, answered, draining = await publish_until_it_ends(
-        process, name, chunks, process.process.stop
-    )
+    begun, answered, draining = await publish_until_it_ends(process, name, chunks, process.stop)
     assert (begun, draining) == (0, answered)
     await asyncio.to_thread(process.start)
-    begun, killed, _ = await publish_until_it_ends(process, name, chunks, process.process.kill)
+    begun, killed, _ = await publish_until_it_ends(process, name, chunks, process.kill)
     assert begun == answered
     await asyncio.to_thread(process.start)
     begun, last, _ = await publish_until_it_ends(process, name, chunks, lambda: None)
@@ -96,11 +76,12 @@ async def test_a_stream_goes_on_after_each_end(process: Process) -> None:
     assert tuple(stored[0]) == (CHUNKS * EVENTS,) * 2
 
 
-async def test_calls_that_are_cancelled_hold_nothing(process: Process) -> None:
+async def test_calls_that_are_cancelled_hold_nothing(process: GrpcProcess) -> None:
     async with door_of(process) as door:
         for number in range(10 * CALLS):
             async with door.stream(an_id()) as stream:
-                await stream.send(1, [a_message() for _ in range(number % 3 + 1)])
+                with suppress(asyncio.InvalidStateError):  # too many are in progress
+                    await stream.send(1, [a_message() for _ in range(number % 3 + 1)])
             with pytest.raises(grpc.aio.AioRpcError):
                 await door.publish(a_message(), timeout=0.0005)
         assert await published_in_the_end(door), "the calls that were cancelled still count"
@@ -115,7 +96,7 @@ async def published_in_the_end(door: Door) -> bool:
     return False
 
 
-async def test_an_organisation_has_its_share_of_the_calls(process: Process) -> None:
+async def test_an_organisation_has_its_share_of_the_calls(process: GrpcProcess) -> None:
     async with door_of(process) as door:
         streams = [door.stream() for _ in range(CALLS)]
         try:

@@ -15,7 +15,15 @@ from adapters.client.wire.bus_pb2 import (
 from adapters.client.wire.cloudevents_pb2 import CloudEvent
 from tests.builders import CITIZEN, a_citizen, an_id
 from tests.bus import Bus
-from tests.grpc_calls import SERVICE, Door, OpenedStream, a_message, positions, problem_of
+from tests.grpc_calls import (
+    SERVICE,
+    Door,
+    GrpcProcess,
+    OpenedStream,
+    a_message,
+    positions,
+    problem_of,
+)
 
 CODE = grpc.StatusCode
 MEGABYTE = 1 << 20
@@ -160,9 +168,9 @@ async def test_a_client_without_secret_is_stopped_at_its_next_chunk(bus: Bus, do
         assert (await end_of(stream)).code() is CODE.UNAUTHENTICATED
 
 
-async def test_who_reads_nothing_is_not_read_from(bus: Bus, door: Door) -> None:
+async def test_who_reads_nothing_is_not_read_from(door: Door, grpc_process: GrpcProcess) -> None:
     """Its answers, of half a megabyte each, are not held for it, and its chunks neither."""
-    process = psutil.Process(bus.processes[-1].pid)
+    process = psutil.Process(grpc_process.pid)
     before, broken = process.memory_info().rss, [a_message(source="/lain", data="x" * 1000)] * 1000
     async with door.stream() as stream:
         with pytest.raises(TimeoutError):

@@ -7,10 +7,10 @@ import grpc
 import pytest
 from cryptography import x509
 
-from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.ports import LOOPBACK
 from tests.authority import Authority, certificate_of, self_signed
 from tests.bus import Actor, Bus
-from tests.grpc_calls import Door, a_message
+from tests.grpc_calls import Door, GrpcProcess, a_message
 from tests.integration.tls.conftest import NAME
 from tests.integration.tls.test_client_certificates import (
     HOST,
@@ -19,7 +19,6 @@ from tests.integration.tls.test_client_certificates import (
     login,
     register,
 )
-from tests.waiting import eventually
 
 CODE = grpc.StatusCode
 
@@ -35,11 +34,8 @@ def uji(https: Bus) -> Actor:
 @pytest.fixture(scope="module")
 def port(https: Bus) -> Iterator[int]:
     """A grpc process that asks for certificates."""
-    port = free_port()
-    settings = {"NUSABUS_GRPC_PORT": str(port), "NUSABUS_GRPC_REQUIRE_CERTIFICATE": "true"}
-    process = https.start("grpc", **settings)
-    eventually(lambda: process.listens_on(port))
-    yield port
+    process = GrpcProcess(https, NUSABUS_GRPC_REQUIRE_CERTIFICATE="true")
+    yield process.port
     process.stop()
 
 
