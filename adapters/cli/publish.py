@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from adapters.cli import event_input, screen
+from adapters.cli import event_input, profiles, screen
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.session import AsJson, ProfileName, connect, over
 from adapters.client import Nusabus, Problem, Receipt
 
 app = typer.Typer()
@@ -24,6 +25,8 @@ nusabus publish id.go.kemendikbud.nisn.diverifikasi.v1 --source /dapodik --data 
 nusabus publish TYPE --source /dapodik --lines --data - < students.ndjson
 
 nusabus publish --events @events.json
+
+nusabus publish --stream events.ndjson     over gRPC; the same command goes on where it was cut off
 
 Exit code 0: all events are stored. 1: an event was refused, or the command failed.
 """
@@ -40,6 +43,26 @@ Events = Annotated[
     ),
 ]
 
+Stream = Annotated[
+    Path | None,
+    typer.Option(
+        "--stream",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="Publish a large file over gRPC: a CloudEvent on each line, or with TYPE its data.",
+    ),
+]
+Grpc = Annotated[
+    str,
+    typer.Option(
+        "--grpc",
+        envvar="NUSABUS_GRPC",
+        metavar="HOST:PORT",
+        help="Where the gateway serves gRPC. Default: port 8090 of its host.",
+    ),
+]
+
 
 @app.command(epilog=EXAMPLES)
 def publish(  # noqa: PLR0913 - each is an option of the command
@@ -52,6 +75,8 @@ def publish(  # noqa: PLR0913 - each is an option of the command
     attribute: event_input.Attributes = None,
     lines: Lines = False,
     events: Events = "",
+    stream: Stream = None,
+    grpc: Grpc = "",
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
@@ -60,25 +85,59 @@ def publish(  # noqa: PLR0913 - each is an option of the command
     An event with the same source and id is stored once, so it is safe to publish it again.
     Without --data, the data are read from standard input.
     """
+    attributes = event_input.pairs(attribute) | ({"partitionkey": key} if key else {})
+    common = _Common(type, source, subject, attributes)
+    if stream is not None:
+        if data or events or lines or id:
+            raise Failure("--stream names the events. Omit --data, --events, --lines and --id.")
+        return _streamed(stream, common, address=grpc, as_json=as_json, profile=profile)
     if bool(type) == bool(events):
         raise Failure("Give TYPE and --data, or --events for whole CloudEvents.")
     if lines and id:
         raise Failure("--id names one event, but --lines publishes many. Leave one of them out.")
-    documents: Iterable[Any]
-    if events:
-        documents = event_input.read_lines(events) if lines else _array(events)
-    else:
-        attributes = event_input.pairs(attribute) | ({"partitionkey": key} if key else {})
-        values = (
-            event_input.read_lines(data or "-") if lines else [event_input.read_json(data or "-")]
-        )
-        documents = (
-            event_input.an_event(
-                type, each, source=source, subject=subject, id=id, attributes=attributes.items()
-            )
-            for each in values
-        )
+    read = event_input.read_lines if lines else _array if events else _value
+    documents = read(events) if events else (common.event(v, id) for v in read(data or "-"))
     return _published(documents, as_json=as_json, profile=profile)
+
+
+def _value(data: str) -> list[Any]:
+    return [event_input.read_json(data)]
+
+
+class _Common(NamedTuple):
+    """What the events of a file have in common; without a type each line is a whole event."""
+
+    type: str
+    source: str
+    subject: str
+    attributes: dict[str, str]
+
+    def event(self, value: Any, id: str) -> dict[str, Any]:
+        """The event of a line. Raises Failure for what is none."""
+        if not self.type:
+            if not isinstance(value, dict):
+                raise Failure("A line is not a CloudEvent. An event is a JSON object.")
+            return {"id": id, **value}
+        attributes = self.attributes.items()
+        return event_input.an_event(
+            self.type, value, source=self.source, subject=self.subject, id=id, attributes=attributes
+        )
+
+
+def _streamed(file: Path, common: _Common, *, address: str, as_json: bool, profile: str) -> int:
+    # Here, because no other command needs gRPC, which takes long to load.
+    from adapters.cli import stream_file
+
+    known = profiles.load(profile)
+    return stream_file.publish(
+        lambda: connect(known),
+        known.url,
+        file,
+        common.event,
+        options=json.dumps(common),
+        address=address,
+        as_json=as_json,
+    )
 
 
 def _array(events: str) -> list[Any]:

@@ -78,6 +78,11 @@ class Nusabus:
         """Fetch an access token, to check the credentials. Other calls do it by themselves."""
         self._credentials.keep(await self._http.send(self._credentials.request(), auth=None))
 
+    async def access_token(self) -> str:
+        """A new access token, for calls over gRPC. Raises Problem, httpx.TransportError."""
+        await self.log_in()
+        return self._credentials.token
+
     async def publish(self, event: Mapping[str, Any]) -> Receipt:
         """Publish one CloudEvent in its JSON format. Once this returns it is durably stored.
 

@@ -42,6 +42,11 @@ class ClientCredentials(httpx.Auth):
                 return
             refused = token
 
+    @property
+    def token(self) -> str:
+        """The token that was fetched last."""
+        return self._token
+
     def request(self) -> httpx.Request:
         """The call that fetches a token."""
         form = {"grant_type": "client_credentials"}
