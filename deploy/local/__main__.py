@@ -75,7 +75,7 @@ async def _work(stack: Stack, once: bool) -> None:
         await demo_legacy.run(stack.url, operator, stack.run, console)
         await _show_retention(stack, operator)
         demo.print_next_steps(stack.url, stack.run)
-        console.print(f"Logs are in {RUN}/log. Ctrl-C ends it all.")
+        console.print(f"gRPC is at {stack.grpc}. Logs are in {RUN}/log. Ctrl-C ends it all.")
         await watch
     finally:
         watch.cancel()
