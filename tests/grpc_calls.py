@@ -113,19 +113,21 @@ class Door:
             request_serializer=PublishRequest.SerializeToString,
             response_deserializer=PublishResponse.FromString,
         )
-        found: PublishResponse = await call(
-            PublishRequest(event=event), **{"metadata": self.metadata, "timeout": 20, **more}
-        )
+        if "metadata" not in more:
+            more["metadata"] = self.metadata
+        found: PublishResponse = await call(PublishRequest(event=event), **{"timeout": 20, **more})
         return found
 
     @asynccontextmanager
     async def stream(self, name: str = "", **more: Any) -> AsyncIterator["OpenedStream"]:
         """A stream that has been opened; cancelled at the end."""
+        if "metadata" not in more:
+            more["metadata"] = self.metadata
         call: Any = self.channel.stream_stream(
             f"{SERVICE}/PublishStream",
             request_serializer=PublishStreamRequest.SerializeToString,
             response_deserializer=PublishStreamResponse.FromString,
-        )(**{"metadata": self.metadata, "timeout": 60, **more})
+        )(**{"timeout": 60, **more})
         opened = OpenedStream(call)
         try:
             await call.write(PublishStreamRequest(open=OpenStream(stream=name)))
