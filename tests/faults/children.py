@@ -78,6 +78,7 @@ class Child:
                 folder=self._folder,
                 environ=environment(self._own),
                 log=self.log,
+                farewell=signal.SIGKILL,  # one that is frozen hears nothing else
             )
         )
         self.meant_to_run = True
