@@ -17,7 +17,7 @@ test: $(READY) ## run all tests, on private servers; ARGS="-k name" selects
 	@$(BIN)/python -m deploy.local.install
 	@$(BIN)/python -m deploy.local.external_programs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" $(ARGS) || [ $$? -eq 5 ]
-	@$(BIN)/python -m pytest -n 2 --dist load -m faults $(ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m faults $(ARGS) || [ $$? -eq 5 ]
 
 check: $(READY) ## run ruff, mypy, import-linter and buf
 	@$(BIN)/python -m ruff check .

@@ -20,6 +20,7 @@ import uvloop
 from gateway import contracts, delivery, identity, journal, processes
 from gateway.base import telemetry
 from gateway.base.database import Database, Topic
+from gateway.base.database_hosts import DatabaseHosts
 from gateway.base.errors import NusabusError
 from gateway.base.retention_periods import retention_periods, set_retention_periods
 from gateway.base.settings import InvalidSettings, Settings
@@ -127,7 +128,7 @@ def recover(
 async def _migrate(settings: Settings) -> None:
     url = (settings.migration_database_url or settings.database_url).get_secret_value()
     await run_migrations(url)
-    connection = await asyncpg.connect(url, server_settings=MIGRATION_ROLE)
+    connection = await DatabaseHosts(url).connect(timeout=60, server_settings=MIGRATION_ROLE)
     try:
         await journal.create_shards(connection, settings.shards)
         await journal.create_partitions(connection)

@@ -241,14 +241,14 @@ class Postgres:
         self._sql("\n".join((ROLES_SQL.read_text(), *logins, owner, _DATABASE)))
         self._state.note("database")
 
-    def _sql(self, script: str) -> None:
-        self._tool(
+    def _sql(self, script: str) -> str:
+        return self._tool(
             "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1",
             f"--host={LOOPBACK}", f"--port={self.port}", "--username=postgres",
             feed=script,
         )  # fmt: skip
 
-    def _tool(self, program: str, *arguments: str, feed: str | None = None) -> None:
+    def _tool(self, program: str, *arguments: str, feed: str | None = None) -> str:
         account = unprivileged()
         command: Sequence[str] = (str(programs() / program), *arguments)
         done = subprocess.run(
@@ -265,6 +265,7 @@ class Postgres:
         )
         if done.returncode != 0:
             raise ServerError(f"{program} failed: {done.stderr.strip()}")
+        return done.stdout
 
     def _environ(self) -> Mapping[str, str]:
         return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}

@@ -8,6 +8,7 @@ a process sees a change completely or not at all, and needs no message for it.
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
+from typing import Any
 
 import asyncpg
 from asyncpg.exceptions._base import DataError as ArgumentError  # raised by its encoders
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from gateway.base.database_hosts import DatabaseHosts
 from gateway.base.defects import report_defect
 from gateway.base.errors import Invalid, NusabusError, Unavailable
 
@@ -120,7 +122,8 @@ def database_errors(
 class Database:
     """The connections of a process to PostgreSQL. Open it once, close it at the end."""
 
-    def __init__(self, engine: AsyncEngine, pool: asyncpg.Pool) -> None:
+    def __init__(self, hosts: DatabaseHosts, engine: AsyncEngine, pool: asyncpg.Pool) -> None:
+        self.hosts = hosts
         self.pool = pool
         self._engine = engine
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
@@ -133,8 +136,14 @@ class Database:
 
         `on_connect` is called with each new connection; if it raises, the connection is closed.
         """
+        hosts = DatabaseHosts(url)
+
+        async def connect(_: str, **options: Any) -> asyncpg.Connection:
+            return await hosts.connect(**options)
+
         pool = asyncpg.create_pool(
             url,
+            connect=connect,
             min_size=0,
             max_size=connections,
             timeout=timeout,
@@ -143,7 +152,8 @@ class Database:
             init=on_connect,  # type: ignore[arg-type]  # the stub names a protocol of its own
         )
         await pool
-        return cls(make_engine(url, timeout=timeout, on_connect=on_connect), pool)
+        engine = make_engine(hosts, timeout=timeout, on_connect=on_connect)
+        return cls(hosts, engine, pool)
 
     async def close(self) -> None:
         """Close every connection, by force if necessary."""
@@ -226,22 +236,22 @@ async def _keep(_: asyncpg.Connection) -> None:
 
 
 def make_engine(
-    url: str,
+    hosts: DatabaseHosts,
     *,
     timeout: float = 60.0,
     command_timeout: float | None = 30.0,
     server_settings: dict[str, str] | None = None,
     on_connect: OnConnect | None = None,
 ) -> AsyncEngine:
-    """SQLAlchemy's engine for a URL of PostgreSQL. The timeouts are in seconds.
+    """SQLAlchemy's engine for hosts of PostgreSQL. The timeouts are in seconds.
 
     The driver reads the URL itself, so all of it has its usual meaning: `sslmode`, `sslrootcert`,
     several hosts, `target_session_attrs`.
     """
 
     async def connect() -> asyncpg.Connection:
-        connection = await asyncpg.connect(
-            url, timeout=timeout, command_timeout=command_timeout, server_settings=server_settings
+        connection = await hosts.connect(
+            timeout=timeout, command_timeout=command_timeout, server_settings=server_settings
         )
         if on_connect is not None:
             try:

@@ -1,15 +1,13 @@
 """The broker's address, from its AMQP URL: `amqp(s)://user:password@host:port,host:port/vhost`."""
 
-import re
 from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
+from gateway.base.hosts import each_host
 from gateway.base.tls import TlsFiles
 
 HEARTBEAT = 10
 """Seconds. aiormq's default is 60, and it gives up after three silent ones."""
 
-# Read by hand: urlsplit of Python 3.13 refuses an IPv6 address after a comma.
-_HOSTS = re.compile(r"([^:/?#]+://(?:[^/?#]*@)?)([^/?#]*)(.*)", re.DOTALL)
 _PORTS = {"amqp": 5672, "amqps": 5671}
 
 
@@ -20,15 +18,6 @@ def with_heartbeat(url: str) -> str:
         return url
     extended = urlencode({**query, "heartbeat": HEARTBEAT}, doseq=True)
     return f"{url.partition('#')[0].partition('?')[0]}?{extended}"
-
-
-def each_host(url: str) -> tuple[str, ...]:
-    """The URL for each of its hosts: those of a cluster are separated by commas."""
-    found = _HOSTS.fullmatch(url)
-    if found is None:
-        return (url,)
-    before, hosts, after = found.groups()
-    return tuple(f"{before}{host}{after}" for host in hosts.split(","))
 
 
 def tls_files(url: str) -> TlsFiles:

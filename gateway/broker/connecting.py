@@ -8,7 +8,7 @@ import aio_pika
 from aio_pika.abc import AbstractConnection
 
 from gateway.base.errors import BrokerUnavailable
-from gateway.broker.address import each_host
+from gateway.base.hosts import each_host
 from gateway.broker.errors import OUTAGES
 
 PER_HOST = 3.0  # seconds until the next host is tried; the last one has the caller's time

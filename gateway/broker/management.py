@@ -19,9 +19,10 @@ import httpx
 
 from gateway.base.backoff import Backoff
 from gateway.base.errors import BrokerUnavailable, NotFound
+from gateway.base.hosts import each_host
 from gateway.base.tls import Followed, client_context
 from gateway.broker import names
-from gateway.broker.address import credentials, each_host, management_url, tls_files, virtual_host
+from gateway.broker.address import credentials, management_url, tls_files, virtual_host
 from gateway.broker.connecting import PER_HOST
 from gateway.broker.errors import describe
 from gateway.broker.queue_state import QueueState, queue_state

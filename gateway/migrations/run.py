@@ -7,6 +7,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from gateway.base.database import make_engine
+from gateway.base.database_hosts import DatabaseHosts
 
 # Whatever login migrates, this role owns what it makes: functions run with their owner's rights.
 OWNER = {"role": "nusabus_owner"}
@@ -18,7 +19,7 @@ async def migrate(url: str) -> None:
 
     Raises asyncpg.PostgresError, also when the login is no member of `nusabus_owner`.
     """
-    engine = make_engine(url, command_timeout=None, server_settings=OWNER)
+    engine = make_engine(DatabaseHosts(url), command_timeout=None, server_settings=OWNER)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

@@ -70,10 +70,8 @@ class ProcessContext:
 
     async def connect_without_entering(self) -> asyncpg.Connection:
         """Open a connection that does not care for the incarnation of the journal."""
-        return await asyncpg.connect(
-            self.settings.database_url.get_secret_value(),
-            timeout=CONNECT,
-            server_settings={"application_name": "nusabus"},
+        return await self.database.hosts.connect(
+            timeout=CONNECT, server_settings={"application_name": "nusabus"}
         )
 
     async def refresh(self, *more: Snapshot[Any]) -> None:

@@ -3,6 +3,7 @@
 import asyncpg
 
 from gateway.base.database import Database
+from gateway.base.database_hosts import DatabaseHosts
 from gateway.base.errors import Invalid
 from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
@@ -27,9 +28,11 @@ async def retention(settings: Settings, *, once: bool) -> None:
     url = settings.retention_database_url.get_secret_value()
     await _require_limited_role(url)
 
+    hosts = DatabaseHosts(url)
+
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(
-            url, timeout=CONNECT, server_settings={"application_name": "nusabus-retention"}
+        return await hosts.connect(
+            timeout=CONNECT, server_settings={"application_name": "nusabus-retention"}
         )
 
     if once:

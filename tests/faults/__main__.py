@@ -11,17 +11,19 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from tests.faults.catalogue import FAULTS
+from tests.faults.catalogue import CLUSTER_FAULTS, FAULTS
 from tests.faults.checker import RULES
-from tests.faults.cluster import Cluster, ClusterOptions
+from tests.faults.cluster import MAJORITY_LOST, Cluster, ClusterOptions
+from tests.faults.cluster_servers import ClusterServers
 from tests.faults.run import Report, Scenario, run
-from tests.faults.seeded_bugs import BUGS
+from tests.faults.seeded_bugs import BUGS, CLUSTER_BUGS
 from tests.faults.servers import Servers
 
 SHOWN = 10  # breaches of a rule
@@ -31,15 +33,17 @@ console = Console(highlight=False)
 def main() -> None:
     """Run, show what happened, and tell the verdict by the exit code."""
     given = _arguments()
-    faults = given.fault or (BUGS[given.bug].faults if given.bug is not None else tuple(FAULTS))
-    bug = BUGS.get(given.bug)
-    options = ClusterOptions(1, bug.relays, bug.delivers, given.bug) if bug else ClusterOptions()
+    known = CLUSTER_FAULTS if given.cluster else FAULTS
+    bug = {**BUGS, **CLUSTER_BUGS}.get(given.bug)
+    faults = given.fault or (bug.faults if bug else tuple(known))
+    options = ClusterOptions(majority_lost=given.majority_lost)
+    if bug:
+        options = replace(options, apis=1, relays=bug.relays, delivers=bug.delivers, bug=given.bug)
     scenario = Scenario(given.seed, faults, given.minutes * 60, options)
     folder = Path(tempfile.mkdtemp(prefix="nusabus-faults-"))
     console.print(f"seed {scenario.seed}, {len(faults)} faults a round, logs in {folder}/logs")
-    report = asyncio.run(_run(scenario, folder))
+    report = asyncio.run(_run(scenario, folder, cluster=given.cluster))
     _show(report)
-    bug = BUGS.get(given.bug)
     good = bug.found(report.breaches) if bug else not report.breaches
     if good:
         shutil.rmtree(folder)
@@ -61,15 +65,35 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--fault",
         action="append",
-        choices=sorted(FAULTS),
+        choices=sorted({**FAULTS, **CLUSTER_FAULTS}),
         help="this one only; may be repeated",
     )
-    parser.add_argument("--bug", choices=sorted(BUGS), help="put this bug into the gateway")
-    return parser.parse_args()
+    parser.add_argument(
+        "--cluster",
+        action="store_true",
+        help="three RabbitMQ nodes, a PostgreSQL primary and its standby; faults that kill them",
+    )
+    parser.add_argument(
+        "--majority-lost",
+        type=float,
+        default=MAJORITY_LOST,
+        metavar="SECONDS",
+        help="how long the fault lose-majority lasts; a minute by default",
+    )
+    parser.add_argument(
+        "--bug", choices=sorted({**BUGS, **CLUSTER_BUGS}), help="put this bug into the gateway"
+    )
+    given = parser.parse_args()
+    known = (CLUSTER_FAULTS, CLUSTER_BUGS) if given.cluster else (FAULTS, BUGS)
+    unknown = {*(given.fault or ()), *([given.bug] if given.bug else ())} - {*known[0], *known[1]}
+    if unknown:
+        needed = "without" if given.cluster else "with"
+        parser.error(f"{', '.join(sorted(unknown))}: only {needed} --cluster")
+    return given
 
 
-async def _run(scenario: Scenario, folder: Path) -> Report:
-    servers = Servers(folder / "servers")
+async def _run(scenario: Scenario, folder: Path, *, cluster: bool) -> Report:
+    servers = (ClusterServers if cluster else Servers)(folder / "servers")
     with console.status("starting PostgreSQL and RabbitMQ") as status:
         try:
             await servers.start()

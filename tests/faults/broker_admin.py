@@ -1,5 +1,6 @@
 """The broker's management API, as used by an administrator who breaks things."""
 
+from collections import Counter
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -75,6 +76,21 @@ class BrokerAdmin:
         """Whether the memory or the disk alarm is on."""
         nodes = await self._call("GET", "nodes")
         return any(node.get("mem_alarm") or node.get("disk_free_alarm") for node in nodes)
+
+    async def degraded(self) -> list[str]:
+        """The quorum queues that have no leader, or whose members are not all online."""
+        shown = await self._call("GET", f"queues/{self._vhost}?columns=name,members,online,leader")
+        return [
+            each["name"]
+            for each in shown
+            if (members := each.get("members"))
+            and (not each.get("leader") or len(each.get("online", ())) < len(members))
+        ]
+
+    async def leaders(self) -> Counter[str]:
+        """How many queues each node leads."""
+        shown = await self._call("GET", f"queues/{self._vhost}?columns=leader")
+        return Counter(each["leader"] for each in shown if each.get("leader"))
 
     async def ready(self, queue: str) -> int | None:
         """Messages ready in a queue, asked of itself; None where it does not exist."""

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
 from tests.faults import (
+    cluster_faults,
     hostile_faults,
     overload_faults,
     process_faults,
@@ -17,45 +18,55 @@ from tests.faults.fault import Choices
 
 Fault = Callable[[Cluster, Actors, Choices], Awaitable[str]]
 
-FAULTS: Mapping[str, Fault] = {
-    fault.__name__.replace("_", "-"): fault
-    for fault in (
-        process_faults.kill_api,
-        process_faults.freeze_api,
-        process_faults.replace_apis,
-        process_faults.kill_relay,
-        process_faults.freeze_relay,
-        process_faults.cut_after_commit,
-        process_faults.cut_before_commit,
-        process_faults.cut_confirm,
-        process_faults.cut_subscriber,
-        server_faults.kill_broker,
-        server_faults.lose_queue,
-        server_faults.freeze_broker,
-        server_faults.alarm_memory,
-        server_faults.alarm_disk,
-        server_faults.end_subscription,
-        server_faults.stop_postgres,
-        server_faults.fill_disk,
-        overload_faults.overload,
-        topology_faults.delete_queue,
-        topology_faults.delete_queue_twice,
-        topology_faults.delete_binding,
-        topology_faults.delete_exchange,
-        topology_faults.fill_queue,
-        topology_faults.add_contract,
-        receiver_faults.kill_deliver,
-        receiver_faults.freeze_deliver,
-        receiver_faults.cut_endpoint,
-        receiver_faults.fail_endpoint,
-        receiver_faults.forget_secret,
-        receiver_faults.kill_consumer,
-        receiver_faults.rotate_credentials,
-        receiver_faults.withdraw_key,
-        receiver_faults.deep_queue,
-        hostile_faults.publish_expensive,
-    )
-}
+
+def _named(*faults: Fault) -> Mapping[str, Fault]:
+    return {fault.__name__.replace("_", "-"): fault for fault in faults}
+
+
+FAULTS = _named(
+    process_faults.kill_api,
+    process_faults.freeze_api,
+    process_faults.replace_apis,
+    process_faults.kill_relay,
+    process_faults.freeze_relay,
+    process_faults.cut_after_commit,
+    process_faults.cut_before_commit,
+    process_faults.cut_confirm,
+    process_faults.cut_subscriber,
+    server_faults.kill_broker,
+    server_faults.lose_queue,
+    server_faults.freeze_broker,
+    server_faults.alarm_memory,
+    server_faults.alarm_disk,
+    server_faults.end_subscription,
+    server_faults.stop_postgres,
+    server_faults.fill_disk,
+    overload_faults.overload,
+    topology_faults.delete_queue,
+    topology_faults.delete_queue_twice,
+    topology_faults.delete_binding,
+    topology_faults.delete_exchange,
+    topology_faults.fill_queue,
+    topology_faults.add_contract,
+    receiver_faults.kill_deliver,
+    receiver_faults.freeze_deliver,
+    receiver_faults.cut_endpoint,
+    receiver_faults.fail_endpoint,
+    receiver_faults.forget_secret,
+    receiver_faults.kill_consumer,
+    receiver_faults.rotate_credentials,
+    receiver_faults.withdraw_key,
+    receiver_faults.deep_queue,
+    hostile_faults.publish_expensive,
+)
+"""Those of a gateway with one RabbitMQ and one PostgreSQL."""
+
+CLUSTER_FAULTS = _named(
+    cluster_faults.kill_broker_node,
+    cluster_faults.lose_majority,
+    cluster_faults.fail_over_database,
+)
+"""Those that need hosts to lose."""
 
 
 SLOW = {"lose-queue"}

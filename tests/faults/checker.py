@@ -6,9 +6,9 @@ are there so that a run in which nothing happened cannot pass.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 
-from tests.faults import checker_delivery
+from tests.faults import checker_delivery, checker_journal
 from tests.faults.checker_delivery import Breaches, taken
 from tests.faults.checker_quotas import is_over_quota, quotas
 from tests.faults.observed import JournalRow, Observed, wants
@@ -81,15 +81,6 @@ def answers(seen: Observed) -> Breaches:
             yield f"{_event(attempt)}, {attempt.kind}, was answered {reply.status}"
         if attempt.kind is Kind.NEW and attempt.identity not in accepted:
             yield f"{_event(attempt)} was never answered ok"
-
-
-def gapless(seen: Observed) -> Breaches:
-    """The sequences of each shard are 1, 2, 3 and so on."""
-    for shard, rows in _by_shard(seen.rows).items():
-        for expected, row in enumerate(rows, 1):
-            if row.sequence != expected:
-                yield f"shard {shard} has {row.sequence} where {expected} was due"
-                break
 
 
 def once(seen: Observed) -> Breaches:
@@ -168,21 +159,6 @@ def dead_letters(seen: Observed) -> Breaches:
         yield f"{identity} was rejected by the reader of {queue} and is no dead letter"
 
 
-def journal_leases(seen: Observed) -> Breaches:
-    """One lease holder at a time: only it writes, epochs and cursors never go back."""
-    for write in seen.journal_leases:
-        taken = write.epoch != write.epoch_before
-        what = f"{write.writer} on shard {write.shard} at {write.at:%H:%M:%S.%f}"
-        if taken and not (write.epoch == write.epoch_before + 1 and write.expired_before):
-            yield f"{what}: took a lease that had not expired"
-        if taken and write.holder != write.writer:
-            yield f"{what}: took the lease for {write.holder}"
-        if not taken and write.writer != write.holder_before:
-            yield f"{what}: wrote, but {write.holder_before} held epoch {write.epoch_before}"
-        if write.cursor < write.cursor_before:
-            yield f"{what}: moved the cursor back from {write.cursor_before} to {write.cursor}"
-
-
 def drained(seen: Observed) -> Breaches:
     """In the end nothing is on its way any more."""
     if seen.unsettled:
@@ -243,8 +219,9 @@ def enough(seen: Observed) -> Breaches:
 RULES: Mapping[str, Callable[[Observed], Breaches]] = {
     rule.__name__.replace("_", "-"): rule
     for rule in (
-        stored, duplicates, invented, answers, gapless, once, publish_order, delivered, unexpected,
-        order, dead_letters, journal_leases, drained, faults, processes, enough,
+        stored, duplicates, invented, answers, checker_journal.gapless, once, publish_order,
+        delivered, unexpected, order, dead_letters, checker_journal.journal_leases, drained,
+        faults, processes, enough,
         checker_delivery.effects, checker_delivery.signatures, checker_delivery.webhook_leases,
         checker_delivery.tokens, checker_delivery.redriven, checker_delivery.agreed,
         checker_delivery.enough_received, quotas,
@@ -271,11 +248,6 @@ def _stored_before(attempt: Attempt, attempts: Sequence[Attempt]) -> bool:
         and other.sent <= attempt.answered
         for other in attempts
     )
-
-
-def _by_shard(rows: Sequence[JournalRow]) -> Mapping[int, list[JournalRow]]:
-    ordered = sorted(rows, key=lambda row: row.position)
-    return {shard: list(some) for shard, some in groupby(ordered, key=lambda row: row.shard)}
 
 
 def _by_key(rows: Sequence[JournalRow]) -> Mapping[str, list[JournalRow]]:

@@ -7,13 +7,11 @@ RabbitMQ -> [proxy] -> subscribers, deliver -> [proxy] -> endpoints, RabbitMQ ->
 import asyncio
 import signal
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -22,13 +20,13 @@ from gateway.base.database import OUTAGES
 from tests.faults.broker_admin import BrokerAdmin
 from tests.faults.children import Child, command
 from tests.faults.gateway_client import GatewayClient
-from tests.faults.proxy import Proxy
+from tests.faults.routes import Routes
 from tests.faults.run_log import RunLog
 from tests.faults.servers import DELIVERS, RELAYS, Servers
-from tests.faults.watches import AppendWatch, ConnectionCutter, ConsumerWatch, RelayWatch
 
 POLL = 0.05
 PATIENCE = 45.0  # seconds for anything that must happen in the end
+MAJORITY_LOST = 60.0  # seconds without most nodes of the broker
 UNFORESEEN = ("Traceback", "exc_type", "never retrieved")  # in a log: what nobody caught
 
 
@@ -44,6 +42,7 @@ class ClusterOptions:
     relays: int = 2
     delivers: int = 2
     bug: str | None = None
+    majority_lost: float = MAJORITY_LOST
 
 
 class Cluster:
@@ -52,22 +51,13 @@ class Cluster:
     def __init__(self, servers: Servers, name: str, folder: Path, options: ClusterOptions) -> None:
         self.servers = servers
         self.run_log = RunLog()
-        self.append_cutter = ConnectionCutter()
-        self.broker_cutter = ConnectionCutter()
-        self.broker_said: Counter[str] = Counter()
-        self.consumer_cutter = ConnectionCutter()
         self._name = name
         self._folder = folder
         self._port = free_port()
         self.url = f"http://{LOOPBACK}:{self._port}"
-        rabbitmq = servers.rabbitmq
-        self.admin = BrokerAdmin(rabbitmq.management_url, rabbitmq.amqp_url, name)
-        self._to_database = Proxy(servers.postgres.port, lambda: AppendWatch(self.append_cutter))
-        self._to_broker = Proxy(
-            rabbitmq.port, lambda: RelayWatch(self.broker_cutter, self.broker_said)
-        )
-        self.to_subscribers = Proxy(rabbitmq.port)
-        self._to_consumers = Proxy(rabbitmq.port, lambda: ConsumerWatch(self.consumer_cutter))
+        self.routes = Routes(servers, name)
+        self.admin = BrokerAdmin(self.routes.admin_management_url, self.routes.admin_amqp_url, name)
+        self.options = options
         self._bug = options.bug
         self.apis = [self._api(n, options.bug) for n in range(1, options.apis + 1)]
         self.relays = [self._relay(role, options.bug) for role in RELAYS[: options.relays]]
@@ -79,10 +69,9 @@ class Cluster:
     async def open(self) -> None:
         """Return once every process is at work."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        await self.routes.open()
         await self.admin.make_vhost()
         await self.servers.make_database(self._name)
-        for proxy in self._proxies:
-            await proxy.open()
         for child in self.children:
             await child.start()
         await self.until(self._at_work, "the gateway did not start")
@@ -97,27 +86,20 @@ class Cluster:
             self._search_log(child)
         for client in self._clients.values():
             await client.aclose()
-        for proxy in self._proxies:
-            await proxy.close()
         await self.servers.drop_database(self._name)
         await self.admin.delete_vhost()
         await self.admin.close()
+        await self.routes.close()
 
     @property
     def children(self) -> list[Child]:
         """Every process of the gateway."""
         return [*self.apis, *self.relays, *self.delivers, *self.consumers]
 
-    @property
-    def _proxies(self) -> list[Proxy]:
-        return [self._to_database, self._to_broker, self.to_subscribers, self._to_consumers]
-
     async def consume(self, name: str, queue: str, url: str) -> None:
         """Let a service on the consumer runtime read a queue; its effects are in our database."""
-        netloc = urlsplit(url).netloc.rpartition("@")[0]
-        address = f"{netloc}@{LOOPBACK}:{self._to_consumers.port}"
         own = {
-            "AMQP_URL": urlunsplit(urlsplit(url)._replace(netloc=address)),
+            "AMQP_URL": self.routes.consumer_url(url),
             "QUEUE": queue,
             "SUBSCRIPTION": name,
             "DATABASE_URL": self.servers.owner_url(self._name),
@@ -129,11 +111,7 @@ class Cluster:
     @property
     def environment(self) -> dict[str, str]:
         """For a program of the gateway that runs beside these processes."""
-        return {
-            **self.servers.environment(self._name),
-            "NUSABUS_AMQP_URL": self.admin.amqp_url,
-            "NUSABUS_MANAGEMENT_URL": self.servers.rabbitmq.management_url,
-        }
+        return dict(self.routes.environment)
 
     @property
     def refused_tokens(self) -> int:
@@ -254,11 +232,7 @@ class Cluster:
 
     def _api(self, number: int, bug: str | None) -> Child:
         own = {
-            **self.environment,
-            "NUSABUS_DATABASE_URL": self.servers.database_url(
-                self._name, port=self._to_database.port
-            ),
-            "NUSABUS_SUBSCRIBER_AMQP_URL": f"amqp://{LOOPBACK}:{self.to_subscribers.port}",
+            **self.routes.api_environment,
             "NUSABUS_PORT": str(self._port),
             "NUSABUS_URL": self.url,
             "NUSABUS_REQUESTS_IN_PROGRESS": "16",  # so that the fault `overload` needs few more
@@ -267,18 +241,9 @@ class Cluster:
         return Child(f"api-{number}", command("api", bug), self._folder, own)
 
     def _relay(self, role: str, bug: str | None) -> Child:
-        broker = urlsplit(self.admin.amqp_url)
-        login = broker.netloc.rpartition("@")[0]
-        netloc = f"{login}@{LOOPBACK}:{self._to_broker.port}"
-        own = {
-            **self.environment,
-            "NUSABUS_DATABASE_URL": self.servers.database_url(self._name, role=role),
-            "NUSABUS_AMQP_URL": urlunsplit(broker._replace(netloc=netloc)),
-            "NUSABUS_RELAY_NAME": role,
-        }
+        own = {**self.routes.relay_environment(role), "NUSABUS_RELAY_NAME": role}
         return Child(role, command("relay", bug), self._folder, own)
 
     def _deliver(self, role: str, bug: str | None) -> Child:
-        url = self.servers.database_url(self._name, role=role)
-        own = {**self.environment, "NUSABUS_DATABASE_URL": url}
+        own = self.routes.deliver_environment(role)
         return Child(role, command("deliver", bug), self._folder, own)

@@ -73,7 +73,7 @@ class Endpoint:
 
     async def open(self) -> None:
         """Begin to serve at `url`; to everything it answers 401 until it has a secret."""
-        self._proxy = Proxy(await self._server.open())
+        self._proxy = Proxy([await self._server.open()])
         await self._proxy.open()
         self.url = f"{self._scheme}://{LOOPBACK}:{self._proxy.port}/{self.subscription.name}"
         self._elsewhere_url = f"{self._scheme}://{LOOPBACK}:{await self._elsewhere.open()}/"

@@ -32,6 +32,16 @@ class JournalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SequenceGap:
+    """Where an incarnation of the journal began: no entry has a sequence in it."""
+
+    incarnation: int
+    shard: int
+    restored: int
+    begins: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseWrite:
     """One update of a journal lease, seen by a trigger of ours.
 
@@ -152,6 +162,7 @@ class Observed:
     """What did not come to rest."""
     planned: Sequence[str] = ()
     minimum: Minimum = field(default_factory=Minimum)
+    gaps: Sequence[SequenceGap] = ()
 
 
 def wants(subscription: KnownSubscription, row: JournalRow) -> bool:

@@ -94,9 +94,9 @@ async def cut_before_commit(cluster: Cluster, actors: Actors, choices: Choices) 
 
 async def cut_confirm(cluster: Cluster, actors: Actors, choices: Choices) -> str:
     """The connection of a relay breaks at a confirm, which is lost."""
-    cuts = cluster.broker_cutter.cuts
-    cluster.broker_cutter.arm("ack")
-    await cluster.until(partial(_beyond, cluster.broker_cutter, cuts), "no confirm came by")
+    cuts = cluster.routes.broker_cutter.cuts
+    cluster.routes.broker_cutter.arm("ack")
+    await cluster.until(partial(_beyond, cluster.routes.broker_cutter, cuts), "no confirm came by")
     return "a relay's connection was cut at a confirm"
 
 
@@ -104,7 +104,7 @@ async def cut_subscriber(cluster: Cluster, actors: Actors, choices: Choices) -> 
     """The connections of all subscribers break while they hold unacknowledged messages."""
     await _all_hold(cluster, actors)
     before = len(cluster.run_log.deliveries)
-    severed = await cluster.to_subscribers.sever()
+    severed = await cluster.routes.to_subscribers.sever()
     for subscriber in actors.subscribers.values():
         subscriber.hold(False)
 
@@ -159,7 +159,7 @@ async def _taken_over(cluster: Cluster, child: Child) -> bool:
 
 async def _cut_append(cluster: Cluster, position: str, *, stored: bool) -> str:
     """Cut until a new event shows what was left: stored, or not."""
-    cutter = cluster.append_cutter
+    cutter = cluster.routes.append_cutter
     for _ in range(TRIES):
         before, cuts = len(cluster.run_log.attempts), cutter.cuts
         cutter.arm(position)

@@ -1,7 +1,8 @@
 """A TCP proxy that can read along, and cut a connection at a point of the conversation."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from deploy.local.ports import LOOPBACK, free_port
@@ -34,11 +35,11 @@ class NoWatch:
 
 
 class Proxy:
-    """Passes connections on to a loopback port, through a port of its own."""
+    """Passes connections on to the first of some loopback ports that accepts them."""
 
-    def __init__(self, target: int, watch: Callable[[], Watch] = NoWatch) -> None:
+    def __init__(self, targets: Sequence[int], watch: Callable[[], Watch] = NoWatch) -> None:
         self.port = free_port()
-        self._target = target
+        self._targets = targets
         self._watch = watch
         self._server: asyncio.Server | None = None
         self._links: set[asyncio.Task[None]] = set()
@@ -61,6 +62,11 @@ class Proxy:
         await asyncio.gather(*links, return_exceptions=True)
         return len(links)
 
+    @property
+    def links(self) -> int:
+        """The connections that pass through it now."""
+        return len(self._links)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = asyncio.create_task(self._link(reader, writer))
         self._links.add(link)
@@ -69,8 +75,7 @@ class Proxy:
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers = [writer]
         try:
-            async with asyncio.timeout(CONNECT):
-                server_reader, server_writer = await asyncio.open_connection(LOOPBACK, self._target)
+            server_reader, server_writer = await self._connect()
             writers.append(server_writer)
             watch = self._watch()
             flows = {
@@ -88,6 +93,14 @@ class Proxy:
         finally:
             for each in writers:
                 each.transport.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        *others, last = self._targets
+        for target in others:
+            with suppress(OSError):
+                return await asyncio.open_connection(LOOPBACK, target)
+        async with asyncio.timeout(CONNECT):
+            return await asyncio.open_connection(LOOPBACK, last)
 
 
 async def _pass(

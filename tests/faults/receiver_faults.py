@@ -116,9 +116,11 @@ async def forget_secret(cluster: Cluster, actors: Actors, choices: Choices) -> s
 async def kill_consumer(cluster: Cluster, actors: Actors, choices: Choices) -> str:
     """A consumer dies between the commit of an effect and its acknowledgement."""
     child = choices.random.choice(cluster.consumers)
-    cuts = cluster.consumer_cutter.cuts
-    cluster.consumer_cutter.arm("ack")
-    await cluster.until(lambda: cluster.consumer_cutter.cuts > cuts, "nothing was acknowledged")
+    cuts = cluster.routes.consumer_cutter.cuts
+    cluster.routes.consumer_cutter.arm("ack")
+    await cluster.until(
+        lambda: cluster.routes.consumer_cutter.cuts > cuts, "nothing was acknowledged"
+    )
     await child.kill()
     ended, pid = child.exit_code, child.pid
     await child.start()
@@ -139,7 +141,7 @@ async def rotate_credentials(cluster: Cluster, actors: Actors, choices: Choices)
     refused, organisation = subscriber.refused, subscriber.subscription.queue.split(".")[1]
     path = f"/v1/subscriptions/{subscriber.subscription.name}/credentials"
     made = await cluster.client(organisation).call("POST", path)
-    await cluster.to_subscribers.sever()
+    await cluster.routes.to_subscribers.sever()
     await cluster.until(lambda: subscriber.refused > refused, "the old password is good still")
     before = len(cluster.run_log.deliveries)
     subscriber.url = made.json()["amqp_url"]

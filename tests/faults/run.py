@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.base.event import Event
 from tests.faults.actors import Actors
-from tests.faults.catalogue import FAULTS, a_round, make_choices
+from tests.faults.catalogue import CLUSTER_FAULTS, FAULTS, a_round, make_choices
 from tests.faults.checker import check
 from tests.faults.cluster import Cluster, ClusterOptions, TooLate
 from tests.faults.fault import Choices, NoEvidence
@@ -22,6 +22,7 @@ from tests.faults.observed import (
     LeaseWrite,
     Minimum,
     Observed,
+    SequenceGap,
 )
 from tests.faults.redrives import read_ledger, redrive
 from tests.faults.run_log import FaultResult
@@ -31,6 +32,7 @@ _ROWS = """
 SELECT shard, sequence, source, id, type, subject, attributes, digest, publisher
 FROM journal_entries
 """
+_GAPS = "SELECT number, shard, restored, begins FROM journal_gaps"
 _LEADS = """
 SELECT shard, at, writer, holder_before, holder, epoch_before, epoch, cursor_before, cursor,
        expired_before
@@ -173,7 +175,7 @@ async def _carry_out_fault(
     begun = time.monotonic()
     evidence, failure = None, ""
     try:
-        evidence = await FAULTS[name](cluster, actors, choices)
+        evidence = await {**FAULTS, **CLUSTER_FAULTS}[name](cluster, actors, choices)
     except (NoEvidence, TooLate) as error:
         failure = str(error)
     recovered = await _recovers(cluster, scenario.patience)
@@ -247,6 +249,7 @@ async def _in_time(cluster: Cluster, condition: Callable[[], object], patience: 
 async def _observe(cluster: Cluster, seen: Observed) -> None:
     """Read what the gateway holds."""
     seen.rows = [_row(*record) for record in await cluster.query(_ROWS)]
+    seen.gaps = [SequenceGap(*record) for record in await cluster.query(_GAPS)]
     seen.journal_leases = [LeaseWrite(*record) for record in await cluster.query(_LEADS)]
     seen.backlog = await cluster.backlog()
     seen.held = {

@@ -174,6 +174,8 @@ class RunLog:
     """Calls of what an endpoint redirected to."""
     replays: list[Replay] = field(default_factory=list)
     redriven: list[Redriven] = field(default_factory=list)
+    failovers: int = 0
+    """How often the database went on at another host."""
     accepted: int = 0
     delivered: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     last_delivery: float = field(default_factory=time.monotonic)

@@ -19,7 +19,7 @@ from gateway.journal import append, shard_leases, writer
 from gateway.publishing import EventValidator
 from gateway.quotas import Gate
 from gateway.relay import backfill, in_flight, shard_relay
-from tests.faults import consumer_service, seeded_delivery_bugs
+from tests.faults import consumer_service, seeded_cluster_bugs, seeded_delivery_bugs
 from tests.faults.seeded_delivery_bugs import loosened, replace
 
 
@@ -201,6 +201,19 @@ BUGS: Mapping[str, Bug] = {
     ),
 }
 
+CLUSTER_BUGS: Mapping[str, Bug] = {
+    "queue-deleted-in-minority": Bug(
+        seeded_cluster_bugs.queue_deleted_in_minority, ("lose-majority",), "delivered", "never got"
+    ),
+    "commit-before-standby": Bug(
+        seeded_cluster_bugs.commit_before_standby,
+        ("fail-over-database",),
+        "stored",
+        "is not in the journal",
+    ),
+}
+"""Those that need hosts to lose."""
+
 
 def _with_second(row: tuple[Any, ...], change: Callable[[Any], Any]) -> tuple[Any, ...]:
     return (row[0], change(row[1]), *row[2:])
@@ -215,7 +228,7 @@ def main() -> None:
     bug, separator, *rest = sys.argv[1:]
     assert separator == "--"
     for each in bug.split(TOGETHER):
-        BUGS[each].install()
+        {**BUGS, **CLUSTER_BUGS}[each].install()
     if rest == ["consumer"]:
         consumer_service.main()
         return

@@ -79,7 +79,7 @@ async def alarm_disk(cluster: Cluster, actors: Actors, choices: Choices) -> str:
 
 
 async def _alarm(cluster: Cluster, switch: Callable[[bool], object]) -> str:
-    blocked = cluster.broker_said["blocked"]
+    blocked = cluster.routes.broker_said["blocked"]
     await asyncio.to_thread(switch, True)
     try:
         await cluster.until(cluster.admin.alarmed, "the alarm did not go on")
@@ -87,7 +87,7 @@ async def _alarm(cluster: Cluster, switch: Callable[[bool], object]) -> str:
         await cluster.until(partial(_said, cluster, "blocked", blocked), "no relay was blocked")
     finally:
         await asyncio.to_thread(switch, False)
-    return f"alarm seen, {cluster.broker_said['blocked'] - blocked} connections blocked"
+    return f"alarm seen, {cluster.routes.broker_said['blocked'] - blocked} connections blocked"
 
 
 async def end_subscription(cluster: Cluster, actors: Actors, choices: Choices) -> str:
@@ -180,4 +180,4 @@ async def _exists(cluster: Cluster, queue: str) -> bool:
 
 
 def _said(cluster: Cluster, what: str, before: int) -> bool:
-    return cluster.broker_said[what] > before
+    return cluster.routes.broker_said[what] > before

@@ -35,6 +35,7 @@ GRANTS = (("dukcapil", "id.go.kemendikbud.*"), ("dukcapil", "id.go.kemendagri.*"
 RELAYS = ("relay-1", "relay-2")
 DELIVERS = ("deliver-1", "deliver-2")
 DEEP = 300  # messages in a queue that nobody reads until the journal keeps the rest
+SMALL = {"shared_buffers": "64MB"}
 AUDIT = Path(__file__).with_name("audit.sql")
 
 
@@ -42,37 +43,61 @@ class Servers:
     """Start them once; take clusters from them one at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self.postgres = Postgres(folder / "postgres", settings={"shared_buffers": "64MB"})
-        self.rabbitmq = RabbitMQ(folder / "rabbitmq", name="faults")
+        self._postgres = Postgres(folder / "postgres", settings=SMALL)
+        self._rabbitmq = RabbitMQ(folder / "rabbitmq", name="faults")
         self.credentials: dict[str, Credentials] = {}
         self.authority: Authority
         self._folder = folder
+
+    @property
+    def rabbitmq(self) -> RabbitMQ:
+        """The broker's only node."""
+        return self._rabbitmq
+
+    @property
+    def postgres(self) -> Postgres:
+        """The database's only host."""
+        return self._postgres
+
+    @property
+    def brokers(self) -> Sequence[RabbitMQ]:
+        """Every node of the broker, in the order of the URLs."""
+        return (self.rabbitmq,)
+
+    @property
+    def databases(self) -> Sequence[Postgres]:
+        """Every host of the database, in the order of the URLs."""
+        return (self.postgres,)
 
     async def start(self) -> None:
         """Return once both answer and the first database is made."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.authority = Authority(self._folder)
-        await asyncio.gather(asyncio.to_thread(self.rabbitmq.start), self._start_postgres())
+        await asyncio.gather(self._start_brokers(), self._start_databases())
 
     async def erase(self) -> None:
         """End both and delete their data."""
-        await asyncio.gather(
-            asyncio.to_thread(self.rabbitmq.erase), asyncio.to_thread(self.postgres.erase)
-        )
+        await asyncio.gather(self._erase_brokers(), self._erase_databases())
 
-    def database_url(self, name: str, role: str | None = None, port: int | None = None) -> str:
-        """The URL of a database; as a relay's role, or through a proxy's port."""
-        return self._on(self.postgres.url, name, role, port)
+    def database_url(
+        self, name: str, role: str | None = None, ports: Sequence[int] | None = None
+    ) -> str:
+        """The URL of a database at all of its hosts; as a relay's role, or through proxies."""
+        return self._on(self.postgres.url, name, role, ports)
 
     def owner_url(self, name: str) -> str:
         """The URL of a database as its owner, for what the gateway's processes may not do."""
         return self._on(self.postgres.owner_url, name)
 
-    def _on(self, url: str, name: str, role: str | None = None, port: int | None = None) -> str:
+    def _on(
+        self, url: str, name: str, role: str | None = None, ports: Sequence[int] | None = None
+    ) -> str:
         parts = urlsplit(url)
         login = f"{role}:{role}" if role else parts.netloc.rpartition("@")[0]
-        host = f"{LOOPBACK}:{port or self.postgres.port}"
-        return urlunsplit(parts._replace(netloc=f"{login}@{host}", path=f"/{name}"))
+        ports = ports or [each.port for each in self.databases]
+        hosts = ",".join(f"{LOOPBACK}:{port}" for port in ports)
+        query = "target_session_attrs=primary" if len(ports) > 1 else ""
+        return urlunsplit(parts._replace(netloc=f"{login}@{hosts}", path=f"/{name}", query=query))
 
     async def make_database(self, name: str) -> None:
         """A database like the first one."""
@@ -85,8 +110,21 @@ class Servers:
         """Delete it, with all who are connected."""
         await self._execute("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
-    async def _start_postgres(self) -> None:
+    async def _start_brokers(self) -> None:
+        await asyncio.to_thread(self.rabbitmq.start)
+
+    async def _erase_brokers(self) -> None:
+        await asyncio.to_thread(self.rabbitmq.erase)
+
+    async def _start_databases(self) -> None:
         await asyncio.to_thread(self.postgres.start)
+        await self._make_template()
+
+    async def _erase_databases(self) -> None:
+        await asyncio.to_thread(self.postgres.erase)
+
+    async def _make_template(self) -> None:
+        """The tables, contracts and organisations of every run."""
         for role in (*RELAYS, *DELIVERS):
             await self._execute(
                 "postgres", f"CREATE ROLE \"{role}\" LOGIN PASSWORD '{role}' IN ROLE nusabus_app"

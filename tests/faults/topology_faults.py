@@ -93,7 +93,7 @@ async def delete_exchange(cluster: Cluster, actors: Actors, choices: Choices) ->
 async def fill_queue(cluster: Cluster, actors: Actors, choices: Choices) -> str:
     """The queue of an ordered subscription is full and refuses; it is emptied bit by bit."""
     subscriber = actors.subscribers["bansos"]
-    nacks = cluster.broker_said["nack"]
+    nacks = cluster.routes.broker_said["nack"]
     subscriber.pause()
     await cluster.admin.limit(subscriber.subscription.queue, 2)
     try:
@@ -107,7 +107,7 @@ async def fill_queue(cluster: Cluster, actors: Actors, choices: Choices) -> str:
         # A limit that is taken away altogether leaves 3.10 refusing what comes by a channel that
         # it once refused (rabbit_fifo, is_below_soft_limit); one that is far away does not.
         await cluster.admin.limit(subscriber.subscription.queue, UNREACHED)
-    refused = cluster.broker_said["nack"] - nacks
+    refused = cluster.routes.broker_said["nack"] - nacks
     return f"{refused} publishes were refused by {subscriber.subscription.queue}"
 
 
@@ -195,4 +195,4 @@ async def _holds(cluster: Cluster, queue: str, messages: int = 1) -> bool:
 
 
 def _nacked(cluster: Cluster, count: int) -> bool:
-    return cluster.broker_said["nack"] >= count
+    return cluster.routes.broker_said["nack"] >= count

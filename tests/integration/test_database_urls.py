@@ -107,6 +107,42 @@ async def test_the_host_that_answers_is_used(postgres: Postgres) -> None:
     await _use(f"{two}?target_session_attrs=primary")
 
 
+@asynccontextmanager
+async def impostor(*, silent: bool) -> AsyncIterator[tuple[str, list[int]]]:
+    """A host that accepts connections and says nothing, or closes them; and how many there were."""
+    calls: list[int] = []
+
+    async def serve(reader: StreamReader, writer: StreamWriter) -> None:
+        calls.append(len(calls))
+        if silent:
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, LOOPBACK) as server:
+        yield f"{LOOPBACK}:{server.sockets[0].getsockname()[1]}", calls
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "closing"])
+async def test_a_host_that_does_not_serve_keeps_nobody_from_the_next(
+    postgres: Postgres, silent: bool
+) -> None:
+    url = as_owner(await asyncio.to_thread(fresh_database, postgres))
+    await migrate(url)
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    async with impostor(silent=silent) as (other, calls):
+        several = f"{url.replace(host, f'{other},{host}')}?target_session_attrs=primary"
+        database = await Database.open(several, connections=2, timeout=4)
+        try:
+            assert Topic.IDENTITY in await database.revisions()
+            met = len(calls)
+            async with database.session() as session:  # begins with the host that answered
+                assert (await session.execute(text("SELECT 1"))).scalar_one() == 1
+            await (await database.hosts.connect(timeout=4)).close()
+        finally:
+            await database.close()
+    assert 0 < met == len(calls)
+
+
 def _authority(folder: Path) -> Authority:
     folder.mkdir()
     return Authority(folder)

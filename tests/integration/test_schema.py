@@ -13,6 +13,7 @@ import gateway.identity.tables
 import gateway.subscriptions.tables  # noqa: F401 - declares its tables, like those above
 from deploy.local.postgres import Postgres
 from gateway.base.database import make_engine
+from gateway.base.database_hosts import DatabaseHosts
 from gateway.migrations.run import migrate
 from tests.servers import as_owner, fresh_database
 from tests.tables import PLAIN_SQL
@@ -21,7 +22,7 @@ from tests.tables import PLAIN_SQL
 async def test_the_migrations_make_the_declared_tables(postgres: Postgres) -> None:
     url = as_owner(await asyncio.to_thread(fresh_database, postgres))
     await migrate(url)
-    engine = make_engine(url)
+    engine = make_engine(DatabaseHosts(url))
     try:
         async with engine.connect() as connection:
             assert await connection.run_sync(_differences) == []

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from gateway import __version__
 from gateway.base import strict_json
 from gateway.base.errors import TooLarge
+from gateway.base.hosts import each_host
 from gateway.base.settings import Settings
 from gateway.broker import names
-from gateway.broker.address import each_host
 from gateway.contracts import Pattern, in_use, schema_url
 from gateway.contracts.asyncapi import DocumentedContract, ServerInfo, document
 from gateway.contracts.governance import find_visible, visibility_of

@@ -1,0 +1,49 @@
+"""The promise while hosts are lost, and the proof that the checker would see it broken."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.catalogue import CLUSTER_FAULTS
+from tests.faults.cluster import ClusterOptions
+from tests.faults.cluster_servers import ClusterServers
+from tests.faults.observed import Minimum
+from tests.faults.run import Scenario, run
+from tests.faults.test_faults import SEED, failure_text
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(900),
+    pytest.mark.enable_socket,
+    pytest.mark.xdist_group("cluster"),  # one worker, so that the cluster is started once
+    pytest.mark.filterwarnings("ignore:coroutine 'Connection.close' was never awaited"),
+]
+
+LIGHT = {"apis": 1, "relays": 2, "delivers": 1}
+"""Processes beside three broker nodes on two processors."""
+ENOUGH = Minimum(accepted=400, duplicates=10, refused=20, delivered=20, reported=100)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ClusterServers]:
+    """Three RabbitMQ nodes for all runs."""
+    made = ClusterServers(tmp_path_factory.mktemp("cluster"))
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.erase()
+
+
+async def test_the_promise_is_kept_while_hosts_are_lost(
+    servers: ClusterServers, tmp_path: Path
+) -> None:
+    scenario = Scenario(
+        SEED, list(CLUSTER_FAULTS), options=ClusterOptions(**LIGHT), minimum=ENOUGH,
+        latecomers=False, patience=180,
+    )  # fmt: skip
+    report = await run(servers, tmp_path, scenario)
+    assert not report.breaches, failure_text(report)
