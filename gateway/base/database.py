@@ -138,10 +138,10 @@ class Database:
         """
         hosts = DatabaseHosts(url)
 
-        async def connect(_: str, **options: Any) -> asyncpg.Connection:
+        async def connect(dsn: str | None = None, **options: Any) -> asyncpg.Connection:
             return await hosts.connect(**options)
 
-        pool = asyncpg.create_pool(
+        pool = asyncpg.create_pool(  # type: ignore[call-overload]  # its stub has other protocols
             url,
             connect=connect,
             min_size=0,
@@ -149,7 +149,7 @@ class Database:
             timeout=timeout,
             server_settings={"application_name": "nusabus"},
             reset=_keep,
-            init=on_connect,  # type: ignore[arg-type]  # the stub names a protocol of its own
+            init=on_connect,
         )
         await pool
         engine = make_engine(hosts, timeout=timeout, on_connect=on_connect)

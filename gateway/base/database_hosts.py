@@ -36,7 +36,7 @@ class DatabaseHosts:
         for turn in range(hosts):
             number = (start + turn) % hosts
             try:
-                connection = await asyncpg.connect(
+                connection: asyncpg.Connection = await asyncpg.connect(
                     self._urls[number], timeout=timeout / hosts, **options
                 )
             except _NEXT:

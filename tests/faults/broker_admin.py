@@ -89,7 +89,7 @@ class BrokerAdmin:
 
     async def leaders(self) -> Counter[str]:
         """How many queues each node leads."""
-        shown = await self._call("GET", f"queues/{self._vhost}?columns=leader")
+        shown = await self._call("GET", f"queues/{self._vhost}?columns=name,leader")
         return Counter(each["leader"] for each in shown if each.get("leader"))
 
     async def ready(self, queue: str) -> int | None:

@@ -1,6 +1,7 @@
 """The promise while hosts are lost, and the proof that the checker would see it broken."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from tests.faults.cluster import ClusterOptions
 from tests.faults.cluster_servers import ClusterServers
 from tests.faults.observed import Minimum
 from tests.faults.run import Scenario, run
+from tests.faults.seeded_bugs import CLUSTER_BUGS, TOGETHER
+from tests.faults.seeded_cluster_bugs import IN_MINORITY
 from tests.faults.test_faults import SEED, failure_text
 
 pytestmark = [
@@ -22,8 +25,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine 'Connection.close' was never awaited"),
 ]
 
-LIGHT = {"apis": 1, "relays": 2, "delivers": 1}
-"""Processes beside three broker nodes on two processors."""
+LIGHT = ClusterOptions(1, 2, 1, majority_lost=35)
+"""Few processes beside three broker nodes. Repair gives up nothing for 30 seconds."""
 ENOUGH = Minimum(accepted=400, duplicates=10, refused=20, delivered=20, reported=100)
 
 
@@ -42,8 +45,18 @@ async def test_the_promise_is_kept_while_hosts_are_lost(
     servers: ClusterServers, tmp_path: Path
 ) -> None:
     scenario = Scenario(
-        SEED, list(CLUSTER_FAULTS), options=ClusterOptions(**LIGHT), minimum=ENOUGH,
+        SEED, list(CLUSTER_FAULTS), options=LIGHT, minimum=ENOUGH,
         latecomers=False, patience=180,
     )  # fmt: skip
     report = await run(servers, tmp_path, scenario)
     assert not report.breaches, failure_text(report)
+
+
+async def test_seeded_bugs_are_found(servers: ClusterServers, tmp_path: Path) -> None:
+    """Both in one run: each by a rule of its own."""
+    bug = TOGETHER.join(CLUSTER_BUGS)
+    options = replace(LIGHT, relays=1, bug=bug, majority_lost=3 * IN_MINORITY)
+    faults = [fault for each in CLUSTER_BUGS.values() for fault in each.faults]
+    scenario = Scenario(SEED, faults, options=options, latecomers=False, patience=20)
+    report = await run(servers, tmp_path, scenario)
+    assert all(bug.found(report.breaches) for bug in CLUSTER_BUGS.values()), failure_text(report)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from gateway.base.hosts import each_host
 from gateway.broker.address import (
     credentials,
-    each_host,
     management_url,
     subscriber_url,
     virtual_host,
