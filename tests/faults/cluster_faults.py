@@ -13,7 +13,9 @@ from tests.faults.fault import Choices, NoEvidence
 from tests.faults.server_faults import IN_FLIGHT, SAVED
 
 JOINED = 90.0  # seconds until all members of all queues must be online again
-ISOLATED = 2.0  # seconds that the primary goes on alone: less than an append may take
+# Seconds that the primary goes on alone: less than NUSABUS_APPEND_TIMEOUT. An append that gives up
+# waiting for the standby is visible, so it could be delivered, and then be lost.
+ISOLATED = 1.0
 _UNAVAILABLE = "SELECT count(*) FROM subscriptions WHERE unavailable IS NOT NULL"
 FAILOVER = 20.0  # seconds in which a relay must reach another node and get confirms from it
 
@@ -24,10 +26,8 @@ async def kill_broker_node(cluster: Cluster, actors: Actors, choices: Choices) -
     proxies = cluster.routes.to_brokers
     number = max(range(len(proxies)), key=lambda each: proxies[each].links)
     node = cluster.servers.brokers[number]
-    before, others = (
-        proxies[number].links,
-        [each for each in proxies if each is not proxies[number]],
-    )
+    before = proxies[number].links
+    others = [proxy for proxy in proxies if proxy is not proxies[number]]
     await asyncio.to_thread(node.kill)
     began = time.monotonic()
     try:
