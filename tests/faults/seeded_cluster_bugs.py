@@ -30,9 +30,9 @@ def commit_before_standby() -> None:
     """The commit of an append does not wait for the standby."""
 
     def make(commit: Any) -> Any:
-        async def alone(connection: Any, *given: Any) -> Any:
+        async def alone(connection: Any, *given: Any, **more: Any) -> None:
             await connection.execute("SET synchronous_commit TO local")
-            return await commit(connection, *given)
+            await commit(connection, *given, **more)
 
         return alone
 
