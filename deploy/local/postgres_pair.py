@@ -12,6 +12,7 @@ from deploy.local.processes import wait_until
 from deploy.local.state_file import StateFile
 
 _PROMOTE = "SELECT pg_promote();\nALTER SYSTEM RESET synchronous_standby_names;"
+_ATTACHED = "SELECT 'attached' FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum');"
 _RELOAD = "SELECT pg_reload_conf();"
 
 
@@ -94,4 +95,4 @@ class PostgresPair:
         )
 
     def _synchronous(self) -> bool:
-        return "| sync" in self.primary.execute("SELECT pid, sync_state FROM pg_stat_replication;")
+        return "attached" in self.primary.execute(_ATTACHED)
