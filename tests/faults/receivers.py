@@ -178,19 +178,29 @@ class StreamReader(_ReceiverLoop):
             if answer.status_code != httpx.codes.OK:
                 return
             self._began = time.monotonic()
-            position, data = "", list[bytes]()
+            position, restored, data = "", False, list[bytes]()
             async for line in answer.aiter_lines():
                 if line.startswith("id: "):
                     position = line[4:]
+                elif line == "event: restored":
+                    restored = True
                 elif line.startswith("data: "):
                     data.append(line[6:].encode())
                 elif position and data:
-                    event = event_from_message(b"\n".join(data), {}, CONTENT_TYPE)
-                    self._note(event, again=False, taken=True)
-                    self._last, position, data = position, "", []
+                    self._take(b"\n".join(data), restored=restored)
+                    self._last, position, restored, data = position, "", False, []
                     count -= 1
                     if count == 0:
                         return
+
+    def _take(self, data: bytes, *, restored: bool) -> None:
+        """An event, or the word that events which it has got were lost."""
+        if restored:
+            lost = f"{self.subscription.name} got what the journal lost: {data.decode()}"
+            self._run_log.incidents.append(lost)
+        else:
+            event = event_from_message(data, {}, CONTENT_TYPE)
+            self._note(event, again=False, taken=True)
 
 
 RECEIVERS: dict[str, Any] = {"pull": Puller, "stream": StreamReader}
