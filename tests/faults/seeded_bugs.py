@@ -202,9 +202,6 @@ BUGS: Mapping[str, Bug] = {
 }
 
 CLUSTER_BUGS: Mapping[str, Bug] = {
-    "queue-deleted-in-minority": Bug(
-        seeded_cluster_bugs.queue_deleted_in_minority, ("lose-majority",), "delivered", "never got"
-    ),
     "commit-before-standby": Bug(
         seeded_cluster_bugs.commit_before_standby,
         ("fail-over-database",),

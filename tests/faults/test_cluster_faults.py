@@ -12,8 +12,7 @@ from tests.faults.cluster import ClusterOptions
 from tests.faults.cluster_servers import ClusterServers
 from tests.faults.observed import Minimum
 from tests.faults.run import Scenario, run
-from tests.faults.seeded_bugs import CLUSTER_BUGS, TOGETHER
-from tests.faults.seeded_cluster_bugs import IN_MINORITY
+from tests.faults.seeded_bugs import CLUSTER_BUGS
 from tests.faults.test_faults import SEED, failure_text
 
 pytestmark = [
@@ -52,11 +51,10 @@ async def test_the_promise_is_kept_while_hosts_are_lost(
     assert not report.breaches, failure_text(report)
 
 
-async def test_seeded_bugs_are_found(servers: ClusterServers, tmp_path: Path) -> None:
-    """Both in one run: each by a rule of its own."""
-    bug = TOGETHER.join(CLUSTER_BUGS)
-    options = replace(LIGHT, relays=1, bug=bug, majority_lost=3 * IN_MINORITY)
-    faults = [fault for each in CLUSTER_BUGS.values() for fault in each.faults]
-    scenario = Scenario(SEED, faults, options=options, latecomers=False, patience=20)
+@pytest.mark.parametrize("name", CLUSTER_BUGS)
+async def test_a_seeded_bug_is_found(servers: ClusterServers, tmp_path: Path, name: str) -> None:
+    bug = CLUSTER_BUGS[name]
+    options = replace(LIGHT, relays=1, bug=name)
+    scenario = Scenario(SEED, bug.faults, options=options, latecomers=False, patience=20)
     report = await run(servers, tmp_path, scenario)
-    assert all(bug.found(report.breaches) for bug in CLUSTER_BUGS.values()), failure_text(report)
+    assert bug.found(report.breaches), failure_text(report)
