@@ -148,7 +148,9 @@ class Settings(GrpcSettings, QuotaSettings):
     lease_seconds: float = Field(
         5.0, ge=1, description="A relay that is silent for this long loses its shard"
     )
-    relay_in_flight: int = Field(4000, ge=1, description="Maximum messages in flight per shard")
+    relay_in_flight: int = Field(
+        8000, ge=1, description="Maximum messages in flight per relay, over all its shards"
+    )
     confirm_timeout: float = Field(
         60.0, gt=0, description="Seconds without a confirm after which the channel is opened again"
     )

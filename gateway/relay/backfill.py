@@ -230,6 +230,23 @@ class Backfill:
             else:
                 if in_flight is not None:
                     window.add(in_flight)
+        try:
+            await self._settle_all(window, by_sequence, failing)
+        finally:
+            self._context.send_limit.forget(window)
+        await set_aside(
+            self._context.dead_letters,
+            self._lease.shard,
+            [
+                Unsent(Cursor(each.sequence, each.recorded), each.event.type, (self.subscription,))
+                for each in failing
+            ],
+        )
+
+    async def _settle_all(
+        self, window: InFlightWindow, by_sequence: dict[int, Entry], failing: list[Entry]
+    ) -> None:
+        """Send everything in the window until it is settled; add what cannot be to `failing`."""
         window.changed.set()
         while len(window):
             await window.changed.wait()
@@ -241,18 +258,7 @@ class Backfill:
                 failing += [by_sequence[each.cursor.sequence] for each in window.unsendable]
                 window.settle(window.unsendable)
                 window.unsendable = []
-            if not self._lease:
-                raise LeaseLost(self._lease.shard)
-            await self._context.publisher.wait_unblocked()
-            await self._context.publisher.publish(window.take_ready())
-        await set_aside(
-            self._context.dead_letters,
-            self._lease.shard,
-            [
-                Unsent(Cursor(each.sequence, each.recorded), each.event.type, (self.subscription,))
-                for each in failing
-            ],
-        )
+            await self._context.send_ready(window, self._lease)
 
     def _message_of(self, entry: Entry, window: InFlightWindow) -> InFlight | None:
         """The entry with its message; None if it is a request that is too late."""

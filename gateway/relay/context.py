@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.base.database import Database
+from gateway.base.leases import LeaseLost
 from gateway.base.snapshot import POLL, Snapshot, refresh
 from gateway.broker import ConfirmPublisher
 from gateway.contracts import Catalogue, load_contracts
 from gateway.delivery.store import DeadLetters
-from gateway.journal import JournalReader
+from gateway.journal import JournalReader, ShardLease
+from gateway.relay.in_flight import InFlightWindow
 from gateway.relay.queue_credit import QueueCredit
+from gateway.relay.send_limit import SendLimit
 from gateway.subscriptions import Subscriptions
 
 
@@ -56,8 +59,22 @@ class RelayContext:
     """Reads the journal, publishes to RabbitMQ and knows the control plane."""
 
     publisher: ConfirmPublisher
+    send_limit: SendLimit
     reader: JournalReader
     database: Database
     control_plane: ControlPlane
     queue_credit: QueueCredit
     dead_letters: DeadLetters
+
+    async def send_ready(self, window: InFlightWindow, lease: ShardLease) -> None:
+        """Send what is ready in a window, as far as the limit of messages in flight has room.
+
+        Clear `window.changed` before: it is set when there is room for what is left. Returns when
+        the connection can take more. Raises LeaseLost instead of sending, and BrokerUnavailable.
+        """
+        await self.publisher.wait_unblocked()
+        messages = window.take_ready(self.send_limit.share(window))
+        if messages and not lease:
+            raise LeaseLost(lease.shard)
+        self.send_limit.sent(window, len(messages))
+        await self.publisher.publish(messages)

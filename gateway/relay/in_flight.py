@@ -6,6 +6,7 @@ could otherwise arrive after its successor.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ class InFlight:
         "message",
         "ordering_key",
         "sent",
+        "sent_at",
         "settled",
         "window",
     )
@@ -45,6 +47,7 @@ class InFlight:
         self.deadline: datetime | None = None
         self.attempts = 0
         self.sent = False  # and neither confirmed nor refused
+        self.sent_at = 0.0  # by the monotonic clock
         self.settled = False
 
 
@@ -64,7 +67,7 @@ class InFlightWindow:
         self._size = size
         self._bytes = 0
         self._order: deque[InFlight] = deque()
-        self._ready: list[InFlight] = []
+        self._ready: deque[InFlight] = deque()
         # By ordering key, while one of its messages is on its way: those that wait for it.
         self._waiting: dict[str, deque[InFlight] | None] = {}
 
@@ -77,6 +80,11 @@ class InFlightWindow:
         if self._bytes >= self._size:
             return 0
         return max(0, self._entries - len(self._order))
+
+    @property
+    def ready(self) -> int:
+        """How many messages may be sent now, at most: some may be past their deadlines."""
+        return len(self._ready)
 
     def add(self, entry: InFlight) -> None:
         """Add the next entry in order, with its message."""
@@ -107,8 +115,8 @@ class InFlightWindow:
         self._waiting[entry.ordering_key] = None
         self._order.append(entry)
 
-    def take_ready(self) -> list[OutgoingMessage]:
-        """Take the messages that may be sent now.
+    def take_ready(self, limit: int) -> list[OutgoingMessage]:
+        """Take at most `limit` of the messages that may be sent now.
 
         Raises BrokerUnavailable when one was refused for about a minute: RabbitMQ 3.10 goes on
         refusing on a channel after a length limit is lifted, but accepts on a new one. The same
@@ -118,19 +126,18 @@ class InFlightWindow:
             raise BrokerUnavailable(
                 f"{self._needs_new_channel} The relay tries again on a new channel."
             )
-        now = datetime.now(UTC)
-        messages = []
-        while self._ready:
-            ready, self._ready = self._ready, []
-            for entry in ready:
-                if entry.message is None:
-                    continue
-                message = _before_deadline(entry.message, entry.deadline, now)
-                if message is None:
-                    self._settle(entry)  # the next of its key is ready now
-                else:
-                    entry.sent = True
-                    messages.append(message)
+        now, sent_at = datetime.now(UTC), time.monotonic()
+        ready, messages = self._ready, list[OutgoingMessage]()
+        while ready and len(messages) < limit:
+            entry = ready.popleft()
+            if entry.message is None:
+                continue
+            message = _before_deadline(entry.message, entry.deadline, now)
+            if message is None:
+                self._settle(entry)  # the next of its key is ready now
+            else:
+                entry.sent, entry.sent_at = True, sent_at
+                messages.append(message)
         self.sent_count += len(messages)
         return messages
 
@@ -174,7 +181,7 @@ class InFlightWindow:
                 self._bytes -= len(entry.message.body)
             entry.message = rerouted
         dropped = [entry for entry in self._ready if entry.message is None]
-        self._ready = [entry for entry in self._ready if entry.message is not None]
+        self._ready = deque(entry for entry in self._ready if entry.message is not None)
         for entry in dropped:
             self._settle(entry)
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -16,12 +16,13 @@ from gateway.base.settings import Settings
 from gateway.base.stop import Stop
 from gateway.base.telemetry import log
 from gateway.base.waiting import wait_for_event
-from gateway.broker import ConfirmPublisher
+from gateway.broker import ConfirmPublisher, ConfirmResult
 from gateway.delivery.store import DeadLetters
 from gateway.journal import HintListener, JournalReader, ShardLease, ShardLeases
 from gateway.relay.context import ControlPlane, RelayContext
 from gateway.relay.in_flight import apply_results
 from gateway.relay.queue_credit import QueueCredit
+from gateway.relay.send_limit import ADJUST, SendLimit
 from gateway.relay.shard_relay import ShardRelay
 
 SAVE_CURSORS = 0.1  # seconds between two writes: a crash repeats as much
@@ -145,9 +146,15 @@ class Relay:
 
     async def _publish(self, connected: Callable[[], None], stop: Stop) -> None:
         """Open a publisher and relay through it. Raises BrokerUnavailable when it ends."""
+        limit = SendLimit(self._settings.relay_in_flight)
+
+        def on_results(results: Sequence[ConfirmResult]) -> None:
+            apply_results(results)
+            limit.settled(results)
+
         publisher = await ConfirmPublisher.open(
             self._url,
-            on_results=apply_results,
+            on_results=on_results,
             name=self._name,
             confirm_timeout=self._settings.confirm_timeout,
         )
@@ -155,7 +162,7 @@ class Relay:
         log().info("relay.publisher_opened")
         lost: BrokerUnavailable | None = None
         try:
-            await self._relay_through(publisher, stop)
+            await self._relay_through(publisher, limit, stop)
         except* BrokerUnavailable as errors:
             lost = BrokerUnavailable(str(first_of(errors)))
         finally:
@@ -164,18 +171,21 @@ class Relay:
         if lost is not None:
             raise lost
 
-    async def _relay_through(self, publisher: ConfirmPublisher, stop: Stop) -> None:
+    async def _relay_through(
+        self, publisher: ConfirmPublisher, limit: SendLimit, stop: Stop
+    ) -> None:
         """Run a shard relay for every lease, until stopped or the connection ends."""
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(_raise_when_closed(publisher))
             alarm = partial(_raise_when_blocked, publisher)
             tasks.create_task(periodic("relay.alarm", alarm, ALARMS, stop))
+            tasks.create_task(periodic("relay.send_limit", limit.adjust, ADJUST, stop))
             running: set[asyncio.Task[None]] = set()
 
             async def start_relays() -> None:
                 for shard, lease in self._held.items():
                     if lease and shard not in self._relays:
-                        task = tasks.create_task(self._relay_shard(lease, publisher, stop))
+                        task = tasks.create_task(self._relay_shard(lease, publisher, limit, stop))
                         running.add(task)
                         task.add_done_callback(running.discard)
 
@@ -188,20 +198,20 @@ class Relay:
                 task.cancel()
 
     async def _relay_shard(
-        self, lease: ShardLease, publisher: ConfirmPublisher, stop: Stop
+        self, lease: ShardLease, publisher: ConfirmPublisher, limit: SendLimit, stop: Stop
     ) -> None:
         """Relay one shard. A defect costs this shard alone some time, then it begins again."""
         relay = self._relays[lease.shard] = ShardRelay(
             lease,
             RelayContext(
                 publisher,
+                limit,
                 self._reader,
                 self._database,
                 self._control_plane,
                 self._queue_credit,
                 self._dead_letters,
             ),
-            max_in_flight=self._settings.relay_in_flight,
         )
         began = time.monotonic()
         try:

@@ -20,6 +20,7 @@ from gateway.relay.shard_backfills import ShardBackfills
 from gateway.subscriptions import Key, Subscription, backfill_progress
 
 READ = 500  # entries in one query
+READ_AHEAD = 4000  # entries that are read and not yet settled: keys that wait block no others
 MAX_IN_FLIGHT_BYTES = 32 << 20
 RETRY = 0.5  # seconds until the journal is asked again after an outage
 
@@ -27,11 +28,9 @@ RETRY = 0.5  # seconds until the journal is asked again after an outage
 class ShardRelay:
     """Relays one shard, for as long as its lease and its publisher last."""
 
-    def __init__(self, lease: ShardLease, context: RelayContext, *, max_in_flight: int) -> None:
+    def __init__(self, lease: ShardLease, context: RelayContext) -> None:
         self.lease = lease
-        self.in_flight = InFlightWindow(
-            lease.reached, entries=max_in_flight, size=MAX_IN_FLIGHT_BYTES
-        )
+        self.in_flight = InFlightWindow(lease.reached, entries=READ_AHEAD, size=MAX_IN_FLIGHT_BYTES)
         self.ended = asyncio.Event()
         self._wake_up = asyncio.Event()
         self._read = lease.reached
@@ -161,16 +160,14 @@ class ShardRelay:
         self.in_flight.hold(held)
 
     async def _publish(self) -> None:
-        window = self.in_flight
-        while True:
-            await window.changed.wait()
-            await self._context.publisher.wait_unblocked()
-            window.changed.clear()
-            messages = window.take_ready()
-            if messages and self.lease:
-                await self._context.publisher.publish(messages)
-            elif messages:
-                raise LeaseLost(self.lease.shard)
+        window, context = self.in_flight, self._context
+        try:
+            while True:
+                await window.changed.wait()
+                window.changed.clear()
+                await context.send_ready(window, self.lease)
+        finally:
+            context.send_limit.forget(window)
 
     async def _wait(self) -> None:
         """Wait until the shard grows, the control plane may have changed or a backfill is near."""

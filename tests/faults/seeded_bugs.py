@@ -70,8 +70,8 @@ def cursor_before_confirm() -> None:
 
     def make_take(take: Any) -> Any:
         @wraps(take)
-        def moved(self: Any) -> Any:
-            messages = take(self)
+        def moved(self: Any, limit: int) -> Any:
+            messages = take(self, limit)
             if self._order:
                 self.cursor = max(self.cursor, self._order[-1].cursor, key=_sequence)
             return messages
