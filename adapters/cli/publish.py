@@ -86,17 +86,17 @@ def publish(  # noqa: PLR0913 - each is an option of the command
     Without --data, the data are read from standard input.
     """
     attributes = event_input.pairs(attribute) | ({"partitionkey": key} if key else {})
-    common = _Common(type, source, subject, attributes)
+    shared = _Shared(type, source, subject, attributes)
     if stream is not None:
         if data or events or lines or id:
             raise Failure("--stream names the events. Omit --data, --events, --lines and --id.")
-        return _streamed(stream, common, address=grpc, as_json=as_json, profile=profile)
+        return _streamed(stream, shared, address=grpc, as_json=as_json, profile=profile)
     if bool(type) == bool(events):
         raise Failure("Give TYPE and --data, or --events for whole CloudEvents.")
     if lines and id:
         raise Failure("--id names one event, but --lines publishes many. Leave one of them out.")
     read = event_input.read_lines if lines else _array if events else _value
-    documents = read(events) if events else (common.event(v, id) for v in read(data or "-"))
+    documents = read(events) if events else (shared.event(v, id) for v in read(data or "-"))
     return _published(documents, as_json=as_json, profile=profile)
 
 
@@ -104,8 +104,8 @@ def _value(data: str) -> list[Any]:
     return [event_input.read_json(data)]
 
 
-class _Common(NamedTuple):
-    """What the events of a file have in common; without a type each line is a whole event."""
+class _Shared(NamedTuple):
+    """What the events of a file have in shared; without a type each line is a whole event."""
 
     type: str
     source: str
@@ -124,7 +124,7 @@ class _Common(NamedTuple):
         )
 
 
-def _streamed(file: Path, common: _Common, *, address: str, as_json: bool, profile: str) -> int:
+def _streamed(file: Path, shared: _Shared, *, address: str, as_json: bool, profile: str) -> int:
     # Here, because no other command needs gRPC, which takes long to load.
     from adapters.cli import stream_file
 
@@ -133,8 +133,8 @@ def _streamed(file: Path, common: _Common, *, address: str, as_json: bool, profi
         lambda: connect(known),
         known.url,
         file,
-        common.event,
-        options=json.dumps(common),
+        shared.event,
+        options=json.dumps(shared),
         address=address,
         as_json=as_json,
     )
