@@ -105,7 +105,7 @@ def _value(data: str) -> list[Any]:
 
 
 class _Shared(NamedTuple):
-    """What the events of a file have in shared; without a type each line is a whole event."""
+    """What the events of a file have in common; without a type each line is a whole event."""
 
     type: str
     source: str
