@@ -42,12 +42,12 @@ class Authority:
         context.load_cert_chain(self.issue(address, x509.IPAddress(ip_address(address))))
         return context
 
-    def issue(self, address: str, name: x509.GeneralName, days: int = 1) -> Path:
+    def issue(self, address: str, *names: x509.GeneralName, days: int = 1) -> Path:
         """A file with the key and the certificate of a server or client."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(_name(address), self._name, key.public_key(), days)
-            .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),

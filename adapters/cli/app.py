@@ -23,7 +23,7 @@ from adapters.cli import (
 from adapters.cli.contracts import app as contracts
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.legacy import app as legacy
-from adapters.client import OutcomeUnknown, Problem
+from adapters.client import OutcomeUnknown, Problem, UnusableFile
 
 app = typer.Typer(
     name="nusabus",
@@ -32,7 +32,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     epilog="Credentials: NUSABUS_URL, NUSABUS_CLIENT_ID and NUSABUS_CLIENT_SECRET, or a profile "
-    "that `nusabus login` has saved. Help for a command: nusabus COMMAND --help",
+    "that `nusabus login` has saved. A client certificate, NUSABUS_CERTIFICATE_FILE, may stand in "
+    "place of the secret. Help for a command: nusabus COMMAND --help",
 )
 app.add_typer(contracts, name="contracts")
 app.add_typer(legacy, name="legacy")
@@ -79,7 +80,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         rich_utils.rich_format_error(cast(Any, error))
         return Exit.ERROR
-    except (Problem, OutcomeUnknown, Failure, httpx.TransportError, OSError) as error:
+    except (
+        Problem, OutcomeUnknown, Failure, UnusableFile, httpx.TransportError, OSError,
+    ) as error:  # fmt: skip
         screen.fail(error, as_json="--json" in line)
         return Exit.ERROR
     except (typer.Abort, KeyboardInterrupt):

@@ -4,7 +4,7 @@ import asyncio
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,8 +20,33 @@ Examples:
 
 nusabus login --url https://bus.example.go.id --client-id dukcapil-1
 
+nusabus login --url https://bus.example.go.id --client-id dukcapil-1 --cert app.pem --key app.key
+
 nusabus login --file .run/demo.env
 """
+
+
+def _file(flag: str, variable: str, help: str) -> Any:
+    return typer.Option(
+        flag, envvar=variable, help=help, exists=True, dir_okay=False, resolve_path=True
+    )
+
+
+CertificateFile = Annotated[
+    Path | None,
+    _file(
+        "--cert",
+        "NUSABUS_CERTIFICATE_FILE",
+        "Certificate (PEM) of the client, in place of a secret.",
+    ),
+]
+KeyFile = Annotated[
+    Path | None, _file("--key", "NUSABUS_KEY_FILE", "Its key (PEM), if it is in another file.")
+]
+AuthoritiesFile = Annotated[
+    Path | None,
+    _file("--ca", "NUSABUS_CA_FILE", "Authorities (PEM) of the gateway, if not public."),
+]
 
 
 @app.command(epilog=EXAMPLES)
@@ -40,19 +65,23 @@ def login(
             dir_okay=False,
         ),
     ] = None,
+    cert: CertificateFile = None,
+    key: KeyFile = None,
+    ca: AuthoritiesFile = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a profile of another gateway.")
     ] = False,
 ) -> None:
     """Check the credentials of a client and save them, for --profile.
 
-    The secret is asked for, or read from standard input. The profiles are in
+    The secret is asked for, or read from standard input; not so with --cert. The profiles are in
     ~/.config/nusabus/profiles.toml, which only you can read.
     """
     if file is not None:
         found = _from_file(file)
     elif url and client_id:
-        found = {name: Profile(url, client_id, _secret())}
+        files = (str(each or "") for each in (cert, key, ca))
+        found = {name: Profile(url, client_id, "" if cert else _secret(), *files)}
     else:
         raise Failure("Give --url and --client-id, or --file.")
     asyncio.run(_check(found))

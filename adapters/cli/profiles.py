@@ -4,6 +4,10 @@
 url = "https://bus.example.go.id"
 client_id = "..."
 client_secret = "..."
+
+A certificate may stand in place of the secret or beside it: `certificate_file`, `key_file` (else
+the key is in the same file). `ca_file` holds the authorities of a gateway whose certificate is not
+from a public one.
 """
 
 import json
@@ -16,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.cli.exits import Failure
+from adapters.client import Tls
 
-FIELDS = ("url", "client_id", "client_secret")
+FIELDS = ("url", "client_id", "client_secret", "certificate_file", "key_file", "ca_file")
 PREFIX = "NUSABUS_"
 
 
@@ -27,7 +32,16 @@ class Profile:
 
     url: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str = field(default="", repr=False)
+    certificate_file: str = ""
+    key_file: str = ""
+    ca_file: str = ""
+
+    @property
+    def tls(self) -> Tls | None:
+        """The files for TLS; None without any."""
+        files = Tls(self.certificate_file, self.key_file, self.ca_file)
+        return files if files != Tls() else None
 
 
 def load(name: str, environ: Mapping[str, str] = os.environ) -> Profile:
@@ -36,13 +50,13 @@ def load(name: str, environ: Mapping[str, str] = os.environ) -> Profile:
     Raises Failure if a field is missing, or if others can read the file.
     """
     values = {each: environ.get(PREFIX + each.upper(), "") for each in FIELDS}
-    if not all(values.values()):
+    if _missing(values):
         found = _fields(path(environ), name, _read(path(environ)).get(name, {}))
         values = {each: values[each] or found.get(each, "") for each in FIELDS}
-    missing = [PREFIX + each.upper() for each, value in values.items() if not value]
-    if missing:
+    if missing := _missing(values):
+        names = ", ".join(PREFIX + each.upper() for each in missing)
         raise Failure(
-            f"Missing credentials: set {', '.join(missing)}, or run `nusabus login {name}` to "
+            f"Missing credentials: set {names}, or run `nusabus login {name}` to "
             f"write [{name}] of {path(environ)}."
         )
     return Profile(**values)
@@ -64,7 +78,7 @@ def save(
         url = present.get(name, {}).get("url", profile.url)
         if url != profile.url and not replace:
             raise Failure(f"Profile {name} is for {url}. Choose another name, or add --replace.")
-    content = {**present, **{name: asdict(each) for name, each in profiles.items()}}
+    content = {**present, **{name: _written(each) for name, each in profiles.items()}}
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -73,6 +87,16 @@ def save(
             output.write(f"[{_toml(name)}]\n")
             output.writelines(f"{key} = {_toml(value)}\n" for key, value in fields.items())
     fresh.replace(file)
+
+
+def _missing(values: Mapping[str, str]) -> list[str]:
+    """The fields without which nobody is authenticated. A certificate may stand for the secret."""
+    needed = FIELDS[:2] if values["certificate_file"] else FIELDS[:3]
+    return [each for each in needed if not values[each]]
+
+
+def _written(profile: Profile) -> dict[str, str]:
+    return {name: value for name, value in asdict(profile).items() if value}
 
 
 def path(environ: Mapping[str, str] = os.environ) -> Path:

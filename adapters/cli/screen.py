@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from adapters.cli.exits import Failure
-from adapters.client import OutcomeUnknown, Problem
+from adapters.client import OutcomeUnknown, Problem, UnusableFile
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -81,6 +81,6 @@ def _lines(error: Exception) -> list[str]:
         return [f"[red]Outcome unknown:[/] {safe(str(error))}{ids}"]
     if isinstance(error, httpx.TransportError):
         return [f"[red]Cannot reach the gateway:[/] {safe(str(error) or repr(error))}"]
-    if isinstance(error, Failure | OSError):
+    if isinstance(error, Failure | UnusableFile | OSError):
         return [f"[red]Error:[/] {safe(str(error))}"]
     raise error

@@ -27,7 +27,9 @@ ProfileName = Annotated[
 
 def connect(profile: profiles.Profile, retry: CallRetryPolicy = RETRY) -> Nusabus:
     """A connection as the client of a profile."""
-    return Nusabus(profile.url, profile.client_id, profile.client_secret, retry=retry)
+    return Nusabus(
+        profile.url, profile.client_id, profile.client_secret, tls=profile.tls, retry=retry
+    )
 
 
 def over(

@@ -12,6 +12,7 @@ from adapters.client.nusabus import Nusabus, OutcomeUnknown
 from adapters.client.problem import Problem
 from adapters.client.requests import Requests
 from adapters.client.streams import StreamedEvent, Streams
+from adapters.client.tls import Tls, UnusableFile
 from adapters.client.values import Receipt, RequestView, Subscription, Violation
 
 __all__ = [
@@ -28,5 +29,7 @@ __all__ = [
     "StreamedEvent",
     "Streams",
     "Subscription",
+    "Tls",
+    "UnusableFile",
     "Violation",
 ]

@@ -12,6 +12,7 @@ import httpx
 
 from adapters.client.call_retry import CallRetryPolicy, is_unknown
 from adapters.client.problem import Problem
+from adapters.client.tls import Tls
 from adapters.client.tokens import ClientCredentials
 from adapters.client.values import Receipt, Subscription
 
@@ -52,11 +53,16 @@ class Nusabus:
         self,
         url: str,
         client_id: str,
-        client_secret: str,
+        client_secret: str = "",
         *,
+        tls: Tls | None = None,
         retry: CallRetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        """Without a secret, the certificate in `tls` authenticates the client (RFC 8705).
+
+        Raises UnusableFile.
+        """
         base = url.rstrip("/")
         self._retry = retry or CallRetryPolicy()
         self._credentials = ClientCredentials(base, client_id, client_secret)
@@ -65,6 +71,7 @@ class Nusabus:
             auth=self._credentials,
             timeout=TIMEOUT,
             transport=transport,
+            verify=True if tls is None else tls.context(),
         )
 
     async def __aenter__(self) -> Self:

@@ -18,8 +18,14 @@ class ClientCredentials(httpx.Auth):
 
     def __init__(self, url: str, client_id: str, client_secret: str) -> None:
         self._url = f"{url}/oauth/token"
-        # RFC 6749, section 2.3.1 wants both form-encoded first.
-        self._login = httpx.BasicAuth(quote_plus(client_id), quote_plus(client_secret))
+        """Without a secret, the certificate of the connection stands for it (RFC 8705)."""
+        self._form = {"grant_type": "client_credentials"}
+        self._login: httpx.Auth = httpx.Auth()
+        if client_secret:
+            # RFC 6749, section 2.3.1 wants both form-encoded first.
+            self._login = httpx.BasicAuth(quote_plus(client_id), quote_plus(client_secret))
+        else:
+            self._form["client_id"] = client_id  # RFC 8705, section 2
         self._token = ""
         self._renew_at = 0.0
         self._fetching = asyncio.Lock()
@@ -49,8 +55,8 @@ class ClientCredentials(httpx.Auth):
 
     def request(self) -> httpx.Request:
         """The call that fetches a token."""
-        form = {"grant_type": "client_credentials"}
-        return next(self._login.auth_flow(httpx.Request("POST", self._url, data=form)))
+        request = httpx.Request("POST", self._url, data=self._form)
+        return next(self._login.auth_flow(request))
 
     def keep(self, response: httpx.Response) -> None:
         """Use the token in an answer from now on. Raises Problem if there is none."""

@@ -6,6 +6,7 @@ import pytest
 
 from adapters.cli.exits import Failure
 from adapters.cli.profiles import Profile, load, path, save
+from adapters.client import Tls
 
 TEXT = """
 [default]
@@ -41,6 +42,18 @@ def test_the_environment_goes_first(home: dict[str, str]) -> None:
     environ = {"NUSABUS_CLIENT_ID": "x", "NUSABUS_CLIENT_SECRET": "y"}
     assert load("uji", {**home, **environ}) == Profile("https://uji", "x", "y")
     assert load("none", {**environ, "NUSABUS_URL": "https://z"}) == Profile("https://z", "x", "y")
+
+
+def test_a_certificate_stands_for_the_secret(home: dict[str, str], tmp_path: Path) -> None:
+    mine = Profile("https://c", "x", "", "/app.pem", "/app.key", "/ca.pem")
+    path(home).unlink()
+    save({"cert": mine, "public": Profile("https://d", "y", "", "/own.pem")}, home)
+    assert "secret" not in path(home).read_text()
+    assert load("cert", home) == mine
+    assert mine.tls == Tls("/app.pem", "/app.key", "/ca.pem")
+    assert load("public", home).tls == Tls("/own.pem")
+    assert load("public", {**home, "NUSABUS_CERTIFICATE_FILE": "/new.pem"}).tls == Tls("/new.pem")
+    assert Profile("https://bus", "x", "y").tls is None
 
 
 def test_what_is_missing_is_named(home: dict[str, str]) -> None:

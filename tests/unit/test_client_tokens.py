@@ -21,6 +21,16 @@ async def test_one_token_serves_many_calls() -> None:
     assert base64.b64decode(login.headers["authorization"].split()[1]) == b"bmkg-1:s%26cret"
 
 
+async def test_without_a_secret_the_certificate_of_the_connection_is_enough() -> None:
+    gateway = Gateway(accepted())
+    transport = httpx.MockTransport(gateway)
+    async with Nusabus("http://bus", "bmkg-1", transport=transport) as bus:
+        await bus.publish(EVENT)
+    [login] = gateway.logins
+    assert login.content == b"grant_type=client_credentials&client_id=bmkg-1"
+    assert "authorization" not in login.headers
+
+
 async def test_many_calls_at_once_fetch_one_token() -> None:
     gateway = Gateway(*[accepted() for _ in range(5)])
     async with gateway.bus() as bus:

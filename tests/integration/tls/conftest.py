@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="package")
 def pair(authority: Authority) -> Path:
     """The certificate of the bus with its key."""
-    return authority.issue(NAME, x509.DNSName(NAME))
+    return authority.issue(NAME, x509.DNSName(NAME), x509.IPAddress(ip_address(LOOPBACK)))
 
 
 def encrypted(bus: Bus, context: ssl.SSLContext) -> Bus:
