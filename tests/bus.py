@@ -14,6 +14,7 @@ from deploy.local.gateway import GatewayProcess, carry_out
 from deploy.local.ports import LOOPBACK, free_port
 from gateway.identity.quota_values import CONCURRENT, RATES
 from tests.builders import a_document, a_name
+from tests.forked import spawn
 from tests.readers import Received, receive
 from tests.servers import METRICS_TOKEN, SECRET_KEY, as_owner, query
 from tests.waiting import eventually
@@ -80,7 +81,7 @@ class Bus:
         """One more process, `api` or `relay`."""
         name = f"{command}-{len(self.processes)}"
         process = GatewayProcess(
-            name, command, run=self.folder, environ={**self.environ, **settings}
+            name, command, run=self.folder, environ={**self.environ, **settings}, spawn=spawn
         )
         process.start()
         self.processes.append(process)

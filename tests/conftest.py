@@ -12,6 +12,8 @@ from tests.bus import Bus, MakeBus
 from tests.encrypted_ports import EncryptedPorts
 from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
 
+pytest_plugins = ["tests.scheduling"]
+
 
 @pytest.fixture(scope="session")
 def encrypted_ports(tmp_path_factory: pytest.TempPathFactory) -> EncryptedPorts:

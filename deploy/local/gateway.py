@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local.processes import ServerError, end, of_folder, spawn, tail
+from deploy.local.processes import Running, ServerError, Spawn, end, of_folder, spawn, tail
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 15.0  # seconds; requests under way may take 10
@@ -20,13 +20,22 @@ PATIENCE = 15.0  # seconds; requests under way may take 10
 class GatewayProcess:
     """One `python -m gateway <command>` that stays, with a log of its own."""
 
-    def __init__(self, name: str, command: str, *, run: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: str,
+        *,
+        run: Path,
+        environ: Mapping[str, str],
+        spawn: Spawn = spawn,
+    ) -> None:
         self.name = name
         self.log = run / "log" / f"{name}.log"
         self._command = command
         self._run = run
         self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
+        self._spawn = spawn
+        self._process: Running | None = None
 
     @property
     def running(self) -> bool:
@@ -48,7 +57,7 @@ class GatewayProcess:
 
     def start(self) -> None:
         """Start it; that it serves is seen from outside."""
-        self._process = spawn(
+        self._process = self._spawn(
             _python(self._command),
             folder=_folder(self._run),
             environ=_environ(self._environ),

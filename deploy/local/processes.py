@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -23,6 +24,32 @@ class ServerError(Exception):
 
 class AlreadyRunning(ServerError):
     """Another process holds this folder."""
+
+
+class Running(Protocol):
+    """A child process, as `subprocess.Popen` shows it."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """How it ended; None while it runs."""
+
+    def wait(self) -> int:
+        """How it ended, once it has."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+
+
+class Spawn(Protocol):
+    """Starts a program, as `spawn` does."""
+
+    def __call__(
+        self, command: Sequence[str], *, folder: Path, environ: Mapping[str, str], log: Path
+    ) -> Running: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 
 from deploy.local.gateway import ROOT
-from deploy.local.processes import end, spawn, tail
+from deploy.local.processes import Running, end, tail
+from tests.forked import spawn
 
 PATIENCE = 15.0
 
@@ -44,7 +45,7 @@ class Child:
         self._command = command
         self._folder = folder
         self._own = own
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
 
     @property
     def pid(self) -> int:
