@@ -10,14 +10,15 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import asyncpg
 import typer
 import uvloop
 
-from gateway import contracts, delivery, identity, journal, processes
+from gateway import contracts, delivery, identity, journal
 from gateway.base import telemetry
 from gateway.base.database import Database, Topic
 from gateway.base.database_hosts import DatabaseHosts
@@ -28,6 +29,7 @@ from gateway.broker import Broker
 from gateway.contracts import governance
 from gateway.migrations.run import OWNER as MIGRATION_ROLE
 from gateway.migrations.run import migrate as run_migrations
+from gateway.processes.context import CONNECT
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 journal_app = typer.Typer(no_args_is_help=True, help="The journal after a restored backup.")
@@ -38,28 +40,28 @@ app.add_typer(journal_app, name="journal")
 def api() -> None:
     """Serve the HTTP API. Several processes may share one port."""
     settings = _start("api")
-    _serve(processes.api, settings)
+    _serve(_process("api"), settings)
 
 
 @app.command()
 def grpc() -> None:
     """Serve gRPC. Several processes may share one port."""
     settings = _start("grpc")
-    _serve(processes.grpc, settings)
+    _serve(_process("grpc"), settings)
 
 
 @app.command()
 def relay() -> None:
     """Publish the journal to RabbitMQ. Several processes share the shards."""
     settings = _start("relay")
-    _serve(processes.relay, settings)
+    _serve(_process("relay"), settings)
 
 
 @app.command()
 def deliver() -> None:
     """Deliver events to webhooks. Several processes share the subscriptions."""
     settings = _start("deliver")
-    _serve(processes.deliver, settings)
+    _serve(_process("deliver"), settings)
 
 
 @app.command()
@@ -68,7 +70,7 @@ def retention(
 ) -> None:
     """Remove what its contract keeps no longer. Several processes take turns."""
     settings = _start("retention")
-    _run(processes.retention(settings, once=once))
+    _run(_process("retention")(settings, once=once))
 
 
 @app.command()
@@ -121,8 +123,14 @@ def recover(
 ) -> None:
     """Report what RabbitMQ holds beyond a restored journal, or publish it again. Safe to repeat."""
     settings = _start("recover")
-    for line in _serve(partial(processes.recover, publish=publish), settings):
+    for line in _serve(partial(_process("recover", "recovery"), publish=publish), settings):
         sys.stdout.write(f"{line}\n")
+
+
+def _process(name: str, module: str | None = None) -> Callable[..., Any]:
+    """The composition root of a process. Each loads only the libraries that it needs."""
+    loaded = import_module(f"gateway.processes.{module or name}")
+    return cast(Callable[..., Any], getattr(loaded, name))
 
 
 async def _migrate(settings: Settings) -> None:
@@ -174,7 +182,7 @@ async def _bootstrap(settings: Settings, reset: bool) -> tuple[str, str]:
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Database]:
     database = await Database.open(
-        settings.database_url.get_secret_value(), connections=1, timeout=processes.CONNECT
+        settings.database_url.get_secret_value(), connections=1, timeout=CONNECT
     )
     try:
         yield database

@@ -20,7 +20,13 @@ import time
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
-PRELOADED = ("gateway.__main__", "consumers.inbox", "consumers.runtime")
+PROCESSES = ("api", "deliver", "recovery", "relay", "retention")  # not grpc: it starts threads
+PRELOADED = (
+    "gateway.__main__",
+    *(f"gateway.processes.{name}" for name in PROCESSES),
+    "consumers.inbox",
+    "consumers.runtime",
+)
 _SET_DEATH_SIGNAL = 1  # prctl(2), PR_SET_PDEATHSIG
 
 

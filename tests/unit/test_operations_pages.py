@@ -62,7 +62,8 @@ def test_settings_are_listed_with_their_defaults() -> None:
 
 
 def test_pages_name_settings_that_exist() -> None:
-    names = ("CLIENT_ID", "CLIENT_SECRET", "GRPC", "X", "X_FILE")
+    files = ("CERTIFICATE_FILE", "KEY_FILE", "CA_FILE")
+    names = ("CLIENT_ID", "CLIENT_SECRET", "GRPC", "X", "X_FILE", *files)
     of_commands = {PREFIX + name for name in names}
     known = {PREFIX + name.upper() for name in Settings.model_fields} | of_commands
     pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "SECURITY.md"]
