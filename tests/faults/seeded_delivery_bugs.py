@@ -25,7 +25,7 @@ def cursor_before_answer() -> None:
         @wraps(call)
         async def early(self: Any, delivery: Any) -> None:
             if delivery.claim is None:
-                self._settlements.delivered(delivery)
+                self.settlements.delivered(delivery)
                 self._wake.set()
             await call(self, delivery)
 

@@ -1,4 +1,8 @@
-"""The promise while hosts are lost, and the proof that the checker would see it broken."""
+"""The promise while hosts are lost, and the proof that the checker would see it broken.
+
+Three broker nodes and two database servers need a machine of their own for minutes, so these run
+only when they are asked for: `make test ARGS="-m cluster"`.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,11 +20,10 @@ from tests.faults.seeded_bugs import CLUSTER_BUGS
 from tests.faults.test_faults import SEED, failure_text
 
 pytestmark = [
-    pytest.mark.faults,
+    pytest.mark.cluster,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(900),
     pytest.mark.enable_socket,
-    pytest.mark.xdist_group("cluster"),  # one worker, so that the cluster is started once
     pytest.mark.filterwarnings("ignore:coroutine 'Connection.close' was never awaited"),
 ]
 
