@@ -182,6 +182,8 @@ async def deep_queue(cluster: Cluster, actors: Actors, choices: Choices) -> str:
     """
     subscriber = actors.subscribers["urut"]
     name, queue = subscriber.subscription.name, subscriber.subscription.queue
+    # While it catches up from an earlier fault, the relay itself keeps its queue short.
+    await cluster.until(partial(_active, cluster, name), "it did not catch up before", CAUGHT_UP)
     subscriber.pause()
     try:
         await cluster.until(partial(_diverted, cluster, name), "its queue took everything")
