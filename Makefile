@@ -16,7 +16,7 @@ run: $(READY) ## start everything and publish demo events; ONCE=1 ends after the
 test: $(READY) ## run all tests, on private servers; ARGS="-k name" selects
 	@$(BIN)/python -m deploy.local.install
 	@$(BIN)/python -m deploy.local.external_programs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: $(READY) ## run ruff, mypy, import-linter and buf
 	@$(BIN)/python -m ruff check .

@@ -1,5 +1,7 @@
 """The order of the units that parallel workers take."""
 
+from functools import partial
+
 from tests.scheduling import LongestFirst
 
 
@@ -15,9 +17,8 @@ def test_what_takes_long_comes_first_and_a_folder_stays_together() -> None:
     scheduler.workqueue = {}
     for node in nodes:
         scheduler.workqueue.setdefault(scheduler._split_scope(node), {})[node] = False
-    assert sorted(scheduler.workqueue, key=scheduler._rank) == [
-        "tests/faults/test_faults.py::test_1[a]",
-        "tests/faults/test_faults.py::test_1[b]",
+    runs = ["tests/faults/test_faults.py::test_1[a]", "tests/faults/test_faults.py::test_1[b]"]
+    rest = [
         "tests/integration/test_e.py",
         "tests/integration/webhook/test_d.py",
         "tests/integration/webhook/test_f.py",
@@ -26,3 +27,6 @@ def test_what_takes_long_comes_first_and_a_folder_stays_together() -> None:
         "tests/unit/test_b.py",
         "tests/unit/test_a.py",
     ]
+    for faults_first, order in ((True, [*runs, *rest]), (False, [*rest, *runs])):
+        rank = partial(scheduler._rank, faults_first=faults_first)
+        assert sorted(scheduler.workqueue, key=rank) == order
