@@ -82,7 +82,7 @@ async def test_calls_that_are_cancelled_hold_nothing(process: GrpcProcess) -> No
             async with door.stream(an_id()) as stream:
                 with suppress(asyncio.InvalidStateError):  # too many are in progress
                     await stream.send(1, [a_message() for _ in range(number % 3 + 1)])
-            with pytest.raises(grpc.aio.AioRpcError):
+            with suppress(grpc.aio.AioRpcError):  # now and then one is answered in time
                 await door.publish(a_message(), timeout=0.0005)
         assert await published_in_the_end(door), "the calls that were cancelled still count"
 
