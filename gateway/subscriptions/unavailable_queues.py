@@ -2,8 +2,8 @@
 
 Nobody knows what such a queue holds, so it is kept: it takes up its work when its nodes are back.
 Until then its subscription is taken off the exchange, because no message for it is confirmed, and
-what follows waits in the journal (decision 0029). Only a queue that reports nothing although the
-nodes of all its members run is deleted: then there is nothing to wait for.
+what follows waits in the journal (decision 0029). Only a queue that stays so although the nodes of
+all its members run is deleted: then there is nothing to wait for.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,8 @@ UNAVAILABLE = 10.0  # seconds until a queue counts as unavailable: an election t
 # the queue comes back without a leader, or with one that reports nothing, and never confirms
 # anything again. A sound queue counts its messages within 10 seconds of a restart.
 UNSOUND = 30.0
+# With statistics of before, its members may only take long to read their log after a restart.
+UNSOUND_AFTER_STATISTICS = 60.0
 
 
 @dataclass
@@ -33,7 +35,7 @@ class UnavailableQueues:
     broker: Broker
     management: Management
     _since: dict[str, float] = field(default_factory=dict)
-    _silent: dict[str, float] = field(default_factory=dict)
+    _unsound: dict[str, float] = field(default_factory=dict)
 
     def look(self, queues: Mapping[str, QueueState], now: float) -> None:
         """Note which queues are unavailable at this look at the broker."""
@@ -63,15 +65,20 @@ class UnavailableQueues:
         self, queues: Mapping[str, QueueState], now: float, failures: Failures
     ) -> None:
         """Delete queues that will not work again: the next run makes and fills new ones."""
-        silent = [
-            name for name, queue in queues.items() if names.owner(name) and queue.messages is None
+        suspects = [
+            name
+            for name, queue in queues.items()
+            if names.owner(name) and (queue.messages is None or not queue.available)
         ]
-        running = await self.management.running_nodes() if silent else frozenset()
-        self._silent = {
-            name: self._silent.get(name, now) for name in silent if queues[name].members <= running
+        running = await self.management.running_nodes() if suspects else frozenset()
+        self._unsound = {
+            name: self._unsound.get(name, now)
+            for name in suspects
+            if queues[name].members <= running
         }
-        for name, since in self._silent.items():
-            if now - since > UNSOUND:
+        for name, since in self._unsound.items():
+            silent = queues[name].messages is None
+            if now - since > (UNSOUND if silent else UNSOUND_AFTER_STATISTICS):
                 with failures.kept(name):
                     await self.broker.delete_queue(name)
                     log().warning("queue.unsound_deleted", queue=name, state=queues[name].state)

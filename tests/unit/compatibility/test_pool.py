@@ -43,8 +43,8 @@ def _hard_union(kind: str) -> dict[str, Any]:
 
 
 def _workers() -> list[psutil.Process]:
-    """The workers among the children: the tests' servers are children too."""
-    return [each for each in psutil.Process().children(recursive=True) if _is_worker(each)]
+    """The workers of this process. Its other children are the tests' servers, with workers too."""
+    return [each for each in psutil.Process().children() if _is_worker(each)]
 
 
 def _is_worker(process: psutil.Process) -> bool:
