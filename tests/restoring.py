@@ -17,6 +17,7 @@ from tests.waiting import eventually
 
 PAGE = ROOT / "docs/operations/restoring.md"
 _SETTING = re.compile(r"^ *(\w+) = '?(.+?)'?$", re.MULTILINE)
+_RECOVERED = "SELECT NOT pg_is_in_recovery()"
 _ARCHIVED = "SELECT last_archived_wal >= $1 FROM pg_stat_archiver"
 
 
@@ -86,6 +87,8 @@ class Archive:
         (self._base / "recovery.signal").touch()
         _put_in_place(self._base, self.postgres.data)
         self.postgres.start()
+        # It answers before it has read all of its log, and is read-only until then.
+        eventually(lambda: query(self.postgres.superuser_url, _RECOVERED)[0][0])
 
     def _settings(self, block: str) -> dict[str, str]:
         return dict(_SETTING.findall(block.replace("/archive/", f"{self._folder}/")))
