@@ -3,15 +3,17 @@
 import asyncio
 import time
 from collections import deque
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from gateway.base.errors import Malformed, NusabusError
 from gateway.base.stop import Stop
 from gateway.base.waiting import WakeUp
 from gateway.grpc.window import StreamWindow
 from gateway.grpc.wire.bus_pb2 import PublishStreamRequest, PublishStreamResponse
+
+M = TypeVar("M", bound=Message)
 
 
 class Disconnected(Exception):
@@ -67,15 +69,23 @@ class Incoming:
                 content = await self._channel.receive()
                 if content is None:
                     return
-                message = PublishStreamRequest.FromString(content)
+                message = parse(PublishStreamRequest, content)
                 self.window.take(len(message.chunk.events), len(content))
                 self._read.append((message, len(content)))
                 self._wake.set()
-        except DecodeError:
-            self._error = Malformed(
-                "The message is no nusabus.bus.v1.PublishStreamRequest. Generate the client from "
-                "the .proto file."
-            )
+        except Malformed as error:
+            self._error = error
         finally:
             self._ended = True
             self._wake.set()
+
+
+def parse(kind: type[M], content: bytes) -> M:
+    """The message that these bytes are. Raises Malformed."""
+    try:
+        return kind.FromString(content)
+    except DecodeError:
+        raise Malformed(
+            f"The message is no {kind.DESCRIPTOR.full_name}. Generate the client from the .proto "
+            "file."
+        ) from None

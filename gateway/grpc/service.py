@@ -5,15 +5,14 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf.message import DecodeError
 from google.rpc import status_pb2  # type: ignore[import-untyped]  # it has no types
 from grpc_status import rpc_status
 
-from gateway.base.errors import Malformed, NusabusError
+from gateway.base.errors import NusabusError
 from gateway.base.telemetry import log
 from gateway.grpc.context import Caller, GrpcContext, peer_certificate
 from gateway.grpc.events import digest_of, read_event
-from gateway.grpc.incoming import Disconnected
+from gateway.grpc.incoming import Disconnected, parse
 from gateway.grpc.problems import status_of
 from gateway.grpc.publish_stream import PublishStream
 from gateway.grpc.results import receipt_of
@@ -82,7 +81,7 @@ class BusService:
             client.require(Role.PUBLISHER)
             gate = self._context.limiter.gate(client)
             gate.publish(len(content))
-            event = _parsed(content).event
+            event = parse(PublishRequest, content).event
             gate.spend(Quota.EVENTS)
             (result,) = await publish_counted(
                 [read_event(event, self._context.limits.event_bytes)],
@@ -150,13 +149,3 @@ class RpcChannel:
             await self._rpc.write(message)
         except (grpc.aio.UsageError, grpc.aio.InternalError):
             raise Disconnected from None
-
-
-def _parsed(content: bytes) -> PublishRequest:
-    try:
-        return PublishRequest.FromString(content)
-    except DecodeError:
-        raise Malformed(
-            "The message is no nusabus.bus.v1.PublishRequest. Generate the client from the .proto "
-            "file."
-        ) from None

@@ -1,10 +1,6 @@
 """The api process."""
 
-from functools import partial
-from typing import NamedTuple
-
 from gateway import identity
-from gateway.base.loaded_revisions import LoadedRevisions
 from gateway.base.periodic import supervised
 from gateway.base.settings import Settings
 from gateway.base.snapshot import POLL
@@ -13,7 +9,7 @@ from gateway.http.admission import WINDOW, Admission
 from gateway.http.app import make_app
 from gateway.http.context import ApiContext
 from gateway.identity import ClientAuthenticator, Tokens
-from gateway.journal import HintSender, Refusals, RetentionReport
+from gateway.journal import RetentionReport
 from gateway.processes.context import (
     ProcessContext,
     open_context,
@@ -21,18 +17,9 @@ from gateway.processes.context import (
     tune_garbage_collector,
 )
 from gateway.processes.delivery import DeliveryContext, make_delivery
-from gateway.processes.publishing import (
-    load_snapshots,
-    make_publisher,
-    open_quotas,
-    open_stores,
-    refresh,
-    start_journal,
-)
+from gateway.processes.publishing import Publishing, open_publishing
 from gateway.processes.request_reply import RequestReplyContext, make_request_reply
 from gateway.processes.server import serve
-from gateway.publishing import EventPublisher
-from gateway.quotas import EVERY, Limiter, QuotaSharing
 from gateway.subscriptions import register
 
 
@@ -51,60 +38,42 @@ async def api(settings: Settings) -> None:
         stop_on_signals(context.incarnation) as stop,
     ):
         await identity.maintain_signing_keys(context.database, settings)
-        hints = HintSender(context.connect)
         admission = Admission(settings.requests_in_progress)
-        async with (
-            load_snapshots(context) as loaded,
-            open_stores(context, hints, lambda: admission.overloaded) as (writer, refusals),
-            open_quotas(context) as quotas,
-        ):
-            publisher = make_publisher(context, writer, refusals)
+        async with open_publishing(context, lambda: admission.overloaded) as publishing:
+            publisher, writer = publishing.publisher, publishing.writer
             requests = make_request_reply(context, publisher, writer)
             delivery = make_delivery(context, publisher, writer, stop)
-            opened = _Opened(admission, publisher, refusals, *quotas, loaded)
-            api_context = _api_context(context, opened, contracts, requests, delivery)
+            api_context = _api_context(
+                context, admission, publishing, contracts, requests, delivery
+            )
             app = make_app(api_context)
             tune_garbage_collector()
             async with supervised(stop) as background:
-                backlog = partial(publisher.update_backlog, context.reader)
-                background.periodic("snapshots", partial(refresh, context, loaded), POLL)
+                publishing.start(background)
                 background.periodic("http.open_calls", app.open_calls.recheck, POLL)
                 background.periodic("http.admission", admission.adjust, WINDOW)
-                background.periodic("publishing.backlog", backlog, POLL)
-                background.periodic("quotas.sharing", quotas[1].run_once, EVERY)
-                start_journal(background, writer, hints)
                 requests.start(background)
                 delivery.start(background)
                 background.start("http", serve(app, settings, stop))
 
 
-class _Opened(NamedTuple):
-    """What exists before the context of HTTP, which holds it."""
-
-    admission: Admission
-    publisher: EventPublisher
-    refusals: Refusals
-    limiter: Limiter
-    quota_sharing: QuotaSharing
-    loaded: LoadedRevisions
-
-
 def _api_context(
     context: ProcessContext,
-    opened: _Opened,
+    admission: Admission,
+    publishing: Publishing,
     contracts: governance.GovernanceContext,
     requests: RequestReplyContext,
     delivery: DeliveryContext,
 ) -> ApiContext:
     return ApiContext(
         settings=context.settings,
-        admission=opened.admission,
+        admission=admission,
         database=context.database,
         tokens=Tokens(context.settings, lambda: context.directories.value),
         authenticator=ClientAuthenticator(context.database, context.settings, context.directories),
         reader=context.reader,
-        publisher=opened.publisher,
-        refusals=opened.refusals,
+        publisher=publishing.publisher,
+        refusals=publishing.refusals,
         retention=RetentionReport(context.database.pool, timeout=context.timeout),
         workers=context.workers,
         subscription_lifecycle=delivery.subscription_lifecycle,
@@ -125,7 +94,7 @@ def _api_context(
         directories=context.directories,
         catalogues=context.catalogues,
         subscriptions=context.subscriptions,
-        limiter=opened.limiter,
-        quota_sharing=opened.quota_sharing,
-        loaded=opened.loaded,
+        limiter=publishing.limiter,
+        quota_sharing=publishing.quota_sharing,
+        loaded=publishing.loaded,
     )
