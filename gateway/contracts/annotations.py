@@ -9,6 +9,7 @@ import jsonschema_rs
 from gateway.base.errors import Invalid
 from gateway.contracts.complexity import SchemaComplexity
 from gateway.contracts.enumerations import with_hashed_enums
+from gateway.contracts.keywords import annotations
 
 MARK = "x-pii"
 MAX_EVALUATIONS = 250_000  # about a quarter of a second
@@ -43,7 +44,7 @@ def annotated(schema: dict[str, Any], data: Any) -> frozenset[str]:
             fast,
             offline=True,
             pattern_options=jsonschema_rs.RegexOptions(),
-            keywords=dict(keywords) or None,
+            keywords={**annotations(fast), **keywords} or None,
         )
         details = validator.evaluate(data).list()["details"]
     except (ValueError, jsonschema_rs.ReferencingError):

@@ -17,6 +17,7 @@ from gateway.base.json_pointer import json_pointer
 from gateway.base.masking import mask
 from gateway.contracts.complexity import SchemaComplexity
 from gateway.contracts.enumerations import with_hashed_enums
+from gateway.contracts.keywords import annotations
 from gateway.contracts.personal_data import NameMask
 
 LISTED = 20  # violations that are listed
@@ -111,7 +112,7 @@ def compiled(
         offline=True,
         mask=_MASK,
         pattern_options=jsonschema_rs.RegexOptions(),
-        keywords=dict(keywords) or None,
+        keywords={**annotations(schema), **keywords} or None,
         registry=registry,
     )
 

@@ -9,6 +9,19 @@ import jsonschema_rs
 from adapters.cli.exits import Failure
 from adapters.client import Violation
 
+
+class Annotation:
+    """A keyword that accepts every value."""
+
+    def __init__(self, parent: Any, value: Any, path: Any) -> None:
+        """Keep nothing."""
+
+    def validate(self, instance: Any) -> None:
+        """Accept it."""
+
+
+# The library asserts them in drafts 6 and 7. The gateway does not: as since 2019-09.
+CONTENT = dict.fromkeys(("contentEncoding", "contentMediaType"), Annotation)
 HARMLESS = 6  # characters of a number that a message may show
 
 
@@ -50,6 +63,7 @@ def _compiled(schema: Any, **more: Any) -> Any:
         ignore_unknown_formats=False,
         offline=True,
         pattern_options=jsonschema_rs.RegexOptions(),
+        keywords=CONTENT,
         **more,
     )
 

@@ -22,7 +22,6 @@ from gateway.contracts.compatibility.dialects import (
 )
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_CONTENT = ("contentEncoding", "contentMediaType")
 
 
 def normal_form(schema: Any) -> Any:
@@ -207,11 +206,6 @@ def _require_settled(schema: dict[str, Any], dialect: Dialect) -> None:
         raise UnreadableSchema(
             f"{dialect.name} does not define the format {name}, so validators differ. Use a "
             "pattern or a newer draft."
-        )
-    if dialect.ref_hides_siblings and any(keyword in schema for keyword in _CONTENT):
-        raise UnreadableSchema(
-            f"In {dialect.name} validators differ on contentEncoding and contentMediaType. Omit "
-            "them, or use 2019-09 or newer."
         )
     if dialect is DRAFT201909 and "unevaluatedItems" in schema and "contains" in schema:
         raise UnreadableSchema(

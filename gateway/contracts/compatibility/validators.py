@@ -8,6 +8,7 @@ from jsonschema.exceptions import ValidationError
 from referencing import Registry
 
 from gateway.contracts.compatibility.dialects import DIALECT, UnreadableSchema
+from gateway.contracts.keywords import annotations
 
 
 def compiled(schema: Any) -> jsonschema_rs.Validator:
@@ -19,6 +20,7 @@ def compiled(schema: Any) -> jsonschema_rs.Validator:
             ignore_unknown_formats=False,
             offline=True,
             pattern_options=jsonschema_rs.RegexOptions(),
+            keywords=annotations(schema) or None,
         )
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         reason = str(error).partition("\n")[0]

@@ -169,3 +169,12 @@ def test_what_is_incompatible_stays_so_if_masking_takes_too_long() -> None:
     assert isinstance(result, Incompatible)
     assert unmasked.counterexample is None
     assert result.counterexample is not None
+
+
+def test_the_encoding_of_a_text_makes_no_comparison_undecided() -> None:
+    pdf = {"type": "string", "contentEncoding": "base64"}
+    draft = {"$schema": "http://json-schema.org/draft-07/schema#", "additionalProperties": False}
+    old = draft | {"type": "object", "properties": {"pdf": pdf}}
+    new = draft | {"type": "object", "properties": {"pdf": pdf, "n": TEXT}}
+    assert _last(old, new) == Compatible()
+    assert isinstance(_last(new, old), Incompatible)

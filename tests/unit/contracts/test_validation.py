@@ -108,3 +108,15 @@ def test_pointers() -> None:
     assert pointer([]) == ""
     assert pointer(["a/b", 0, "~"]) == "/a~1b/0/~0"
     assert pointer(["x", NIK]) == "/x/…"
+
+
+@pytest.mark.parametrize("draft", ["draft-06", "draft-07"])
+def test_the_encoding_of_a_text_is_an_annotation_in_every_draft(draft: str) -> None:
+    """As in 2019-09 and newer, and as in the other validators of these drafts."""
+    dialect = f"http://json-schema.org/{draft}/schema#"
+    schema = {"$schema": dialect, "contentEncoding": "base64", "contentMediaType": "text/html"}
+    assert Validator("id.go.uji.bebas.dicatat.v1", 1, schema).accepts("%%%")
+    within = {"$schema": dialect, "items": [schema], "properties": {"contentEncoding": False}}
+    validator = Validator("id.go.uji.bebas.dicatat.v1", 1, within)
+    assert validator.accepts(["%%%"])
+    assert not validator.accepts({"contentEncoding": 1})
