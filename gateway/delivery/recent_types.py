@@ -27,8 +27,18 @@ class RecentTypes:
     """The types of the newest entries of each shard, up to the head at the last `extend`."""
 
     def __init__(self) -> None:
+        self._types: frozenset[str] | None = None
         self._shards: dict[int, _Shard] = {}
         self._matches: dict[tuple[tuple[str, ...], str], bool] = {}
+
+    def begin(self, types: frozenset[str]) -> None:
+        """Know nothing, and from now on these types or patterns alone, instead of all."""
+        self._types = types
+        self._shards.clear()
+
+    def covers(self, types: Iterable[str]) -> bool:
+        """Whether all entries of these types are known, as far as any are."""
+        return self._types is None or self._types.issuperset(types)
 
     def extend(
         self,
@@ -49,6 +59,8 @@ class RecentTypes:
         """The cursor, or a later one where the subscription receives nothing in between."""
         known = self._shards.get(shard)
         if known is None or not known.start <= cursor.sequence < known.end.sequence:
+            return cursor
+        if not self.covers(subscription.types):
             return cursor
         after = (type for type, last in known.last.items() if last > cursor.sequence)
         return cursor if any(self.wants(subscription, type) for type in after) else known.end

@@ -61,14 +61,13 @@ async def deliver(settings: Settings) -> None:
 
 def _dispatch_context(context: ProcessContext) -> DispatchContext:
     deliveries = Deliveries(context.database.pool, timeout=context.timeout)
+    recent = RecentTypes()
     return DispatchContext(
         context.reader,
         deliveries,
         DispatchStore(context.database.pool, timeout=context.timeout),
-        JournalScanner(
-            context.database, context.reader, deliveries, context.catalogues, RecentTypes()
-        ),
+        JournalScanner(context.database, context.reader, deliveries, context.catalogues, recent),
         context.catalogues,
         RetrySchedule.parse(context.settings.webhook_retries),
-        JournalTail(context.reader),
+        JournalTail(context.reader, recent),
     )

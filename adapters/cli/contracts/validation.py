@@ -21,7 +21,7 @@ class Annotation:
 
 
 # The library asserts them in drafts 6 and 7. The gateway does not: as since 2019-09.
-CONTENT = dict.fromkeys(("contentEncoding", "contentMediaType"), Annotation)
+CONTENT: dict[str, Any] = dict.fromkeys(("contentEncoding", "contentMediaType"), Annotation)
 HARMLESS = 6  # characters of a number that a message may show
 
 

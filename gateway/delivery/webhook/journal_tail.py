@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from gateway.base import type_pattern
 from gateway.delivery.journal_scanner import SPAN, JournalScanner
+from gateway.delivery.recent_types import RecentTypes
 from gateway.journal import Cursor, Entry, JournalReader
 from gateway.subscriptions import Subscription
 
@@ -32,15 +33,12 @@ class ShardTail:
     entries: list[Entry] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
     size: int = 0
-    last: dict[str, int] = field(default_factory=dict)
-    """The last sequence of each type."""
 
     def add(self, entries: list[Entry], end: Cursor) -> None:
         """Add the entries up to `end`."""
         self.end = end
         self.entries += entries
         self.sequences += [entry.sequence for entry in entries]
-        self.last |= {entry.event.type: entry.sequence for entry in entries}
         self.size += sum(map(data_size, entries))
         if len(self.entries) > 2 * ENTRIES or self.size > 2 * BYTES:
             self._drop_oldest()
@@ -58,16 +56,15 @@ class ShardTail:
 class JournalTail:
     """The newest entries of every shard, of the types that the dispatchers deliver."""
 
-    def __init__(self, reader: JournalReader) -> None:
+    def __init__(self, reader: JournalReader, recent: RecentTypes) -> None:
+        """`recent` is told the types of new entries."""
         self._reader = reader
+        self.recent = recent
         self._shards: dict[int, ShardTail] = {}
         self._types: frozenset[str] = frozenset()
+        recent.begin(self._types)
         self.heads: Mapping[int, Cursor] = {}
         """The end of the journal at the last `extend`, by shard."""
-
-    def covers(self, types: Iterable[str]) -> bool:
-        """Whether it holds all entries of these types."""
-        return self._types.issuperset(types)
 
     async def extend(self, heads: Mapping[int, Cursor], types: frozenset[str]) -> set[str] | None:
         """Read up to the heads. Returns the types of the new entries, None where it skipped some.
@@ -76,14 +73,18 @@ class JournalTail:
         """
         if types != self._types:
             self._shards, self._types = {}, types
+            self.recent.begin(types)
         new: set[str] | None = set()
         for shard, head in heads.items():
             tail = self._shards.get(shard)
             if tail is None or head.sequence - tail.end.sequence > ENTRIES or not types:
                 self._shards[shard] = ShardTail(head.sequence, head)
+                self.recent.extend({}, {shard: head}, None)
                 new = None
                 continue
+            low = tail.end
             found = await self._read(shard, tail, head)
+            self.recent.extend({shard: low}, {shard: head}, {shard: found})
             if new is not None:
                 new |= found
         self.heads = heads
@@ -97,16 +98,9 @@ class JournalTail:
     def after(self, shard: int, sequence: int, types: Iterable[str]) -> list[Entry] | None:
         """The entries above the sequence up to the head; None where not all are in memory."""
         tail = self._shards.get(shard)
-        if tail is None or sequence < tail.start or not self.covers(types):
+        if tail is None or sequence < tail.start or not self._types.issuperset(types):
             return None
         return tail.entries[bisect_right(tail.sequences, sequence) :]
-
-    def types_after(self, shard: int, sequence: int, types: Iterable[str]) -> list[str] | None:
-        """The types of those entries: without a look at each entry."""
-        tail = self._shards.get(shard)
-        if tail is None or sequence < tail.start or not self.covers(types):
-            return None
-        return [type for type, last in tail.last.items() if last > sequence]
 
     async def _read(self, shard: int, tail: ShardTail, head: Cursor) -> set[str]:
         expression = type_pattern.expression(tuple(sorted(self._types)))
@@ -130,13 +124,13 @@ class JournalFollower:
         self._subscription = subscription
         self._scanner = scanner
         self._tail = tail
-        self._wants: dict[str, bool] = {}
+        self._recent = tail.recent
         self._held = 0
         self._typical = LARGEST_TYPICAL
 
     def receives_any(self, types: Iterable[str] | None) -> bool:
         """Whether the subscription may receive one of these types; None is any type."""
-        if types is None or not self._tail.covers(self._subscription.types):
+        if types is None or not self._recent.covers(self._subscription.types):
             return True
         return any(self._is_wanted(type) for type in types)
 
@@ -165,11 +159,11 @@ class JournalFollower:
         return entries, reached
 
     async def _after(self, shard: int, cursor: Cursor, limit: int) -> tuple[list[Entry], Cursor]:
-        head, types = self.head(shard), self._subscription.types
-        newer = self._tail.types_after(shard, cursor.sequence, types)
-        if newer is not None and not any(map(self._is_wanted, newer)):
-            return [], head
-        held = self._tail.after(shard, cursor.sequence, types)
+        head = self.head(shard)
+        cursor = self._recent.pass_over(self._subscription, shard, cursor)
+        if cursor.sequence >= head.sequence:
+            return [], cursor
+        held = self._tail.after(shard, cursor.sequence, self._subscription.types)
         if held is None:
             until = self._tail.span_end(shard, cursor)
             return await self._scanner.scan(
@@ -191,9 +185,7 @@ class JournalFollower:
         return selected, Cursor(head.sequence, head.recorded)
 
     def _is_wanted(self, type: str) -> bool:
-        if type not in self._wants:
-            self._wants[type] = self._subscription.wants(type)
-        return self._wants[type]
+        return self._recent.wants(self._subscription, type)
 
 
 def data_size(entry: Entry) -> int:

@@ -2,9 +2,10 @@
 
 from typing import cast
 
+from gateway.delivery.recent_types import RecentTypes
 from gateway.delivery.webhook.journal_tail import ENTRIES, JournalTail
 from gateway.journal import Cursor, Entry, JournalReader
-from tests.builders import FREE, an_event
+from tests.builders import FREE, a_subscription, an_event
 from tests.memory_journal import RECORDED, MemoryJournal
 
 OTHER = "id.go.uji.lain.dicatat.v1"
@@ -24,7 +25,7 @@ class Journal(MemoryJournal):
 
 def a_tail() -> tuple[Journal, JournalTail]:
     journal = Journal()
-    return journal, JournalTail(cast(JournalReader, journal))
+    return journal, JournalTail(cast(JournalReader, journal), RecentTypes())
 
 
 def sequences(entries: list[Entry] | None) -> list[int] | None:
@@ -69,6 +70,20 @@ async def test_what_is_old_or_large_is_forgotten_and_said_to_be_so() -> None:
         await tail.extend(journal.add(data=b"x" * (1 << 20)), frozenset({FREE}))
     assert tail.after(0, last, [FREE]) is None
     assert sequences(tail.after(0, last + 6, [FREE])) == [last + 7, last + 8, last + 9]
+
+
+async def test_what_is_of_other_types_is_passed_over_without_a_look_at_the_entries() -> None:
+    journal, tail = a_tail()
+    pattern = "id.go.uji.*"
+    subscription = a_subscription(organisation="uji", name="uji", types=(FREE,))
+    other = a_subscription(organisation="uji", name="lain", types=(OTHER,))
+    await tail.extend(journal.now, frozenset({FREE, pattern}))
+    await tail.extend(journal.add(OTHER), frozenset({FREE, pattern}))
+    begin, head = Cursor(0, RECORDED), journal.now[0]
+    assert tail.recent.pass_over(subscription, 0, begin) == head
+    assert tail.recent.pass_over(other, 0, begin) == begin  # the tail does not read its types
+    await tail.extend(journal.add(), frozenset({FREE, pattern}))
+    assert tail.recent.pass_over(subscription, 0, begin) == begin
 
 
 async def test_after_a_leap_everybody_reads_for_himself() -> None:
