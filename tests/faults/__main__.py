@@ -21,7 +21,7 @@ from rich.table import Table
 from tests.faults.catalogue import CLUSTER_FAULTS, FAULTS
 from tests.faults.checker import RULES
 from tests.faults.cluster import MAJORITY_LOST, Cluster, ClusterOptions
-from tests.faults.cluster_servers import ClusterServers
+from tests.faults.cluster_servers import cluster_servers
 from tests.faults.run import Report, Scenario, run
 from tests.faults.seeded_bugs import BUGS, CLUSTER_BUGS
 from tests.faults.servers import Servers
@@ -93,7 +93,7 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _run(scenario: Scenario, folder: Path, *, cluster: bool) -> Report:
-    servers = (ClusterServers if cluster else Servers)(folder / "servers")
+    servers = (cluster_servers if cluster else Servers)(folder / "servers")
     with console.status("starting PostgreSQL and RabbitMQ") as status:
         try:
             await servers.start()

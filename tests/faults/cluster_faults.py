@@ -8,7 +8,6 @@ from deploy.local.postgres_pair import PostgresPair
 from deploy.local.rabbitmq import RabbitMQ
 from tests.faults.actors import Actors
 from tests.faults.cluster import Cluster
-from tests.faults.cluster_servers import ClusterServers
 from tests.faults.fault import Choices, NoEvidence
 from tests.faults.server_faults import IN_FLIGHT, SAVED
 
@@ -29,7 +28,7 @@ async def kill_broker_node(cluster: Cluster, actors: Actors, choices: Choices) -
     await _require_whole(cluster)
     proxies = cluster.routes.to_brokers
     number = max(range(len(proxies)), key=lambda each: proxies[each].links)
-    node = cluster.servers.brokers[number]
+    node = cluster.servers.broker.nodes[number]
     before = proxies[number].links
     others = [proxy for proxy in proxies if proxy is not proxies[number]]
     await asyncio.to_thread(node.kill)
@@ -59,7 +58,7 @@ async def lose_majority(cluster: Cluster, actors: Actors, choices: Choices) -> s
     """SIGKILL of two of three nodes, which lead most queues and hold messages; they come back."""
     await _require_whole(cluster)
     leaders = await cluster.admin.leaders()
-    kept, *lost = sorted(cluster.servers.brokers, key=lambda node: leaders[node.node])
+    kept, *lost = sorted(cluster.servers.broker.nodes, key=lambda node: leaders[node.node])
     for subscriber in actors.subscribers.values():
         subscriber.pause()
     await cluster.until(
@@ -117,8 +116,9 @@ async def fail_over_database(cluster: Cluster, actors: Actors, choices: Choices)
 
 
 def _pair(cluster: Cluster) -> PostgresPair:
-    assert isinstance(cluster.servers, ClusterServers)
-    return cluster.servers.pair
+    pair = cluster.servers.database
+    assert isinstance(pair, PostgresPair)
+    return pair
 
 
 async def _hold(cluster: Cluster, actors: Actors, wanted: int) -> bool:

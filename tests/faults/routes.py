@@ -25,10 +25,10 @@ class Routes:
         self.consumer_cutter = ConnectionCutter()
         self._servers = servers
         self._name = name
-        amqp = [broker.port for broker in servers.brokers]
+        amqp = [broker.port for broker in servers.broker.nodes]
         self.to_databases = [
             Proxy([database.port], lambda: AppendWatch(self.append_cutter))
-            for database in servers.databases
+            for database in servers.database.members
         ]
         self.to_brokers = [
             Proxy([port], lambda: RelayWatch(self.broker_cutter, self.broker_said)) for port in amqp
@@ -38,7 +38,7 @@ class Routes:
         self._to_consumers = Proxy(amqp, lambda: ConsumerWatch(self.consumer_cutter))
         self._to_admin = Proxy(amqp)
         self._to_management = Proxy(
-            [urlsplit(broker.management_url).port or 0 for broker in servers.brokers]
+            [urlsplit(broker.management_url).port or 0 for broker in servers.broker.nodes]
         )
 
     async def open(self) -> None:
@@ -69,10 +69,12 @@ class Routes:
     @property
     def environment(self) -> Mapping[str, str]:
         """All hosts, past the proxies."""
-        management = [urlsplit(each.management_url).port or 0 for each in self._servers.brokers]
+        management = [
+            urlsplit(each.management_url).port or 0 for each in self._servers.broker.nodes
+        ]
         return {
             **self._servers.environment(self._name),
-            "NUSABUS_AMQP_URL": self._amqp([each.port for each in self._servers.brokers]),
+            "NUSABUS_AMQP_URL": self._amqp([each.port for each in self._servers.broker.nodes]),
             "NUSABUS_MANAGEMENT_URL": _at(self._servers.rabbitmq.management_url, management),
         }
 

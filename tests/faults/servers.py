@@ -1,4 +1,4 @@
-"""One PostgreSQL and one RabbitMQ for any number of clusters, one after another.
+"""A PostgreSQL and a RabbitMQ, of one host or several, for any number of clusters in turn.
 
 What every cluster begins with (tables, contracts, organisations with their clients, an audit of
 writes to the leases) is made once, in a database that is then copied for each.
@@ -24,6 +24,7 @@ from tests.faults.checker_quotas import LIMITED
 from tests.faults.children import Child, carry_out, command
 from tests.faults.events import SCHEMAS
 from tests.faults.gateway_client import GatewayClient
+from tests.faults.hosts import SMALL, BrokerNodes, DatabaseHosts, OneHost, OneNode
 
 TEMPLATE = "nusabus"
 OPERATOR = "operator"
@@ -35,49 +36,46 @@ GRANTS = (("dukcapil", "id.go.kemendikbud.*"), ("dukcapil", "id.go.kemendagri.*"
 RELAYS = ("relay-1", "relay-2")
 DELIVERS = ("deliver-1", "deliver-2")
 DEEP = 300  # messages in a queue that nobody reads until the journal keeps the rest
-SMALL = {"shared_buffers": "64MB"}
 AUDIT = Path(__file__).with_name("audit.sql")
 
 
 class Servers:
     """Start them once; take clusters from them one at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        self._postgres = Postgres(folder / "postgres", settings=SMALL)
-        self._rabbitmq = RabbitMQ(folder / "rabbitmq", name="faults")
+    def __init__(
+        self,
+        folder: Path,
+        broker: BrokerNodes | None = None,
+        database: DatabaseHosts | None = None,
+    ) -> None:
+        """One host each, unless others are given."""
+        self.broker = broker or OneNode(folder / "rabbitmq", name="faults")
+        self.database = database or OneHost(folder / "postgres", settings=SMALL)
         self.credentials: dict[str, Credentials] = {}
         self.authority: Authority
         self._folder = folder
 
     @property
     def rabbitmq(self) -> RabbitMQ:
-        """The broker's only node."""
-        return self._rabbitmq
+        """The broker's first node."""
+        return self.broker.nodes[0]
 
     @property
     def postgres(self) -> Postgres:
-        """The database's only host."""
-        return self._postgres
-
-    @property
-    def brokers(self) -> Sequence[RabbitMQ]:
-        """Every node of the broker, in the order of the URLs."""
-        return (self.rabbitmq,)
-
-    @property
-    def databases(self) -> Sequence[Postgres]:
-        """Every host of the database, in the order of the URLs."""
-        return (self.postgres,)
+        """The database's present primary."""
+        return self.database.primary
 
     async def start(self) -> None:
         """Return once both answer and the first database is made."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.authority = Authority(self._folder)
-        await asyncio.gather(self._start_brokers(), self._start_databases())
+        await asyncio.gather(asyncio.to_thread(self.broker.start), self._start_database())
 
     async def erase(self) -> None:
         """End both and delete their data."""
-        await asyncio.gather(self._erase_brokers(), self._erase_databases())
+        await asyncio.gather(
+            asyncio.to_thread(self.broker.erase), asyncio.to_thread(self.database.erase)
+        )
 
     def database_url(
         self, name: str, role: str | None = None, ports: Sequence[int] | None = None
@@ -94,7 +92,7 @@ class Servers:
     ) -> str:
         parts = urlsplit(url)
         login = f"{role}:{role}" if role else parts.netloc.rpartition("@")[0]
-        ports = ports or [each.port for each in self.databases]
+        ports = ports or [each.port for each in self.database.members]
         hosts = ",".join(f"{LOOPBACK}:{port}" for port in ports)
         query = "target_session_attrs=primary" if len(ports) > 1 else ""
         return urlunsplit(parts._replace(netloc=f"{login}@{hosts}", path=f"/{name}", query=query))
@@ -110,18 +108,9 @@ class Servers:
         """Delete it, with all who are connected."""
         await self._execute("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
-    async def _start_brokers(self) -> None:
-        await asyncio.to_thread(self.rabbitmq.start)
-
-    async def _erase_brokers(self) -> None:
-        await asyncio.to_thread(self.rabbitmq.erase)
-
-    async def _start_databases(self) -> None:
-        await asyncio.to_thread(self.postgres.start)
+    async def _start_database(self) -> None:
+        await asyncio.to_thread(self.database.start)
         await self._make_template()
-
-    async def _erase_databases(self) -> None:
-        await asyncio.to_thread(self.postgres.erase)
 
     async def _make_template(self) -> None:
         """The tables, contracts and organisations of every run."""

@@ -13,10 +13,11 @@ import pytest_asyncio
 
 from tests.faults.catalogue import CLUSTER_FAULTS
 from tests.faults.cluster import ClusterOptions
-from tests.faults.cluster_servers import ClusterServers
+from tests.faults.cluster_servers import cluster_servers
 from tests.faults.observed import Minimum
 from tests.faults.run import Scenario, run
 from tests.faults.seeded_bugs import CLUSTER_BUGS
+from tests.faults.servers import Servers
 from tests.faults.test_faults import SEED, failure_text
 
 pytestmark = [
@@ -33,9 +34,9 @@ ENOUGH = Minimum(accepted=400, duplicates=10, refused=20, delivered=20, reported
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ClusterServers]:
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     """Three RabbitMQ nodes for all runs."""
-    made = ClusterServers(tmp_path_factory.mktemp("cluster"))
+    made = cluster_servers(tmp_path_factory.mktemp("cluster"))
     try:
         await made.start()
         yield made
@@ -43,9 +44,7 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
         await made.erase()
 
 
-async def test_the_promise_is_kept_while_hosts_are_lost(
-    servers: ClusterServers, tmp_path: Path
-) -> None:
+async def test_the_promise_is_kept_while_hosts_are_lost(servers: Servers, tmp_path: Path) -> None:
     scenario = Scenario(
         SEED, list(CLUSTER_FAULTS), options=LIGHT, minimum=ENOUGH,
         latecomers=False, patience=180,
@@ -55,7 +54,7 @@ async def test_the_promise_is_kept_while_hosts_are_lost(
 
 
 @pytest.mark.parametrize("name", CLUSTER_BUGS)
-async def test_a_seeded_bug_is_found(servers: ClusterServers, tmp_path: Path, name: str) -> None:
+async def test_a_seeded_bug_is_found(servers: Servers, tmp_path: Path, name: str) -> None:
     bug = CLUSTER_BUGS[name]
     options = replace(LIGHT, relays=1, bug=name)
     scenario = Scenario(SEED, bug.faults, options=options, latecomers=False, patience=20)
