@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 from tests.bus import Bus
 
@@ -57,6 +58,18 @@ def follow(guide: Path, bus: Bus, folder: Path) -> int:
     for (command, wanted), output in zip(expected, outputs, strict=True):
         assert _shows(wanted, output), f"$ {command}\n{output}\n--- the guide shows\n{wanted}"
     return len(expected)
+
+
+def blocks(guide: Path, language: str) -> list[str]:
+    """What a page shows in a language, to be written or run as it stands."""
+    shown = re.findall(rf"^ *```{language}\n(.+?)^ *```", guide.read_text(), re.M | re.S)
+    return [dedent(each) for each in shown]
+
+
+def commands(guide: Path, start: str) -> list[str]:
+    """The lines in its `sh` blocks that begin so, without their comments."""
+    lines = [line for block in blocks(guide, "sh") for line in block.splitlines()]
+    return [line.partition("  #")[0].strip() for line in lines if line.startswith(start)]
 
 
 def console(guide: Path) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Protocol
 from deploy.local.account import data_folder, unprivileged
 from deploy.local.gateway import ROOT
 from deploy.local.postgres import Postgres, programs
+from tests.guides import blocks
 from tests.servers import query
 from tests.waiting import eventually
 
@@ -54,7 +55,7 @@ class Archive:
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         """Make the server; the archive lies where its account can write."""
         self._folder = data_folder(folder, unprivileged()) / "archive"
-        archiving, self._restoring = map(self._settings, _blocks("ini"))
+        archiving, self._restoring = map(self._settings, blocks(PAGE, "ini"))
         self.postgres = Postgres(folder, settings={**settings, **archiving})
         self._base = folder / "base"
 
@@ -64,7 +65,7 @@ class Archive:
         self.postgres.start()
         owner = self.postgres.data.stat()
         os.chown(self._folder, owner.st_uid, owner.st_gid)
-        command = _blocks("sh")[0].split()
+        command = blocks(PAGE, "sh")[0].split()
         subprocess.run(
             [programs() / command[0], *command[1:-1], f"--pgdata={self._base}",
              f"--dbname={self.postgres.superuser_url}"],
@@ -115,8 +116,3 @@ def _put_in_place(files: Path, data: Path) -> None:
         for each in (folder, *(os.path.join(folder, name) for name in names)):
             os.lchown(each, owner.st_uid, owner.st_gid)
     data.chmod(0o700)
-
-
-def _blocks(language: str) -> list[str]:
-    """What the page shows in a language, to be written or run as it stands."""
-    return re.findall(rf"^ *```{language}\n(.+?)^ *```", PAGE.read_text(), re.MULTILINE | re.DOTALL)

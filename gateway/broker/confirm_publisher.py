@@ -14,6 +14,7 @@ from aiormq.connection import Connection
 
 from gateway.base.defects import report_defect
 from gateway.base.errors import BrokerUnavailable
+from gateway.base.telemetry import log
 from gateway.broker.address import with_heartbeat
 from gateway.broker.confirm_reader import ConfirmCallbacks, ConfirmTransport
 from gateway.broker.connecting import first_host
@@ -27,6 +28,8 @@ OnResults = Callable[[Sequence[ConfirmResult]], None]
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
+LATE_SECONDS = 5.0
+"""A confirm that takes longer is reported: a queue has no leader, or stands still."""
 WRITE_BYTES = 1 << 20
 """A larger batch is written in pieces, so that large bodies are not in memory twice."""
 
@@ -51,6 +54,7 @@ class ConfirmPublisher:
         self._seconds = 0.0  # in which a confirm could have come
         self._written: deque[tuple[int, float]] = deque()  # last tag of a write, self._seconds then
         self._tick: asyncio.TimerHandle | None = None
+        self._late = False
 
     @classmethod
     async def open(
@@ -186,11 +190,23 @@ class ConfirmPublisher:
         self._ticked_at = now
         while self._written and self._written[0][0] < self._pending.oldest:
             self._written.popleft()
-        if self._written and self._seconds - self._written[0][1] > self._confirm_timeout:
+        waited = self._seconds - self._written[0][1] if self._written else 0.0
+        self._report_late(waited)
+        if waited > self._confirm_timeout:
             self._end(f"no confirm for {self._confirm_timeout:g} s")
             self._transport.abort()
             return
         self._tick = self._loop.call_later(self._interval, self._count_seconds)
+
+    def _report_late(self, waited: float) -> None:
+        """Log once that confirms are late, and once that they are not any more."""
+        if self._late is (waited > LATE_SECONDS):
+            return
+        self._late = not self._late
+        if self._late:
+            log().warning("broker.confirms_late", in_flight=self.in_flight)
+        else:
+            log().info("broker.confirms_resumed", in_flight=self.in_flight)
 
     def _channel_closed(self, closing: "asyncio.Future[object]") -> None:
         error = None if closing.cancelled() else closing.exception()

@@ -1,5 +1,7 @@
 """The broker's management API, as used by an administrator who breaks things."""
 
+import asyncio
+import time
 from collections import Counter
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -7,6 +9,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import aio_pika
 import httpx
 from aiormq.exceptions import ChannelNotFoundEntity
+
+SILENCE = 15.0  # seconds until a request counts as lost
+PATIENCE = 60.0  # seconds in which a node has to answer
 
 
 class BrokerAdmin:
@@ -18,7 +23,7 @@ class BrokerAdmin:
         self._http = httpx.AsyncClient(
             base_url=f"http://{parts.hostname}:{parts.port}/api",
             auth=login,
-            timeout=15,
+            timeout=SILENCE,
             trust_env=False,
         )
         self._user = login[0]
@@ -87,6 +92,11 @@ class BrokerAdmin:
             and (not each.get("leader") or len(each.get("online", ())) < len(members))
         ]
 
+    async def queues(self) -> set[str]:
+        """The queues that the broker knows, whether they can work or not."""
+        shown = await self._call("GET", f"queues/{self._vhost}?columns=name")
+        return {each["name"] for each in shown}
+
     async def leaders(self) -> Counter[str]:
         """How many queues each node leads."""
         shown = await self._call("GET", f"queues/{self._vhost}?columns=name,leader")
@@ -103,7 +113,16 @@ class BrokerAdmin:
             return found.declaration_result.message_count or 0
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
-        response = await self._http.request(method, path, json=body)
+        """Call the API, again while a node that starts or has ended does not answer."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                response = await self._http.request(method, path, json=body)
+                break
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
         if response.status_code == httpx.codes.NOT_FOUND and method == "DELETE":
             return None
         response.raise_for_status()

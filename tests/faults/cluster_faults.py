@@ -16,6 +16,7 @@ JOINED = 90.0  # seconds until all members of all queues must be online again
 # waiting for the standby is visible, so it could be delivered, and then be lost.
 ISOLATED = 1.0
 _UNAVAILABLE = "SELECT count(*) FROM subscriptions WHERE unavailable IS NOT NULL"
+_REPAIRS = "SELECT sum(repairs)::bigint FROM subscriptions"
 _HEADS = "SELECT json_object_agg(shard, last)::text FROM journal_shards"
 _RELAYED = (
     "SELECT bool_and(cursor_sequence >= ($1::jsonb ->> shard::text)::bigint) FROM journal_leases"
@@ -57,6 +58,7 @@ async def kill_broker_node(cluster: Cluster, actors: Actors, choices: Choices) -
 async def lose_majority(cluster: Cluster, actors: Actors, choices: Choices) -> str:
     """SIGKILL of two of three nodes, which lead most queues and hold messages; they come back."""
     await _require_whole(cluster)
+    queues, repairs = await cluster.admin.queues(), await cluster.value(_REPAIRS)
     leaders = await cluster.admin.leaders()
     kept, *lost = sorted(cluster.servers.broker.nodes, key=lambda node: leaders[node.node])
     for subscriber in actors.subscribers.values():
@@ -72,6 +74,9 @@ async def lose_majority(cluster: Cluster, actors: Actors, choices: Choices) -> s
         await asyncio.sleep(seconds)
         accepted = cluster.run_log.accepted - accepted
         unavailable = await cluster.value(_UNAVAILABLE)
+        missing = queues - await cluster.admin.queues()
+        if missing or await cluster.value(_REPAIRS) > repairs:
+            cluster.run_log.incidents.append(f"queues were deleted without a majority: {missing}")
     finally:
         await _start(*lost)
     await _require_whole(cluster)

@@ -207,6 +207,12 @@ CLUSTER_BUGS: Mapping[str, Bug] = {
         "stored",
         "is not in the journal",
     ),
+    "queue-deleted-in-minority": Bug(
+        seeded_cluster_bugs.queue_deleted_in_minority,
+        ("lose-majority",),
+        "processes",
+        "deleted without a majority",
+    ),
 }
 """Those that need hosts to lose."""
 

@@ -98,6 +98,7 @@ def test_a_relay_says_that_the_broker_takes_nothing(
     try:
         events = [uji.published() for _ in range(3)]
         eventually(lambda: readiness(health).status_code == 503)
+        assert rabbitmq.node in rabbitmq.ctl("alarms", tool="rabbitmq-diagnostics")
         assert "broker" in readiness(health).json()["detail"]
         assert readiness(bus.port).status_code == 200
         eventually(lambda: "disk or memory alarm" in bus.logs())

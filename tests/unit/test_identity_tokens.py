@@ -128,6 +128,16 @@ def test_a_token_of_the_version_before_names_its_credential_as_well(issuer: Issu
     assert issuer.tokens.verify(both).credential == SECRET
 
 
+def test_a_process_whose_clock_is_behind_takes_what_another_has_just_issued(
+    issuer: Issuer,
+) -> None:
+    def ahead(seconds: int) -> str:
+        return signed(claims={"iat": NOW + seconds, "nbf": NOW + seconds})
+
+    assert issuer.tokens.verify(ahead(30)).client == CLIENT.id
+    assert issuer.refuses(ahead(31))
+
+
 def test_a_remembered_token_dies_with_its_key(issuer: Issuer) -> None:
     token = issuer.tokens.issue(CLIENT, SECRET)
     assert issuer.tokens.verify(token).client == CLIENT.id
