@@ -79,6 +79,7 @@ class UnavailableQueues:
         for name, since in self._unsound.items():
             silent = queues[name].messages is None
             if now - since > (UNSOUND if silent else UNSOUND_AFTER_STATISTICS):
+                self._unsound[name] = now  # one that cannot be deleted costs a timeout each time
                 with failures.kept(name):
                     await self.broker.delete_queue(name)
                     log().warning("queue.unsound_deleted", queue=name, state=queues[name].state)
