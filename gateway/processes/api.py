@@ -58,13 +58,10 @@ async def api(settings: Settings) -> None:
 
 
 def _api_context(
-    context: ProcessContext,
-    admission: Admission,
-    publishing: Publishing,
-    contracts: governance.GovernanceContext,
-    requests: RequestReplyContext,
+    context: ProcessContext, admission: Admission, publishing: Publishing,
+    contracts: governance.GovernanceContext, requests: RequestReplyContext,
     delivery: DeliveryContext,
-) -> ApiContext:
+) -> ApiContext:  # fmt: skip
     return ApiContext(
         settings=context.settings,
         admission=admission,
