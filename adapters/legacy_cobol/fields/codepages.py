@@ -35,6 +35,7 @@ _EURO = {
     "cp1149": ("cp871", 0x9F),
 }
 UNDEFINED = "\ufffe"  # not a character, as in the tables of Python
+LATIN = "".join(map(chr, range(256)))
 _SPARE = range(0xFF, 0x7F, -1)
 
 
@@ -47,8 +48,9 @@ class CodePage:
     """A code page of 256 characters, with tables for whole columns.
 
     `read` turns bytes into indexes of `alphabet`, in which ASCII and Latin-1 characters keep their
-    code and others have a spare one. `write` is its inverse. `bad` are the codes of bytes that are
-    not characters.
+    code and others have a spare one. `write` is its inverse. `bad` are the bytes that are not
+    characters, `controls` those and the control characters. `harmless` is the longest range
+    (lowest and highest byte) with the blank and without controls.
     """
 
     name: str
@@ -56,6 +58,8 @@ class CodePage:
     read: bytes
     write: bytes
     bad: bytes
+    controls: bytes
+    harmless: tuple[int, int]
     space: int
 
     def encode(self, text: str) -> bytes:
@@ -68,7 +72,8 @@ class CodePage:
 
     def decode(self, data: bytes) -> str:
         """The text of bytes, with UNDEFINED for bytes that are not characters."""
-        return data.translate(self.read).decode("latin-1").translate(dict(enumerate(self.alphabet)))
+        text = data.translate(self.read).decode("latin-1")
+        return text if self.alphabet == LATIN else text.translate(dict(enumerate(self.alphabet)))
 
 
 @lru_cache(maxsize=64)
@@ -146,16 +151,28 @@ def code_page(name: str) -> CodePage | None:
     spare = [code for code in _SPARE if chr(code) not in table]
     read = bytearray(256)
     alphabet = [UNDEFINED] * 256
-    bad = []
     for byte, character in enumerate(table):
         plain = ord(character) < 256 and alphabet[ord(character)] == UNDEFINED
         code = ord(character) if plain else spare.pop()
         read[byte], alphabet[code] = code, character
-        if character == UNDEFINED:
-            bad.append(code)
     write = bytearray(256)
     for byte, code in enumerate(read):
         write[code] = byte
+    bad = bytes(byte for byte, character in enumerate(table) if character == UNDEFINED)
+    controls = bytes(byte for byte, character in enumerate(table) if is_control(character))
     return CodePage(
-        normal(name), "".join(alphabet), bytes(read), bytes(write), bytes(bad), write[0x20]
-    )
+        normal(name), "".join(alphabet), bytes(read), bytes(write), bad, controls,
+        _range_around(write[0x20], controls), write[0x20],
+    )  # fmt: skip
+
+
+def is_control(character: str) -> bool:
+    """Whether it is C0, DEL or C1, or not a character."""
+    return character < " " or "\x7f" <= character < "\xa0" or character == UNDEFINED
+
+
+def _range_around(byte: int, without: bytes) -> tuple[int, int]:
+    """The longest range with `byte` that has none of the others."""
+    low = max((each + 1 for each in without if each < byte), default=0)
+    high = min((each - 1 for each in without if each > byte), default=255)
+    return low, high

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.legacy_cobol.fields.codepages import CodePage
 from adapters.legacy_cobol.fields.codes import Codes
 from adapters.legacy_cobol.fields.policy import Form
 
@@ -46,24 +47,23 @@ class Numbers:
 
 @dataclass(slots=True)
 class Characters:
-    """Text of a single-byte code page: (records, length) codes of `alphabet`, untrimmed.
+    """Text of a single-byte code page: (records, length) bytes of it, untrimmed.
 
-    The codes of ASCII characters are ASCII.
+    `harmless`: all bytes are in the range of the page without control characters.
     """
 
     data: Rows
-    alphabet: str
+    page: CodePage
     left: bool  # trim this side
     right: bool
     codes: Codes | None = None
     nulls: Mask | None = None
+    harmless: bool = False
 
     def python(self) -> list[Any]:
         """str, trimmed; None for null."""
         count, width = self.data.shape
-        text = self.data.tobytes().decode("latin-1")
-        if self.alphabet != LATIN:
-            text = text.translate(dict(enumerate(self.alphabet)))
+        text = self.page.decode(self.data.tobytes())
         values: list[Any] = [text[at : at + width] for at in range(0, count * width, width)]
         if self.right:
             values = [value.rstrip(" ") for value in values]
@@ -103,7 +103,6 @@ class Floats:
 
 
 Column = Numbers | Characters | Strings | Floats
-LATIN = "".join(map(chr, range(256)))
 
 
 def without(values: list[Any], nulls: Mask | None) -> list[Any]:

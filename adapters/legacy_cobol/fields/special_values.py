@@ -27,6 +27,13 @@ class SpecialValues:
             kind, Zoned | Packed | Edited
         )  # their special values look like values
 
+    def within(self, low: int, high: int) -> bool:
+        """Whether a special value may consist of bytes of this range."""
+        return any(
+            meaning is not Meaning.KEEP and low <= filling[0] <= high
+            for filling, meaning in zip(self.fillings, self.meaning, strict=True)
+        )
+
     def classify(
         self, rows: Rows, offset: int, codes: Codes | None, zero: Callable[[Mask], None]
     ) -> tuple[Codes | None, Mask | None]:

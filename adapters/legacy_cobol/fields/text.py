@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, National, Text
-from adapters.legacy_cobol.fields.codepages import UNDEFINED, CodePage
+from adapters.legacy_cobol.fields.codepages import CodePage, is_control
 from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import (
     Characters,
@@ -28,36 +28,39 @@ class TextCodec:
 
     def __init__(self, kind: Text, page: CodePage, policy: Policy) -> None:
         self.length = kind.length
-        self._page = page
+        self.page = page
         self._policy = policy
         self._justified = kind.justified
         self._left, self._right = sides(policy.trim, kind.justified)
         self._special = SpecialValues(kind, policy, bytes((page.space,)))
+        self._harmless_filling = self._special.within(*page.harmless)
 
     def decode(self, rows: Rows, offset: int) -> Characters:
         """The characters, with a code for an invalid byte or a control character."""
-        raw = rows[:, offset : offset + self.length].tobytes()
-        data = np.frombuffer(raw.translate(self._page.read), np.uint8).reshape(-1, self.length)
-        codes: Codes | None = None
-        if self._page.bad:
-            bad = np.asarray(
-                np.isin(data, np.frombuffer(self._page.bad, np.uint8)).any(axis=1), bool
-            )
-            codes = mark(codes, bad, FaultCode.INVALID_CHARACTER)
+        data = column_of(rows, offset, self.length)
+        harmless = self._harmless(data)
+        codes = None if harmless else self._doubtful(data)
+        nulls = None
+        if not harmless or self._harmless_filling:
+            codes, nulls = self._special.classify(rows, offset, codes, _no_zero)
+        return Characters(data, self.page, self._left, self._right, codes, nulls, harmless)
+
+    def _harmless(self, data: Rows) -> bool:
+        """Whether no byte needs a closer look. Two fast passes answer it for most columns."""
+        low, high = self.page.harmless
+        return data.size == 0 or bool(data.min() >= low and data.max() <= high)
+
+    def _doubtful(self, data: Rows) -> Codes | None:
+        codes = mark(None, _having(data, self.page.bad), FaultCode.INVALID_CHARACTER)
         if not self._policy.controls:
             codes = mark(codes, self._controls(data), FaultCode.CONTROL_CHARACTER)
-        codes, nulls = self._special.classify(rows, offset, codes, _no_zero)
-        return Characters(data, self._page.alphabet, self._left, self._right, codes, nulls)
+        return codes
 
     def _controls(self, data: Rows) -> Mask:
-        """Which rows have C0, DEL or C1 characters. A cheap test of all bytes comes first."""
-        suspicious = (data & 0x60 == 0) | (data == 0x7F)
-        if not suspicious.any():
+        """Which rows have C0, DEL or C1 characters."""
+        if self._harmless(data):
             return np.zeros(len(data), bool)
-        controls = [at for at, each in enumerate(self._page.alphabet) if _control(each)]
-        table = np.zeros(256, bool)
-        table[controls] = True
-        return np.asarray(table[data].any(axis=1), bool)
+        return _having(data, self.page.controls)
 
     def column(self, values: Sequence[object]) -> Characters:
         """Python strings as a column, with a code for a long text or an unknown character."""
@@ -74,7 +77,7 @@ class TextCodec:
         if not self._policy.controls:
             codes[self._controls(data) & (codes == 0)] = FaultCode.CONTROL_CHARACTER
         return Characters(
-            data, self._page.alphabet, self._left, self._right,
+            data, self.page, self._left, self._right,
             codes if codes.any() else None, nulls if nulls.any() else None,
         )  # fmt: skip
 
@@ -84,7 +87,7 @@ class TextCodec:
             raise _TooLong
         pad = str.rjust if self._justified else str.ljust
         whole = "".join([pad(text, self.length) for text in texts])
-        return np.frombuffer(self._page.codes(whole), np.uint8).reshape(-1, self.length)
+        return np.frombuffer(self.page.encode(whole), np.uint8).reshape(-1, self.length)
 
     def _one(self, text: str, at: int, codes: Codes) -> Rows:
         """One row; blanks and a code if the text does not fit."""
@@ -102,10 +105,7 @@ class TextCodec:
         codes = column.codes
         if column.nulls is not None and self._special.null_bytes() is None:
             codes = mark(codes, column.nulls, FaultCode.NULL)
-        raw = column.data.tobytes().translate(self._page.write)
-        rows[:, offset : offset + self.length] = np.frombuffer(raw, np.uint8).reshape(
-            -1, self.length
-        )
+        rows[:, offset : offset + self.length] = column.data
         self._special.write_nulls(column.nulls, rows, offset)
         return codes
 
@@ -147,7 +147,7 @@ class WideCodec:
         return text.lstrip(" ") if self._left else text, code
 
     def _refused(self, text: str) -> bool:
-        return not self._policy.controls and any(map(_control, text))
+        return not self._policy.controls and any(map(is_control, text))
 
     def column(self, values: Sequence[object]) -> Strings:
         """Python strings as a column, with a code for an invalid value or a control character."""
@@ -199,8 +199,19 @@ def sides(trim: Trim, justified: bool) -> tuple[bool, bool]:
             return justified, not justified
 
 
-def _control(character: str) -> bool:
-    return character < " " or "\x7f" <= character < "\xa0" or character == UNDEFINED
+def column_of(rows: Rows, offset: int, length: int) -> Rows:
+    """A field of all records, side by side. Each value is copied at once."""
+    if not length:
+        return rows[:, :0]
+    values = np.ascontiguousarray(rows[:, offset : offset + length].view(f"V{length}"))
+    return values.view(np.uint8).reshape(len(rows), length)
+
+
+def _having(data: Rows, wanted: bytes) -> Mask:
+    """Which rows have one of these bytes."""
+    table = np.zeros(256, bool)
+    table[list(wanted)] = True
+    return np.asarray(table[data].any(axis=1), bool)
 
 
 def _no_zero(where: Mask) -> None:

@@ -1,5 +1,6 @@
 """Decode chunks of records to columns, documents and rejects."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +15,14 @@ from adapters.legacy_cobol.fields.codes import FaultCode, FieldFault
 from adapters.legacy_cobol.fields.columns import Numbers, Rows
 from adapters.legacy_cobol.fields.signs import sign_table
 from adapters.legacy_cobol.records.chunks import Chunk
-from adapters.legacy_cobol.records.json_text import lay_out
+from adapters.legacy_cobol.records.json_text import JsonText, Piece
 from adapters.legacy_cobol.records.plan import Plan
 from adapters.legacy_cobol.records.record_type import RecordType
 from adapters.legacy_cobol.records.row_view import FaultsByRow, RowView
 from adapters.legacy_cobol.records.selectors import matches_of
 
 Index = NDArray[np.intp]
-BLOCK = 8192  # records; the columns of a field then fit into the processor cache
+BLOCK = 4096  # records; the columns of a field then fit into the processor cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,21 @@ class DecodedPart:
     index: Index
     values: Any
 
-    def lines(self) -> bytes:
-        """JSON documents, one per line, in the order of `index`, bad records included."""
+    def lines(self, *, typed: bool = False) -> bytes:
+        """JSON documents, one per line, in the order of `index`, bad records included.
+
+        `typed`: each is the `data` of an object that names the type of the record.
+        """
         count = len(self.index)
-        text = lay_out([*self.plan.node.pieces(self.values, count), b"\n"], count)
-        return text.tobytes().translate(None, b"\x00")
+        before, after = b"", b"\n"
+        if typed:
+            before = b'{"record":%b,"data":' % json.dumps(self.kind.name).encode()
+            after = b"}\n"
+
+        def pieces(text: JsonText) -> list[Piece]:
+            return [before, *self.plan.node.pieces(self.values, count, text), after]
+
+        return self.plan.json.of(pieces, count)
 
     def documents(self) -> list[dict[str, Any]]:
         """The documents as Python values."""
@@ -63,22 +74,22 @@ class Decoded:
     parts: list[DecodedPart] = field(default_factory=list)
     faults: FaultsByRow = field(default_factory=dict)
 
-    def json(self) -> list[bytes | None]:
+    def json(self, *, typed: bool = False) -> list[bytes | None]:
         """A JSON document for each record, in the order of the file; None for a reject."""
         out: list[bytes | None] = [None] * len(self.chunk)
         for part in self.parts:
-            lines = part.lines().split(b"\n")
+            lines = part.lines(typed=typed).split(b"\n")
             for at, line in zip(part.index.tolist(), lines, strict=False):
                 out[at] = line
         for at in self.faults:
             out[at] = None
         return out
 
-    def ndjson(self) -> bytes:
+    def ndjson(self, *, typed: bool = False) -> bytes:
         """The documents of all good records, one per line, in the order of the file."""
         if not self.faults and self._in_order():
-            return b"".join(part.lines() for part in self.parts)
-        return b"".join(line + b"\n" for line in self.json() if line is not None)
+            return b"".join(part.lines(typed=typed) for part in self.parts)
+        return b"".join(line + b"\n" for line in self.json(typed=typed) if line is not None)
 
     def _in_order(self) -> bool:
         index = [part.index for part in self.parts]

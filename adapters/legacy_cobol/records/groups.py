@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.legacy_cobol.fields.codes import FaultCode
-from adapters.legacy_cobol.records.json_text import Piece, lay_out
+from adapters.legacy_cobol.records.json_text import JsonText, Piece
 from adapters.legacy_cobol.records.nodes import MISSING, Node
 from adapters.legacy_cobol.records.row_view import RowView
 from adapters.legacy_cobol.records.selectors import SelectorMatcher
@@ -73,15 +73,15 @@ class RedefinesChoice:
             view.note(row, self.label, FaultCode.NO_VARIANT, self.offset)
         return found
 
-    def pieces(self, values: list[Chosen], count: int) -> list[Piece]:
+    def pieces(self, values: list[Chosen], count: int, text: JsonText) -> list[Piece]:
         """The JSON members of each row's alternative, without braces."""
         texts = []
         for each, chosen, inner in values:
-            pieces = member_pieces(each.members, inner, len(chosen))
-            texts.append((chosen, lay_out(pieces, len(chosen))))
-        out = np.zeros((count, max((text.shape[1] for _, text in texts), default=0)), np.uint8)
-        for chosen, text in texts:
-            out[chosen, : text.shape[1]] = text
+            pieces = member_pieces(each.members, inner, len(chosen), text)
+            texts.append((chosen, text.lay_out(pieces, len(chosen))))
+        out = np.zeros((count, max((laid.shape[1] for _, laid in texts), default=0)), np.uint8)
+        for chosen, laid in texts:
+            out[chosen, : laid.shape[1]] = laid
         return [out]
 
     def python(self, values: list[Chosen], count: int) -> list[Any]:
@@ -129,9 +129,9 @@ class Group:
         """The values of each member."""
         return [node.read(view) for _, node in self.members]
 
-    def pieces(self, values: list[Any], count: int) -> list[Piece]:
+    def pieces(self, values: list[Any], count: int, text: JsonText) -> list[Piece]:
         """An object."""
-        return [b"{", *member_pieces(self.members, values, count), b"}"]
+        return [b"{", *member_pieces(self.members, values, count, text), b"}"]
 
     def python(self, values: list[Any], count: int) -> list[Any]:
         """A dict for each row."""
@@ -174,7 +174,7 @@ def names_of(members: Members) -> Iterable[str]:
             yield name
 
 
-def member_pieces(members: Members, values: list[Any], count: int) -> list[Piece]:
+def member_pieces(members: Members, values: list[Any], count: int, text: JsonText) -> list[Piece]:
     """The JSON members of an object, with commas."""
     found: list[Piece] = []
     for (name, node), value in zip(members, values, strict=True):
@@ -182,7 +182,7 @@ def member_pieces(members: Members, values: list[Any], count: int) -> list[Piece
             found.append(b",")
         if name:
             found.append(msgspec.json.encode(name) + b":")
-        found += node.pieces(value, count)
+        found += node.pieces(value, count, text)
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from adapters.legacy_cobol.fields.codec import Codec
 from adapters.legacy_cobol.fields.codes import FaultCode, mark
 from adapters.legacy_cobol.fields.columns import Column, same
-from adapters.legacy_cobol.records.json_text import Piece, lay_out, pieces_of
+from adapters.legacy_cobol.records.json_text import JsonText, Piece
 from adapters.legacy_cobol.records.row_view import RowView
 
 
@@ -28,7 +28,7 @@ class Node(Protocol):
         """The values of all rows. Faults go to the view."""
         ...
 
-    def pieces(self, values: Any, count: int) -> list[Piece]:
+    def pieces(self, values: Any, count: int, text: JsonText) -> list[Piece]:
         """The values as JSON text."""
         ...
 
@@ -55,9 +55,9 @@ class Leaf:
         view.report(self.label, column.codes, self.offset, self.codec.length)
         return column
 
-    def pieces(self, values: Column, count: int) -> list[Piece]:
+    def pieces(self, values: Column, count: int, text: JsonText) -> list[Piece]:
         """JSON of its column."""
-        return pieces_of(values)
+        return text.pieces_of(values)
 
     def python(self, values: Column, count: int) -> list[Any]:
         """Python values of its column."""
@@ -104,14 +104,13 @@ class Table:
             return None
         return self.element.read(view.elements(self.offset, self.count, self.stride))
 
-    def pieces(self, values: Any, count: int) -> list[Piece]:
+    def pieces(self, values: Any, count: int, text: JsonText) -> list[Piece]:
         """An array."""
         if not self.count:
             return [b"[]"]
         total = count * self.count
-        each = lay_out([*self.element.pieces(values, total), b","], total)
-        text = each.reshape(count, -1)
-        return [b"[", text[:, :-1], b"]"]
+        each = text.lay_out([*self.element.pieces(values, total, text), b","], total)
+        return [b"[", each.reshape(count, -1)[:, :-1], b"]"]
 
     def python(self, values: Any, count: int) -> list[Any]:
         """A list for each row."""
@@ -153,11 +152,11 @@ class VariableTable:
         """The values of each element."""
         return [node.read(view) for node in self.parts]
 
-    def pieces(self, values: list[Any], count: int) -> list[Piece]:
+    def pieces(self, values: list[Any], count: int, text: JsonText) -> list[Piece]:
         """An array."""
         found: list[Piece] = []
         for node, value in zip(self.parts, values, strict=True):
-            found += [*node.pieces(value, count), b","]
+            found += [*node.pieces(value, count, text), b","]
         return [b"[", *found[:-1], b"]"]
 
     def python(self, values: list[Any], count: int) -> list[Any]:

@@ -8,6 +8,8 @@ from adapters.legacy_cobol.copybook.kinds import Encoding, Kind, National, Text
 from adapters.legacy_cobol.copybook.layout import Figurative, Item
 from adapters.legacy_cobol.copybook.placement import Area
 from adapters.legacy_cobol.fields.codec import codec
+from adapters.legacy_cobol.fields.codepages import CodePage
+from adapters.legacy_cobol.fields.text import TextCodec
 from adapters.legacy_cobol.records.groups import (
     Alternative,
     Group,
@@ -15,6 +17,7 @@ from adapters.legacy_cobol.records.groups import (
     RedefinesChoice,
     SelectorTest,
 )
+from adapters.legacy_cobol.records.json_text import JsonLines
 from adapters.legacy_cobol.records.nodes import Leaf, Node, Table, VariableTable
 from adapters.legacy_cobol.records.record_type import Path, RecordType, Selector
 from adapters.legacy_cobol.records.selectors import SelectorMatcher, literal_bytes
@@ -37,17 +40,20 @@ class Plan:
     encoding: Encoding
     area: Area
     node: Group = field(init=False)
+    json: JsonLines = field(init=False)
     chooses: bool = field(
         default=False, init=False
     )  # selectors decide between variants of a REDEFINES
 
     def __post_init__(self) -> None:
+        self._page: CodePage | None = None
         place = _Enclosing(self.area, 0, 0)
         if self.area.item.kind is None:
             self.node = Group("", 0, self._members(self.area, (place,)))
         else:
             leaf = self._leaf(self.area, place)
             self.node = Group("", 0, ((self.kind.name_of(self.area.item), leaf),))
+        self.json = JsonLines(self._page)
 
     @property
     def length(self) -> int:
@@ -100,6 +106,8 @@ class Plan:
         item = area.item
         assert item.kind is not None  # noqa: S101  (elementary)
         worker = codec(item.kind, self.encoding, self.kind.policy_of(item))
+        if isinstance(worker, TextCodec):
+            self._page = worker.page
         return Leaf(_label(item), area.offset - place.origin, worker)
 
     def _shared(self, family: list[Area], around: tuple[_Enclosing, ...]) -> Members:

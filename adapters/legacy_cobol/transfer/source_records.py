@@ -1,7 +1,7 @@
 """Read the records of a file: each with its document, its faults and its bytes."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain, groupby
@@ -15,7 +15,7 @@ from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.mapping.record_types import Role
 from adapters.legacy_cobol.records.chunk_reader import ResumePoint, chunks
 from adapters.legacy_cobol.records.chunks import Chunk
-from adapters.legacy_cobol.records.decoder import Decoded, Decoder
+from adapters.legacy_cobol.records.decoder import Decoded, DecodedReject, Decoder
 from adapters.legacy_cobol.records.framing import Framing, FramingError, Lines
 from adapters.legacy_cobol.records.segments import SegmentRecord, SegmentTree
 
@@ -78,6 +78,18 @@ class SourceRecord(msgspec.Struct, frozen=True, gc=False):
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class SourceLines:
+    """Records that were read together: the good ones as JSON lines, and the rejected ones.
+
+    `end` is where the last of them begins in the file.
+    """
+
+    text: bytes
+    rejected: Sequence[SourceRecord]
+    end: int
+
+
 class SourceReader:
     """Reads files by a layout. Raises ValueError for a layout that contradicts itself."""
 
@@ -99,6 +111,24 @@ class SourceReader:
         found = self._records(file, start, size)
         return found if self._assembly is None else self._assembled(found, self._assembly)
 
+    def lines(self, file: Path, *, typed: bool = False) -> Iterator[SourceLines]:
+        """The records of a file as JSON lines, in constant memory. Raises FramingError.
+
+        `typed`: each line has the type of its record beside the document.
+        """
+        if self._assembly is not None:
+            yield from map(_typed_lines if typed else _plain_lines, self.read(file))
+            return
+        with file.open("rb") as opened:
+            for chunk in chunks(opened, self.framing):
+                decoded = self.decoder.decode(chunk)
+                rejected = [_rejected_record(each, chunk) for each in decoded.rejects()]
+                yield SourceLines(decoded.ndjson(typed=typed), rejected, int(chunk.offsets[-1]))
+
+    def originals(self, file: Path) -> Iterator[SourceLines]:
+        """The records of a file as typed JSON lines with their original bytes in hex."""
+        return map(_with_originals, self.read(file))
+
     def _records(
         self, file: Path, start: ResumePoint | None, size: int
     ) -> Iterator[Sequence[SourceRecord]]:
@@ -118,6 +148,36 @@ class SourceReader:
                 yield list(run)
             else:
                 yield from _joined(run, assembly)
+
+
+def _plain_lines(batch: Sequence[SourceRecord]) -> SourceLines:
+    return _lines_of(batch, lambda record: record.text)
+
+
+def _typed_lines(batch: Sequence[SourceRecord]) -> SourceLines:
+    return _lines_of(batch, _typed)
+
+
+def _with_originals(batch: Sequence[SourceRecord]) -> SourceLines:
+    return _lines_of(batch, lambda record: _typed(record, original=not record.parts))
+
+
+def _lines_of(batch: Sequence[SourceRecord], line: Callable[[SourceRecord], bytes]) -> SourceLines:
+    text = b"".join(line(each) + b"\n" for each in batch if not each.faults)
+    return SourceLines(text, [each for each in batch if each.faults], batch[-1].offset)
+
+
+def _typed(record: SourceRecord, *, original: bool = False) -> bytes:
+    raw = b',"original":"%b"' % record.raw.hex().encode() if original else b""
+    return b'{"record":%b,"data":%b%b}' % (json.dumps(record.kind).encode(), record.text, raw)
+
+
+def _rejected_record(found: DecodedReject, chunk: Chunk) -> SourceRecord:
+    origin = ResumePoint(chunk.number, chunk.offset), found.number - chunk.number + 1
+    faults = tuple(map(Fault.of, found.faults))
+    return SourceRecord(
+        found.number, found.offset, found.kind, b"{}", found.raw, origin, faults
+    )  # fmt: skip
 
 
 def _joined(
