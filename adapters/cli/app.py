@@ -5,28 +5,49 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn, cast
 
-import httpx
 import typer
-from typer import rich_utils
 
-from adapters.cli import (
-    dead_letters,
-    login,
-    publish,
-    quotas,
-    requests,
-    retention,
-    screen,
-    subscriptions,
-    tail,
-)
-from adapters.cli.contracts import app as contracts
-from adapters.cli.exits import Exit, Failure
-from adapters.cli.legacy import app as legacy
-from adapters.client import OutcomeUnknown, Problem, UnusableFile
+from adapters.cli.deferred import Deferred, deferring
+from adapters.cli.exits import Exit
 
+COMMANDS = {
+    "contracts": Deferred(
+        "adapters.cli.contracts",
+        "Contracts: event types, their schemas and their lifecycle.", group=True,
+    ),
+    "legacy": Deferred(
+        "adapters.cli.legacy",
+        "COBOL batch files: inspect them, convert them, and feed them into the bus.", group=True,
+    ),
+    "login": Deferred(
+        "adapters.cli.login",
+        "Check the credentials of a client and save them, for --profile.",
+    ),
+    "publish": Deferred(
+        "adapters.cli.publish", "Publish data as an event of TYPE, and print the receipt."
+    ),
+    "tail": Deferred(
+        "adapters.cli.tail",
+        "Print events of TYPE as they come, one line each, until Ctrl-C.",
+    ),
+    "requests": Deferred("adapters.cli.requests", "Requests and their replies.", group=True),
+    "subscriptions": Deferred(
+        "adapters.cli.subscriptions", "Subscriptions of your organisation.", group=True
+    ),
+    "dead-letters": Deferred(
+        "adapters.cli.dead_letters", "Dead letters: deliveries that failed for good.", group=True
+    ),
+    "quotas": Deferred(
+        "adapters.cli.quotas", "What an organisation may use of the bus, and uses.", group=True
+    ),
+    "retention": Deferred(
+        "adapters.cli.retention",
+        "How long events are kept: what was removed, what is held, how much is there.", group=True,
+    ),
+}  # fmt: skip
 app = typer.Typer(
     name="nusabus",
+    cls=deferring(COMMANDS),
     help="Work with the national event bus.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -35,16 +56,6 @@ app = typer.Typer(
     "that `nusabus login` has saved. A client certificate, NUSABUS_CERTIFICATE_FILE, may stand in "
     "place of the secret. Help for a command: nusabus COMMAND --help",
 )
-app.add_typer(contracts, name="contracts")
-app.add_typer(legacy, name="legacy")
-app.add_typer(login.app)
-app.add_typer(publish.app)
-app.add_typer(tail.app)
-app.add_typer(requests.app, name="requests")
-app.add_typer(subscriptions.app, name="subscriptions")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(quotas.app, name="quotas")
-app.add_typer(retention.app, name="retention")
 
 
 def _print_version(wanted: bool) -> None:
@@ -77,19 +88,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=line, prog_name="nusabus", standalone_mode=False)
         return code if isinstance(code, int) else Exit.OK
+    except (typer.Abort, KeyboardInterrupt):
+        return Exit.ERROR
     except typer.TyperException as error:
+        from typer import rich_utils  # slow, as the next one, and rarely needed
+
         rich_utils.rich_format_error(cast(Any, error))
         return Exit.ERROR
-    except (
-        Problem, OutcomeUnknown, Failure, UnusableFile, httpx.TransportError, OSError,
-    ) as error:  # fmt: skip
-        screen.fail(error, as_json="--json" in line)
-        return Exit.ERROR
-    except (typer.Abort, KeyboardInterrupt):
+    except Exception as error:
+        from adapters.cli import failures
+
+        failures.fail(error, as_json="--json" in line)
         return Exit.ERROR
 
 
 def main() -> NoReturn:
     """The entry point of the `nusabus` command. What it saves is for this account alone."""
     os.umask(os.umask(0o077) | 0o077)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no linear algebra here: no threads for it
     sys.exit(run())

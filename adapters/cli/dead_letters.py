@@ -10,7 +10,8 @@ from rich.table import Table
 from adapters.cli import event_input, screen
 from adapters.cli.event_input import pairs
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 from adapters.client import DeadLetters
 
 app = typer.Typer(help="Dead letters: deliveries that failed for good.", no_args_is_help=True)

@@ -10,7 +10,8 @@ import typer
 
 from adapters.cli import event_input, profiles, screen
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.session import AsJson, ProfileName, connect, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import connect, over
 from adapters.client import Nusabus, Problem, Receipt
 
 app = typer.Typer()

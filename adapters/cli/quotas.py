@@ -10,7 +10,8 @@ from rich.table import Table
 
 from adapters.cli import screen
 from adapters.cli.exits import Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 from adapters.client import Nusabus, Problem
 
 app = typer.Typer(help="What an organisation may use of the bus, and uses.", no_args_is_help=True)

@@ -9,7 +9,8 @@ import typer
 
 from adapters.cli import event_input, screen
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 from adapters.client import Nusabus, Requests, RequestView
 
 app = typer.Typer(help="Requests and their replies.", no_args_is_help=True)

@@ -6,7 +6,8 @@ import typer
 from rich.table import Table
 
 from adapters.cli import screen
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 
 app = typer.Typer(
     help="How long events are kept: what was removed, what is held, how much is there.",

@@ -1,22 +1,24 @@
-"""Output: results on standard output, errors and notes on standard error."""
+"""Output: results on standard output, errors and notes on standard error.
+
+Rich is imported by what prints with it: a command that only converts files starts faster without.
+"""
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
-from rich.console import Console
-from rich.markup import escape
 
-from adapters.cli.exits import Failure
-from adapters.client import OutcomeUnknown, Problem, UnusableFile
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def out() -> Console:
+def out() -> "Console":
     """A console on standard output; plain if that is not a terminal."""
+    from rich.console import Console
+
     return Console(soft_wrap=True, highlight=False)
 
 
@@ -27,11 +29,15 @@ def printable(text: object) -> str:
 
 def safe(text: object) -> str:
     """Text of others, printable, for use within Rich's markup."""
+    from rich.markup import escape
+
     return escape(printable(text))
 
 
-def err() -> Console:
+def err() -> "Console":
     """A console on standard error, for errors and notes."""
+    from rich.console import Console
+
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
@@ -45,42 +51,3 @@ def stored(receipt: Mapping[str, Any]) -> str:
 def print_json(value: Any) -> None:
     """Print a value as JSON, indented."""
     sys.stdout.write(msgspec.json.format(_encode(value), indent=2).decode() + "\n")
-
-
-def fail(error: Exception, *, as_json: bool = False) -> None:
-    """Print an error: as lines for people, or as JSON."""
-    if as_json:
-        print_json({"error": _described(error)})
-        return
-    for line in _lines(error):
-        err().print(line)
-
-
-def _described(error: Exception) -> dict[str, Any]:
-    if isinstance(error, Problem):
-        return dict(error.document) or {"status": error.status, "title": error.title}
-    if isinstance(error, OutcomeUnknown):
-        return {"title": "Outcome unknown", "detail": str(error), "ids": error.ids}
-    return {"title": type(error).__name__, "detail": str(error)}
-
-
-def _lines(error: Exception) -> list[str]:
-    if isinstance(error, Problem):
-        lines = [f"[red]{safe(error.title)}[/] [dim]({error.status} {safe(error.code)})[/]"]
-        if error.detail:
-            lines.append(f"  {safe(error.detail)}")
-        if pointer := error.document.get("pointer"):
-            lines.append(f"  [dim]at[/] {safe(str(pointer))}")
-        lines += [
-            f"  [cyan]{safe(each.pointer or '/')}[/] {safe(each.message)}"
-            for each in error.violations
-        ]
-        return lines
-    if isinstance(error, OutcomeUnknown):
-        ids = "".join(f"\n  id: {safe(each)}" for each in error.ids)
-        return [f"[red]Outcome unknown:[/] {safe(str(error))}{ids}"]
-    if isinstance(error, httpx.TransportError):
-        return [f"[red]Cannot reach the gateway:[/] {safe(str(error) or repr(error))}"]
-    if isinstance(error, Failure | UnusableFile | OSError):
-        return [f"[red]Error:[/] {safe(str(error))}"]
-    raise error

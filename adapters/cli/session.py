@@ -1,11 +1,9 @@
-"""What the commands share: the connection, and the options for it."""
+"""What the commands share: the connection."""
 
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any, TypeVar
-
-import typer
+from typing import Any, TypeVar
 
 from adapters.cli import profiles
 from adapters.client import CallRetryPolicy, Nusabus
@@ -13,16 +11,6 @@ from adapters.client import CallRetryPolicy, Nusabus
 T = TypeVar("T")
 RETRY = CallRetryPolicy(attempts=3, first_delay=0.2, longest_delay=3.0)  # a person is waiting
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ProfileName = Annotated[
-    str,
-    typer.Option(
-        "--profile",
-        envvar="NUSABUS_PROFILE",
-        help="Credentials to use: a profile that `nusabus login` has saved.",
-    ),
-]
 
 
 def connect(profile: profiles.Profile, retry: CallRetryPolicy = RETRY) -> Nusabus:

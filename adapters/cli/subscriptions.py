@@ -9,7 +9,8 @@ from rich.table import Table
 
 from adapters.cli import screen
 from adapters.cli.exits import Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 
 app = typer.Typer(help="Subscriptions of your organisation.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the subscription.")]

@@ -13,7 +13,8 @@ import typer
 
 from adapters.cli import screen
 from adapters.cli.exits import Failure
-from adapters.cli.session import ProfileName, over, until_signal
+from adapters.cli.flags import ProfileName
+from adapters.cli.session import over, until_signal
 from adapters.client import Nusabus, Problem, StreamedEvent, Streams
 
 app = typer.Typer()

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from adapters.cli import screen
+from adapters.cli import failures
 from adapters.cli.app import run
 from adapters.cli.exits import Exit, Failure
 from adapters.client import Problem
@@ -13,7 +13,7 @@ VIOLATION = {"pointer": "/nik", "keyword": "type", "message": "is not of type [s
 
 
 def printed(capsys: pytest.CaptureFixture[str], error: Exception) -> list[str]:
-    screen.fail(error)
+    failures.fail(error)
     captured = capsys.readouterr()
     assert captured.out == ""
     return captured.err.splitlines()
@@ -37,11 +37,11 @@ def test_other_errors(capsys: pytest.CaptureFixture[str]) -> None:
         "Error: [Errno 2] No such file: 'x'"
     ]
     with pytest.raises(ZeroDivisionError):
-        screen.fail(ZeroDivisionError())
+        failures.fail(ZeroDivisionError())
 
 
 def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
-    screen.fail(Failure("say --yes"), as_json=True)
+    failures.fail(Failure("say --yes"), as_json=True)
     assert capsys.readouterr().out == (
         '{\n  "error": {\n    "title": "Failure",\n    "detail": "say --yes"\n  }\n}\n'
     )

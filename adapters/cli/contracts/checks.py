@@ -14,7 +14,8 @@ from adapters.cli.contracts.queries import TypeArgument, VersionOption, in_use, 
 from adapters.cli.contracts.registry import Registry
 from adapters.cli.contracts.validation import SchemaValidator
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 from adapters.client import Nusabus, Violation
 
 app = typer.Typer()

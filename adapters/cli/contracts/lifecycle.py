@@ -10,7 +10,8 @@ from adapters.cli import screen
 from adapters.cli.contracts import rendering
 from adapters.cli.contracts.queries import TypeArgument
 from adapters.cli.exits import Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 from adapters.client import Contracts, Nusabus, Problem
 
 app = typer.Typer()

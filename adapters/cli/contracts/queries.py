@@ -14,7 +14,8 @@ from adapters.cli.contracts import rendering
 from adapters.cli.contracts.difference import differences
 from adapters.cli.contracts.folder import parsed
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 from adapters.client import Contracts, Nusabus
 
 app = typer.Typer()

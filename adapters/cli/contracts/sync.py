@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli import screen
+from adapters.cli import failures, screen
 from adapters.cli.contracts import rendering
 from adapters.cli.contracts.apply import AppliedStep, apply
 from adapters.cli.contracts.folder import read
@@ -15,7 +15,8 @@ from adapters.cli.contracts.plan import ContractPlan, Kind, plan
 from adapters.cli.contracts.pull import pull
 from adapters.cli.contracts.registry import Registry
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.session import AsJson, ProfileName, over
+from adapters.cli.flags import AsJson, ProfileName
+from adapters.cli.session import over
 from adapters.client import Nusabus
 
 app = typer.Typer()
@@ -129,7 +130,7 @@ def _report(
             screen.out().print(f"[green]applied[/] {each.type} {what}{state}")
         else:
             screen.out().print(f"[red]refused[/] {each.type} {what}")
-            screen.fail(each.problem)
+            failures.fail(each.problem)
 
 
 def _as_json(applied: AppliedStep) -> dict[str, object]:

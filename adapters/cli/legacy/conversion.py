@@ -1,8 +1,11 @@
-"""`decode`, `encode` and `validate`: convert files to JSON lines and back."""
+"""`decode`, `encode` and `validate`: convert files to JSON lines and back.
+
+What only some runs need is imported there, as it takes longer than a small file.
+"""
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,16 +17,13 @@ import typer
 
 from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
+from adapters.cli.flags import AsJson
 from adapters.cli.legacy.options import framing_of, with_layout
-from adapters.cli.legacy.progress import reading
-from adapters.cli.session import AsJson
 from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.records.encoder import Encoder
 from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import FramingError
-from adapters.legacy_cobol.transfer.journal import Reject
-from adapters.legacy_cobol.transfer.reject_report import paragraph, report_lines
-from adapters.legacy_cobol.transfer.source_records import SourceReader, SourceRecord
+from adapters.legacy_cobol.transfer.source_records import SourceLines, SourceReader, SourceRecord
 
 T = TypeVar("T")
 app = typer.Typer()
@@ -82,17 +82,16 @@ def decode(
     reported on standard error. Exit code 0: all records are good. 2: some are rejected.
     """
     several = typed or originals or len(layout.records) > 1
-    bad: _Rejected[Reject] = _Rejected()
+    bad: _Rejected[SourceRecord] = _Rejected()
     with ExitStack() as stack:
         out = _output(stack, output)
         kept = stack.enter_context(rejects.open("wb")) if rejects else None
-        for record in _source_records(layout, file, stack, quiet=output is None):
-            if record.faults:
+        bar = _bar(file, stack, quiet=output is None)
+        for lines in _lines(layout, file, typed=several, originals=originals):
+            out.write(lines.text)
+            for record in lines.rejected:
                 _reject(record, layout, kept, bad)
-            elif several:
-                out.write(_typed(record, originals=originals))
-            else:
-                out.write(record.text + b"\n")
+            bar(lines.end)
     _report(bad)
     return Exit.CHANGES if bad.count else Exit.OK
 
@@ -149,7 +148,7 @@ def validate(
 
     Exit code 0: all records are good. 2: some are bad.
     """
-    bad: _Rejected[Reject] = _Rejected(LISTED if as_json else SHOWN)
+    bad: _Rejected[SourceRecord] = _Rejected(LISTED if as_json else SHOWN)
     kinds: dict[str, int] = {}
     with ExitStack() as stack:
         kept = stack.enter_context(rejects.open("wb")) if rejects else None
@@ -159,7 +158,10 @@ def validate(
             if record.faults:
                 _reject(record, layout, kept, bad)
     if as_json:
-        found = [json.loads(line) for line in report_lines(bad.first)]
+        from adapters.legacy_cobol.transfer.journal import Reject
+        from adapters.legacy_cobol.transfer.reject_report import report_lines
+
+        found = [json.loads(line) for line in report_lines(map(Reject.of, bad.first))]
         screen.print_json({"records": kinds, "rejected": bad.count, "rejects": found})
         return Exit.CHANGES if bad.count else Exit.OK
     for kind, count in kinds.items():
@@ -173,7 +175,7 @@ def _source_records(
     layout: Layout, file: Path, stack: ExitStack, *, quiet: bool
 ) -> Iterator[SourceRecord]:
     """The records of a file, with a progress bar. Raises Failure."""
-    bar = stack.enter_context(reading(file, quiet=quiet))
+    bar = _bar(file, stack, quiet=quiet)
     try:
         for batch in SourceReader(layout, framing_of(layout)).read(file):
             yield from batch
@@ -183,28 +185,46 @@ def _source_records(
         raise Failure(f"{file}: {error}") from None
 
 
+def _lines(layout: Layout, file: Path, *, typed: bool, originals: bool) -> Iterator[SourceLines]:
+    """The records of a file as lines. Raises Failure."""
+    try:
+        reader = SourceReader(layout, framing_of(layout))
+        yield from reader.originals(file) if originals else reader.lines(file, typed=typed)
+    except (FramingError, ValueError) as error:
+        raise Failure(f"{file}: {error}") from None
+
+
+def _bar(file: Path, stack: ExitStack, *, quiet: bool) -> Callable[[int], None]:
+    """Shows how much of a file is read, to people."""
+    if quiet or not sys.stderr.isatty():
+        return lambda _: None
+    from adapters.cli.legacy.progress import reading
+
+    return stack.enter_context(reading(file))
+
+
 def _output(stack: ExitStack, output: Path | None) -> BinaryIO:
     if output is None:
         return sys.stdout.buffer
     return stack.enter_context(output.open("wb"))
 
 
-def _typed(record: SourceRecord, *, originals: bool) -> bytes:
-    raw = b',"original":"%b"' % record.raw.hex().encode() if originals and not record.parts else b""
-    return b'{"record":%b,"data":%b%b}\n' % (json.dumps(record.kind).encode(), record.text, raw)
-
-
 def _reject(
-    record: SourceRecord, layout: Layout, kept: BinaryIO | None, bad: _Rejected[Reject]
+    record: SourceRecord, layout: Layout, kept: BinaryIO | None, bad: _Rejected[SourceRecord]
 ) -> None:
     for part in record.records:
-        bad.add(Reject.of(part))
+        bad.add(part)
         if kept is not None:
             kept.writelines(frame_records([part.raw], framing_of(layout).body))
 
 
-def _report(bad: _Rejected[Reject]) -> None:
-    for each in bad.first:
+def _report(bad: _Rejected[SourceRecord]) -> None:
+    if not bad.count:
+        return
+    from adapters.legacy_cobol.transfer.journal import Reject
+    from adapters.legacy_cobol.transfer.reject_report import paragraph
+
+    for each in map(Reject.of, bad.first):
         screen.err().print(b"".join(paragraph(each)).decode().strip("\n"), markup=False)
     _report_more(bad)
 

@@ -9,8 +9,8 @@ import typer
 
 from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
+from adapters.cli.flags import AsJson
 from adapters.cli.legacy.options import framing_of, with_layout
-from adapters.cli.session import AsJson
 from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.records.framing import FramingError
 from adapters.legacy_cobol.transfer.source_records import SourceReader, SourceRecord

@@ -14,8 +14,9 @@ import typer
 
 from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
+from adapters.cli.flags import AsJson, ProfileName
 from adapters.cli.legacy.progress import Bar
-from adapters.cli.session import AsJson, ProfileName, over, until_signal
+from adapters.cli.session import over, until_signal
 from adapters.client import Nusabus
 from adapters.legacy_cobol.copybook.errors import CopybookError
 from adapters.legacy_cobol.mapping.section import LayoutError

@@ -7,9 +7,9 @@ import typer
 
 from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
+from adapters.cli.flags import AsJson
 from adapters.cli.legacy.annotations import schema_of
 from adapters.cli.legacy.options import with_layout
-from adapters.cli.session import AsJson
 from adapters.legacy_cobol.copybook.dialects import DIALECTS
 from adapters.legacy_cobol.copybook.errors import CopybookError
 from adapters.legacy_cobol.copybook.layout import Copybook, Item

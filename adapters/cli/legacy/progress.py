@@ -18,12 +18,9 @@ from adapters.legacy_cobol.transfer.journal import File
 
 
 @contextmanager
-def reading(file: Path, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar for reading a file, updated with the offset. None if there is no terminal."""
+def reading(file: Path) -> Iterator[Callable[[int], None]]:
+    """A bar for reading a file, updated with the offset."""
     console = screen.err()
-    if quiet or not console.is_terminal:
-        yield lambda _: None
-        return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         task = progress.add_task(file.name, total=file.stat().st_size)
