@@ -45,7 +45,7 @@ PARTS = {
     "journal": "5,000,000 entries in the journal against none",
     "compatibility": "questions about the compatibility of schemas per second",
     "contracts": "10,000 contracts against 20: registering, memory, intake, a change",
-    "legacy": "COBOL files to JSON and to columns, beside coboljsonifier and GnuCOBOL",
+    "legacy": "COBOL files to JSON and to columns, beside coboljsonifier, cobolio and GnuCOBOL",
     "transfer": "a COBOL file of 1,000,000 records into RabbitMQ, all the way",
     "delivery": "from publish to hands by each way of receiving, and how much at most",
     "isolation": "50 healthy subscriptions alone, and beside four that are stuck",

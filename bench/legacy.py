@@ -23,6 +23,7 @@ from adapters.legacy_cobol.records.framing import RDW, Body, Fixed, Framing
 from adapters.legacy_cobol.records.record_type import RecordType
 from bench import legacy_files as files
 from bench.failure import BenchFailure
+from bench.legacy_wide import decode_wide
 from bench.results import Results, Value
 from bench.say import say
 from deploy.local.external_programs import ensure
@@ -88,6 +89,7 @@ def legacy(results: Results) -> None:
         _against_peer(folder, results)
         _against_cobol(folder, results)
         _alone(folder, results)
+    decode_wide(results)
 
 
 def _decoded(file: Path, types: list[RecordType], encoding: Encoding, body: Body) -> Any:
