@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import aio_pika
@@ -147,7 +148,8 @@ def test_postgres_starts_after_its_owner_and_all_of_it_were_killed(tmp_path: Pat
     owner.stdout.close()
     os.kill(owner.pid, signal.SIGSTOP)  # so that it cannot see its server die
     for process in of_folder(place, postgres.PROGRAMS):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # they end each other
+            process.kill()
     owner.kill()
     owner.wait()
     server = Postgres(folder, settings=SMALL)
