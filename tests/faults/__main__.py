@@ -21,7 +21,7 @@ from rich.table import Table
 from tests.faults.catalogue import CLUSTER_FAULTS, FAULTS
 from tests.faults.checker import RULES
 from tests.faults.cluster import MAJORITY_LOST, Cluster, ClusterOptions
-from tests.faults.cluster_servers import cluster_servers
+from tests.faults.cluster_servers import PATIENCE, cluster_servers
 from tests.faults.run import Report, Scenario, run
 from tests.faults.seeded_bugs import BUGS, CLUSTER_BUGS
 from tests.faults.servers import Servers
@@ -40,6 +40,8 @@ def main() -> None:
     if bug:
         options = replace(options, apis=1, relays=bug.relays, delivers=bug.delivers, bug=given.bug)
     scenario = Scenario(given.seed, faults, given.minutes * 60, options)
+    if given.cluster:
+        scenario = replace(scenario, patience=PATIENCE)
     folder = Path(tempfile.mkdtemp(prefix="nusabus-faults-"))
     console.print(f"seed {scenario.seed}, {len(faults)} faults a round, logs in {folder}/logs")
     report = asyncio.run(_run(scenario, folder, cluster=given.cluster))

@@ -7,6 +7,10 @@ from deploy.local.rabbitmq_cluster import RabbitMQCluster
 from tests.faults.hosts import SMALL
 from tests.faults.servers import Servers
 
+PATIENCE = 180.0
+"""Seconds to recover and to come to rest: five servers share the machine with the gateway, and what
+an outage of a minute has left is caught up with by every queue."""
+
 
 def cluster_servers(folder: Path) -> Servers:
     """Every host of these may be killed."""

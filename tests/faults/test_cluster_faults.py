@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.faults.catalogue import CLUSTER_FAULTS
 from tests.faults.cluster import ClusterOptions
-from tests.faults.cluster_servers import cluster_servers
+from tests.faults.cluster_servers import PATIENCE, cluster_servers
 from tests.faults.observed import Minimum
 from tests.faults.run import Scenario, run
 from tests.faults.seeded_bugs import CLUSTER_BUGS
@@ -47,7 +47,7 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 async def test_the_promise_is_kept_while_hosts_are_lost(servers: Servers, tmp_path: Path) -> None:
     scenario = Scenario(
         SEED, list(CLUSTER_FAULTS), options=LIGHT, minimum=ENOUGH,
-        latecomers=False, patience=180,
+        latecomers=False, patience=PATIENCE,
     )  # fmt: skip
     report = await run(servers, tmp_path, scenario)
     assert not report.breaches, failure_text(report)
