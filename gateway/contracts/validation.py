@@ -108,7 +108,6 @@ def compiled(
     return jsonschema_rs.validator_for(
         schema,
         validate_formats=True,
-        ignore_unknown_formats=False,
         offline=True,
         mask=_MASK,
         pattern_options=jsonschema_rs.RegexOptions(),

@@ -90,6 +90,8 @@ FIELDS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("kode", {"type": "string", "pattern": r"^\A$"}, ["pattern"]),
     ("kode", {"type": "string", "pattern": "a"}, ["pattern-anchored"]),
     ("kode", {"type": "string", "maxLength": None}, []),
+    ("kode", {"type": "string", "maxLength": 9, "format": "password"}, ["format"]),
+    ("kode", {"type": "string", "maxLength": 36, "format": "uuid"}, []),
     ("daftar", {"type": "array", "items": {"type": "boolean"}}, ["bounds"]),
     ("nik", {"type": "string"}, ["personal-data"]),
     ("nik_ayah", {"type": "string"}, ["personal-data"]),

@@ -73,7 +73,6 @@ def violations(schema: Any, data: Any) -> tuple[Counter[tuple[str, str]], Counte
     fast = jsonschema_rs.validator_for(
         schema,
         validate_formats=True,
-        ignore_unknown_formats=False,
         offline=True,
         pattern_options=jsonschema_rs.RegexOptions(),
     )

@@ -60,7 +60,6 @@ def _compiled(schema: Any, **more: Any) -> Any:
     return jsonschema_rs.validator_for(
         schema,
         validate_formats=True,
-        ignore_unknown_formats=False,
         offline=True,
         pattern_options=jsonschema_rs.RegexOptions(),
         keywords=CONTENT,

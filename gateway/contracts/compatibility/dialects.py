@@ -99,3 +99,11 @@ def dialect_of(schema: Any, default: Dialect = DRAFT202012) -> Dialect:
         known = ", ".join(each.name for each in _BY_URI.values())
         raise UnreadableSchema(f"$schema names an unknown dialect. Use one of {known}.")
     return found
+
+
+def asserted_formats(schema: Any) -> frozenset[str]:
+    """The formats that are asserted in the dialect of a schema; any other is an annotation."""
+    try:
+        return dialect_of(schema).formats
+    except UnreadableSchema:
+        return DRAFT202012.formats

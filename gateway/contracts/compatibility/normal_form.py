@@ -14,6 +14,7 @@ from referencing.exceptions import Unresolvable
 
 from gateway.contracts.compatibility.dialects import (
     DIALECT,
+    DRAFT6,
     DRAFT201909,
     DRAFT202012,
     Dialect,
@@ -201,10 +202,9 @@ class _Rewriter:
 
 def _require_settled(schema: dict[str, Any], dialect: Dialect) -> None:
     """Raises UnreadableSchema if validators of the dialect differ, or 2020-12 cannot express it."""
-    name = schema.get("format")
-    if name in DRAFT202012.formats and name not in dialect.formats:
+    if dialect is DRAFT6 and (name := schema.get("format")) in ("date", "time"):
         raise UnreadableSchema(
-            f"{dialect.name} does not define the format {name}, so validators differ. Use a "
+            f"{dialect.name} does not define the format {name}, and validators differ. Use a "
             "pattern or a newer draft."
         )
     if dialect is DRAFT201909 and "unevaluatedItems" in schema and "contains" in schema:

@@ -17,7 +17,6 @@ def compiled(schema: Any) -> jsonschema_rs.Validator:
         return jsonschema_rs.validator_for(
             schema,
             validate_formats=True,
-            ignore_unknown_formats=False,
             offline=True,
             pattern_options=jsonschema_rs.RegexOptions(),
             keywords=annotations(schema) or None,

@@ -26,14 +26,15 @@ class Role(Enum):
 class Location:
     """A subschema that is an object. `effective` includes the keywords of its references.
 
-    `name` is the property or definition that it belongs to.
+    `name` is the property or definition that it belongs to, `root` the whole schema.
     """
 
     pointer: str
     schema: Mapping[str, Any]
     effective: Mapping[str, Any]
     role: Role
-    name: str = ""
+    name: str
+    root: Mapping[str, Any]
 
     @property
     def describes(self) -> bool:
@@ -77,7 +78,7 @@ def locations(schema: Any) -> Iterator[Location]:
 def _below(root: Any, schema: Any, path: str, role: Role, name: str) -> Iterator[Location]:
     if not isinstance(schema, dict):
         return
-    yield Location(path, schema, effective(root, schema), role, name)
+    yield Location(path, schema, effective(root, schema), role, name, root)
     for steps, below in children(schema):
         inner = Role.CONDITION if role is Role.CONDITION else _ROLES.get(steps[0], Role.CONDITION)
         own = steps[-1] if inner in (Role.PROPERTY, Role.DEFINITION) else name

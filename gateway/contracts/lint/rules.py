@@ -9,6 +9,7 @@ from typing import Any
 import regress
 
 from gateway.base.json_pointer import escaped
+from gateway.contracts.compatibility.dialects import asserted_formats
 from gateway.contracts.lint.locations import Location, Role, as_list
 from gateway.contracts.lint.profile import Profile
 from gateway.contracts.values import Contract, Pattern
@@ -155,6 +156,12 @@ def _pattern(location: Location, step: str, pattern: str) -> Iterator[Hit]:
         )
 
 
+def _format(location: Location, _: Profile) -> Iterator[Hit]:
+    name = location.schema.get("format")
+    if isinstance(name, str) and name not in asserted_formats(location.root):
+        yield "format", "/format", f"the format {name[:40]!r} of {_named(location)} checks nothing"
+
+
 def _bounds(location: Location, _: Profile) -> Iterator[Hit]:
     schema = location.schema
     if location.role in (Role.BRANCH, Role.CONDITION) or {"enum", "const"} & set(schema):
@@ -196,6 +203,7 @@ _RULES: tuple[Callable[[Location, Profile], Iterator[Hit]], ...] = (
     _unit,
     _integer_range,
     _patterns,
+    _format,
     _bounds,
     _personal,
 )

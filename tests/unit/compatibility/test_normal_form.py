@@ -5,6 +5,7 @@ import pytest
 from gateway.contracts.compatibility.dialects import DIALECT, UnreadableSchema
 from gateway.contracts.compatibility.normal_form import normal_form
 
+DRAFT6 = {"$schema": "http://json-schema.org/draft-06/schema#"}
 DRAFT7 = {"$schema": "http://json-schema.org/draft-07/schema#"}
 DRAFT2019 = {"$schema": "https://json-schema.org/draft/2019-09/schema"}
 
@@ -131,7 +132,7 @@ def test_a_recursive_reference_with_two_targets_is_not_read() -> None:
         ({"$schema": "https://example.go.id/dialek"}, "unknown dialect"),
         ({"$schema": "http://json-schema.org/draft-04/schema#"}, "unknown dialect"),
         ({"$schema": 7}, "unknown dialect"),
-        ({**DRAFT7, "format": "uuid"}, "does not define the format uuid"),
+        ({**DRAFT6, "format": "date"}, "does not define the format date"),
         ({**DRAFT2019, "contains": {}, "unevaluatedItems": False}, "another meaning in 2019-09"),
         ({"$ref": "#/$defs/a", "$dynamicRef": "#/$defs/a", "$defs": {"a": {}}}, "two kinds"),
     ],
