@@ -111,7 +111,8 @@ class Application(FastAPI):
             if header is None:  # a public path
                 await answer(scope, receive, send)
             else:
-                await self.open_calls.run(answer, scope, receive, send, header)
+                received = endpoint is None and method not in WITHOUT_BODY
+                await self.open_calls.run(answer, scope, receive, send, header, received=received)
 
     def _limit(self, path: str) -> int:
         """The bytes that a body may have."""

@@ -1,7 +1,8 @@
 """Requests in progress: each ends when its client loses the right to call.
 
 A long poll, a stream, a waiting request and a slow body stay open for long. So whenever the
-directory changes, the token of every request in progress is looked at again.
+directory changes, the token of every request in progress is looked at again. A request that is
+being carried out is not interrupted: its answer says what it did.
 """
 
 import asyncio
@@ -11,17 +12,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.base.errors import NusabusError
 from gateway.http import problems
-from gateway.http.context import ApiContext, bearer
+from gateway.http.context import CALL, ApiContext, bearer
 from gateway.identity import not_authenticated
+from gateway.quotas import Call
 
 
 @dataclass(eq=False)
-class _Call:
+class _OpenCall:
     """A request in progress. `error` says why it was ended."""
 
     task: "asyncio.Task[object]"
     authorization: str | None
+    counted: Call
+    received: bool
+    """Whether its body has arrived."""
     error: NusabusError | None = None
+
+    @property
+    def may_end(self) -> bool:
+        """Whether it can be ended without half an effect."""
+        return self.counted.waits or not self.received
 
 
 class OpenCalls:
@@ -29,16 +39,31 @@ class OpenCalls:
 
     def __init__(self, context: ApiContext) -> None:
         self._context = context
-        self._calls: set[_Call] = set()
+        self._calls: set[_OpenCall] = set()
         self._revision = -1
 
     async def run(
-        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, authorization: str | None
+        self,
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        authorization: str | None,
+        *,
+        received: bool,
     ) -> None:
-        """Answer a request. If its client loses the right meanwhile, the answer says so or ends."""
+        """Answer a request. If its client loses the right meanwhile, the answer says so or ends.
+
+        `received` says whether the body of a request that changes something has arrived.
+        """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
-        call, started = _Call(task, authorization), False
+        call, started = _OpenCall(task, authorization, scope[CALL], received), False
+
+        async def receive_and_note() -> Message:
+            message = await receive()
+            call.received = call.received or not message.get("more_body", False)
+            return message
 
         async def send_and_note(message: Message) -> None:
             nonlocal started
@@ -51,7 +76,7 @@ class OpenCalls:
             if (error := _lost_right(self._context, authorization)) is not None:
                 await problems.response(error)(scope, receive, send)
                 return
-            await app(scope, receive, send_and_note)
+            await app(scope, receive_and_note, send_and_note)
         except asyncio.CancelledError:
             if call.error is None or task.uncancel() > 0:
                 raise
@@ -64,14 +89,21 @@ class OpenCalls:
 
     async def recheck(self) -> None:
         """End the requests whose clients have lost the right since the last look."""
-        if self._revision == self._context.directories.revision:
+        revision = self._context.directories.revision
+        if self._revision == revision:
             return
-        self._revision = self._context.directories.revision
+        remaining = False
         for call in list(self._calls):
             error = _lost_right(self._context, call.authorization)
-            if error is not None and call.error is None:
+            if error is None or call.error is not None:
+                continue
+            if call.may_end:
                 call.error = error
                 call.task.cancel()
+            else:
+                remaining = True  # it may begin to wait
+        if not remaining:
+            self._revision = revision
 
 
 def _lost_right(context: ApiContext, authorization: str | None) -> NusabusError | None:

@@ -136,6 +136,11 @@ class Call:
         self._gate = gate
         self._quota: Quota = Quota.IN_FLIGHT
 
+    @property
+    def waits(self) -> bool:
+        """Whether it may stay open for long."""
+        return self._quota is not Quota.IN_FLIGHT
+
     def become(self, quota: Quota) -> None:
         """Count it as something else from here on. Raises QuotaExceeded."""
         self._gate.enter(quota)

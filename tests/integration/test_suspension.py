@@ -9,8 +9,9 @@ import httpx
 import pytest
 from aio_pika.exceptions import AMQPError
 
-from tests.builders import FREE, QUESTIONS, a_name, a_question
+from tests.builders import FREE, QUESTIONS, a_document, a_name, a_question
 from tests.bus import Actor, Bus, Subscribed
+from tests.dead_letters import locked
 from tests.problems import problem_of
 from tests.pull_receiver import Puller, ids
 from tests.waiting import eventually
@@ -64,6 +65,24 @@ def test_open_calls_end(bus: Bus, lain: Actor) -> None:
     problem_of(lain.get("/v1/subscriptions"), 403, "organisation-suspended")
     bus.admin.post(RESUME).raise_for_status()
     assert published in ids(puller.receive())  # it has waited
+
+
+def test_what_is_being_stored_is_answered_with_its_receipt(bus: Bus, lain: Actor) -> None:
+    """A refusal would say that nothing was stored."""
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'journal_shards'::regclass"
+    bus.grant("lain", "publish", FREE)
+    event = a_document(source="/lain/uji")
+    eventually(lambda: lain.publish(a_document(source="/lain/uji")).status_code == 202)
+    receive = f"/v1/subscriptions/{Puller(lain, FREE).name}/receive"
+    with ThreadPoolExecutor(2) as pool:
+        with locked(bus.database_url, "LOCK TABLE journal_shards IN SHARE MODE"):
+            published = pool.submit(lain.publish, event)
+            eventually(lambda: bus.query(waiting))
+            received = pool.submit(lain.post, receive, json={"max": 1, "wait": 20})
+            suspend(bus)
+            problem_of(received.result(), 403, "organisation-suspended")
+        assert published.result().status_code == httpx.codes.ACCEPTED
+    problem_of(lain.publish(event), 403, "organisation-suspended")
 
 
 def connects(url: str) -> bool:
