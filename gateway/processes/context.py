@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from gateway import identity, subscriptions
-from gateway.base.database import Database, Topic
+from gateway.base.database import SERVER_SETTINGS, Database, Topic
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.stop import Stop
@@ -70,9 +70,7 @@ class ProcessContext:
 
     async def connect_without_entering(self) -> asyncpg.Connection:
         """Open a connection that does not care for the incarnation of the journal."""
-        return await self.database.hosts.connect(
-            timeout=CONNECT, server_settings={"application_name": "nusabus"}
-        )
+        return await self.database.hosts.connect(timeout=CONNECT, server_settings=SERVER_SETTINGS)
 
     async def refresh(self, *more: Snapshot[Any]) -> None:
         """Update the snapshots, and `more`. Raises Unavailable."""

@@ -91,7 +91,7 @@ FROM unnest($3::smallint[], $4::bigint[], $5::timestamptz[], $6::text[], $7::tex
 """
 
 # Due deliveries: never locked, released, or with an expired lock. Of one ordering key only the
-# first open delivery can be locked, whatever it waits for.
+# first open delivery can be locked, whatever it waits for. `OFFSET 0`: see `due_sql`.
 LOCK = """
 WITH due AS (
     SELECT o.shard, o.sequence, o.lock IS NOT NULL AS lapsed
@@ -100,7 +100,7 @@ WITH due AS (
       AND (o.ordering_key = '' OR NOT EXISTS (
           SELECT FROM delivery_open p
           WHERE p.organisation = $1 AND p.name = $2 AND p.ordering_key = o.ordering_key
-            AND p.shard = o.shard AND p.sequence < o.sequence))
+            AND p.shard = o.shard AND p.sequence < o.sequence OFFSET 0))
     ORDER BY o.due, o.shard, o.sequence LIMIT $3
     FOR UPDATE SKIP LOCKED
 ), lapsed AS (

@@ -90,8 +90,7 @@ def test_exact_numbers_are_validated_exactly() -> None:
 
 def test_formats_count() -> None:
     assert not a_validator(format="date-time").accepts("yesterday")
-    with pytest.raises(jsonschema_rs.ValidationError):
-        a_validator(format="nothing-known")
+    assert a_validator(format="nothing-known").accepts("anything")
 
 
 @pytest.mark.parametrize("reference", ["https://example.org/x", "file:///etc/passwd", "#/nowhere"])
