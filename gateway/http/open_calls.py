@@ -27,6 +27,21 @@ class _OpenCall:
     received: bool
     """Whether its body has arrived."""
     error: NusabusError | None = None
+    answering: bool = False
+
+    def noting(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        """The same two, which note how far the call is."""
+
+        async def receive_and_note() -> Message:
+            message = await receive()
+            self.received = self.received or not message.get("more_body", False)
+            return message
+
+        async def send_and_note(message: Message) -> None:
+            self.answering = True
+            await send(message)
+
+        return receive_and_note, send_and_note
 
     @property
     def may_end(self) -> bool:
@@ -58,29 +73,18 @@ class OpenCalls:
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
-        call, started = _OpenCall(task, authorization, scope[CALL], received), False
-
-        async def receive_and_note() -> Message:
-            message = await receive()
-            call.received = call.received or not message.get("more_body", False)
-            return message
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        call = _OpenCall(task, authorization, scope[CALL], received)
         self._calls.add(call)
         try:
             # The body was read since the client was authenticated, and that may take a minute.
             if (error := _lost_right(self._context, authorization)) is not None:
                 await problems.response(error)(scope, receive, send)
                 return
-            await app(scope, receive_and_note, send_and_note)
+            await app(scope, *call.noting(receive, send))
         except asyncio.CancelledError:
             if call.error is None or task.uncancel() > 0:
                 raise
-            if started:
+            if call.answering:
                 await send(_end_of_stream(call.error))
             else:
                 await problems.response(call.error)(scope, receive, send)
