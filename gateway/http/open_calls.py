@@ -27,7 +27,7 @@ class _OpenCall:
     received: bool
     """Whether its body has arrived."""
     error: NusabusError | None = None
-    answering: bool = False
+    begun: bool = False
 
     def noting(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
         """The same two, which note how far the call is."""
@@ -38,7 +38,7 @@ class _OpenCall:
             return message
 
         async def send_and_note(message: Message) -> None:
-            self.answering = True
+            self.begun = True
             await send(message)
 
         return receive_and_note, send_and_note
@@ -84,7 +84,7 @@ class OpenCalls:
         except asyncio.CancelledError:
             if call.error is None or task.uncancel() > 0:
                 raise
-            if call.answering:
+            if call.begun:
                 await send(_end_of_stream(call.error))
             else:
                 await problems.response(call.error)(scope, receive, send)
