@@ -1,22 +1,29 @@
 """A client of the gRPC door, without the client library."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
+import pytest
 from grpc_status import rpc_status
 
 from adapters.client.wire.bus_pb2 import (
     Chunk,
     ChunkResult,
+    Delivery,
     OpenStream,
+    OpenSubscription,
     Problem,
     PublishRequest,
     PublishResponse,
     PublishStreamRequest,
     PublishStreamResponse,
+    Settled,
+    SubscribeRequest,
+    SubscribeResponse,
 )
 from adapters.client.wire.cloudevents_pb2 import CloudEvent
 from deploy.local.ports import LOOPBACK, free_port
@@ -119,6 +126,26 @@ class Door:
         return found
 
     @asynccontextmanager
+    async def subscribe(
+        self, subscription: str, credit: int = 100, after: str = "", **more: Any
+    ) -> AsyncIterator["OpenedSubscription"]:
+        """A subscription that is received from; cancelled at the end."""
+        if "metadata" not in more:
+            more["metadata"] = self.metadata
+        call: Any = self.channel.stream_stream(
+            f"{SERVICE}/Subscribe",
+            request_serializer=SubscribeRequest.SerializeToString,
+            response_deserializer=SubscribeResponse.FromString,
+        )(**{"timeout": 90, **more})
+        opened = OpenedSubscription(call)
+        opening = OpenSubscription(subscription=subscription, credit=credit, after=after)
+        try:
+            await opened.write(open=opening)
+            yield opened
+        finally:
+            call.cancel()
+
+    @asynccontextmanager
     async def stream(self, name: str = "", **more: Any) -> AsyncIterator["OpenedStream"]:
         """A stream that has been opened; cancelled at the end."""
         if "metadata" not in more:
@@ -136,6 +163,64 @@ class Door:
             yield opened
         finally:
             call.cancel()
+
+
+class OpenedSubscription:
+    """A subscription that is received from; it keeps what came while it waited for more."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+        self.others: list[SubscribeResponse] = []
+        """What has come that is not events."""
+
+    async def write(self, **message: Any) -> None:
+        """Send a message of this kind."""
+        await self.call.write(SubscribeRequest(**message))
+
+    async def answer(self) -> SubscribeResponse:
+        """The next message of the gateway."""
+        async with asyncio.timeout(30):
+            found = await self.call.read()
+        assert isinstance(found, SubscribeResponse), found
+        return found
+
+    async def until(self, kind: str) -> Any:
+        """The next message of a kind; the others are kept."""
+        while (found := await self.answer()).WhichOneof("message") != kind:
+            self.others.append(found)
+        return getattr(found, kind)
+
+    async def take(self, count: int) -> list[Delivery]:
+        """The next so many events, however many messages they come in."""
+        found: list[Delivery] = []
+        while len(found) < count:
+            found.extend((await self.until("deliveries")).deliveries)
+        assert len(found) == count
+        return found
+
+    async def settled(self, **message: Any) -> Settled:
+        """Settle events, and wait for the result."""
+        await self.write(**message)
+        found: Settled = await self.until("settled")
+        return found
+
+    async def end(self) -> grpc.aio.AioRpcError:
+        """Read to the end, which is an error."""
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await self._rest()
+        return caught.value
+
+    async def leave(self) -> list[SubscribeResponse]:
+        """Say that there is nothing more to say; what comes until the end."""
+        await self.call.done_writing()
+        return await self._rest()
+
+    async def _rest(self) -> list[SubscribeResponse]:
+        rest = []
+        async with asyncio.timeout(30):
+            while (found := await self.call.read()) is not grpc.aio.EOF:
+                rest.append(found)
+        return rest
 
 
 class OpenedStream:

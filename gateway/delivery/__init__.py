@@ -9,14 +9,16 @@ from gateway.delivery.dead_letters.resend import Resender, ResentEvent
 from gateway.delivery.delivery_tester import DeliveryTester
 from gateway.delivery.journal_scanner import JournalScanner
 from gateway.delivery.ledger import DeliveryLedger, DeliveryStatus, Lag, Stage
+from gateway.delivery.outgoing import GatewayAttributes, outgoing_event
 from gateway.delivery.pull import PullDelivery, ReceivedEvent, TokenResult
 from gateway.delivery.store import set_ledger_retention
-from gateway.delivery.stream import StreamDelivery, StreamEvent
+from gateway.delivery.stream import HEARTBEAT, StreamDelivery, StreamEvent
 from gateway.delivery.stream_position import Restored
 from gateway.delivery.test_event import DeliveryTest, make_test_entry, new_test_number
 from gateway.delivery.wakeups import Wakeups
 
 __all__ = [
+    "HEARTBEAT",
     "ConsumerReports",
     "DeadLetterAlerts",
     "DeadLetterConsumer",
@@ -25,6 +27,7 @@ __all__ = [
     "DeliveryStatus",
     "DeliveryTest",
     "DeliveryTester",
+    "GatewayAttributes",
     "JournalScanner",
     "Lag",
     "NonDeliveryReporter",
@@ -43,5 +46,6 @@ __all__ = [
     "Wakeups",
     "make_test_entry",
     "new_test_number",
+    "outgoing_event",
     "set_ledger_retention",
 ]

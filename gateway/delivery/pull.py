@@ -98,9 +98,7 @@ class PullDelivery:
         Raises Conflict where the subscription is paused or delivered in another way, Forbidden
         where the right to receive its types was withdrawn.
         """
-        self._require(subscription)
-        if subscription.paused:
-            raise Conflict(f"Subscription {subscription.name} is paused. Resume it first.")
+        self.require(subscription)
         deadline = time.monotonic() + wait
         with self._wakeups.of(subscription) as waiter:
             while True:
@@ -114,6 +112,12 @@ class PullDelivery:
                     await waiter.wait(left if certain else min(RETRY, left))
                 if abandoned is not None and await abandoned():
                     return ReceiveResult([], None)
+
+    def require(self, subscription: Subscription) -> None:
+        """Raises Conflict or Forbidden where nothing may be received from the subscription."""
+        self._require_settling(subscription)
+        if subscription.paused:
+            raise Conflict(f"Subscription {subscription.name} is paused. Resume it first.")
 
     async def acknowledge(
         self, subscription: Subscription, tokens: Sequence[str]
@@ -212,13 +216,13 @@ class PullDelivery:
         tokens: Sequence[str],
         settle: Callable[[tuple[str, str], list[Claim]], Awaitable[set[Claim]]],
     ) -> list[TokenResult]:
-        self._require(subscription)
+        self._require_settling(subscription)
         claims = [_claim(token) for token in tokens]
         settled = await settle(subscription.key, [claim for claim in claims if claim])
         self._wakeups.wake(subscription.key)
         return [TokenResult.SETTLED if claim in settled else TokenResult.GONE for claim in claims]
 
-    def _require(self, subscription: Subscription) -> None:
+    def _require_settling(self, subscription: Subscription) -> None:
         if subscription.delivery is not Delivery.PULL:
             raise Conflict(
                 f"Subscription {subscription.name} is delivered by {subscription.delivery}. Only "

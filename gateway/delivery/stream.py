@@ -5,7 +5,7 @@ reconnects to any process with the id of its last event continues exactly after 
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 from gateway.base.errors import Conflict
@@ -29,7 +29,7 @@ HEARTBEAT = 15.0  # seconds without an event after which a heartbeat is sent
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """An event and the position after it; news of a restore, and where it goes on; a heartbeat."""
+    """An event, news of a restore or a heartbeat, and the position up to which all was yielded."""
 
     entry: Entry | None = None
     cursor: str = ""
@@ -102,7 +102,7 @@ class StreamDelivery:
 
     async def follow(
         self, subscription: Subscription, cursors: dict[int, Cursor], restored: Restored | None
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent, None]:
         """Yield the events after the cursors, within the rate limit, until the process stops.
 
         First it tells of the restore, if there is one.
@@ -128,8 +128,8 @@ class StreamDelivery:
                     )
                     found |= bool(entries) or after.sequence < heads[shard].sequence
                     for entry in entries:
-                        async for idle in self._wait_for_rate(bucket, heartbeat):
-                            yield idle
+                        async for _ in self._wait_for_rate(bucket, heartbeat):
+                            yield StreamEvent(None, format_position(incarnation, cursors))
                         if self._stop:
                             return
                         cursors[shard] = Cursor(entry.sequence, entry.recorded)
@@ -137,20 +137,20 @@ class StreamDelivery:
                         yield StreamEvent(entry, format_position(incarnation, cursors))
                     cursors[shard] = after
                 if heartbeat.take():
-                    yield StreamEvent()
+                    yield StreamEvent(None, format_position(incarnation, cursors))
                 if not found:
                     await waiter.wait(heartbeat.left)
 
     async def _wait_for_rate(
         self, bucket: TokenBucket | None, heartbeat: _Heartbeat
-    ) -> AsyncIterator[StreamEvent]:
-        """Wait until the rate limit allows one more event; yield the heartbeats of that time."""
+    ) -> AsyncIterator[None]:
+        """Wait until the rate limit allows one more event; yield when a heartbeat is due."""
         if bucket is None:
             return
         while not bucket.left and not self._stop:
             await self._stop.sleep(min(bucket.wait, HEARTBEAT))
             if heartbeat.take():
-                yield StreamEvent()
+                yield
         bucket.spend()
 
     def require(self, subscription: Subscription) -> None:

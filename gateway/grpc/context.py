@@ -12,6 +12,8 @@ from gateway.base.fair_limit import FairLimit
 from gateway.base.settings import Settings
 from gateway.base.snapshot import Snapshot, refresh
 from gateway.base.stop import Stop
+from gateway.contracts import Catalogue
+from gateway.delivery import PullDelivery, StreamDelivery, Wakeups
 from gateway.http.context import authenticate, bearer, require_one_authorization
 from gateway.identity import Client, Directory, PeerCertificate, Quota, Tokens, not_authenticated
 from gateway.journal import Checkpoints, Refusals
@@ -29,10 +31,14 @@ class GrpcContext:
     database: Database
     tokens: Tokens
     directories: Snapshot[Directory]
+    catalogues: Snapshot[Catalogue]
     publisher: EventPublisher
     refusals: Refusals
     checkpoints: Checkpoints
     limiter: Limiter
+    pull: PullDelivery
+    stream: StreamDelivery
+    wakeups: Wakeups
     stop: Stop
     calls: FairLimit
     """Calls in progress, shared by organisations."""

@@ -1,14 +1,16 @@
-"""Events in the protobuf format of CloudEvents, as events of the bus."""
+"""Events in the protobuf format of CloudEvents, and events of the bus."""
 
 from base64 import b64encode
 from hashlib import sha256
 
 from gateway.base.errors import Malformed, Refused, TooLarge
 from gateway.base.event import AttributeValue, Event
+from gateway.delivery import GatewayAttributes
 from gateway.grpc.wire.cloudevents_pb2 import CloudEvent
 from gateway.publishing import event_of_parts
 
 _FIELDS = {"specversion": "spec_version", "id": "id", "source": "source", "type": "type"}
+_SET = ("sequence", "recordedtime", "publisher", "dataclassification")
 _Value = CloudEvent.CloudEventAttributeValue
 
 
@@ -20,6 +22,27 @@ def read_event(message: CloudEvent, limit: int) -> Event | Refused:
         return event_of_parts(_attributes(message), _content(message))
     except Refused as error:
         return error
+
+
+def write_event(event: Event, attributes: GatewayAttributes) -> CloudEvent:
+    """The event as receivers get it, with the attributes that the gateway sets."""
+    message = CloudEvent(spec_version="1.0", id=event.id, source=event.source, type=event.type)
+    found: dict[str, AttributeValue] = dict(event.attributes)
+    if event.subject is not None:
+        found["subject"] = event.subject
+    found |= {
+        name: value for name, value in zip(_SET, attributes, strict=True) if value is not None
+    }
+    for name, value in found.items():
+        if isinstance(value, str):
+            message.attributes[name].ce_string = value
+        elif isinstance(value, bool):
+            message.attributes[name].ce_boolean = value
+        else:
+            message.attributes[name].ce_integer = value
+    if event.data is not None:
+        message.binary_data = event.data
+    return message
 
 
 def digest_of(message: CloudEvent) -> bytes:

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -11,7 +12,6 @@ from gateway.base.errors import Malformed, NusabusError
 from gateway.base.stop import Stop
 from gateway.base.waiting import WakeUp
 from gateway.grpc.window import StreamWindow
-from gateway.grpc.wire.bus_pb2 import PublishStreamRequest, PublishStreamResponse
 
 M = TypeVar("M", bound=Message)
 
@@ -26,22 +26,31 @@ class Channel(Protocol):
     async def receive(self) -> bytes | None:
         """The next message; None once the client has sent its last one, or has gone away."""
 
-    async def send(self, message: PublishStreamResponse) -> None:
+    async def send(self, message: Message) -> None:
         """Send a message; wait while the client does not read. Raises Disconnected."""
 
 
-class Incoming:
+class Incoming(Generic[M]):
     """Reads ahead in a task of its own, which is never interrupted in the middle of a message."""
 
-    def __init__(self, channel: Channel, window: StreamWindow, stop: Stop) -> None:
+    def __init__(
+        self,
+        kind: type[M],
+        channel: Channel,
+        window: StreamWindow,
+        stop: Stop,
+        events: Callable[[M], int] = lambda _: 1,
+    ) -> None:
+        """`events`: how many events of the window a message takes."""
+        self._kind, self._events = kind, events
         self._channel, self.window, self._stop = channel, window, stop
-        self._read: deque[tuple[PublishStreamRequest, int]] = deque()
+        self._read: deque[tuple[M, int]] = deque()
         self._error: NusabusError | None = None
         self._ended = False
         self._wake = WakeUp()
         self._reader = asyncio.create_task(self._run())
 
-    async def next(self, until: float) -> tuple[PublishStreamRequest, int] | None:
+    async def next(self, until: float) -> tuple[M, int] | None:
         """The next message and its size in bytes; None after the last one.
 
         After a stop, only what was read before. Raises TimeoutError if none has come until then
@@ -58,6 +67,10 @@ class Incoming:
                 await self._wake.wait(seconds)
         return self._read.popleft()
 
+    def give_back(self, message: M, size: int) -> None:
+        """A message was answered."""
+        self.window.give_back(self._events(message), size)
+
     def close(self) -> None:
         """Read no more."""
         self._reader.cancel()
@@ -69,8 +82,8 @@ class Incoming:
                 content = await self._channel.receive()
                 if content is None:
                     return
-                message = parse(PublishStreamRequest, content)
-                self.window.take(len(message.chunk.events), len(content))
+                message = parse(self._kind, content)
+                self.window.take(self._events(message), len(content))
                 self._read.append((message, len(content)))
                 self._wake.set()
         except Malformed as error:

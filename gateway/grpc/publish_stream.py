@@ -4,11 +4,10 @@ import time
 from collections.abc import Sequence
 from hashlib import sha256
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from gateway import publishing
 from gateway.base.backoff import Backoff
-from gateway.base.errors import Invalid, Malformed, Refused, RequestTimeout, TooLarge, Unavailable
+from gateway.base.errors import Invalid, Malformed, Refused, TooLarge, Unavailable
+from gateway.grpc.client_stream import ClientStream
 from gateway.grpc.context import Caller, GrpcContext
 from gateway.grpc.events import digest_of, read_event
 from gateway.grpc.incoming import Channel, Incoming
@@ -19,18 +18,18 @@ from gateway.grpc.wire.bus_pb2 import (
     ChunkResult,
     Draining,
     Opened,
+    OpenStream,
     PublishStreamRequest,
     PublishStreamResponse,
     TokenExpiring,
 )
 from gateway.identity import Client, Quota, Role
 from gateway.journal import Checkpoint
-from gateway.publishing.accounting import publish_counted, refusal
+from gateway.publishing.accounting import publish_counted, refuse_whole
 from gateway.quotas import Gate
 
 NAME = 128  # characters of the name of a stream
 WINDOW = 4  # chunks of the largest number of events; bytes: one chunk of the largest size
-WARNING = 60.0  # seconds before a token expires; at most a fifth of its life
 PATIENCE = 60.0  # seconds for which a chunk is tried again while the bus takes nothing
 RETRY_FIRST, RETRY_LAST = 0.1, 2.0  # seconds between two tries
 LONGEST_PAUSE = 1.0  # seconds between two looks at a quota
@@ -45,48 +44,44 @@ class PublishStream:
         self._last = 0  # the last chunk that was answered
         self._next_at_most = 1  # the highest number that the next chunk may have
         self._begun = False
-        self._warned = False
 
     async def run(self, channel: Channel) -> None:
         """Serve the call to its end.
 
         Raises NusabusError for what ends it, and Disconnected. All that was answered is stored.
         """
+
+        async def warn(warning: TokenExpiring) -> None:
+            await channel.send(PublishStreamResponse(token_expiring=warning))
+
         limits = self._context.limits
         window = StreamWindow(WINDOW * limits.batch_events, limits.batch_bytes)
-        incoming = Incoming(channel, window, self._context.stop)
+        incoming = Incoming(
+            PublishStreamRequest, channel, window, self._context.stop, lambda m: len(m.chunk.events)
+        )
+        messages = ClientStream(self._context, self._caller, incoming, warn)
         try:
-            await self._open(channel, incoming)
-            while (message := await self._message(channel, incoming)) is not None:
+            opened = await self._open((await messages.open()).open, window)
+            await channel.send(PublishStreamResponse(opened=opened))
+            while (message := await messages.next()) is not None:
                 request, size = message
                 match request.WhichOneof("message"):
                     case "chunk":
                         result = await self._chunk(request.chunk, size)
                         await channel.send(PublishStreamResponse(result=result))
                     case "renew":
-                        await self._caller.renew(request.renew.access_token, self._client)
-                        self._warned = False
+                        await messages.renew(request.renew, self._client)
                     case _:
                         raise Malformed("Send `chunk` or `renew` after `open`.")
-                window.give_back(len(request.chunk.events), size)
+                incoming.give_back(*message)
             if self._context.stop:
                 draining = Draining(last_chunk=self._last)
                 await channel.send(PublishStreamResponse(draining=draining))
         finally:
             incoming.close()
 
-    async def _open(self, channel: Channel, incoming: Incoming) -> None:
-        seconds = self._context.settings.header_seconds
-        try:
-            message = await incoming.next(time.time() + seconds)
-        except TimeoutError:
-            raise RequestTimeout(f"`open` must arrive within {seconds:g} seconds.") from None
-        if message is None or message[0].WhichOneof("message") != "open":
-            if self._context.stop:
-                raise Unavailable("The process ends. Open the stream again.")
-            raise Malformed("The first message must be `open`.")
-        incoming.window.give_back(0, message[1])
-        self._name = message[0].open.stream
+    async def _open(self, opening: OpenStream, window: StreamWindow) -> Opened:
+        self._name = opening.stream
         if len(self._name) > NAME:
             raise Invalid(f"The name of the stream is longer than {NAME} characters.")
         stored = 0
@@ -94,29 +89,13 @@ class PublishStream:
             stored = await self._context.checkpoints.stored(self._client.id, self._name)
         self._next_at_most = stored + 1
         limits = self._context.limits
-        opened = Opened(
+        return Opened(
             stored_chunk=stored,
-            window_events=incoming.window.limits[0],
-            window_bytes=incoming.window.limits[1],
+            window_events=window.limits[0],
+            window_bytes=window.limits[1],
             chunk_events=limits.batch_events,
             chunk_bytes=limits.batch_bytes,
         )
-        await channel.send(PublishStreamResponse(opened=opened))
-
-    async def _message(
-        self, channel: Channel, incoming: Incoming
-    ) -> tuple[PublishStreamRequest, int] | None:
-        """The next message. Raises NotAuthenticated once the token has expired."""
-        while True:
-            expires = self._caller.expires
-            warn_at = expires - min(WARNING, self._context.settings.token_seconds / 5)
-            try:
-                return await incoming.next(expires if self._warned else warn_at)
-            except TimeoutError:
-                if not self._warned:
-                    self._warned = True
-                    warning = TokenExpiring(expires=Timestamp(seconds=int(expires)))
-                    await channel.send(PublishStreamResponse(token_expiring=warning))
 
     async def _chunk(self, chunk: Chunk, size: int) -> ChunkResult:
         """Store a chunk. Waits while the quota is used up, or while the bus takes nothing."""
@@ -156,9 +135,15 @@ class PublishStream:
                     checkpoint=checkpoint,
                 )
             except Refused as error:  # of the chunk as a whole, such as what no database stores
-                gate.spend(Quota.REFUSALS)
                 digest = sha256(chunk.SerializeToString(deterministic=True)).digest()
-                await context.refusals.record([refusal(client, None, error, digest)])
+                await refuse_whole(
+                    error,
+                    client,
+                    digest,
+                    refusals=context.refusals,
+                    gate=gate,
+                    events=len(events),
+                )
                 return [error] * len(events)
             except Unavailable:
                 if time.monotonic() > patience:

@@ -1,10 +1,11 @@
 """The calls of `nusabus.bus.v1.BusService`, as gRPC hands them over."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc import status_pb2  # type: ignore[import-untyped]  # it has no types
 from grpc_status import rpc_status
 
@@ -16,11 +17,13 @@ from gateway.grpc.incoming import Disconnected, parse
 from gateway.grpc.problems import status_of
 from gateway.grpc.publish_stream import PublishStream
 from gateway.grpc.results import receipt_of
+from gateway.grpc.subscribe import Subscribe
 from gateway.grpc.wire.bus_pb2 import (
     DESCRIPTOR,
     PublishRequest,
     PublishResponse,
     PublishStreamResponse,
+    SubscribeResponse,
 )
 from gateway.http.problems import DEFECT
 from gateway.identity import Client, Quota, Role
@@ -54,6 +57,9 @@ class BusService:
                 "PublishStream": grpc.stream_stream_rpc_method_handler(
                     self.publish_stream, response_serializer=PublishStreamResponse.SerializeToString
                 ),
+                "Subscribe": grpc.stream_stream_rpc_method_handler(
+                    self.subscribe, response_serializer=SubscribeResponse.SerializeToString
+                ),
             },
         )
 
@@ -68,12 +74,11 @@ class BusService:
 
     async def publish_stream(self, _: object, rpc: Rpc) -> None:
         """Publish a stream of chunks."""
-        channel = RpcChannel(rpc)
-        try:
-            await self._answered("PublishStream", self._publish_stream(channel, rpc), rpc)
-        except asyncio.CancelledError:
-            channel.disconnected = True
-            raise
+        await self._streamed("PublishStream", self._publish_stream, rpc)
+
+    async def subscribe(self, _: object, rpc: Rpc) -> None:
+        """Receive the events of a subscription."""
+        await self._streamed("Subscribe", self._subscribe, rpc)
 
     async def _publish(self, content: bytes, rpc: Rpc) -> PublishResponse:
         _, client = await self._caller(rpc)
@@ -101,10 +106,25 @@ class BusService:
             client.require(Role.PUBLISHER)
             await PublishStream(self._context, caller, client).run(channel)
 
+    async def _subscribe(self, channel: "RpcChannel", rpc: Rpc) -> None:
+        caller, client = await self._caller(rpc)
+        with self._context.admitted(client, Quota.STREAMS):
+            await Subscribe(self._context, caller, client).run(channel)
+
     async def _caller(self, rpc: Rpc) -> tuple[Caller, Client]:
         peer = peer_certificate(list(rpc.auth_context().get("x509_pem_cert") or ()))
         caller = Caller(self._context, list(rpc.invocation_metadata() or ()), peer)
         return caller, await caller.client()
+
+    async def _streamed(
+        self, name: str, work: Callable[["RpcChannel", Rpc], Coroutine[Any, Any, None]], rpc: Rpc
+    ) -> None:
+        channel = RpcChannel(rpc)
+        try:
+            await self._answered(name, work(channel, rpc), rpc)
+        except asyncio.CancelledError:
+            channel.disconnected = True
+            raise
 
     async def _answered(self, name: str, work: Coroutine[Any, Any, T], rpc: Rpc) -> T:
         """The answer, or the status of the error. The work goes on if the call is cancelled."""
@@ -141,7 +161,7 @@ class RpcChannel:
         message = await self._rpc.read()
         return None if message is grpc.aio.EOF else message
 
-    async def send(self, message: PublishStreamResponse) -> None:
+    async def send(self, message: Message) -> None:
         """See Channel."""
         if self.disconnected:
             raise Disconnected

@@ -8,11 +8,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway.base import errors
 from gateway.broker import message
-from gateway.contracts import Pattern
+from gateway.delivery import outgoing_event
 from gateway.http.context import ApiContext
 from gateway.http.models import Absent, Sequence
 from gateway.journal import Entry
-from gateway.request_reply import outgoing_request
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -90,10 +89,5 @@ def locate(error: errors.NusabusError, headers: Iterable[tuple[bytes, bytes]]) -
 
 def delivered(entry: Entry, context: ApiContext) -> bytes:
     """The event as structured CloudEvents JSON, with what the journal and the contract add."""
-    contract = context.catalogue.contract(entry.event.type)  # the type of a reply has none
-    is_request = contract is not None and contract.pattern is Pattern.REQUEST_REPLY
-    return message.body(
-        outgoing_request(entry.event, entry.recorded) if is_request else entry.event,
-        *entry.journal_attributes,
-        context.catalogue.classification(entry.event.type),
-    )
+    event, attributes = outgoing_event(entry, context.catalogue)
+    return message.body(event, *attributes)

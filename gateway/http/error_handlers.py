@@ -1,7 +1,7 @@
 """Answers every exception of a route with a problem document."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -36,7 +36,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return problems.response(_invalid(error))
+        return problems.response(invalid_body(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def framework(_: Request, error: HTTPException) -> Response:
@@ -68,9 +68,8 @@ def _log_attempt(request: Request, attempts: KeyedBuckets) -> None:
     log().info("access.refused", by=client.id, organisation=organisation, method=method, path=route)
 
 
-def _invalid(error: RequestValidationError) -> errors.Malformed | errors.Invalid:
-    """FastAPI's finding as an error of ours. The first fault says where."""
-    faults = error.errors()
+def invalid_body(faults: Sequence[Mapping[str, Any]]) -> errors.Malformed | errors.Invalid:
+    """What pydantic finds in a request as an error of ours. The first fault says where."""
     where = _location(faults[0]) if faults else ("body",)
     message = "; ".join(
         f"{'/'.join(map(str, _location(fault)))}: {fault['msg']}" for fault in faults[:20]

@@ -11,17 +11,15 @@ from gateway.base.masking import mask
 from gateway.delivery import TokenResult
 from gateway.http.cloud_event import DeliveredEvent, delivered
 from gateway.http.context import Context, become
-from gateway.http.models import Absent, JsonOf, ModelResponse, Reason, RequestBody, example
+from gateway.http.models import Absent, JsonOf, ModelResponse, RequestBody, example
 from gateway.http.problems import responses
+from gateway.http.settlements import Acknowledgement, LockRenewal, Rejection, Release
 from gateway.http.subscriptions import Name, Subscriber
 from gateway.identity import Quota
 
 router = APIRouter(
     prefix="/v1/subscriptions", tags=["pull"], responses=responses(403, 404, 409, body=True)
 )
-Token = Annotated[str, Field(min_length=1, max_length=64)]
-Tokens = Annotated[list[Token], Field(min_length=1, max_length=1000)]
-_TOKENS = ["4c1b8bd5a8f1b1fd1a7b6f4e9f0a2c3d"]
 
 
 class ReceiveRequest(RequestBody):
@@ -51,42 +49,6 @@ class ReceivedEvents(BaseModel):
         description="Seconds to wait before the next call, if the rate of the subscription allows "
         "nothing now.",
     )
-
-
-class Acknowledgement(RequestBody):
-    """Settles events as done."""
-
-    model_config = example(tokens=_TOKENS)
-
-    tokens: Tokens
-
-
-class Release(RequestBody):
-    """Gives events back. They are due again after `delay` seconds."""
-
-    model_config = example(tokens=_TOKENS, delay=30, reason="database locked")
-
-    tokens: Tokens
-    delay: float = Field(default=0, ge=0, le=86_400)
-    reason: Reason = "given back"
-
-
-class Rejection(RequestBody):
-    """Gives events up. They become dead letters."""
-
-    model_config = example(tokens=_TOKENS, reason="unknown district")
-
-    tokens: Tokens
-    reason: Reason = "rejected"
-
-
-class LockRenewal(RequestBody):
-    """Keeps events longer: their locks end `seconds` from now."""
-
-    model_config = example(tokens=_TOKENS, seconds=300)
-
-    tokens: Tokens
-    seconds: float = Field(default=60, ge=1, le=43_200)
 
 
 class TokenResults(BaseModel):

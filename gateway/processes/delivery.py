@@ -28,15 +28,42 @@ METRICS_EVERY = 5.0  # seconds between two updates of the metrics of dead letter
 
 
 @dataclass(frozen=True, slots=True)
+class ReceivingContext:
+    """The use cases by which events are received from this process."""
+
+    deliveries: Deliveries
+    hints: HintListener
+    wakeups: Wakeups
+    pull: PullDelivery
+    stream: StreamDelivery
+
+    def start(self, background: Supervisor) -> None:
+        """Wake waiting receivers."""
+        background.start("journal.hint_listener", self.hints.run(background.stop))
+        background.start("delivery.wakeups", self.wakeups.run(background.stop))
+
+
+def make_receiving(context: ProcessContext, writer: JournalWriter, stop: Stop) -> ReceivingContext:
+    """Construct the use cases, each once."""
+    reader, snapshots = context.reader, (context.directories, context.catalogues)
+    deliveries = Deliveries(context.database.pool, timeout=context.timeout)
+    recent = RecentTypes()
+    scanner = JournalScanner(context.database, reader, deliveries, context.catalogues, recent)
+    hints = HintListener(context.connect, writer.probe.doubt)
+    wakeups = Wakeups(reader, deliveries, hints, recent)
+    shared = (reader, deliveries, scanner, wakeups, *snapshots)
+    return ReceivingContext(
+        deliveries, hints, wakeups, PullDelivery(*shared), StreamDelivery(*shared, stop)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryContext:
     """The use cases of subscriptions, deliveries and dead letters."""
 
     subscription_lifecycle: SubscriptionLifecycle
     endpoints: Endpoints
-    hints: HintListener
-    wakeups: Wakeups
-    pull: PullDelivery
-    stream: StreamDelivery
+    receiving: ReceivingContext
     dead_letters: DeadLetters
     redriver: Redriver
     resender: Resender
@@ -48,8 +75,7 @@ class DeliveryContext:
     def start(self, background: Supervisor) -> None:
         """Wake waiting receivers, and keep the metrics of dead letters."""
         metrics = DeadLetterMetrics(self.dead_letters)
-        background.start("journal.hint_listener", self.hints.run(background.stop))
-        background.start("delivery.wakeups", self.wakeups.run(background.stop))
+        self.receiving.start(background)
         background.periodic("dead_letters.metrics", metrics.run_once, METRICS_EVERY)
 
 
@@ -60,12 +86,9 @@ def make_delivery(
     pool, timeout = context.database.pool, context.timeout
     database, reader = context.database, context.reader
     snapshots = (context.directories, context.catalogues)
-    deliveries = Deliveries(pool, timeout=timeout)
+    receiving = make_receiving(context, writer, stop)
+    deliveries = receiving.deliveries
     dead_letters = DeadLetters(pool, timeout=timeout)
-    recent = RecentTypes()
-    scanner = JournalScanner(database, reader, deliveries, context.catalogues, recent)
-    hints = HintListener(context.connect, writer.probe.doubt)
-    wakeups = Wakeups(reader, deliveries, hints, recent)
     endpoints = Endpoints(database, context.settings)
     lifecycle = SubscriptionLifecycle(
         database, reader, deliveries, context.broker, context.management, *snapshots, endpoints
@@ -73,10 +96,7 @@ def make_delivery(
     return DeliveryContext(
         lifecycle,
         endpoints,
-        hints,
-        wakeups,
-        PullDelivery(reader, deliveries, scanner, wakeups, *snapshots),
-        StreamDelivery(reader, deliveries, scanner, wakeups, *snapshots, stop),
+        receiving,
         dead_letters,
         context.redriver(dead_letters),
         Resender(dead_letters, reader, writer, publisher),

@@ -14,6 +14,7 @@ from gateway.processes.context import (
     stop_on_signals,
     tune_garbage_collector,
 )
+from gateway.processes.delivery import ReceivingContext, make_receiving
 from gateway.processes.grpc_server import GrpcServer
 from gateway.processes.health_server import HealthServer
 from gateway.processes.publishing import Publishing, open_publishing
@@ -29,28 +30,36 @@ async def grpc(settings: Settings) -> None:
         stop_on_signals(context.incarnation) as stop,
         open_publishing(context) as publishing,
     ):
-        grpc_context = _grpc_context(context, publishing, stop)
+        receiving = make_receiving(context, publishing.writer, stop)
+        grpc_context = _grpc_context(context, publishing, receiving, stop)
         server = GrpcServer(grpc_context)
         tune_garbage_collector()
         async with supervised(stop) as background:
             background.start("health", HealthServer(settings).run(stop))
             publishing.start(background)
+            receiving.start(background)
             background.periodic("journal.checkpoints", grpc_context.checkpoints.forget, HOUR)
             background.periodic("grpc.health", server.update_health, POLL)
             background.start("grpc", server.run(stop))
 
 
-def _grpc_context(context: ProcessContext, publishing: Publishing, stop: Stop) -> GrpcContext:
+def _grpc_context(
+    context: ProcessContext, publishing: Publishing, receiving: ReceivingContext, stop: Stop
+) -> GrpcContext:
     settings = context.settings
     return GrpcContext(
         settings=settings,
         database=context.database,
         tokens=Tokens(settings, lambda: context.directories.value),
         directories=context.directories,
+        catalogues=context.catalogues,
         publisher=publishing.publisher,
         refusals=publishing.refusals,
         checkpoints=Checkpoints(context.database.pool, timeout=context.timeout),
         limiter=publishing.limiter,
+        pull=receiving.pull,
+        stream=receiving.stream,
+        wakeups=receiving.wakeups,
         stop=stop,
         calls=FairLimit(settings.grpc_calls),
         limits=Limits(settings.event_limit, settings.batch_limit, settings.batch_events),

@@ -49,6 +49,21 @@ async def publish_counted(
     return results
 
 
+async def refuse_whole(
+    error: Refused,
+    sender: Client,
+    digest: bytes,
+    *,
+    refusals: Refusals,
+    gate: Gate,
+    events: int = 1,
+) -> None:
+    """Keep and count the refusal of a call or chunk as a whole, with the digest of its bytes."""
+    gate.spend(Quota.REFUSALS)
+    await refusals.record([refusal(sender, None, error, digest)])
+    REFUSED.labels(error.code).inc(events)
+
+
 async def _keep_refusals(
     events: Sequence[Event | Refused],
     results: Sequence[Receipt | Refused],

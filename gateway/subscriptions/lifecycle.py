@@ -10,7 +10,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway.base.database import Database, Topic
-from gateway.base.errors import Conflict, NotFound
+from gateway.base.errors import Conflict
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import log
 from gateway.broker import Broker, Management, NotOnBroker, hash_password, names
@@ -240,10 +240,8 @@ class SubscriptionLifecycle:
 
     async def existing(self, organisation: str, name: str) -> Subscription:
         """The subscription of this name. Raises NotFound."""
-        found = await self._find(organisation, name)
-        if found is None:
-            raise NotFound(f"There is no subscription {name}.")
-        return found
+        async with self._database.session() as session:
+            return await register.existing(session, organisation, name)
 
     async def _find(self, organisation: str, name: str) -> Subscription | None:
         async with self._database.session() as session:

@@ -55,6 +55,14 @@ async def find(session: AsyncSession, organisation: str, name: str) -> Subscript
     return None if row is None else subscription_of(row)
 
 
+async def existing(session: AsyncSession, organisation: str, name: str) -> Subscription:
+    """One subscription. Raises NotFound."""
+    found = await find(session, organisation, name)
+    if found is None:
+        raise NotFound(f"There is no subscription {name}.")
+    return found
+
+
 async def page(
     session: AsyncSession, organisation: str | None, *, after: Key | None, limit: int
 ) -> list[Subscription]:

@@ -65,7 +65,7 @@ class Client:
         self.read += 1
         return None if message is None else message.SerializeToString()
 
-    async def send(self, message: PublishStreamResponse) -> None:
+    async def send(self, message: Any) -> None:
         await self.received.put(message)
 
     def chunk(self, number: int, events: int = 1) -> None:
@@ -139,7 +139,7 @@ class Publisher:
 
 async def test_who_is_not_answered_is_not_read_from() -> None:
     client, window = Client(), StreamWindow(4, 1 << 20)
-    incoming = Incoming(client, window, Stop())
+    incoming = Incoming(PublishStreamRequest, client, window, Stop(), lambda m: len(m.chunk.events))
     for number in range(1, 9):
         client.chunk(number, events=2)
     later = time.time() + 60
