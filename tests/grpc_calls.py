@@ -21,6 +21,10 @@ from adapters.client.wire.bus_pb2 import (
     PublishResponse,
     PublishStreamRequest,
     PublishStreamResponse,
+    RequestRequest,
+    RequestResponse,
+    RespondRequest,
+    RespondResponse,
     Settled,
     SubscribeRequest,
     SubscribeResponse,
@@ -106,7 +110,8 @@ class Door:
 
     def __init__(self, port: int, actor: Actor, channel: grpc.aio.Channel | None = None) -> None:
         self.actor = actor
-        self.channel = channel or grpc.aio.insecure_channel(f"{LOOPBACK}:{port}")
+        own_connection = [("grpc.use_local_subchannel_pool", 1)]
+        self.channel = channel or grpc.aio.insecure_channel(f"{LOOPBACK}:{port}", own_connection)
 
     @property
     def metadata(self) -> list[tuple[str, str]]:
@@ -125,6 +130,33 @@ class Door:
         found: PublishResponse = await call(PublishRequest(event=event), **{"timeout": 20, **more})
         return found
 
+    async def request(self, event: CloudEvent, wait: float = 0, **more: Any) -> RequestResponse:
+        """Send a request."""
+        call = self.channel.unary_unary(
+            f"{SERVICE}/Request",
+            request_serializer=RequestRequest.SerializeToString,
+            response_deserializer=RequestResponse.FromString,
+        )
+        asked = RequestRequest(event=event, wait_for_responder=more.pop("patient", False))
+        asked.wait.FromMilliseconds(round(wait * 1000))
+        found: RequestResponse = await call(
+            asked, **{"timeout": 40, "metadata": self.metadata, **more}
+        )
+        return found
+
+    async def respond(self, request_id: str, reply: CloudEvent, **more: Any) -> RespondResponse:
+        """Reply to a request."""
+        call = self.channel.unary_unary(
+            f"{SERVICE}/Respond",
+            request_serializer=RespondRequest.SerializeToString,
+            response_deserializer=RespondResponse.FromString,
+        )
+        given = RespondRequest(request_id=request_id, reply=reply)
+        found: RespondResponse = await call(
+            given, **{"timeout": 20, "metadata": self.metadata, **more}
+        )
+        return found
+
     @asynccontextmanager
     async def subscribe(
         self, subscription: str, credit: int = 100, after: str = "", **more: Any
@@ -140,7 +172,8 @@ class Door:
         opened = OpenedSubscription(call)
         opening = OpenSubscription(subscription=subscription, credit=credit, after=after)
         try:
-            await opened.write(open=opening)
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # seen by who reads
+                await opened.write(open=opening)
             yield opened
         finally:
             call.cancel()
@@ -170,8 +203,8 @@ class OpenedSubscription:
 
     def __init__(self, call: Any) -> None:
         self.call = call
-        self.others: list[SubscribeResponse] = []
-        """What has come that is not events."""
+        self._events: list[Delivery] = []
+        """What has come while something else was waited for."""
 
     async def write(self, **message: Any) -> None:
         """Send a message of this kind."""
@@ -185,17 +218,16 @@ class OpenedSubscription:
         return found
 
     async def until(self, kind: str) -> Any:
-        """The next message of a kind; the others are kept."""
+        """The next message of a kind; events are kept, other messages are not."""
         while (found := await self.answer()).WhichOneof("message") != kind:
-            self.others.append(found)
+            self._events.extend(found.deliveries.deliveries)
         return getattr(found, kind)
 
     async def take(self, count: int) -> list[Delivery]:
         """The next so many events, however many messages they come in."""
-        found: list[Delivery] = []
-        while len(found) < count:
-            found.extend((await self.until("deliveries")).deliveries)
-        assert len(found) == count
+        while len(self._events) < count:
+            self._events.extend((await self.until("deliveries")).deliveries)
+        found, self._events = self._events[:count], self._events[count:]
         return found
 
     async def settled(self, **message: Any) -> Settled:

@@ -19,6 +19,7 @@ from gateway.identity import Client, Directory, PeerCertificate, Quota, Tokens, 
 from gateway.journal import Checkpoints, Refusals
 from gateway.publishing import EventPublisher, Limits
 from gateway.quotas import Call, Limiter
+from gateway.request_reply import Requester, Responder
 
 Metadata = Sequence[tuple[str, str | bytes]]
 
@@ -39,6 +40,8 @@ class GrpcContext:
     pull: PullDelivery
     stream: StreamDelivery
     wakeups: Wakeups
+    requester: Requester
+    responder: Responder
     stop: Stop
     calls: FairLimit
     """Calls in progress, shared by organisations."""
@@ -56,8 +59,8 @@ class GrpcContext:
         return snapshots[topic].revision
 
     @contextmanager
-    def admitted(self, client: Client, quota: Quota) -> Iterator[None]:
-        """In here a call of a client is in progress.
+    def admitted(self, client: Client, quota: Quota) -> Iterator[Call]:
+        """In here a call of a client is in progress, counted by this quota.
 
         Raises QuotaExceeded, ShareExceeded or Overloaded.
         """
@@ -74,7 +77,7 @@ class GrpcContext:
             try:
                 if quota is not Quota.IN_FLIGHT:
                     call.become(quota)
-                yield
+                yield call
             finally:
                 call.end()
         finally:

@@ -14,12 +14,12 @@ _SET = ("sequence", "recordedtime", "publisher", "dataclassification")
 _Value = CloudEvent.CloudEventAttributeValue
 
 
-def read_event(message: CloudEvent, limit: int) -> Event | Refused:
+def read_event(message: CloudEvent, limit: int, *, is_reply: bool = False) -> Event | Refused:
     """The event, of at most `limit` bytes, or why it is none."""
     try:
         if (size := message.ByteSize()) > limit:
             return TooLarge(f"The event has {size} bytes. The limit of one event is {limit}.")
-        return event_of_parts(_attributes(message), _content(message))
+        return event_of_parts(_attributes(message), _content(message), is_reply=is_reply)
     except Refused as error:
         return error
 

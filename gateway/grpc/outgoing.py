@@ -50,6 +50,7 @@ class Outgoing:
 
     def __init__(self, channel: Channel) -> None:
         self.credit = Credit()
+        self.subscription = ""
         self._channel = channel
         self._turn = asyncio.Lock()
         self._sent = time.monotonic()
@@ -65,7 +66,7 @@ class Outgoing:
             async with asyncio.timeout(SLOW), self._turn:
                 await self._channel.send(SubscribeResponse(**message))
         except TimeoutError:
-            log().warning("grpc.slow_reader_dropped")
+            log().warning("grpc.slow_reader_dropped", subscription=self.subscription)
             raise RequestTimeout(
                 f"The client has read nothing for {SLOW:g} seconds. Subscribe again."
             ) from None

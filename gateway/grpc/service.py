@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import grpc
@@ -9,8 +10,9 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2  # type: ignore[import-untyped]  # it has no types
 from grpc_status import rpc_status
 
-from gateway.base.errors import NusabusError
+from gateway.base.errors import NusabusError, Refused
 from gateway.base.telemetry import log
+from gateway.grpc import requests
 from gateway.grpc.context import Caller, GrpcContext, peer_certificate
 from gateway.grpc.events import digest_of, read_event
 from gateway.grpc.incoming import Disconnected, parse
@@ -23,12 +25,14 @@ from gateway.grpc.wire.bus_pb2 import (
     PublishRequest,
     PublishResponse,
     PublishStreamResponse,
+    RequestResponse,
+    RespondResponse,
     SubscribeResponse,
 )
 from gateway.http.problems import DEFECT
 from gateway.identity import Client, Quota, Role
 from gateway.publishing import Receipt
-from gateway.publishing.accounting import publish_counted
+from gateway.publishing.accounting import publish_counted, refuse_whole
 
 NAME = DESCRIPTOR.services_by_name["BusService"].full_name
 Rpc = grpc.aio.ServicerContext[Any, Any]
@@ -57,6 +61,12 @@ class BusService:
                 "PublishStream": grpc.stream_stream_rpc_method_handler(
                     self.publish_stream, response_serializer=PublishStreamResponse.SerializeToString
                 ),
+                "Request": grpc.unary_unary_rpc_method_handler(
+                    self.request, response_serializer=RequestResponse.SerializeToString
+                ),
+                "Respond": grpc.unary_unary_rpc_method_handler(
+                    self.respond, response_serializer=RespondResponse.SerializeToString
+                ),
                 "Subscribe": grpc.stream_stream_rpc_method_handler(
                     self.subscribe, response_serializer=SubscribeResponse.SerializeToString
                 ),
@@ -80,13 +90,26 @@ class BusService:
         """Receive the events of a subscription."""
         await self._streamed("Subscribe", self._subscribe, rpc)
 
+    async def request(self, content: bytes, rpc: Rpc) -> RequestResponse:
+        """Send a request, and wait for its reply."""
+        return await self._answered("Request", self._request(content, rpc), rpc)
+
+    async def respond(self, content: bytes, rpc: Rpc) -> RespondResponse:
+        """Reply to a request."""
+        return await self._answered("Respond", self._respond(content, rpc), rpc)
+
     async def _publish(self, content: bytes, rpc: Rpc) -> PublishResponse:
         _, client = await self._caller(rpc)
         with self._context.admitted(client, Quota.IN_FLIGHT):
-            client.require(Role.PUBLISHER)
             gate = self._context.limiter.gate(client)
-            gate.publish(len(content))
-            event = parse(PublishRequest, content).event
+            try:
+                client.require(Role.PUBLISHER)
+                gate.publish(len(content))
+                event = parse(PublishRequest, content).event
+            except Refused as error:
+                digest, refusals = sha256(content).digest(), self._context.refusals
+                await refuse_whole(error, client, digest, refusals=refusals, gate=gate)
+                raise
             gate.spend(Quota.EVENTS)
             (result,) = await publish_counted(
                 [read_event(event, self._context.limits.event_bytes)],
@@ -110,6 +133,16 @@ class BusService:
         caller, client = await self._caller(rpc)
         with self._context.admitted(client, Quota.STREAMS):
             await Subscribe(self._context, caller, client).run(channel)
+
+    async def _request(self, content: bytes, rpc: Rpc) -> RequestResponse:
+        _, client = await self._caller(rpc)
+        with self._context.admitted(client, Quota.IN_FLIGHT) as call:
+            return await requests.request(content, client, call, self._context)
+
+    async def _respond(self, content: bytes, rpc: Rpc) -> RespondResponse:
+        _, client = await self._caller(rpc)
+        with self._context.admitted(client, Quota.IN_FLIGHT):
+            return await requests.respond(content, client, self._context)
 
     async def _caller(self, rpc: Rpc) -> tuple[Caller, Client]:
         peer = peer_certificate(list(rpc.auth_context().get("x509_pem_cert") or ()))

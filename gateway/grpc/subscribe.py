@@ -70,6 +70,7 @@ class Subscribe:
     async def _open(self, opening: OpenSubscription, outgoing: Outgoing) -> Source:
         self._name = opening.subscription
         subscription = await self._subscription()
+        outgoing.subscription = subscription.name
         match subscription.delivery:
             case Delivery.PULL:
                 if opening.after:

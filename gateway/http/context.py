@@ -101,7 +101,6 @@ class ApiContext:
     catalogues: Snapshot[Catalogue]
     subscriptions: Snapshot[Subscriptions]
     loaded: LoadedRevisions
-    limiter: Limiter
     quota_sharing: QuotaSharing
 
     @property
@@ -113,6 +112,11 @@ class ApiContext:
     def catalogue(self) -> Catalogue:
         """The contracts, as of the last load."""
         return self.catalogues.value
+
+    @property
+    def limiter(self) -> Limiter:
+        """The quotas, as this process holds them."""
+        return self.quota_sharing.limiter
 
     async def require_ready(self) -> None:
         """Raises Unavailable unless events can be accepted."""

@@ -6,7 +6,7 @@
 import re
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import fastapi
 import msgspec
@@ -17,7 +17,6 @@ from typing_extensions import TypeAliasType
 
 from gateway.base import errors
 from gateway.base.event import Event
-from gateway.base.times import rfc3339
 from gateway.broker import message
 from gateway.http import problems
 from gateway.http.asgi_endpoint import (
@@ -44,7 +43,13 @@ from gateway.http.withheld import withheld
 from gateway.identity import Client, Quota, Role
 from gateway.journal import Entry
 from gateway.publishing import parse_event
-from gateway.request_reply import LONGEST_WAIT, ReplySender, RequestState, RequestView
+from gateway.request_reply import (
+    LONGEST_WAIT,
+    ReplySender,
+    RequestState,
+    RequestView,
+    no_reply,
+)
 
 PATH = "/v1/requests"
 router = APIRouter(prefix=PATH, tags=["requests"])
@@ -180,7 +185,7 @@ class RequestEndpoint(AsgiEndpoint):
         if wait:
             location.append((b"preference-applied", b"wait=%d" % wait))
         if found.state is RequestState.EXPIRED:
-            status, text, more = problem(_no_reply(found))
+            status, text, more = problem(no_reply(found))
             return status, text, [*more, *location]
         status = 202 if found.reply is None else 200
         return status, encode(_request(found, self.context)), [CONTENT, *location]
@@ -282,16 +287,3 @@ def _event(entry: Entry, context: ApiContext, *, readable: bool) -> msgspec.Raw:
     event = entry.event if readable else withheld(entry.event)
     classification = context.catalogue.classification(event.type)
     return msgspec.Raw(message.body(event, *entry.journal_attributes, classification))
-
-
-def _no_reply(found: RequestView) -> errors.NoReply:
-    why = (
-        "A reply was refused; tell the responder."
-        if found.refused
-        else "The responder has not replied."
-    )
-    refused: list[dict[str, Any]] = [each.model_dump(mode="json") for each in _refused(found)]
-    return errors.NoReply(
-        f"No reply came before {rfc3339(found.expires)}. {why}",
-        {"request": found.id, "refused_replies": refused},
-    )

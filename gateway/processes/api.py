@@ -91,7 +91,6 @@ def _api_context(
         directories=context.directories,
         catalogues=context.catalogues,
         subscriptions=context.subscriptions,
-        limiter=publishing.limiter,
         quota_sharing=publishing.quota_sharing,
         loaded=publishing.loaded,
     )

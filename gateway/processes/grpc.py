@@ -18,6 +18,7 @@ from gateway.processes.delivery import ReceivingContext, make_receiving
 from gateway.processes.grpc_server import GrpcServer
 from gateway.processes.health_server import HealthServer
 from gateway.processes.publishing import Publishing, open_publishing
+from gateway.processes.request_reply import RequestReplyContext, make_request_reply
 from gateway.publishing import Limits
 
 HOUR = 3600.0
@@ -31,20 +32,26 @@ async def grpc(settings: Settings) -> None:
         open_publishing(context) as publishing,
     ):
         receiving = make_receiving(context, publishing.writer, stop)
-        grpc_context = _grpc_context(context, publishing, receiving, stop)
+        requests = make_request_reply(context, publishing.publisher, publishing.writer)
+        grpc_context = _grpc_context(context, publishing, receiving, requests, stop)
         server = GrpcServer(grpc_context)
         tune_garbage_collector()
         async with supervised(stop) as background:
             background.start("health", HealthServer(settings).run(stop))
             publishing.start(background)
             receiving.start(background)
+            requests.start(background)
             background.periodic("journal.checkpoints", grpc_context.checkpoints.forget, HOUR)
             background.periodic("grpc.health", server.update_health, POLL)
             background.start("grpc", server.run(stop))
 
 
 def _grpc_context(
-    context: ProcessContext, publishing: Publishing, receiving: ReceivingContext, stop: Stop
+    context: ProcessContext,
+    publishing: Publishing,
+    receiving: ReceivingContext,
+    requests: RequestReplyContext,
+    stop: Stop,
 ) -> GrpcContext:
     settings = context.settings
     return GrpcContext(
@@ -60,6 +67,8 @@ def _grpc_context(
         pull=receiving.pull,
         stream=receiving.stream,
         wakeups=receiving.wakeups,
+        requester=requests.requester,
+        responder=requests.responder,
         stop=stop,
         calls=FairLimit(settings.grpc_calls),
         limits=Limits(settings.event_limit, settings.batch_limit, settings.batch_events),

@@ -85,7 +85,7 @@ class QuotaSharing(Transactions):
 
     def __init__(self, limiter: Limiter, pool: asyncpg.Pool, *, process: str) -> None:
         super().__init__(pool, timeout=_TIMEOUT)
-        self._limiter = limiter
+        self.limiter = limiter
         self._process = process
         self._reported: dict[Key, tuple[float, int, int, bool]] = {}
         self._runs = 0
@@ -93,7 +93,7 @@ class QuotaSharing(Transactions):
     async def run_once(self) -> None:
         """Report what has changed, and take a share of what is left."""
         rates = self._spent()
-        meters = tuple(self._limiter.meters.values())
+        meters = tuple(self.limiter.meters.values())
         with database_errors():
             async with asyncio.timeout(_TIMEOUT), self.transaction(flush=False) as connection:
                 left = await connection.fetch(_SPEND, *_columns(rates, 5)) if rates else ()
@@ -133,7 +133,7 @@ class QuotaSharing(Transactions):
     def _spent(self) -> list[tuple[str, str, float, float, float]]:
         """The rates of which something was spent, or whose debt is being paid."""
         rows: list[tuple[str, str, float, float, float]] = []
-        for meter in self._limiter.meters.values():
+        for meter in self.limiter.meters.values():
             if isinstance(meter, RateMeter):
                 spent = meter.bucket.report()
                 meter.minute.add(spent, 0)
@@ -166,14 +166,14 @@ class QuotaSharing(Transactions):
         """`left` has the tokens of each bucket, `others` what the other processes have and do."""
         in_use = {(subject, quota): used for subject, quota, used, _ in others}
         count = {(subject, quota): count for subject, quota, _, count in others}
-        self._limiter.processes = count.get(("", ""), 0) + 1
-        self._limiter.elsewhere = in_use
+        self.limiter.processes = count.get(("", ""), 0) + 1
+        self.limiter.elsewhere = in_use
         for subject, quota, tokens in left:
-            meter = self._limiter.meters[subject, Quota(quota)]
+            meter = self.limiter.meters[subject, Quota(quota)]
             assert isinstance(meter, RateMeter)  # noqa: S101 - it was reported as one
             meter.bucket.reconcile(tokens, count.get(meter.key, 0) + 1)
-        for place in self._limiter.places:
-            place.reconcile(in_use.get(place.key, 0), self._limiter.processes)
+        for place in self.limiter.places:
+            place.reconcile(in_use.get(place.key, 0), self.limiter.processes)
 
 
 def _usage(key: Key, limit: int, in_use: int, used: float, refused: int) -> Usage:

@@ -15,7 +15,13 @@ from gateway.request_reply.pairing import (
 from gateway.request_reply.refused_replies import RefusedReplies, RefusedReply
 from gateway.request_reply.reply_consumer import ReplyConsumer
 from gateway.request_reply.reply_waiters import ReplyWaiters
-from gateway.request_reply.requester import LONGEST_WAIT, Requester, RequestState, RequestView
+from gateway.request_reply.requester import (
+    LONGEST_WAIT,
+    Requester,
+    RequestState,
+    RequestView,
+    no_reply,
+)
 from gateway.request_reply.responder import ReplySender, Responder, StoredReply
 from gateway.request_reply.responders import Responders
 
@@ -37,6 +43,7 @@ __all__ = [
     "deadline",
     "expired",
     "identity_of_request",
+    "no_reply",
     "outgoing_request",
     "pair_reply",
     "reply_identity",

@@ -6,10 +6,18 @@ from enum import StrEnum
 
 from prometheus_client import Counter, Histogram
 
-from gateway.base.errors import IdentifierReused, NoResponder, NotFound, Refused, Unavailable
+from gateway.base.errors import (
+    IdentifierReused,
+    NoReply,
+    NoResponder,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from gateway.base.event import Event
 from gateway.base.snapshot import Snapshot
 from gateway.base.telemetry import METRICS
+from gateway.base.times import rfc3339
 from gateway.base.type_pattern import is_reply
 from gateway.contracts import Catalogue, Pattern
 from gateway.identity import Client, Role, policy
@@ -203,6 +211,27 @@ class Requester:
 
     def _is_requester(self, by: Client, request: Entry) -> bool:
         return policy.may_read_events_of(by, request.publisher)
+
+
+def no_reply(found: RequestView) -> NoReply:
+    """The error with which a call ends whose request has expired."""
+    why = (
+        "A reply was refused; tell the responder."
+        if found.refused
+        else "The responder has not replied."
+    )
+    refused = [
+        {
+            "recordedtime": rfc3339(each.recorded),
+            "organisation": each.organisation,
+            "reason": each.reason,
+        }
+        for each in found.refused
+    ]
+    return NoReply(
+        f"No reply came before {rfc3339(found.expires)}. {why}",
+        {"request": found.id, "refused_replies": refused},
+    )
 
 
 def _unknown() -> NotFound:
