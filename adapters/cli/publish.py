@@ -11,7 +11,7 @@ import typer
 from adapters.cli import event_input, profiles, screen
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.flags import AsJson, ProfileName
-from adapters.cli.session import connect, over
+from adapters.cli.session import over
 from adapters.client import Nusabus, Problem, Receipt
 
 app = typer.Typer()
@@ -129,10 +129,8 @@ def _streamed(file: Path, shared: _Shared, *, address: str, as_json: bool, profi
     # Here, because no other command needs gRPC, which takes long to load.
     from adapters.cli import stream_file
 
-    known = profiles.load(profile)
     return stream_file.publish(
-        lambda: connect(known),
-        known.url,
+        profiles.load(profile),
         file,
         shared.event,
         options=json.dumps(shared),

@@ -4,11 +4,13 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from adapters.cli import profiles
-from adapters.client import CallRetryPolicy, Nusabus
+from adapters.client import CallRetryPolicy, Nusabus, Tls
 
 T = TypeVar("T")
+GRPC_PORT = 8090
 RETRY = CallRetryPolicy(attempts=3, first_delay=0.2, longest_delay=3.0)  # a person is waiting
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -18,6 +20,14 @@ def connect(profile: profiles.Profile, retry: CallRetryPolicy = RETRY) -> Nusabu
     return Nusabus(
         profile.url, profile.client_id, profile.client_secret, tls=profile.tls, retry=retry
     )
+
+
+def grpc_at(profile: profiles.Profile, address: str) -> tuple[str, Tls | bool]:
+    """Where the gateway of a profile serves gRPC unless an address is given, and its TLS."""
+    tls: Tls | bool = profile.url.startswith("https://")
+    if tls and profile.tls is not None:
+        tls = profile.tls
+    return address or f"{urlsplit(profile.url).hostname}:{GRPC_PORT}", tls
 
 
 def over(

@@ -10,21 +10,20 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.cli import screen
 from adapters.cli.event_input import parse
 from adapters.cli.exits import Exit, Failure
-from adapters.cli.session import until_signal
-from adapters.client import CallRetryPolicy, Nusabus, Problem
+from adapters.cli.profiles import Profile
+from adapters.cli.session import connect, grpc_at, until_signal
+from adapters.client import CallRetryPolicy, Problem
 from adapters.client.grpc_events import ChunkAnswer
 from adapters.client.grpc_publishing import StreamPublisher
 
 EVENTS = 500  # of a chunk
 LARGEST = 2 << 20  # bytes of a chunk; the gateway takes 4 MiB
-PORT = 8090
 RETRY = CallRetryPolicy(attempts=10)  # about a minute without the gateway
 MakeEvent = Callable[[Any, str], dict[str, Any]]
 """An event of the value of a line, and the id that it gets unless it has one."""
@@ -99,8 +98,7 @@ class Total:
 
 
 def publish(
-    bus: Callable[[], Nusabus],
-    url: str,
+    profile: Profile,
     file: Path,
     make: MakeEvent,
     *,
@@ -116,13 +114,9 @@ def publish(
     lines, total = Lines(file, make, digest), Total()
 
     async def work() -> bool:
-        async with bus() as connection:
-            publisher = StreamPublisher(
-                address or _address(url),
-                connection.access_token,
-                tls=url.startswith("https://"),
-                retry=RETRY,
-            )
+        where, tls = grpc_at(profile, address)
+        async with connect(profile) as connection:
+            publisher = StreamPublisher(where, connection.access_token, tls=tls, retry=RETRY)
             with _progress(file.name, count) as progress:
                 async for answer in publisher.publish(lines.after, stream=digest):
                     total.add(answer)
@@ -157,10 +151,6 @@ def _digest(file: Path, options: str) -> tuple[str, int]:
             digest.update(line)
             count += 1
     return digest.hexdigest(), count
-
-
-def _address(url: str) -> str:
-    return f"{urlsplit(url).hostname}:{PORT}"
 
 
 @contextmanager

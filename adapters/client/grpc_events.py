@@ -1,7 +1,7 @@
 """Events and answers of gRPC, as the rest of the library has them."""
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +55,32 @@ def to_message(event: Mapping[str, Any]) -> CloudEvent:
         elif value is not None:
             message.attributes[name].ce_string = str(value)
     return message
+
+
+def to_text(message: CloudEvent) -> str:
+    """A message of gRPC as an event in its JSON format, on one line; the data as they were sent."""
+    document: dict[str, Any] = {
+        "specversion": message.spec_version,
+        "id": message.id,
+        "source": message.source,
+        "type": message.type,
+    }
+    for name, value in message.attributes.items():
+        document[name] = getattr(value, value.WhichOneof("attr") or "ce_string")
+    if not message.HasField("binary_data"):
+        return json.dumps(document, ensure_ascii=False)
+    if not _is_json(document.get("datacontenttype", _JSON)):
+        document["data_base64"] = b64encode(message.binary_data).decode()
+        return json.dumps(document, ensure_ascii=False)
+    # Only white space between JSON tokens can be a line break here.
+    data = message.binary_data.decode().replace("\n", " ").replace("\r", " ")
+    return f'{json.dumps(document, ensure_ascii=False)[:-1]}, "data": {data}}}'
+
+
+def to_document(message: CloudEvent) -> dict[str, Any]:
+    """A message of gRPC as an event in its JSON format."""
+    found: dict[str, Any] = json.loads(to_text(message))
+    return found
 
 
 def to_answer(result: ChunkResult) -> ChunkAnswer:

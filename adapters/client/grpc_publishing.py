@@ -2,22 +2,27 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import grpc
 import httpx
-from grpc_status import rpc_status
 
 from adapters.client.call_retry import CallRetryPolicy
+from adapters.client.grpc_channel import (
+    SERVICE,
+    AccessToken,
+    metadata,
+    open_channel,
+    problem_of,
+)
 from adapters.client.grpc_events import ChunkAnswer, to_answer, to_message
 from adapters.client.problem import Problem
+from adapters.client.tls import Tls
 from adapters.client.wire import bus_pb2 as messages
 
-METHOD = "/nusabus.bus.v1.BusService/PublishStream"
-# A connection that is gone is noticed within a minute, also while nothing is sent.
-OPTIONS = [("grpc.keepalive_time_ms", 30_000), ("grpc.keepalive_timeout_ms", 20_000)]
+METHOD = f"{SERVICE}/PublishStream"
 _ENDED = (grpc.aio.AioRpcError, asyncio.InvalidStateError)  # what writing raises then
 
 Chunks = Callable[[int], Iterable[Sequence[Mapping[str, Any]]]]
@@ -30,16 +35,12 @@ class StreamPublisher:
     def __init__(
         self,
         address: str,
-        access_token: Callable[[], Awaitable[str]],
+        access_token: AccessToken,
         *,
-        tls: bool = True,
+        tls: Tls | bool = True,
         retry: CallRetryPolicy | None = None,
     ) -> None:
-        """`address` is host:port, `access_token` that of a Nusabus.
-
-        With `tls` the authorities are those in the file GRPC_DEFAULT_SSL_ROOTS_FILE_PATH, or the
-        public ones. Without it nothing is encrypted.
-        """
+        """`address` is host:port, `access_token` that of a Nusabus; `tls` as in `open_channel`."""
         self._address, self._access_token, self._tls = address, access_token, tls
         self._retry = retry or CallRetryPolicy()
 
@@ -53,7 +54,7 @@ class StreamPublisher:
         ValueError for what is no event.
         """
         stream, failed, renewed = stream or uuid.uuid4().hex, 0, False
-        async with self._channel() as channel:
+        async with open_channel(self._address, self._tls) as channel:
             while True:
                 attempt = _Attempt(channel, self._access_token, chunks)
                 try:
@@ -66,7 +67,7 @@ class StreamPublisher:
                 except (Problem, httpx.TransportError) as caught:  # there is no token
                     error = caught
                 except grpc.aio.AioRpcError as caught:
-                    error = problem = _problem(caught)
+                    error = problem = problem_of(caught)
                     if problem.status == 401 and not renewed:  # the token has expired meanwhile
                         renewed = True
                         continue
@@ -76,22 +77,12 @@ class StreamPublisher:
                     raise error
                 await asyncio.sleep(delay)
 
-    @asynccontextmanager
-    async def _channel(self) -> AsyncIterator[grpc.aio.Channel]:
-        if self._tls:
-            credentials = grpc.ssl_channel_credentials()
-            opened = grpc.aio.secure_channel(self._address, credentials, OPTIONS)
-        else:
-            opened = grpc.aio.insecure_channel(self._address, OPTIONS)
-        async with opened as channel:
-            yield channel
-
 
 class _Attempt:
     """One call: a task sends within the window, and the caller reads the answers."""
 
     def __init__(
-        self, channel: grpc.aio.Channel, access_token: Callable[[], Awaitable[str]], chunks: Chunks
+        self, channel: grpc.aio.Channel, access_token: AccessToken, chunks: Chunks
     ) -> None:
         self._channel, self._access_token, self._chunks = channel, access_token, chunks
         self._unanswered: dict[int, tuple[int, int]] = {}
@@ -101,12 +92,12 @@ class _Attempt:
 
     async def run(self, stream: str) -> AsyncIterator[ChunkAnswer]:
         """The answers, until the last chunk is answered or the process ends."""
-        token = await self._access_token()
+        caller = await metadata(self._access_token)
         call: Any = self._channel.stream_stream(
             METHOD,
             request_serializer=messages.PublishStreamRequest.SerializeToString,
             response_deserializer=messages.PublishStreamResponse.FromString,
-        )(metadata=[("authorization", f"Bearer {token}")])
+        )(metadata=caller)
         sender: asyncio.Task[None] | None = None
         try:
             opening = messages.OpenStream(stream=stream)
@@ -167,15 +158,3 @@ async def _end(sender: asyncio.Task[None]) -> None:
     error = None if sender.cancelled() else sender.exception()
     if error is not None and not isinstance(error, _ENDED):
         raise error
-
-
-def _problem(error: grpc.aio.AioRpcError) -> Problem:
-    """The problem in the details of a call, or its status."""
-    call: Any = error
-    status = rpc_status.from_call(call)
-    found = messages.Problem()
-    for detail in status.details if status is not None else ():
-        if detail.Unpack(found):
-            return Problem(found.status, found.type, found.title, found.detail)
-    lost = error.code() is grpc.StatusCode.UNAVAILABLE
-    return Problem(503 if lost else 500, "about:blank", error.code().name, error.details() or "")

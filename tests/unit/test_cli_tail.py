@@ -99,7 +99,7 @@ def test_nothing_commands_the_terminal(tail: Tail) -> None:
         ((), "at least one TYPE"),
         ((TYPE, "--subscription", "x"), "at least one TYPE"),
         (("--subscription", "x", "--from", "now"), "--from needs TYPE"),
-        ((TYPE, "--after", "1"), "--after needs --subscription"),
+        ((TYPE, "--after", "1"), "--resume need --subscription"),
         (("--subscription", "x"), "The delivery of x is pull"),
     ],
 )

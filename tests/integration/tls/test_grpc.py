@@ -1,5 +1,6 @@
 """gRPC with TLS: the certificates of clients, and the tokens that are bound to them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,13 @@ import grpc
 import pytest
 from cryptography import x509
 
+from adapters.cli.app import run
+from adapters.client import Nusabus, Tls, UnusableFile
+from adapters.client.grpc_channel import open_channel
+from adapters.client.grpc_publishing import StreamPublisher
 from deploy.local.ports import LOOPBACK
 from tests.authority import Authority, certificate_of, self_signed
+from tests.builders import a_document
 from tests.bus import Actor, Bus
 from tests.grpc_calls import Door, GrpcProcess, a_message
 from tests.integration.tls.conftest import NAME
@@ -84,3 +90,41 @@ async def test_a_registered_certificate_of_nobody_else(
     with connected(https, str(authority.file), own) as http:
         token = login(http, uji.id).raise_for_status().json()["access_token"]
     assert await publish(uji, port, authority, own, token) == "OK"
+
+
+@pytest.fixture
+def tls(uji: Actor, authority: Authority) -> Tls:
+    """The files of a program whose certificate authenticates it."""
+    name = f"{uji.id}.uji.go.id"
+    register(uji, "san_dns", name)
+    return Tls(str(authority.issue(name, x509.DNSName(name))), ca_file=str(authority.file))
+
+
+async def test_the_library_shows_its_certificate(
+    https: Bus, uji: Actor, port: int, tls: Tls
+) -> None:
+    async with Nusabus(str(https.http.base_url), uji.id, tls=tls) as bus:
+        publisher = StreamPublisher(f"{LOOPBACK}:{port}", bus.access_token, tls=tls)
+        answers = [each async for each in publisher.publish(lambda _: [[a_document()]])]
+        assert [each.stored for each in answers] == [1]
+
+
+def test_the_command_shows_the_certificate_of_its_profile(
+    https: Bus, uji: Actor, port: int, tls: Tls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_text(json.dumps(a_document()))
+    for name, value in (
+        ("XDG_CONFIG_HOME", str(tmp_path)),
+        ("NUSABUS_URL", str(https.http.base_url)),
+        ("NUSABUS_CLIENT_ID", uji.id),
+        ("NUSABUS_CERTIFICATE_FILE", tls.certificate_file),
+        ("NUSABUS_CA_FILE", tls.ca_file),
+    ):
+        monkeypatch.setenv(name, value)
+    assert run(["publish", "--stream", str(file), "--grpc", f"{LOOPBACK}:{port}"]) == 0
+
+
+def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UnusableFile, match="absent"):
+        open_channel("localhost:1", Tls(str(tmp_path / "absent")))
