@@ -39,8 +39,11 @@ def shell(bus: Bus, folder: Path) -> dict[str, str]:
     }
 
 
-def follow(guide: Path, bus: Bus, folder: Path) -> int:
-    """Do what a guide says, in a folder; how many commands it had. Fails where it is not so."""
+def follow(guide: Path, bus: Bus, folder: Path, **environ: str) -> int:
+    """Do what a guide says, in a folder; how many commands it had. Fails where it is not so.
+
+    `environ` is added to the variables of the shell.
+    """
     text = guide.read_text()
     for _, name, body in _BLOCK.findall(text):
         if name:
@@ -49,8 +52,9 @@ def follow(guide: Path, bus: Bus, folder: Path) -> int:
             file.write_text(body)
     expected = console(guide)
     script = "".join(f"{command}\necho '{_END}'\n" for command, _ in expected)
+    variables = {**shell(bus, folder), **environ}
     done = subprocess.run(
-        ["bash"], input=script, cwd=folder / "work", env=shell(bus, folder), text=True,
+        ["bash"], input=script, cwd=folder / "work", env=variables, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=110, check=True,
     )  # fmt: skip
     *outputs, rest = done.stdout.split(f"{_END}\n")

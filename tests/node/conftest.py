@@ -16,8 +16,8 @@ Node = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def node() -> Node:
-    """Runs a program of Node in the folder of the tools; it has a minute."""
+def tools() -> Path:
+    """The folder where the packages are."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node and npm are needed")
     digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()
@@ -30,11 +30,17 @@ def node() -> Node:
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(command, cwd=folder, check=True, timeout=110)
         (folder / "complete").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def node(tools: Path) -> Node:
+    """Runs a program of Node in the folder of the tools; it has a minute."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["node", *arguments],
-            cwd=folder,
+            cwd=tools,
             capture_output=True,
             text=True,
             timeout=60,
