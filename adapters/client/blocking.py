@@ -34,10 +34,19 @@ class Blocking:
     def __exit__(self, *_: object) -> None:
         try:
             self(self._entered.aclose())
+            self(self._finish())
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+
+    async def _finish(self) -> None:
+        """End what libraries have left behind."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
 
     def __call__(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of a call; what it raises. An interrupted wait cancels it."""

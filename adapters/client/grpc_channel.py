@@ -22,6 +22,17 @@ OPTIONS = [
 ]
 LARGEST = 16 << 20  # bytes of a message: one event of up to 8 MiB, or 1 MiB of them
 
+# Of errors without a problem: they come from gRPC itself, or from a proxy.
+_STATUSES = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 413,  # a message is larger than this side takes
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
 AccessToken = Callable[[], Awaitable[str]]
 """Fetches an access token: that of a Nusabus."""
 
@@ -65,5 +76,5 @@ def problem_of(error: grpc.aio.AioRpcError) -> Problem:
             retry_after = retry.retry_delay.ToNanoseconds() / 1e9
     if document is not None:
         return Problem.of(document, retry_after)
-    lost = error.code() is grpc.StatusCode.UNAVAILABLE
-    return Problem(503 if lost else 500, "about:blank", error.code().name, error.details() or "")
+    status_of_http = _STATUSES.get(error.code(), 500)
+    return Problem(status_of_http, "about:blank", error.code().name, error.details() or "")

@@ -84,7 +84,8 @@ class ReceivingCalls:
             opening = messages.OpenSubscription(
                 subscription=self._subscription, credit=left, after=self._after
             )
-            await call.write(messages.SubscribeRequest(open=opening))
+            with suppress(asyncio.InvalidStateError):  # it has ended: reading says why
+                await call.write(messages.SubscribeRequest(open=opening))
             while (message := await call.read()) is not grpc.aio.EOF:
                 await self._read(call, message)
         finally:

@@ -140,7 +140,7 @@ class Subscribe:
         """The subscription as it is now. Raises what ends the call."""
         client = await self._caller.client()
         client.require(Role.SUBSCRIBER)
-        if not re.match(NAME, self._name):
+        if not re.fullmatch(NAME, self._name):
             raise NotFound("There is no such subscription.")
         async with self._context.database.session() as session:
             return await register.existing(session, client.organisation, self._name)

@@ -5,17 +5,20 @@ from typing import Any
 
 import pytest
 
-from adapters.client.grpc_events import to_answer, to_message
+from adapters.client.grpc_events import to_answer, to_message, to_text
 from adapters.client.wire.bus_pb2 import ChunkResult
+from adapters.client.wire.cloudevents_pb2 import CloudEvent as ReceivedEvent
 from gateway.base.errors import ContractViolation, IdentifierReused, Refused, Violation
 from gateway.base.event import Event
 from gateway.base.times import rfc3339
-from gateway.grpc.events import read_event
+from gateway.broker import message
+from gateway.grpc.events import read_event, write_event
 from gateway.grpc.results import result_of
 from gateway.grpc.wire.cloudevents_pb2 import CloudEvent
 from gateway.publishing import Receipt, parse_event
 from tests.builders import a_document, an_entry
 
+SET = ("00-0000000000000001", "2026-05-04T00:00:00Z", "uji", "public")
 STRUCTURED = [(b"content-type", b"application/cloudevents+json")]
 
 
@@ -40,6 +43,10 @@ def test_an_event_is_the_same_as_over_http(changes: dict[str, Any]) -> None:
     assert isinstance(over_grpc, Event)
     assert (over_grpc.attributes, over_grpc.data) == (over_http.attributes, over_http.data)
     assert over_grpc.digest == over_http.digest
+    written = write_event(over_grpc, SET).SerializeToString()
+    received = to_text(ReceivedEvent.FromString(written))
+    assert "\n" not in received
+    assert json.loads(received) == json.loads(message.body(over_http, *SET))
 
 
 @pytest.mark.parametrize(
