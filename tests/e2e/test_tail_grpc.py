@@ -57,15 +57,15 @@ def test_tail_goes_on_after_a_kill(
     sent = publish(uji)
     command = ("tail", "--grpc", "--grpc-address", process.address, "--json",
                "--subscription", name, "--resume", str(position))  # fmt: skip
-    output = (tmp_path / "killed").open("w+")
-    running = subprocess.Popen(
-        [sys.executable, "-m", "adapters.cli", *command], env=os.environ, stdout=output
-    )
-    eventually(position.exists)
-    running.kill()
-    running.wait()
-    output.seek(0)
-    before = [json.loads(line)["id"] for line in output.read().splitlines(keepends=False)]
+    printed = tmp_path / "killed.ndjson"
+    with printed.open("w") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "adapters.cli", *command], env=os.environ, stdout=output
+        )
+        eventually(position.exists)
+        running.kill()
+        running.wait()
+    before = [json.loads(line)["id"] for line in printed.read_text().splitlines()]
     assert 0 < len(before) < EVENTS, "it was killed too late"
     last = len(before)
     code, out, err = nusabus(*command, "--count", EVENTS - last)
