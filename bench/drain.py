@@ -19,6 +19,9 @@ from bench.servers import Servers
 from bench.site import SETTLE, Site
 
 QUEUE = "bench.limit"
+KINDS = {"direct": f"{EXCHANGE}.direct", "topic": f"{EXCHANGE}.topic"}
+IN_FLIGHT = (500, 2_000, 16_000)  # a broker takes fewer a second when more wait in it
+TRIAL = 3  # the part of the messages that each combination is tried with
 LOOK = 0.02  # seconds between two looks at the cursors
 
 
@@ -27,20 +30,23 @@ class _Way:
     key: str
     what: str
     count: int
+    exchange: str = KINDS["direct"]  # as the relay's
+    in_flight: int = IN_FLIGHT[0]
 
 
 async def drain(servers: Servers, scale: Scale, results: Results) -> None:
     """Measure the part `relay`."""
     ours = _Way("relay", "relay draining a backlog", scale.backlog)
-    limit = _Way("limit", "broker's limit: prepared frames", scale.prepared_messages)
     theirs = _Way("aio-pika", "aio-pika publish, 500 in flight", scale.aio_pika_messages)
-    samples: dict[str, list[Sample]] = {way.key: [] for way in (limit, ours, theirs)}
-    await servers.queues.like(servers.queue, QUEUE, EXCHANGE, TYPE)
+    samples: dict[str, list[Sample]] = {key: [] for key in ("limit", ours.key, theirs.key)}
+    for kind, exchange in KINDS.items():
+        await servers.queues.like(servers.queue, QUEUE, exchange, TYPE, kind)
     await servers.clone("relay")
     try:
         async with Site(servers, "relay", (2,)) as site:
             message = await _message(servers, site, scale)
             await _relay(servers, site, scale)  # warms up
+            limit = await _best(servers, scale, message)
             for number in range(scale.rounds):
                 samples[limit.key].append(await _publish(servers, limit, message))
                 samples[ours.key].append(await _relay(servers, site, scale))
@@ -61,6 +67,18 @@ async def drain(servers: Servers, scale: Scale, results: Results) -> None:
             "relay_vs_aio_pika", ratio(rows["relay"], rows["aio-pika"]), "ratio", size, "above 1"
         ),
     ]
+
+
+async def _best(servers: Servers, scale: Scale, message: dict[str, Any]) -> _Way:
+    """How the broker takes most: by which exchange, and with how many messages in flight."""
+    found: dict[_Way, float] = {}
+    for kind, exchange in KINDS.items():
+        for in_flight in IN_FLIGHT:
+            what = f"broker's limit: prepared frames, {kind} exchange, {in_flight:,} in flight"
+            way = _Way("limit", what, scale.prepared_messages // TRIAL, exchange, in_flight)
+            found[way] = (await _publish(servers, way, message)).rate
+            say(f"{what}: {found[way]:,.0f}/s")
+    return replace(max(found, key=lambda way: found[way]), count=scale.prepared_messages)
 
 
 async def _message(servers: Servers, site: Site, scale: Scale) -> dict[str, Any]:
@@ -109,7 +127,8 @@ async def _publish(servers: Servers, way: _Way, message: dict[str, Any]) -> Samp
         {
             "way": way.key,
             "url": servers.broker.amqp_url,
-            "exchange": EXCHANGE,
+            "exchange": way.exchange,
+            "in_flight": way.in_flight,
             "key": TYPE,
             "count": way.count,
             "message": message,

@@ -1,8 +1,8 @@
 """Two publishers to compare the relay with, in a process of their own.
 
-`limit`: frames prepared beforehand and blasted over one socket, which is what the broker itself can
-take. `aio-pika`: `Exchange.publish` with confirms, many in flight. Both send one and the same
-message, as the relay made it, to a queue of the same kind.
+`limit`: frames prepared beforehand and blasted over one socket, `in_flight` at a time, which is
+what the broker itself can take. `aio-pika`: `Exchange.publish` with confirms, many in flight. Both
+send one and the same message, as the relay made it, to a queue of the same kind.
 """
 
 import asyncio
@@ -23,8 +23,7 @@ from aio_pika.abc import AbstractExchange
 from pamqp import body, commands, frame, header
 from pamqp.frame import FrameTypes
 
-MAX_IN_FLIGHT = 16_000  # unconfirmed messages, as the relay allows itself for four shards
-LIMIT_WRITE = 200  # messages in one write
+LIMIT_WRITE = 100  # messages in one write
 IN_FLIGHT = 500
 TIMEOUT = 120.0
 _confirms = Struct(">BHIHHQBB").iter_unpack  # head, class, method, tag, bits, end
@@ -36,11 +35,11 @@ def blast(question: Mapping[str, Any]) -> float:
     """Seconds until `count` prepared messages are confirmed."""
     link = _Link(question["url"])
     one = _frames(question["message"], question["exchange"], question["key"])
-    count, sent, rest = question["count"], 0, b""
+    count, most, sent, rest = question["count"], question["in_flight"], 0, b""
     low, early = 0, set[int]()  # all up to `low` are confirmed, and those in `early`
     began = time.monotonic()
     while low < count:
-        while sent < count and sent - low - len(early) <= MAX_IN_FLIGHT - LIMIT_WRITE:
+        while sent < count and sent - low - len(early) <= most - LIMIT_WRITE:
             piece = min(LIMIT_WRITE, count - sent)
             link.socket.sendall(one * piece)
             sent += piece

@@ -37,14 +37,14 @@ class Queues:
             with suppress(aio_pika.exceptions.AMQPError, OSError):
                 await self._connection.close()
 
-    async def like(self, model: str, name: str, exchange: str, key: str) -> None:
-        """Make a queue with the arguments of `model`, bound to a topic exchange of its own."""
+    async def like(
+        self, model: str, name: str, exchange: str, key: str, kind: str = "topic"
+    ) -> None:
+        """Make a queue with the arguments of `model`, bound to an exchange of its own."""
         answer = await self._manage("GET", f"queues/%2F/{model}")
         answer.raise_for_status()
         arguments: dict[str, Any] = answer.json()["arguments"]
-        made = await self._open_channel.declare_exchange(
-            exchange, aio_pika.ExchangeType.TOPIC, durable=True
-        )
+        made = await self._open_channel.declare_exchange(exchange, kind, durable=True)
         queue = await self._open_channel.declare_queue(name, durable=True, arguments=arguments)
         await queue.bind(made, key)
 
