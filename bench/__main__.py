@@ -30,6 +30,7 @@ from bench.say import console, say
 from bench.scale import FULL, QUICK, Scale
 from bench.servers import Servers
 from bench.site import prepare
+from bench.streaming import stream
 from bench.subscriptions import subscribe
 from deploy.local.install import NotInstalled
 from deploy.local.processes import ServerError
@@ -40,6 +41,7 @@ PARTS = {
     "management": "publishing through RabbitMQ's management API",
     "single": "the gateway, one event a request (measures handrolled beside it)",
     "batch": "the gateway, 100 events a request, to the last confirm (the same)",
+    "stream": "chunks over gRPC beside single events and batches over HTTP",
     "relay": "a backlog drained, beside the broker's own limit and aio-pika",
     "memory": "the memory of each process over 1,000,000 events",
     "journal": "5,000,000 entries in the journal against none",
@@ -58,6 +60,7 @@ PARTS = {
 ON_DEMAND = "profile"
 ALONE = "legacy"  # needs no servers
 ALIKE: Mapping[str, Callable[[Servers, Scale, Results], Awaitable[None]]] = {
+    "stream": stream,
     "relay": drain,
     "memory": measure_memory,
     "journal": fill,

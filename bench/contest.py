@@ -82,7 +82,7 @@ class HandRolled:
         outcome = await fire(load)
         costs = meter.per_event(outcome.events)
         await self._servers.queues.expect(HAND_QUEUE, outcome.events)
-        return _sample(outcome, costs)
+        return sample_of(outcome, costs)
 
 
 class ManagementApi:
@@ -116,7 +116,7 @@ class ManagementApi:
         outcome = await fire(load)
         costs = meter.per_event(outcome.events)
         await self._servers.queues.expect(MANAGEMENT_QUEUE, outcome.events)
-        return _sample(outcome, costs)
+        return sample_of(outcome, costs)
 
 
 class Single:
@@ -140,7 +140,7 @@ class Single:
         await self._site.settled()
         costs = meter.per_event(outcome.events)
         await self._servers.queues.expect(self._servers.queue, outcome.events)
-        return _sample(outcome, costs)
+        return sample_of(outcome, costs)
 
 
 class Batches:
@@ -167,7 +167,7 @@ class Batches:
         confirmed = await self._site.settled()
         costs = meter.per_event(outcome.events)
         await self._servers.queues.expect(self._servers.queue, outcome.events)
-        sample = _sample(outcome, costs)
+        sample = sample_of(outcome, costs)
         rate = outcome.events / (confirmed - outcome.began)
         return Sample(rate, sample.p50, sample.p99, sample.costs)
 
@@ -237,7 +237,8 @@ def _described(processes: int, special: str = "") -> str:
     return f"{described}, {special}" if special else described
 
 
-def _sample(outcome: Outcome, costs: dict[str, float]) -> Sample:
+def sample_of(outcome: Outcome, costs: dict[str, float]) -> Sample:
+    """The run of a load, with what it cost."""
     costs["client"] = 1e6 * outcome.cpu / outcome.events
     return Sample(outcome.rate, outcome.p50, outcome.p99, costs)
 
@@ -257,7 +258,7 @@ async def aim_at_nothing(servers: Servers, scale: Scale, results: Results) -> No
         load = Load(port, "/", {}, scale.connections, scale.seconds / 2)
         meter = CpuMeter({"service": lambda: [target.pid]}).start()
         outcome = await fire(load)
-        sample = _sample(outcome, meter.per_event(outcome.events))
+        sample = sample_of(outcome, meter.per_event(outcome.events))
     finally:
         await target.stop()
     results.rows.append(Row("client", "load client against a server that does nothing", (sample,)))

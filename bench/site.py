@@ -41,15 +41,19 @@ class Site:
         runner: str = "gateway",
         own: Mapping[str, str] | None = None,
         deliver: bool = False,
+        grpc: bool = False,
     ) -> None:
         """`runner` is the module that runs the gateway; `own` adds to its environment.
 
-        With `deliver` there is a process for webhooks, whose endpoints may be on this machine.
+        With `deliver` there is a process for webhooks, whose endpoints may be on this machine, with
+        `grpc` one that serves gRPC at `grpc_port`.
         """
         self.database = database
         self._servers = servers
         self._runner = runner
-        self._own = {**(WEBHOOKS if deliver else {}), **(own or {})}
+        self.grpc_port = free_port()
+        ports = {"NUSABUS_GRPC_PORT": str(self.grpc_port)}
+        self._own = {**ports, **(WEBHOOKS if deliver else {}), **(own or {})}
         self._ports: dict[int, int] = {}
         self._apis: dict[int, list[Service]] = {}
         for count in apis:
@@ -59,6 +63,7 @@ class Site:
             ]
         self.relay = self._service("relay", "relay", 0)
         self.deliver = self._service("deliver", "deliver", 0) if deliver else None
+        self.grpc = self._service("grpc", "grpc", 0) if grpc else None
         self._watch: asyncpg.Connection | None = None
 
     async def __aenter__(self) -> Self:
@@ -114,7 +119,7 @@ class Site:
     def meter(self) -> CpuMeter:
         """Counts what each part of it spends."""
         groups: dict[str, Pids] = {
-            "service": lambda: [each.pid for each in self.apis()],
+            "service": lambda: [each.pid for each in self._doors()],
             "postgres": self._servers.postgres_pids,
             "relay": lambda: [self.relay.pid],
             "broker": self._servers.broker_pids,
@@ -146,8 +151,11 @@ class Site:
             self.relay.require_alive()
             await asyncio.sleep(0.02)
 
+    def _doors(self) -> list[Service]:
+        return [*self.apis(), *([self.grpc] if self.grpc is not None else [])]
+
     def _services(self) -> Iterable[Service]:
-        yield from self.apis()
+        yield from self._doors()
         yield self.relay
         if self.deliver is not None:
             yield self.deliver
@@ -161,7 +169,7 @@ class Site:
 
     async def _wait_listening(self) -> None:
         deadline = time.monotonic() + READY
-        waiting = self.apis()
+        waiting = self._doors()
         while waiting:
             for service in waiting:
                 service.require_alive()
