@@ -30,7 +30,7 @@ from gateway.subscriptions.failures import Failures
 from gateway.subscriptions.permissions import may_receive
 from gateway.subscriptions.queues import restart_backfill_now
 from gateway.subscriptions.register import Subscriptions
-from gateway.subscriptions.routing import binding_keys, exchange_of, private_key
+from gateway.subscriptions.routing import binding_keys, exchange_of, private_key, private_keys
 from gateway.subscriptions.unavailable_queues import UnavailableQueues
 from gateway.subscriptions.values import Key, ShardSequences, Subscription, SubscriptionState
 
@@ -168,17 +168,17 @@ class Reconciler:
             return False
         if await self._unavailable.keep_off(subscription, keys, now):
             return False
-        private = private_key(subscription)
-        if private not in keys:
+        own = private_keys(subscription)
+        if private_key(subscription) not in keys:
             await self._restart(subscription, "private binding is gone", RestartCause.BINDING_LOST)
             return False
         wanted = set(binding_keys(subscription))
         if not subscription.bound:
-            return await self._activate_when_joined(subscription, keys - {private}, wanted)
+            return await self._activate_when_joined(subscription, keys - own, wanted)
         if not wanted <= keys:
             await self._restart(subscription, "binding is gone", RestartCause.BINDING_LOST)
             return False
-        await self._unbind(subscription, keys - wanted - {private})
+        await self._unbind(subscription, keys - wanted - own)
         return True
 
     async def _activate_when_joined(

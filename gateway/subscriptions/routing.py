@@ -1,6 +1,7 @@
 """How a subscription is reached: its exchange and the routing keys of its queue."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.base import type_pattern
 from gateway.broker import names
@@ -36,6 +37,16 @@ def exchange_of(subscription: Subscription) -> str:
 def private_key(subscription: Subscription) -> str:
     """The routing key that reaches its queue alone, in its present generation."""
     return names.private_key(names.queue(*subscription.key), subscription.generation)
+
+
+def private_keys(subscription: Subscription) -> set[str]:
+    """Its private key, and that of the generation to come.
+
+    That is bound before the generation begins (`queues.restart_backfill`), so who saw the
+    subscription before that must not take the binding for one too many.
+    """
+    following = replace(subscription, generation=subscription.generation + 1)
+    return {private_key(subscription), private_key(following)}
 
 
 def binding_keys(subscription: Subscription) -> Sequence[str]:

@@ -15,7 +15,7 @@ from gateway.broker import Broker, Management, QueueState, names
 from gateway.subscriptions import backfill_progress, register
 from gateway.subscriptions.backfill_progress import RestartCause
 from gateway.subscriptions.failures import Failures
-from gateway.subscriptions.routing import exchange_of, private_key
+from gateway.subscriptions.routing import exchange_of, private_key, private_keys
 from gateway.subscriptions.values import Subscription
 
 UNAVAILABLE = 10.0  # seconds until a queue counts as unavailable: an election takes less
@@ -56,7 +56,7 @@ class UnavailableQueues:
                 return False
             await self._put_back(subscription)
         elif subscription.unavailable is not None:
-            await self._unbind(subscription, keys - {private_key(subscription)})
+            await self._unbind(subscription, keys - private_keys(subscription))
         elif now - since >= UNAVAILABLE:
             await self._divert(subscription, keys)
         return True

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import aio_pika
+import httpx
 import pytest
 
 from deploy.local.rabbitmq import RabbitMQ
@@ -102,6 +103,27 @@ def test_an_unknown_binding_is_removed(bus: Bus, uji: Actor) -> None:
         return depth(bus.amqp_url, subscribed.queue) == held
 
     eventually(is_quiet)
+
+
+def test_the_private_binding_of_the_generation_to_come_is_kept(bus: Bus, uji: Actor) -> None:
+    """It is made a moment before the generation begins; somebody may look in that moment."""
+    subscribed = uji.subscribe(FREE, ordered=True)
+    following = f"to.{subscribed.queue}.2"
+
+    async def bind(channel: Channel) -> None:
+        queue = await channel.get_queue(subscribed.queue)
+        for key in (following, "id.go.uji.asing"):
+            await queue.bind("bus.events", key)
+
+    def bound() -> set[str]:
+        host = bus.amqp_url.rpartition("/")[2]
+        url = f"{bus.environ['NUSABUS_MANAGEMENT_URL']}/api/queues/{host}/{subscribed.queue}"
+        return {each["routing_key"] for each in httpx.get(f"{url}/bindings").json()}
+
+    tamper(bus, bind)
+    eventually(lambda: "id.go.uji.asing" not in bound())  # the reconciler has looked
+    assert following in bound()
+    assert subscribed.show()["repair_count"] == 0
 
 
 def test_a_deleted_exchange_is_made_again(bus: Bus, uji: Actor) -> None:
