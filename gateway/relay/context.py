@@ -76,5 +76,5 @@ class RelayContext:
         messages = window.take_ready(self.send_limit.share(window))
         if messages and not lease:
             raise LeaseLost(lease.shard)
-        self.send_limit.sent(window, len(messages))
+        self.send_limit.sent(window, messages)
         await self.publisher.publish(messages)

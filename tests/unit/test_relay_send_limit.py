@@ -22,6 +22,9 @@ class Simulated:
     def __init__(self, *, latency: float, rate: float = 1e9, most: int = MOST) -> None:
         self.now = 0.0
         self.latency, self.rate = latency, rate
+        self.hanging = 0  # one message of so many goes to a queue that does not confirm
+        self.confirmed = self.hung = 0
+        self._hanging: list[InFlight] = []
         self.limit = SendLimit(most, clock=lambda: self.now)
         self.window = a_window()
         self._sent: deque[tuple[float, InFlight]] = deque()
@@ -42,14 +45,17 @@ class Simulated:
     def send(self) -> None:
         for _ in range(MOST - self.window.ready):
             add(self.window)
-        count = 0
-        for message in self.window.take_ready(self.limit.share(self.window)):
+        messages = self.window.take_ready(self.limit.share(self.window))
+        for message in messages:
             assert isinstance(message.token, InFlight)
             message.token.sent_at = self.now
+            if self.hanging and message.token.cursor.sequence % self.hanging == 0:
+                self.hung += 1
+                self._hanging.append(message.token)
+                continue
             self._free_at = max(self._free_at, self.now) + 1 / self.rate
             self._sent.append((self._free_at + self.latency, message.token))
-            count += 1
-        self.limit.sent(self.window, count)
+        self.limit.sent(self.window, messages)
 
     def confirm(self) -> None:
         confirmed = []
@@ -58,6 +64,14 @@ class Simulated:
         for token, outcome in confirmed:
             self.window.apply(token, outcome)
         self.limit.settled(confirmed)
+        self.confirmed += len(confirmed)
+
+    def confirm_hanging(self) -> None:
+        """The queue that hung takes up its work."""
+        self.hanging, waiting = 0, [(each, ConfirmOutcome.CONFIRMED) for each in self._hanging]
+        for token, outcome in waiting:
+            self.window.apply(token, outcome)
+        self.limit.settled(waiting)
 
 
 def a_window() -> InFlightWindow:
@@ -80,7 +94,7 @@ def filled(count: int) -> InFlightWindow:
 
 def take(limit: SendLimit, window: InFlightWindow) -> list[InFlight]:
     messages = window.take_ready(limit.share(window))
-    limit.sent(window, len(messages))
+    limit.sent(window, messages)
     window.changed.clear()
     return [each.token for each in messages if isinstance(each.token, InFlight)]
 
@@ -120,6 +134,29 @@ async def test_a_queue_that_confirms_nothing_leaves_room_for_others() -> None:
     assert hanging.limit.limit == FLOOR
     await hanging.run(1.0)
     assert hanging.limit.limit == MOST
+
+
+async def test_what_hangs_takes_no_places_from_others() -> None:
+    """Others go on as fast as the broker takes them, although it is slower than it was."""
+    changing = Simulated(latency=0.002, rate=20_000)
+    await changing.run(0.5)
+    changing.latency, changing.rate, changing.hanging = 0.03, 3_000, 10
+    await changing.run(3.0)
+    for _ in range(3):
+        before = changing.confirmed
+        await changing.run(1.0)
+        assert changing.confirmed - before > 0.9 * changing.rate
+    assert changing.hung > MOST
+
+
+async def test_what_hung_and_is_confirmed_is_in_flight_no_more() -> None:
+    late = Simulated(latency=0.002, rate=2_000)
+    late.hanging = 10
+    await late.run(3.0)
+    assert late.limit.in_flight >= late.hung > 0
+    late.confirm_hanging()
+    await late.run(0.1)
+    assert 0 < late.limit.in_flight <= late.limit.limit
 
 
 async def test_the_setting_is_never_exceeded_even_below_the_floor() -> None:
