@@ -49,7 +49,7 @@ class Numbers:
 class Characters:
     """Text of a single-byte code page: (records, length) bytes of it, untrimmed.
 
-    `harmless`: all bytes are in the range of the page without control characters.
+    `harmless`: but for nulls, all bytes are in the range of the page without control characters.
     """
 
     data: Rows

@@ -43,6 +43,8 @@ class TextCodec:
         nulls = None
         if not harmless or self._harmless_filling:
             codes, nulls = self._special.classify(rows, offset, codes, _no_zero)
+        if nulls is not None and not harmless:
+            harmless = self._harmless(data[~nulls])
         return Characters(data, self.page, self._left, self._right, codes, nulls, harmless)
 
     def _harmless(self, data: Rows) -> bool:

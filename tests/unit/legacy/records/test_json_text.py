@@ -115,6 +115,16 @@ def test_texts_of_every_length_are_trimmed(width: int) -> None:
     assert decoded.ndjson() == expected(decoded)
 
 
+@pytest.mark.parametrize("filling", [b"\x00", b"\xff"])
+@pytest.mark.parametrize("text", ["SITI", "SITé", "\x05"])
+def test_nulls_stand_beside_plain_and_other_text(filling: bytes, text: str) -> None:
+    policy = Policy(low_values=Meaning.NULL, high_values=Meaning.NULL, controls=True)
+    data = filling * 5 + text.ljust(5).encode("cp037")
+    decoded = decode_fixed(a_type("01 R. 05 A PIC X(5).", policy=policy), data, EBCDIC)
+    assert decoded.documents() == [{"a": None}, {"a": text}]
+    assert decoded.ndjson() == expected(decoded)
+
+
 def test_control_characters_that_are_kept_stay_in_the_text() -> None:
     """Also those that stand for quotes and line ends of plain text."""
     kind = a_type("01 R. 05 A PIC X(4).", policy=Policy(controls=True))
