@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from bench.careful_contest import compete_with_careful
 from bench.compatibility import check
 from bench.contest import aim_at_nothing, compete
 from bench.contracts import govern
@@ -21,6 +22,7 @@ from bench.isolation import isolate
 from bench.journal import fill
 from bench.legacy import legacy
 from bench.legacy_transfer import transfer
+from bench.machine import described, python_and_processor
 from bench.memory import measure_memory
 from bench.overload import overload
 from bench.profile import profile
@@ -42,6 +44,7 @@ PARTS = {
     "single": "the gateway, one event a request (measures handrolled beside it)",
     "batch": "the gateway, 100 events a request, to the last confirm (the same)",
     "stream": "chunks over gRPC beside single events and batches over HTTP",
+    "careful": "single events and batches beside an outbox in PostgreSQL with its own relay",
     "relay": "a backlog drained, beside the broker's own limit and aio-pika",
     "memory": "the memory of each process over 1,000,000 events",
     "journal": "5,000,000 entries in the journal against none",
@@ -61,6 +64,7 @@ ON_DEMAND = "profile"
 ALONE = "legacy"  # needs no servers
 ALIKE: Mapping[str, Callable[[Servers, Scale, Results], Awaitable[None]]] = {
     "stream": stream,
+    "careful": compete_with_careful,
     "relay": drain,
     "memory": measure_memory,
     "journal": fill,
@@ -98,7 +102,7 @@ def main() -> None:
     unknown = set(arguments.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    results = Results()
+    results = Results(where=python_and_processor())
     parts = arguments.parts or [name for name in PARTS if name != ON_DEMAND]
     try:
         if ALONE in parts:
@@ -124,6 +128,7 @@ async def _run(parts: Sequence[str], scale: Scale, results: Results) -> None:
     async with Servers() as servers:
         await prepare(servers)
         say("ready")
+        results.where = await described(servers)
         if "client" in parts:
             await aim_at_nothing(servers, scale, results)
         if set(parts) & set(CONTEST):

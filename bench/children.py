@@ -11,11 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
 from bench.failure import BenchFailure
 from bench.load import Load, Outcome
+from bench.waiting import until
 from deploy.local.gateway import finish
+from deploy.local.ports import LOOPBACK
 from deploy.local.processes import end, spawn, tail
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,6 +70,21 @@ class Service:
         """Raises BenchFailure with the end of its log if it has ended."""
         if self.pid is None:
             raise BenchFailure(f"{self.name} ended ({self.log}):\n{tail(self.log)}")
+
+
+async def wait_serving(service: Service, port: int) -> None:
+    """Wait until a service answers HTTP. Raises BenchFailure if it ends, or takes too long."""
+
+    async def serves() -> bool:
+        service.require_alive()
+        try:
+            async with httpx.AsyncClient() as http:
+                await http.get(f"http://{LOOPBACK}:{port}/")
+            return True
+        except httpx.TransportError:
+            return False
+
+    await until(serves, seconds=30, failure=f"{service.name} does not serve")
 
 
 async def fire(load: Load) -> Outcome:

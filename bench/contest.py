@@ -12,7 +12,7 @@ from typing import Protocol
 
 import httpx
 
-from bench.children import Service, fire
+from bench.children import Service, fire, wait_serving
 from bench.costs import CpuMeter
 from bench.events import EXCHANGE, SCHEMA, TYPE
 from bench.load import Load, Outcome
@@ -22,7 +22,7 @@ from bench.scale import Scale
 from bench.servers import Servers
 from bench.site import Site
 from bench.waiting import until
-from deploy.local.ports import LOOPBACK, free_port, listening
+from deploy.local.ports import free_port, listening
 
 PROCESSES = (1, 2)
 HAND_QUEUE = "bench.handrolled"
@@ -59,17 +59,7 @@ class HandRolled:
     async def start(self) -> None:
         """Start it and wait until it serves."""
         await self.service.start()
-
-        async def serves() -> bool:
-            self.service.require_alive()
-            try:
-                async with httpx.AsyncClient() as http:
-                    await http.get(f"http://{LOOPBACK}:{self._port}/")
-                return True
-            except httpx.TransportError:
-                return False
-
-        await until(serves, seconds=30, failure=f"{self.key} does not serve")
+        await wait_serving(self.service, self._port)
 
     async def run(self, seconds: float) -> Sample:
         """See Contestant."""
@@ -169,7 +159,7 @@ class Batches:
         await self._servers.queues.expect(self._servers.queue, outcome.events)
         sample = sample_of(outcome, costs)
         rate = outcome.events / (confirmed - outcome.began)
-        return Sample(rate, sample.p50, sample.p99, sample.costs)
+        return replace(sample, rate=rate)
 
 
 async def compete(servers: Servers, scale: Scale, parts: Sequence[str], results: Results) -> None:
@@ -240,7 +230,9 @@ def _described(processes: int, special: str = "") -> str:
 def sample_of(outcome: Outcome, costs: dict[str, float]) -> Sample:
     """The run of a load, with what it cost."""
     costs["client"] = 1e6 * outcome.cpu / outcome.events
-    return Sample(outcome.rate, outcome.p50, outcome.p99, costs)
+    return Sample(
+        outcome.rate, outcome.p50, outcome.p99, costs, outcome.first, outcome.last
+    )  # fmt: skip
 
 
 async def aim_at_nothing(servers: Servers, scale: Scale, results: Results) -> None:

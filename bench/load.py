@@ -48,6 +48,8 @@ class Outcome:
     p50: float  # milliseconds
     p99: float
     cpu: float  # seconds of this client itself
+    first: float  # events per second in the first whole second
+    last: float  # and in the last one
 
     @property
     def rate(self) -> float:
@@ -66,6 +68,7 @@ class _Run:
     until: float
     asked: int = 0
     latencies: list[float] = field(default_factory=list)
+    answered_at: list[float] = field(default_factory=list)
     failure: str = ""
 
     def next(self) -> bytes | None:
@@ -98,7 +101,9 @@ class _Connection(Connection):
     def answered(self, answer: bytes, end: int) -> None:
         self._waiting = False
         run = self._run
-        run.latencies.append(time.monotonic() - self._sent_at)
+        now = time.monotonic()
+        run.latencies.append(now - self._sent_at)
+        run.answered_at.append(now)
         if not answer.startswith(run.good) or run.contains not in answer[: end + 100]:
             run.failure = answer[:2000].decode("latin-1")
         self.send()
@@ -150,7 +155,9 @@ async def _carry_out(load: Load) -> Outcome:
     ranked = sorted(run.latencies)
     count = len(ranked)
     p50, p99 = (1000 * ranked[min(count - 1, int(count * part))] for part in (0.5, 0.99))
-    return Outcome(count, count * load.batch, began, ended, p50, p99, cpu)
+    first = load.batch * sum(each < began + 1 for each in run.answered_at)
+    last = load.batch * sum(each >= ended - 1 for each in run.answered_at)
+    return Outcome(count, count * load.batch, began, ended, p50, p99, cpu, first, last)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Numbers: gathered, joined to ratios, shown as a table, written as JSON."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ class Sample:
     p50: float | None = None
     p99: float | None = None
     costs: dict[str, float] = field(default_factory=dict)
+    first: float | None = None  # events per second as answered in the first second
+    last: float | None = None  # and in the last one
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Row:
         """The median of `p50` or `p99`; None where it was not measured."""
         found = [getattr(each, name) for each in self.samples]
         return None if None in found else median(found)
+
+    def second(self, name: str) -> float | None:
+        """The median of the rates in the `first` or `last` second; None if not measured."""
+        found = [each for sample in self.samples if (each := getattr(sample, name)) is not None]
+        return median(found) if found else None
 
     def cost(self, group: str) -> float | None:
         """CPU microseconds per event, the median of the runs."""
@@ -64,15 +72,20 @@ class Results:
 
     rows: list[Row] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
+    where: str = ""  # on which machine, and with which servers
 
     def write(self, file: Path) -> None:
         """All values, rows included, as JSON."""
-        found = [*self.values]
+        found = [Value("where", os.cpu_count() or 0, "processors", self.where), *self.values]
         for row in self.rows:
             detail = f"{row.what}; {len(row.samples)} runs: " + ", ".join(
                 f"{each.rate:.0f}" for each in row.samples
             )
             found.append(Value(f"{row.key}_rate", row.rate, "events/s", detail))
+            for name in ("first", "last"):
+                rate = row.second(name)
+                if rate is not None:
+                    found.append(Value(f"{row.key}_{name}_second", rate, "events/s", row.what))
             for name in ("p50", "p99"):
                 latency = row.latency(name)
                 if latency is not None:
@@ -86,6 +99,8 @@ class Results:
 
     def show(self, console: Console) -> None:
         """One table of rates and costs, and the ratios below it."""
+        if self.where:
+            console.print(self.where)
         if self.rows:
             console.print(_rates(self.rows))
         if self.values:
@@ -108,7 +123,17 @@ def ratio(over: Row, under: Row, name: str = "rate") -> float:
 def _rates(rows: Iterable[Row]) -> Table:
     table = Table(title="Events per second, and CPU microseconds per event by process")
     table.add_column("", no_wrap=True)
-    for name in ("events/s", "lowest", "highest", "p50 ms", "p99 ms", *COSTS, "sum"):
+    for name in (
+        "events/s",
+        "lowest",
+        "highest",
+        "first s",
+        "last s",
+        "p50 ms",
+        "p99 ms",
+        *COSTS,
+        "sum",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         rates = [each.rate for each in row.samples]
@@ -117,6 +142,7 @@ def _rates(rows: Iterable[Row]) -> Table:
         table.add_row(
             row.what,
             *(f"{rate:,.0f}" for rate in (row.rate, min(rates), max(rates))),
+            *(_whole(row.second(name)) for name in ("first", "last")),
             *(_number(row.latency(name)) for name in ("p50", "p99")),
             *(_number(cost) for cost in costs),
             _number(sum(known) if known else None),
@@ -135,3 +161,7 @@ def _ratios(values: Sequence[Value]) -> Table:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
+
+
+def _whole(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"

@@ -4,7 +4,7 @@ import time
 
 from rich.console import Console
 
-WIDTH = 170  # of the tables where nobody looks at a terminal
+WIDTH = 190  # of the tables where nobody looks at a terminal
 
 console = Console(highlight=False)
 if not console.is_terminal:

@@ -12,10 +12,14 @@ from deploy.local.gateway import ROOT
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 
-def test_the_bench_compares_single_events(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [("single", "single_vs_handrolled"), ("careful", "batch_vs_careful")],
+)
+def test_the_bench_compares(part: str, key: str, tmp_path: Path) -> None:
     file = tmp_path / "results.json"
-    command = [sys.executable, "-m", "bench", "--quick", "single", "--output", str(file)]
+    command = [sys.executable, "-m", "bench", "--quick", part, "--output", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     values = {each["key"]: each["value"] for each in json.loads(file.read_text())}
-    assert values["single_vs_handrolled"] > 0
+    assert values[key] > 0
