@@ -11,7 +11,7 @@ import asyncpg
 
 from bench.careful import TABLES
 from bench.children import Service, fire, wait_serving
-from bench.contest import PROCESSES, Batches, Contestant, Single, alternate
+from bench.contest import PROCESSES, Batches, Contestant, Single, alternate, sample_of
 from bench.costs import CpuMeter
 from bench.events import SCHEMA, TYPE
 from bench.failure import BenchFailure
@@ -112,11 +112,10 @@ class CarefulRun:
         costs = meter.per_event(outcome.events)
         await self._careful.relay.stop()  # its polling would disturb the others
         await self._servers.queues.expect(QUEUE, outcome.events)
-        rate = outcome.rate
-        if self._batch > 1:
-            rate = outcome.events / (confirmed - outcome.began)
-        costs["client"] = 1e6 * outcome.cpu / outcome.events
-        return Sample(rate, outcome.p50, outcome.p99, costs, outcome.first, outcome.last)
+        sample = sample_of(outcome, costs)
+        if self._batch == 1:
+            return sample
+        return replace(sample, rate=outcome.events / (confirmed - outcome.began))
 
 
 async def compete_with_careful(servers: Servers, scale: Scale, results: Results) -> None:

@@ -48,8 +48,8 @@ class Outcome:
     p50: float  # milliseconds
     p99: float
     cpu: float  # seconds of this client itself
-    first: float  # events per second in the first whole second
-    last: float  # and in the last one
+    first: float | None = None  # events per second in the first second, where it was counted
+    last: float | None = None  # and in the last one
 
     @property
     def rate(self) -> float:
