@@ -26,6 +26,7 @@ from gateway.grpc.wire.bus_pb2 import (
 from gateway.identity import not_authenticated
 from gateway.journal.checkpoints import Checkpoint, furthest
 from gateway.publishing import Limits
+from gateway.publishing.accounting import REFUSED
 from tests.unit.test_problems import every, made
 
 DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE = 4, 13, 14
@@ -178,6 +179,20 @@ async def test_a_bus_that_takes_nothing_for_long_ends_the_stream(
     client.chunk(1)
     with pytest.raises(errors.BacklogFull):
         await running
+
+
+async def test_a_chunk_that_is_refused_as_a_whole_counts_each_event() -> None:
+    counted = REFUSED.labels("invalid")
+    before = counted._value.get()
+    client, running = await opened(
+        stream(FakeCaller(60), Stop(), Publisher(errors.Invalid("No database stores it.")))
+    )
+    client.chunk(1, events=3)
+    client.sent.put_nowait(None)
+    result = (await client.received.get()).result
+    await running
+    assert [each.event for each in result.refused] == [0, 1, 2]
+    assert counted._value.get() == before + 3
 
 
 async def test_a_token_is_asked_for_before_it_expires() -> None:
