@@ -93,9 +93,9 @@ class BrokerAdmin:
         ]
 
     async def queues(self) -> set[str]:
-        """The queues that the broker knows, whether they can work or not."""
+        """The queues of subscriptions that the broker knows, whether they can work or not."""
         shown = await self._call("GET", f"queues/{self._vhost}?columns=name")
-        return {each["name"] for each in shown}
+        return {each["name"] for each in shown if each["name"].startswith("sub.")}
 
     async def leaders(self) -> Counter[str]:
         """How many queues each node leads."""

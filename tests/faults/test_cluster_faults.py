@@ -30,7 +30,7 @@ pytestmark = [
 
 LIGHT = ClusterOptions(1, 2, 1, majority_lost=35)
 """Few processes beside three broker nodes. Repair gives up nothing for 30 seconds."""
-ENOUGH = Minimum(accepted=400, duplicates=10, refused=20, delivered=20, reported=100)
+ENOUGH = Minimum(accepted=400, duplicates=10, refused=20, delivered=20, reported=50)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
