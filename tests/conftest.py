@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Generator, Iterator
 
 import pytest
+import structlog
 
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
@@ -13,6 +14,13 @@ from tests.encrypted_ports import EncryptedPorts
 from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
 
 pytest_plugins = ["tests.scheduling"]
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Commands that a test carries out in its own process set up logs for the whole process."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Programs that only exist for Node, installed once under .run as package-lock.json has them."""
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -22,15 +23,23 @@ def tools() -> Path:
         pytest.skip("node and npm are needed")
     digest = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()
     folder = TOOLS / digest[:16]
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    with (TOOLS / "lock").open("w") as lock:  # other workers want the same
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install(folder)
+    return folder
+
+
+def _install(folder: Path) -> None:
     if not (folder / "complete").exists():
-        shutil.rmtree(TOOLS, ignore_errors=True)
-        folder.mkdir(parents=True)
+        for old in TOOLS.glob("*/"):
+            shutil.rmtree(old)
+        folder.mkdir()
         for name in FILES:
             shutil.copy(HERE / name, folder)
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(command, cwd=folder, check=True, timeout=110)
         (folder / "complete").touch()
-    return folder
 
 
 @pytest.fixture(scope="session")

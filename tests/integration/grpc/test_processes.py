@@ -41,9 +41,10 @@ async def publish_until_it_ends(
         ending: asyncio.Future[None] | None = None
         for number in range(begun + 1, CHUNKS + 1):
             try:
-                await stream.send(number, chunks[number - 1])
-                message = await stream.answer()
-            except (grpc.aio.AioRpcError, AssertionError, asyncio.InvalidStateError):
+                with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it has ended:
+                    await stream.send(number, chunks[number - 1])
+                message = await stream.answer()  # what it has said is still there
+            except (grpc.aio.AioRpcError, AssertionError):
                 break
             if message.WhichOneof("message") == "draining":
                 draining = message.draining.last_chunk

@@ -80,9 +80,9 @@ def test_an_endpoint_that_does_not_accept_the_certificate_of_the_bus(
     newest: ssl.TLSVersion,
 ) -> None:
     inbox = make_inbox(tls=requiring(authority, Authority(tmp_path), newest))
-    assert "it requires a client certificate, and does not accept that of the bus" in tried(
-        uji, inbox.url
-    )
+    reason = "it requires a client certificate, and does not accept that of the bus"
+    # In TLS 1.3 a connection that was reset can hide the alert that came before.
+    eventually(lambda: reason in tried(uji, inbox.url))
     assert inbox.asked == []
 
 
