@@ -1,11 +1,13 @@
 """Private servers for all tests that need some, started once in a run and only if asked for."""
 
 import asyncio
+import os
 from collections.abc import Generator, Iterator
 
 import pytest
 import structlog
 
+from deploy.local import ports
 from deploy.local.postgres import Postgres
 from deploy.local.rabbitmq import RabbitMQ
 from tests.builders import write_contracts
@@ -14,6 +16,11 @@ from tests.encrypted_ports import EncryptedPorts
 from tests.servers import fresh_database, fresh_virtual_host, furnish, small_postgres
 
 pytest_plugins = ["tests.scheduling"]
+
+# Each worker has ports of its own: another one may take a port while its server is down.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+WORKERS = 8
+ports.RANGE = ports.RANGE[WORKER % WORKERS :: WORKERS]
 
 
 @pytest.fixture(autouse=True)

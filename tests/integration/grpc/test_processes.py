@@ -39,19 +39,24 @@ async def publish_until_it_ends(
     async with door_of(process) as door, door.stream(name) as stream:
         begun = stream.stored_chunk
         ending: asyncio.Future[None] | None = None
+        # A read that begins after the end finds nothing of what was said before.
+        reading = asyncio.ensure_future(stream.answer())
         for number in range(begun + 1, CHUNKS + 1):
             try:
-                with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it has ended:
+                with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                     await stream.send(number, chunks[number - 1])
-                message = await stream.answer()  # what it has said is still there
+                message = await reading
             except (grpc.aio.AioRpcError, AssertionError):
                 break
+            reading = asyncio.ensure_future(stream.answer())
             if message.WhichOneof("message") == "draining":
                 draining = message.draining.last_chunk
                 break
             answered = message.result.number
             if answered == begun + 5:
                 ending = asyncio.ensure_future(asyncio.to_thread(end))
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
         if ending is not None:
             await ending
     return begun, answered, draining
