@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import asyncpg
 import httpx
 import pytest
 
@@ -52,14 +53,24 @@ def uji(bus: Bus) -> Actor:
 
 @contextmanager
 def full_disk(bus: Bus) -> Iterator[None]:
-    bus.query(
+    make = (
         "CREATE TRIGGER full_disk BEFORE INSERT ON journal_entries "
         "FOR EACH ROW EXECUTE FUNCTION disk_is_full()"
     )
+    eventually(lambda: changed(bus, make))
     try:
         yield
     finally:
-        bus.query("DROP TRIGGER full_disk ON journal_entries")
+        eventually(lambda: changed(bus, "DROP TRIGGER full_disk ON journal_entries"))
+
+
+def changed(bus: Bus, statement: str) -> bool:
+    """False where an append has the partition and waits for the table, as the change for it."""
+    try:
+        bus.query(statement)
+    except asyncpg.DeadlockDetectedError:
+        return False
+    return True
 
 
 def readiness(port: str | int) -> httpx.Response:
