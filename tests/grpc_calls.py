@@ -161,7 +161,11 @@ class Door:
     async def subscribe(
         self, subscription: str, credit: int = 100, after: str = "", **more: Any
     ) -> AsyncIterator["OpenedSubscription"]:
-        """A subscription that is received from; cancelled at the end."""
+        """A subscription that is received from; cancelled at the end.
+
+        Who is refused for the metadata says nothing first: a write that meets the end of a call
+        makes its status INTERNAL in gRPC's client.
+        """
         if "metadata" not in more:
             more["metadata"] = self.metadata
         call: Any = self.channel.stream_stream(
@@ -173,14 +177,15 @@ class Door:
         opening = OpenSubscription(subscription=subscription, credit=credit, after=after)
         try:
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # seen by who reads
-                await opened.write(open=opening)
+                if more["metadata"]:
+                    await opened.write(open=opening)
             yield opened
         finally:
             call.cancel()
 
     @asynccontextmanager
     async def stream(self, name: str = "", **more: Any) -> AsyncIterator["OpenedStream"]:
-        """A stream that has been opened; cancelled at the end."""
+        """A stream that has been opened; cancelled at the end. Silent as in `subscribe`."""
         if "metadata" not in more:
             more["metadata"] = self.metadata
         call: Any = self.channel.stream_stream(
@@ -191,8 +196,9 @@ class Door:
         opened = OpenedStream(call)
         try:
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # seen by who reads
-                await call.write(PublishStreamRequest(open=OpenStream(stream=name)))
-                opened.opened = await opened.answer()
+                if more["metadata"]:
+                    await call.write(PublishStreamRequest(open=OpenStream(stream=name)))
+                    opened.opened = await opened.answer()
             yield opened
         finally:
             call.cancel()
