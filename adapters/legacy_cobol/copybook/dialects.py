@@ -7,13 +7,22 @@ from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, FloatForma
 DigitTable = tuple[tuple[int, int], ...]
 """(most digits, bytes), ascending: the first large enough entry applies."""
 
+_LONG_SIGNED: DigitTable = (
+    (21, 9), (23, 10), (26, 11), (28, 12), (31, 13), (33, 14), (35, 15), (38, 16),
+)  # fmt: skip
+_LONG_UNSIGNED: DigitTable = (
+    (19, 8), (21, 9), (24, 10), (26, 11), (28, 12), (31, 13), (33, 14), (36, 15), (38, 16),
+)  # fmt: skip
 TWO_FOUR_EIGHT: DigitTable = ((4, 2), (9, 4), (18, 8))
+TWO_FOUR_EIGHT_SIXTEEN: DigitTable = (*TWO_FOUR_EIGHT, (38, 16))
+LONGER = ((*TWO_FOUR_EIGHT, *_LONG_SIGNED), (*TWO_FOUR_EIGHT, *_LONG_UNSIGNED))
+"""(signed, unsigned). Above 18 digits, where IBM has no COMP, as few bytes as hold the number."""
 ONE_TWO_FOUR_EIGHT: DigitTable = ((2, 1), (4, 2), (9, 4), (18, 8), (38, 16))
 _SIGNED_BYTES: DigitTable = (
-    (2, 1), (4, 2), (6, 3), (9, 4), (11, 5), (14, 6), (16, 7), (18, 8), (38, 16),
+    (2, 1), (4, 2), (6, 3), (9, 4), (11, 5), (14, 6), (16, 7), (18, 8),
 )  # fmt: skip
 _UNSIGNED_BYTES: DigitTable = (
-    (2, 1), (4, 2), (7, 3), (9, 4), (12, 5), (14, 6), (16, 7), (19, 8), (38, 16),
+    (2, 1), (4, 2), (7, 3), (9, 4), (12, 5), (14, 6), (16, 7), (19, 8),
 )  # fmt: skip
 
 
@@ -22,7 +31,8 @@ class Dialect:
     """A compiler with its default options. Use `dataclasses.replace` for other options.
 
     `aligned` are the boundaries of SYNCHRONIZED by the length of a binary item, `aligned_floats`
-    those of COMP-1 and COMP-2; empty if the clause is a comment. `slack_before_groups` says where
+    those of COMP-1 and COMP-2; empty if the clause is a comment. `truncated` is TRUNC(STD): binary
+    items hold no more digits than their pictures. `slack_before_groups` says where
     slack bytes go if a group begins with such an item: before the group, or into it.
     `late_padding` is what GnuCOBOL does in a table: the bytes that keep occurrences aligned are
     before the last elementary item, not after it, and every group forgets the boundaries of the
@@ -41,6 +51,7 @@ class Dialect:
     index_length: int
     pointer_length: int
     encoding: Encoding
+    truncated: bool = True
 
     def binary_length(self, digits: int, *, signed: bool) -> int | None:
         """The length of COMP, COMP-4, COMP-5 and BINARY; None for too many digits."""
@@ -54,8 +65,8 @@ class Dialect:
 
 IBM = Dialect(
     name="ibm",
-    signed_binary=TWO_FOUR_EIGHT,
-    unsigned_binary=TWO_FOUR_EIGHT,
+    signed_binary=LONGER[0],
+    unsigned_binary=LONGER[1],
     aligned=((2, 2), (4, 4), (8, 4)),
     aligned_floats=((4, 4), (8, 8)),
     slack_before_groups=True,
@@ -85,8 +96,8 @@ GNUCOBOL = Dialect(
 )
 MICRO_FOCUS = Dialect(
     name="microfocus",
-    signed_binary=_SIGNED_BYTES,
-    unsigned_binary=_UNSIGNED_BYTES,
+    signed_binary=(*_SIGNED_BYTES, *_LONG_SIGNED),
+    unsigned_binary=(*_UNSIGNED_BYTES, *_LONG_UNSIGNED[1:]),
     aligned=(),
     aligned_floats=(),
     slack_before_groups=False,
@@ -102,5 +113,5 @@ MICRO_FOCUS = Dialect(
     ),
 )
 DIALECTS = {each.name: each for each in (IBM, GNUCOBOL, MICRO_FOCUS)}
-BYTEWISE = (_SIGNED_BYTES, _UNSIGNED_BYTES)
+BYTEWISE = ((*_SIGNED_BYTES, (38, 16)), (*_UNSIGNED_BYTES, (38, 16)))
 """GnuCOBOL's -fbinary-size=1--8: (signed, unsigned)."""

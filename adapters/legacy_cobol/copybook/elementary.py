@@ -132,21 +132,23 @@ def _edited(entry: Entry, picture: Picture, special_names: SpecialNames) -> Edit
 
 
 def _zoned(entry: Entry, picture: Picture, inherited: Inherited, context: CopybookContext) -> Zoned:
-    sign = entry.sign or inherited.sign
-    if entry.sign is not None and not picture.signed:
-        raise context.error(
-            entry.sign_at or entry.at, "SIGN for a picture without S", "Put S into the picture"
-        )
-    if sign is None or not picture.signed:
-        sign = Sign(leading=False, separate=False)
+    signed = picture.signed or has_sign_alone(entry)
+    sign = (entry.sign or inherited.sign) if signed else None
+    sign = sign or Sign(leading=False, separate=False)
     return Zoned(
         picture.digits,
         picture.scale,
-        picture.signed,
+        signed,
         sign.leading,
         sign.separate,
         entry.blank_when_zero,
     )
+
+
+def has_sign_alone(entry: Entry) -> bool:
+    """Whether the item has the byte of a separate sign, and no S in its PICTURE."""
+    without = entry.picture is not None and "S" not in entry.picture.upper
+    return without and entry.sign is not None and entry.sign.separate
 
 
 def _packed(entry: Entry, picture: Picture, usage: str, context: CopybookContext) -> Packed:
@@ -165,7 +167,14 @@ def _binary(entry: Entry, picture: Picture, usage: str, context: CopybookContext
             f"a binary number of {picture.digits} digits is too large for {context.dialect.name}",
             "Check the picture, or choose the dialect of your compiler",
         )
-    return Binary(picture.digits, length, picture.scale, picture.signed, usage == "COMP-5")
+    return Binary(
+        picture.digits,
+        length,
+        picture.scale,
+        picture.signed,
+        usage == "COMP-5",
+        context.dialect.truncated,
+    )
 
 
 def _check_clauses(entry: Entry, kind: Kind, context: CopybookContext) -> None:

@@ -104,7 +104,8 @@ class Binary:
     """COMP, COMP-4, BINARY, COMP-5, INDEX: a two's complement integer of `length` bytes.
 
     `native` is COMP-5: the whole range of the bytes is valid, in the native byte order.
-    Otherwise a value with more than `digits` digits is an error.
+    `truncated`: a value with more than `digits` digits is an error, as COBOL cuts it when it moves
+    it to the field. Not so with TRUNC(BIN).
     """
 
     digits: int
@@ -112,6 +113,24 @@ class Binary:
     scale: int = 0
     signed: bool = False
     native: bool = False
+    truncated: bool = True
+
+    @property
+    def most_digits(self) -> int:
+        """The digits of the largest number."""
+        if self.truncated and not self.native:
+            return self.digits
+        return len(str((1 << 8 * self.length) - 1))
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The smallest and the largest stored integer."""
+        bits = 8 * self.length - self.signed
+        low, high = (-(1 << bits) if self.signed else 0), (1 << bits) - 1
+        if self.truncated and not self.native:
+            largest = 10**self.digits - 1
+            low, high = max(low, -largest), min(high, largest)
+        return low, high
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from adapters.legacy_cobol.copybook.elementary import CopybookContext, Inherited, kind_of
+from adapters.legacy_cobol.copybook.elementary import (
+    CopybookContext,
+    Inherited,
+    has_sign_alone,
+    kind_of,
+)
 from adapters.legacy_cobol.copybook.entries import Entry
 from adapters.legacy_cobol.copybook.kinds import Binary, Float
 from adapters.legacy_cobol.copybook.layout import Condition, Item, Notice, Occurs, Record
@@ -89,6 +94,9 @@ class _RecordBuilder:
         else:
             kind, usage = kind_of(entry, place.inherited, self.context)
             item = replace(item, kind=kind, usage=usage, length=kind.length)
+            if entry.sign is not None and entry.picture and "S" not in entry.picture.upper:
+                effect = "it is read as signed" if has_sign_alone(entry) else "SIGN is ignored"
+                self._notice(entry, f"{name} has SIGN but no S in its picture: {effect}")
             self.counters.add(replace(item, occurs=occurs), place.tables)
         uneven = occurs is not None and any(
             each.occurs and each.occurs.counter and each.occurs.counter[: len(path)] == path

@@ -14,31 +14,24 @@ from adapters.legacy_cobol.fields.decimals import numbers_of, refuse_unfitting
 from adapters.legacy_cobol.fields.policy import Policy
 from adapters.legacy_cobol.fields.special_values import SpecialValues
 
-_NATIVE_DIGITS = {1: 3, 2: 5, 3: 8, 4: 10, 5: 13, 6: 15, 7: 17, 8: 20, 16: 39}
-
 
 class BinaryCodec:
     """A binary integer.
 
-    Except in COMP-5, a number with more digits than its picture is an error: COBOL with TRUNC(STD)
-    does not write one.
+    Except in COMP-5 and with TRUNC(BIN), a number with more digits than its picture is an error:
+    COBOL with TRUNC(STD) does not write one.
     """
 
     def __init__(self, kind: Binary, encoding: Encoding, policy: Policy) -> None:
         self.length = kind.length
         self._kind = kind
-        self._digits = _NATIVE_DIGITS.get(kind.length, 39) if kind.native else kind.digits
+        self._digits = kind.most_digits
         self._form = policy.form_of(self._digits, kind.scale)
         order = encoding.native_order if kind.native else encoding.byte_order
         self._little = order is ByteOrder.LITTLE
         blank = b"\x40" if encoding.zoned_signs is ZonedSigns.EBCDIC else b"\x20"
         self._special = SpecialValues(kind, policy, blank)
-        bits = 8 * kind.length
-        self._low = -(1 << bits - 1) if kind.signed else 0
-        self._high = (1 << bits - kind.signed) - 1
-        if not kind.native:
-            self._high = min(self._high, 10**kind.digits - 1)
-            self._low = max(self._low, 1 - 10**kind.digits)
+        self._low, self._high = kind.bounds
 
     def decode(self, rows: Rows, offset: int) -> Numbers:
         """The values, with a code for each that has more digits than its picture."""

@@ -64,11 +64,12 @@ _ADVICE = {
     FaultCode.HIGH_VALUES: "Send a value, or declare in the layout what high-values mean (null or "
     "keep).",
     FaultCode.OUT_OF_RANGE: "The number has more digits than its picture: correct it, or widen the "
-    "picture.",
+    "picture. For COMP of a compiler with TRUNC(BIN), declare trunc = bin.",
     FaultCode.NEGATIVE_UNSIGNED: "Send no negative value here, or give the picture an S.",
     FaultCode.INVALID_CHARACTER: "The byte is not a character: check the code page of the layout.",
     FaultCode.CONTROL_CHARACTER: "The text has a control character: check framing and code page, "
-    "or declare that this field keeps control characters.",
+    "or declare that this field keeps control characters. For X'00' after the text, declare "
+    "padding = nul.",
     FaultCode.NOT_FINITE: "Send a finite number.",
     FaultCode.INVALID_EDITED: "The characters do not match the picture: correct them or the "
     "picture.",

@@ -1,7 +1,7 @@
 """Columns: the values of one field of many records, each good, null or with a fault code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import Any
 
@@ -35,7 +35,7 @@ class Numbers:
         values: list[Any] = self.data.tolist()
         scale, form = self.scale, self.form
         if form is Form.CODE:
-            values = [f"{value:0{self.digits}d}" for value in values]
+            values = [code_of(value, self.digits) for value in values]
         elif form is not Form.SCALED and scale > 0:
             values = [Decimal(value).scaleb(-scale, _WIDE) for value in values]
         elif form is not Form.SCALED and scale < 0:
@@ -45,11 +45,17 @@ class Numbers:
         return without(values, self.nulls)
 
 
+def code_of(value: int, digits: int) -> str:
+    """All digits of a number, after a minus if it is negative."""
+    return f"{'-' if value < 0 else ''}{abs(value):0{digits}d}"
+
+
 @dataclass(slots=True)
 class Characters:
     """Text of a single-byte code page: (records, length) bytes of it, untrimmed.
 
-    `harmless`: but for nulls, all bytes are in the range of the page without control characters.
+    `padding` is the byte to trim: the blank, or X'00' where blanks belong to the text. `harmless`:
+    but for nulls, all bytes are in the range of the page without control characters.
     """
 
     data: Rows
@@ -59,17 +65,35 @@ class Characters:
     codes: Codes | None = None
     nulls: Mask | None = None
     harmless: bool = False
+    padding: int = -1
+
+    def __post_init__(self) -> None:
+        if self.padding < 0:
+            self.padding = self.page.space
 
     def python(self) -> list[Any]:
         """str, trimmed; None for null."""
         count, width = self.data.shape
         text = self.page.decode(self.data.tobytes())
         values: list[Any] = [text[at : at + width] for at in range(0, count * width, width)]
+        padding = self.page.decode(bytes((self.padding,)))
         if self.right:
-            values = [value.rstrip(" ") for value in values]
+            values = [value.rstrip(padding) for value in values]
         if self.left:
-            values = [value.lstrip(" ") for value in values]
+            values = [value.lstrip(padding) for value in values]
         return without(values, self.nulls)
+
+    def equals(self, other: "Characters") -> Mask:
+        """Where the trimmed texts are equal."""
+        equal = np.asarray((self.data == other.data).all(axis=1), bool)
+        unequal = np.flatnonzero(~equal)
+        if self.left and self.right and len(unequal):
+            pairs = zip(self._texts(unequal), other._texts(unequal), strict=True)
+            equal[unequal] = [one == another for one, another in pairs]
+        return equal
+
+    def _texts(self, index: NDArray[np.intp]) -> list[Any]:
+        return replace(self, data=self.data[index], nulls=None).python()
 
 
 @dataclass(slots=True)
@@ -116,7 +140,7 @@ def without(values: list[Any], nulls: Mask | None) -> list[Any]:
 def same(one: Column, other: Column) -> Mask:
     """Where both are good and equal."""
     if isinstance(one, Characters) and isinstance(other, Characters):
-        equal = (one.data == other.data).all(axis=1) if one.data.shape[1] else _all(len(one.data))
+        equal = one.equals(other)
     else:
         equal = np.asarray(one.data == other.data, bool)
     for column in (one, other):
@@ -134,7 +158,3 @@ def objects(values: Sequence[object]) -> NDArray[Any]:
     found = np.empty(len(values), object)
     found[:] = values
     return found
-
-
-def _all(count: int) -> Mask:
-    return np.ones(count, bool)

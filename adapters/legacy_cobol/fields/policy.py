@@ -1,6 +1,6 @@
 """The policy of a field: what the layout declares beyond the picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from adapters.legacy_cobol.copybook.kinds import Binary, Edited, Float, Kind, Packed, Zoned
@@ -25,6 +25,13 @@ class Trim(StrEnum):
     NONE = "none"
 
 
+class Padding(StrEnum):
+    """What the sender fills a text with that is shorter than its field."""
+
+    BLANK = "blank"
+    NUL = "nul"  # X'00', as programs in C do, or COBOL that begins with LOW-VALUES
+
+
 class Form(StrEnum):
     """How a number appears in documents."""
 
@@ -40,13 +47,15 @@ class Policy:
     """How to read one field. None is the default of the kind of field.
 
     By default, fillings that are not values are errors. Text keeps blanks, as blank text is the
-    empty text; binary fields keep all fillings, as all their bytes are numbers.
+    empty text, and X'00' if that is its padding; binary fields keep all fillings, as all their
+    bytes are numbers.
     """
 
     blanks: Meaning | None = None
     low_values: Meaning | None = None
     high_values: Meaning | None = None
     trim: Trim = Trim.AUTO
+    padding: Padding = Padding.BLANK
     form: Form = Form.AUTO
     controls: bool = False  # keep control characters in text
     preferred_signs: bool = False  # refuse sign nibbles A, B and E
@@ -56,8 +65,9 @@ class Policy:
         number = isinstance(kind, Zoned | Packed | Edited)
         bits = isinstance(kind, Binary | Float)
         default = Meaning.KEEP if bits else Meaning.ERROR
-        blanks = self.blanks or (default if number or bits else Meaning.KEEP)
-        found = (blanks, self.low_values or default, self.high_values or default)
+        empty = default if number or bits else Meaning.KEEP
+        low = empty if self.padding is Padding.NUL else default
+        found = (self.blanks or empty, self.low_values or low, self.high_values or default)
         if number and Meaning.KEEP in found:
             raise ValueError(
                 "blanks, low-values and high-values are not numbers: use error, null or zero"
@@ -65,6 +75,20 @@ class Policy:
         if not number and not bits and Meaning.ZERO in found:
             raise ValueError("text has no zero: use error, null or keep")
         return found
+
+    def suited_to(self, kind: type[Kind]) -> "Policy":
+        """This policy of many fields, without the meanings that fields of this kind cannot have.
+
+        X'00' and X'FF' are numbers in binary fields; a field has to say itself that they are not.
+        """
+        if issubclass(kind, Binary | Float):
+            return replace(self, blanks=None, low_values=None, high_values=None)
+        unsuited = Meaning.KEEP if issubclass(kind, Zoned | Packed | Edited) else Meaning.ZERO
+        blanks, low, high = (
+            None if each is unsuited else each
+            for each in (self.blanks, self.low_values, self.high_values)
+        )
+        return replace(self, blanks=blanks, low_values=low, high_values=high)
 
     def form_of(self, digits: int, scale: int) -> Form:
         """The form of a number; never AUTO."""

@@ -1,6 +1,7 @@
 """PIC X and A in any code page, and PIC N in UTF-16."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from adapters.legacy_cobol.fields.columns import (
     Strings,
     objects,
 )
-from adapters.legacy_cobol.fields.policy import Policy, Trim
+from adapters.legacy_cobol.fields.policy import Padding, Policy, Trim
 from adapters.legacy_cobol.fields.special_values import SpecialValues
 
 
@@ -32,20 +33,43 @@ class TextCodec:
         self._policy = policy
         self._justified = kind.justified
         self._left, self._right = sides(policy.trim, kind.justified)
-        self._special = SpecialValues(kind, policy, bytes((page.space,)))
+        nul = policy.padding is Padding.NUL
+        self._exact = nul and policy.trim is Trim.NONE  # blanks are text
+        self._nul = nul and not self._exact
+        self._padding = 0 if self._exact else page.space
+        self._blank = bytes((page.space,))
+        if self._exact:
+            self._left, self._right = kind.justified, not kind.justified
+        self._special = SpecialValues(kind, policy, self._blank)
         self._harmless_filling = self._special.within(*page.harmless)
 
     def decode(self, rows: Rows, offset: int) -> Characters:
         """The characters, with a code for an invalid byte or a control character."""
-        data = column_of(rows, offset, self.length)
-        harmless = self._harmless(data)
-        codes = None if harmless else self._doubtful(data)
+        raw = data = text = column_of(rows, offset, self.length)
+        if self._nul:
+            data = text = self._filled(data, b"\x00" + self._blank, self._blank)
+        elif self._exact:
+            text = self._filled(data, b"\x00", self._blank)
+        harmless = self._harmless(text)
+        codes = None if harmless else self._doubtful(text)
         nulls = None
-        if not harmless or self._harmless_filling:
+        if not harmless or self._harmless_filling or text is not raw:
             codes, nulls = self._special.classify(rows, offset, codes, _no_zero)
         if nulls is not None and not harmless:
             harmless = self._harmless(data[~nulls])
-        return Characters(data, self.page, self._left, self._right, codes, nulls, harmless)
+        return Characters(
+            data, self.page, self._left, self._right, codes, nulls,
+            harmless and data is text, self._padding,
+        )  # fmt: skip
+
+    def _filled(self, data: Rows, fillings: bytes, new: bytes) -> Rows:
+        """The data with a new filling on the side that is padded."""
+        step = 1 if self._justified else -1
+        filled = _table(fillings)[data[:, ::step]]
+        if not data.size or not filled[:, 0].any():
+            return data
+        side = np.logical_and.accumulate(filled, axis=1)[:, ::step]
+        return np.where(side, np.uint8(new[0]), data)
 
     def _harmless(self, data: Rows) -> bool:
         """Whether no byte needs a closer look. Two fast passes answer it for most columns."""
@@ -78,10 +102,20 @@ class TextCodec:
             data = np.concatenate([self._one(text, at, codes) for at, text in enumerate(texts)])
         if not self._policy.controls:
             codes[self._controls(data) & (codes == 0)] = FaultCode.CONTROL_CHARACTER
+        if self._exact:
+            data = self._ended(texts, data)
         return Characters(
             data, self.page, self._left, self._right,
             codes if codes.any() else None, nulls if nulls.any() else None,
+            padding=self._padding,
         )  # fmt: skip
+
+    def _ended(self, texts: Sequence[str], data: Rows) -> Rows:
+        """The data of these texts with X'00' for what their blanks fill."""
+        lengths = np.array([len(text) for text in texts])[:, None]
+        at = np.arange(self.length)
+        behind = at < self.length - lengths if self._justified else at >= lengths
+        return np.where(behind, np.uint8(0), data)
 
     def _padded(self, texts: Sequence[str]) -> Rows:
         """The texts padded with blanks. Raises UnicodeEncodeError and _TooLong."""
@@ -107,7 +141,8 @@ class TextCodec:
         codes = column.codes
         if column.nulls is not None and self._special.null_bytes() is None:
             codes = mark(codes, column.nulls, FaultCode.NULL)
-        rows[:, offset : offset + self.length] = column.data
+        data = self._filled(column.data, self._blank, b"\x00") if self._nul else column.data
+        rows[:, offset : offset + self.length] = data
         self._special.write_nulls(column.nulls, rows, offset)
         return codes
 
@@ -124,6 +159,8 @@ class WideCodec:
         utf16 = "utf-16-le" if little else "utf-16-be"
         self._page = utf16 if isinstance(kind, National) else encoding.code_page
         self._blank = " ".encode(self._page)
+        nul = policy.padding is Padding.NUL
+        self._filling = bytes(len(self._blank)) if nul else self._blank
         self._special = SpecialValues(kind, policy, self._blank)
 
     def decode(self, rows: Rows, offset: int) -> Strings:
@@ -141,12 +178,19 @@ class WideCodec:
 
     def _one(self, piece: bytes) -> tuple[str, FaultCode]:
         try:
-            text = piece.decode(self._page)
+            text = self._without_nul(piece.decode(self._page))
         except UnicodeDecodeError:
             return "", FaultCode.INVALID_CHARACTER
         code = FaultCode.CONTROL_CHARACTER if self._refused(text) else FaultCode.GOOD
         text = text.rstrip(" ") if self._right else text
         return text.lstrip(" ") if self._left else text, code
+
+    def _without_nul(self, text: str) -> str:
+        """The text without the X'00' that it is padded with, and blanks between them."""
+        if self._policy.padding is not Padding.NUL:
+            return text
+        filling = "\0 " if self._left or self._right else "\0"
+        return text.lstrip(filling) if self._justified else text.rstrip(filling)
 
     def _refused(self, text: str) -> bool:
         return not self._policy.controls and any(map(is_control, text))
@@ -178,15 +222,15 @@ class WideCodec:
         return codes if codes.any() else None
 
     def _padded(self, text: str) -> tuple[bytes, FaultCode]:
-        blanks = self._blank * (self.length // len(self._blank))
+        filling = self._filling * (self.length // len(self._blank))
         try:
             raw = text.encode(self._page)
         except UnicodeEncodeError:
-            return blanks, FaultCode.UNENCODABLE
+            return filling, FaultCode.UNENCODABLE
         missing = self.length - len(raw)
         if missing < 0 or missing % len(self._blank):
-            return blanks, FaultCode.TOO_LONG
-        padding = blanks[:missing]
+            return filling, FaultCode.TOO_LONG
+        padding = filling[:missing]
         return padding + raw if self._justified else raw + padding, FaultCode.GOOD
 
 
@@ -211,9 +255,15 @@ def column_of(rows: Rows, offset: int, length: int) -> Rows:
 
 def _having(data: Rows, wanted: bytes) -> Mask:
     """Which rows have one of these bytes."""
+    return np.asarray(_table(wanted)[data].any(axis=1), bool)
+
+
+@lru_cache(maxsize=64)
+def _table(wanted: bytes) -> Mask:
+    """For each byte, whether it is one of these."""
     table = np.zeros(256, bool)
     table[list(wanted)] = True
-    return np.asarray(table[data].any(axis=1), bool)
+    return table
 
 
 def _no_zero(where: Mask) -> None:

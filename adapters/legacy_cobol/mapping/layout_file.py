@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from adapters.legacy_cobol.copybook.dialects import (
     BYTEWISE,
     DIALECTS,
     IBM,
+    LONGER,
     ONE_TWO_FOUR_EIGHT,
-    TWO_FOUR_EIGHT,
+    TWO_FOUR_EIGHT_SIXTEEN,
     Dialect,
 )
 from adapters.legacy_cobol.copybook.kinds import Encoding
@@ -25,10 +27,18 @@ from adapters.legacy_cobol.mapping.section import LayoutError, Section
 from adapters.legacy_cobol.records.framing import Framing
 
 _SIZES = {
-    "2-4-8": (TWO_FOUR_EIGHT, TWO_FOUR_EIGHT),
+    "2-4-8": LONGER,
+    "2-4-8-16": (TWO_FOUR_EIGHT_SIXTEEN, TWO_FOUR_EIGHT_SIXTEEN),
     "1-2-4-8": (ONE_TWO_FOUR_EIGHT, ONE_TWO_FOUR_EIGHT),
     "1--8": BYTEWISE,
 }
+
+
+class Truncation(StrEnum):
+    """IBM's compiler option TRUNC: whether binary items are cut to the digits of their pictures."""
+
+    STD = "std"
+    BIN = "bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +102,9 @@ def _dialect(section: Section) -> Dialect:
         signed, unsigned = _SIZES[sizes]
         dialect = replace(dialect, signed_binary=signed, unsigned_binary=unsigned)
     slides = section.flag("slides", dialect.slides)
+    truncated = section.choice("trunc", Truncation.STD) is Truncation.STD
     section.close()
-    return replace(dialect, slides=slides)
+    return replace(dialect, slides=slides, truncated=truncated)
 
 
 def _copybook(section: Section, dialect: Dialect, folder: Path) -> Copybook:

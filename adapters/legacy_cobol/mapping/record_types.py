@@ -1,11 +1,21 @@
 """Read the record types of a layout file, with their selectors, names and policies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from adapters.legacy_cobol.copybook.kinds import (
+    Binary,
+    Edited,
+    Float,
+    Kind,
+    National,
+    Packed,
+    Text,
+    Zoned,
+)
 from adapters.legacy_cobol.copybook.layout import Copybook, Item, Range, Record
 from adapters.legacy_cobol.fields.policy import Meaning, Policy
 from adapters.legacy_cobol.mapping.section import LayoutError, Section
@@ -45,13 +55,16 @@ class DeclaredRecord:
 
 def read_record_types(section: Section, copybook: Copybook) -> tuple[DeclaredRecord, ...]:
     """The declared record types in order, or all records of the copybook."""
-    common = _policy(section.section("policy"), Policy())
+    common = _policies(section.section("policy"))
     conditions = section.choice("conditions", Conditions.CLOSED)
     found = [
         _declaration(each, copybook, common, conditions) for each in section.sections("records")
     ]
     if not found:
-        types = [RecordType(each.name.lower(), each, policy=common) for each in copybook.records]
+        types = [
+            RecordType(each.name.lower(), each, kinds=common.kinds, policy=common.all)
+            for each in copybook.records
+        ]
         found = [
             DeclaredRecord(each, open_conditions=_all_open(each, conditions)) for each in types
         ]
@@ -63,11 +76,27 @@ def read_record_types(section: Section, copybook: Copybook) -> tuple[DeclaredRec
                 "names are missing or not unique",
                 "Give each record a name, and name existing parents",
             )
+    _check_lists(section, found)
     return tuple(found)
 
 
+def _check_lists(section: Section, found: list[DeclaredRecord]) -> None:
+    """Raises LayoutError if a list of segments has the name of another member of its parent."""
+    taken = {each.type.name: set(each.type.top_members) for each in found}
+    for each in found:
+        if each.segment is None:
+            continue
+        if each.segment.name in taken[each.segment.parent]:
+            raise section.error(
+                "records",
+                f"{each.segment.parent} has another member {each.segment.name!r}",
+                f"Declare another list for {each.segment.kind}",
+            )
+        taken[each.segment.parent].add(each.segment.name)
+
+
 def _declaration(
-    section: Section, copybook: Copybook, common: Policy, conditions: Conditions
+    section: Section, copybook: Copybook, common: "_Policies", conditions: Conditions
 ) -> DeclaredRecord:
     record = _record(section, copybook)
     name = section.text("name", record.name.lower())
@@ -78,22 +107,19 @@ def _declaration(
         titles[path] = each.text("title", "")
         if each.choice("conditions", conditions) is Conditions.OPEN:
             open_conditions.add(path)
-        policies[path] = _policy(each, common)
+        policies[path] = _policy(each, common.of(record.find(*path)))
     if conditions is Conditions.OPEN:
         open_conditions |= {each.path for each in record.items()} - set(names)
     variants = {
         path: _selectors(each, "when", record)
         for path, each in _fields(section, "variants", record)
     }
-    type_ = RecordType(
-        name=name,
-        record=record,
-        when=_selectors(section, "when", record, close=False),
-        variants=variants,
-        names={path: each for path, each in names.items() if each},
-        policies=policies,
-        policy=common,
-    )
+    when = _selectors(section, "when", record, close=False)
+    names = {path: each for path, each in names.items() if each}
+    try:
+        type_ = RecordType(name, record, when, variants, names, policies, common.kinds, common.all)
+    except ValueError as error:
+        raise section.error("fields", str(error), "Member names are unique") from None
     role = section.choice("role", Role.EVENT)
     segment = _segment(section, name)
     section.close()
@@ -136,12 +162,43 @@ def _item(section: Section, name: str, record: Record) -> Item:
         ) from None
 
 
+_KINDS: dict[str, type[Kind]] = {
+    "text": Text, "national": National, "zoned": Zoned, "packed": Packed,
+    "binary": Binary, "float": Float, "edited": Edited,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Policies:
+    """The policies that a layout declares for all fields, and for all of one kind."""
+
+    all: Policy
+    kinds: Mapping[type[Kind], Policy]
+
+    def of(self, item: Item) -> Policy:
+        """The policy of an item that declares nothing itself."""
+        if item.kind is None:
+            return self.all
+        return self.kinds.get(type(item.kind)) or self.all.suited_to(type(item.kind))
+
+
+def _policies(section: Section) -> _Policies:
+    section.known.update(_KINDS)
+    inner = {name: section.section(name) for name in _KINDS if name in section.content}
+    common = _policy(section, Policy())
+    kinds = {_KINDS[name]: each for name, each in inner.items()}
+    return _Policies(
+        common, {kind: _policy(each, common.suited_to(kind)) for kind, each in kinds.items()}
+    )
+
+
 def _policy(section: Section, common: Policy) -> Policy:
     policy = Policy(
         blanks=section.one_of("blanks", Meaning, common.blanks),
         low_values=section.one_of("low_values", Meaning, common.low_values),
         high_values=section.one_of("high_values", Meaning, common.high_values),
         trim=section.choice("trim", common.trim),
+        padding=section.choice("padding", common.padding),
         form=section.choice("form", common.form),
         controls=section.flag("controls", common.controls),
         preferred_signs=section.flag("preferred_signs", common.preferred_signs),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adapters.legacy_cobol.fields.codes import FaultCode
 from adapters.legacy_cobol.records.json_text import JsonText, Piece
-from adapters.legacy_cobol.records.nodes import MISSING, Node
+from adapters.legacy_cobol.records.nodes import MISSING, Leaf, Node
 from adapters.legacy_cobol.records.row_view import RowView
 from adapters.legacy_cobol.records.selectors import SelectorMatcher
 
@@ -95,17 +95,7 @@ class RedefinesChoice:
 
     def write(self, values: Sequence[Any], view: RowView) -> None:
         """Write the alternative whose members each document has."""
-        taken = np.zeros(len(values), np.intp) - 1
-        for row, document in enumerate(values):
-            present = [
-                at for at, each in enumerate(self.alternatives) if each.names & document.keys()
-            ]
-            if len(present) == 1:
-                taken[row] = present[0]
-            elif present or view.kept is None or not view.kept[row]:
-                code = FaultCode.UNKNOWN_FIELD if present else FaultCode.MISSING
-                detail = "give exactly one of the items that share these bytes"
-                view.note(row, self.label, code, self.offset, detail=detail)
+        taken = self._taken(values, view)
         for at, each in enumerate(self.alternatives):
             chosen = np.flatnonzero(taken == at)
             if not len(chosen):
@@ -115,6 +105,36 @@ class RedefinesChoice:
             for name, node in each.members:
                 node.write(_given(name, documents), inner)
             inner.write_back()
+
+    def _taken(self, values: Sequence[Any], view: RowView) -> NDArray[np.intp]:
+        """The alternative of each document, or -1.
+
+        If members of several have the same names, the selecting fields, which are written by now,
+        decide as they do in `read`.
+        """
+        taken = np.zeros(len(values), np.intp) - 1
+        chosen = self._selected(view)
+        every = frozenset().union(*(each.names for each in self.alternatives))
+        for row, document in enumerate(values):
+            given = document.keys() & every
+            fitting = [at for at, each in enumerate(self.alternatives) if given <= each.names]
+            if given and fitting:
+                taken[row] = chosen[row] if chosen[row] in fitting else fitting[0]
+            elif given or view.kept is None or not view.kept[row]:
+                code = FaultCode.UNKNOWN_FIELD if given else FaultCode.MISSING
+                detail = "give exactly one of the items that share these bytes"
+                view.note(row, self.label, code, self.offset, detail=detail)
+        return taken
+
+    def _selected(self, view: RowView) -> list[int]:
+        """The number of the alternative that the selecting fields choose for each row, or -1."""
+        found = np.zeros(len(view.rows), np.intp) - 1
+        for at, each in enumerate(self.alternatives):
+            here = found < 0
+            for test in each.tests:
+                here &= test.holds(view)
+            found[here] = at
+        return found.tolist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +166,7 @@ class Group:
                 )
         given = [each if isinstance(each, Mapping) else {} for each in values]
         self._refuse_unknown(given, view)
-        for name, node in self.members:
+        for name, node in sorted(self.members, key=_turn):  # selecting fields first
             node.write(_given(name, given), view)
 
     def _refuse_unknown(self, given: Sequence[Mapping[str, Any]], view: RowView) -> None:
@@ -206,6 +226,12 @@ def member_pairs(
             pairs += each[row]
         out.append(pairs)
     return out
+
+
+def _turn(member: tuple[str, Node]) -> int:
+    """When to write a member: items, groups and tables, variants."""
+    node = member[1]
+    return 0 if isinstance(node, Leaf) else 1 + isinstance(node, RedefinesChoice)
 
 
 def _given(name: str, documents: Sequence[Mapping[str, Any]]) -> list[Any]:

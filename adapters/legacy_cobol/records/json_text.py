@@ -23,6 +23,7 @@ from adapters.legacy_cobol.fields.columns import (
     Numbers,
     Rows,
     Strings,
+    code_of,
 )
 from adapters.legacy_cobol.fields.policy import Form
 from adapters.legacy_cobol.records.spelling import UTF_8, WORD, NotPlain, Spelling, plain
@@ -99,13 +100,14 @@ class JsonText:
             return self._fixed([_plain(value, column).encode() for value in data])
         scale = column.scale if column.form is not Form.SCALED else 0
         magnitude = np.abs(data)
-        if column.form is Form.CODE:
-            return self._digits(magnitude, column.digits, padded=True)
         pieces: list[Piece] = []
         negative = data < 0
         if negative.any():
             minus = np.uint8(self.spelling.write[ord("-")])
             pieces.append(np.where(negative, minus, np.uint8(0))[:, None])
+        if column.form is Form.CODE:
+            code = self._digits(magnitude, column.digits, padded=True)
+            return self.lay_out([*pieces, code], len(data)) if pieces else code
         if scale > 0:
             whole = magnitude // 10**scale if scale <= 18 else np.zeros_like(magnitude)
             part = magnitude - whole * 10**scale if scale <= 18 else magnitude
@@ -140,7 +142,7 @@ class JsonText:
             return _escaped(column)
         if not column.harmless or column.page is not self.spelling.page:
             raise NotPlain
-        return _trimmed(column, column.data, column.page.space)
+        return _trimmed(column, column.data, column.padding)
 
 
 Pieces = Callable[[JsonText], list[Piece]]  # lays out a document in a spelling
@@ -192,7 +194,7 @@ def _escaped(column: Characters) -> Rows:
     raw = column.data.tobytes().translate(column.page.read)
     codes = np.frombuffer(raw, np.uint8).reshape(column.data.shape)
     if _is_plain(codes):
-        return _trimmed(column, codes, _BLANK)
+        return _trimmed(column, codes, column.page.read[column.padding])
     out = _escapes(column.page.alphabet, np.unique(codes))[codes]
     out[_outside(column)] = 0
     return out.reshape(len(codes), -1)
@@ -209,7 +211,7 @@ def _is_plain(codes: Rows) -> bool:
 
 def _plain(value: Any, column: Numbers) -> str:
     if column.form is Form.CODE:
-        return f"{value:0{column.digits}d}"
+        return code_of(value, column.digits)
     if column.form is Form.SCALED or column.scale == 0:
         return str(value)
     if column.scale < 0:
@@ -233,7 +235,7 @@ def _escapes(alphabet: str, used: NDArray[np.uint8]) -> Rows:
 
 def _outside(column: Characters) -> Mask:
     """The blanks to trim."""
-    blank = column.data == column.page.space
+    blank = column.data == column.padding
     out = np.zeros(blank.shape, bool)
     if column.right:
         out |= np.logical_and.accumulate(blank[:, ::-1], axis=1)[:, ::-1]

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from adapters.legacy_cobol.copybook.kinds import Kind
 from adapters.legacy_cobol.copybook.layout import Item, Literal, Range, Record
 from adapters.legacy_cobol.fields.policy import Policy
+from adapters.legacy_cobol.records.member_names import MemberNaming
 
 Path = tuple[str, ...]
 
@@ -44,7 +47,10 @@ class RecordType:
     A record has the first type whose selectors in `when` all match. `variants` decide between
     items that share bytes by REDEFINES: the first whose selectors all match, else the first
     without selectors. Without `variants` it is the first that is not FILLER. `names` and
-    `policies` are by path; `policy` applies to all other fields.
+    `policies` are by path, `kinds` by kind of field; `policy` applies to all other fields.
+
+    Members have the names that `names` and `naming` give. Of items with the same name in one
+    object, the later ones get a number: kode, kode_2. Raises ValueError if `names` are not unique.
     """
 
     name: str
@@ -53,13 +59,34 @@ class RecordType:
     variants: Mapping[Path, tuple[Selector, ...]] = field(default_factory=dict)
     names: Mapping[Path, str] = field(default_factory=dict)
     policies: Mapping[Path, Policy] = field(default_factory=dict)
+    kinds: Mapping[type[Kind], Policy] = field(default_factory=dict)
     policy: Policy = Policy()  # noqa: RUF009  (frozen)
     naming: Callable[[Item], str] = snake
 
+    def __post_init__(self) -> None:
+        self.members  # noqa: B018  (checks the names)
+
+    @cached_property
+    def members(self) -> Mapping[Path, str]:
+        """The names of all items that are members of documents, by path."""
+        return self._naming.names(self.record.root)
+
+    @property
+    def top_members(self) -> frozenset[str]:
+        """The names of the members of the whole document."""
+        return frozenset(self.members[path] for path in self._naming.paths(self.record.root))
+
+    @property
+    def _naming(self) -> MemberNaming:
+        return MemberNaming(self.names, self.variants, self.naming)
+
     def name_of(self, item: Item) -> str:
         """The member name of an item in documents."""
-        return self.names.get(item.path) or self.naming(item)
+        return self.members.get(item.path) or self.names.get(item.path) or self.naming(item)
 
     def policy_of(self, item: Item) -> Policy:
-        """The policy of an item: its own, or that of the record type."""
-        return self.policies.get(item.path, self.policy)
+        """The policy of an item: its own, that of its kind, or that of the record type."""
+        own = self.policies.get(item.path)
+        if own is not None or item.kind is None:
+            return own or self.policy
+        return self.kinds.get(type(item.kind)) or self.policy.suited_to(type(item.kind))

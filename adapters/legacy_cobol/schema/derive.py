@@ -11,6 +11,7 @@ from adapters.legacy_cobol.copybook.kinds import Encoding
 from adapters.legacy_cobol.copybook.layout import Item
 from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.mapping.record_types import DeclaredRecord
+from adapters.legacy_cobol.records.member_names import families
 from adapters.legacy_cobol.records.record_type import Selector
 from adapters.legacy_cobol.schema.conditions import closed, named, one_of
 from adapters.legacy_cobol.schema.values import Schema, value_schema
@@ -73,7 +74,7 @@ class _SchemaBuilder:
     def _members(
         self, item: Item, properties: dict[str, Schema], choices: list[list[Schema]]
     ) -> None:
-        for family in _families(item.children):
+        for family in families(item.children):
             declared = self._declared(family)
             if not declared:
                 named_ones = [each for each in family if not each.filler] or family[:1]
@@ -192,11 +193,3 @@ def _exclusive(alternatives: list[Schema], properties: dict[str, Schema]) -> lis
         }
         for each in alternatives
     ]
-
-
-def _families(children: tuple[Item, ...]) -> list[list[Item]]:
-    """Group items that share bytes, the redefined one first."""
-    families: dict[str, list[Item]] = {}
-    for child in children:
-        families.setdefault(child.redefines or child.name, []).append(child)
-    return list(families.values())

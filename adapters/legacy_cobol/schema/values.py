@@ -17,9 +17,6 @@ from adapters.legacy_cobol.fields.policy import Form, Meaning, Policy
 Schema = dict[str, Any]
 Number = Zoned | Packed | Binary | Edited
 
-# Decimal digits of the largest integer in so many bytes (COMP-5).
-_NATIVE_DIGITS = {1: 3, 2: 5, 3: 8, 4: 10, 5: 13, 6: 15, 7: 17, 8: 20, 16: 39}
-
 
 def value_schema(kind: Kind, policy: Policy) -> Schema:
     """The schema of the value of a field."""
@@ -47,20 +44,15 @@ def form_of(kind: Number, policy: Policy) -> Form:
 
 def digits_of(kind: Number) -> int:
     """The largest number of digits."""
-    if isinstance(kind, Binary) and kind.native:
-        return _NATIVE_DIGITS.get(kind.length, 39)
-    return kind.digits
+    return kind.most_digits if isinstance(kind, Binary) else kind.digits
 
 
 def bounds(kind: Number) -> tuple[int, int]:
     """The smallest and the largest scaled integer."""
-    low, high = 1 - 10**kind.digits, 10**kind.digits - 1
     if isinstance(kind, Binary):
-        bits = 8 * kind.length - kind.signed
-        if kind.native:
-            return (-(1 << bits) if kind.signed else 0), (1 << bits) - 1
-        low, high = max(low, -(1 << bits)), min(high, (1 << bits) - 1)
-    return (low if kind.signed else 0), high
+        return kind.bounds
+    high = 10**kind.digits - 1
+    return (-high if kind.signed else 0), high
 
 
 def _text(length: int, policy: Policy, kind: Kind) -> Schema:
@@ -75,7 +67,8 @@ def _number(kind: Number, policy: Policy) -> Schema:
     scale = kind.scale
     match form_of(kind, policy):
         case Form.CODE:
-            return {"type": "string", "pattern": f"^[0-9]{{{digits_of(kind)}}}$"}
+            sign = "-?" if kind.signed else ""
+            return {"type": "string", "pattern": f"^{sign}[0-9]{{{digits_of(kind)}}}$"}
         case Form.SCALED:
             return {"type": "integer", "minimum": low, "maximum": high}
         case Form.NUMBER if scale <= 0:
