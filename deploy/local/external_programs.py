@@ -2,7 +2,8 @@
 
 GnuCOBOL compiles the programs that are the other side of the legacy adapter, OpenSSH is the SFTP
 server and client of a ministry, amqp-tools read the queues as a subscriber's own client would, and
-nginx is the proxy of `deploy/proxy`. The product itself needs none of them.
+nginx is the proxy of `deploy/proxy`. The official test suite of JSON Schema is data. The product
+itself needs none of them.
 """
 
 import os
@@ -52,6 +53,16 @@ def nginx(folder: Path = UNPACKED) -> Path | None:
     return _server("nginx", "nginx", ("-v",), folder)
 
 
+def json_schema_suite(folder: Path = UNPACKED) -> Path | None:
+    """The official test suite of JSON Schema: a folder with `tests` and `remotes`, by draft."""
+    package = "libtest-json-schema-acceptance-perl"  # carries it; its programs are not used
+    suite = folder / package / "usr/share/perl5/auto/share/dist/Test-JSON-Schema-Acceptance"
+    if not suite.exists():
+        print(f"Fetching {package}", flush=True)
+        _unpack(package, folder, libraries=False)
+    return suite if suite.exists() else None
+
+
 def _server(
     package: str, command: str, question: tuple[str, ...], folder: Path, *, wanted: int = 0
 ) -> Path | None:
@@ -69,7 +80,7 @@ def _server(
     return Path(found) if works else None
 
 
-def _unpack(package: str, folder: Path) -> None:
+def _unpack(package: str, folder: Path, *, libraries: bool = True) -> None:
     """Fetch a package, unpack it, and install its libraries, if dpkg and apt are here."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         return
@@ -81,14 +92,19 @@ def _unpack(package: str, folder: Path) -> None:
             _apt("update", "-q")
             _succeeds(("apt-get", "download", "-q", package), fresh)
         for each in fresh.glob("*.deb"):
-            needs = subprocess.run(
-                ("dpkg-deb", "-f", str(each), "Depends"), capture_output=True, text=True, check=True
-            ).stdout
-            _apt("install", "-y", "-q", "--no-install-recommends", *_LIBRARY.findall(needs))
+            if libraries:
+                _install_libraries(each)
             if _succeeds(("dpkg-deb", "-x", str(each), "whole"), fresh):
                 (fresh / "whole").chmod(0o755)
                 shutil.rmtree(folder / package, ignore_errors=True)
                 (fresh / "whole").rename(folder / package)
+
+
+def _install_libraries(package: Path) -> None:
+    needs = subprocess.run(
+        ("dpkg-deb", "-f", str(package), "Depends"), capture_output=True, text=True, check=True
+    ).stdout
+    _apt("install", "-y", "-q", "--no-install-recommends", *_LIBRARY.findall(needs))
 
 
 def _apt(*step: str) -> bool:
@@ -112,3 +128,4 @@ if __name__ == "__main__":
         print(f"{package}: {'installed' if ensure(command) else skipped}")
     print(f"openssh-server: {sshd() or skipped}")
     print(f"nginx: {nginx() or skipped}")
+    print(f"test suite of JSON Schema: {json_schema_suite() or skipped}")

@@ -8,10 +8,12 @@ fetched.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
+import jsonschema_specifications  # type: ignore[import-untyped]  # it has no types
 import msgspec
 
 from gateway.base import strict_json
@@ -19,6 +21,7 @@ from gateway.base.errors import Invalid
 from gateway.base.json_pointer import escaped, json_pointer
 from gateway.contracts.keywords import Step, at, children, rebuilt
 from gateway.contracts.schema_limits import DEFINITIONS, SCHEMA_DEPTH
+from gateway.contracts.standalone import standalone
 
 SchemaId = tuple[str, int]  # type and version
 SchemaTexts = Mapping[SchemaId, bytes]  # the texts of registered schemas
@@ -28,6 +31,10 @@ MAX_BUNDLED = 100  # schemas in one bundle
 BUNDLE_LIMIT = 1 << 20  # bytes
 _ID = re.compile(r"urn:nusabus:contract:(?P<type>[a-z0-9.-]{1,255}):(?P<version>[1-9][0-9]{0,8})")
 _PATH = r"/v1/contracts/(?P<type>[a-z0-9.-]{1,255})/versions/(?P<version>[1-9][0-9]{0,8})/schema"
+_META_SCHEMAS = {
+    uri.rstrip("#"): jsonschema_specifications.REGISTRY.contents(uri)
+    for uri in jsonschema_specifications.REGISTRY
+}
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -51,6 +58,25 @@ def schema_url(base_url: str, type: str, version: int) -> str:
 
 def referenced_ids(document: Any, base_url: str = "") -> set[SchemaId]:
     """The other schemas that a schema refers to. Raises Invalid for any other reference."""
+    return _ids_in(_alone(document, base_url), base_url)
+
+
+def _alone(document: Any, base_url: str) -> Any:
+    """The form that stands alone but for registered schemas; anything else as it is."""
+    if not isinstance(document, dict):
+        return document
+    keyword = DEFINITIONS.get(str(document.get("$schema")).rstrip("#"))
+    if keyword is None:
+        return document
+    keeps = partial(_is_registered, base_url=base_url)
+    return standalone(document, keyword, keeps, _META_SCHEMAS)
+
+
+def _is_registered(uri: str, base_url: str) -> bool:
+    return schema_id(uri, base_url) is not None
+
+
+def _ids_in(document: Any, base_url: str) -> set[SchemaId]:
     found: set[SchemaId] = set()
 
     def visit(schema: Any, steps: Step) -> None:
@@ -69,16 +95,17 @@ def referenced_ids(document: Any, base_url: str = "") -> set[SchemaId]:
 def bundle_schema(
     text: bytes, texts: SchemaTexts = EMPTY, base_url: str = "", document: Any = None
 ) -> bytes | None:
-    """The schema with all references embedded; None if it refers to no other schema.
+    """The schema with all references as pointers into it; None if that is what it has.
 
     `document` is the parsed text, if the caller has it. Raises Invalid for a reference that is no
     id of a registered schema, or that has no target.
     """
     if document is None:
         document = strict_json.parse(text, depth=SCHEMA_DEPTH)
-    if not referenced_ids(document, base_url):
-        return None
-    return _Bundle(document, texts, base_url).text()
+    alone = _alone(document, base_url)
+    if _ids_in(alone, base_url):
+        return _Bundle(alone, texts, base_url).text()
+    return None if alone is document else _limited(_encode(alone))
 
 
 class _Bundle:
@@ -97,13 +124,7 @@ class _Bundle:
             name = self._names[target]
             embedded[name] = self._embedded(target, name)
         made[self._keyword] = {**made.get(self._keyword, {}), **embedded}
-        text = _encode(made)
-        if len(text) > BUNDLE_LIMIT:
-            raise Invalid(
-                f"The schema has {len(text)} bytes with all embedded schemas; "
-                f"{BUNDLE_LIMIT} are allowed."
-            )
-        return text
+        return _limited(_encode(made))
 
     def _embedded(self, target: SchemaId, name: str) -> dict[str, Any]:
         prefix = f"#/{self._keyword}/{escaped(name)}"
@@ -144,7 +165,7 @@ class _Bundle:
                 f"The schema refers to {schema_urn(type_, version)}, which is not a version that "
                 "you may use. Register it first, or correct the id."
             )
-        document = strict_json.parse(text, depth=SCHEMA_DEPTH)
+        document = _alone(strict_json.parse(text, depth=SCHEMA_DEPTH), self._base_url)
         if document["$schema"].rstrip("#") != str(self._root["$schema"]).rstrip("#"):
             raise Invalid(
                 f"{schema_urn(type_, version)} uses another dialect, {document['$schema']}. A "
@@ -157,6 +178,15 @@ class _Bundle:
             name += "-"
         self._names[target], self._documents[target] = name, document
         self._waiting.append(target)
+
+
+def _limited(text: bytes) -> bytes:
+    if len(text) > BUNDLE_LIMIT:
+        raise Invalid(
+            f"The schema has {len(text)} bytes with all embedded schemas; "
+            f"{BUNDLE_LIMIT} are allowed."
+        )
+    return text
 
 
 def _location(document: Any, fragment: str) -> str:

@@ -106,7 +106,10 @@ def compile_schema(type: str, version: int, text: bytes, library: Library) -> Co
             pointer=location,
         ) from None
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-        raise Invalid(f"{name}: the schema does not compile: {reason(error)}") from None
+        raise Invalid(
+            f"{name}: the schema does not compile: {reason(error)}",
+            pointer=pointer(list(getattr(error, "instance_path", ()))),
+        ) from None
 
 
 def require_schema(name: str, text: bytes, document: Any) -> None:

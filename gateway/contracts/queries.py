@@ -1,5 +1,6 @@
 """Queries of the registry: contracts, versions, and the schemas that others refer to."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,12 +122,12 @@ async def library(
     visible are left out.
     """
     found: dict[SchemaId, bytes] = dict(unregistered)
-    wanted = set[SchemaId]().union(*(referenced_ids(each, base_url) for each in documents))
+    wanted = await asyncio.to_thread(_wanted, documents, base_url)
     while wanted := wanted - found.keys():
         fetched = await _texts(session, wanted, visibility)
         found |= fetched
-        parsed = (strict_json.parse(text, depth=SCHEMA_DEPTH) for text in fetched.values())
-        wanted = set[SchemaId]().union(*(referenced_ids(each, base_url) for each in parsed))
+        parsed = [strict_json.parse(text, depth=SCHEMA_DEPTH) for text in fetched.values()]
+        wanted = await asyncio.to_thread(_wanted, parsed, base_url)
         # The parts of a visible schema are visible with it.
         visibility = Visibility(everything=True)
         if len(found) > len(unregistered) + MAX_REFERENCED:
@@ -186,6 +187,10 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
     if search.state is not None:
         conditions.append(_in_state(search.state))
     return conditions
+
+
+def _wanted(documents: Iterable[Any], base_url: str) -> set[SchemaId]:
+    return set[SchemaId]().union(*(referenced_ids(each, base_url) for each in documents))
 
 
 def _in_state(state: VersionState) -> ColumnElement[bool]:

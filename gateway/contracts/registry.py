@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from gateway.base.errors import Conflict, NotFound
 from gateway.contracts import history
-from gateway.contracts.admission import EMPTY_LIBRARY, bundles_of
+from gateway.contracts.admission import EMPTY_LIBRARY, Bundles, bundles_of
 from gateway.contracts.compatibility import Rule
 from gateway.contracts.compilation import Library
 from gateway.contracts.content import digest_of, example_rows, examples_document
@@ -38,6 +38,7 @@ class NewVersion:
     """
 
     version: Version
+    bundles: Bundles
     state: VersionState
     report: bytes | None = None
     closed: bool = False
@@ -71,12 +72,13 @@ async def register(
         number = version.number
         new = NewVersion(
             version,
+            bundles_of(version, library),
             VersionState.ACTIVE,
             reports.get(number),
             closed,
             inline.get(number, INLINE_UNKNOWN),
         )
-        await add_version(session, submission, new, by=by, library=library)
+        await add_version(session, submission, new, by=by)
         changed = True
     if changed:
         await put_examples(session, submission)
@@ -127,11 +129,9 @@ async def add_version(
     new: NewVersion,
     *,
     by: Author,
-    library: Library = EMPTY_LIBRARY,
 ) -> None:
     """Store a version of an admitted submission. Its schema must not be registered yet."""
     type, version = submission.contract.type, new.version
-    bundles = bundles_of(version, library)
     session.add(
         VersionRow(
             type=type,
@@ -141,8 +141,8 @@ async def add_version(
             reply=version.reply,
             created=datetime.now(UTC),
             state=new.state.value,
-            bundle=bundles.text,
-            reply_bundle=bundles.reply,
+            bundle=new.bundles.text,
+            reply_bundle=new.bundles.reply,
             closed=new.closed,
             inline_bytes=new.inline_bytes,
             examples=_encode(examples_document(submission)),

@@ -47,7 +47,7 @@ from gateway.publishing import Limits
 
 WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 BODY_LIMIT = 64 << 10  # bytes; publishing has limits of its own
-CONTRACT_LIMIT = 1 << 20  # bytes: schemas and examples
+CONTRACT_LIMIT = 2 << 20  # bytes: schemas and examples
 ROUTES = (
     events,
     subscriptions,

@@ -69,7 +69,8 @@ class _Rewriter:
             for each in value:
                 self._survey(each, dialect)
         elif isinstance(value, dict):
-            if "$id" in value or value is self._root:
+            # A member of `properties` may be named $id.
+            if isinstance(value.get("$id"), str) or value is self._root:
                 dialect = dialect_of(value, dialect)
             self._dialects[id(value)] = dialect
             anchor = value.get("$dynamicAnchor")

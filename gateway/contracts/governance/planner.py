@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +21,7 @@ from gateway.contracts import (
     defaults,
     queries,
 )
-from gateway.contracts.admission import bundles_of, require_readable
+from gateway.contracts.admission import Bundles, bundles_of, require_readable
 from gateway.contracts.compatibility import CompatibilityPolicy, Rule
 from gateway.contracts.compilation import Library
 from gateway.contracts.content import digest_of
@@ -72,7 +73,7 @@ class NewSchema:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RegistrationPlan:
     """A new version beside the registered ones.
 
@@ -93,10 +94,15 @@ class RegistrationPlan:
         """The new version."""
         return self.submission.versions[0]
 
+    @cached_property
+    def bundles(self) -> Bundles:
+        """The schemas with all references embedded; large ones take 0.3 s of CPU."""
+        return bundles_of(self.version, self.library)
+
     @property
     def catalogue_version(self) -> CatalogueVersion:
         """The new version as the catalogue will hold it once it is active."""
-        text = bundles_of(self.version, self.library).text or self.version.text
+        text = self.bundles.text or self.version.text
         type, number = self.submission.contract.type, self.version.number
         return CatalogueVersion(
             type, number, VersionState.ACTIVE, None, text, self.closed, self.inline_bytes
@@ -175,7 +181,9 @@ class Planner:
                 f"{plan.submission.contract.type}: lint found {len(errors)} error(s): {listed}",
                 pointer=f"/{errors[0].document}{errors[0].pointer}",
             )
-        return replace(plan, inline_bytes=inline[plan.version.number]), advice
+        admitted = replace(plan, inline_bytes=inline[plan.version.number])
+        await asyncio.to_thread(getattr, admitted, "bundles")
+        return admitted, advice
 
     async def advice(self, plan: RegistrationPlan) -> tuple[Finding, ...]:
         """The findings of lint, by the owner's levels; hostile patterns may take 0.3 s."""
@@ -183,7 +191,7 @@ class Planner:
 
     async def compare(self, plan: RegistrationPlan) -> CompatibilityReport:
         """The comparison with the older versions, under the rule of the contract."""
-        bundles = bundles_of(plan.version, plan.library)
+        bundles = await asyncio.to_thread(getattr, plan, "bundles")
         return await compare_versions(
             self._context.compatibility,
             (bundles.text or plan.version.text, bundles.reply or plan.version.reply),

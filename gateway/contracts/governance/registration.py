@@ -230,9 +230,8 @@ class ContractRegistration:
         await registry.add_version(
             session,
             plan.submission,
-            NewVersion(plan.version, state, document, plan.closed, plan.inline_bytes),
+            NewVersion(plan.version, plan.bundles, state, document, plan.closed, plan.inline_bytes),
             by=author_of(by),
-            library=plan.library,
         )
         type, number = plan.submission.contract.type, plan.version.number
         registered, version = (

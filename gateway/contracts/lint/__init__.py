@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.base.errors import Invalid
 from gateway.contracts.lint import personal, rules
 from gateway.contracts.lint.locations import locations
 from gateway.contracts.lint.profile import Finding, Level, Profile, national
+from gateway.contracts.schema_limits import DEFINITIONS
+from gateway.contracts.standalone import standalone
 from gateway.contracts.values import Classification, Contract
 
 __all__ = ["Finding", "Level", "Profile", "lint", "national"]
@@ -50,6 +53,7 @@ def _listed(found: list[Finding], profile: Profile) -> Iterator[Finding]:
 def _of_schema(
     contract: Contract, document: str, schema: Any, profile: Profile
 ) -> Iterator[Finding]:
+    schema = _alone(schema)
     public = contract.classification is Classification.PUBLIC
     for location in locations(schema):
         for hits in (rules, personal):
@@ -58,3 +62,14 @@ def _of_schema(
         if public and location.schema.get("x-pii"):
             message = f"{location.name or 'a field'} is personal data, and the contract is public"
             yield profile.finding("classification", document, location.pointer, message)
+
+
+def _alone(schema: Any) -> Any:
+    """The form with references as pointers, which the rules follow, where it can be made."""
+    if not isinstance(schema, dict) or "$schema" not in schema:
+        return schema
+    try:
+        keyword = DEFINITIONS.get(str(schema["$schema"]).rstrip("#"), "$defs")
+        return standalone(schema, keyword, lambda _: True)
+    except Invalid:
+        return schema  # admission says what is wrong with it
