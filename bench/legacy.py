@@ -17,7 +17,8 @@ from typing import Any
 from adapters.legacy_cobol.copybook.kinds import Encoding
 from adapters.legacy_cobol.fields.columns import Numbers
 from adapters.legacy_cobol.records.chunk_reader import chunks
-from adapters.legacy_cobol.records.decoder import Decoded, Decoder
+from adapters.legacy_cobol.records.decoded import Decoded
+from adapters.legacy_cobol.records.decoder import Decoder
 from adapters.legacy_cobol.records.encoder import Encoder
 from adapters.legacy_cobol.records.framing import RDW, Body, Fixed, Framing
 from adapters.legacy_cobol.records.record_type import RecordType

@@ -19,6 +19,7 @@ from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.flags import AsJson
 from adapters.cli.legacy.options import framing_of, with_layout
+from adapters.legacy_cobol.mapping.codecs import encoder_of
 from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.records.encoder import Encoder
 from adapters.legacy_cobol.records.frame_writer import frame_records
@@ -118,7 +119,8 @@ def encode(
         stack.enter_context(lines)
         out = stack.enter_context(_complete(output))
         try:
-            out.writelines(frame_records(_records(layout, lines, record, faults), framing.body))
+            encoder = encoder_of(layout, framing)
+            out.writelines(frame_records(_records(encoder, lines, record, faults), framing.body))
         except FramingError as error:
             raise Failure(str(error)) from None
     for each in faults.first:
@@ -235,9 +237,8 @@ def _report_more(bad: _Rejected[Any]) -> None:
 
 
 def _records(
-    layout: Layout, lines: Iterable[bytes], record: str, faults: _Rejected[str]
+    encoder: Encoder, lines: Iterable[bytes], record: str, faults: _Rejected[str]
 ) -> Iterator[bytes]:
-    encoder = Encoder([each.type for each in layout.records], layout.encoding)
     numbered = enumerate(lines, 1)
     while some := list(islice(numbered, BATCH)):
         documents = [_document(number, line, record) for number, line in some if line.strip()]

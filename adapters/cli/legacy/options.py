@@ -35,6 +35,8 @@ FLAGS = (
           "Compiler option TRUNC: std, or bin if COMP holds more than its picture."),
     _flag("--slides/--no-slides", "dialect.slides", bool,
           "Items after an OCCURS DEPENDING ON table move."),
+    _flag("--empty-tables/--no-empty-tables", "dialect.empty_tables", bool,
+          "A counter of OCCURS 1 TO may be 0."),
     _flag("--code-page", "encoding.code_page", str,
           "Code page, for example cp037, cp1140 or ascii."),
     _flag("--zoned-signs", "encoding.zoned_signs", str,
@@ -46,6 +48,8 @@ FLAGS = (
     _flag("--framing", "framing.kind", str,
           "fixed, fixed-blocked, rdw, blocked, lines, gnucobol or self-delimiting."),
     _flag("--length", "framing.length", int, "Length of a fixed record."),
+    _flag("--rest", "framing.rest", str,
+          "Bytes after the last item of a fixed record: padding, or any."),
     _flag("--block", "framing.block", int, "Length of a block."),
     _flag("--head", "framing.head", int, "Bytes before the first record."),
     _flag("--tail", "framing.tail", int, "Bytes after the last record."),
@@ -93,7 +97,7 @@ def with_layout(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(**given: Any) -> Any:
         flags = {names[name]: given.pop(name) for name in names}
         files = given.pop("layout_file"), given.pop("copybook_file")
-        lists = given.pop("select"), given.pop("rename"), given.pop("settings")
+        lists = tuple(given.pop(name) for name in ("select", "rename", "settings", "optional"))
         return command(layout=_layout(files, flags, lists), **given)
 
     parameters = [*own, *_parameters()]
@@ -119,6 +123,10 @@ def _parameters() -> list[inspect.Parameter]:
         *(
             _parameter(_variable(flag), kind | None, flag, help=help)
             for flag, _, kind, help in FLAGS
+        ),
+        _parameter(
+            "optional", list[str], "--optional", default=[], metavar="[RECORD:]FIELD",
+            help="The first field that may be missing at the end of a record.",
         ),
         _parameter(
             "select", list[str], "--select", default=[], metavar="RECORD:FIELD=V1,V2",
@@ -151,7 +159,7 @@ def _variable(flag: str) -> str:
 def _layout(
     files: tuple[Path | None, Path | None],
     flags: dict[str, Any],
-    lists: tuple[list[str], list[str], list[str]],
+    lists: tuple[list[str], ...],
 ) -> Layout:
     file, copybook = files
     content: dict[str, Any] = {}
@@ -190,8 +198,9 @@ def _put(content: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _put_lists(
-    content: dict[str, Any], select: list[str], rename: list[str], settings: list[str]
-) -> None:
+    content: dict[str, Any], select: list[str], rename: list[str], settings: list[str],
+    optional: list[str],
+) -> None:  # fmt: skip
     for each in settings:
         key, sign, value = each.partition("=")
         if not sign:
@@ -209,9 +218,18 @@ def _put_lists(
         when = [{"field": field, "values": values.split(",")}]
         found = {"name": record.lower(), "record": record, "when": when}
         content.setdefault("records", []).append(found)
+    _put_optional(content, optional)
     for each in rename:
         field, sign, name = each.partition("=")
         if not sign:
             raise Failure(f"--rename {each} is incomplete. Write FIELD=NAME.")
         for record in content.setdefault("records", [{}]):
             record.setdefault("fields", {}).setdefault(field, {})["name"] = name
+
+
+def _put_optional(content: dict[str, Any], optional: list[str]) -> None:
+    for each in optional:
+        record, _, field = each.rpartition(":")
+        for found in content.setdefault("records", [{}]):
+            if record in ("", found.get("record"), found.get("name")):
+                found["optional"] = field

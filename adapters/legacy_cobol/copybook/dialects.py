@@ -32,7 +32,8 @@ class Dialect:
 
     `aligned` are the boundaries of SYNCHRONIZED by the length of a binary item, `aligned_floats`
     those of COMP-1 and COMP-2; empty if the clause is a comment. `truncated` is TRUNC(STD): binary
-    items hold no more digits than their pictures. `slack_before_groups` says where
+    items hold no more digits than their pictures. `empty_tables`: a counter of 0 is a good one,
+    also of OCCURS 1 TO. `slack_before_groups` says where
     slack bytes go if a group begins with such an item: before the group, or into it.
     `late_padding` is what GnuCOBOL does in a table: the bytes that keep occurrences aligned are
     before the last elementary item, not after it, and every group forgets the boundaries of the
@@ -52,6 +53,7 @@ class Dialect:
     pointer_length: int
     encoding: Encoding
     truncated: bool = True
+    empty_tables: bool = False
 
     def binary_length(self, digits: int, *, signed: bool) -> int | None:
         """The length of COMP, COMP-4, COMP-5 and BINARY; None for too many digits."""

@@ -44,6 +44,14 @@ class Area:
             yield from each.walk()
 
 
+def families(children: tuple[Area, ...]) -> list[list[Area]]:
+    """Group areas that share bytes, the redefined one first."""
+    found: dict[str, list[Area]] = {}
+    for child in children:
+        found.setdefault(child.item.redefines or child.item.name, []).append(child)
+    return list(found.values())
+
+
 @dataclass(frozen=True, slots=True)
 class CounterNeeded:
     """The counter to read next: `item` at `offset`, and its bounds for `table`."""

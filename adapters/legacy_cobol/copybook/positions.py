@@ -138,7 +138,8 @@ class _RecordBuilder:
         if stays:
             text = f"{path[-1]} always takes {table.maximum} occurrences, whatever {counter[-1]} is"
             self._notice(entry, f"{text}; declare slides if the items after it move")
-        return Occurs(table.minimum, table.maximum, counter, reserved=stays)
+        minimum = 0 if self.context.dialect.empty_tables else table.minimum
+        return Occurs(minimum, table.maximum, counter, reserved=stays)
 
     def _pointer(self, item: Item, entry: Entry) -> Item:
         if entry.picture is not None:

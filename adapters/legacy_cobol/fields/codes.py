@@ -77,9 +77,10 @@ _ADVICE = {
     FaultCode.NO_VARIANT: "No selector of this REDEFINES matches: correct the selecting field or "
     "the layout.",
     FaultCode.COUNTER_OUT_OF_RANGE: "The counter is out of the bounds of its OCCURS: correct the "
-    "counter.",
+    "counter. If OCCURS 1 TO may have no occurrence, declare empty_tables.",
     FaultCode.RECORD_LENGTH: "The record is longer or shorter than its layout: check the framing, "
-    "the counters and the copybook.",
+    "the counters and the copybook. If fields at its end may be missing, declare the first of them "
+    "as optional; if old bytes follow its last field, declare rest = any.",
     FaultCode.NO_RECORD_TYPE: "No selector of the layout matches this record: correct it, or add "
     "its type.",
     FaultCode.NULL: "Give a value; the layout declares no bytes for null.",

@@ -13,6 +13,7 @@ from adapters.legacy_cobol.records.framing import (
     Framing,
     Lines,
     Prefixed,
+    Rest,
     SelfDelimiting,
 )
 from adapters.legacy_cobol.records.record_length import RecordLength
@@ -45,11 +46,12 @@ def _length(section: Section, types: Types) -> int:
 
 
 def _fixed(section: Section, types: Types, _: Encoding) -> Body:
-    return Fixed(_length(section, types))
+    return Fixed(_length(section, types), section.choice("rest", Rest.PADDING))
 
 
 def _fixed_blocked(section: Section, types: Types, _: Encoding) -> Body:
-    return FixedBlocked(_length(section, types), section.integer("block", 27_998))
+    block = section.integer("block", 27_998)
+    return FixedBlocked(_length(section, types), block, section.choice("rest", Rest.PADDING))
 
 
 def _prefixed(section: Section, _types: Types, _: Encoding) -> Prefixed:

@@ -103,8 +103,9 @@ def _dialect(section: Section) -> Dialect:
         dialect = replace(dialect, signed_binary=signed, unsigned_binary=unsigned)
     slides = section.flag("slides", dialect.slides)
     truncated = section.choice("trunc", Truncation.STD) is Truncation.STD
+    empty = section.flag("empty_tables", False)
     section.close()
-    return replace(dialect, slides=slides, truncated=truncated)
+    return replace(dialect, slides=slides, truncated=truncated, empty_tables=empty)
 
 
 def _copybook(section: Section, dialect: Dialect, folder: Path) -> Copybook:

@@ -116,14 +116,31 @@ def _declaration(
     }
     when = _selectors(section, "when", record, close=False)
     names = {path: each for path, each in names.items() if each}
+    optional = _optional(section, record)
     try:
-        type_ = RecordType(name, record, when, variants, names, policies, common.kinds, common.all)
+        type_ = RecordType(
+            name, record, when, variants, names, policies, common.kinds, optional, common.all
+        )
     except ValueError as error:
         raise section.error("fields", str(error), "Member names are unique") from None
     role = section.choice("role", Role.EVENT)
     segment = _segment(section, name)
     section.close()
     return DeclaredRecord(type_, role, segment, frozenset(open_conditions), titles)
+
+
+def _optional(section: Section, record: Record) -> Path:
+    name = section.text("optional", "")
+    if not name:
+        return ()
+    inner = Section({}, f"{section.where}optional.")
+    item = _item(inner, name, record)
+    tables = [each.path for each in record.items() if each.occurs is not None]
+    if item.redefines or any(item.path[: len(path)] == path != item.path for path in tables):
+        raise section.error(
+            "optional", f"{name} is in a table or redefines another item", "Name another item"
+        )
+    return item.path
 
 
 def _all_open(kind: RecordType, conditions: Conditions) -> frozenset[Path]:

@@ -71,6 +71,10 @@ class Chunk:
             found[np.arange(width) >= lengths[:, None]] = fill
         return found
 
+    def pieces(self, index: NDArray[np.intp], offsets: NDArray[np.int64], width: int) -> Rows:
+        """`width` bytes of each of these records, from an offset of its own in the record."""
+        return _windows(self.data, self.begins[index] + offsets, width, 0)
+
 
 def _windows(data: NDArray[np.uint8], begins: NDArray[np.int64], width: int, fill: int) -> Rows:
     """`width` bytes from each start. Each row is copied at once."""

@@ -1,24 +1,28 @@
 """Encode documents to records. Nothing is cut, rounded or guessed."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapters.legacy_cobol.copybook.kinds import Encoding
-from adapters.legacy_cobol.copybook.layout import Item
 from adapters.legacy_cobol.copybook.placement import CounterNeeded, CountOutOfBounds, place
 from adapters.legacy_cobol.fields.codec import codec
 from adapters.legacy_cobol.fields.codes import FaultCode, FieldFault
-from adapters.legacy_cobol.fields.columns import Numbers
-from adapters.legacy_cobol.records.decoder import Decoded
+from adapters.legacy_cobol.fields.columns import Numbers, Rows
+from adapters.legacy_cobol.fields.signs import sign_table
+from adapters.legacy_cobol.records.decoded import Decoded
+from adapters.legacy_cobol.records.document_shape import alike, counts_of, members_of
 from adapters.legacy_cobol.records.plan import Plan
-from adapters.legacy_cobol.records.record_type import Path, RecordType
+from adapters.legacy_cobol.records.record_ends import shortened, shortest_with
+from adapters.legacy_cobol.records.record_type import RecordType
 from adapters.legacy_cobol.records.row_view import FaultsByRow, RowView
 
 Document = Mapping[str, Any]
+Key = tuple[str, tuple[int, ...], int]  # a record type, its counts, and where the record ends early
+_REMEMBERED = 256  # plans
 
 
 @dataclass(slots=True)
@@ -30,15 +34,21 @@ class Encoded:
 
 
 class Encoder:
-    """Encodes documents of the declared record types."""
+    """Encodes documents of the declared record types.
 
-    def __init__(self, types: Sequence[RecordType], encoding: Encoding) -> None:
+    `width`: all records have so many bytes; shorter ones are filled with blanks. 0: each ends with
+    its last item.
+    """
+
+    def __init__(self, types: Sequence[RecordType], encoding: Encoding, *, width: int = 0) -> None:
         self.types = {each.name: each for each in types}
         self.encoding = encoding
+        self._width = width
+        self._blank = bytes((sign_table(encoding.zoned_signs).space,))
         self._counting = {
             each.name for each in types if isinstance(place(each.record, ()), CounterNeeded)
         }
-        self._plans: dict[tuple[str, tuple[int, ...]], Plan] = {}
+        self._plans: dict[Key, Plan] = {}
 
     def encode(
         self,
@@ -54,39 +64,77 @@ class Encoder:
         and zeros.
         """
         encoded = Encoded([None] * len(documents))
-        groups: dict[tuple[str, tuple[int, ...]], list[int]] = {}
+        groups: dict[Key, list[int]] = {}
         for at, document in enumerate(documents):
             kind = self.types[kinds if isinstance(kinds, str) else kinds[at]]
             try:
-                counts = _counts(kind, document) if kind.name in self._counting else ()
+                counts = counts_of(kind, document) if kind.name in self._counting else ()
             except CountOutOfBounds as error:
                 fault = FieldFault(error.table.name, FaultCode.COUNT_MISMATCH, detail=str(error))
                 encoded.faults[at] = [fault]
                 continue
-            groups.setdefault((kind.name, counts), []).append(at)
-        for (name, counts), index in groups.items():
-            self._write(self._plan(name, counts), counts, index, documents, originals, encoded)
+            end = self._end(kind, counts, document, originals[at] if originals else None)
+            groups.setdefault((kind.name, counts, end), []).append(at)
+        for key, index in groups.items():
+            self._write(self._plan(key), key[1], index, documents, originals, encoded)
         return encoded
 
-    def _plan(self, name: str, counts: tuple[int, ...]) -> Plan:
-        key = (name, counts)
+    def _plan(self, key: Key) -> Plan:
+        """The plan of a record with these counts and this end. Raises EndsTooEarly."""
         if key not in self._plans:
-            area = place(self.types[name].record, counts)
+            name, counts, end = key
+            kind = self.types[name]
+            area = place(kind.record, counts)
             assert not isinstance(area, CounterNeeded)  # noqa: S101  (`_counts` answered everything)
-            self._plans[key] = Plan(self.types[name], self.encoding, area)
+            if end:
+                area = shortened(area, end, kind)
+            if len(self._plans) > _REMEMBERED:
+                self._plans.clear()
+            self._plans[key] = Plan(kind, self.encoding, area, short=end > 0)
         return self._plans[key]
+
+    def _end(
+        self, kind: RecordType, counts: tuple[int, ...], document: Document, original: bytes | None
+    ) -> int:
+        """Where the record of a document ends early; 0 if it has all its items.
+
+        It ends where the original does, if that has the same members, or else after the last of
+        the optional items that the document has.
+        """
+        if not kind.optional and (original is None or len(original) >= kind.record.maximum_length):
+            return 0
+        area = self._plan((kind.name, counts, 0)).area
+        short = original is not None and len(original) < area.end
+        if short and self._same_members(kind, counts, document, original or b""):
+            return len(original or b"")
+        if not kind.optional:
+            return 0
+        end = shortest_with(area, members_of(kind, area, document), kind)
+        return end if end < shortest_with(area, kind.members.keys(), kind) else 0
+
+    def _same_members(
+        self, kind: RecordType, counts: tuple[int, ...], document: Document, original: bytes
+    ) -> bool:
+        """Whether an original that ends early is good, and has the members of the document."""
+        try:
+            short = self._plan((kind.name, counts, len(original)))
+        except ValueError:
+            return False
+        view = RowView(np.frombuffer(original, np.uint8).reshape(1, -1))
+        (found,) = short.node.python(short.node.read(view), 1)
+        return not view.faults and alike(found, document) and alike(document, found)
 
     def _write(
         self, plan: Plan, counts: tuple[int, ...], index: list[int],
         documents: Sequence[Document], originals: Sequence[bytes | None] | None, encoded: Encoded,
     ) -> None:  # fmt: skip
         given = [documents[at] for at in index]
-        bases = [originals[at] if originals else None for at in index]
-        kept = np.array([each is not None and len(each) == plan.length for each in bases], bool)
-        blank = plan.blank()
-        raw = b"".join(
-            base if keep and base else blank for base, keep in zip(bases, kept, strict=True)
-        )
+        given_bases = [originals[at] if originals else None for at in index]
+        bases = [self._base(plan, counts, each) for each in given_bases]
+        kept = np.array([each is not None for each in bases], bool)
+        blank = plan.blank().ljust(self._width, self._blank)
+        wholes = [blank if base is None else base for base in bases]
+        raw = b"".join([each[: plan.length] for each in wholes])
         rows = np.frombuffer(bytearray(raw), np.uint8).reshape(len(given), plan.length)
         view = RowView(rows, kept=kept)
         plan.node.write(given, view)
@@ -97,20 +145,47 @@ class Encoder:
             if row in view.faults:
                 encoded.faults[at] = view.faults[row]
             else:
-                encoded.records[at] = rows[row].tobytes()
+                encoded.records[at] = rows[row].tobytes() + wholes[row][plan.length :]
+
+    def _base(self, plan: Plan, counts: tuple[int, ...], original: bytes | None) -> bytes | None:
+        """The original, if its items are where those of the new record will be."""
+        if original is None or len(original) == plan.length:
+            return original
+        if len(original) != self._width or len(original) < plan.length:
+            return None
+        row = np.frombuffer(original, np.uint8).reshape(1, -1)
+        for known, count in enumerate(counts):
+            _, values = self._counter(plan, counts[:known], row)
+            if values[0] != count:
+                return None
+        return original
+
+    def _counter(
+        self, plan: Plan, counts: tuple[int, ...], rows: Rows
+    ) -> tuple[CounterNeeded, NDArray[Any]]:
+        """The counter after the known ones, and its values."""
+        needed = place(plan.kind.record, counts)
+        assert isinstance(needed, CounterNeeded)  # noqa: S101
+        assert needed.item.kind is not None  # noqa: S101
+        column = codec(needed.item.kind, self.encoding).decode(rows, needed.offset)
+        assert isinstance(column, Numbers)  # noqa: S101
+        return needed, column.data
+
+    def _ends_before(self, plan: Plan, counts: tuple[int, ...]) -> bool:
+        """Whether a record ends before the counter after the known ones."""
+        needed = place(plan.kind.record, counts)
+        return isinstance(needed, CounterNeeded) and needed.offset >= plan.length
 
     def _check_counters(self, plan: Plan, counts: tuple[int, ...], view: RowView) -> None:
         """Check that every counter equals the number of written elements."""
         for known, count in enumerate(counts):
-            needed = place(plan.kind.record, counts[:known])
-            assert isinstance(needed, CounterNeeded)  # noqa: S101
-            assert needed.item.kind is not None  # noqa: S101
-            column = codec(needed.item.kind, self.encoding).decode(view.rows, needed.offset)
-            assert isinstance(column, Numbers)  # noqa: S101
-            for row in np.flatnonzero(column.data != count).tolist():
+            if self._ends_before(plan, counts[:known]):
+                return
+            needed, values = self._counter(plan, counts[:known], view.rows)
+            for row in np.flatnonzero(values != count).tolist():
                 if row not in view.faults:
                     label = ".".join(needed.item.path[1:])
-                    detail = f"{column.data[row]}, but {needed.table.name} has {count} elements"
+                    detail = f"{values[row]}, but {needed.table.name} has {count} elements"
                     view.note(row, label, FaultCode.COUNT_MISMATCH, needed.offset, detail=detail)
 
 
@@ -132,45 +207,6 @@ def _check_choices(plan: Plan, given: Sequence[Document], view: RowView) -> None
     inner = RowView(view.rows.copy())
     back = plan.node.python(plan.node.read(inner), len(given))
     for row, (document, found) in enumerate(zip(given, back, strict=True)):
-        if row not in view.faults and not _alike(document, found):
+        if row not in view.faults and not alike(document, found):
             detail = "the selecting fields choose another variant than that of the document"
             view.note(row, "(record)", FaultCode.NO_VARIANT, 0, detail=detail)
-
-
-def _alike(one: Any, other: Any) -> bool:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return all(name in other and _alike(one[name], other[name]) for name in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return all(map(_alike, one, other))
-    return True
-
-
-def _counts(kind: RecordType, document: Document) -> tuple[int, ...]:
-    """The counts of the tables, in the order in which `place` needs them.
-
-    Raises CountOutOfBounds.
-    """
-    queues: dict[Path, deque[int]] = {}
-    _count_lists(kind, kind.record.root, document, queues)
-    counts: tuple[int, ...] = ()
-    while isinstance(needed := place(kind.record, counts), CounterNeeded):
-        queue = queues.get(needed.table.path)
-        counts = (*counts, queue.popleft() if queue else needed.minimum)
-    return counts
-
-
-def _count_lists(kind: RecordType, item: Item, value: Any, queues: dict[Path, deque[int]]) -> None:
-    if not isinstance(value, Mapping):
-        return
-    for child in item.children:
-        if child.filler and child.occurs is None:
-            _count_lists(kind, child, value, queues)
-            continue
-        inner = value.get(kind.name_of(child))
-        if child.occurs is None:
-            _count_lists(kind, child, inner, queues)
-            continue
-        elements = inner if isinstance(inner, list | tuple) else ()
-        queues.setdefault(child.path, deque()).append(len(elements))
-        for element in elements:
-            _count_lists(kind, child, element, queues)

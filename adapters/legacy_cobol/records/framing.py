@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder
 
@@ -16,11 +17,19 @@ class FramingError(ValueError):
         self.remedy = remedy
 
 
+class Rest(StrEnum):
+    """What the bytes after the last item of a record may be, if all records have one length."""
+
+    PADDING = "padding"  # blanks or X'00'
+    ANY = "any"  # what an earlier record left there
+
+
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """RECFM F: adjacent records of one length."""
 
     length: int
+    rest: Rest = Rest.PADDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class FixedBlocked:
 
     length: int
     block: int
+    rest: Rest = Rest.PADDING
 
 
 @dataclass(frozen=True, slots=True)

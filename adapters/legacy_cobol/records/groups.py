@@ -34,10 +34,14 @@ class SelectorTest:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One variant of shared bytes: its members, and the selectors that must all match."""
+    """One variant of shared bytes: its members, and the selectors that must all match.
+
+    `cut` is its name if it does not end where the record does.
+    """
 
     tests: tuple[SelectorTest, ...]
     members: "Members"
+    cut: str = ""
 
     @property
     def names(self) -> frozenset[str]:
@@ -66,7 +70,11 @@ class RedefinesChoice:
                 here &= test.holds(view)
             open_rows &= ~here
             chosen = np.flatnonzero(here)
-            if len(chosen):
+            if each.cut:
+                detail = f"the record does not end with {each.cut}, which its fields select"
+                for row in chosen.tolist():
+                    view.note(row, "(record)", FaultCode.RECORD_LENGTH, 0, detail=detail)
+            elif len(chosen):
                 inner = view.subset(chosen)
                 found.append((each, chosen, [node.read(inner) for _, node in each.members]))
         for row in np.flatnonzero(open_rows).tolist():

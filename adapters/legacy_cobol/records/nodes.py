@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapters.legacy_cobol.fields.codec import Codec
 from adapters.legacy_cobol.fields.codes import FaultCode, mark
@@ -89,6 +90,14 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedElements:
+    """The values of tables of one size, of which each row has the first `counts` elements."""
+
+    counts: NDArray[np.int64]
+    values: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """OCCURS with elements of one length."""
 
@@ -97,18 +106,27 @@ class Table:
     count: int
     stride: int
     element: Node
+    path: tuple[str, ...] = ()
 
     def read(self, view: RowView) -> Any:
         """The values of all elements of all rows, row by row."""
         if not self.count:
             return None
-        return self.element.read(view.elements(self.offset, self.count, self.stride))
+        counts = view.counts.get(self.path) if view.counts is not None else None
+        values = self.element.read(view.elements(self.offset, self.count, self.stride, self.path))
+        return values if counts is None else CountedElements(counts, values)
 
     def pieces(self, values: Any, count: int, text: JsonText) -> list[Piece]:
         """An array."""
         if not self.count:
             return [b"[]"]
         total = count * self.count
+        if isinstance(values, CountedElements):
+            found = text.lay_out([b",", *self.element.pieces(values.values, total, text)], total)
+            each = found.reshape(count, self.count, -1)
+            each[np.arange(self.count) >= values.counts[:, None]] = 0
+            each[:, 0, 0] = 0  # the comma before the first
+            return [b"[", each.reshape(count, -1), b"]"]
         each = text.lay_out([*self.element.pieces(values, total, text), b","], total)
         return [b"[", each.reshape(count, -1)[:, :-1], b"]"]
 
@@ -116,6 +134,10 @@ class Table:
         """A list for each row."""
         if not self.count:
             return [[] for _ in range(count)]
+        if isinstance(values, CountedElements):
+            flat = self.element.python(values.values, count * self.count)
+            numbered = enumerate(values.counts.tolist())
+            return [flat[at * self.count : at * self.count + few] for at, few in numbered]
         flat = self.element.python(values, count * self.count)
         return [flat[at : at + self.count] for at in range(0, len(flat), self.count)]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, Kind, National, Text
 from adapters.legacy_cobol.copybook.layout import Figurative, Item
-from adapters.legacy_cobol.copybook.placement import Area
+from adapters.legacy_cobol.copybook.placement import Area, families
 from adapters.legacy_cobol.fields.codec import codec
 from adapters.legacy_cobol.fields.codepages import CodePage
 from adapters.legacy_cobol.fields.text import TextCodec
@@ -34,11 +34,15 @@ class _Enclosing:
 
 @dataclass
 class Plan:
-    """The nodes of one record type for one set of counts."""
+    """The nodes of one record type for one set of counts.
+
+    A `short` record ends early: with the variant of shared bytes that it has.
+    """
 
     kind: RecordType
     encoding: Encoding
     area: Area
+    short: bool = False
     node: Group = field(init=False)
     json: JsonLines = field(init=False)
     chooses: bool = field(
@@ -68,7 +72,7 @@ class Plan:
 
     def _members(self, area: Area, around: tuple[_Enclosing, ...]) -> Members:
         found: list[tuple[str, Node]] = []
-        for family in _families(area.children):
+        for family in families(area.children):
             if len(family) > 1:
                 found += self._shared(family, around)
             else:
@@ -92,7 +96,7 @@ class Plan:
             return self._one(area, around)
         inner = _Enclosing(area, here.depth + 1, area.offset)
         element = self._one(area, (*around, inner), entered=True)
-        return Table(label, offset, area.count, area.stride, element)
+        return Table(label, offset, area.count, area.stride, element, area.item.path)
 
     def _one(self, area: Area, around: tuple[_Enclosing, ...], *, entered: bool = False) -> Node:
         here = around[-1] if entered else _within(area, around)
@@ -123,6 +127,10 @@ class Plan:
         for each in declared + others[:1]:
             selectors = variants.get(each.item.path, ())
             tests = tuple(self._test(one, around) for one in selectors)
+            ends = max(one.end for one in family)
+            if self.short and ends > self.length and each.end != self.length:
+                found.append(Alternative(tests, (), cut=each.item.name))
+                continue
             members = self._member(each, around) or (
                 (self.kind.name_of(each.item), self._node(each, around)),
             )
@@ -154,14 +162,6 @@ def _within(area: Area, around: tuple[_Enclosing, ...]) -> _Enclosing:
     return _Enclosing(area, around[-1].depth, around[-1].origin)
 
 
-def _families(children: tuple[Area, ...]) -> list[list[Area]]:
-    """Group items that share bytes, the redefined one first."""
-    families: dict[str, list[Area]] = {}
-    for child in children:
-        families.setdefault(child.item.redefines or child.item.name, []).append(child)
-    return list(families.values())
-
-
 def _find(area: Area, path: Path) -> Area | None:
     """The area with this path, not inside a further table."""
     if area.item.path == path:
@@ -187,6 +187,8 @@ def _initialise(
         return
     for number in range(1 if area.count is None else area.count):
         start = moved + number * area.stride
+        if area.offset + start + area.length > len(row):
+            return  # of a variant that this record does not have
         if area.item.kind is not None:
             filling = np.frombuffer(_filling(area.item, area.item.kind, encoding), np.uint8)
             row[area.offset + start : area.offset + start + area.length] = filling

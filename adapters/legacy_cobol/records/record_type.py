@@ -47,7 +47,8 @@ class RecordType:
     A record has the first type whose selectors in `when` all match. `variants` decide between
     items that share bytes by REDEFINES: the first whose selectors all match, else the first
     without selectors. Without `variants` it is the first that is not FILLER. `names` and
-    `policies` are by path, `kinds` by kind of field; `policy` applies to all other fields.
+    `policies` are by path, `kinds` by kind of field; `policy` applies to all other fields. A record
+    may end before the `optional` item, or after any item from there on.
 
     Members have the names that `names` and `naming` give. Of items with the same name in one
     object, the later ones get a number: kode, kode_2. Raises ValueError if `names` are not unique.
@@ -60,6 +61,7 @@ class RecordType:
     names: Mapping[Path, str] = field(default_factory=dict)
     policies: Mapping[Path, Policy] = field(default_factory=dict)
     kinds: Mapping[type[Kind], Policy] = field(default_factory=dict)
+    optional: Path = ()
     policy: Policy = Policy()  # noqa: RUF009  (frozen)
     naming: Callable[[Item], str] = snake
 
@@ -70,6 +72,14 @@ class RecordType:
     def members(self) -> Mapping[Path, str]:
         """The names of all items that are members of documents, by path."""
         return self._naming.names(self.record.root)
+
+    def is_optional(self, item: Item) -> bool:
+        """Whether records may end before this item."""
+        return self._optional_from is not None and item.offset >= self._optional_from
+
+    @cached_property
+    def _optional_from(self) -> int | None:
+        return self.record.find(*self.optional).offset if self.optional else None
 
     @property
     def top_members(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from adapters.legacy_cobol.fields.codes import Codes, FaultCode, FieldFault
 from adapters.legacy_cobol.fields.columns import Mask, Rows
 
+Counts = dict[tuple[str, ...], NDArray[np.int64]]
 FaultsByRow = dict[int, list[FieldFault]]  # by row of the outermost view
 
 
@@ -31,18 +32,38 @@ class RowView:
     stride: int = 0
     chosen: NDArray[np.intp] | None = None
     kept: Mask | None = None  # writing: rows with original bytes to keep
+    counts: Counts | None = None  # how often tables occur in each row, by their paths
+    absent: Mask | None = None  # rows that are occurrences which a record does not have
 
-    def elements(self, offset: int, count: int, stride: int) -> "RowView":
-        """A view with each element of a table as a row."""
+    def elements(
+        self, offset: int, count: int, stride: int, path: tuple[str, ...] = ()
+    ) -> "RowView":
+        """A view with each element of a table as a row. `path` is that of the table."""
         region = self.rows[:, offset : offset + count * stride]
-        rows = region.reshape(len(self.rows) * count, stride)
+        size = len(self.rows) * count
+        rows = region.reshape(size, stride)
         kept = None if self.kept is None else np.repeat(self.kept, count)
-        return RowView(rows, self.faults, self, count, offset, stride, None, kept)
+        absent = None if self.absent is None else np.repeat(self.absent, count)
+        counts: Counts | None = None
+        if self.counts is not None:
+            counts = {
+                table: each.reshape(size, *each.shape[2:])
+                for table, each in self.counts.items()
+                if table[: len(path)] == path != table
+            }
+            if path in self.counts:
+                absent = (np.arange(count) >= self.counts[path][:, None]).reshape(-1)
+        return RowView(rows, self.faults, self, count, offset, stride, None, kept, counts, absent)
 
     def subset(self, chosen: NDArray[np.intp]) -> "RowView":
         """A view of these rows."""
         kept = None if self.kept is None else self.kept[chosen]
-        return RowView(self.rows[chosen], self.faults, self, chosen=chosen, kept=kept)
+        absent = None if self.absent is None else self.absent[chosen]
+        counts = self.counts and {table: each[chosen] for table, each in self.counts.items()}
+        return RowView(
+            self.rows[chosen], self.faults, self, chosen=chosen, kept=kept, counts=counts,
+            absent=absent,
+        )  # fmt: skip
 
     def write_back(self) -> None:
         """Copy the rows back to the parent."""
@@ -91,6 +112,8 @@ class RowView:
         """Add a fault of this field for every code."""
         if codes is None:
             return
+        if self.absent is not None:
+            codes = np.where(self.absent, np.uint8(0), codes)
         for row in np.flatnonzero(codes).tolist():
             raw = self.rows[row, offset : offset + length].tobytes()
             self.note(row, name, FaultCode(codes[row]), offset, raw)
@@ -98,7 +121,9 @@ class RowView:
     def note(
         self, row: int, name: str, code: FaultCode, offset: int, raw: bytes = b"", detail: str = ""
     ) -> None:
-        """Add a fault."""
+        """Add a fault, unless the record does not have this occurrence."""
+        if self.absent is not None and self.absent[row]:
+            return
         record, subscripts, base = self.locate(row)
         label = f"{name}({','.join(map(str, subscripts))})" if subscripts else name
         fault = FieldFault(label, code, base + offset, raw, detail)

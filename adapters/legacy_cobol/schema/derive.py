@@ -62,25 +62,30 @@ class _SchemaBuilder:
         """An object with the members of a group; alternatives for shared bytes."""
         properties: dict[str, Schema] = {}
         choices: list[list[Schema]] = []
-        self._members(item, properties, choices)
+        optional: set[str] = set()
+        self._members(item, properties, choices, optional)
         schema = _object(properties)
         if choices:
-            optional = {name for choice in choices for each in choice for name in each["required"]}
-            schema["required"] = [each for each in schema["required"] if each not in optional]
+            optional |= {name for choice in choices for each in choice for name in each["required"]}
             alternatives = [{"oneOf": _exclusive(each, properties)} for each in choices]
             schema |= alternatives[0] if len(alternatives) == 1 else {"allOf": alternatives}
+        schema["required"] = [each for each in schema["required"] if each not in optional]
         return schema
 
     def _members(
-        self, item: Item, properties: dict[str, Schema], choices: list[list[Schema]]
-    ) -> None:
+        self, item: Item, properties: dict[str, Schema], choices: list[list[Schema]],
+        optional: set[str],
+    ) -> None:  # fmt: skip
         for family in families(item.children):
             declared = self._declared(family)
             if not declared:
                 named_ones = [each for each in family if not each.filler] or family[:1]
-                self._member(named_ones[0], properties, choices)
+                self._member(named_ones[0], properties, choices, optional)
                 continue
-            choices.append([self._alternative(each, item, properties) for each in declared])
+            choice = [self._alternative(each, item, properties) for each in declared]
+            if self.kind.is_optional(family[0]):
+                choice.append({"title": "None of them", "properties": {}, "required": []})
+            choices.append(choice)
 
     def _declared(self, family: list[Item]) -> list[Item]:
         """The variants that selectors decide between, in order."""
@@ -92,19 +97,23 @@ class _SchemaBuilder:
         return chosen + others[:1]
 
     def _member(
-        self, item: Item, properties: dict[str, Schema], choices: list[list[Schema]]
-    ) -> None:
+        self, item: Item, properties: dict[str, Schema], choices: list[list[Schema]],
+        optional: set[str],
+    ) -> None:  # fmt: skip
         if item.filler and item.occurs is None:
             if item.kind is None:
-                self._members(item, properties, choices)
+                self._members(item, properties, choices, optional)
             return
-        properties[self.kind.name_of(item)] = self._item(item)
+        name = self.kind.name_of(item)
+        properties[name] = self._item(item)
+        if self.kind.is_optional(item):
+            optional.add(name)
 
     def _alternative(self, item: Item, around: Item, properties: dict[str, Schema]) -> Schema:
         """One variant of shared bytes: its members, and the values of its selecting fields."""
         members: dict[str, Schema] = {}
         inside: list[list[Schema]] = []
-        self._member(item, members, inside)
+        self._member(item, members, inside, set())
         if inside:
             raise ValueError(f"{item.name} contains variants: give the group a name")
         members = members or {self.kind.name_of(item): self._item(item)}

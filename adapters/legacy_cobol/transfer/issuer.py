@@ -9,7 +9,7 @@ from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
-from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.mapping.codecs import encoder_of
 from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.transfer.control_records import (
     ControlField,
@@ -41,8 +41,7 @@ class FileIssuer:
     def __init__(self, feed: Feed, spool: Spool) -> None:
         self._feed = feed
         self._spool = spool
-        types = [each.type for each in feed.layout.records]
-        self._encoder = Encoder(types, feed.layout.encoding)
+        self._encoder = encoder_of(feed.layout, feed.framing)
         self._summed = [
             control_field for each in feed.controls for control_field in each.fields.values()
             if control_field.of is ControlValue.SUM

@@ -14,7 +14,7 @@ import structlog
 
 from adapters.client import Nusabus, Problem
 from adapters.client.call_retry import UNSETTLED
-from adapters.legacy_cobol.records.encoder import Encoder
+from adapters.legacy_cobol.mapping.codecs import encoder_of
 from adapters.legacy_cobol.records.segments import SegmentTree
 from adapters.legacy_cobol.transfer import metrics
 from adapters.legacy_cobol.transfer.feed import Feed
@@ -44,9 +44,8 @@ class OutboundFeed:
         self._spool = spool
         self._bus = bus
         self._issuing = FileIssuer(feed, spool)
-        layout = feed.layout
-        self._encoder = Encoder([each.type for each in layout.records], layout.encoding)
-        segments = [each.segment for each in layout.records if each.segment is not None]
+        self._encoder = encoder_of(feed.layout, feed.framing)
+        segments = [each.segment for each in feed.layout.records if each.segment is not None]
         self._assembly = SegmentTree(segments)
         self._kinds = {each.type: name for name, each in feed.events.items()}
         self._path = f"/v1/subscriptions/{feed.subscription}"

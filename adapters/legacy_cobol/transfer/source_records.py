@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from adapters.legacy_cobol.fields.codes import FieldFault
+from adapters.legacy_cobol.mapping.codecs import decoder_of
 from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.mapping.record_types import Role
 from adapters.legacy_cobol.records.chunk_reader import ResumePoint, chunks
 from adapters.legacy_cobol.records.chunks import Chunk
-from adapters.legacy_cobol.records.decoder import Decoded, DecodedReject, Decoder
-from adapters.legacy_cobol.records.framing import Framing, FramingError, Lines
+from adapters.legacy_cobol.records.decoded import Decoded, DecodedReject
+from adapters.legacy_cobol.records.framing import Framing, FramingError
 from adapters.legacy_cobol.records.segments import SegmentRecord, SegmentTree
 
 Document = dict[str, Any]
@@ -96,10 +97,7 @@ class SourceReader:
     def __init__(self, layout: Layout, framing: Framing) -> None:
         self.layout = layout
         self.framing = framing
-        body = framing.body
-        padded = isinstance(body, Lines) and body.trimmed
-        types = [each.type for each in layout.records]
-        self.decoder = Decoder(types, layout.encoding, padded=padded)
+        self.decoder = decoder_of(layout, framing)
         segments = [each.segment for each in layout.records if each.segment is not None]
         self._control = {each.type.name for each in layout.records if each.role is Role.CONTROL}
         self._assembly = SegmentTree(segments) if segments else None
@@ -120,7 +118,7 @@ class SourceReader:
             yield from map(_typed_lines if typed else _plain_lines, self.read(file))
             return
         with file.open("rb") as opened:
-            for chunk in chunks(opened, self.framing):
+            for chunk in chunks(opened, self.framing, size=self.decoder.read_size):
                 decoded = self.decoder.decode(chunk)
                 rejected = [_rejected_record(each, chunk) for each in decoded.rejects()]
                 yield SourceLines(decoded.ndjson(typed=typed), rejected, int(chunk.offsets[-1]))
@@ -133,6 +131,7 @@ class SourceReader:
         self, file: Path, start: ResumePoint | None, size: int
     ) -> Iterator[Sequence[SourceRecord]]:
         with file.open("rb") as opened:
+            size = min(size, self.decoder.read_size)
             for chunk in chunks(opened, self.framing, start, size):
                 resumed = start is not None and start.skip and chunk.offset == start.offset
                 base = start if resumed and start else ResumePoint(chunk.number, chunk.offset)

@@ -7,7 +7,8 @@ from adapters.legacy_cobol.copybook.layout import Record
 from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook
 from adapters.legacy_cobol.copybook.source import Form
 from adapters.legacy_cobol.records.chunk_reader import chunk_of
-from adapters.legacy_cobol.records.decoder import Decoded, Decoder
+from adapters.legacy_cobol.records.decoded import Decoded
+from adapters.legacy_cobol.records.decoder import Decoder
 from adapters.legacy_cobol.records.frame_writer import frame_records
 from adapters.legacy_cobol.records.framing import Fixed, Framing, Prefixed
 from adapters.legacy_cobol.records.record_type import RecordType

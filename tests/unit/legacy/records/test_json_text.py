@@ -13,7 +13,8 @@ from adapters.legacy_cobol.fields.codepages import code_page, known
 from adapters.legacy_cobol.fields.policy import Meaning, Policy, Trim
 from adapters.legacy_cobol.records import json_text
 from adapters.legacy_cobol.records.chunk_reader import chunk_of
-from adapters.legacy_cobol.records.decoder import Decoded, Decoder
+from adapters.legacy_cobol.records.decoded import Decoded
+from adapters.legacy_cobol.records.decoder import Decoder
 from adapters.legacy_cobol.records.framing import Fixed, Framing
 from adapters.legacy_cobol.records.json_text import JsonText
 from adapters.legacy_cobol.records.spelling import UTF_8, plain
