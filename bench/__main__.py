@@ -34,6 +34,7 @@ from bench.servers import Servers
 from bench.site import prepare
 from bench.streaming import stream
 from bench.subscriptions import subscribe
+from bench.weights import weigh
 from deploy.local.install import NotInstalled
 from deploy.local.processes import ServerError
 
@@ -48,6 +49,7 @@ PARTS = {
     "relay": "a backlog drained, beside the broker's own limit and aio-pika",
     "memory": "the memory of each process over 1,000,000 events",
     "journal": "5,000,000 entries in the journal against none",
+    "bytes": "what an event takes in PostgreSQL, and in its log",
     "compatibility": "questions about the compatibility of schemas per second",
     "contracts": "10,000 contracts against 20: registering, memory, intake, a change",
     "legacy": "COBOL files to JSON and to columns, beside coboljsonifier, cobolio and GnuCOBOL",
@@ -68,6 +70,7 @@ ALIKE: Mapping[str, Callable[[Servers, Scale, Results], Awaitable[None]]] = {
     "relay": drain,
     "memory": measure_memory,
     "journal": fill,
+    "bytes": weigh,
     "contracts": govern,
     "delivery": deliver,
     "isolation": isolate,

@@ -20,6 +20,7 @@ class Scale:
     memory_events: int = 1_000_000
     memory_step: int = 100_000  # between two looks at the memory
     journal_entries: int = 5_000_000
+    weighed_events: int = 1_000_000
     contracts: int = 10_000
     contract_changes: int = 10
     legacy_records: int = 1_000_000  # of a file that goes into RabbitMQ
@@ -39,6 +40,7 @@ QUICK = Scale(
     memory_events=100_000,
     memory_step=20_000,
     journal_entries=200_000,
+    weighed_events=50_000,
     contracts=500,
     contract_changes=4,
     legacy_records=50_000,
