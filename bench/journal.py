@@ -23,22 +23,25 @@ SPAN = 1800  # seconds over which the entries seem to have come in
 # The identity index is made at the end, as full as one is that grew by random keys.
 FILL = f"""
 BEGIN;
-TRUNCATE journal_entries, journal_identities;
+TRUNCATE journal_rows, journal_identities;
 ALTER TABLE journal_identities DROP CONSTRAINT journal_identities_pkey;
 CREATE TEMPORARY TABLE course ON COMMIT DROP AS
 SELECT clock_timestamp() - interval '{SPAN} seconds' AS began;
-INSERT INTO journal_entries (shard, sequence, recorded, source, id, type, subject, attributes, data,
-                           is_binary, digest, client, publisher, contract_version)
+INSERT INTO journal_origins (facts, type, client, publisher, contract_version, is_binary,
+                             attributes)
+VALUES ('filled', 'id.go.dukcapil.ktp.diverifikasi.v1', 'filled', 'dukcapil', 1, false,
+        '"datacontenttype":"application/json"');
+INSERT INTO journal_rows (shard, sequence, recorded, source, id, subject, attributes, data, origin)
 SELECT (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,
        c.began + n * interval '{SPAN} seconds' / {{entries}},
-       '/dukcapil/ktp', 'filled-' || n, 'id.go.dukcapil.ktp.diverifikasi.v1',
+       '/dukcapil/ktp', 'filled-' || n,
        'KTP-327301-20231105-' || n,
-       '{{{{"time":"2023-11-05T10:15:30Z","datacontenttype":"application/json"}}}}',
+       '{{{{"time":"2023-11-05T10:15:30Z"}}}}',
        convert_to('{{{{"nomor_permohonan":"KTP-327301-20231105-' || n
            || '","nik":"3273011203900001","status":"REJECTED",'
            || '"alasan_penolakan":"DATA_TIDAK_COCOK",'
            || '"timestamp":"2023-11-05T10:15:30+07:00","officer_id":"petugas_123"}}}}', 'UTF8'),
-       false, sha256(int8send(n)), 'filled', 'dukcapil', 1
+       (SELECT number FROM journal_origins WHERE facts = 'filled')
 FROM generate_series(1, {{entries}}::bigint) n, course c;
 INSERT INTO journal_identities (identity, digest, shard, sequence, recorded)
 SELECT decode(md5(n::text), 'hex'), sha256(int8send(n)), (n - 1) % {SHARDS}, (n - 1) / {SHARDS} + 1,

@@ -71,7 +71,7 @@ def an_entry(sequence: int = 1, *, publisher: str = "uji", **changes: Any) -> En
     """An entry of shard 0; the changes are those of the event."""
     event = an_event(**changes)
     recorded = datetime(2026, 5, 4, tzinfo=UTC)
-    return Entry(0, sequence, recorded, event, event.digest, f"{publisher}-client", publisher, 1)
+    return Entry(0, sequence, recorded, event, f"{publisher}-client", publisher, 1)
 
 
 def a_document(**changes: Any) -> dict[str, Any]:

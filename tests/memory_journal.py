@@ -23,7 +23,7 @@ class MemoryJournal:
 
     def append(self, event: Event) -> Entry:
         """Store an event."""
-        entry = Entry(0, self.last + 1, RECORDED, event, event.digest, "uji-client", "uji", 1)
+        entry = Entry(0, self.last + 1, RECORDED, event, "uji-client", "uji", 1)
         self.entries.append(entry)
         return entry
 

@@ -5,7 +5,6 @@ OWNED: dict[str, frozenset[str]] = {
     "journal": frozenset(
         {
             "journal_detachments",
-            "journal_entries",
             "journal_entries_default",
             "journal_floors",
             "journal_identities",
@@ -15,7 +14,9 @@ OWNED: dict[str, frozenset[str]] = {
             "journal_month_shards",
             "journal_month_types",
             "journal_months",
+            "journal_origins",
             "journal_relays",
+            "journal_rows",
             "journal_shards",
             "journal_streams",
             "refusals",
@@ -70,6 +71,9 @@ OWNED: dict[str, frozenset[str]] = {
         }
     ),
 }
+
+# What a room shows of its tables, under a name that others may not use either.
+VIEWS = {"journal": frozenset({"journal_entries", "retention_due", "retention_needs"})}
 
 # Rooms that write SQL themselves; the tables of the others are declared with SQLModel.
 PLAIN_SQL = frozenset().union(

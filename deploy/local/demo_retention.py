@@ -31,7 +31,7 @@ PATIENCE = 30.0  # seconds until the relay has come along
 
 OLDER = """
 SET session_replication_role = replica;
-UPDATE journal_entries SET recorded = recorded - interval '15 months';
+UPDATE journal_rows SET recorded = recorded - interval '15 months';
 UPDATE contracts SET retention_changed = retention_changed - interval '15 months';
 """
 MONTHS = """

@@ -48,4 +48,4 @@ def make_test_event(key: Key, number: int) -> Event:
 
 def make_test_entry(key: Key, number: int, recorded: datetime) -> Entry:
     """The test event as an entry, at a position before the first one of the journal."""
-    return Entry(0, 0, recorded, make_test_event(key, number), b"", OPERATOR, OPERATOR, 1)
+    return Entry(0, 0, recorded, make_test_event(key, number), OPERATOR, OPERATOR, 1)

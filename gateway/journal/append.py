@@ -1,19 +1,17 @@
-"""One call of `journal_append`: the rows that it takes, and what it answers."""
+"""One call of `journal_append_rows`: the rows that it takes, and what it answers."""
 
 import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
-import msgspec
 from msgspec.structs import replace
 
 from gateway.journal import sql
 from gateway.journal.checkpoints import Checkpoint, furthest
 from gateway.journal.entry import Appended, Candidate
 from gateway.journal.incarnation import Newest
-
-_encode = msgspec.json.Encoder().encode
+from gateway.journal.origins import facts_and_attributes
 
 
 async def append_once(
@@ -31,8 +29,9 @@ async def append_once(
     first: dict[bytes, int] = {}
     for index, candidate in enumerate(candidates):
         first.setdefault(candidate.event.identity, index)
-    rows = [_row(candidates[index], shards) for index in first.values()]
-    columns = tuple(zip(*rows, strict=True))
+    facts: dict[str, int] = {}
+    rows = [_row(candidates[index], shards, facts) for index in first.values()]
+    columns = (*zip(*rows, strict=True), list(facts))
     if checkpoints:
         answers = await connection.fetch(
             sql.APPEND_WITH_CHECKPOINTS, *columns, *zip(*furthest(checkpoints), strict=True)
@@ -51,15 +50,17 @@ async def append_once(
     return results, newest
 
 
-def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes | None]:
-    """The arguments of `journal_append` for one event."""
+def _row(
+    candidate: Candidate, shards: int, known: dict[str, int]
+) -> tuple[int, bytes, str, str, bytes | None]:
+    """The arguments of `journal_append_rows` for one event. `known` are the origins of all."""
     event = candidate.event
+    facts, attributes = facts_and_attributes(candidate)
     return (
         zlib.crc32(event.ordering_key.encode()) % shards,
-        event.identity + event.digest + (b"\1" if event.binary else b"\0"),
-        f"{event.id}\n{event.source}\n{event.type}\n{event.subject or ''}\n"
-        f"{candidate.client}\n{candidate.contract_version}\n{candidate.publisher}",
-        _encode(event.attributes).decode(),
+        event.identity + event.digest + known.setdefault(facts, len(known)).to_bytes(2),
+        f"{event.id}\n{event.source}\n{event.subject or ''}",
+        attributes,
         event.data,
     )
 
@@ -67,7 +68,7 @@ def _row(candidate: Candidate, shards: int) -> tuple[int, bytes, str, str, bytes
 def _results(
     rows: Sequence[tuple[Any, ...]], answers: Sequence[Any]
 ) -> tuple[list[Appended], Newest]:
-    """Join the answer of `journal_append` with its input; also the last entry of each shard."""
+    """Join the answer of `journal_append_rows` with its input; also the newest entries."""
     base: Newest = {}
     known: dict[int, Appended] = {}
     for ord_, shard, sequence, recorded, digest in answers:

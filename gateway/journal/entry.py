@@ -52,7 +52,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     sequence: int
     recorded: datetime
     event: Event
-    digest: bytes
     client: str
     publisher: str
     contract_version: int
@@ -65,11 +64,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
             appended.sequence,
             appended.recorded,
             candidate.event,
-            appended.digest,
             candidate.client,
             candidate.publisher,
             candidate.contract_version,
         )
+
+    @property
+    def digest(self) -> bytes:
+        """That of the event: the journal keeps it beside the identity, and not once more here."""
+        return self.event.digest
 
     @property
     def journal_attributes(self) -> tuple[str, str, str]:

@@ -5,16 +5,14 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-import msgspec
 
 from gateway.base.database import database_errors
 from gateway.base.errors import JournalUnavailable
-from gateway.base.event import AttributeValue, Event
 from gateway.journal import sql
 from gateway.journal.entry import Appended, Cursor, Entry
 from gateway.journal.incarnation import Incarnation
+from gateway.journal.origins import Origin, Origins
 
-_attributes = msgspec.json.Decoder(dict[str, AttributeValue]).decode
 RECENT = 20_000  # entries of a shard
 SPAN = 2_000  # entries of a shard whose types are read at most
 
@@ -27,11 +25,12 @@ class JournalReader:
         self._pool = pool
         self._timeout = timeout
         self.incarnation = incarnation
+        self._origins = Origins(self._fetch)
 
     async def after(self, shard: int, cursor: Cursor, *, limit: int) -> list[Entry]:
         """The next entries of a shard in order, at most `limit`."""
         rows = await self._fetch(sql.READ, shard, cursor.sequence, cursor.recorded, limit)
-        return [_entry(shard, row) for row in rows]
+        return await self._entries(shard, rows)
 
     async def matching(
         self, shard: int, cursor: Cursor, *, until: int, types: str, limit: int
@@ -40,7 +39,7 @@ class JournalReader:
         rows = await self._fetch(
             sql.READ_TYPES, shard, cursor.sequence, cursor.recorded, until, types, limit
         )
-        return [_entry(shard, row) for row in rows]
+        return await self._entries(shard, rows)
 
     async def types_between(
         self, low: Mapping[int, Cursor], high: Mapping[int, Cursor]
@@ -71,13 +70,13 @@ class JournalReader:
     async def entry_at(self, shard: int, sequence: int) -> Entry | None:
         """The entry at a position, or None."""
         rows = await self._fetch(sql.ENTRY_AT, shard, sequence)
-        return _entry(shard, rows[0]) if rows else None
+        return next(iter(await self._entries(shard, rows)), None)
 
     async def stored(self, appended: Appended) -> Entry | None:
         """The entry that an append tells of, or None where it was taken out of the journal."""
         where = (appended.shard, appended.sequence, appended.recorded)
         rows = await self._fetch(sql.ENTRY_AT_TIME, *where)
-        return _entry(appended.shard, rows[0]) if rows else None
+        return next(iter(await self._entries(appended.shard, rows)), None)
 
     async def entries_at(self, positions: Sequence[tuple[int, int]]) -> list[Entry]:
         """The entries at these positions."""
@@ -85,7 +84,7 @@ class JournalReader:
         for shard in {shard for shard, _ in positions}:
             wanted = [sequence for each, sequence in positions if each == shard]
             rows = await self._fetch(sql.ENTRIES_AT, shard, wanted)
-            found += [_entry(shard, row) for row in rows]
+            found += await self._entries(shard, rows)
         return found
 
     async def positions_with_types(
@@ -106,7 +105,7 @@ class JournalReader:
             return None
         shard, sequence, recorded, _ = rows[0]
         found = await self._fetch(sql.ENTRY_AT_TIME, shard, sequence, recorded)
-        return _entry(shard, found[0]) if found else None
+        return next(iter(await self._entries(shard, found)), None)
 
     async def find_all(self, identities: Iterable[bytes]) -> dict[bytes, Entry]:
         """The entries with these identities, by identity; unknown identities are left out.
@@ -114,7 +113,8 @@ class JournalReader:
         Both look-ups are one query.
         """
         rows = await self._fetch(sql.ENTRIES_BY_IDENTITY, list(identities))
-        return {identity: _entry(shard, row) for shard, *row, identity in rows}
+        origins = await self._origins.of(row["origin"] for row in rows)
+        return {identity: _entry(shard, row, origins) for shard, *row, identity in rows}
 
     async def find_appended(self, identity: bytes) -> Appended | None:
         """Where the event with this identity is stored, or None."""
@@ -208,6 +208,10 @@ class JournalReader:
             cursors[shard] = Cursor(low)
         return cursors
 
+    async def _entries(self, shard: int, rows: Sequence[Any]) -> list[Entry]:
+        origins = await self._origins.of({row["origin"] for row in rows})
+        return [_entry(shard, row, origins) for row in rows]
+
     async def _fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
         with database_errors(JournalUnavailable):
             async with self._pool.acquire(timeout=self._timeout) as connection:
@@ -217,21 +221,10 @@ class JournalReader:
                 return rows
 
 
-def _entry(shard: int, row: Any) -> Entry:
-    (
-        sequence,
-        recorded,
-        source,
-        id_,
-        type_,
-        subject,
-        attributes,
-        data,
-        is_binary,
-        digest,
-        client,
-        publisher,
-        contract_version,
-    ) = row
-    event = Event(id_, source, type_, subject, _attributes(attributes), data, is_binary)
-    return Entry(shard, sequence, recorded, event, digest, client, publisher, contract_version)
+def _entry(shard: int, row: Any, origins: Mapping[int, Origin]) -> Entry:
+    sequence, recorded, source, id_, subject, attributes, data, number, *facts = row
+    origin = Origin.of(*facts) if number is None else origins[number]
+    event = origin.event(id_, source, subject, attributes, data)
+    return Entry(
+        shard, sequence, recorded, event, origin.client, origin.publisher, origin.contract_version
+    )

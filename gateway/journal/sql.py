@@ -1,4 +1,4 @@
-"""Every SQL statement of the journal. The tables and `journal_append` are made by the migrations.
+"""Every SQL statement of the journal. Tables and functions are made by the migrations.
 
 Invariants that the statements keep:
 
@@ -22,22 +22,28 @@ CREATE_LEASES = (
 
 APPEND = (
     "SELECT r_ord, r_shard, r_sequence, r_recorded, r_digest "
-    "FROM journal_append($1, $2, $3, $4, $5)"
+    "FROM journal_append_rows($1, $2, $3, $4, $5, $6)"
 )
 # The part before SELECT is done whether or not its rows are read.
 APPEND_WITH_CHECKPOINTS = """
 WITH checkpointed AS (
     INSERT INTO journal_streams (client, stream, chunk)
-    SELECT * FROM unnest($6::text[], $7::text[], $8::bigint[])
+    SELECT * FROM unnest($7::text[], $8::text[], $9::bigint[])
     ON CONFLICT (client, stream) DO UPDATE
     SET chunk = greatest(journal_streams.chunk, excluded.chunk), changed = clock_timestamp()
 )
-SELECT r_ord, r_shard, r_sequence, r_recorded, r_digest FROM journal_append($1, $2, $3, $4, $5)
+SELECT r_ord, r_shard, r_sequence, r_recorded, r_digest
+FROM journal_append_rows($1, $2, $3, $4, $5, $6)
 """
 CHECKPOINT = "SELECT chunk FROM journal_streams WHERE client = $1 AND stream = $2"
 FORGET_STREAMS = "DELETE FROM journal_streams WHERE changed < clock_timestamp() - $1::interval"
 
-ENTER = "SELECT r_number, r_id FROM journal_enter($1, $2, $3, $4)"
+# Without bitmaps, entries are read in the order of their index, up to a limit. With them a journal
+# that was not analysed yet seemed so small that each look read all that was left, to sort it.
+ENTER = (
+    "SELECT r_number, r_id, set_config('enable_bitmapscan', 'off', false) "
+    "FROM journal_enter($1, $2, $3, $4)"
+)
 RECOVERED = "SELECT bool_and(recovered IS NOT NULL) FROM journal_incarnations"
 SET_RECOVERED = """
 UPDATE journal_incarnations SET recovered = clock_timestamp()
@@ -58,15 +64,16 @@ HEADS_AND_CURSORS = (
     _HEAD + ", l.cursor_sequence FROM journal_shards s JOIN journal_leases l USING (shard)"
 )
 
+# A row has an origin, or the columns after it: it was written by an older version then.
 _ENTRY = (
-    "SELECT sequence, recorded, source, id, type, subject, attributes, data, is_binary, digest, "
-    "client, publisher, contract_version FROM journal_entries "
+    "SELECT sequence, recorded, source, id, subject, attributes, data, origin, type, client, "
+    "publisher, contract_version, is_binary FROM journal_rows "
 )
 READ = _ENTRY + "WHERE shard = $1 AND sequence > $2 AND recorded >= $3 ORDER BY sequence LIMIT $4"
+_TYPE = "coalesce(type, (SELECT o.type FROM journal_origins o WHERE o.number = origin))"
 READ_TYPES = (
-    _ENTRY
-    + "WHERE shard = $1 AND sequence > $2 AND recorded >= $3 AND sequence <= $4 AND type ~ $5 "
-    "ORDER BY sequence LIMIT $6"
+    _ENTRY + "WHERE shard = $1 AND sequence > $2 AND recorded >= $3 AND sequence <= $4 AND "
+    f"{_TYPE} ~ $5 ORDER BY sequence LIMIT $6"
 )
 # The limit is never met; it keeps the planner from any other way than by the index of each shard.
 TYPES_BETWEEN = """
@@ -82,21 +89,25 @@ CROSS JOIN LATERAL (
 """
 ENTRY_AT = _ENTRY + "WHERE shard = $1 AND sequence = $2"
 ENTRIES_AT = _ENTRY + "WHERE shard = $1 AND sequence = ANY ($2::bigint[])"
-POSITIONS_WITH_TYPES = (
-    "SELECT sequence FROM journal_entries WHERE shard = $1 AND sequence = ANY ($2::bigint[]) "
-    "AND type ~ $3"
-)
+POSITIONS_WITH_TYPES = """
+SELECT sequence FROM journal_rows WHERE shard = $1 AND sequence = ANY ($2::bigint[])
+AND coalesce(type, (SELECT o.type FROM journal_origins o WHERE o.number = origin)) ~ $3
+"""
 ENTRY_AT_TIME = ENTRY_AT + " AND recorded = $3"
 ENTRIES_BY_IDENTITY = """
-SELECT e.shard, e.sequence, e.recorded, e.source, e.id, e.type, e.subject, e.attributes, e.data,
-       e.is_binary, e.digest, e.client, e.publisher, e.contract_version, i.identity
+SELECT e.shard, e.sequence, e.recorded, e.source, e.id, e.subject, e.attributes, e.data, e.origin,
+       e.type, e.client, e.publisher, e.contract_version, e.is_binary, i.identity
 FROM journal_identities i
-JOIN journal_entries e ON e.shard = i.shard AND e.sequence = i.sequence AND e.recorded = i.recorded
+JOIN journal_rows e ON e.shard = i.shard AND e.sequence = i.sequence AND e.recorded = i.recorded
 WHERE i.identity = ANY ($1::bytea[])
 """
 RECORDED_UP_TO = """
-SELECT recorded FROM journal_entries WHERE shard = $1 AND sequence <= $2
+SELECT recorded FROM journal_rows WHERE shard = $1 AND sequence <= $2
 ORDER BY sequence DESC LIMIT 1
+"""
+ORIGINS = """
+SELECT number, type, client, publisher, contract_version, is_binary, attributes
+FROM journal_origins WHERE number = ANY ($1::bigint[])
 """
 FLOORS = """
 SELECT shard, max(sequence), max(recorded) FROM journal_floors WHERE type ~ $1 GROUP BY shard
@@ -122,7 +133,7 @@ READ_ONLY = "SELECT pg_is_in_recovery()"
 CREATE_COMING_PARTITION = "SELECT journal_create_coming_partition($1)"
 PARTITIONS = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'journal_entries'::regclass
+WHERE i.inhparent = 'journal_rows'::regclass
 """
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from gateway.base.database import make_engine
 from gateway.base.database_hosts import DatabaseHosts
+from gateway.migrations.position_indexes import make_position_indexes
 
 # Whatever login migrates, this role owns what it makes: functions run with their owner's rights.
 OWNER = {"role": "nusabus_owner"}
@@ -15,17 +16,20 @@ _LOCK = 0x6E757361  # any number that nobody else takes as an advisory lock
 
 
 async def migrate(url: str) -> None:
-    """Run what is missing, in one transaction; several processes may call this at once.
+    """Run what is missing, in one transaction, then make indexes beside intake.
 
-    Raises asyncpg.PostgresError, also when the login is no member of `nusabus_owner`.
+    Several processes may call this at once. Raises asyncpg.PostgresError, also when the login is no
+    member of `nusabus_owner`.
     """
-    engine = make_engine(DatabaseHosts(url), command_timeout=None, server_settings=OWNER)
+    hosts = DatabaseHosts(url)
+    engine = make_engine(hosts, command_timeout=None, server_settings=OWNER)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
+    await make_position_indexes(hosts, OWNER)
 
 
 def _upgrade(connection: Connection) -> None:

@@ -137,7 +137,7 @@ async def fill_disk(cluster: Cluster, actors: Actors, choices: Choices) -> str:
     await cluster.query(_FULL)
     try:
         await cluster.query(
-            "CREATE TRIGGER full_disk BEFORE INSERT ON journal_entries "
+            "CREATE TRIGGER full_disk BEFORE INSERT ON journal_rows "
             "FOR EACH ROW EXECUTE FUNCTION disk_is_full()"
         )
         await cluster.until(partial(_ready, cluster, 503), "readiness did not say it")
@@ -146,7 +146,7 @@ async def fill_disk(cluster: Cluster, actors: Actors, choices: Choices) -> str:
             "events were accepted on a full disk",
         )
     finally:
-        await cluster.query("DROP TRIGGER IF EXISTS full_disk ON journal_entries")
+        await cluster.query("DROP TRIGGER IF EXISTS full_disk ON journal_rows")
         await cluster.query("DROP FUNCTION disk_is_full()")
     await cluster.until(partial(_ready, cluster, 200), "it did not become ready again")
     return "readiness said that the disk was full, and that it was not any more"

@@ -10,7 +10,7 @@ _length = Struct(">I").unpack_from
 _frame = Struct(">BHI").unpack_from
 _method = Struct(">HH").unpack_from
 
-APPEND = b"journal_append("
+APPEND = b"journal_append_rows("
 SSL_REQUEST = 80877103
 GREETING = b"AMQP\0\0\x09\x01"
 

@@ -14,6 +14,22 @@ from tests.integration.journal_setup import Journal
 SHORT, LONG, EVER = (f"id.go.uji.simpan.{word}.v1" for word in ("pendek", "panjang", "selalu"))
 DAYS: Mapping[str, int | None] = {SHORT: 30, LONG: 300, EVER: None}
 
+_ORIGINS = """
+INSERT INTO journal_origins (facts, type, client, publisher, contract_version, is_binary,
+                             attributes)
+SELECT t, t, 'c', 'uji', 1, false, '' FROM unnest($1::text[]) t ON CONFLICT (facts) DO NOTHING
+"""
+_ENTRIES = """
+INSERT INTO journal_rows
+SELECT $1::smallint, $2 + n, ($3::date + n * interval '1 ms') AT TIME ZONE 'UTC', '/uji',
+       'e' || $1 || '-' || $2 + n, CASE WHEN old THEN o.type END, NULL, '{}', 'x',
+       CASE WHEN old THEN false END, CASE WHEN old THEN 'd'::bytea END, CASE WHEN old THEN 'c' END,
+       CASE WHEN old THEN 'uji' END, CASE WHEN old THEN 1 END, CASE WHEN NOT old THEN o.number END
+FROM generate_series(1, $5::bigint) n
+CROSS JOIN LATERAL (SELECT (n - 1) / cardinality($4::text[]) % 2 = 0 AS old) u
+JOIN journal_origins o ON o.facts = ($4::text[])[1 + (n - 1) % cardinality($4)]
+"""
+
 
 def months_ago(number: int) -> date:
     """The first day of a month."""
@@ -41,16 +57,13 @@ async def contracts(journal: Journal, days: Mapping[str, int | None] = DAYS) -> 
 
 
 async def fill(journal: Journal, month: date, *types: str, shard: int = 0, times: int = 1) -> None:
-    """Entries in a month, one of each type again and again; relayed."""
+    """Entries in a month, one of each type again and again, with an origin in turns; relayed."""
     async with journal.owner() as owner, owner.transaction():
         await owner.fetchval("SELECT journal_create_partition($1)", month)
         last = await owner.fetchval("SELECT last FROM journal_shards WHERE shard = $1", shard)
+        await owner.execute(_ORIGINS, list(types))
         await owner.execute(
-            "INSERT INTO journal_entries SELECT $1::smallint, $2 + n, "
-            "($3::date + n * interval '1 ms') AT TIME ZONE 'UTC', '/uji', "
-            "'e' || $1 || '-' || $2 + n, "
-            "($4::text[])[1 + (n - 1) % cardinality($4)], NULL, '{}', 'x', false, "
-            "'d', 'c', 'uji', 1 FROM generate_series(1, $5::bigint) n",
+            _ENTRIES,
             shard,
             last,
             month,

@@ -21,24 +21,23 @@ RIGHTS = {
     "client_certificates": "SID", "client_secrets": "SID", "clients": "SIU",
     "contract_examples": "SID", "contract_history": "SI", "contract_rules": "SIU",
     "contract_versions": "SIU", "contracts": "SIU", "control_revisions": "SU",
-    "control_snapshots": "SIUD", "dead_letters": "SIU",
-    "delivery_attempts": "SI", "delivery_cursors": "SIU", "delivery_dispatchers": "SIUD",
-    "delivery_leases": "SIU", "delivery_open": "SIUD", "delivery_rates": "SIU",
-    "delivery_settlements": "SI", "grants": "SID", "journal_detachments": "S",
-    "journal_entries": "S", "journal_floors": "S", "journal_gaps": "S", "journal_identities": "S",
-    "journal_incarnations": "SU", "journal_leases": "SIU", "journal_month_types": "S",
-    "journal_relays": "SIUD", "journal_shards": "S", "journal_streams": "SIUD",
-    "organisations": "SIU", "point_to_point_positions": "SIU", "quota_buckets": "SIU",
-    "quota_reports": "SIUD", "redrives": "SIU", "refusals": "SI", "refused_replies": "SI",
-    "retention_holds": "S", "retention_removals": "S",
-    "signing_keys": "SIUD", "source_prefixes": "SID",
+    "control_snapshots": "SIUD", "dead_letters": "SIU", "delivery_attempts": "SI",
+    "delivery_cursors": "SIU", "delivery_dispatchers": "SIUD", "delivery_leases": "SIU",
+    "delivery_open": "SIUD", "delivery_rates": "SIU", "delivery_settlements": "SI", "grants": "SID",
+    "journal_detachments": "S", "journal_floors": "S", "journal_gaps": "S",
+    "journal_identities": "S", "journal_incarnations": "SU", "journal_leases": "SIU",
+    "journal_month_types": "S", "journal_origins": "S", "journal_relays": "SIUD",
+    "journal_rows": "S", "journal_shards": "S", "journal_streams": "SIUD", "organisations": "SIU",
+    "point_to_point_positions": "SIU", "quota_buckets": "SIU", "quota_reports": "SIUD",
+    "redrives": "SIU", "refusals": "SI", "refused_replies": "SI", "retention_holds": "S",
+    "retention_removals": "S", "signing_keys": "SIUD", "source_prefixes": "SID",
     "subscription_cursors": "SIU", "subscriptions": "SIUD", "webhook_endpoints": "SIU",
     "webhook_keys": "SIUD",
 }  # fmt: skip
 # Evidence: nobody changes a row of it, not even who owns the tables.
 EVIDENCE = (
-    "contract_history", "journal_detachments", "journal_entries", "journal_identities",
-    "refusals", "refused_replies", "retention_removals",
+    "contract_history", "journal_detachments", "journal_identities", "journal_origins",
+    "journal_rows", "refusals", "refused_replies", "retention_removals",
 )  # fmt: skip
 TABLES = """
 SELECT relname FROM pg_class
@@ -171,8 +170,8 @@ async def test_no_table_can_be_altered_dropped_or_disarmed(app: asyncpg.Connecti
         "ALTER SYSTEM SET fsync = off",
         "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS ''",
-        "ALTER FUNCTION journal_append OWNER TO nusabus_app",
-        "ALTER FUNCTION journal_append SECURITY INVOKER",
+        "ALTER FUNCTION journal_append_rows OWNER TO nusabus_app",
+        "ALTER FUNCTION journal_append_rows SECURITY INVOKER",
         "DROP FUNCTION refuse_change CASCADE",
         "CREATE TABLE public.x (a int)",
         "CREATE TEMPORARY TABLE journal_shards (a int)",
@@ -215,6 +214,7 @@ async def test_a_changed_search_path_lends_nobody_the_owners_rights(journal: Jou
     assert {row["proname"] for row in lent} == {
         "delivery_forget",
         "journal_append",
+        "journal_append_rows",
         "journal_create_coming_partition",
         "journal_detach_partition",
         "journal_drop_detached",
@@ -253,7 +253,7 @@ async def test_every_partition_refuses_by_itself(journal: Journal) -> None:
             row[0]
             for row in await owner.fetch(
                 "SELECT inhrelid::regclass::text FROM pg_inherits "
-                "WHERE inhparent = 'journal_entries'::regclass"
+                "WHERE inhparent = 'journal_rows'::regclass"
             )
         ]
         assert len(names) == 4 + 1

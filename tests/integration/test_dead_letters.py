@@ -188,7 +188,7 @@ def test_a_redrive_ends_where_the_journal_has_none_of_its_events(
         reject(subscribed)
         name, (dead_letter,) = subscribed.name, eventually(lambda: dead(uji, subscribed.name))
     position = dead_letter["shard"], dead_letter["sequence"]
-    delete = "DELETE FROM journal_entries WHERE shard = $1 AND sequence = $2"
+    delete = "DELETE FROM journal_rows WHERE shard = $1 AND sequence = $2"
     forge(bus.database_url, delete, *position)
     path = f"/v1/dead-letters/{dead_letter['number']}/redrive"
     assert uji.post(path).status_code == 410

@@ -54,14 +54,14 @@ def uji(bus: Bus) -> Actor:
 @contextmanager
 def full_disk(bus: Bus) -> Iterator[None]:
     make = (
-        "CREATE TRIGGER full_disk BEFORE INSERT ON journal_entries "
+        "CREATE TRIGGER full_disk BEFORE INSERT ON journal_rows "
         "FOR EACH ROW EXECUTE FUNCTION disk_is_full()"
     )
     eventually(lambda: changed(bus, make))
     try:
         yield
     finally:
-        eventually(lambda: changed(bus, "DROP TRIGGER full_disk ON journal_entries"))
+        eventually(lambda: changed(bus, "DROP TRIGGER full_disk ON journal_rows"))
 
 
 def changed(bus: Bus, statement: str) -> bool:

@@ -123,3 +123,10 @@ async def test_a_closed_writer_leaves_no_caller_waiting(journal: Journal) -> Non
             await until_waiting(holder)
         answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(answer, JournalUnavailable) for answer in answers)
+
+
+async def test_an_entry_is_not_stored_without_what_its_readers_need(journal: Journal) -> None:
+    append = "SELECT journal_append_rows('{0}', $1, $2, ARRAY['{}'], '{NULL}', '{}')"
+    with pytest.raises(asyncpg.InvalidParameterValueError):
+        await journal.pool.execute(append, [bytes(50)], ["id\n/source\n"])
+    assert await journal.entries() == []

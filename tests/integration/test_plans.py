@@ -1,12 +1,20 @@
 """What an event costs depends on no statistics: rows read on its way, in databases of all ages."""
 
+import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
+import pytest
+
+from gateway.journal import sql as statements
 from tests.builders import FREE, QUESTIONS, a_document, a_name
 from tests.bus import Actor, Bus, MakeBus
+from tests.integration.journal_setup import Journal
 from tests.waiting import eventually
 
 BATCHES, BATCH = 10, 100
@@ -26,12 +34,15 @@ READ = (
     "SELECT relname, idx_tup_read FROM pg_stat_user_indexes) r "
     f"WHERE relname ~ '^({GROWING})$' GROUP BY relname"
 )
+ENTRIES = (
+    "INSERT INTO journal_rows SELECT n % 4, -n, now() - interval '1 second', '/lama', n::text, "
+    "'id.go.uji.lama.v1', 'x', '{}', '{}', false, sha256('x'), 'c', 'uji', 1 "
+    f"FROM generate_series(1, {OLD}) n"
+)
 FILL = (
     "INSERT INTO journal_identities SELECT sha256(n::text::bytea)::bytea, sha256('x'), n % 4, -n, "
     f"now() FROM generate_series(1, {OLD}) n",
-    "INSERT INTO journal_entries SELECT n % 4, -n, now() - interval '1 second', '/lama', n::text, "
-    "'id.go.uji.lama.v1', 'x', '{}', '{}', false, sha256('x'), 'c', 'uji', 1 "
-    f"FROM generate_series(1, {OLD}) n",
+    ENTRIES,
     "INSERT INTO delivery_open SELECT organisation, name, 0, -n, now(), 'id.go.uji.lama.v1', "
     "n::text, 0, now() + interval '1 day' FROM subscriptions, "
     f"generate_series(1, {OLD}) n WHERE name = $1",
@@ -66,6 +77,27 @@ def test_no_statement_on_the_way_of_an_event_depends_on_statistics(make_bus: Mak
         eventually(lambda: bus.query(CONNECTIONS)[0]["count"] == 0)
         read = {name: rows / (4 * EVENTS) for name, rows in (_read(bus) - before).items()}
         assert {name: rows for name, rows in read.items() if rows > ROWS} == {}
+
+
+@pytest.mark.parametrize(("statement", "rest"), [("READ", ()), ("READ_TYPES", (10**6, "^id"))])
+async def test_the_next_entries_are_read_in_the_order_of_their_index(
+    journal: Journal, statement: str, rest: tuple[object, ...]
+) -> None:
+    """However many are left of a shard, and before anything was analysed."""
+    async with journal.owner() as owner:
+        await owner.execute(ENTRIES.replace("-n", "n"))
+    arguments = (0, 1, datetime.now(UTC) - timedelta(hours=1), *rest, 5)
+    async with journal.connection() as connection:
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {getattr(statements, statement)}"
+        plan = json.loads(await connection.fetchval(explain, *arguments))[0]["Plan"]
+    assert plan["Actual Rows"] == 5
+    assert "Sort" not in set(_kinds(plan))
+
+
+def _kinds(plan: dict[str, Any]) -> Iterator[str]:
+    yield plan["Node Type"]
+    for each in plan.get("Plans", []):
+        yield from _kinds(each)
 
 
 def _analyse(bus: Bus) -> None:

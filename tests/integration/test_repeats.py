@@ -158,7 +158,7 @@ async def test_what_was_taken_out_of_the_journal_is_not_guessed(journal: Journal
     original = a_candidate(id="x", data=b'{"n":1}')
     async with journal.writer() as writer:
         await writer.append([original])
-        await asyncio.to_thread(forge, journal.url, "DELETE FROM journal_entries")
+        await asyncio.to_thread(forge, journal.url, "DELETE FROM journal_rows")
         (known,) = await writer.append([original])
         (other,) = await writer.append([a_candidate(id="x", data=b'{"n": 1}')])
     assert (known.same, other.same) == (True, False)

@@ -288,7 +288,7 @@ def test_replies_of_a_time_before_callbacks_are_polled(bus: Bus, uji: Actor, lai
     old, place = asked(lain, OLD), answered(responder, uji)
     forge(
         bus.database_url,
-        "UPDATE journal_entries SET attributes = $3 WHERE shard = $1 AND sequence = $2",
+        "UPDATE journal_rows SET attributes = $3 WHERE shard = $1 AND sequence = $2",
         place["shard"],
         place["sequence"],
         '{"datacontenttype":"application/json"}',

@@ -102,14 +102,15 @@ async def test_the_login_for_retention_can_do_nothing_else(
     async with archivist(journal, postgres) as login:
         tables = await login.fetch(
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
-            "AND relkind IN ('r', 'p') AND relname <> 'journal_detachments'"
+            "AND relkind IN ('r', 'p') "
+            "AND relname NOT IN ('journal_detachments', 'journal_origins')"
         )
         for (table,) in tables:
             for statement in ("SELECT FROM {0}", "DELETE FROM {0}", "DROP TABLE {0}"):
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
                     await login.execute(statement.format(table))
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await login.execute("SELECT journal_append('{}', '{}', '{}', '{}', '{}')")
+            await login.execute("SELECT journal_append_rows('{}', '{}', '{}', '{}', '{}', '{}')")
 
 
 async def test_the_ledger_is_deleted_when_its_time_is_over_and_not_before(journal: Journal) -> None:

@@ -98,6 +98,27 @@ async def test_a_month_is_copied_again_when_more_of_it_is_over(
             await journal.execute(statement.format(f"journal_entries_{OLD:%Y_%m}"))
 
 
+async def test_a_copy_that_an_older_version_has_begun_is_begun_again(
+    journal: Journal, retention: Retention
+) -> None:
+    await fill(journal, OLD, SHORT, EVER, times=10)
+    login = await retention.connect()
+    try:
+        while await login.fetchval("SELECT retention_count(7)"):
+            pass
+        await login.execute("SELECT FROM retention_decide()")
+        assert await login.fetchval("SELECT retention_copy(7)")
+        assert await login.fetchval("SELECT retention_copy(7)")
+    finally:
+        await login.close()
+    async with journal.owner() as owner:
+        copy = f"journal_entries_{OLD:%Y_%m}_kept"
+        assert await owner.fetchval(f"SELECT count(*) FROM {copy}") > 0
+        await owner.execute(f"DROP TABLE {copy}; CREATE TABLE {copy} (LIKE journal_entries)")
+    await retention.run()
+    assert await kept(journal) == of(OLD, EVER, count=10)
+
+
 async def test_what_is_not_over_is_not_touched(journal: Journal, retention: Retention) -> None:
     await fill(journal, months_ago(1), SHORT, times=3)
     async with journal.writer() as writer:

@@ -19,7 +19,7 @@ REQUEST = b"r" * 16
 
 def an_entry() -> Entry:
     event = an_event()
-    return Entry(0, 1, datetime(2026, 5, 4, tzinfo=UTC), event, event.digest, "client", "uji", 1)
+    return Entry(0, 1, datetime(2026, 5, 4, tzinfo=UTC), event, "client", "uji", 1)
 
 
 class Shelf(MemoryJournal):

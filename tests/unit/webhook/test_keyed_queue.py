@@ -16,7 +16,7 @@ def a_delivery(sequence: int, order: str = "", *, open: bool = False) -> Pending
 
 
 def an_entry(sequence: int) -> Entry:
-    return Entry(0, sequence, THEN, an_event(), b"", "uji-client", "uji", 1)
+    return Entry(0, sequence, THEN, an_event(), "uji-client", "uji", 1)
 
 
 def taken(queue: KeyedQueue) -> list[PendingDelivery]:
