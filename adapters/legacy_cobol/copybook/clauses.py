@@ -1,8 +1,6 @@
 """The clauses of a data description entry, each parsed by its own function."""
 
-import re
 from collections.abc import Callable
-from decimal import Decimal
 
 from adapters.legacy_cobol.copybook.entries import (
     Cursor,
@@ -11,13 +9,14 @@ from adapters.legacy_cobol.copybook.entries import (
     Table,
     read_level,
 )
-from adapters.legacy_cobol.copybook.layout import Figurative, Literal, Range, Repeated
+from adapters.legacy_cobol.copybook.literals import read_ranges
 from adapters.legacy_cobol.copybook.picture import SpecialNames
 from adapters.legacy_cobol.copybook.words import Word, WordKind
 
 MOST_OCCURRENCES = 1_000_000
 _USAGES = {
     "DISPLAY": "DISPLAY", "NATIONAL": "NATIONAL", "INDEX": "INDEX",
+    "DISPLAY-1": "DISPLAY-1", "UTF-8": "UTF-8",
     "BINARY": "COMP", "COMP": "COMP", "COMP-4": "COMP", "COMP-5": "COMP-5",
     "COMP-1": "COMP-1", "COMP-2": "COMP-2", "FLOAT-SHORT": "COMP-1", "FLOAT-LONG": "COMP-2",
     "COMP-3": "COMP-3", "PACKED-DECIMAL": "COMP-3", "COMP-6": "COMP-6",
@@ -25,16 +24,6 @@ _USAGES = {
     "BINARY-LONG": "BINARY-LONG", "BINARY-DOUBLE": "BINARY-DOUBLE",
     "POINTER": "POINTER", "PROCEDURE-POINTER": "POINTER", "FUNCTION-POINTER": "POINTER",
 }  # fmt: skip
-_FIGURATIVE = {
-    "ZERO": Figurative.ZERO, "ZEROS": Figurative.ZERO, "ZEROES": Figurative.ZERO,
-    "SPACE": Figurative.SPACE, "SPACES": Figurative.SPACE,
-    "HIGH-VALUE": Figurative.HIGH_VALUE, "HIGH-VALUES": Figurative.HIGH_VALUE,
-    "LOW-VALUE": Figurative.LOW_VALUE, "LOW-VALUES": Figurative.LOW_VALUE,
-    "QUOTE": Figurative.QUOTE, "QUOTES": Figurative.QUOTE,
-    "NULL": Figurative.NULL, "NULLS": Figurative.NULL,
-}  # fmt: skip
-_POINT = re.compile(r"[+-]?[0-9]{0,40}(?:\.[0-9]{1,40})?")
-_COMMA = re.compile(r"[+-]?[0-9]{0,40}(?:,[0-9]{1,40})?")
 Clause = Callable[[Cursor, Entry, SpecialNames], None]
 
 
@@ -167,6 +156,12 @@ def _redefines(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     entry.redefines = cursor.name("name of the redefined item")
 
 
+def _byte_length(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
+    cursor.take("BYTE-LENGTH")
+    cursor.accept("IS")
+    entry.byte_length = cursor.number("number of bytes")
+
+
 def _synchronized(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
     cursor.take("SYNCHRONIZED")
     cursor.accept("LEFT", "RIGHT")
@@ -190,14 +185,14 @@ def _blank(cursor: Cursor, entry: Entry, _: SpecialNames) -> None:
 def _value(cursor: Cursor, entry: Entry, special_names: SpecialNames) -> None:
     word = cursor.take("VALUE")
     cursor.accept("IS", "ARE")
-    entry.ranges = _read_ranges(cursor, special_names)
+    entry.ranges = read_ranges(cursor, special_names)
     if entry.level == 88:
         if cursor.accept("WHEN", "FALSE"):
             cursor.accept("SET")
             cursor.accept("TO")
             cursor.accept("FALSE")
             cursor.accept("IS")
-            _read_ranges(cursor, special_names)
+            read_ranges(cursor, special_names)
     elif len(entry.ranges) > 1 or entry.ranges[0].high is not None:
         raise cursor.error(word, "several values", "Only level 88 has more than one")
 
@@ -214,69 +209,11 @@ def _no_bytes(cursor: Cursor, _entry: Entry, _: SpecialNames) -> None:
     cursor.take("a clause")
 
 
-def _read_ranges(cursor: Cursor, special_names: SpecialNames) -> tuple[Range, ...]:
-    """The values of a VALUE clause, with THRU ranges. Raises CopybookError."""
-    ranges = [_read_range(cursor, special_names)]
-    while cursor.word is not None and _begins(cursor.word, special_names):
-        ranges.append(_read_range(cursor, special_names))
-    return tuple(ranges)
-
-
-def _begins(word: Word, special_names: SpecialNames) -> bool:
-    if word.kind is WordKind.LITERAL:
-        return True
-    upper = word.upper
-    return upper in _FIGURATIVE or upper == "ALL" or bool(_number(upper, special_names))
-
-
-def _read_range(cursor: Cursor, special_names: SpecialNames) -> Range:
-    low = _literal(cursor, special_names)
-    if cursor.accept("THRU", "THROUGH"):
-        return Range(low, _literal(cursor, special_names))
-    return Range(low)
-
-
-def _literal(cursor: Cursor, special_names: SpecialNames) -> Literal:
-    repeated = cursor.accept("ALL")
-    word = cursor.take("a literal")
-    if word.kind is WordKind.LITERAL:
-        value = _quoted(cursor, word)
-        return Repeated(value) if repeated and isinstance(value, str) else value
-    if word.upper in _FIGURATIVE:
-        return _FIGURATIVE[word.upper]
-    if number := _number(word.text, special_names):
-        return Decimal(number)
-    raise cursor.error(
-        word, f"{word.text} is not a literal", "Write a number, a text in quotes or a constant"
-    )
-
-
-def _number(text: str, special_names: SpecialNames) -> str:
-    """The number with a decimal point; empty if it is not a number."""
-    pattern = _COMMA if special_names.decimal_comma else _POINT
-    if not pattern.fullmatch(text) or not any(each.isdigit() for each in text):
-        return ""
-    return text.replace(",", ".")
-
-
-def _quoted(cursor: Cursor, word: Word) -> str | bytes:
-    prefix, quote = re.split("[\"']", word.text, maxsplit=1)[0].upper(), word.text[-1]
-    text = word.text[len(prefix) + 1 : -1].replace(quote * 2, quote)
-    if prefix not in ("X", "NX"):
-        return text
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise cursor.error(
-            word, f"{word.text} is not a hexadecimal literal", "Write pairs of 0-9 and A-F"
-        ) from None
-
-
 _CLAUSES: dict[str, Clause] = {
     "PIC": _picture, "PICTURE": _picture, "USAGE": _usage,
     "SIGN": _sign, "LEADING": _sign, "TRAILING": _sign,
     "OCCURS": _occurs, "REDEFINES": _redefines, "RENAMES": _renames,
-    "SYNC": _synchronized, "SYNCHRONIZED": _synchronized,
+    "BYTE-LENGTH": _byte_length, "SYNC": _synchronized, "SYNCHRONIZED": _synchronized,
     "JUST": _justified, "JUSTIFIED": _justified, "BLANK": _blank,
     "VALUE": _value, "VALUES": _value,
     "EXTERNAL": _no_bytes, "GLOBAL": _no_bytes, "VOLATILE": _no_bytes,

@@ -1,15 +1,15 @@
-"""COPY statements: insert other copybooks, and apply REPLACING."""
+"""COPY statements: insert other copybooks, and apply REPLACING. EXEC SQL INCLUDE is one, too."""
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.legacy_cobol.copybook.layout import Notice
+from adapters.legacy_cobol.copybook.replacing import Replacing, Splice, replaced, replacings
 from adapters.legacy_cobol.copybook.source import LARGEST_SOURCE, Form, Source, read_source
 from adapters.legacy_cobol.copybook.words import Word, WordKind, words
 
 DEEPEST_COPY = 16
+_AREAS = ("SQLCA", "SQLDA")  # of the database, not of a file
 _SUFFIXES = ("", ".cpy", ".CPY", ".cbl", ".CBL", ".cob", ".COB", ".copy", ".inc")
 
 Library = Callable[[str], tuple[str, str] | None]
@@ -39,18 +39,6 @@ def text_of(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class _Replacing:
-    """Words to find, and the text that replaces them.
-
-    `part` is LEADING or TRAILING if a part of a word is replaced, else empty.
-    """
-
-    pattern: tuple[str, ...]
-    text: str
-    part: str = ""
-
-
 class CopyExpander:
     """Expands the COPY statements of one copybook."""
 
@@ -62,17 +50,33 @@ class CopyExpander:
         self.copied = 0
 
     def expand(self, source: Source, trail: tuple[str, ...] = ()) -> Source:
-        """The source with all COPY statements expanded. Raises CopybookError."""
-        result = _Splice(source)
+        """The source with all COPY statements expanded, and without EXEC. Raises CopybookError."""
+        result = Splice(source)
         kept = 0
         upcoming = words(source)
         for word in upcoming:
-            if word.kind is WordKind.WORD and word.upper == "COPY":
-                result.keep(kept, word.start)
+            if word.kind is not WordKind.WORD or word.upper not in ("COPY", "EXEC", "EXECUTE"):
+                continue
+            result.keep(kept, word.start)
+            if word.upper == "COPY":
                 statement, kept = _statement(source, word, upcoming)
+            else:
+                statement, kept = _embedded(source, word, upcoming)
+                statement = self._included(source, statement)
+            if statement:
                 copied = self._copied(source, statement, trail)
                 result.put(copied.text, copied.origins)
         return result.finish(kept)
+
+    def _included(self, source: Source, statement: list[Word]) -> list[Word]:
+        """The words of EXEC SQL INCLUDE as those of COPY; none for another statement."""
+        includes = len(statement) == 4 and statement[2].upper == "INCLUDE"
+        if includes and statement[3].upper not in _AREAS:
+            return statement[2:]
+        where = source.where(statement[0].start)
+        text = f"{' '.join(each.text for each in statement[:4])} ... is ignored"
+        self.notices.append(Notice(where.file, where.line, where.column, text))
+        return []
 
     def _copied(self, source: Source, statement: list[Word], trail: tuple[str, ...]) -> Source:
         name = _name(source, statement)
@@ -89,29 +93,19 @@ class CopyExpander:
             raise source.error(at, "the copied text is too large", "Copy less")
         self.files.append(found[0])
         copied = read_source(found[1], self.form, self.files, self.notices)
-        replacings = list(_replacings(source, statement))
-        return _replaced(self.expand(copied, (*trail, name)), replacings)
+        return replaced(self.expand(copied, (*trail, name)), list(_replacings(source, statement)))
 
 
-class _Splice:
-    """Builds a source from parts of another one and inserted text."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.parts: list[str] = []
-        self.origins = array("Q")
-
-    def keep(self, start: int, end: int) -> None:
-        self.put(self.source.text[start:end], self.source.origins[start:end])
-
-    def put(self, text: str, origins: "array[int]") -> None:
-        self.parts.append(text)
-        self.origins.extend(origins)
-
-    def finish(self, kept: int) -> Source:
-        """The result, with the rest of the source from `kept` on."""
-        self.keep(kept, len(self.source.text))
-        return Source("".join(self.parts), self.origins, self.source.files)
+def _embedded(source: Source, exec_: Word, upcoming: Iterator[Word]) -> tuple[list[Word], int]:
+    """The words of EXEC ... END-EXEC without its end, and the index after it and its period."""
+    statement = [exec_]
+    for word in upcoming:
+        if word.upper == "END-EXEC":
+            after = source.text[word.end :]
+            blanks = len(after) - len(after.lstrip())
+            return statement, word.end + (blanks + 1 if after[blanks : blanks + 1] == "." else 0)
+        statement.append(word)
+    raise source.error(exec_.start, "EXEC without END-EXEC", "End the statement, or remove it")
 
 
 def _statement(source: Source, copy: Word, upcoming: Iterator[Word]) -> tuple[list[Word], int]:
@@ -139,7 +133,7 @@ def _name(source: Source, statement: list[Word]) -> str:
     return name
 
 
-def _replacings(source: Source, statement: list[Word]) -> Iterator[_Replacing]:
+def _replacings(source: Source, statement: list[Word]) -> Iterator[Replacing]:
     rest = statement[2:]
     if rest and rest[0].upper in ("OF", "IN"):
         rest = rest[2:]  # a library is a folder of the search path here
@@ -150,55 +144,4 @@ def _replacings(source: Source, statement: list[Word]) -> Iterator[_Replacing]:
         raise source.error(
             statement[1].start, "unexpected words after COPY", "Write COPY a REPLACING ..."
         )
-    while rest:
-        part = rest.pop(0).upper if rest[0].upper in ("LEADING", "TRAILING") else ""
-        if len(rest) < 3 or rest[1].upper != "BY":
-            raise source.error(statement[1].start, "REPLACING without BY", "Write ==a== BY ==b==")
-        yield _Replacing(_pattern(source, rest[0]), _plain(rest[2]), part)
-        del rest[:3]
-
-
-def _plain(word: Word) -> str:
-    return word.text[2:-2].strip() if word.kind is WordKind.PSEUDO else word.text
-
-
-def _pattern(source: Source, word: Word) -> tuple[str, ...]:
-    text = _plain(word)
-    inner = Source(text, source.origins[word.start : word.start + len(text)], source.files)
-    pattern = tuple(each.upper for each in words(inner))
-    if not pattern:
-        raise source.error(word.start, "the text to replace is empty", "Put text between == and ==")
-    return pattern
-
-
-def _replaced(source: Source, replacings: list[_Replacing]) -> Source:
-    if not replacings:
-        return source
-    result = _Splice(source)
-    listed = list(words(source))
-    kept = position = 0
-    while position < len(listed):
-        start, end, text, taken = _match(listed, position, replacings)
-        if taken:
-            result.keep(kept, start)
-            result.put(text, array("Q", [source.origins[start]]) * len(text))
-            kept = end
-        position += taken or 1
-    return result.finish(kept)
-
-
-def _match(
-    listed: list[Word], position: int, replacings: list[_Replacing]
-) -> tuple[int, int, str, int]:
-    """The replacement at this word: start, end, new text, and how many words it covers."""
-    word = listed[position]
-    for each in replacings:
-        size = len(each.pattern[0])
-        if each.part == "LEADING" and word.upper.startswith(each.pattern[0]):
-            return word.start, word.start + size, each.text, 1
-        if each.part == "TRAILING" and word.upper.endswith(each.pattern[0]):
-            return word.end - size, word.end, each.text, 1
-        found = listed[position : position + len(each.pattern)]
-        if not each.part and tuple(one.upper for one in found) == each.pattern:
-            return word.start, found[-1].end, each.text, len(each.pattern)
-    return 0, 0, "", 0
+    yield from replacings(source, statement[1], rest)

@@ -6,6 +6,7 @@ from adapters.legacy_cobol.copybook.dialects import Dialect
 from adapters.legacy_cobol.copybook.entries import Entry, Sign
 from adapters.legacy_cobol.copybook.kinds import (
     Binary,
+    Charset,
     Edited,
     Float,
     Kind,
@@ -24,6 +25,9 @@ from adapters.legacy_cobol.copybook.picture import (
 from adapters.legacy_cobol.copybook.source import Source
 from adapters.legacy_cobol.copybook.words import Word
 
+_CATEGORY_USAGES = {
+    Category.NATIONAL: "NATIONAL", Category.DBCS: "DISPLAY-1", Category.UTF_8: "UTF-8",
+}  # fmt: skip
 _FLOATS = {"COMP-1": 4, "COMP-2": 8}
 _BINARIES = {"BINARY-CHAR": (1, 3), "BINARY-SHORT": (2, 5), "BINARY-LONG": (4, 10)}
 _DOUBLE_DIGITS = 20  # an unsigned integer of 8 bytes
@@ -77,8 +81,7 @@ def kind_of(entry: Entry, inherited: Inherited, context: CopybookContext) -> tup
         picture = read_picture(entry.picture.text, context.special_names)
     except BadPicture as bad:
         raise context.error(entry.picture, bad.problem, bad.remedy) from None
-    if usage is None:
-        usage = "NATIONAL" if picture.category is Category.NATIONAL else "DISPLAY"
+    usage = _CATEGORY_USAGES.get(picture.category, "DISPLAY") if usage is None else usage
     kind = _with_picture(entry, picture, usage, inherited, context)
     _check_clauses(entry, kind, context)
     return kind, usage
@@ -103,6 +106,10 @@ def _with_picture(
             return Text(picture.size, entry.justified)
         case Category.NATIONAL, "NATIONAL":
             return National(picture.size, entry.justified)
+        case Category.NATIONAL | Category.DBCS, "DISPLAY-1":
+            return National(picture.size, entry.justified, Charset.DBCS)
+        case Category.UTF_8, "UTF-8" | "DISPLAY":
+            return National(picture.size, entry.justified, Charset.UTF_8, entry.byte_length)
         case Category.EDITED, "DISPLAY":
             return _edited(entry, picture, context.special_names)
         case Category.NUMERIC, "DISPLAY":

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from adapters.legacy_cobol.copybook.layout import Range
+from adapters.legacy_cobol.copybook.layout import Notice, Range
 from adapters.legacy_cobol.copybook.source import Source
 from adapters.legacy_cobol.copybook.words import Word, WordKind, words
 
 MOST_ENTRIES = 50_000
 _HEADINGS = frozenset(("DIVISION", "SECTION"))
+_SKIPPED = frozenset(("REPORT", "SCREEN", "COMMUNICATION"))  # sections without records of files
 _PRINTING = frozenset(("EJECT", "SKIP1", "SKIP2", "SKIP3"))  # of the compiler's listing
-_FILES = frozenset(("FD", "SD"))
+_FILES = frozenset(("FD", "SD", "RD", "CD"))
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Entry:
     name: str | None
     at: Word
     picture: Word | None = None
+    byte_length: int = 0
     usage: str | None = None
     usage_at: Word | None = None
     unsigned: bool = False  # BINARY-LONG UNSIGNED and the like
@@ -131,29 +133,33 @@ def is_name(word: Word) -> bool:
     )
 
 
-def sentences(source: Source) -> Iterator[Cursor]:
+def sentences(source: Source, notices: list[Notice]) -> Iterator[Cursor]:
     """The entries of a source up to their periods, without headings and listing directives."""
     listed: list[Word] = []
-    count = 0
+    count, skipped = 0, False
     for word in words(source):
         if word.kind is not WordKind.PERIOD:
             if listed or word.upper not in _PRINTING:
                 listed.append(word)
+            if [each.kind for each in listed] == _TITLE and listed[0].upper == "TITLE":
+                listed = []
             continue
-        if listed and not _is_heading(listed):
+        if listed and listed[-1].upper in _HEADINGS:
+            skipped = listed[0].upper in _SKIPPED
+        elif listed and listed[0].upper not in _FILES and not skipped:
             count += 1
             if count > MOST_ENTRIES:
                 raise source.error(word.start, f"more than {MOST_ENTRIES} entries", "Split it")
             yield Cursor(source, listed)
         listed = []
     if listed:
-        raise source.error(
-            listed[-1].start, "the last entry has no period", f"End {listed[0].text} with a period"
-        )
+        where = source.where(listed[-1].start)
+        text = f"the last entry, {listed[0].text}, has no period"
+        notices.append(Notice(where.file, where.line, where.column, text))
+        yield Cursor(source, listed)
 
 
-def _is_heading(listed: list[Word]) -> bool:
-    return listed[-1].upper in _HEADINGS or listed[0].upper in _FILES
+_TITLE = [WordKind.WORD, WordKind.LITERAL]
 
 
 def read_level(cursor: Cursor) -> int:

@@ -50,17 +50,30 @@ class Text:
     justified: bool = False  # JUSTIFIED RIGHT: padded on the left
 
 
+class Charset(StrEnum):
+    """The character set of a field that is not in the code page of the file."""
+
+    UTF_16 = "utf-16"  # PIC N
+    DBCS = "dbcs"  # PIC G, and PIC N with DISPLAY-1: the pairs of the code page, without shifts
+    UTF_8 = "utf-8"  # PIC U
+
+
 @dataclass(frozen=True, slots=True)
 class National:
-    """PIC N: `characters` UTF-16 code units."""
+    """PIC N, G or U: `characters` of a character set of its own.
+
+    PIC U has four bytes for each character, or as many in all as BYTE-LENGTH says.
+    """
 
     characters: int
     justified: bool = False
+    charset: Charset = Charset.UTF_16
+    byte_length: int = 0
 
     @property
     def length(self) -> int:
         """The length in bytes."""
-        return 2 * self.characters
+        return self.byte_length or (4 if self.charset is Charset.UTF_8 else 2) * self.characters
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from adapters.legacy_cobol.copybook.entries import Cursor, Entry, sentences
 from adapters.legacy_cobol.copybook.layout import Copybook, Notice
 from adapters.legacy_cobol.copybook.picture import SpecialNames
 from adapters.legacy_cobol.copybook.positions import lay_out_records
+from adapters.legacy_cobol.copybook.programs import data_division
+from adapters.legacy_cobol.copybook.replacing import replaced_text
 from adapters.legacy_cobol.copybook.source import Form, Source, read_source
 
 _IMPLIED = "RECORD"
@@ -42,9 +44,11 @@ def read_copybook(
     notices: list[Notice] = []
     files = [file]
     source = read_source(text, options.form, files, notices)
+    source, special_names = data_division(
+        source, SpecialNames(options.decimal_comma, options.currency), notices
+    )
     copier = CopyExpander(search_path(options.folders), options.form, files, notices)
-    expanded = copier.expand(source)
-    special_names = SpecialNames(options.decimal_comma, options.currency)
+    expanded = replaced_text(copier.expand(source))
     entries = _read_records(expanded, special_names, notices)
     records = lay_out_records(
         entries, CopybookContext(expanded, options.dialect, special_names), notices
@@ -63,7 +67,7 @@ def _read_records(
     """The entries of level 01 and 77, with all others below them. Raises CopybookError."""
     records: list[Entry] = []
     branch: list[Entry] = []  # from the record down to the last entry
-    for cursor in sentences(source):
+    for cursor in sentences(source, notices):
         entry = read_entry(cursor, special_names)
         if entry.level == 88:
             _add_condition(entry, branch, cursor)

@@ -14,6 +14,8 @@ class Category(StrEnum):
 
     ALPHANUMERIC = "alphanumeric"  # X and A, also edited with B 0 /
     NATIONAL = "national"
+    DBCS = "DBCS"
+    UTF_8 = "UTF-8"
     NUMERIC = "numeric"
     EDITED = "numeric edited"
 
@@ -65,6 +67,7 @@ _PLAIN = re.compile(r"S?(?P<whole>9*)V?(?P<fraction>9*)")
 _SCALED_LEFT = re.compile(r"S?V?P+9+")
 _SCALED_RIGHT = re.compile(r"S?9+P+V?")
 _SCALED_EDITED = re.compile(r"V?P+[^PZ*]+|[^P]+P+V?")
+_N = Category.NATIONAL
 _LONGEST_EDITED = 249  # characters, IBM Enterprise COBOL's limit
 
 
@@ -76,19 +79,21 @@ def read_picture(text: str, special_names: SpecialNames) -> Picture:
         )
     runs = _runs(text.upper(), special_names)
     used = {symbol for symbol, _ in runs}
-    if "E" in used or "G" in used:
+    if "E" in used:
         raise BadPicture(
-            "floating-point (E) and DBCS (G) pictures are not supported",
-            "Describe the bytes as PIC X or PIC N",
+            "floating-point pictures (E) are not supported", "Describe the bytes as PIC X"
         )
     if sum(times for _, times in runs) > LARGEST_FIELD:
         raise BadPicture(f"more than {LARGEST_FIELD} characters", "Make the field smaller")
     size = sum(times * len(symbol) for symbol, times in runs if symbol not in "SVP")
     if used & {"X", "A"}:
         return _text(used, size)
-    if "N" in used:
-        _only(used, {"N", "B", "0", "/"}, "national")
-        return Picture(Category.NATIONAL, size)
+    for symbol, category in (("N", _N), ("G", Category.DBCS), ("U", Category.UTF_8)):
+        if symbol in used:
+            _only(
+                used, {symbol, "B", "0", "/"} - ({"0", "/"} if symbol == "G" else set()), category
+            )
+            return Picture(category, size)
     if (
         size > _LONGEST_EDITED
         or sum(times for symbol, times in runs if symbol in "9PZ*") > MOST_DIGITS
@@ -105,14 +110,14 @@ def read_picture(text: str, special_names: SpecialNames) -> Picture:
 def _runs(text: str, special_names: SpecialNames) -> list[tuple[str, int]]:
     """The symbols, and how often each is repeated."""
     runs: list[tuple[str, int]] = []
-    known = {*"XAN9SVPZEGB0*+-/.,", "CR", "DB", special_names.currency}
+    known = {*"XANU9SVPZEGB0*+-/.,", "CR", "DB", special_names.currency}
     index = 0
     while index < len(text):
         match = _SYMBOL.match(text, index)
         if match is None or match[1] not in known:
             raise BadPicture(
                 f"{text[index]} in the picture {text} is not a symbol",
-                "Use X A N 9 S V P Z * B 0 / , . + - CR DB and the currency sign",
+                "Use X A N G U 9 S V P Z * B 0 / , . + - CR DB and the currency sign",
             )
         times = int(match[2][:10]) if match[2] else 1
         if times == 0:

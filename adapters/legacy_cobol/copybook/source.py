@@ -15,6 +15,9 @@ from adapters.legacy_cobol.copybook.layout import Notice
 LARGEST_SOURCE = 2_000_000  # characters, with copied text
 _QUOTES = "\"'"
 _INDICATOR = 6  # index of column 7
+_CARD = re.compile(r"//|/\*|\./")  # of JCL and of library programs
+_OPTIONS = re.compile(r" *(?:CBL|PROCESS)(?: |$)", re.IGNORECASE)  # of the compiler
+_INCLUDED = re.compile(r"(?:\+\+INCLUDE|-INC) +(?P<name>[^\s.]+)", re.IGNORECASE)
 _SWALLOWED = re.compile(r" *\d\d? +[A-Za-z]")  # an entry that begins too far left
 
 
@@ -64,6 +67,7 @@ class _Collector:
         self.quote = ""
         self.filled = 0  # the column after the text of the last line
         self.line = 0
+        self.early = False  # text begins in column 7
 
     def error(self, column: int, problem: str, remedy: str) -> CopybookError:
         return CopybookError(Where(self.files[self.number], self.line, column), problem, remedy)
@@ -81,7 +85,11 @@ class _Collector:
         """Add a continuation line. Raises CopybookError if it cannot continue."""
         stripped = text.lstrip(" ")
         column += len(text) - len(stripped)
-        if not self.quote:
+        last = self.characters[-1] if self.characters else ""
+        doubled = last in _QUOTES and stripped.startswith(last * 2)
+        if not self.quote and doubled and self.filled > self.form.margin:
+            stripped, column = stripped[1:], column + 1  # the second half of a doubled quote
+        elif not self.quote:
             while self.characters and self.characters[-1] == " ":
                 self.characters.pop()
                 self.origins.pop()
@@ -128,6 +136,8 @@ def read_source(text: str, form: Form, files: list[str], notices: list[Notice]) 
         collector.line = number
         expanded = line.expandtabs(8).rstrip()
         _check_characters(expanded, collector)
+        if _is_card(expanded, collector):
+            continue
         if expanded.lstrip().startswith(">>"):
             collector.form = _directive(expanded, collector)
         elif collector.form is Form.FREE:
@@ -145,6 +155,19 @@ def _check_characters(line: str, collector: _Collector) -> None:
                 f"control character, hex {ord(character):02X}, in the source text",
                 "Transfer the copybook as text, or delete the character",
             )
+
+
+def _is_card(line: str, collector: _Collector) -> bool:
+    """Whether a line is for other programs than the compiler. A library's include is a COPY."""
+    included = _INCLUDED.match(line)
+    if included is not None:
+        collector.start(f"COPY {included['name']}.", 1)
+        return True
+    first = not any(map(str.strip, collector.characters))
+    if _CARD.match(line) or (first and _OPTIONS.match(line)):
+        collector.notice(1, f"the card {line.split()[0]} is ignored")
+        return True
+    return False
 
 
 def _directive(line: str, collector: _Collector) -> Form:
@@ -165,10 +188,12 @@ def _columns(line: str, collector: _Collector) -> None:
             1, "text in columns 1 to 6, which fixed form ignores", "Choose the free form"
         )
     indicator = line[_INDICATOR : _INDICATOR + 1].upper()
-    if indicator in ("*", "/", "D"):
-        return
     text = line[_INDICATOR + 1 : collector.form.margin]
-    if indicator == "$":
+    if _begins_early(line, indicator):
+        _start_early(line, collector)
+    elif indicator in ("*", "/", "D") or (indicator in ("", " ") and text.startswith("*")):
+        return
+    elif indicator == "$":
         collector.notice(_INDICATOR + 1, f"the directive ${text.rstrip()} is ignored")
     elif indicator == "-":
         collector.join(text, _INDICATOR + 2)
@@ -182,6 +207,21 @@ def _columns(line: str, collector: _Collector) -> None:
             f"{indicator} in column 7 is not an indicator",
             "In fixed form, text begins in column 8. For other text choose the free form",
         )
+
+
+def _begins_early(line: str, indicator: str) -> bool:
+    """Whether text begins in column 7. A D before a letter begins a word, not a debugging line."""
+    if line[:_INDICATOR].strip() or not indicator.isalnum():
+        return False
+    return indicator != "D" or line[_INDICATOR + 1 : _INDICATOR + 2].isalpha()
+
+
+def _start_early(line: str, collector: _Collector) -> None:
+    if not collector.early:
+        collector.notice(_INDICATOR + 1, "text begins in column 7, that of the indicator")
+    collector.early = True
+    _check_margin(line, collector)
+    collector.start(line[_INDICATOR : collector.form.margin], _INDICATOR + 1)
 
 
 def _check_margin(line: str, collector: _Collector) -> None:

@@ -44,7 +44,7 @@ _NEXT = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _PICTURE = re.compile(r"[^\s:]*[^\s:.,;]")
-_PICTURE_CHARACTERS = re.compile(r"(?:[XANSVPZEGBCRD09*$+\-/.,€£¥]|\([0-9]+\))+", re.IGNORECASE)
+_PICTURE_CHARACTERS = re.compile(r"(?:[XANUSVPZEGBCRD09*$+\-/.,€£¥]|\([0-9]+\))+", re.IGNORECASE)
 
 
 def words(source: Source) -> Iterator[Word]:

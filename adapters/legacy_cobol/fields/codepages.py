@@ -3,6 +3,8 @@
 Each of these is page 500 with some characters at other bytes, as registered by IBM. IBM is right
 where glibc differs (278 at 71 and E0, 285 at A1, 871 at 4A and C0) or Python (273 at BC). In all of
 them, 15 is the control NEL and 25 is LF. Pages 1140 to 1149 are the older ones with the euro sign.
+Pages 838 (Thai), 870 (Latin-2), 1025 (Cyrillic), and those with two bytes per character: see
+`charsets`.
 """
 
 import codecs
@@ -10,6 +12,8 @@ import encodings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from adapters.legacy_cobol.fields.charsets import is_wide, single_bytes
 
 _MOVED = {
     "cp273": "43{ 4AÄ 59~ 5AÜ 63[ 6Aö 7C§ A1ß B5@ C0ä CC¦ D0ü DC} E0Ö EC\\ FC]",
@@ -97,15 +101,18 @@ def characters(name: str) -> str | None:
         for each in _MOVED[name].split():
             table_500[int(each[:2], 16)] = each[2]
         return "".join(table_500)
-    return _of_python(name)
+    if is_wide(name):
+        return None
+    return single_bytes().get(name) or _of_python(name)
 
 
 def _of_python(name: str) -> str | None:
     try:
         codec = codecs.lookup(name)
     except LookupError:
+        pages = known() | {"cp300"} | set(single_bytes())
         raise UnknownCodePage(
-            f"unknown code page {name}: use an EBCDIC page ({', '.join(sorted(known()))}) or an "
+            f"unknown code page {name}: use an EBCDIC page ({', '.join(sorted(pages))}) or an "
             "encoding of Python"
         ) from None
     if any(len(_encoded(codec, each)) > 1 for each in "aé€ßあ漢가"):
@@ -146,8 +153,21 @@ def known() -> set[str]:
 def code_page(name: str) -> CodePage | None:
     """A page by its name; None for several bytes per character. Raises UnknownCodePage."""
     table = characters(name)
-    if table is None:
-        return None
+    return None if table is None else _page(normal(name), table)
+
+
+@lru_cache(maxsize=64)
+def single_byte_page(name: str) -> CodePage:
+    """The page of digits and signs: of the single bytes if the page also has pairs."""
+    if is_wide(normal(name)):
+        table = single_bytes().get(normal(name)) or single_bytes()["cp939"]
+        return _page(normal(name), table)
+    page = code_page(name) or code_page("ascii")
+    assert page is not None  # noqa: S101  (ASCII has one byte per character)
+    return page
+
+
+def _page(name: str, table: str) -> CodePage:
     spare = [code for code in _SPARE if chr(code) not in table]
     read = bytearray(256)
     alphabet = [UNDEFINED] * 256
@@ -161,7 +181,7 @@ def code_page(name: str) -> CodePage | None:
     bad = bytes(byte for byte, character in enumerate(table) if character == UNDEFINED)
     controls = bytes(byte for byte, character in enumerate(table) if is_control(character))
     return CodePage(
-        normal(name), "".join(alphabet), bytes(read), bytes(write), bad, controls,
+        name, "".join(alphabet), bytes(read), bytes(write), bad, controls,
         _range_around(write[0x20], controls), write[0x20],
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Edited, Encoding
-from adapters.legacy_cobol.fields.codepages import CodePage, code_page
+from adapters.legacy_cobol.fields.codepages import single_byte_page
 from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import IN_INT64, Column, Mask, Numbers, Rows
 from adapters.legacy_cobol.fields.decimals import numbers_of, refuse_unfitting
@@ -143,7 +143,7 @@ class EditedCodec:
         self.length = kind.length
         self._kind = kind
         self._form = policy.form_of(kind.digits, kind.scale)
-        self._page = code_page(encoding.code_page) or _ascii()
+        self._page = single_byte_page(encoding.code_page)
         self._special = SpecialValues(kind, policy, bytes((self._page.space,)))
         self._editing = Editing(kind)
         self._read = lru_cache(_REMEMBERED)(self._one)
@@ -195,9 +195,3 @@ class EditedCodec:
         )
         self._special.write_nulls(column.nulls, rows, offset)
         return codes
-
-
-def _ascii() -> CodePage:
-    page = code_page("ascii")
-    assert page is not None  # noqa: S101  (one byte per character)
-    return page

@@ -1,12 +1,13 @@
-"""PIC X and A in any code page, and PIC N in UTF-16."""
+"""PIC X and A in any code page, PIC N in UTF-16, PIC G in two bytes, and PIC U in UTF-8."""
 
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from adapters.legacy_cobol.copybook.kinds import ByteOrder, Encoding, National, Text
-from adapters.legacy_cobol.fields.codepages import CodePage, is_control
+from adapters.legacy_cobol.copybook.kinds import Encoding, National, Text
+from adapters.legacy_cobol.fields.charsets import WIDE_BLANK, character_set_of
+from adapters.legacy_cobol.fields.codepages import CodePage, is_control, normal
 from adapters.legacy_cobol.fields.codes import Codes, FaultCode, mark
 from adapters.legacy_cobol.fields.columns import (
     Characters,
@@ -155,13 +156,19 @@ class WideCodec:
         self._policy = policy
         self._justified = kind.justified
         self._left, self._right = sides(policy.trim, kind.justified)
-        little = encoding.byte_order is ByteOrder.LITTLE
-        utf16 = "utf-16-le" if little else "utf-16-be"
-        self._page = utf16 if isinstance(kind, National) else encoding.code_page
-        self._blank = " ".encode(self._page)
+        self._set = character_set_of(kind, normal(encoding.code_page), encoding)
+        self._padding = self._blank_of()
+        self._blank = self._set.encode(self._padding)
         nul = policy.padding is Padding.NUL
         self._filling = bytes(len(self._blank)) if nul else self._blank
         self._special = SpecialValues(kind, policy, self._blank)
+
+    def _blank_of(self) -> str:
+        try:
+            self._set.encode(" ")
+        except UnicodeEncodeError:
+            return WIDE_BLANK
+        return " "
 
     def decode(self, rows: Rows, offset: int) -> Strings:
         """The strings, with a code for invalid bytes or a control character."""
@@ -178,18 +185,18 @@ class WideCodec:
 
     def _one(self, piece: bytes) -> tuple[str, FaultCode]:
         try:
-            text = self._without_nul(piece.decode(self._page))
+            text = self._without_nul(self._set.decode(piece))
         except UnicodeDecodeError:
             return "", FaultCode.INVALID_CHARACTER
         code = FaultCode.CONTROL_CHARACTER if self._refused(text) else FaultCode.GOOD
-        text = text.rstrip(" ") if self._right else text
-        return text.lstrip(" ") if self._left else text, code
+        text = text.rstrip(self._padding) if self._right else text
+        return text.lstrip(self._padding) if self._left else text, code
 
     def _without_nul(self, text: str) -> str:
         """The text without the X'00' that it is padded with, and blanks between them."""
         if self._policy.padding is not Padding.NUL:
             return text
-        filling = "\0 " if self._left or self._right else "\0"
+        filling = f"\0{self._padding}" if self._left or self._right else "\0"
         return text.lstrip(filling) if self._justified else text.rstrip(filling)
 
     def _refused(self, text: str) -> bool:
@@ -224,7 +231,7 @@ class WideCodec:
     def _padded(self, text: str) -> tuple[bytes, FaultCode]:
         filling = self._filling * (self.length // len(self._blank))
         try:
-            raw = text.encode(self._page)
+            raw = self._set.encode(text)
         except UnicodeEncodeError:
             return filling, FaultCode.UNENCODABLE
         missing = self.length - len(raw)

@@ -14,7 +14,6 @@ from tests.unit.legacy.copybook.reading import FREE, refused, with_form
 # The text in free form, the column on its last line, and a word of the problem.
 FREE_FORM = [
     ("", 1, "no data description"),
-    ("01 A PIC X", 10, "no period"),
     ("01 A PIC X.\nfoo.", 1, "not a level number"),
     ("50 A PIC X.", 1, "not a level number"),
     ("00 A PIC X.", 1, "not a level number"),
@@ -47,7 +46,8 @@ FREE_FORM = [
     ("01 A PIC +9+.", 10, "out of order"),
     ("01 A PIC B.", 10, "out of order"),
     ("01 A PIC 9E9.", 10, "floating-point"),
-    ("01 A PIC G(5).", 10, "DBCS"),
+    ("01 A PIC G(5)9.", 10, "DBCS"),
+    ("01 A PIC E9.", 10, "floating-point"),
     ("01 A PIC 9(39).", 10, "38 digits"),
     ("01 A PIC 9(99999999).", 10, "characters"),
     ("01 A PIC X(99999999999999999999).", 10, "characters"),
@@ -119,7 +119,7 @@ def test_free_form(text: str, column: int | None, word: str) -> None:
     ("text", "line", "column", "word"),
     [
         ("01  CUSTOMER.\n", 1, 1, "columns 1 to 6"),
-        ("       01  A PIC X.\n      XYZ\n", 2, 7, "not an indicator"),
+        ("       01  A PIC X.\n      XYZ\n", 2, 7, "not a level number"),
         ("       01  A PIC X VALUE 'abc\n      -    def'.\n", 2, 12, "continued without"),
         ("       01  A PIC X VALUE 'abc\n           def'.\n", 1, 26, "no end"),
     ],
