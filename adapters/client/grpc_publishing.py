@@ -101,7 +101,8 @@ class _Attempt:
         sender: asyncio.Task[None] | None = None
         try:
             opening = messages.OpenStream(stream=stream)
-            await call.write(messages.PublishStreamRequest(open=opening))
+            with suppress(asyncio.InvalidStateError):  # it has ended: reading says why
+                await call.write(messages.PublishStreamRequest(open=opening))
             while (message := await call.read()) is not grpc.aio.EOF:
                 match message.WhichOneof("message"):
                     case "opened":
@@ -147,7 +148,7 @@ class _Attempt:
     async def _renew(self, call: Any) -> None:
         renewal = messages.RenewToken(access_token=await self._access_token())
         async with self._sending:
-            if not call.done():
+            with suppress(asyncio.InvalidStateError):
                 await call.write(messages.PublishStreamRequest(renew=renewal))
 
 

@@ -1,5 +1,7 @@
 """The gRPC server of a process: its limits, TLS, health, reflection, and how it ends."""
 
+import logging
+
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -19,6 +21,7 @@ METADATA = 16 << 10  # bytes
 IDLE = 300_000  # milliseconds after which a connection without a call is closed
 KEEPALIVE, KEEPALIVE_ANSWER = 30_000, 20_000  # milliseconds
 FASTEST_PING = 10_000  # milliseconds between two pings of a client
+LOGGER = "grpc._cython.cygrpc"
 SERVING: int = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: int = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -40,6 +43,7 @@ class GrpcServer:
     async def run(self, stop: Stop) -> None:
         """Serve until stopped; then finish what is in progress. Raises UnusablePort."""
         settings = self._context.settings
+        logging.getLogger(LOGGER).addFilter(is_no_lost_client)
         server = grpc.aio.server(options=options(settings))
         server.add_generic_rpc_handlers((self._service.handlers(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -80,6 +84,11 @@ class GrpcServer:
             raise UnusablePort(
                 f"Cannot listen at {address} ({error}). Set NUSABUS_GRPC_PORT to a free port."
             ) from None
+
+
+def is_no_lost_client(record: logging.LogRecord) -> bool:
+    """Whether a record of gRPC tells of anything but an answer whose client has just gone."""
+    return not (record.exc_info and isinstance(record.exc_info[1], grpc.aio.InternalError))
 
 
 def options(settings: Settings) -> list[tuple[str, int]]:

@@ -1,10 +1,12 @@
 """The gRPC door without a server: what is generated, how errors are told, and the waiting."""
 
 import asyncio
+import logging
 import time
 from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 
 from adapters.client.wire import bus_pb2 as client_messages
@@ -25,6 +27,7 @@ from gateway.grpc.wire.bus_pb2 import (
 )
 from gateway.identity import not_authenticated
 from gateway.journal.checkpoints import Checkpoint, furthest
+from gateway.processes.grpc_server import LOGGER, is_no_lost_client
 from gateway.publishing import Limits
 from gateway.publishing.accounting import REFUSED
 from tests.unit.test_problems import every, made
@@ -46,6 +49,16 @@ def test_every_error_has_a_status(kind: type[errors.NusabusError]) -> None:
     assert status.details[0].Unpack(problem)
     assert (status.code, status.message) == (code_of(error), problem.detail)
     assert (problem.status >= 500) <= (status.code in (INTERNAL, UNAVAILABLE, DEADLINE_EXCEEDED))
+
+
+def test_an_answer_whose_client_has_gone_is_not_logged() -> None:
+    def record(error: Exception) -> logging.LogRecord:
+        raised = (type(error), error, None)
+        return logging.LogRecord(LOGGER, logging.ERROR, "server.pyx", 1, "raised", (), raised)
+
+    assert not is_no_lost_client(record(grpc.aio.InternalError("Failed grpc_call_start_batch")))
+    assert is_no_lost_client(record(ValueError("a defect")))
+    assert is_no_lost_client(logging.makeLogRecord({"msg": "something else"}))
 
 
 def test_a_stream_has_come_as_far_as_the_furthest() -> None:

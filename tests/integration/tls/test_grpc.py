@@ -1,6 +1,9 @@
 """gRPC with TLS: the certificates of clients, and the tokens that are bound to them."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from adapters.cli.app import run
 from adapters.client import Nusabus, Tls, UnusableFile
 from adapters.client.grpc_channel import open_channel
 from adapters.client.grpc_publishing import StreamPublisher
+from deploy.local.gateway import ROOT
 from deploy.local.ports import LOOPBACK
 from tests.authority import Authority, certificate_of, self_signed
 from tests.builders import a_document
@@ -27,6 +31,20 @@ from tests.integration.tls.test_client_certificates import (
 )
 
 CODE = grpc.StatusCode
+CHECK_HEALTH = """
+import asyncio, sys
+import grpc
+from adapters.client import Tls
+from adapters.client.grpc_channel import open_channel
+async def main():
+    async with open_channel(sys.argv[1], Tls(sys.argv[2])) as channel:
+        try:
+            await channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=20)
+            print("OK")
+        except grpc.aio.AioRpcError as error:
+            print(error.code().name)
+asyncio.run(main())
+"""
 
 
 @pytest.fixture
@@ -123,6 +141,19 @@ def test_the_command_shows_the_certificate_of_its_profile(
     ):
         monkeypatch.setenv(name, value)
     assert run(["publish", "--stream", str(file), "--grpc", f"{LOOPBACK}:{port}"]) == 0
+
+
+@pytest.mark.parametrize(("trusted", "status"), [(True, "OK"), (False, "UNAVAILABLE")])
+def test_authorities_are_named_by_the_environment(
+    https: Bus, port: int, tls: Tls, authority: Authority, trusted: bool, status: str
+) -> None:
+    """In a program of its own: gRPC reads the file once."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    if trusted:
+        environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(authority.file)
+    command = [sys.executable, "-c", CHECK_HEALTH, f"{LOOPBACK}:{port}", tls.certificate_file]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == status, done.stderr
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
