@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 
 from deploy.local.ports import LOOPBACK
+from tests.faults.chunk_publisher import ChunkPublisher
 from tests.faults.cluster import Cluster
 from tests.faults.endpoints import TIMEOUT, Endpoint
 from tests.faults.gateway_client import GatewayClient
+from tests.faults.grpc_receivers import GRPC_RECEIVERS, GrpcReceiver
 from tests.faults.publishers import Mode, Publisher, PublisherPlan
 from tests.faults.receivers import LOCK, RECEIVERS, Receiver
 from tests.faults.run_log import KnownSubscription
@@ -23,6 +25,7 @@ PENGADUAN = "id.go.kemensos.pengaduan.diterima.v1"
 GEMPA = "id.go.bmkg.gempa.terdeteksi.v1"
 PAJAK = "id.go.pajak.setoran.diterima.v1"
 STATISTIK = "id.go.bps.statistik.diperbarui.v1"
+IZIN = tuple(f"id.go.oss.izin.{fact}.v1" for fact in ("dimohonkan", "disetujui", "dikirim"))
 LKPP = (
     "id.go.lkpp.tender.dibuat.v1",
     "id.go.lkpp.penawaran.diajukan.v1",
@@ -37,6 +40,7 @@ PUBLISHER_PLANS = (
     PublisherPlan("bmkg", Mode.BINARY, (GEMPA,), foreign=NISN),
     PublisherPlan("lkpp", Mode.BATCH, LKPP, foreign=BANSOS, pause=0.6),
     PublisherPlan("bps", Mode.ATOMIC, (STATISTIK,), foreign=GEMPA, publishers=1, pause=1.0),
+    PublisherPlan("oss", Mode.STREAM, IZIN, foreign=GEMPA, pause=0.6),
     # Wants far more than its quota.
     PublisherPlan("pajak", Mode.BATCH, (PAJAK,), foreign=GEMPA, publishers=1, pause=0.02),
 )
@@ -54,6 +58,7 @@ class SubscriptionPlan:
     options: ConsumerOptions = field(default_factory=ConsumerOptions)
     late: bool = False
     delivery: str = "amqp"
+    grpc: bool = False
 
 
 SUBSCRIPTION_PLANS = (
@@ -95,6 +100,10 @@ SUBSCRIPTION_PLANS = (
     SubscriptionPlan(
         "tarik-lambat", "bps", ("id.go.bps.*",), True, "beginning", late=True, delivery="pull"
     ),
+    SubscriptionPlan(
+        "tarik-grpc", "oss", ("id.go.oss.*",), True, "beginning", delivery="pull", grpc=True
+    ),
+    SubscriptionPlan("ikut-grpc", "oss", IZIN, True, "beginning", delivery="stream", grpc=True),
     SubscriptionPlan("kait", "dukcapil", (KK,), True, "beginning", delivery="webhook"),
     SubscriptionPlan("kait-bebas", "bnpb", (GEMPA,), False, "beginning", delivery="webhook"),
     SubscriptionPlan("layanan", "dukcapil", (NISN, KK), True, "beginning", delivery="consumer"),
@@ -109,9 +118,7 @@ class Actors:
         self._cluster = cluster
         self._stop = asyncio.Event()
         self._publishers = [
-            Publisher(
-                plan, 10 * index + number, cluster.client(plan.organisation), cluster.run_log, seed
-            )
+            _publisher(plan, 10 * index + number, cluster, seed)
             for index, plan in enumerate(PUBLISHER_PLANS)
             for number in range(plan.publishers)
         ]
@@ -120,6 +127,17 @@ class Actors:
         self.receivers: dict[str, Receiver] = {}
         self.endpoints: dict[str, Endpoint] = {}
         self._seed = seed
+
+    @property
+    def chunk_publishers(self) -> list[ChunkPublisher]:
+        """Those that publish over gRPC."""
+        return [each for each in self._publishers if isinstance(each, ChunkPublisher)]
+
+    @property
+    def grpc_receivers(self) -> dict[str, GrpcReceiver]:
+        """Those that receive over gRPC."""
+        found = self.receivers.items()
+        return {name: each for name, each in found if isinstance(each, GrpcReceiver)}
 
     def publish(self) -> None:
         """Let all publishers publish."""
@@ -191,7 +209,12 @@ class Actors:
         body |= {"delivery": plan.delivery, "terms": {"lock_seconds": LOCK, "attempts": 100}}
         subscription = _known_subscription(plan, await _put(client, path, body))
         self._cluster.run_log.subscriptions.append(subscription)
-        receiver = RECEIVERS[plan.delivery](subscription, client, self._cluster.run_log, self._seed)
+        given = (subscription, client, self._cluster.run_log, self._seed)
+        receiver: Receiver = (
+            GRPC_RECEIVERS[plan.delivery](*given, self._cluster.grpc_address)
+            if plan.grpc
+            else RECEIVERS[plan.delivery](*given)
+        )
         self.receivers[plan.name] = receiver
         receiver.start()
 
@@ -211,6 +234,13 @@ class Actors:
         if made["secret"] is None:  # the answer with it was lost
             made = (await client.call("POST", f"{path}/secrets", {"overlap_seconds": 0})).json()
         endpoint.learn(made["secret"])
+
+
+def _publisher(plan: PublisherPlan, number: int, cluster: Cluster, seed: int) -> Publisher:
+    given = (plan, number, cluster.client(plan.organisation), cluster.run_log, seed)
+    if plan.mode is Mode.STREAM:
+        return ChunkPublisher(*given, cluster.grpc_address)
+    return Publisher(*given)
 
 
 async def _put(client: GatewayClient, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from random import Random
 
 from tests.faults import (
     cluster_faults,
+    grpc_client_faults,
+    grpc_faults,
     hostile_faults,
     overload_faults,
     process_faults,
@@ -58,6 +60,12 @@ FAULTS = _named(
     receiver_faults.withdraw_key,
     receiver_faults.deep_queue,
     hostile_faults.publish_expensive,
+    grpc_faults.kill_grpc,
+    grpc_faults.drain_grpc,
+    grpc_client_faults.slow_reader,
+    grpc_client_faults.ignore_results,
+    grpc_client_faults.malformed_frames,
+    grpc_client_faults.cancel_calls,
 )
 """Those of a gateway with one RabbitMQ and one PostgreSQL."""
 

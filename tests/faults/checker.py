@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from tests.faults import checker_delivery, checker_journal
+from tests.faults import checker_delivery, checker_journal, checker_streams
 from tests.faults.checker_delivery import Breaches, taken
 from tests.faults.checker_quotas import is_over_quota, quotas
 from tests.faults.observed import JournalRow, Observed, wants
@@ -53,7 +53,8 @@ def duplicates(seen: Observed) -> Breaches:
         if sum(not a.reply.duplicate for a in accepted) > 1:
             yield f"{identity} was stored anew more than once"
         for attempt in accepted:
-            if attempt.reply.duplicate and not _stored_before(attempt, attempts):
+            again = attempt.streamed or _stored_before(attempt, attempts)
+            if attempt.reply.duplicate and not again:
                 yield f"{identity} is called a duplicate of what nobody sent before"
 
 
@@ -71,7 +72,7 @@ def invented(seen: Observed) -> Breaches:
 
 def answers(seen: Observed) -> Breaches:
     """Valid events are accepted in the end, others are refused for their reason."""
-    accepted = {a.identity for a in _answered(seen, Answer.OK)}
+    accepted = {a.identity for a in _answered(seen, Answer.OK)} | checker_streams.passed_over(seen)
     for attempt in seen.run_log.attempts:
         reply = attempt.reply
         if reply.answer is Answer.UNKNOWN:
@@ -225,6 +226,7 @@ RULES: Mapping[str, Callable[[Observed], Breaches]] = {
         checker_delivery.effects, checker_delivery.signatures, checker_delivery.webhook_leases,
         checker_delivery.tokens, checker_delivery.redriven, checker_delivery.agreed,
         checker_delivery.enough_received, quotas,
+        checker_streams.resumed, checker_streams.enough_streamed,
     )
 }  # fmt: skip
 

@@ -71,6 +71,11 @@ class Child:
         connections = psutil.Process(self.pid).net_connections(kind="tcp")
         return any(connection.status == psutil.CONN_LISTEN for connection in connections)
 
+    def connections_to(self, port: int) -> list[int]:
+        """Its own ports of the connections to a server."""
+        found = psutil.Process(self.pid).net_connections(kind="tcp")
+        return [each.laddr.port for each in found if each.raddr and each.raddr.port == port]
+
     async def start(self) -> None:
         """Start it. That it serves is seen from outside."""
         self._process = await asyncio.to_thread(

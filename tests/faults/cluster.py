@@ -1,6 +1,6 @@
 """A gateway under test: its own database, virtual host, processes and proxies.
 
-publishers -> api, api -> [proxy] -> PostgreSQL <- relay, relay -> [proxy] -> RabbitMQ
+publishers -> api, api -> [proxy] -> PostgreSQL <- relay, grpc, relay -> [proxy] -> RabbitMQ
 RabbitMQ -> [proxy] -> subscribers, deliver -> [proxy] -> endpoints, RabbitMQ -> [proxy] -> consumer
 """
 
@@ -55,6 +55,8 @@ class Cluster:
         self._folder = folder
         self._port = free_port()
         self.url = f"http://{LOOPBACK}:{self._port}"
+        self._grpc_port = free_port((self._port,))
+        self.grpc_address = f"{LOOPBACK}:{self._grpc_port}"
         self.routes = Routes(servers, name)
         self.admin = BrokerAdmin(self.routes.admin_management_url, self.routes.admin_amqp_url, name)
         self.options = options
@@ -62,6 +64,7 @@ class Cluster:
         self.apis = [self._api(n, options.bug) for n in range(1, options.apis + 1)]
         self.relays = [self._relay(role, options.bug) for role in RELAYS[: options.relays]]
         self.delivers = [self._deliver(role, options.bug) for role in DELIVERS[: options.delivers]]
+        self.grpc = self._grpc(options.bug)
         self.consumers: list[Child] = []
         self._watching: asyncio.Task[None] | None = None
         self._clients: dict[str, GatewayClient] = {}
@@ -94,7 +97,7 @@ class Cluster:
     @property
     def children(self) -> list[Child]:
         """Every process of the gateway."""
-        return [*self.apis, *self.relays, *self.delivers, *self.consumers]
+        return [*self.apis, self.grpc, *self.relays, *self.delivers, *self.consumers]
 
     async def consume(self, name: str, queue: str, url: str) -> None:
         """Let a service on the consumer runtime read a queue; its effects are in our database."""
@@ -164,7 +167,7 @@ class Cluster:
         """While no event can be stored: somebody holds the counters of the journal."""
         connection = await asyncpg.connect(self.servers.owner_url(self._name), timeout=5)
         try:
-            await connection.execute("BEGIN; SELECT FROM journal_shards FOR UPDATE")
+            await connection.execute("BEGIN; SELECT FROM journal_shards ORDER BY shard FOR UPDATE")
             yield
         finally:
             connection.terminate()
@@ -204,7 +207,7 @@ class Cluster:
         for child in self.children:
             if not child.pid:
                 raise TooLate(f"{child.name} ended: {child.last_words()}")
-        if not all(api.listening for api in self.apis):
+        if not all(door.listening for door in (*self.apis, self.grpc)):
             return False
         relays = await self.value("SELECT count(*) FROM journal_relays")
         vacant = await self.value("SELECT count(*) FROM journal_leases WHERE holder IS NULL")
@@ -239,6 +242,14 @@ class Cluster:
             "NUSABUS_VALIDATION_SECONDS": "0.25",
         }
         return Child(f"api-{number}", command("api", bug), self._folder, own)
+
+    def _grpc(self, bug: str | None) -> Child:
+        own = {
+            **self.routes.environment,
+            "NUSABUS_GRPC_PORT": str(self._grpc_port),
+            "NUSABUS_URL": self.url,
+        }
+        return Child("grpc", command("grpc", bug), self._folder, own)
 
     def _relay(self, role: str, bug: str | None) -> Child:
         own = {**self.routes.relay_environment(role), "NUSABUS_RELAY_NAME": role}

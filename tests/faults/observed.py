@@ -140,6 +140,9 @@ class Minimum:
     """Of each kind that endpoints have."""
     reported: int = 0
     """Of each way of delivery."""
+    resumed: int = 0
+    """Streams that had sent something before."""
+    expired: int = 0
 
 
 @dataclass

@@ -32,6 +32,7 @@ class Mode(Enum):
     BINARY = auto()
     BATCH = auto()
     ATOMIC = auto()
+    STREAM = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,9 @@ class Publisher:
             if any(reply.answer is Answer.UNKNOWN for reply in replies):
                 await asyncio.sleep(AGAIN)
 
-    def _note(self, draft: Draft, reply: Reply, sent: float) -> None:
-        self._run_log.attempt(attempt_of(draft.event, draft.order, draft.kind, reply, sent))
+    def _note(self, draft: Draft, reply: Reply, sent: float, *, streamed: bool = False) -> None:
+        attempt = attempt_of(draft.event, draft.order, draft.kind, reply, sent, streamed=streamed)
+        self._run_log.attempt(attempt)
         if draft.kind is Kind.NEW and reply.answer is Answer.OK:
             self._accepted = [*self._accepted[-REMEMBERED:], draft]
 
@@ -142,6 +144,10 @@ class Publisher:
         if lot < 0.125:
             foreign = self._event("asing", 0, self._plan.foreign)
             return Draft(foreign, Kind.FORBIDDEN, 0)
+        return self._new()
+
+    def _new(self) -> Draft:
+        """The next event of a key."""
         key = self._random.choice(list(self._orders))
         self._orders[key] += 1
         return Draft(self._event(key, self._orders[key]), Kind.NEW, self._orders[key])
@@ -157,7 +163,9 @@ class Publisher:
         )
 
 
-def attempt_of(event: Event, order: int, kind: Kind, reply: Reply, sent: float) -> Attempt:
+def attempt_of(
+    event: Event, order: int, kind: Kind, reply: Reply, sent: float, *, streamed: bool = False
+) -> Attempt:
     """An event that was sent at `sent` (monotonic seconds) and is answered now."""
     return Attempt(
         event.source,
@@ -170,4 +178,5 @@ def attempt_of(event: Event, order: int, kind: Kind, reply: Reply, sent: float) 
         reply,
         sent,
         time.monotonic(),
+        streamed,
     )

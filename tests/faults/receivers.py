@@ -57,8 +57,8 @@ class Receiver(Protocol):
         """Reject nothing from now on."""
 
 
-class _ReceiverLoop:
-    """What both have: a loop, the run log, the time of the last event and of the last answer."""
+class ReceiverLoop:
+    """What all have: a loop, the run log, the time of the last event and of the last answer."""
 
     def __init__(
         self, subscription: KnownSubscription, client: GatewayClient, run_log: RunLog, seed: int
@@ -102,7 +102,7 @@ class _ReceiverLoop:
         )
 
 
-class Puller(_ReceiverLoop):
+class Puller(ReceiverLoop):
     """Pulls, and settles what it got: most it acknowledges.
 
     What it has forgotten comes again under another token, and then it tries the old one first.
@@ -157,7 +157,7 @@ class Puller(_ReceiverLoop):
         return list(answer.json()["results"])
 
 
-class StreamReader(_ReceiverLoop):
+class StreamReader(ReceiverLoop):
     """Follows a stream; leaves it now and then, and comes back with the last id it has got."""
 
     def __init__(

@@ -48,7 +48,8 @@ class Reply:
 class Attempt:
     """One event sent once. `order` numbers the new events of a key as its one publisher made them.
 
-    `sent` and `answered` are seconds of a clock that only runs forward.
+    `sent` and `answered` are seconds of a clock that only runs forward. `streamed`: in a chunk,
+    which the gateway itself tries again.
     """
 
     source: str
@@ -61,11 +62,27 @@ class Attempt:
     reply: Reply
     sent: float
     answered: float
+    streamed: bool = False
 
     @property
     def identity(self) -> Identity:
         """What names the event for ever."""
         return self.source, self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A stream of chunks was opened, and the gateway said up to which one everything is stored.
+
+    `answered` is the highest chunk that was answered before, `sent` the highest that was sent.
+    `unanswered` holds the good events, with their digests, that had no answer and will get none.
+    """
+
+    stream: str
+    answered: int
+    stored: int
+    sent: int
+    unanswered: Sequence[tuple[Identity, bytes]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +191,11 @@ class RunLog:
     """Calls of what an endpoint redirected to."""
     replays: list[Replay] = field(default_factory=list)
     redriven: list[Redriven] = field(default_factory=list)
+    resumptions: list[Resumption] = field(default_factory=list)
+    drained: Counter[str] = field(default_factory=Counter)
+    """How often the last message of a gRPC process was received, by the kind of call."""
+    expired: int = 0
+    """How often a call over gRPC ended with its token."""
     failovers: int = 0
     """How often the database went on at another host."""
     accepted: int = 0

@@ -1,4 +1,4 @@
-"""The gateway with a bug: `python -m tests.faults.seeded_bugs BUG -- api|relay|deliver|consumer`.
+"""The gateway with a bug: `python -m tests.faults.seeded_bugs BUG -- PROCESS`.
 
 The checker must find each of these, or it proves nothing. A bug is put into a child process by
 replacing a piece of the gateway; the production code knows nothing of it.
@@ -16,6 +16,7 @@ from gateway.base import strict_json
 from gateway.http import admission
 from gateway.identity.source_owners import SourceOwners
 from gateway.journal import append, shard_leases, writer
+from gateway.journal.checkpoints import furthest
 from gateway.publishing import EventValidator
 from gateway.quotas import Gate
 from gateway.relay import backfill, in_flight, shard_relay
@@ -158,6 +159,27 @@ def quota_off() -> None:
     replace(Gate, "require_publishing", lambda _: lambda self: None)
 
 
+def resume_ahead() -> None:
+    """How far a stream has come is stored before its events are."""
+
+    def make(append_once: Any) -> Any:
+        @wraps(append_once)
+        async def ahead(
+            connection: Any, candidates: Any, shards: int, checkpoints: Any = ()
+        ) -> Any:
+            if checkpoints:
+                await connection.executemany(_AHEAD, furthest(checkpoints))
+            return await append_once(connection, candidates, shards)
+
+        return ahead
+
+    replace(writer, "append_once", make)
+
+
+_AHEAD = """
+INSERT INTO journal_streams (client, stream, chunk) VALUES ($1, $2, $3)
+ON CONFLICT (client, stream) DO UPDATE SET chunk = greatest(journal_streams.chunk, excluded.chunk)
+"""
 TOGETHER = "+"
 """Joins the names of bugs that are put in at once."""
 
@@ -192,6 +214,7 @@ BUGS: Mapping[str, Bug] = {
         "events without limit on the loop",
     ),
     "quota-off": Bug(quota_off, ("kill-api",), "quotas", "beyond its quota"),
+    "resume-ahead": Bug(resume_ahead, ("kill-grpc",), "resumed", "is stored, and it is not"),
     "redrive-to-all": Bug(
         seeded_delivery_bugs.redrive_to_all,
         ("fail-endpoint",),

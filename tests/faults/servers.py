@@ -31,6 +31,7 @@ OPERATOR = "operator"
 SECRET_KEY = "a secret key that is only for the fault harness"
 ORGANISATIONS = (
     "kemendikbud", "kemendagri", "lkpp", "kemensos", "bmkg", "bps", "dukcapil", "bnpb", "pajak",
+    "oss",
 )  # fmt: skip
 GRANTS = (("dukcapil", "id.go.kemendikbud.*"), ("dukcapil", "id.go.kemendagri.*"))
 RELAYS = ("relay-1", "relay-2")
@@ -134,6 +135,7 @@ class Servers:
             "NUSABUS_DATABASE_URL": self.database_url(database),
             "NUSABUS_SECRET_KEY": SECRET_KEY,
             "NUSABUS_LEASE_SECONDS": "2",
+            "NUSABUS_TOKEN_SECONDS": "60",
             "NUSABUS_QUEUE_STATISTICS_DELAY": "12",
             "NUSABUS_APPEND_TIMEOUT": "5",
             "NUSABUS_CONFIRM_TIMEOUT": "30",

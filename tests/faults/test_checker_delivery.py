@@ -11,6 +11,7 @@ from tests.faults.good_run import a_move, breaks
 from tests.faults.observed import Effect, Minimum, Observed, ReportedStage
 from tests.faults.run_log import Replay
 from tests.faults.test_checker import DAMAGES, let
+from tests.faults.test_checker_streams import STREAM_DAMAGES
 
 
 def effect(number: int, serial: int = 9) -> Callable[[Observed], None]:
@@ -106,4 +107,5 @@ def test_each_way_of_going_wrong_breaks_its_rule(
 
 
 def test_every_rule_can_be_broken() -> None:
-    assert {rule for rule, _ in (*DAMAGES, *DELIVERY_DAMAGES)} == set(RULES)
+    every = (*DAMAGES, *DELIVERY_DAMAGES, *STREAM_DAMAGES)
+    assert {rule for rule, _ in every} == set(RULES)

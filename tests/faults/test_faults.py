@@ -24,7 +24,9 @@ pytestmark = [
 ]
 
 SEED = 20231105
-AT_REST = ("lock-check-off", "inbox-off", "redrive-to-all", "source-unbound", "quota-off")
+AT_REST = (
+    "lock-check-off", "inbox-off", "redrive-to-all", "source-unbound", "quota-off", "resume-ahead",
+)  # fmt: skip
 """Bugs so far apart that one run shows all of them, each by a rule of its own."""
 ENOUGH = Minimum(
     accepted=800,
@@ -38,6 +40,8 @@ ENOUGH = Minimum(
     replays=5,
     actions=3,
     reported=100,
+    resumed=6,
+    expired=1,
 )
 
 
