@@ -16,6 +16,7 @@ from adapters.cli import screen
 from adapters.cli.exits import Exit, Failure
 from adapters.cli.flags import AsJson, ProfileName
 from adapters.cli.legacy.progress import Bar
+from adapters.cli.legacy.rehearsals import show_rehearsal
 from adapters.cli.session import over, until_signal
 from adapters.client import Nusabus
 from adapters.legacy_cobol.copybook.errors import CopybookError
@@ -23,12 +24,12 @@ from adapters.legacy_cobol.mapping.section import LayoutError
 from adapters.legacy_cobol.transfer.feed import Direction, Feed, read_feed
 from adapters.legacy_cobol.transfer.folders import FeedBusy, is_busy
 from adapters.legacy_cobol.transfer.incoming import complete_files, submit
-from adapters.legacy_cobol.transfer.issuer import FileIssuer
+from adapters.legacy_cobol.transfer.issuer import ControlRefused, FileIssuer
 from adapters.legacy_cobol.transfer.journal import FILE, File, FileState, Journal
 from adapters.legacy_cobol.transfer.outbound import run_outbound
 from adapters.legacy_cobol.transfer.sender import ONCE, Sender
 from adapters.legacy_cobol.transfer.spool import FILE as SPOOL
-from adapters.legacy_cobol.transfer.spool import Spool
+from adapters.legacy_cobol.transfer.spool import IssueState, Spool
 from adapters.legacy_cobol.transfer.watcher import watch as watch_feed
 
 app = typer.Typer()
@@ -73,6 +74,9 @@ def watch(
 def send(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
     feed: Annotated[Path, typer.Option("--feed", help="Folder of the feed.", file_okay=False)],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would happen; send nothing.")
+    ] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> int:
@@ -84,6 +88,8 @@ def send(
     found = _feed(feed)
     if found.direction is Direction.OUT:
         raise Failure(f"{feed} is an outbound feed. `send` needs an inbound feed.")
+    if dry_run:
+        return show_rehearsal(found, file, as_json=as_json)
     _log_to_stderr(logging.CRITICAL)  # the outcome is printed
     before = _newest(feed)
     submit(found, file)
@@ -131,7 +137,7 @@ def status(
 def reissue(
     feed: FeedFolder, number: Annotated[int, typer.Argument(help="Number of the file.", min=1)]
 ) -> None:
-    """Copy an issued file to outgoing/ again, byte by byte."""
+    """Copy an issued file to outgoing/ again, byte by byte, or write a file that was stopped."""
     found = _feed(feed)
     try:
         spool = Spool(feed)
@@ -139,6 +145,8 @@ def reissue(
             path = FileIssuer(found, spool).reissue(number)
         finally:
             spool.close()
+    except ControlRefused as refused:
+        raise Failure(str(refused)) from None
     except KeyError:
         raise Failure(
             f"{feed} has not issued a file {number}. `nusabus legacy status` lists the numbers."
@@ -238,16 +246,23 @@ def _line(file: File) -> str:
 
 
 def _outbound(folder: Path, most: int, *, busy: bool, as_json: bool) -> None:
-    issues, waiting, refused = [], (0, 0), []
+    issues, waiting, refused, stopped = [], (0, 0), [], {}
     if (folder / SPOOL).exists():
         spool = Spool(folder)
         try:
             issues, waiting, refused = spool.files()[:most], spool.waiting(), spool.refused()
+            states = {each.number: each.state for each in issues}
+            stopped = {
+                number: spool.stop_reason(number)
+                for number, state in states.items()
+                if state is IssueState.STOPPED
+            }
         finally:
             spool.close()
     if as_json:
         listed = [asdict(each) for each in issues]
         about: dict[str, Any] = {"watched": busy, "waiting_records": waiting[0]}
+        about["stopped"] = {str(number): reason for number, reason in stopped.items()}
         screen.print_json(about | {"refused": refused, "files": listed})
         return
     out = screen.out()
@@ -257,7 +272,9 @@ def _outbound(folder: Path, most: int, *, busy: bool, as_json: bool) -> None:
     for each in issues:
         out.print(
             f"{each.number:>6} {each.closed} {each.state:<8} {each.records:>11,} records  "
-            f"{each.name}" + (f"  (issued {each.issues} times)" if each.issues > 1 else ""),
+            f"{each.name}"
+            + (f"  (issued {each.issues} times)" if each.issues > 1 else "")
+            + (f"  ({stopped[each.number]})" if each.number in stopped else ""),
             markup=False,
         )
 

@@ -10,6 +10,7 @@ from adapters.cli.exits import Exit, Failure
 from adapters.cli.flags import AsJson
 from adapters.cli.legacy.annotations import schema_of
 from adapters.cli.legacy.options import with_layout
+from adapters.cli.legacy.proposals import Keys, encoding_keys, flags, framing_keys, write_layout
 from adapters.legacy_cobol.copybook.dialects import DIALECTS
 from adapters.legacy_cobol.copybook.errors import CopybookError
 from adapters.legacy_cobol.copybook.layout import Copybook, Item
@@ -17,7 +18,14 @@ from adapters.legacy_cobol.copybook.listing import layout_table
 from adapters.legacy_cobol.copybook.parser import CopybookOptions, read_copybook_file
 from adapters.legacy_cobol.copybook.source import Form
 from adapters.legacy_cobol.mapping.layout_file import Layout
-from adapters.legacy_cobol.records.inspection import SAMPLE, characters_of, propose
+from adapters.legacy_cobol.records.inspection import (
+    SAMPLE,
+    Characters,
+    Proposal,
+    characters_of,
+    propose,
+    zoned_signs_of,
+)
 
 app = typer.Typer()
 DataFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
@@ -31,38 +39,60 @@ def inspect(
     ] = None,
     form: Annotated[Form, typer.Option(help="Reference format of the copybook.")] = Form.FIXED,
     dialect: Annotated[str, typer.Option(help="Compiler of the copybook.")] = "ibm",
+    write: Annotated[
+        Path | None,
+        typer.Option("--write-layout", help="Write a layout file with the best proposal."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Propose framings and a character set for a file, each with its evidence.
+    """Propose framings and a character set for a file, each with its evidence and its flags.
 
-    Declare the right one in the layout. Exit code 0: a framing fits. 2: none fits.
+    The best one can be written as a layout file. Exit code 0: a framing fits. 2: none fits.
     """
-    lengths: list[int] = []
-    if copybook is not None:
-        for record in _copybook(copybook, form, dialect).records:
-            lengths += [record.minimum_length, record.maximum_length]
+    lengths = [] if copybook is None else _lengths(_copybook(copybook, form, dialect))
     with file.open("rb") as opened:
         sample = opened.read(SAMPLE)
     if not sample:
         raise Failure(f"{file} is empty. Give a file with records.")
     shares = characters_of(sample)
-    found = propose(sample, file.stat().st_size, sorted(set(lengths)))
+    found = propose(sample, file.stat().st_size, lengths)
+    encoding = encoding_keys(ebcdic=_likely(shares) == "EBCDIC", signs=zoned_signs_of(sample))
+    if write is not None and found:
+        write_layout(write, copybook, framing_keys(found[0].body), encoding)
+    out, code = screen.out(), Exit.OK if found else Exit.CHANGES
     if as_json:
-        proposals = [
-            {"name": e.name, "strength": round(e.strength, 3), "evidence": e.evidence}
-            for e in found
-        ]
-        about = {"ebcdic": round(shares.ebcdic, 3), "ascii": round(shares.ascii, 3)}
-        screen.print_json({"characters": about, "framings": proposals})
-        return Exit.OK if found else Exit.CHANGES
-    out = screen.out()
-    likely = "EBCDIC" if shares.ebcdic > shares.ascii else "ASCII"
-    out.print(f"[bold]{likely}[/]: {shares.evidence}.")
+        _print_proposals(shares, found, encoding)
+        return code
+    out.print(f"[bold]{_likely(shares)}[/]: {shares.evidence}.")
     for each in found:
         out.print(f"[bold]{each.strength:4.0%}[/] {each.name}\n      {each.evidence}.")
+        out.print(f"      {flags(framing_keys(each.body), encoding)}", soft_wrap=True)
     if not found:
-        out.print("No framing fits. Give --copybook to use its record lengths as evidence.")
-    return Exit.OK if found else Exit.CHANGES
+        out.print(_advice(copybook))
+    elif write is not None:
+        out.print(f"Written: {write}", markup=False)
+    return code
+
+
+def _likely(shares: Characters) -> str:
+    return "EBCDIC" if shares.ebcdic > shares.ascii else "ASCII"
+
+
+def _lengths(copybook: Copybook) -> list[int]:
+    found = {each.minimum_length for each in copybook.records}
+    return sorted(found | {each.maximum_length for each in copybook.records})
+
+
+def _print_proposals(shares: Characters, found: list[Proposal], encoding: Keys) -> None:
+    proposals = [
+        {
+            "name": e.name, "strength": round(e.strength, 3), "evidence": e.evidence,
+            "flags": flags(framing_keys(e.body), encoding),
+        }
+        for e in found
+    ]  # fmt: skip
+    about = {"ebcdic": round(shares.ebcdic, 3), "ascii": round(shares.ascii, 3)}
+    screen.print_json({"characters": about, "framings": proposals})
 
 
 @app.command()
@@ -100,6 +130,15 @@ def schema(
 ) -> None:
     """Print the JSON Schema of the events of a layout."""
     screen.print_json(schema_of(layout, annotations, record))
+
+
+def _advice(copybook: Path | None) -> str:
+    if copybook is None:
+        return "No framing fits. Give --copybook to use its record lengths as evidence."
+    return (
+        "No framing fits the lengths of the copybook. Run it without --copybook to see what the "
+        "file looks like, and ask the sender."
+    )
 
 
 def _copybook(file: Path, form: Form, dialect: str) -> Copybook:

@@ -25,6 +25,12 @@ class Trim(StrEnum):
     NONE = "none"
 
 
+def is_number(kind: Binary, byte: int) -> bool:
+    """Whether a binary field of only this byte is a good number."""
+    low, high = kind.bounds
+    return low <= int.from_bytes(bytes((byte,)) * kind.length, signed=kind.signed) <= high
+
+
 class Padding(StrEnum):
     """What the sender fills a text with that is shorter than its field."""
 
@@ -59,6 +65,7 @@ class Policy:
     form: Form = Form.AUTO
     controls: bool = False  # keep control characters in text
     preferred_signs: bool = False  # refuse sign nibbles A, B and E
+    shared: bool = False  # of many fields: what is a good number of a binary field is that number
 
     def meaning(self, kind: Kind) -> tuple[Meaning, Meaning, Meaning]:
         """The meanings of blanks, low-values and high-values for a kind. Raises ValueError."""
@@ -68,6 +75,13 @@ class Policy:
         empty = default if number or bits else Meaning.KEEP
         low = empty if self.padding is Padding.NUL else default
         found = (self.blanks or empty, self.low_values or low, self.high_values or default)
+        if self.shared and isinstance(kind, Binary):
+            fillings = ((0x20, 0x40), (0x00,), (0xFF,))
+            blanks, low, high = (
+                Meaning.KEEP if all(is_number(kind, byte) for byte in filling) else meaning
+                for filling, meaning in zip(fillings, found, strict=True)
+            )
+            found = (blanks, low, high)
         if number and Meaning.KEEP in found:
             raise ValueError(
                 "blanks, low-values and high-values are not numbers: use error, null or zero"
@@ -79,9 +93,11 @@ class Policy:
     def suited_to(self, kind: type[Kind]) -> "Policy":
         """This policy of many fields, without the meanings that fields of this kind cannot have.
 
-        X'00' and X'FF' are numbers in binary fields; a field has to say itself that they are not.
+        X'00' is zero in binary fields, and X'FF' often -1: a field says itself that it is not.
         """
-        if issubclass(kind, Binary | Float):
+        if issubclass(kind, Binary):
+            return replace(self, shared=True)
+        if issubclass(kind, Float):
             return replace(self, blanks=None, low_values=None, high_values=None)
         unsuited = Meaning.KEEP if issubclass(kind, Zoned | Packed | Edited) else Meaning.ZERO
         blanks, low, high = (

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from adapters.legacy_cobol.copybook.kinds import Edited, Kind, Packed, Zoned
+from adapters.legacy_cobol.copybook.kinds import Binary, Edited, Kind, Packed, Zoned
 from adapters.legacy_cobol.fields.codes import Codes, FaultCode
 from adapters.legacy_cobol.fields.columns import Mask, Rows
-from adapters.legacy_cobol.fields.policy import Meaning, Policy
+from adapters.legacy_cobol.fields.policy import Meaning, Policy, is_number
 
 NAMES = (FaultCode.BLANK, FaultCode.LOW_VALUES, FaultCode.HIGH_VALUES)
 
@@ -20,6 +20,8 @@ class SpecialValues:
 
     def __init__(self, kind: Kind, policy: Policy, blank: bytes) -> None:
         self.meaning = policy.meaning(kind)
+        if policy.shared and isinstance(kind, Binary) and is_number(kind, blank[0]):
+            self.meaning = (Meaning.KEEP, *self.meaning[1:])
         self.fillings = tuple(
             (filling * kind.length)[: kind.length] for filling in (blank, b"\x00", b"\xff")
         )

@@ -1,7 +1,7 @@
 """Read the record types of a layout file, with their selectors, names and policies."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -210,6 +210,8 @@ def _policies(section: Section) -> _Policies:
 
 
 def _policy(section: Section, common: Policy) -> Policy:
+    if common.shared and section.content.keys() & {"blanks", "low_values", "high_values"}:
+        common = replace(common, blanks=None, low_values=None, high_values=None, shared=False)
     policy = Policy(
         blanks=section.one_of("blanks", Meaning, common.blanks),
         low_values=section.one_of("low_values", Meaning, common.low_values),
@@ -219,6 +221,7 @@ def _policy(section: Section, common: Policy) -> Policy:
         form=section.choice("form", common.form),
         controls=section.flag("controls", common.controls),
         preferred_signs=section.flag("preferred_signs", common.preferred_signs),
+        shared=common.shared,
     )
     section.close()
     return policy

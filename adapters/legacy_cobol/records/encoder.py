@@ -79,6 +79,11 @@ class Encoder:
             self._write(self._plan(key), key[1], index, documents, originals, encoded)
         return encoded
 
+    def initial(self, kind: str) -> bytes:
+        """A record of this type with its VALUE clauses, else blanks and zeros, and empty tables."""
+        plan = self._plan((kind, counts_of(self.types[kind], {}), 0))
+        return plan.blank().ljust(self._width, self._blank)
+
     def _plan(self, key: Key) -> Plan:
         """The plan of a record with these counts and this end. Raises EndsTooEarly."""
         if key not in self._plans:

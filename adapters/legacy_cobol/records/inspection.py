@@ -4,11 +4,13 @@ A proposal is used only if a person declares it.
 """
 
 import math
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adapters.legacy_cobol.copybook.kinds import ByteOrder, ZonedSigns
 from adapters.legacy_cobol.records.chunks import Split
 from adapters.legacy_cobol.records.framing import (
     GNUCOBOL,
@@ -21,6 +23,7 @@ from adapters.legacy_cobol.records.framing import (
     Fixed,
     FramingError,
     Lines,
+    Prefixed,
 )
 from adapters.legacy_cobol.records.splitter import splitter
 
@@ -71,6 +74,13 @@ def characters_of(sample: bytes) -> Characters:
     return Characters(share("cp037"), share("ascii"))
 
 
+def zoned_signs_of(sample: bytes) -> ZonedSigns:
+    """The sign convention of an ASCII file: which signs follow digits more often."""
+    native = len(re.findall(rb"[0-9][p-y](?![a-z])", sample))
+    translated = len(re.findall(rb"[0-9][{}A-R](?![A-Z])", sample))
+    return ZonedSigns.ASCII_TRANSLATED if translated > native else ZonedSigns.ASCII_LETTERS
+
+
 def propose(sample: bytes, size: int, lengths: Sequence[int] = ()) -> list[Proposal]:
     """The framings that fit a sample of a file of `size` bytes, the best first.
 
@@ -89,10 +99,18 @@ def _chains(sample: bytes, complete: bool, lengths: Sequence[int]) -> Iterator[P
         ("RDW, big endian, counting itself", RDW),
         (f"RDW, big endian, counting itself{_SPANNED}", SPANNED),
         ("RDW, little endian, counting itself", RDW_LITTLE),
+        ("RDW, little endian, without its own length", replace(RDW_LITTLE, counts_header=False)),
         ("RDW, reversed, counting itself", RDW_REVERSED),
+        ("RDW, reversed, without its own length", replace(RDW_REVERSED, counts_header=False)),
+        *(
+            (f"descriptor of 2 bytes, {order} endian, {counts}", Prefixed(2, 0, 2, order, own))
+            for order in (ByteOrder.LITTLE, ByteOrder.BIG)
+            for own, counts in ((False, "without its own length"), (True, "counting itself"))
+        ),
         *((f"GnuCOBOL variable format {at}", each) for at, each in enumerate(GNUCOBOL)),
     ]
     held: set[str] = set()
+    chains: set[bytes] = set()
     for name, body in named:
         if name.removesuffix(_SPANNED) in held:
             continue  # no record has several segments
@@ -104,6 +122,9 @@ def _chains(sample: bytes, complete: bool, lengths: Sequence[int]) -> Iterator[P
         if count < (1 if complete else _FEW):
             continue
         held.add(name)
+        if split.begins.tobytes() in chains:
+            continue  # another name for the same records
+        chains.add(split.begins.tobytes())
         plausible = _plausible(split, lengths)
         to_the_end = "to the end of the file" if complete else f"over {split.used} bytes"
         evidence = f"{count} descriptors form a chain {to_the_end}; {_spread(split, lengths)}"

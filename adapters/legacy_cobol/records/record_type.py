@@ -81,6 +81,25 @@ class RecordType:
     def _optional_from(self) -> int | None:
         return self.record.find(*self.optional).offset if self.optional else None
 
+    @cached_property
+    def values(self) -> Mapping[str, tuple[Path, ...]]:
+        """The values of documents that are in no list: their names, with dots, and their items.
+
+        Variants of shared bytes may have the same name.
+        """
+        found: dict[str, tuple[Path, ...]] = {}
+        self._add_values(self.record.root, "", found)
+        return found
+
+    def _add_values(self, group: Item, before: str, found: dict[str, tuple[Path, ...]]) -> None:
+        for path in self._naming.paths(group):
+            item = self.record.find(*path)
+            name = f"{before}{self.members[path]}"
+            if item.kind is not None and item.occurs is None:
+                found[name] = (*found.get(name, ()), path)
+            elif item.occurs is None:
+                self._add_values(item, f"{name}.", found)
+
     @property
     def top_members(self) -> frozenset[str]:
         """The names of the members of the whole document."""

@@ -14,6 +14,7 @@ from adapters.legacy_cobol.mapping.layout_file import Layout, read_layout
 from adapters.legacy_cobol.mapping.section import LayoutError, Section
 from adapters.legacy_cobol.records.framing import Framing
 from adapters.legacy_cobol.transfer.control_records import ControlRecord, read_controls
+from adapters.legacy_cobol.transfer.feed_names import check_file_name, check_names
 
 FILE = "feed.toml"
 ZONE = "Asia/Jakarta"
@@ -151,6 +152,8 @@ def feed_of(content: Mapping[str, Any], folder: Path, beside: Path, name: str = 
     )
     section.close()
     _require_complete(feed, section)
+    subjects = {each.record: each.subject for each in feed.events.values()}
+    check_names(layout, subjects, feed.controls, section.where)
     return feed
 
 
@@ -224,3 +227,4 @@ def _require_complete(feed: Feed, section: Section) -> None:
         raise section.error(
             "file_name", "has no number", 'Write it as "NAME-{date:%Y%m%d}-{number:06}.DAT"'
         )
+    check_file_name(feed.file_name, f"{section.where}file_name")

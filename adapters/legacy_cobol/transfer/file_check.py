@@ -17,7 +17,7 @@ from adapters.legacy_cobol.transfer.control_records import (
 )
 from adapters.legacy_cobol.transfer.feed import Feed
 from adapters.legacy_cobol.transfer.journal import Reject
-from adapters.legacy_cobol.transfer.members import NoMember, numbers
+from adapters.legacy_cobol.transfer.members import NoMember, follow, numbers, path_of
 from adapters.legacy_cobol.transfer.publisher import Subjects, no_subject
 from adapters.legacy_cobol.transfer.source_records import Document, SourceReader, SourceRecord
 
@@ -147,7 +147,8 @@ class FileChecker:
             try:
                 names = fault.field.partition("(")[0].split(".")
                 assert kind is not None  # noqa: S101  (else there is no name to be found)
-                found.add(kind.name_of(kind.record.find(*names)))
+                path = kind.record.find(*names).path
+                found |= {name for name, paths in kind.values.items() if path in paths} or {None}
             except (KeyError, AssertionError):
                 found.add(None)
         return found
@@ -157,7 +158,8 @@ class FileChecker:
         checked.problem = checked.problem or state.missing()
         for control, document in state.found:
             for name, control_field in control.fields.items():
-                self._check_control_field(name, control_field, document.get(name), state)
+                value = follow(document, path_of(name))
+                self._check_control_field(name, control_field, value, state)
         checked.problem = checked.problem or next(
             (_disagreement(each) for each in checked.totals if not each.agrees), ""
         )

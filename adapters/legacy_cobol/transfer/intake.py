@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 
 from adapters.legacy_cobol.transfer.acknowledgement import acknowledgement
-from adapters.legacy_cobol.transfer.control_records import ControlValue
 from adapters.legacy_cobol.transfer.feed import Feed, Names
 from adapters.legacy_cobol.transfer.file_check import CheckResult, FileChecker
 from adapters.legacy_cobol.transfer.folders import (
@@ -36,6 +35,7 @@ from adapters.legacy_cobol.transfer.masking import masked
 from adapters.legacy_cobol.transfer.publisher import FilePublisher
 from adapters.legacy_cobol.transfer.reject_report import rejects_file, report, report_lines
 from adapters.legacy_cobol.transfer.sender import Sender
+from adapters.legacy_cobol.transfer.serials import wrong_serial
 
 ReportProgress = Callable[[File, int], None]
 _BLOCK = 1 << 20
@@ -181,7 +181,7 @@ class Intake:
         if stated not in (None, checked.records):
             reason = f"the control file states {stated} records, the file has {checked.records}"
             return self._end(file, FileOutcome.QUARANTINE, reason, **facts)
-        wrong = self._wrong_serial(checked)
+        wrong = wrong_serial(self._feed, checked, self._journal)
         if wrong:
             return self._end(file, FileOutcome.QUARANTINE, wrong, **facts)
         if checked.over_threshold:
@@ -190,20 +190,6 @@ class Intake:
             )
             return self._end(file, FileOutcome.REJECTED, reason, **facts)
         return self._change(file, state=FileState.PUBLISHING, published=0, repeated=0, **facts)
-
-    def _wrong_serial(self, checked: CheckResult) -> str:
-        """Why the file must be quarantined, if its serial is not the next one."""
-        if checked.serial is None:
-            return ""
-        last = self._journal.last_serial(checked.day)
-        dated = any(
-            f.of is ControlValue.DATE for c in self._feed.controls for f in c.fields.values()
-        )
-        wanted = last + 1 if last is not None else (1 if dated else checked.serial)
-        if checked.serial == wanted:
-            return ""
-        of = f" of {checked.day}" if checked.day else ""
-        return f"serial {checked.serial}{of}, but {wanted} is the next one"
 
     async def _publish(self, file: File) -> File:
         publishing = FilePublisher(self._feed, self._journal, self._sender)
@@ -214,6 +200,8 @@ class Intake:
         file = await publishing.run(file, self._path(file), progress)
         outcome = FileOutcome.PARTIAL if file.rejected else FileOutcome.ACCEPTED
         reason = f"rejected records: {file.rejected}" if file.rejected else ""
+        if file.rejected and not file.published:  # its name and serial are free for a better one
+            outcome, reason = FileOutcome.REJECTED, f"none of {file.records} records was accepted"
         return self._end(file, outcome, reason, note="")
 
     def _end(self, file: File, outcome: FileOutcome, reason: str, **facts: Any) -> File:

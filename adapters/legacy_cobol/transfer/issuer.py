@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Context, Decimal, localcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +58,16 @@ class FileIssuer:
         return self.resume(issue)
 
     def resume(self, issue: Issue) -> Issue:
-        """Take a file from its present state to outgoing/."""
+        """Take a file from its present state to outgoing/, or stop it."""
         path = self._feed.folder / PROCESSING / issue.name
         if issue.state is IssueState.CLOSING:
-            last, records = self._write(path, issue)
-            size, digest = _digest(path)
-            with self._spool.change():
-                self._spool.delete_until(last)
-                issue = self._spool.update(
-                    issue.number,
-                    state=IssueState.ISSUING,
-                    records=records,
-                    size=size,
-                    digest=digest,
-                )
-            self._spool.clear_log()
+            try:
+                issue = self._written(path, issue)
+            except ControlRefused as refused:
+                with localcontext(Context(prec=100)):
+                    last = self._measure()[0]
+                with self._spool.change():
+                    return self._spool.stop(issue.number, last, str(refused))
         if path.exists():
             kept = self._feed.folder / ISSUED / issue.name
             kept.unlink(missing_ok=True)
@@ -81,9 +77,28 @@ class FileIssuer:
         with self._spool.change():
             return self._spool.update(issue.number, state=IssueState.ISSUED)
 
+    def _written(self, path: Path, issue: Issue, held: int = 0) -> Issue:
+        """Write a file, and forget its records in the spool. Raises ControlRefused."""
+        last, records = self._write(path, issue, held)
+        size, digest = _digest(path)
+        with self._spool.change():
+            self._spool.release(held) if held else self._spool.delete_until(last)
+            issue = self._spool.update(
+                issue.number, state=IssueState.ISSUING, records=records, size=size, digest=digest
+            )
+        self._spool.clear_log()
+        return issue
+
     def reissue(self, number: int) -> Path:
-        """Copy an issued file to outgoing/ again, byte by byte. Raises KeyError."""
+        """Copy an issued file to outgoing/ again, byte by byte, or write a stopped one.
+
+        Raises KeyError, and ControlRefused if a stopped file still cannot be written.
+        """
         issue = self._spool.file(number)
+        if issue.state is IssueState.STOPPED:
+            path = self._feed.folder / PROCESSING / issue.name
+            self.resume(self._written(path, issue, number))
+            return self._feed.folder / OUTGOING / issue.name
         target = self._feed.folder / OUTGOING / issue.name
         with (self._feed.folder / ISSUED / issue.name).open("rb") as file:
             write(target, iter(lambda: file.read(1 << 20), b""))
@@ -91,20 +106,22 @@ class FileIssuer:
             self._spool.update(number, issues=issue.issues + 1)
         return target
 
-    def _write(self, path: Path, issue: Issue) -> tuple[int, int]:
+    def _write(self, path: Path, issue: Issue, held: int) -> tuple[int, int]:
         """Write the file. Returns its last position in the spool and its number of records."""
         with localcontext(Context(prec=100)):
-            last, count, sums = self._measure()
+            last, count, sums = self._measure(held)
             values = _ControlValues(issue, count, sums, self._summed)
-            write(path, frame_records(self._records(last, values), self._feed.framing.body))
+            head, tail = (self._controls(place, values) for place in ControlPlacement)
+            records = chain(head, self._waiting(last, held), tail)
+            write(path, frame_records(records, self._feed.framing.body))
         return last, count
 
-    def _measure(self) -> tuple[int, int, list[Decimal]]:
+    def _measure(self, held: int = 0) -> tuple[int, int, list[Decimal]]:
         """The last position of the file, its number of records, and its sums."""
         last = count = size = 0
         sums = [Decimal(0)] * len(self._summed)
-        for position, _, document, records in self._spool.events():
-            if self._feed.rotation.is_full(count, size):
+        for position, _, document, records in self._spool.events(held):
+            if not held and self._feed.rotation.is_full(count, size):
                 break
             last, count = position, count + len(records)
             size += sum(map(len, records))
@@ -113,21 +130,26 @@ class FileIssuer:
                 sums[at] += number_of(follow(content, path_of(control_field.member))) or 0
         return last, count, sums
 
-    def _records(self, last: int, values: "_ControlValues") -> Iterator[bytes]:
-        for each in self._feed.controls:
-            if each.place is ControlPlacement.BEGIN:
-                yield self._control(each, values)
-        for position, _, _, records in self._spool.events():
+    def _waiting(self, last: int, held: int) -> Iterator[bytes]:
+        for position, _, _, records in self._spool.events(held):
             if position > last:
                 break
             yield from records
-        for each in self._feed.controls:
-            if each.place is ControlPlacement.END:
-                yield self._control(each, values)
+
+    def _controls(self, place: ControlPlacement, values: "_ControlValues") -> list[bytes]:
+        """The control records at the begin or the end. Raises ControlRefused."""
+        return [self._control(each, values) for each in self._feed.controls if each.place is place]
 
     def _control(self, control: ControlRecord, values: "_ControlValues") -> bytes:
-        document = {name: values.value(each) for name, each in control.fields.items()}
-        encoded = self._encoder.encode([document], control.record)
+        document: dict[str, Any] = {}
+        for name, each in control.fields.items():
+            *above, last = path_of(name)
+            inner = document
+            for group in above:
+                inner = inner.setdefault(group, {})
+            inner[last] = values.value(each)
+        blank = self._encoder.initial(control.record)
+        encoded = self._encoder.encode([document], control.record, [blank])
         if encoded.records[0] is None:
             faults = "; ".join(map(str, encoded.faults[0]))
             raise ControlRefused(f"The {control.record} record cannot be encoded: {faults}")

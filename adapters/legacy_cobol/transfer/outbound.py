@@ -26,13 +26,20 @@ from adapters.legacy_cobol.transfer.folders import (
     write,
 )
 from adapters.legacy_cobol.transfer.issuer import FileIssuer
-from adapters.legacy_cobol.transfer.spool import Issue, Spool, SpooledEvent, identity_of
+from adapters.legacy_cobol.transfer.spool import (
+    Issue,
+    IssueState,
+    Spool,
+    SpooledEvent,
+    identity_of,
+)
 
 MOST = 500  # events in one call
 WAIT = 10.0  # seconds that a call waits for the first event
 RETRY_DELAY = 5.0  # seconds after a failure
 ROTATED = "rotated"
 _DIGITS = 1000
+_CONFLICT = 409
 KEPT = timedelta(days=400)  # identities of received events, to recognise duplicates
 
 
@@ -51,9 +58,21 @@ class OutboundFeed:
         self._path = f"/v1/subscriptions/{feed.subscription}"
 
     async def subscribe(self) -> None:
-        """Create the subscription, or find it."""
+        """Create the subscription, or take the one that is there, wherever it started.
+
+        Raises Problem if that one is not pulled in order, or has not the types of this feed.
+        """
         body = {"types": sorted(self._kinds), "delivery": "pull", "ordered": True}
-        await self._bus.call("PUT", self._path, json=body)
+        try:
+            await self._bus.call("PUT", self._path, json=body)
+        except Problem as problem:
+            if problem.status != _CONFLICT:
+                raise
+            found = await self._bus.call("GET", self._path)
+            if any(found.get(key) != value for key, value in body.items() if key != "types"):
+                raise
+            if set(found.get("types", ())) != set(self._kinds):
+                raise
 
     async def receive(self, wait: float = WAIT) -> int:
         """Receive events into the spool, then acknowledge them. Returns how many."""
@@ -91,11 +110,14 @@ class OutboundFeed:
             self._spool.forget_identities((now - KEPT).date().isoformat())
         return issues
 
-    def recover(self) -> None:
+    def reason(self, issue: Issue) -> str:
+        """Why a file was stopped; empty if it was not."""
+        return self._spool.stop_reason(issue.number)
+
+    def recover(self) -> list[Issue]:
         """Resume a file that was not finished."""
         left = self._spool.unfinished()
-        if left is not None:
-            self._issuing.resume(left)
+        return [] if left is None else [self._issuing.resume(left)]
 
     def close_now(self, now: datetime) -> list[Issue]:
         """Issue files of all waiting records."""
@@ -183,12 +205,12 @@ async def _run_outbound(
     known = False
     while not stop.is_set():
         try:
-            outgoing.recover()
+            issues = outgoing.recover()
             if not known:
                 await outgoing.subscribe()
                 known = True
             count = await outgoing.receive(wait=0.5 if once else WAIT)
-            issues = outgoing.rotate(datetime.now(UTC))
+            issues += outgoing.rotate(datetime.now(UTC))
             if once and not count:
                 issues += outgoing.close_now(datetime.now(UTC))
                 stop.set()
@@ -202,10 +224,19 @@ async def _run_outbound(
             log.error("legacy.feed_delayed", feed=feed, reason=_reason(error))
         else:
             for each in issues:
-                log.info("legacy.file_issued", feed=feed, file=each.name, records=each.records)
+                _log(feed, each, outgoing.reason(each))
             continue
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stop.wait(), RETRY_DELAY)
+
+
+def _log(feed: str, issue: Issue, reason: str) -> None:
+    log = structlog.get_logger()
+    about = {"feed": feed, "file": issue.name, "records": issue.records}
+    if issue.state is IssueState.STOPPED:
+        log.error("legacy.file_stopped", number=issue.number, reason=reason, **about)
+    else:
+        log.info("legacy.file_issued", **about)
 
 
 def _reason(error: OSError | sqlite3.Error) -> str:

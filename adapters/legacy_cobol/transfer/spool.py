@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS refused (
     identity BLOB PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL,
     at TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held (
+    number INTEGER NOT NULL, position INTEGER PRIMARY KEY, kind TEXT NOT NULL,
+    document TEXT NOT NULL, records BLOB NOT NULL, size INTEGER NOT NULL, count INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -43,6 +47,7 @@ class IssueState(StrEnum):
     CLOSING = "closing"  # its records are chosen; write it
     ISSUING = "issuing"  # it is written; move it to outgoing/
     ISSUED = "issued"
+    STOPPED = "stopped"  # its header or trailer cannot be written; its records are held
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +125,41 @@ class Spool(Store):
         ).fetchone()
         return int(row[0]), int(row[1])
 
-    def events(self) -> Iterator[tuple[int, str, str, tuple[bytes, ...]]]:
-        """The waiting events in order: position, record type, document and records."""
-        for row in self._db.execute("SELECT * FROM spool ORDER BY position"):
+    def events(self, held: int = 0) -> Iterator[tuple[int, str, str, tuple[bytes, ...]]]:
+        """The waiting events in order: position, record type, document and records.
+
+        `held`: those of the stopped file with this number.
+        """
+        waiting = "SELECT * FROM spool ORDER BY position"
+        stopped = "SELECT * FROM held WHERE number = ? ORDER BY position"
+        found = self._db.execute(stopped, (held,)) if held else self._db.execute(waiting)
+        for row in found:
             head, _, body = row["records"].partition(b"\n")
             records, at = [], 0
             for length in json.loads(head):
                 records.append(body[at : at + length])
                 at += length
             yield row["position"], row["kind"], row["document"], tuple(records)
+
+    def stop(self, number: int, position: int, reason: str) -> Issue:
+        """Hold the records of a file that cannot be written, so that others can be."""
+        self._db.execute(
+            "INSERT INTO held SELECT ?, * FROM spool WHERE position <= ?", (number, position)
+        )
+        self.delete_until(position)
+        self.set_mark(f"{IssueState.STOPPED}-{number}", reason)
+        count = "SELECT coalesce(sum(count), 0) FROM held WHERE number = ?"
+        (records,) = self._db.execute(count, (number,)).fetchone()
+        return self.update(number, state=IssueState.STOPPED, records=int(records))
+
+    def stop_reason(self, number: int) -> str:
+        """Why a file was stopped; empty if it was not."""
+        return self.mark(f"{IssueState.STOPPED}-{number}")
+
+    def release(self, number: int) -> None:
+        """Forget the records of a stopped file, which is written now."""
+        self._db.execute("DELETE FROM held WHERE number = ?", (number,))
+        self._db.execute("DELETE FROM marks WHERE name = ?", (f"{IssueState.STOPPED}-{number}",))
 
     def delete_until(self, position: int) -> None:
         """Delete the events up to this position: they are in a file."""
@@ -175,7 +206,8 @@ class Spool(Store):
     def unfinished(self) -> Issue | None:
         """The file that is not issued yet, if there is one."""
         row = self._db.execute(
-            "SELECT * FROM files WHERE state <> ? ORDER BY number", (IssueState.ISSUED,)
+            "SELECT * FROM files WHERE state NOT IN (?, ?) ORDER BY number",
+            (IssueState.ISSUED, IssueState.STOPPED),
         ).fetchone()
         return None if row is None else _issue(row)
 
