@@ -10,12 +10,12 @@ import json
 import zlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Protocol
 
 from adapters.legacy_cobol.copybook.kinds import ByteOrder, Charset, Encoding, National, Text
 
+_TABLES = Path(__file__).parent / "tables"
 SHIFT_OUT, SHIFT_IN = 0x0E, 0x0F
 _UNDEFINED = "\ufffe"
 _FIRST, _ROW = 0x40, 0xBF  # lowest byte of a pair, and how many there are
@@ -144,7 +144,7 @@ class Mixed:
 @lru_cache
 def single_bytes() -> dict[str, str]:
     """The 256 characters of pages that Python lacks, also of the single bytes of mixed pages."""
-    found: dict[str, str] = json.loads((_tables() / "pages.json").read_text())
+    found: dict[str, str] = json.loads((_TABLES / "pages.json").read_text())
     return found
 
 
@@ -178,9 +178,5 @@ def character_set_of(kind: Text | National, name: str, encoding: Encoding) -> Ch
 
 @lru_cache
 def _double(file: str) -> DoubleByte:
-    raw = zlib.decompress((_tables() / f"{file}.bin").read_bytes())
+    raw = zlib.decompress((_TABLES / f"{file}.bin").read_bytes())
     return DoubleByte(file, raw.decode("utf-16-be"))
-
-
-def _tables() -> Traversable:
-    return files(__package__) / "tables"

@@ -73,7 +73,9 @@ class Encoder:
                 fault = FieldFault(error.table.name, FaultCode.COUNT_MISMATCH, detail=str(error))
                 encoded.faults[at] = [fault]
                 continue
-            end = self._end(kind, counts, document, originals[at] if originals else None)
+            end = 0
+            if originals or kind.optional:
+                end = self._end(kind, counts, document, originals[at] if originals else None)
             groups.setdefault((kind.name, counts, end), []).append(at)
         for key, index in groups.items():
             self._write(self._plan(key), key[1], index, documents, originals, encoded)
@@ -134,11 +136,13 @@ class Encoder:
         documents: Sequence[Document], originals: Sequence[bytes | None] | None, encoded: Encoded,
     ) -> None:  # fmt: skip
         given = [documents[at] for at in index]
-        given_bases = [originals[at] if originals else None for at in index]
-        bases = [self._base(plan, counts, each) for each in given_bases]
-        kept = np.array([each is not None for each in bases], bool)
         blank = plan.blank().ljust(self._width, self._blank)
-        wholes = [blank if base is None else base for base in bases]
+        kept = np.zeros(len(index), bool)
+        wholes = [blank] * len(index)
+        for row, at in enumerate(index if originals else ()):
+            base = self._base(plan, counts, originals[at] if originals else None)
+            if base is not None:
+                kept[row], wholes[row] = True, base
         raw = b"".join([each[: plan.length] for each in wholes])
         rows = np.frombuffer(bytearray(raw), np.uint8).reshape(len(given), plan.length)
         view = RowView(rows, kept=kept)

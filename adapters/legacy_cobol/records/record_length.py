@@ -10,7 +10,7 @@ from adapters.legacy_cobol.records.framing import FramingError
 from adapters.legacy_cobol.records.record_type import RecordType
 from adapters.legacy_cobol.records.selectors import SelectorMatcher, matches_of
 
-_REMEMBERED = 100_000
+_REMEMBERED = 2_000  # of counters with their positions, which are large with tables in tables
 _REMEDY = "Correct the record. The position of the next record is unknown"
 
 
