@@ -48,6 +48,7 @@ class CopyExpander:
         self.files = files
         self.notices = notices
         self.copied = 0
+        self.lenient = False  # leave a COPY of an unknown copybook where it is
 
     def expand(self, source: Source, trail: tuple[str, ...] = ()) -> Source:
         """The source with all COPY statements expanded, and without EXEC. Raises CopybookError."""
@@ -63,7 +64,9 @@ class CopyExpander:
             else:
                 statement, kept = _embedded(source, word, upcoming)
                 statement = self._included(source, statement)
-            if statement:
+            if statement and self.lenient and self.library(_name(source, statement)) is None:
+                result.keep(statement[0].start, kept)
+            elif statement:
                 copied = self._copied(source, statement, trail)
                 result.put(copied.text, copied.origins)
         return result.finish(kept)

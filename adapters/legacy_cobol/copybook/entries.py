@@ -59,11 +59,12 @@ class Entry:
 
 
 class Cursor:
-    """Reads the words of one entry from left to right."""
+    """Reads the words of one entry from left to right. `first`: it follows a heading."""
 
-    def __init__(self, source: Source, listed: list[Word]) -> None:
+    def __init__(self, source: Source, listed: list[Word], *, first: bool = False) -> None:
         self.source = source
         self.listed = listed
+        self.first = first
         self.index = 0
 
     @property
@@ -136,7 +137,7 @@ def is_name(word: Word) -> bool:
 def sentences(source: Source, notices: list[Notice]) -> Iterator[Cursor]:
     """The entries of a source up to their periods, without headings and listing directives."""
     listed: list[Word] = []
-    count, skipped = 0, False
+    count, skipped, first = 0, False, True
     for word in words(source):
         if word.kind is not WordKind.PERIOD:
             if listed or word.upper not in _PRINTING:
@@ -145,12 +146,15 @@ def sentences(source: Source, notices: list[Notice]) -> Iterator[Cursor]:
                 listed = []
             continue
         if listed and listed[-1].upper in _HEADINGS:
-            skipped = listed[0].upper in _SKIPPED
-        elif listed and listed[0].upper not in _FILES and not skipped:
+            skipped, first = listed[0].upper in _SKIPPED, True
+        elif listed and listed[0].upper in _FILES:
+            first = True
+        elif listed and not skipped:
             count += 1
             if count > MOST_ENTRIES:
                 raise source.error(word.start, f"more than {MOST_ENTRIES} entries", "Split it")
-            yield Cursor(source, listed)
+            yield Cursor(source, listed, first=first)
+            first = False
         listed = []
     if listed:
         where = source.where(listed[-1].start)

@@ -9,6 +9,7 @@ from adapters.legacy_cobol.copybook.elementary import (
     kind_of,
 )
 from adapters.legacy_cobol.copybook.entries import Entry
+from adapters.legacy_cobol.copybook.errors import CopybookError
 from adapters.legacy_cobol.copybook.kinds import Binary, Float
 from adapters.legacy_cobol.copybook.layout import Condition, Item, Notice, Occurs, Record
 from adapters.legacy_cobol.copybook.placement import shortest
@@ -47,15 +48,29 @@ class _PlacedChildren:
 
 
 def lay_out_records(
-    entries: list[Entry], context: CopybookContext, notices: list[Notice]
+    entries: list[Entry], context: CopybookContext, notices: list[Notice], *, lenient: bool = False
 ) -> tuple[Record, ...]:
-    """The records of these entries of level 01 and 77. Raises CopybookError."""
+    """The records of these entries of level 01 and 77. Raises CopybookError.
+
+    `lenient`: records that cannot be placed are left out, if there are others.
+    """
     records: list[Record] = []
     names: dict[str, int] = {}
-    for entry in entries:
+    for number, entry in enumerate(entries, 1):
         name = _unique(entry, names, context, notices)
-        records.append(_RecordBuilder(context, notices).record(entry, name, records))
+        try:
+            records.append(_RecordBuilder(context, notices).record(entry, name, records))
+        except CopybookError as error:
+            if not lenient or (number == len(entries) and not records):
+                raise
+            notices.append(left_out(name, error))
     return tuple(records)
+
+
+def left_out(name: str, error: CopybookError) -> Notice:
+    """The notice about a record of a program that cannot be read."""
+    where = error.where
+    return Notice(where.file, where.line, where.column, f"{name} is left out: {error.problem}")
 
 
 class _RecordBuilder:

@@ -119,6 +119,29 @@ def test_a_whole_program() -> None:
     assert [each.text for each in book.notices] == ["only the data division of the program is read"]
 
 
+def test_records_of_a_program_that_cannot_be_read_are_left_out() -> None:
+    odd = """       WORKING-STORAGE SECTION.
+       COPY DFHAID.
+       01  HALF.
+           05  H  PIC X.
+           COPY REST.
+           05  I  PIC X.
+       01  OBJ USAGE OBJECT REFERENCE.
+       01  WRONG.
+           05  W  PIC Q(3).
+       77  N  PIC 9(4) COMP VALUE 0.
+"""
+    begin, end = (PROGRAM.index(f"       {each}") for each in ("WORKING", "LINKAGE"))
+    book = read(PROGRAM[:begin] + odd + PROGRAM[end:])
+    assert [each.name for each in book.records] == ["R", "N", "PARM"]
+    assert [each.text for each in book.notices if "left out" in each.text] == [
+        "a record is left out: its copybook was not found",
+        "HALF is left out: its copybook was not found",
+        "a record is left out: the usage OBJECT is not supported",
+        "WRONG is left out: Q is not a picture",
+    ]
+
+
 def test_data_before_a_procedure_division() -> None:
     assert items(read(f"{TWO}       PROCEDURE DIVISION.\n           GOBACK.\n")) == [
         ("A", 2),
