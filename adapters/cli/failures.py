@@ -43,6 +43,10 @@ def _lines(error: Exception) -> list[str]:
             f"  [cyan]{screen.safe(each.pointer or '/')}[/] {screen.safe(each.message)}"
             for each in error.violations
         ]
+        lines += [
+            f"  [cyan]{screen.safe(each['pointer'] or '/')}[/] {screen.safe(each['message'])}"
+            for each in error.document.get("faults", ())
+        ]
         return lines
     if isinstance(error, OutcomeUnknown):
         ids = "".join(f"\n  id: {screen.safe(each)}" for each in error.ids)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from gateway.base.faults import Fault
+
 
 class NusabusError(Exception):
     """The root of the tree. `code` is stable; the message is for people."""
@@ -164,17 +166,21 @@ class Invalid(Refused):
     """A request is well formed but breaks a rule of its resource.
 
     `pointer` is a JSON pointer into the body, `parameter` the name of a query, path or header
-    parameter, where known.
+    parameter, where known. If several things are wrong, `faults` has them, the first one included.
     """
 
     code = "invalid"
 
     def __init__(
-        self, message: str, *, pointer: str | None = None, parameter: str | None = None
+        self,
+        message: str,
+        *,
+        pointer: str | None = None,
+        parameter: str | None = None,
+        faults: Sequence[Fault] = (),
     ) -> None:
         super().__init__(message)
-        self.pointer = pointer
-        self.parameter = parameter
+        self.pointer, self.parameter, self.faults = pointer, parameter, tuple(faults)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,11 +84,15 @@ def mask_id(text: str) -> str:
     return _IN_IDS.sub(MASK, text)
 
 
-def require_impersonal(name: str, **where: str) -> None:
+def require_impersonal(
+    name: str, *, pointer: str | None = None, parameter: str | None = None
+) -> None:
     """Raises Invalid for a name with personal data: names are in logs, metrics and queues."""
     if mask_id(name) != name:
         raise Invalid(
-            "The name contains a national id or a telephone number. Choose another.", **where
+            "The name contains a national id or a telephone number. Choose another.",
+            pointer=pointer,
+            parameter=parameter,
         )
 
 

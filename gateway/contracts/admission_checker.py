@@ -60,7 +60,7 @@ class AdmissionChecker:
             arguments = (submission, library, closed, self._budget)
             answer = await self._check(pickle.dumps(arguments))
         if answer.message:
-            raise Invalid(answer.message, pointer=answer.pointer)
+            raise Invalid(answer.message, pointer=answer.pointer, faults=answer.faults)
         return answer.inline
 
     async def close(self) -> None:

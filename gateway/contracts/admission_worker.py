@@ -8,6 +8,7 @@ import pickle
 import msgspec
 
 from gateway.base.errors import Invalid
+from gateway.base.faults import Fault
 from gateway.contracts.admission import admit
 from gateway.contracts.framing import Channel, limit_cpu
 
@@ -17,6 +18,7 @@ class AdmissionAnswer(msgspec.Struct):
 
     message: str = ""
     pointer: str | None = None
+    faults: tuple[Fault, ...] = ()
     inline: dict[int, int] = {}
     """Of an admitted submission, the largest event of each version that is validated inline."""
 
@@ -34,7 +36,7 @@ def _answer(arguments: tuple[object, ...]) -> AdmissionAnswer:
     try:
         inline = admit(*arguments)  # type: ignore[arg-type]  # the gateway sends what it takes
     except Invalid as error:
-        return AdmissionAnswer(str(error), error.pointer)
+        return AdmissionAnswer(str(error), error.pointer, error.faults)
     except (MemoryError, RecursionError):
         return AdmissionAnswer("The schema is too deep to be checked. Simplify it.")
     return AdmissionAnswer(inline=dict(inline))

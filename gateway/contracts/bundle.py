@@ -31,7 +31,7 @@ MAX_BUNDLED = 100  # schemas in one bundle
 BUNDLE_LIMIT = 1 << 20  # bytes
 _ID = re.compile(r"urn:nusabus:contract:(?P<type>[a-z0-9.-]{1,255}):(?P<version>[1-9][0-9]{0,8})")
 _PATH = r"/v1/contracts/(?P<type>[a-z0-9.-]{1,255})/versions/(?P<version>[1-9][0-9]{0,8})/schema"
-_META_SCHEMAS = {
+META_SCHEMAS = {
     uri.rstrip("#"): jsonschema_specifications.REGISTRY.contents(uri)
     for uri in jsonschema_specifications.REGISTRY
 }
@@ -69,7 +69,7 @@ def _alone(document: Any, base_url: str) -> Any:
     if keyword is None:
         return document
     keeps = partial(_is_registered, base_url=base_url)
-    return standalone(document, keyword, keeps, _META_SCHEMAS)
+    return standalone(document, keyword, keeps, META_SCHEMAS)
 
 
 def _is_registered(uri: str, base_url: str) -> bool:

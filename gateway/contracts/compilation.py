@@ -1,13 +1,15 @@
 """Compiles a schema for both validators, after it passed the limits that keep it harmless."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any, cast
 
 import jsonschema
 import jsonschema_rs
+import msgspec
 from jsonschema import (
     Draft6Validator,
     Draft7Validator,
@@ -20,17 +22,21 @@ from referencing import Registry
 
 from gateway.base import strict_json
 from gateway.base.errors import Invalid, Malformed
+from gateway.base.faults import Fault
 from gateway.contracts.bundle import SchemaTexts, bundle_schema
 from gateway.contracts.complexity import require_bounded
+from gateway.contracts.faults import LISTED, several
 from gateway.contracts.schema_limits import (
     DEFINITIONS,
     DIALECT,
     SCHEMA_DEPTH,
     SCHEMA_LIMIT,
-    require_within_limits,
+    pattern_faults,
+    size_faults,
 )
 from gateway.contracts.validation import Validator, pointer
 
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 BUNDLE_DEPTH = SCHEMA_DEPTH + 4  # embedded schemas are two levels deeper
 
 
@@ -85,11 +91,10 @@ def compile_schema(type: str, version: int, text: bytes, library: Library) -> Co
     name = f"{type} version {version}"
     schema = _parse(name, text)
     try:
-        require_within_limits(schema)
+        _require_sound(schema)
         bundle = library.bundle(text, schema)
         document = schema if bundle is None else strict_json.parse(bundle, depth=BUNDLE_DEPTH)
         validator = _VALIDATORS[document["$schema"].rstrip("#")]
-        validator.check_schema(json.loads(text))  # the meta-schemas do not know Decimal
         require_bounded(document)
         reference = validator(
             document, registry=Registry(), format_checker=validator.FORMAT_CHECKER
@@ -98,18 +103,32 @@ def compile_schema(type: str, version: int, text: bytes, library: Library) -> Co
             Validator(type, version, document, bundle or text), reference, document
         )
     except Invalid as error:
-        raise Invalid(f"{name}: {error}", pointer=error.pointer) from None
-    except jsonschema.SchemaError as error:
-        location = pointer(list(error.absolute_path))
-        raise Invalid(
-            f"{name}: not a valid JSON Schema at {location or '(root)'}: {_cut(error.message)}",
-            pointer=location,
-        ) from None
+        raise Invalid(f"{name}: {error}", pointer=error.pointer, faults=error.faults) from None
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
         raise Invalid(
             f"{name}: the schema does not compile: {reason(error)}",
             pointer=pointer(list(getattr(error, "instance_path", ()))),
         ) from None
+
+
+def _require_sound(schema: Mapping[str, Any]) -> None:
+    """Raises Invalid with all violations of limits, or of the meta-schema, up to 50."""
+    faults = list(islice(size_faults(schema), LISTED))
+    if not faults:  # only then is it small enough for the rest
+        faults = list(islice(chain(pattern_faults(schema), _meta_faults(schema)), LISTED))
+    if faults:
+        raise several(faults)
+
+
+def _meta_faults(schema: Mapping[str, Any]) -> Iterator[Fault]:
+    kind = _VALIDATORS[schema["$schema"].rstrip("#")]
+    plain = json.loads(_encode(schema))  # the meta-schemas do not know Decimal
+    for each in kind(kind.META_SCHEMA).iter_errors(plain):
+        error = jsonschema.exceptions.best_match([each])
+        location = pointer(list(error.absolute_path))
+        yield Fault(
+            location, f"not a valid JSON Schema at {location or '(root)'}: {_cut(error.message)}"
+        )
 
 
 def require_schema(name: str, text: bytes, document: Any) -> None:

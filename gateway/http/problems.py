@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gateway.base import errors
+from gateway.base.faults import Fault
 from gateway.base.masking import mask
 from gateway.http.models import Absent
 from gateway.http.reports import CompatibilityReport, Impact, RefusedReply
@@ -99,14 +100,13 @@ class Problem(BaseModel):
         description="An RFC 6901 pointer to the part of the request body that is wrong.",
         examples=["/terms/rate"],
     )
+    faults: list[Fault] | Absent = Field(default=None, description="All faults of a schema.")
     parameter: str | Absent = Field(
         default=None,
         description="The name of the query, path or header parameter that is wrong.",
         examples=["cursor"],
     )
-    byte: int | Absent = Field(
-        default=None, description="The offset in the request body, in bytes, where parsing failed."
-    )
+    byte: int | Absent = Field(default=None, description="The byte of the body that is wrong.")
     contract: str | Absent = Field(
         default=None, description="The event type whose contract the data violate."
     )
@@ -156,6 +156,8 @@ class Problem(BaseModel):
                 "violations": list(error.violations),
                 "total": error.total,
             }
+        if isinstance(error, errors.Invalid) and error.faults:
+            members["faults"] = [Fault(mask(f.pointer), mask(f.message)) for f in error.faults]
         for name in ("pointer", "parameter", "byte"):
             value = getattr(error, name, None)
             if value is not None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -189,6 +190,23 @@ def test_what_is_pulled_is_what_was_applied(nusabus: Command, tmp_path: Path) ->
     pulled = nusabus("pull", tmp_path / "b", "--owner", "uji", "--json").json
     assert pulled["written"] == []
     assert nusabus("plan", tmp_path / "b", "--check").code == Exit.OK
+
+
+def test_files_that_a_schema_refers_to(nusabus: Command, tmp_path: Path) -> None:
+    type, number = a_type("berkas"), {"type": "string", "maxLength": 9}
+    parts = {**SCHEMA, "properties": {"nomor": {"$ref": "a/n.json"}, "dosis": {"enum": [1]}}}
+    files = {"versions/1": parts, "versions/1/a/n": {"$ref": "../m.json"}, "versions/1/m": number}
+    place = write_contract(tmp_path / "all", type, **files, **EXAMPLES)
+    assert nusabus("apply", tmp_path / "all", "--yes").code == Exit.OK
+    assert nusabus("plan", tmp_path / "all", "--check").out == "Plan: 1 same.\n"
+    (tmp_path / "old.json").write_text(json.dumps({"id": "http://h/a", "$ref": "n.json"}))
+    made = nusabus("convert", tmp_path / "old.json", place / "versions/1/a", "--dialect=draft-04")
+    assert (made.code, "has no target" in made.err or "is fetched" in made.err) == (1, True)
+    shutil.copytree(place / "versions/1", tmp_path / "x")
+    (tmp_path / "old.json").write_text(json.dumps({"id": "x/a.json", "items": {"$ref": "m.json"}}))
+    made = nusabus("convert", tmp_path / "old.json", tmp_path / "x", "--dialect=draft-04")
+    assert made.json["definitions"] == {"m.json": number}
+    assert "Draft 7, was draft 4" in made.err
 
 
 def test_queries_and_checks(nusabus: Command, tmp_path: Path) -> None:

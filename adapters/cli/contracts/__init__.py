@@ -2,12 +2,12 @@
 
 import typer
 
-from adapters.cli.contracts import checks, lifecycle, queries, sync
+from adapters.cli.contracts import checks, conversion, lifecycle, queries, sync
 
 app = typer.Typer(
     help="Contracts: event types, their schemas and their lifecycle.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-for area in (sync, checks, queries, lifecycle):
+for area in (sync, checks, conversion, queries, lifecycle):
     app.add_typer(area.app)

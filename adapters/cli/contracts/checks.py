@@ -9,6 +9,7 @@ import typer
 
 from adapters.cli import screen
 from adapters.cli.contracts import rendering
+from adapters.cli.contracts.conversion import embedded
 from adapters.cli.contracts.folder import Contract, parsed, read
 from adapters.cli.contracts.queries import TypeArgument, VersionOption, in_use, path_of
 from adapters.cli.contracts.registry import Registry
@@ -110,6 +111,7 @@ async def _advice(
         if registered is None:
             raise Failure(f"{type} is neither a folder nor a contract that you may see.")
         contracts = [registered.contract]
+    contracts = await embedded(registry, contracts)
     return {each.type: await registry.advice(each, each.newest) for each in contracts}
 
 

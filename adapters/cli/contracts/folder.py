@@ -3,6 +3,7 @@
 <organisation>/organisation.json
 <organisation>/<event type>/contract.json
                            /versions/<n>.json, <n>.reply.json
+                           /versions/<n>/**/*.json, schemas that they refer to by file or `$id`
                            /versions/<n>/layout.toml, its copybook, annotations.toml
                            /examples/valid/*.json, invalid/*.json
                            /examples/reply/valid/*.json, invalid/*.json
@@ -10,7 +11,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,11 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The schemas of a version, as written."""
+    """The schemas of a version, as written. `files` are those that they may refer to."""
 
     text: bytes
     reply: bytes | None = None
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     def same_as(self, other: "Version") -> bool:
         """Whether two versions are equal except for white space and order of members."""
@@ -118,7 +120,7 @@ def _contract(file: Path) -> Contract:
     if not versions:
         raise Failure(f"{folder} has neither versions/1.json nor versions/1/layout.toml.")
     examples = {
-        kind: {unquote(f.stem): _document(f) for f in sorted((folder / kind).glob("*.json"))}
+        kind: {unquote(f.stem): document(f) for f in sorted((folder / kind).glob("*.json"))}
         for kind in KINDS
     }
     return Contract(about, versions, {kind: found for kind, found in examples.items() if found})
@@ -131,11 +133,13 @@ def _versions(folder: Path) -> Iterator[tuple[int, Version]]:
     for number in sorted(written | derived.keys()):
         reply = folder / f"{number}.reply.json"
         text = _derived(derived[number]) if number in derived else b""
-        version = Version(text, reply.read_bytes() if reply.exists() else None)
+        own = folder / str(number)
+        files = {f.relative_to(own).as_posix(): document(f) for f in sorted(own.rglob("*.json"))}
+        version = Version(text, reply.read_bytes() if reply.exists() else None, files)
         if number in written:
             file = folder / f"{number}.json"
             _object(file)
-            in_file = Version(file.read_bytes(), version.reply)
+            in_file = replace(version, text=file.read_bytes())
             if text and not in_file.same_as(version):
                 raise Failure(
                     f"{file} differs from the schema of the copybook in {number}/. Delete the "
@@ -196,12 +200,13 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _document(file: Path) -> Any:
+def document(file: Path) -> Any:
+    """The JSON value in a file, numbers exact. Raises Failure."""
     return parsed(file.read_bytes(), file)
 
 
 def _object(file: Path) -> Mapping[str, Any]:
-    found = _document(file)
+    found = document(file)
     if not isinstance(found, dict):
         raise Failure(f"{file} must be a JSON object.")
     return found

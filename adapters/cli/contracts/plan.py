@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -13,6 +14,7 @@ from adapters.cli.contracts.folder import Contract
 from adapters.cli.contracts.registry import FACTS, RegisteredContract, Registry
 from adapters.client import Problem
 
+_REFUSALS = {httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.CONFLICT}
 CONCURRENCY = 4  # contracts that are planned at the same time
 
 
@@ -77,35 +79,70 @@ class ContractPlan:
 
 
 async def plan(registry: Registry, contracts: Sequence[Contract]) -> list[ContractPlan]:
-    """The plans for these contracts."""
+    """The plans for those of these contracts that the client may administer.
+
+    Raises Problem (403) if there are none.
+    """
     turns = asyncio.Semaphore(CONCURRENCY)
+    forbidden: list[Problem] = []
+    types = {each.type for each in contracts}
 
-    async def one(contract: Contract) -> ContractPlan:
+    async def one(contract: Contract) -> ContractPlan | None:
         async with turns:
-            return await contract_plan(registry, contract)
+            try:
+                return await contract_plan(registry, contract, types)
+            except Problem as problem:
+                if problem.status != httpx.codes.FORBIDDEN:
+                    raise
+                forbidden.append(problem)
+                return None
 
-    return list(await asyncio.gather(*(one(contract) for contract in contracts)))
+    found = await asyncio.gather(*(one(contract) for contract in contracts))
+    plans = [each for each in found if each is not None]
+    if forbidden and not plans:
+        raise forbidden[0]
+    return plans
 
 
-async def contract_plan(registry: Registry, contract: Contract) -> ContractPlan:
-    """The plan for one contract."""
+async def contract_plan(
+    registry: Registry, contract: Contract, types: AbstractSet[str] = frozenset()
+) -> ContractPlan:
+    """The plan for one contract, beside others of these types. Raises Problem."""
     registered = await registry.find(contract.type)
     if registered is None:
-        return ContractPlan(contract, tuple(_new(contract)))
+        return ContractPlan(contract, tuple(await _new(registry, contract, types)))
     steps = [*_facts(registered.contract, contract)]
     for number in contract.versions:
         step = await _version(registry, registered, contract, number)
         if step is not None:
             steps.append(step)
+    if steps:
+        await registry.require_administrator(contract.type)
     notes = tuple(_notes(registered, contract))
     return ContractPlan(contract, tuple(steps), registered.etag, notes)
 
 
-def _new(contract: Contract) -> Iterator[Step]:
-    """The steps for a new contract. The registry has no dry run for these."""
-    for number in contract.versions:
-        refusal = contract.example_fault if number == contract.newest else ""
-        yield Step(Kind.REFUSED if refusal else Kind.NEW, number, reason=refusal)
+async def _new(registry: Registry, contract: Contract, types: AbstractSet[str]) -> Sequence[Step]:
+    """The steps for a new contract, as the registry would answer them."""
+    refusals = dict.fromkeys(contract.versions, "")
+    first = min(contract.versions)
+    if not _refers_to(contract.versions[first].text, types - {contract.type}):
+        try:
+            await registry.check_new(contract)
+        except Problem as problem:
+            if problem.status not in _REFUSALS:
+                raise
+            refusals[first] = problem.detail
+    refusals[contract.newest] = refusals[contract.newest] or contract.example_fault
+    return [
+        Step(Kind.REFUSED if refusal else Kind.NEW, number, reason=refusal)
+        for number, refusal in refusals.items()
+    ]
+
+
+def _refers_to(text: bytes, types: AbstractSet[str]) -> bool:
+    """Whether a schema needs another of the folder, which may not be registered yet."""
+    return any(f"urn:nusabus:contract:{type}:".encode() in text for type in types)
 
 
 def _facts(before: Contract, after: Contract) -> Iterator[Step]:
@@ -141,10 +178,23 @@ async def _version(
     found = () if before is None else tuple(_between(source, before, contract, number))
     if report.get("existing") is not None:
         refusal = f"it has the schema of version {report['existing']}"
+    refusal = refusal or _fault(contract, number, report.get("advice", ()))
     if refusal:
         return Step(Kind.REFUSED, number, found, report, refusal)
     compatible = report["compatibility"]["outcome"] == "compatible"
     return Step(Kind.CHANGED if compatible else Kind.BREAKING, number, found, report)
+
+
+def _fault(contract: Contract, number: int, advice: Sequence[Mapping[str, Any]]) -> str:
+    """What registering a version refuses and its check does not: lint errors, no examples."""
+    errors = [each for each in advice if each["level"] == "error"]
+    if errors:
+        listed = "; ".join(f"{each['message']}: {each['advice']}" for each in errors)
+        return f"lint found {len(errors)} error(s): {listed}"
+    kinds = ("examples/valid", "examples/invalid")
+    if number == contract.newest and not all(contract.examples.get(each) for each in kinds):
+        return "at least one valid and one invalid example are required"
+    return ""
 
 
 async def _checked(

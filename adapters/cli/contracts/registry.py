@@ -131,11 +131,17 @@ class Registry:
             body = {name: value for name, value in body.items() if name not in _KINDS}
         return await self._send("POST", f"{_path(contract.type)}/compatibility", body)
 
+    async def check_new(self, contract: Contract) -> None:
+        """The registry's check of a new contract. Raises the Problem of registering it."""
+        await self._send("POST", "/v1/contracts/check", _first(contract))
+
+    async def require_administrator(self, type: str) -> None:
+        """Raises Problem (403) unless the client may administer a contract."""
+        await self.bus.call("GET", f"{_path(type)}/impact")
+
     async def create(self, contract: Contract) -> dict[str, Any]:
         """Register a contract with its first version."""
-        about = {name: value for name, value in contract.about.items() if name != "owner"}
-        body = about | _version(contract, min(contract.versions))
-        return await self._send("POST", "/v1/contracts", body)
+        return await self._send("POST", "/v1/contracts", _first(contract))
 
     async def add(
         self, contract: Contract, number: int, etag: str, *, breaking: bool
@@ -165,6 +171,13 @@ class Registry:
         found: list[dict[str, Any]] = answer["findings"]
         return found
 
+    async def convert(
+        self, schema: Any, others: Mapping[str, Any], dialect: str | None = None
+    ) -> dict[str, Any]:
+        """One schema that can be registered, of one and the others that it refers to."""
+        body = {"schema": schema, "schemas": others} | ({"dialect": dialect} if dialect else {})
+        return await self._send("POST", "/v1/contracts/convert", body)
+
     async def _send(
         self, method: str, path: str, body: Mapping[str, Any], etag: str | None = None
     ) -> dict[str, Any]:
@@ -172,6 +185,12 @@ class Registry:
         answer = await self.bus.request(method, path, content=_encode(body), headers=headers)
         found: dict[str, Any] = _exact(answer)
         return found
+
+
+def _first(contract: Contract) -> dict[str, Any]:
+    """A contract with its first version as a request body."""
+    about = {name: value for name, value in contract.about.items() if name != "owner"}
+    return about | _version(contract, min(contract.versions))
 
 
 def _version(contract: Contract, number: int) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import typer
 from adapters.cli import failures, screen
 from adapters.cli.contracts import rendering
 from adapters.cli.contracts.apply import AppliedStep, apply
-from adapters.cli.contracts.folder import read
+from adapters.cli.contracts.conversion import embedded
+from adapters.cli.contracts.folder import Contract, read
 from adapters.cli.contracts.plan import ContractPlan, Kind, plan
 from adapters.cli.contracts.pull import pull
 from adapters.cli.contracts.registry import Registry
@@ -36,7 +37,7 @@ def plan_command(
 ) -> int:
     """Show what [bold]apply[/] would do. Changes nothing."""
     contracts = read(folder)
-    plans = over(profile, lambda bus: plan(Registry(bus), contracts))
+    plans = over(profile, lambda bus: _planned(Registry(bus), contracts))
     _show(plans, as_json=as_json)
     return _exit(plans) if check else Exit.OK
 
@@ -59,7 +60,7 @@ def apply_command(
 
     async def work(bus: Nusabus) -> tuple[list[ContractPlan], list[AppliedStep]]:
         registry = Registry(bus)
-        plans = await plan(registry, contracts)
+        plans = await _planned(registry, contracts)
         if not as_json:
             _show(plans, as_json=False)
         if _exit(plans) is Exit.OK:
@@ -92,6 +93,13 @@ def pull_command(
     for path in written:
         screen.out().print(f"[green]wrote[/] {path}")
     screen.out().print(f"{len(written)} files written, {same} unchanged.")
+
+
+async def _planned(registry: Registry, contracts: Sequence[Contract]) -> list[ContractPlan]:
+    plans = await plan(registry, await embedded(registry, contracts))
+    if left := len(contracts) - len(plans):
+        screen.err().print(f"[dim]Left out: {left} of organisations that you do not administer.[/]")
+    return plans
 
 
 def _exit(plans: Sequence[ContractPlan]) -> Exit:

@@ -10,11 +10,16 @@ import asyncio
 import json
 import resource
 import sys
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
+
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from gateway.base.errors import Invalid
 from gateway.contracts.code.names import class_name, printable
+from gateway.contracts.code.plain_names import with_plain_names
 from gateway.contracts.keywords import rebuilt
 from gateway.contracts.references import localize_references
 
@@ -27,6 +32,7 @@ _KNOWN = {
     "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "multipleOf", "allOf", "anyOf", "oneOf",
 }  # fmt: skip
+RECURSIVE = "allOf"  # the generator makes a class that inherits, so before it, that of each part
 # Formats whose Python type accepts the same values and needs no further package.
 _FORMATS = {"date-time", "date", "uuid", "ipv4", "ipv6"}
 OPTIONS = (
@@ -56,8 +62,8 @@ async def pydantic_model(
     arguments = ("--class-name", class_name(type, reply=reply), "--custom-file-header", header)
     command = (sys.executable, "-P", "-W", "ignore", "-m", "datamodel_code_generator")
     try:
-        running = _run((*command, *OPTIONS, *arguments), prepared(schema))
-        source = await asyncio.wait_for(running, timeout)
+        async with asyncio.timeout(timeout):
+            source = await _source((*command, *OPTIONS, *arguments), schema)
         ast.parse(source)
     except TimeoutError:
         raise Invalid(f"Generating a model of {type} took longer than {timeout:g} s.") from None
@@ -66,9 +72,22 @@ async def pydantic_model(
     return source
 
 
-def prepared(schema: Any) -> bytes:
-    """The input of the generator for a schema. Raises Invalid for an external reference."""
-    return json.dumps(_bare(localize_references(schema)), default=_number).encode()
+def prepared(schema: Any, *, without: str = "") -> bytes:
+    """The input of the generator for a schema, without a keyword.
+
+    Patterns that Pydantic cannot compile are left to the schema; a large schema takes 0.5 s. Raises
+    Invalid for an external reference.
+    """
+    plain = with_plain_names(localize_references(schema))
+    return json.dumps(_bare(plain, _KNOWN - {without}), default=_number).encode()
+
+
+async def _source(command: tuple[str, ...], schema: Any) -> str:
+    """The model; what the generator cannot make of a recursive `allOf` is left to the schema."""
+    try:
+        return await _run(command, await asyncio.to_thread(prepared, schema))
+    except Invalid:
+        return await _run(command, await asyncio.to_thread(prepared, schema, without=RECURSIVE))
 
 
 async def _run(command: tuple[str, ...], text: bytes) -> str:
@@ -94,15 +113,27 @@ async def _run(command: tuple[str, ...], text: bytes) -> str:
     return out.decode()
 
 
-def _bare(schema: Any) -> Any:
+def _bare(schema: Any, known: AbstractSet[str]) -> Any:
     """The schema with known keywords only."""
     if not isinstance(schema, dict):
         return schema
-    kept = {keyword: value for keyword, value in schema.items() if keyword in _KNOWN}
+    kept = {keyword: value for keyword, value in schema.items() if keyword in known}
     if kept.get("format") not in _FORMATS:
         kept.pop("format", None)
+    if not _compiles(kept.get("pattern", "")):
+        del kept["pattern"]
     kept |= {name: printable(kept[name]) for name in ("title", "description") if name in kept}
-    return rebuilt(kept, lambda _, below: _bare(below))
+    return rebuilt(kept, lambda _, below: _bare(below, known))
+
+
+@lru_cache(maxsize=2000)
+def _compiles(pattern: object) -> bool:
+    """Whether a model can have a pattern: Pydantic's engine bounds the size of what it makes."""
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=str(pattern)))
+    except SchemaError:
+        return False
+    return True
 
 
 def _number(value: Any) -> int | float:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
-from time import monotonic
+from time import process_time
 from typing import Any
 
 from gateway.contracts.compatibility.alternatives import Alternatives
@@ -30,7 +30,7 @@ class Candidates:
     """Makes documents for a writer's schema with a reader's schema in mind, both normal."""
 
     def __init__(self, writer: Any, reader: Any, until: float) -> None:
-        """`until` is when to stop by `time.monotonic`."""
+        """`until` is when to stop by `time.process_time`."""
         self._writer, self._reader = writer, reader
         self._accepts = SubschemaValidators(writer).accepts
         self._reverse = None if reader is True else Candidates(reader, True, until)
@@ -55,7 +55,7 @@ class Candidates:
         key = (id(writer), id(reader))
         if key in self._made:
             return self._made[key][2]
-        if depth > _DEPTH or writer is False or monotonic() > self._until:
+        if depth > _DEPTH or writer is False or process_time() > self._until:
             return []
         self._made[key] = (writer, reader, [])  # a recursive location stays empty once
         values = islice(self._unchecked(writer, reader, depth), _PER_LOCATION)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
-from time import monotonic
+from time import process_time
 from typing import Any
 
 import jsonschema_rs
@@ -141,7 +141,7 @@ class _ReadSchema:
 
 
 def _candidates(writer: Any, reader: Any) -> Candidates:
-    return Candidates(writer, reader, monotonic() + _SECONDS)
+    return Candidates(writer, reader, process_time() + _SECONDS)
 
 
 def _documents(writer: Any, reader: Any) -> Iterator[Any]:

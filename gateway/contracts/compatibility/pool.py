@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic
@@ -26,10 +27,12 @@ from gateway.contracts.compatibility.values import (
 
 START_LIMIT = 10.0  # seconds until a new worker must be ready
 _WORKER_MODULE = "gateway.contracts.compatibility.worker"
+_OUT_OF_TIME = -signal.SIGPROF
+_WALL = 10  # times the CPU that a comparison may take, after which it is stuck and not busy
 _EXIT_REASONS = {
+    _OUT_OF_TIME: "",  # what was found until then says so
     -6: "The comparison reached its memory limit.",
     -11: "The schemas nest or refer too deep to be compared.",
-    -24: "The comparison reached its CPU time limit.",
 }
 _UNREAD = "The schemas could not be read within the time limit. Simplify them."
 _HISTORY = 4  # limits of one comparison that a whole history may take
@@ -66,7 +69,7 @@ class CompatibilityChecker:
     def __init__(
         self, *, workers: int = 2, limit: float = 5.0, queue: int = 32, memory: int = 768 << 20
     ) -> None:
-        """`limit` seconds and `memory` bytes for each comparison.
+        """`limit` seconds of CPU and `memory` bytes for each comparison.
 
         `queue` comparisons of one owner may wait.
         """
@@ -139,16 +142,17 @@ class CompatibilityChecker:
         await asyncio.gather(*(worker.stop() for worker in workers))
 
     async def _compare(self, task: ComparisonTask) -> Comparison:
-        result, complete = await self._run(task, self._limit * (1 - _SEARCH_SHARE))
+        algebra = replace(task, seconds=self._limit * (1 - _SEARCH_SHARE))
+        result, complete = await self._run(algebra)
         interrupted = isinstance(result, Undecided) and result.reason != _UNREAD
         if complete or self._closed or not interrupted:
             return result
-        search = replace(task, by_algebra=False)
-        found, complete = await self._run(search, self._limit * _SEARCH_SHARE)
+        search = replace(task, by_algebra=False, seconds=self._limit * _SEARCH_SHARE)
+        found, complete = await self._run(search)
         return found if isinstance(found, Incompatible) else result
 
-    async def _run(self, task: ComparisonTask, seconds: float) -> tuple[Comparison, bool]:
-        """The best result within a time, and whether the worker completed the task."""
+    async def _run(self, task: ComparisonTask) -> tuple[Comparison, bool]:
+        """The best result within its CPU time, and whether the worker completed the task."""
         worker = (
             self._idle.pop()
             if self._idle
@@ -159,7 +163,7 @@ class CompatibilityChecker:
             await worker.stop()
         result: Comparison = Undecided(task.direction, _UNREAD)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(_WALL * task.seconds):
                 async for result, final in worker.compare(task):
                     if final:
                         self._idle += [] if self._closed else [worker]
@@ -174,4 +178,4 @@ class CompatibilityChecker:
 
 
 def _with_reason(result: Comparison, reason: str) -> Comparison:
-    return replace(result, reason=reason) if isinstance(result, Undecided) else result
+    return replace(result, reason=reason) if reason and isinstance(result, Undecided) else result

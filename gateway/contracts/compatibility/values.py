@@ -78,6 +78,7 @@ class ComparisonTask:
     policy: CompatibilityPolicy
     examples: tuple[bytes, ...] = ()  # JSON texts of documents that help to find proof
     by_algebra: bool = True  # False: only try documents, because the algebra took too long
+    seconds: float = 5.0  # of CPU that it may take
 
 
 @dataclass(frozen=True, slots=True)

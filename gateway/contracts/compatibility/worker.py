@@ -3,18 +3,23 @@
 `pool.py` starts it with an empty environment. It holds no secret and may be killed at any time.
 """
 
+import signal
+
 from gateway.contracts.compatibility import wire
 from gateway.contracts.compatibility.comparing import compare
 from gateway.contracts.compatibility.values import Comparison, ComparisonTask, Undecided
-from gateway.contracts.framing import Channel, limit_cpu
+from gateway.contracts.framing import Channel
 
 
-def main(seconds: float, memory: int) -> None:
-    """Work until standard input ends: `seconds` of CPU for each task, `memory` bytes in total."""
+def main(_: float, memory: int) -> None:
+    """Work until standard input ends, within `memory` bytes. Each task brings its CPU limit."""
     channel = Channel(memory)
     for body in channel.bodies():
-        limit_cpu(seconds)
-        _run(wire.decode_task(body), channel)
+        task = wire.decode_task(body)
+        # Nothing in this process could interrupt the algebra: at the limit the kernel ends it.
+        signal.setitimer(signal.ITIMER_PROF, task.seconds)
+        _run(task, channel)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _run(task: ComparisonTask, channel: Channel) -> None:

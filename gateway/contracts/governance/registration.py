@@ -92,13 +92,7 @@ class ContractRegistration:
         Raises Forbidden, Invalid, or Conflict if the type is registered otherwise.
         """
         contract = new.contract
-        policy.require_administrator_of(by, contract.owner)
-        admit_contract(contract)
-        if contract.owner not in self._context.directory.value.organisations:
-            raise Invalid(f"There is no organisation {contract.owner}.", pointer="/owner")
-        async with self._context.database.session() as session:
-            plan = await self._planner.first(session, by, contract, new.rule, new.schema)
-            existing = await self._existing(session, new, plan)
+        plan, existing = await self._planned(by, new)
         if existing is not None:
             return existing
         plan, advice = await self._planner.admit(plan)
@@ -113,6 +107,29 @@ class ContractRegistration:
                 await registry.put_rule(session, contract.type, new.rule, by=author_of(by))
             registered, version = await self._store(session, plan, VersionState.ACTIVE, None, by)
         return RegistrationResult(registered, version, True, advice)
+
+    async def check_new(self, by: Client, new: NewContract) -> tuple[Finding, ...]:
+        """Check a new contract without storing it; raises what `create` would raise."""
+        plan, existing = await self._planned(by, new)
+        if existing is not None:
+            return existing.advice
+        async with self._context.database.session() as session:
+            await require_report(session, new.contract)
+            await self._require_capacity(session, new.contract.owner)
+        return (await self._planner.admit(plan))[1]
+
+    async def _planned(
+        self, by: Client, new: NewContract
+    ) -> tuple[RegistrationPlan, RegistrationResult | None]:
+        """The plan for a new contract; the contract, if it is registered as it is here."""
+        contract = new.contract
+        policy.require_administrator_of(by, contract.owner)
+        admit_contract(contract)
+        if contract.owner not in self._context.directory.value.organisations:
+            raise Invalid(f"There is no organisation {contract.owner}.", pointer="/owner")
+        async with self._context.database.session() as session:
+            plan = await self._planner.first(session, by, contract, new.rule, new.schema)
+            return plan, await self._existing(session, new, plan)
 
     async def _require_capacity(self, session: AsyncSession, owner: str) -> None:
         """Raises QuotaReached if an organisation has as many contracts as it may."""

@@ -59,6 +59,7 @@ class Profile:
     accomplished: tuple[str, ...]
     money: frozenset[str]
     currencies: frozenset[str]
+    relations: frozenset[str]
     quantities: frozenset[str]
     units: frozenset[str]
     personal: Mapping[str, re.Pattern[str]]
@@ -104,6 +105,7 @@ def national() -> Profile:
         accomplished=tuple(found["type-name"]["accomplished"]),
         money=frozenset(found["money"]["words"]),
         currencies=frozenset(found["money"]["currencies"]),
+        relations=frozenset(found["money"]["relations"]),
         quantities=frozenset(found["units"]["quantities"]),
         units=frozenset(found["units"]["words"]),
         personal={kind: _any_of(names) for kind, names in found["personal"].items()},

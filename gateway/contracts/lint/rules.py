@@ -84,12 +84,14 @@ def _open_or_closed(location: Location, _: Profile) -> Iterator[Hit]:
 
 
 def _money(location: Location, profile: Profile) -> Iterator[Hit]:
-    if location.type_is("number") and is_money(location, profile):
+    if location.type_is("number") and is_money(location, profile) and not _stated_unit(location):
         yield "money", "", f"{_named(location)} is money of type number"
 
 
 def is_money(location: Location, profile: Profile) -> bool:
     """Whether a location holds an amount of money, as far as names and words tell."""
+    if profile.relations & words(location.name):
+        return False
     return bool(
         profile.money & words(location.name) or profile.currencies & set(_prose(location))
     ) and location.role not in (Role.BRANCH, Role.CONDITION)
@@ -107,14 +109,14 @@ def _unit(location: Location, profile: Profile) -> Iterator[Hit]:
 
 
 def _has_unit(location: Location, profile: Profile) -> bool:
-    stated = location.effective.get("x-unit")
     last = location.name.lower().rpartition("_")[2]
     in_name = "_" in location.name and last in profile.units
-    return (
-        bool(isinstance(stated, str) and stated.strip())
-        or in_name
-        or bool(profile.units & set(_prose(location)))
-    )
+    return _stated_unit(location) or in_name or bool(profile.units & set(_prose(location)))
+
+
+def _stated_unit(location: Location) -> bool:
+    stated = location.effective.get("x-unit")
+    return isinstance(stated, str) and bool(stated.strip())
 
 
 def _integer_range(location: Location, _: Profile) -> Iterator[Hit]:

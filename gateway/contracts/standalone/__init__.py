@@ -13,9 +13,9 @@ from gateway.base.errors import Invalid
 from gateway.base.json_pointer import json_pointer
 from gateway.contracts.schema_limits import bounded
 from gateway.contracts.standalone.rewriting import Rewriting
-from gateway.contracts.standalone.subschemas import Subschemas
+from gateway.contracts.standalone.subschemas import BASE, MAX_SUBSCHEMAS, Subschemas
 
-__all__ = ["standalone"]
+__all__ = ["BASE", "MAX_SUBSCHEMAS", "standalone"]
 
 _DYNAMIC = ("$dynamicRef", "$recursiveRef", "$dynamicAnchor", "$recursiveAnchor")
 

@@ -12,7 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from gateway.base.errors import Invalid
+from gateway.base.faults import Fault
 from gateway.base.json_pointer import escaped
+from gateway.contracts.faults import LISTED, several
 from gateway.contracts.keywords import rebuilt
 from gateway.contracts.standalone.subschemas import MAIN, Subschema, Subschemas
 
@@ -68,12 +70,19 @@ class Rewriting:
 
     def _link_all(self) -> None:
         """Follow every reference, which may lead to subschemas that were not known before."""
-        waiting, names = [self._subschemas.root], set[str]()
+        waiting, names, faults = [self._subschemas.root], set[str](), list[Fault]()
         while waiting:
             subschema = waiting.pop()
             if subschema in self._links:
                 continue
-            links = self._links[subschema] = self._links_of(subschema)
+            try:
+                links = self._links_of(subschema)
+            except Invalid as error:
+                if error.pointer is None:
+                    raise
+                faults.append(Fault(error.pointer, str(error)))
+                links = {}
+            self._links[subschema] = links
             waiting += (each for _, each in self._subschemas.inside(subschema))
             for link in links.values():
                 if isinstance(link, _Link):
@@ -81,6 +90,8 @@ class Rewriting:
                     if link.dynamic is not None and link.dynamic not in names:
                         names.add(link.dynamic)
                         waiting += self._subschemas.dynamic_subschemas(link.dynamic)
+        if faults:
+            raise several(faults[:LISTED])
 
     def _links_of(self, subschema: Subschema) -> dict[str, _Link | str]:
         found: dict[str, _Link | str] = {}

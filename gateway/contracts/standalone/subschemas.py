@@ -15,6 +15,7 @@ from gateway.contracts.keywords import Step, at, children
 
 BASE = "https://nusabus.go.id/schemas/"  # of a schema without `$id`; never fetched
 MAIN = ""  # the document that is rewritten
+MAX_SUBSCHEMAS = 40_000  # in all documents, read in 0.4 s
 MAX_DYNAMIC = 100  # names of dynamic anchors
 _KEPT = ("definitions", "$defs")  # what is defined beside `$ref` may be what it refers to
 _RECURSIVE = ""  # `$recursiveAnchor` as the name of a dynamic anchor
@@ -52,7 +53,9 @@ class Subschemas:
         self._subschemas: dict[tuple[str, str], Subschema] = {}
         self._roots: dict[str, Subschema] = {}
         self._dynamic: dict[str, list[Subschema]] = {}
-        self.root = self._survey_document(MAIN, schema, BASE)
+        # Even where `$ref` hides an `$id`, the root has it: there is no other URI to find it by.
+        base = urldefrag(urljoin(BASE, _text(schema, "$id"))).url
+        self.root = self._survey_document(MAIN, schema, base)
 
     def inside(self, subschema: Subschema) -> Iterator[tuple[Step, Subschema]]:
         """The direct subschemas of a subschema."""
@@ -68,7 +71,7 @@ class Subschemas:
         uri, fragment = self._absolute(subschema, reference)
         root = self._roots.get(uri)
         if root is None and uri in self._others:
-            root = self._survey_document(uri, self._others[uri], uri)
+            root = self._other(uri)
         if root is None:
             return f"{uri}#{fragment}" if fragment else uri
         found = self._anchored(root, unquote(fragment))
@@ -89,6 +92,15 @@ class Subschemas:
     def dynamic_subschemas(self, name: str) -> list[Subschema]:
         """Every subschema that is known by now and has a dynamic anchor of this name."""
         return self._dynamic.get(name, [])
+
+    def _other(self, uri: str) -> Subschema:
+        """The root of another document, which may be known by several URIs."""
+        schema = self._others[uri]
+        root = next((each for each in self._roots.values() if each.schema is schema), None)
+        if root is None:
+            return self._survey_document(uri, schema, uri)
+        self._roots[uri] = root
+        return root
 
     def _absolute(self, subschema: Subschema, reference: str) -> tuple[str, str]:
         uri, fragment = urldefrag(reference)
@@ -147,6 +159,11 @@ class Subschemas:
     ) -> Subschema:
         subschema = Subschema(document, pointer, schema, around, schema_position)
         self._subschemas[document, pointer] = subschema
+        if len(self._subschemas) > MAX_SUBSCHEMAS:
+            raise Invalid(
+                f"The schema and those that it refers to have more than {MAX_SUBSCHEMAS} "
+                "subschemas. Use smaller files."
+            )
         if not isinstance(schema, dict):
             return subschema
         self._identify(subschema)

@@ -7,6 +7,7 @@ from gateway.http.contracts import (
     code,
     contract_defaults,
     contracts,
+    convert,
     lifecycle,
     lint,
     versions,
@@ -14,5 +15,5 @@ from gateway.http.contracts import (
 
 PREFIX = contracts.router.prefix
 router = APIRouter()
-for _module in (contracts, versions, lifecycle, contract_defaults, code, lint, asyncapi):
+for _module in (contracts, versions, lifecycle, contract_defaults, code, lint, convert, asyncapi):
     router.include_router(_module.router)

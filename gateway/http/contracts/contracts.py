@@ -32,6 +32,7 @@ from gateway.http.contracts.bodies import TYPE, ContractChanges, NewContract, Ne
 from gateway.http.contracts.exact import ExactRoute
 from gateway.http.contracts.models import (
     Contract,
+    ContractCheck,
     LintFinding,
     RegisteredVersion,
     VersionCheck,
@@ -98,6 +99,21 @@ async def register_contract(
     await took_effect(context, Topic.CONTRACTS)
     log().info("contract.registered", type=body.type, new=result.created, by=client.id)
     return registration_response(result, context.settings.url)
+
+
+@router.post(
+    "/check",
+    dependencies=[CHECKED],
+    responses=responses(
+        403, body=True, _409="The type is registered with other facts or another schema."
+    ),
+)
+async def check_contract(
+    body: NewContract, client: Admin, context: Context, raw: RawBody
+) -> ContractCheck:
+    """Check a new contract without storing it: what registering it would refuse is refused."""
+    found = await context.registration.check_new(client, body.new_contract(raw))
+    return ContractCheck(advice=[LintFinding.of(each) for each in found])
 
 
 @router.get("", responses=responses(422))

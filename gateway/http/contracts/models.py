@@ -184,6 +184,12 @@ class VersionCheck(BaseModel):
     advice: list[LintFinding]
 
 
+class ContractCheck(BaseModel):
+    """The result of a dry run of a new contract."""
+
+    advice: list[LintFinding]
+
+
 class Retirement(BaseModel):
     """The versions that were retired, or would be, and who is affected."""
 

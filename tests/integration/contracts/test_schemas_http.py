@@ -175,3 +175,37 @@ def test_lint_advises_and_may_be_raised(bus: Bus) -> None:
         by.call("PUT", path, json=before, headers={"if-match": "*"})
     unknown = {**before, "lint": {"nothing-known": "error"}}
     problem_of(by.call("PUT", path, json=unknown, headers={"if-match": "*"}), 422, "invalid")
+
+
+def test_draft_4_and_several_schemas_are_converted(admin: Actor) -> None:
+    body: dict[str, Any] = {
+        "schema": {"$schema": "http://json-schema.org/draft-04/schema#", "type": "object",
+                   "properties": {"n": {"$ref": "n.json"}}},
+        "schemas": {"n.json": {"minimum": 1.50, "exclusiveMinimum": True}},
+    }  # fmt: skip
+    answer = admin.post("/v1/contracts/convert", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["schema"] == {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "properties": {"n": {"$ref": "#/definitions/n.json"}},
+        "definitions": {"n.json": {"exclusiveMinimum": 1.5}},
+    }
+    assert "/definitions/n.json" in [each["pointer"] for each in answer.json()["changes"]]
+    body["schema"]["properties"]["n"]["$ref"] = "gone.json"
+    refused = problem_of(admin.post("/v1/contracts/convert", json=body), 422, "invalid")
+    assert refused["pointer"] == "/properties/n/$ref"
+
+
+def test_a_schema_of_others_is_registered_and_stands_alone(admin: Actor) -> None:
+    type = a_type()
+    body = a_registration(type)
+    body["schema"] = a_json_schema(**{"$id": "https://a.example/b", "properties": {
+        "n": {"$ref": "https://a.example/c"}}, "$defs": {"c": {
+            "$id": "https://a.example/c", "type": "integer"}}})  # fmt: skip
+    answer = admin.post("/v1/contracts", json=body)
+    assert answer.status_code == 201, answer.text
+    bundle = admin.get(f"/v1/contracts/{type}/versions/1/schema").json()
+    assert bundle["properties"] == {"n": {"$ref": "#/$defs/c"}}
+    written = admin.get(f"/v1/contracts/{type}/versions/1").json()["schema"]
+    assert written["properties"] == {"n": {"$ref": "https://a.example/c"}}

@@ -259,3 +259,39 @@ def test_a_schema_at_every_limit_is_admitted_in_time() -> None:
     started = time.thread_time()
     admit(submitted(**schema))
     assert time.thread_time() - started < 4, len(json.dumps(schema))
+
+
+def test_all_faults_are_told_at_once_with_advice() -> None:
+    schema = {
+        "properties": {
+            "a": {"pattern": "^(?=x)", "minLength": -1},
+            "b": {"patternProperties": {"(?<jam>[0-9]+)": True, "\\\\p": True}},
+            "c": {"pattern": "\\p{L}+(?!x)"},
+            "d": {"pattern": "(a)\\1"},
+            "e": {"pattern": "(?<!a)b"},
+            "f": {"type": "thing"},
+        }
+    }
+    with pytest.raises(Invalid, match=r"looks ahead.*There are 6 more faults") as caught:
+        admit(submitted(**schema))
+    assert caught.value.pointer == "/properties/a/pattern"
+    found = {each.pointer: each.message for each in caught.value.faults}
+    expected = {
+        "/properties/a/pattern": "ahead",
+        "/properties/b/patternProperties/(?<jam>[0-9]+)": "names a group",
+        "/properties/c/pattern": "property",
+        "/properties/d/pattern": "refers back",
+        "/properties/e/pattern": "behind",
+        "/properties/a/minLength": "less than the minimum",
+        "/properties/f/type": "thing",
+    }
+    assert found.keys() == expected.keys()
+    assert all(word in found[pointer] for pointer, word in expected.items())
+
+
+def test_all_references_without_a_target_are_told_at_once() -> None:
+    with pytest.raises(Invalid, match="There are 2 more faults") as caught:
+        admit(submitted(properties={name: {"$ref": f"{name}.json"} for name in "abc"}))
+    assert sorted(each.pointer for each in caught.value.faults) == [
+        f"/properties/{name}/$ref" for name in "abc"
+    ]

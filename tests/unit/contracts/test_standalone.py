@@ -1,14 +1,10 @@
 """The form of a schema that stands alone: proven by the official suite, masked, and bounded."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import jsonschema_specifications  # type: ignore[import-untyped]  # it has no types
 import pytest
 
-from deploy.local.external_programs import json_schema_suite
 from gateway.base import strict_json
 from gateway.base.errors import Invalid
 from gateway.contracts import Library, Validator, admit, mask_personal_data
@@ -17,18 +13,11 @@ from gateway.contracts.compilation import compile_schema
 from gateway.contracts.schema_limits import DEFINITIONS, DIALECT
 from gateway.contracts.standalone import standalone
 from gateway.contracts.values import Version
+from tests import json_schema_suite
 from tests.builders import a_schema, a_submission
 
 DRAFT7 = "http://json-schema.org/draft-07/schema#"
 DRAFT2019 = "https://json-schema.org/draft/2019-09/schema"
-FOLDERS = {
-    "draft2020-12": DIALECT,
-    "draft2019-09": DRAFT2019,
-    "draft7": DRAFT7.rstrip("#"),
-    "draft6": "http://json-schema.org/draft-06/schema",
-}
-# What it does not test here: other dialects in one schema, and regular expressions and formats.
-LEFT_OUT = {"cross-draft.json", "ecmascript-regex.json", "format.json"}
 NIK = {"type": "string", "x-pii": "nik"}
 
 
@@ -37,41 +26,14 @@ def alone(schema: dict[str, Any], others: dict[str, Any] | None = None) -> dict[
     return standalone(schema, DEFINITIONS[dialect], lambda _: False, others)
 
 
-@pytest.fixture(scope="module")
-def suite() -> Path:
-    found = json_schema_suite()
-    if found is None:
-        pytest.skip("the official suite is not here, and apt cannot fetch it")
-    return found
+DRAFTS = ["draft2020-12", "draft2019-09", "draft7", "draft6"]
 
 
-def remotes(suite: Path) -> dict[str, Any]:
-    """The schemas that the suite serves at a URL of its own, and the meta-schemas."""
-    root = suite / "remotes"
-    found = {
-        f"http://localhost:1234/{file.relative_to(root)}": json.loads(file.read_bytes())
-        for file in root.rglob("*.json")
-    }
-    registry = jsonschema_specifications.REGISTRY
-    return found | {uri.rstrip("#"): registry.contents(uri) for uri in registry}
-
-
-def cases(suite: Path, draft: str) -> Iterator[tuple[str, dict[str, Any], list[Any]]]:
-    for file in sorted((suite / "tests" / draft).rglob("*.json")):
-        if file.name in LEFT_OUT or file.parent.name == "format":
-            continue
-        for case in json.loads(file.read_bytes()):
-            schema = case["schema"]
-            if isinstance(schema, dict):
-                schema.setdefault("$schema", FOLDERS[draft])
-                if schema["$schema"].rstrip("#") == FOLDERS[draft]:
-                    yield f"{file.name}: {case['description']}", schema, case["tests"]
-
-
-@pytest.mark.parametrize("draft", FOLDERS)
-def test_the_official_suite_finds_no_difference(suite: Path, draft: str) -> None:
-    others, rewritten = remotes(suite), 0
-    for name, schema, tests in cases(suite, draft):
+@pytest.mark.parametrize("draft", DRAFTS)
+def test_the_official_suite_finds_no_difference(draft: str) -> None:
+    suite = json_schema_suite.found()
+    others, rewritten = json_schema_suite.remotes(suite), 0
+    for name, schema, tests in json_schema_suite.cases(suite, draft):
         made = alone(schema, others)
         if made is schema:
             continue
