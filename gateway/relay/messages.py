@@ -33,11 +33,12 @@ def make_message(
         in_flight.deadline, correlation = deadline(event, entry.recorded), event.identity.hex()
         event = outgoing_request(event, entry.recorded)
     attributes = (*entry.journal_attributes, route.classification)
+    exchange, further_keys = route.address(route.bcc)
     return OutgoingMessage(
-        route.exchange,
+        exchange,
         routing_key,
         True,
-        route.bcc,
+        further_keys,
         message.body(event, *attributes),
         event.id,
         message.headers(event, *attributes),
