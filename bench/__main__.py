@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from bench.cancelled import cancel
 from bench.careful_contest import compete_with_careful
 from bench.compatibility import check
 from bench.contest import aim_at_nothing, compete
@@ -20,6 +21,7 @@ from bench.failure import BenchFailure
 from bench.hostile import endure
 from bench.isolation import isolate
 from bench.journal import fill
+from bench.killed import kill
 from bench.legacy import legacy
 from bench.legacy_transfer import transfer
 from bench.machine import described, python_and_processor
@@ -60,9 +62,11 @@ PARTS = {
     "overload": "four times the capacity from one organisation, beside a quiet one",
     "subscriptions": "1,000 subscriptions beside 10: making, publishing, idling, memory",
     "requests": "requests and replies: latency at 200/s, and how many at most",
-    "profile": "where the gateway's processes spend their time (only when named)",
+    "killed": "1,000,000 events in a gRPC stream, its process killed three times (when named)",
+    "cancelled": "the memory of the grpc process over 50,000 calls given up (when named)",
+    "profile": "where the gateway's processes spend their time (when named)",
 }
-ON_DEMAND = "profile"
+ON_DEMAND = {"killed", "cancelled", "profile"}
 ALONE = "legacy"  # needs no servers
 ALIKE: Mapping[str, Callable[[Servers, Scale, Results], Awaitable[None]]] = {
     "stream": stream,
@@ -79,6 +83,8 @@ ALIKE: Mapping[str, Callable[[Servers, Scale, Results], Awaitable[None]]] = {
     "subscriptions": subscribe,
     "requests": exchange,
     "transfer": transfer,
+    "killed": kill,
+    "cancelled": cancel,
 }
 CONTEST = ("handrolled", "management", "single", "batch")
 
@@ -106,7 +112,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     results = Results(where=python_and_processor())
-    parts = arguments.parts or [name for name in PARTS if name != ON_DEMAND]
+    parts = arguments.parts or [name for name in PARTS if name not in ON_DEMAND]
     try:
         if ALONE in parts:
             legacy(results)

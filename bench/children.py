@@ -66,6 +66,13 @@ class Service:
                 await asyncio.to_thread(end, left, signal.SIGTERM, PATIENCE)
             process.wait()
 
+    async def kill(self) -> None:
+        """SIGKILL it, and see it gone."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+
     def require_alive(self) -> None:
         """Raises BenchFailure with the end of its log if it has ended."""
         if self.pid is None:

@@ -53,9 +53,10 @@ class Queues:
         queue = await self._open_channel.declare_queue(name, passive=True)
         return int(queue.declaration_result.message_count or 0)
 
-    async def empty(self, name: str) -> None:
-        """Throw away all messages."""
-        await (await self._open_channel.get_queue(name, ensure=False)).purge()
+    async def empty(self, name: str) -> int:
+        """Throw away all messages; how many there were."""
+        found = await (await self._open_channel.get_queue(name, ensure=False)).purge()
+        return int(found.message_count or 0)
 
     async def expect(self, name: str, accepted: int) -> None:
         """What was accepted is what the queue got, no more and no less; then empty it.

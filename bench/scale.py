@@ -26,6 +26,7 @@ class Scale:
     legacy_records: int = 1_000_000  # of a file that goes into RabbitMQ
     pulled_backlog: int = 10_000  # events
     subscriptions: int = 1_000
+    cancelled_calls: int = 50_000
 
 
 FULL = Scale()
@@ -46,4 +47,5 @@ QUICK = Scale(
     legacy_records=50_000,
     pulled_backlog=2_000,
     subscriptions=100,
+    cancelled_calls=4_000,
 )
