@@ -1,1 +1,1 @@
-"""The runtime for programs that consume an AMQP subscription."""
+"""For programs that consume events: the runtime of an AMQP subscription, and projections."""
