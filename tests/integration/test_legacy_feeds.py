@@ -6,8 +6,9 @@ from pathlib import Path
 
 from adapters.client import Nusabus
 from adapters.legacy_cobol.transfer.journal import FileOutcome
-from adapters.legacy_cobol.transfer.outbound import run_outbound
+from adapters.legacy_cobol.transfer.outbound import OutboundFeed, run_outbound
 from adapters.legacy_cobol.transfer.sender import ONCE, Sender
+from adapters.legacy_cobol.transfer.spool import Spool
 from adapters.legacy_cobol.transfer.watcher import watch
 from tests.builders import CITIZEN, FREE, a_name
 from tests.bus import Actor, Bus
@@ -62,7 +63,7 @@ async def test_what_breaks_the_contract_is_rejected_with_its_reason(
     submit(feed, a_file([a_payment(1)]))
     async with connect(bus.actor("uji")) as connection:
         (file,) = await watch(feed, Sender(connection), asyncio.Event(), once=True)
-    assert (file.outcome, file.published, file.rejected) == (FileOutcome.PARTIAL, 0, 1)
+    assert (file.outcome, file.published, file.rejected) == (FileOutcome.REJECTED, 0, 1)
     report = (tmp_path / "rejects" / "PAY.DAT.000001.report.jsonl").read_text()
     (fault,) = json.loads(report)["faults"]
     assert fault["code"] == "gateway:contract-violation"
@@ -81,3 +82,16 @@ async def test_the_trace_is_that_of_the_file(bus: Bus, tmp_path: Path) -> None:
     mine = [each for each in events if each["id"].startswith(file.digest[:32])]
     assert sorted(each["id"].rpartition("-")[2] for each in mine) == ["2", "3", "4"]
     assert {each["traceparent"][3:35] for each in mine} == {file.digest[:32]}
+
+
+async def test_a_feed_takes_a_subscription_that_began_earlier(bus: Bus, tmp_path: Path) -> None:
+    feed = a_feed(tmp_path, feed=OUT.replace('"answers"', f'"{a_name()}"'))
+    spool = Spool(tmp_path)
+    async with connect(bus.actor("uji")) as connection:
+        path = f"/v1/subscriptions/{feed.subscription}"
+        body = {"types": [TYPE], "delivery": "pull", "ordered": True, "start": "beginning"}
+        made = await connection.call("PUT", path, json=body)
+        await OutboundFeed(feed, spool, connection).subscribe()
+        found = await connection.call("GET", path)
+    spool.close()
+    assert (found["start"], found["types"]) == (made["start"], [TYPE])
