@@ -19,7 +19,7 @@ from tests.faults.fault import Choices, NoEvidence
 from tests.faults.run_log import Answer
 from tests.faults.topology_faults import publish
 
-BRANCHES = 200  # ten seconds for each MiB
+BRANCHES = 60  # three seconds for each MiB
 ELEMENTS = 220_000
 INVALID = {"data": ["x"], "reason": "A text is no number.", "keyword": "type", "pointer": "/0"}
 ALLOWED = "60"  # seconds that an event may take where the contract is registered
@@ -28,7 +28,7 @@ NOT_YET = {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}
 
 
 async def publish_expensive(cluster: Cluster, actors: Actors, choices: Choices) -> str:
-    """Valid events that take ten seconds to validate, several at once. Others are served.
+    """Valid events that take three seconds to validate, several at once. Others are served.
 
     Their contract is registered where that is allowed; the api processes allow half a second.
     """
