@@ -113,8 +113,9 @@ class _Attempt:
                         yield to_answer(message.result)
                     case "token_expiring":
                         await self._renew(call)
-                    case "draining":
+                    case "draining":  # the last message
                         self.draining = True
+                        break
             if sender is not None and not self.draining:
                 await sender
         finally:

@@ -87,6 +87,8 @@ class ReceivingCalls:
             with suppress(asyncio.InvalidStateError):  # it has ended: reading says why
                 await call.write(messages.SubscribeRequest(open=opening))
             while (message := await call.read()) is not grpc.aio.EOF:
+                if message.WhichOneof("message") == "draining":  # the last message
+                    break
                 await self._read(call, message)
         finally:
             self._call = None

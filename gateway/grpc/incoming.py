@@ -14,6 +14,7 @@ from gateway.base.waiting import WakeUp
 from gateway.grpc.window import StreamWindow
 
 M = TypeVar("M", bound=Message)
+FAREWELL = 5.0  # seconds for a client to end its call once it was told that the process ends
 
 
 class Disconnected(Exception):
@@ -71,17 +72,28 @@ class Incoming(Generic[M]):
         """A message was answered."""
         self.window.give_back(self._events(message), size)
 
+    async def farewell(self) -> None:
+        """Once the client was told that the process ends: wait until it ends the call, or too long.
+
+        What it still sends is dropped. gRPC for Python tells a client that writes into a call which
+        has ended of an internal error, and no more what it was told before.
+        """
+        await asyncio.wait({self._reader}, timeout=FAREWELL)
+
     def close(self) -> None:
         """Read no more."""
         self._reader.cancel()
 
     async def _run(self) -> None:
         try:
-            while not self._stop:
-                await self.window.room()
+            while True:
+                if not self._stop:
+                    await self.window.room()
                 content = await self._channel.receive()
                 if content is None:
                     return
+                if self._stop:
+                    continue
                 message = parse(self._kind, content)
                 self.window.take(self._events(message), len(content))
                 self._read.append((message, len(content)))

@@ -77,6 +77,7 @@ class PublishStream:
             if self._context.stop:
                 draining = Draining(last_chunk=self._last)
                 await channel.send(PublishStreamResponse(draining=draining))
+                await incoming.farewell()
         finally:
             incoming.close()
 

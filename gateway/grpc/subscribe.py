@@ -64,6 +64,7 @@ class Subscribe:
             if self._context.stop:
                 draining = SubscriptionDraining(position=source.position)
                 await outgoing.send(draining=draining)
+                await incoming.farewell()
         finally:
             incoming.close()
 

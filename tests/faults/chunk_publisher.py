@@ -80,6 +80,7 @@ class ChunkPublisher(Publisher):
                         await self._write(call, renew=renewal)
                     case "draining":
                         self._drain(message.draining.last_chunk)
+                        break
         finally:
             call.cancel()
             if sender is not None:

@@ -67,6 +67,9 @@ class GrpcReceiver(ReceiverLoop):
         try:
             while (message := await read(call)) is not grpc.aio.EOF:
                 await self._reading.wait()
+                if message.WhichOneof("message") == "draining":
+                    self._run_log.drained["Subscribe"] += 1
+                    break
                 if message.WhichOneof("message") != "token_expiring":
                     for request in self._read(message):
                         requests.put_nowait(request)
@@ -102,8 +105,6 @@ class GrpcReceiver(ReceiverLoop):
             case "restored":
                 lost = f"{self.subscription.name} got what the journal lost: {message.restored}"
                 self._run_log.incidents.append(lost)
-            case "draining":
-                self._run_log.drained["Subscribe"] += 1
         return []
 
     def _work(self, found: Iterable[messages.Delivery]) -> list[messages.SubscribeRequest]:

@@ -88,6 +88,8 @@ ACCESS: dict[str, tuple[str, ...]] = {
     "GET /v1/contracts/{type}": EVERY,
     "PATCH /v1/contracts/{type}": (D,),
     "POST /v1/contracts/lint": EVERY,
+    "POST /v1/contracts/check": (D,),
+    "POST /v1/contracts/convert": (D,),
     "POST /v1/contracts/{type}/compatibility": (D,),
     "GET /v1/contracts/{type}/impact": (D,),
     "GET /v1/contracts/{type}/history": (A, D),

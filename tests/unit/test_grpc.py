@@ -13,6 +13,7 @@ from adapters.client.wire import bus_pb2 as client_messages
 from deploy.local.protobuf import PACKAGES, generated
 from gateway.base import errors
 from gateway.base.stop import Stop
+from gateway.grpc import incoming as incoming_module
 from gateway.grpc import publish_stream
 from gateway.grpc.incoming import Incoming
 from gateway.grpc.problems import code_of, status_of
@@ -232,12 +233,25 @@ async def test_a_process_that_ends_answers_what_it_has_read() -> None:
     client.chunk(2)
     assert (await client.received.get()).result.number == 1
     stop.set()
-    await running
-    left = [client.received.get_nowait() for _ in range(client.received.qsize())]
-    assert [each.WhichOneof("message") for each in left] == ["result"] * (len(left) - 1) + [
-        "draining"
-    ]
+    left = [await client.received.get()]
+    while left[-1].WhichOneof("message") == "result":
+        left.append(await client.received.get())
     assert left[-1].draining.last_chunk == len(left)
+    client.chunk(3)  # who writes on is not cut off
+    await asyncio.sleep(0.01)
+    assert not running.done()
+    client.sent.put_nowait(None)
+    await running
+    assert client.received.empty()
+
+
+async def test_a_client_that_does_not_leave_ends_no_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming_module, "FAREWELL", 0.01)
+    stop = Stop()
+    client, running = await opened(stream(FakeCaller(60), stop, Publisher()))
+    stop.set()
+    assert (await client.received.get()).WhichOneof("message") == "draining"
+    await running
 
 
 async def test_who_opens_nothing_is_not_waited_for() -> None:

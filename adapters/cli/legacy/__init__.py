@@ -9,7 +9,8 @@ _CONVERSION = "adapters.cli.legacy.conversion"
 _FEEDS = "adapters.cli.legacy.feeds"
 COMMANDS = {
     "inspect": Deferred(
-        _LAYOUTS, "Propose framings and a character set for a file, each with its evidence."
+        _LAYOUTS,
+        "Propose framings and a character set for a file, each with its evidence and its flags.",
     ),
     "layout": Deferred(
         _LAYOUTS, "Print the position of every field, like the listing of a COBOL compiler."
@@ -36,7 +37,10 @@ COMMANDS = {
     "status": Deferred(
         _FEEDS, "Show the files of a feed with their states, and what they are waiting for."
     ),
-    "reissue": Deferred(_FEEDS, "Copy an issued file to outgoing/ again, byte by byte."),
+    "reissue": Deferred(
+        _FEEDS,
+        "Copy an issued file to outgoing/ again, byte by byte, or write a file that was stopped.",
+    ),
 }
 
 app = typer.Typer(
