@@ -27,7 +27,13 @@ SEED = 20231105
 AT_REST = (
     "lock-check-off", "inbox-off", "redrive-to-all", "source-unbound", "quota-off", "resume-ahead",
 )  # fmt: skip
+GROUPS = (
+    AT_REST,
+    ("epoch-check-off", "lease-check-off"),
+    ("mandatory-off", "cursor-before-answer"),
+)
 """Bugs so far apart that one run shows all of them, each by a rule of its own."""
+GROUPED = {name for group in GROUPS for name in group}
 ENOUGH = Minimum(
     accepted=800,
     duplicates=20,
@@ -80,13 +86,14 @@ async def test_the_promise_is_kept(servers: Servers, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [*((name,) for name in BUGS if name not in AT_REST), AT_REST], ids=TOGETHER.join
+    "names", [*((name,) for name in BUGS if name not in GROUPED), *GROUPS], ids=TOGETHER.join
 )
 async def test_seeded_bugs_are_found(
     servers: Servers, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     bugs = [BUGS[name] for name in names]
-    options = ClusterOptions(1, bugs[0].relays, bugs[0].delivers, TOGETHER.join(names))
+    relays, delivers = max(bug.relays for bug in bugs), max(bug.delivers for bug in bugs)
+    options = ClusterOptions(1, relays, delivers, TOGETHER.join(names))
     faults = sorted({fault for bug in bugs for fault in bug.faults})
     patience = 60 if names == AT_REST else 10  # one of them shows only when all came to rest
     scenario = Scenario(SEED, faults, options=options, latecomers=False, patience=patience)
