@@ -11,7 +11,7 @@ SITE = ServerInfo(
     broker_url="amqps://broker.example.go.id:5671",
     version="1.2.3",
     exchanges={
-        Pattern.PUBLISH_SUBSCRIBE: ("bus.published", "direct"),
+        Pattern.PUBLISH_SUBSCRIBE: ("bus.events", "topic"),
         Pattern.POINT_TO_POINT: ("bus.commands", "direct"),
         Pattern.REQUEST_REPLY: ("bus.requests", "direct"),
     },

@@ -136,7 +136,7 @@ def a_submission(**changes: Any) -> Submission:
 
 def an_outgoing_message(token: object, **changes: Any) -> OutgoingMessage:
     """A message of a few bytes."""
-    return OutgoingMessage("bus.published", FREE, True, (), b"{}", an_id(), {}, token)._replace(
+    return OutgoingMessage("bus.events", FREE, True, (), b"{}", an_id(), {}, token)._replace(
         **changes
     )
 

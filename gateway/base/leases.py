@@ -218,11 +218,7 @@ class Leases(Transactions, Generic[L]):
     async def attend(self) -> int:
         """Note that this process lives; returns how many do, itself included."""
         await self.fetch(self._table.attend, self._name)
-        return max(1, await self.attending())
-
-    async def attending(self) -> int:
-        """How many processes live, as they have noted themselves."""
-        return int((await self.fetch(self._table.attending, self._seconds))[0][0])
+        return max(1, int((await self.fetch(self._table.attending, self._seconds))[0][0]))
 
     async def leave(self) -> None:
         """Note that this process ends."""

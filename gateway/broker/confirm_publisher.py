@@ -92,15 +92,6 @@ class ConfirmPublisher:
         self._tick = self._loop.call_later(self._interval, self._count_seconds)
 
     @property
-    def broker_major(self) -> int:
-        """The major version of RabbitMQ at the other end; 0 if it does not say."""
-        assert self._connection is not None  # noqa: S101 - it is open
-        version = self._connection.server_properties.get("version", b"")
-        text = version.decode() if isinstance(version, bytes) else str(version)
-        major = text.partition(".")[0]
-        return int(major) if major.isdecimal() else 0
-
-    @property
     def in_flight(self) -> int:
         """Messages that are written and not yet confirmed, refused or returned."""
         return len(self._pending)

@@ -188,14 +188,6 @@ class Management:
         nodes = await self._call("GET", "nodes?columns=name,running")
         return frozenset(node["name"] for node in nodes if node.get("running"))
 
-    async def has_exchange(self, exchange: str) -> bool:
-        """Whether there is an exchange of this name."""
-        try:
-            await self._call("GET", f"exchanges/{self._vhost}/{quote(exchange, safe='')}")
-        except NotFound:
-            return False
-        return True
-
     async def bindings(self, exchange: str) -> frozenset[tuple[str, str]]:
         """(queue, key) of every queue bound to an exchange; empty if there is no such exchange."""
         path = f"exchanges/{self._vhost}/{quote(exchange, safe='')}/bindings/source"

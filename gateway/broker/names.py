@@ -11,16 +11,8 @@ from gateway.base.errors import Invalid
 LIMIT = 255
 """Bytes of a short string: exchange, queue, routing key, header name, message id."""
 
-EVENTS = "bus.published"
-"""Direct exchange of publish/subscribe contracts. The routing key is the event type; the patterns
-that match it are further keys (decision 0036)."""
-
-EVENTS_TOPIC = "bus.published.topic"
-"""Topic exchange with the same queues, for messages whose further keys cost a direct exchange more
-than the patterns cost this one."""
-
-FORMER_EVENTS = "bus.events"
-"""Topic exchange that earlier versions had in place of EVENTS."""
+EVENTS = "bus.events"
+"""Topic exchange of publish/subscribe contracts; the routing key is the event type."""
 
 COMMANDS = "bus.commands"
 """Direct exchange of point-to-point contracts; the routing key is the event type."""

@@ -121,8 +121,7 @@ class Broker:
         """Declare the exchanges, the queue of dead letters and the queue of replies."""
         async with self._channel("Declaring the exchanges") as channel:
             topic, direct = aio_pika.ExchangeType.TOPIC, aio_pika.ExchangeType.DIRECT
-            await channel.declare_exchange(names.EVENTS, direct, durable=True)
-            await channel.declare_exchange(names.EVENTS_TOPIC, topic, durable=True)
+            await channel.declare_exchange(names.EVENTS, topic, durable=True)
             await channel.declare_exchange(names.COMMANDS, direct, durable=True)
             await channel.declare_exchange(names.REQUESTS, direct, durable=True)
             await channel.declare_exchange(names.CALLBACKS, direct, durable=True)
@@ -161,11 +160,6 @@ class Broker:
         """Remove a binding; does nothing if it, the queue or the exchange does not exist."""
         async with self._channel(f"Unbinding queue {queue} from {exchange}") as channel:
             await (await channel.get_queue(queue, ensure=False)).unbind(exchange, key)
-
-    async def delete_exchange(self, exchange: str) -> None:
-        """Delete an exchange with its bindings; does nothing if there is none of this name."""
-        async with self._channel(f"Deleting exchange {exchange}") as channel:
-            await channel.exchange_delete(exchange)
 
     async def delete_queue(self, queue: str) -> int:
         """Delete a queue and its consumers; return how many messages it still held.

@@ -32,12 +32,10 @@ from gateway.processes.context import (
 from gateway.processes.health_server import HealthServer
 from gateway.relay import ControlPlane, QueueCredit, Relay, WitnessKeeper
 from gateway.subscriptions.broker_access import BrokerAccess
-from gateway.subscriptions.former_exchange import FormerExchange
 from gateway.subscriptions.reconciler import Reconciler
 
 HOUR = 3600.0
 REDRIVES, REPORTS, ALERTS, WITNESS = 0.5, 1.0, 5.0, 1.0  # seconds between two runs of these jobs
-LEFTOVER = 5.0  # seconds, too
 LEADER_SHARD = 0  # the relay that holds its lease is the leader
 
 
@@ -53,13 +51,12 @@ async def relay(settings: Settings) -> None:
         await identity.maintain_signing_keys(context.database, settings)
         await context.refresh()
         hints = HintListener(context.connect)
-        leases = ShardLeases(context.database.pool, name=name, seconds=settings.lease_seconds)
         worker = Relay(
             settings=settings,
             name=name,
             database=context.database,
             reader=context.reader,
-            leases=leases,
+            leases=ShardLeases(context.database.pool, name=name, seconds=settings.lease_seconds),
             hints=hints,
             control_plane=ControlPlane(context.database, context.catalogues, context.subscriptions),
             queue_credit=queue_credit,
@@ -69,11 +66,15 @@ async def relay(settings: Settings) -> None:
             background.start("health", HealthServer(settings).run(stop))
             background.periodic("snapshots", context.refresh, POLL)
             background.start("journal.hint_listener", hints.run(stop))
-            former = _former_exchange(context, leases)
-            background.start("relay", worker.run(stop, first=former.leave))
+            background.start("relay", worker.run(stop))
             leader = partial(worker.holds_shard, LEADER_SHARD)
             background.start("reconciler", _reconciler(context, leader).run(stop))
-            _start_broker_jobs(context, former, background, leader)
+            access = BrokerAccess(
+                context.database, context.management, context.directories, context.subscriptions
+            )
+            background.periodic(
+                "subscriptions.broker_access", access.run_once, POLL, only_while=leader
+            )
             dead_letters = DeadLetters(context.database.pool, timeout=context.timeout)
             _start_dead_letters(context, dead_letters, name, background)
             _start_dead_letter_jobs(context, dead_letters, writer, background, leader)
@@ -108,31 +109,6 @@ async def _open_queue_credit(context: ProcessContext, name: str) -> AsyncIterato
         yield QueueCredit(broker, low=context.settings.queue_depth_limit // 2, shards=shards)
     finally:
         await broker.close()
-
-
-def _former_exchange(context: ProcessContext, leases: ShardLeases) -> FormerExchange:
-    return FormerExchange(
-        context.broker,
-        context.management,
-        context.subscriptions,
-        refresh=context.refresh,
-        attending=leases.attending,
-    )
-
-
-def _start_broker_jobs(
-    context: ProcessContext,
-    former: FormerExchange,
-    background: Supervisor,
-    leader: Callable[[], bool],
-) -> None:
-    access = BrokerAccess(
-        context.database, context.management, context.directories, context.subscriptions
-    )
-    background.periodic("subscriptions.broker_access", access.run_once, POLL, only_while=leader)
-    background.periodic(
-        "relay.former_exchange", former.delete_leftover, LEFTOVER, only_while=leader
-    )
 
 
 def _reconciler(context: ProcessContext, leader: Callable[[], bool]) -> Reconciler:

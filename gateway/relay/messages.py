@@ -33,12 +33,11 @@ def make_message(
         in_flight.deadline, correlation = deadline(event, entry.recorded), event.identity.hex()
         event = outgoing_request(event, entry.recorded)
     attributes = (*entry.journal_attributes, route.classification)
-    exchange, further_keys = route.address(route.bcc)
     return OutgoingMessage(
-        exchange,
+        route.exchange,
         routing_key,
         True,
-        further_keys,
+        route.bcc,
         message.body(event, *attributes),
         event.id,
         message.headers(event, *attributes),

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -68,9 +68,8 @@ class Relay:
         lease = self._held.get(shard)
         return lease is not None and bool(lease)
 
-    async def run(self, stop: Stop, *, first: Callable[[Stop], Awaitable[None]]) -> None:
-        """Do what is `first`; then relay until stopped, settle what was sent, and resign."""
-        await first(stop)
+    async def run(self, stop: Stop) -> None:
+        """Relay until stopped, then settle what was sent, save the cursors and resign."""
         interval = self._settings.lease_seconds / 5
         heads = Polling(HEADS_BUSY, HEADS_IDLE)
 

@@ -2,38 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from gateway.base.defects import report_defect
 from gateway.base.type_pattern import request_type
-from gateway.broker import names
 from gateway.contracts import Catalogue
 from gateway.journal import Entry
 from gateway.subscriptions import Subscription
-from gateway.subscriptions.routing import (
-    bindings_at,
-    exchange_of,
-    patterns_of,
-    private_key,
-    routed_by,
-)
-
-# RabbitMQ finds the queues of a message with one key by an index in every version; those of one
-# with several keys by an index since 4, before that by reading all bindings of the exchange, which
-# beats the topic exchange up to here (decision 0036).
-INDEXES_SEVERAL_KEYS = 4
-FEW_BINDINGS = 100
+from gateway.subscriptions.routing import exchange_of, private_key, routed_by
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """The exchange for an event, and the subscriptions that it reaches in one of three ways.
 
-    The queues of `bound` are bound to the type, or to one of the `patterns`. `bcc` are the private
-    keys of subscriptions whose backfill has joined this shard and that are not bound yet: they get
-    every event. `filtered`, by private key, get the events that they accept, see `for_entry`.
-    `by_key` holds every subscription that has a private key here. A message with more than one key
-    goes to the topic exchange instead if `by_topic`: the same queues are bound to that.
+    The queues of `bound` are bound to the type. `bcc` are the private keys of subscriptions whose
+    backfill has joined this shard and that are not bound yet: they get every event. `filtered`, by
+    private key, get the events that they accept, see `for_entry`. `by_key` holds every
+    subscription that has a private key here.
     """
 
     exchange: str
@@ -42,14 +27,6 @@ class Route:
     bound: tuple[Subscription, ...]
     by_key: Mapping[str, Subscription] = field(default_factory=dict)
     filtered: tuple[tuple[str, Subscription], ...] = ()
-    patterns: tuple[str, ...] = ()
-    by_topic: bool = False
-
-    def address(self, private: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-        """The exchange for a message that has private keys too, and its keys beside the type."""
-        if self.by_topic and (self.patterns or private):
-            return names.EVENTS_TOPIC, private
-        return self.exchange, (*self.patterns, *private)
 
     def for_entry(self, entry: Entry, failing: list[Subscription]) -> "Route | None":
         """The route of one event, after its filters. None if no subscription gets it.
@@ -73,14 +50,13 @@ class Route:
         """The subscriptions that should get an entry, and those whose filters fail on it."""
         return [*self.bound, *(each for each in self.by_key.values() if _may_accept(each, entry))]
 
-    def still_valid(self, bcc: Iterable[str]) -> tuple[str, tuple[str, ...]] | None:
-        """The `address` of a message that has the keys of an earlier route; None: no receiver.
+    def still_valid(self, bcc: Iterable[str]) -> tuple[str, ...] | None:
+        """Those private keys of an earlier route that still apply. None if no receiver is left.
 
-        It adds no private key: a subscription that has joined since got this entry from its
-        backfill. The patterns are those of now, as a queue that is bound now is to get it.
+        It adds no key: a subscription that has joined since got this entry from its backfill.
         """
         left = tuple(key for key in bcc if key in self.by_key)
-        return self.address(left) if left or self.bound else None
+        return left if left or self.bound else None
 
     def recipients(self, bcc: Iterable[str]) -> list[Subscription]:
         """The subscriptions that must get a message with these keys, and miss it if it returns."""
@@ -101,7 +77,6 @@ class Routes:
     catalogue: Catalogue
     subscriptions: Iterable[Subscription]
     joined: Iterable[Subscription]
-    broker_major: int = INDEXES_SEVERAL_KEYS
     _found: dict[str, Route | None] = field(default_factory=dict)
 
     def route(self, type: str) -> Route | None:
@@ -129,21 +104,11 @@ class Routes:
         by_key = {private_key(s): s for s in (*joined, *(s for s in wanted if s.filtered))}
         if not bound and not by_key:
             return None
-        exchange = exchange_of((*bound, *by_key.values())[0])
         return Route(
-            exchange,
+            exchange_of((*bound, *by_key.values())[0]),
             contract.classification.value,
             tuple(key for key, s in by_key.items() if not s.filtered),
             bound,
             by_key,
             tuple((key, s) for key, s in by_key.items() if s.filtered),
-            patterns_of(bound, type),
-            self._by_topic and exchange == names.EVENTS,
         )
-
-    @cached_property
-    def _by_topic(self) -> bool:
-        """Whether the topic exchange takes messages with several keys at less cost."""
-        if self.broker_major >= INDEXES_SEVERAL_KEYS:
-            return False
-        return sum(bindings_at(names.EVENTS, each) for each in self.subscriptions) > FEW_BINDINGS

@@ -206,18 +206,16 @@ class ShardRelay:
             self._context.control_plane.catalogue,
             self._context.control_plane.subscriptions.all,
             self._backfills.joined,
-            self._context.publisher.broker_major,
         )
         self.in_flight.reroute(self._reroute)
 
     def _reroute(self, message: OutgoingMessage) -> OutgoingMessage | None:
         """The message of an earlier route, without the keys that no longer apply."""
         route = self._routes.route(message.routing_key)
-        address = route.still_valid(message.bcc) if route else None
-        if address is None or address == (message.exchange, message.bcc):
-            return message if address else None
-        exchange, bcc = address
-        return message._replace(exchange=exchange, bcc=bcc)
+        bcc = route.still_valid(message.bcc) if route else None
+        if bcc is None:
+            return None
+        return message if bcc == message.bcc else message._replace(bcc=bcc)
 
     async def _settle_failed(self) -> None:
         """Record what happens with the messages that no queue holds, and settle them."""

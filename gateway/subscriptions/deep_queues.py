@@ -13,8 +13,8 @@ from gateway.broker import Broker, Management, QueueState, names
 from gateway.journal import JournalReader
 from gateway.subscriptions import backfill_progress
 from gateway.subscriptions.backfill_progress import RestartCause
-from gateway.subscriptions.queues import restart_backfill_now, unbind
-from gateway.subscriptions.routing import exchanges_of, type_bindings
+from gateway.subscriptions.queues import restart_backfill_now
+from gateway.subscriptions.routing import binding_keys, exchange_of
 from gateway.subscriptions.values import Key, ShardSequences, Subscription, SubscriptionState
 
 
@@ -37,10 +37,10 @@ class DeepQueues:
     ) -> bool:
         """Begin or finish to divert a subscription; True if it did something.
 
-        A queue with one binding leaves the exchange in one step: the next check removes the
-        binding, and until then the relays know. With several bindings that would miss an event
-        that comes by one of them while a later one by another, perhaps with the same ordering key,
-        still arrives. So first the relays add its private key to all messages, then they go.
+        A queue that is bound to one key leaves the exchange in one step: the next check removes
+        the binding, and until then the relays know. With several bindings that would miss an event
+        of one key while a later one of another key, perhaps with the same ordering key, still
+        arrives. So first the relays add its private key to all messages, then the bindings go.
         """
         if subscription.state is SubscriptionState.DIVERTING:
             return await self._finish(subscription, cursors)
@@ -48,7 +48,7 @@ class DeepQueues:
         if ready < self.limit // 2 or not await self._is_deep(subscription):
             return False
         active = subscription.state is SubscriptionState.ACTIVE
-        in_steps = active and len(type_bindings(subscription)) > 1
+        in_steps = active and len(binding_keys(subscription)) > 1
         cause = RestartCause.DIVERTING if in_steps else RestartCause.QUEUE_DEEP
         if not await self._restart(subscription, cause):
             return False
@@ -88,17 +88,15 @@ class DeepQueues:
         if not await self._is_bound(subscription):
             return False
         del self._heads[subscription.key]
-        await unbind(subscription, type_bindings(subscription), self.broker)
+        for key in binding_keys(subscription):
+            await self.broker.unbind(names.queue(*subscription.key), exchange_of(subscription), key)
         return await self._restart(subscription, RestartCause.QUEUE_DEEP)
 
     async def _is_bound(self, subscription: Subscription) -> bool:
         """Whether all bindings are there; the reconciler handles a loss that came meanwhile."""
         queue = names.queue(*subscription.key)
-        found = {
-            exchange: await self.management.bindings(exchange)
-            for exchange in exchanges_of(subscription)
-        }
-        return all((queue, key) in found[exchange] for exchange, key in type_bindings(subscription))
+        bound = await self.management.bindings(exchange_of(subscription))
+        return {(queue, key) for key in binding_keys(subscription)} <= bound
 
     async def _restart(self, subscription: Subscription, cause: RestartCause) -> bool:
         return await restart_backfill_now(

@@ -1,6 +1,6 @@
 """The queue of an AMQP subscription: how it is made, and how it is filled again."""
 
-from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -8,20 +8,8 @@ from gateway.base.database import Database, Topic
 from gateway.broker import Broker, Management, NotOnBroker, names
 from gateway.subscriptions import backfill_progress, register
 from gateway.subscriptions.backfill_progress import RestartCause
-from gateway.subscriptions.routing import Binding, following, private_bindings
+from gateway.subscriptions.routing import exchange_of, private_key
 from gateway.subscriptions.values import Subscription, SubscriptionState
-
-
-async def bind(subscription: Subscription, bindings: Iterable[Binding], broker: Broker) -> None:
-    """Bind its queue. Raises NotOnBroker if that or an exchange is missing."""
-    for exchange, key in bindings:
-        await broker.bind(names.queue(*subscription.key), exchange, key)
-
-
-async def unbind(subscription: Subscription, bindings: Iterable[Binding], broker: Broker) -> None:
-    """Remove bindings of its queue, as far as there are any."""
-    for exchange, key in bindings:
-        await broker.unbind(names.queue(*subscription.key), exchange, key)
 
 
 async def provide_queue(subscription: Subscription, broker: Broker, management: Management) -> None:
@@ -30,7 +18,7 @@ async def provide_queue(subscription: Subscription, broker: Broker, management: 
     await broker.declare_queue(
         queue, ordered=subscription.ordered, max_age=subscription.terms.max_age
     )
-    await bind(subscription, private_bindings(subscription), broker)
+    await broker.bind(queue, exchange_of(subscription), private_key(subscription))
     await management.provide_user(
         names.user(queue),
         subscription.password_hash,
@@ -56,12 +44,13 @@ async def restart_backfill(
     """
     if subscription.state is SubscriptionState.SUSPENDED:
         return False
-    to_come = following(subscription)
+    following = replace(subscription, generation=subscription.generation + 1)
+    queue = names.queue(*subscription.key)
     try:
-        await bind(to_come, private_bindings(to_come), broker)
+        await broker.bind(queue, exchange_of(subscription), private_key(following))
     except NotOnBroker:
         cause = RestartCause.QUEUE_LOST
-    await provide_queue(to_come, broker, management)
+    await provide_queue(following, broker, management)
     return await backfill_progress.restart(session, subscription, cause=cause)
 
 

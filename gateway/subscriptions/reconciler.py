@@ -9,7 +9,7 @@ sent again: nothing is lost, and a repeated event has the same identity.
 
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.base.database import Database, Topic
@@ -28,25 +28,28 @@ from gateway.subscriptions.backfill_progress import RestartCause
 from gateway.subscriptions.deep_queues import DeepQueues
 from gateway.subscriptions.failures import Failures
 from gateway.subscriptions.permissions import may_receive
-from gateway.subscriptions.queues import bind, restart_backfill_now, unbind
+from gateway.subscriptions.queues import restart_backfill_now
 from gateway.subscriptions.register import Subscriptions
-from gateway.subscriptions.routing import Binding, following, private_bindings, type_bindings
+from gateway.subscriptions.routing import binding_keys, exchange_of, private_key, private_keys
 from gateway.subscriptions.unavailable_queues import UnavailableQueues
 from gateway.subscriptions.values import Key, ShardSequences, Subscription, SubscriptionState
 
 LOOK = 1.0  # seconds between two looks at the broker
 REST = 4  # the pause is at least this many times as long as it took to see the broker
 LONGEST = 5.0  # seconds of that pause at most: the broker's statistics are as old anyway
-EXCHANGES = names.EVENTS, names.EVENTS_TOPIC, names.COMMANDS, names.REQUESTS, names.CALLBACKS
 ORPHAN = 60.0  # seconds until a queue that belongs to no subscription is deleted
 
 
 @dataclass(frozen=True)
 class _BrokerState:
-    """The broker at one moment: its queues, and their bindings, by name."""
+    """The broker at one moment: `bindings` has the routing keys by exchange and queue."""
 
     queues: Mapping[str, QueueState]
-    bindings: Mapping[str, set[Binding]]
+    bindings: Mapping[str, Mapping[str, set[str]]]
+
+    def keys(self, subscription: Subscription) -> set[str]:
+        """The routing keys that reach its queue."""
+        return self.bindings[exchange_of(subscription)].get(names.queue(*subscription.key), set())
 
 
 class Reconciler:
@@ -140,12 +143,13 @@ class Reconciler:
 
     async def _see(self) -> _BrokerState:
         try:
-            queues = await self._management.queues()
-            bindings: dict[str, set[Binding]] = {}
-            for exchange in EXCHANGES:
-                for queue, key in await self._management.bindings(exchange):
-                    bindings.setdefault(queue, set()).add(Binding(exchange, key))
-            return _BrokerState(queues, bindings)
+            return _BrokerState(
+                await self._management.queues(),
+                {
+                    name: _by_queue(await self._management.bindings(name))
+                    for name in (names.EVENTS, names.COMMANDS, names.REQUESTS, names.CALLBACKS)
+                },
+            )
         except NusabusError:
             await self._broker.declare_base()  # a new broker, or an exchange was deleted
             raise
@@ -153,32 +157,32 @@ class Reconciler:
     async def _repair(self, subscription: Subscription, seen: _BrokerState, now: float) -> bool:
         """Repair one subscription. True if messages for it arrive in its queue."""
         queue = names.queue(*subscription.key)
-        state, bindings = seen.queues.get(queue), seen.bindings.get(queue, set())
-        if await self._follow_permission(subscription, bindings):
+        state, keys = seen.queues.get(queue), seen.keys(subscription)
+        if await self._follow_permission(subscription, keys):
             return False
         if subscription.state is SubscriptionState.SUSPENDED:
-            await unbind(subscription, bindings, self._broker)
+            await self._unbind(subscription, keys)
             return False
         if state is None:
             await self._restart(subscription, "queue is gone", RestartCause.QUEUE_LOST)
             return False
-        if await self._unavailable.keep_off(subscription, bindings, now):
+        if await self._unavailable.keep_off(subscription, keys, now):
             return False
-        private, wanted = private_bindings(subscription), type_bindings(subscription)
-        if not private <= bindings:
+        own = private_keys(subscription)
+        if private_key(subscription) not in keys:
             await self._restart(subscription, "private binding is gone", RestartCause.BINDING_LOST)
             return False
-        foreign = bindings - private - private_bindings(following(subscription))
+        wanted = set(binding_keys(subscription))
         if not subscription.bound:
-            return await self._activate_when_joined(subscription, foreign, wanted)
-        if not wanted <= bindings:
+            return await self._activate_when_joined(subscription, keys - own, wanted)
+        if not wanted <= keys:
             await self._restart(subscription, "binding is gone", RestartCause.BINDING_LOST)
             return False
-        await unbind(subscription, foreign - wanted, self._broker)
+        await self._unbind(subscription, keys - wanted - own)
         return True
 
     async def _activate_when_joined(
-        self, subscription: Subscription, present: set[Binding], wanted: set[Binding]
+        self, subscription: Subscription, present: set[str], wanted: set[str]
     ) -> bool:
         """Bind the queue to its types once every shard adds its private key to all messages.
 
@@ -186,10 +190,11 @@ class Reconciler:
         """
         async with self._database.session() as session:
             _, everywhere = await backfill_progress.joined(session, subscription)
-        if not everywhere:  # events would arrive before older ones
-            await unbind(subscription, present, self._broker)
+        if not everywhere:
+            await self._unbind(subscription, present)  # events would arrive before older ones
             return True
-        await bind(subscription, wanted, self._broker)
+        for key in wanted:
+            await self._broker.bind(names.queue(*subscription.key), exchange_of(subscription), key)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await backfill_progress.activate(session, subscription)
         log().info("subscription.activated", **_named(subscription))
@@ -202,7 +207,7 @@ class Reconciler:
         if restarted:
             log().warning("subscription.repaired", reason=why, **_named(subscription))
 
-    async def _follow_permission(self, subscription: Subscription, bindings: set[Binding]) -> bool:
+    async def _follow_permission(self, subscription: Subscription, keys: set[str]) -> bool:
         """Suspend a subscription that lost its right, resume it with one. True if changed."""
         permitted = all(
             may_receive(
@@ -214,12 +219,18 @@ class Reconciler:
         if permitted is not suspended:
             return False
         if not permitted:  # first: a subscription that is shown as suspended gets nothing any more
-            await unbind(subscription, bindings, self._broker)
+            await self._unbind(subscription, keys)
         async with self._database.change(Topic.SUBSCRIPTIONS) as session:
             await register.suspend(session, subscription, suspended=not permitted)
         event = "subscription.reinstated" if permitted else "subscription.suspended"
         log().warning(event, **_named(subscription))
         return True
+
+    async def _unbind(self, subscription: Subscription, keys: set[str]) -> None:
+        for key in keys:
+            await self._broker.unbind(
+                names.queue(*subscription.key), exchange_of(subscription), key
+            )
 
     def _drained(
         self, subscription: Subscription, seen: _BrokerState, now: float
@@ -260,6 +271,13 @@ class Reconciler:
                     await self._management.close_connections(names.user(name))
                     held = await self._broker.delete_queue(name)
                     log().warning("queue.orphan_deleted", queue=name, held=held)
+
+
+def _by_queue(bindings: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for queue, key in bindings:
+        found.setdefault(queue, set()).add(key)
+    return found
 
 
 def _named(subscription: Subscription) -> dict[str, str | int]:

@@ -7,7 +7,7 @@ all its members run is deleted: then there is nothing to wait for.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.base.database import Database, Topic
 from gateway.base.telemetry import log
@@ -15,8 +15,7 @@ from gateway.broker import Broker, Management, QueueState, names
 from gateway.subscriptions import backfill_progress, register
 from gateway.subscriptions.backfill_progress import RestartCause
 from gateway.subscriptions.failures import Failures
-from gateway.subscriptions.queues import bind, unbind
-from gateway.subscriptions.routing import Binding, following, private_bindings
+from gateway.subscriptions.routing import exchange_of, private_key, private_keys
 from gateway.subscriptions.values import Subscription
 
 UNAVAILABLE = 10.0  # seconds until a queue counts as unavailable: an election takes less
@@ -46,12 +45,10 @@ class UnavailableQueues:
             if names.owner(name) and not queue.available
         }
 
-    async def keep_off(
-        self, subscription: Subscription, bindings: set[Binding], now: float
-    ) -> bool:
+    async def keep_off(self, subscription: Subscription, keys: set[str], now: float) -> bool:
         """True if the queue of a subscription is unavailable, or was until now.
 
-        `bindings` are those that it has. Its subscription is diverted after a while.
+        `keys` are those that it is bound to. Its subscription is diverted after a while.
         """
         since = self._since.get(names.queue(*subscription.key))
         if since is None:
@@ -59,10 +56,9 @@ class UnavailableQueues:
                 return False
             await self._put_back(subscription)
         elif subscription.unavailable is not None:
-            own = private_bindings(subscription) | private_bindings(following(subscription))
-            await unbind(subscription, bindings - own, self.broker)
+            await self._unbind(subscription, keys - private_keys(subscription))
         elif now - since >= UNAVAILABLE:
-            await self._divert(subscription, bindings)
+            await self._divert(subscription, keys)
         return True
 
     async def delete_unsound(
@@ -88,22 +84,23 @@ class UnavailableQueues:
                     await self.broker.delete_queue(name)
                     log().warning("queue.unsound_deleted", queue=name, state=queues[name].state)
 
-    async def _divert(self, subscription: Subscription, bindings: set[Binding]) -> None:
+    async def _divert(self, subscription: Subscription, keys: set[str]) -> None:
         """Let it catch up later. The bindings go first: the relays then send again what the queue
         has not confirmed, and it must not get that."""
         async with self.database.change(Topic.SUBSCRIPTIONS) as session:
             present = await register.find(session, *subscription.key)
             if present is None or present.generation != subscription.generation:
                 return
-            to_come = private_bindings(following(present))
-            await bind(present, to_come, self.broker)
-            await unbind(present, bindings - to_come, self.broker)
+            following = private_key(replace(present, generation=present.generation + 1))
+            queue = names.queue(*present.key)
+            await self.broker.bind(queue, exchange_of(present), following)
+            await self._unbind(present, keys - {following})
             if not await backfill_progress.restart(
                 session, present, cause=RestartCause.QUEUE_UNAVAILABLE
             ):
                 return
         log().error(
-            "queue.unavailable", queue=names.queue(*present.key), organisation=present.organisation,
+            "queue.unavailable", queue=queue, organisation=present.organisation,
             subscription=present.name,
         )  # fmt: skip
 
@@ -114,3 +111,8 @@ class UnavailableQueues:
             "queue.available", queue=names.queue(*subscription.key),
             organisation=subscription.organisation, subscription=subscription.name,
         )  # fmt: skip
+
+    async def _unbind(self, subscription: Subscription, keys: set[str]) -> None:
+        queue = names.queue(*subscription.key)
+        for key in keys:
+            await self.broker.unbind(queue, exchange_of(subscription), key)

@@ -26,7 +26,7 @@ TRIES = 3
 WINDOW = 3.0  # seconds in which a deleted queue must show
 UNREACHED = 1_000_000  # messages
 HELD = 10  # messages that a queue must hold to be worth deleting
-EVENTS = "bus.published", "bus.published.topic"
+EVENTS = "bus.events"
 
 
 async def delete_queue(cluster: Cluster, actors: Actors, choices: Choices) -> str:
@@ -77,18 +77,17 @@ async def delete_binding(cluster: Cluster, actors: Actors, choices: Choices) -> 
     subscription = actors.subscribers[choices.random.choice(["urut", "paralel"])].subscription
     await cluster.until(partial(_active, cluster, subscription.name), "it did not become active")
     before = await _repairs(cluster, subscription.name)
-    exchange = choices.random.choice(EVENTS)
-    await cluster.admin.delete_binding(exchange, subscription.queue, NISN)
+    await cluster.admin.delete_binding(EVENTS, subscription.queue, NISN)
     await cluster.until(partial(_repaired, cluster, subscription.name, before), "nobody noticed")
-    return f"the binding of {subscription.name} to {NISN} at {exchange} was deleted, and noticed"
+    return f"the binding of {subscription.name} to {NISN} was deleted, and noticed"
 
 
 async def delete_exchange(cluster: Cluster, actors: Actors, choices: Choices) -> str:
-    """An exchange of all events is deleted, with every binding to it."""
-    before, exchange = await _repairs(cluster, "urut"), choices.random.choice(EVENTS)
-    await cluster.admin.delete_exchange(exchange)
+    """The exchange of all events is deleted, with every binding to it."""
+    before = await _repairs(cluster, "urut")
+    await cluster.admin.delete_exchange(EVENTS)
     await cluster.until(partial(_repaired, cluster, "urut", before), "nobody noticed")
-    return f"{exchange} was deleted, made again, and its subscriptions repaired"
+    return f"{EVENTS} was deleted, made again, and its subscriptions repaired"
 
 
 async def fill_queue(cluster: Cluster, actors: Actors, choices: Choices) -> str:

@@ -53,7 +53,7 @@ async def access(rabbitmq: RabbitMQ) -> AsyncIterator[BrokerAccess]:
     for queue in (OWN, OTHER, DOTLESS):
         await broker.delete_queue(queue)
         await broker.declare_queue(queue, ordered=False)
-        for exchange in (names.EVENTS, names.EVENTS_TOPIC, names.COMMANDS, names.CALLBACKS):
+        for exchange in (names.EVENTS, names.COMMANDS, names.CALLBACKS):
             await broker.bind(queue, exchange, names.private_key(queue, 1))
     async with (
         Management(rabbitmq.amqp_url, rabbitmq.management_url) as management,
@@ -120,9 +120,6 @@ async def _purge(channel: AbstractChannel, queue: str) -> object:
 
 FORBIDDEN: dict[str, Attempt] = {
     "publish an event": lambda c: publish(c, names.EVENTS, names.private_key(OWN, 1)),
-    "publish an event by topic": lambda c: publish(
-        c, names.EVENTS_TOPIC, names.private_key(OWN, 1)
-    ),
     "publish a command": lambda c: publish(c, names.COMMANDS, names.private_key(OWN, 1)),
     "publish a request": lambda c: publish(c, names.REQUESTS, "id.go.a.v1"),
     "publish a dead letter": lambda c: publish(c, names.DEAD, OWN),
@@ -134,7 +131,6 @@ FORBIDDEN: dict[str, Attempt] = {
     "declare a queue without a name": lambda c: c.declare_queue("", exclusive=True),
     "declare an exchange": lambda c: c.declare_exchange("test.users.new"),
     "bind its queue": lambda c: _bind(c, OWN, names.EVENTS),
-    "bind its queue to all topics": lambda c: _bind(c, OWN, names.EVENTS_TOPIC),
     "bind another queue": lambda c: _bind(c, OTHER, names.EVENTS),
     "unbind its queue": _unbind,
     "delete its queue": lambda c: c.queue_delete(OWN),
@@ -151,8 +147,7 @@ FORBIDDEN: dict[str, Attempt] = {
 async def test_the_user_may_do_nothing_else(access: BrokerAccess) -> None:
     for queue in (OWN, OTHER, DOTLESS):
         await access.fill(queue, 1)
-    exchanges = (names.EVENTS, names.EVENTS_TOPIC)
-    before = [await access.management.bindings(each) for each in exchanges]
+    before = await access.management.bindings(names.EVENTS)
     allowed = []
     async with await aio_pika.connect(access.url) as connection:
         for name, attempt in FORBIDDEN.items():
@@ -164,7 +159,7 @@ async def test_the_user_may_do_nothing_else(access: BrokerAccess) -> None:
                 continue
             allowed.append(name)
     assert allowed == []
-    assert [await access.management.bindings(each) for each in exchanges] == before
+    assert await access.management.bindings(names.EVENTS) == before
     for queue in (OWN, OTHER, DOTLESS):
         assert await access.holds(queue, 1)
         assert await get(access.admin, queue) == b"0"

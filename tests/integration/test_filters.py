@@ -177,7 +177,7 @@ def test_a_lost_binding_of_a_filtered_queue_is_made_again(bus: Bus, uji: Actor) 
     async def unbind() -> None:
         async with await aio_pika.connect(bus.amqp_url) as connection:
             queue = await (await connection.channel()).get_queue(subscribed.queue)
-            await queue.unbind("bus.published", f"to.{subscribed.queue}.1")
+            await queue.unbind("bus.events", f"to.{subscribed.queue}.1")
 
     before = [uji.published(source=source) for _ in range(3)]
     eventually(lambda: depth(bus.amqp_url, subscribed.queue) == 3)

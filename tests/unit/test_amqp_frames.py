@@ -39,9 +39,7 @@ requests = st.builds(
 
 
 def a_message(**changes: object) -> OutgoingMessage:
-    plain = OutgoingMessage(
-        "bus.published", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, None
-    )
+    plain = OutgoingMessage("bus.events", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, None)
     return plain._replace(**changes)  # type: ignore[arg-type]  # a builder for tests
 
 

@@ -168,7 +168,7 @@ def test_headers_fit_the_smallest_frame_with_room_for_what_the_broker_adds(
     event = an_event(attributes=extensions, source="/" + "s" * 511, subject="火" * 170, id=id)
     headers = message.headers(event, *STAMP)
     sent = OutgoingMessage(
-        "bus.published", event.type, True, (), b"{}", id, headers, None, "86400000", "f" * 32
+        "bus.events", event.type, True, (), b"{}", id, headers, None, "86400000", "f" * 32
     )
     size, _, _ = frame.unmarshal(Marshaller(1, 4096).marshal((sent,)))
     (head_size,) = Struct(">I").unpack_from(Marshaller(1, 4096).marshal((sent,)), size + 3)

@@ -10,9 +10,7 @@ CONFIRMED, NACKED, RETURNED, _ = ConfirmOutcome
 
 
 def a_message(token: object, **changes: object) -> OutgoingMessage:
-    plain = OutgoingMessage(
-        "bus.published", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, token
-    )
+    plain = OutgoingMessage("bus.events", "id.go.a.v1", True, (), b"{}", "1", {"ce-id": "1"}, token)
     return plain._replace(**changes)  # type: ignore[arg-type]  # a builder for tests
 
 
@@ -109,13 +107,13 @@ def test_returns_follow_the_order_of_their_publishes() -> None:
 def test_headers_that_the_broker_added_do_not_hide_a_message() -> None:
     confirms = pending_confirms(a_message("a"))
     assert confirms.mark_returned(
-        "bus.published", "id.go.a.v1", "1", {"ce-id": "1", "timestamp_in_ms": 5}
+        "bus.events", "id.go.a.v1", "1", {"ce-id": "1", "timestamp_in_ms": 5}
     )
 
 
 def test_a_return_that_matches_nothing_is_reported() -> None:
     confirms = pending_confirms(a_message("a"))
-    assert not confirms.mark_returned("bus.published", "id.go.a.v1", "2", {"ce-id": "2"})
+    assert not confirms.mark_returned("bus.events", "id.go.a.v1", "2", {"ce-id": "2"})
     settle(confirms, 1)
     assert not mark_returned(confirms, a_message("?"))
 

@@ -75,8 +75,8 @@ def test_a_caller_gets_operations_for_what_it_may_do() -> None:
 def test_a_channel_names_the_exchange_of_its_pattern() -> None:
     bindings = made(an_offer())["channels"][FREE]["bindings"]["amqp"]
     assert bindings["exchange"] == {
-        "name": "bus.published",
-        "type": "direct",
+        "name": "bus.events",
+        "type": "topic",
         "durable": True,
         "autoDelete": False,
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.broker import names
 from gateway.contracts import Catalogue, Classification, Contract, Pattern
-from gateway.relay.routing import FEW_BINDINGS, Route, Routes
+from gateway.relay.routing import Route, Routes
 from gateway.subscriptions import Delivery, Subscription, SubscriptionState, Terms
 from tests.builders import (
     CITIZEN,
@@ -18,13 +18,10 @@ from tests.builders import (
 )
 
 TASK = task_type("satu")
-EVERYTHING = ("id.go.uji.*",)  # what a subscription of the builders wants
 
 
 def routes(
-    subscriptions: list[Subscription] | None = None,
-    joined: list[Subscription] | None = None,
-    broker_major: int = 4,
+    subscriptions: list[Subscription] | None = None, joined: list[Subscription] | None = None
 ) -> Routes:
     contracts: list[Contract] = [
         a_contract(),
@@ -33,11 +30,7 @@ def routes(
         a_contract(type=QUESTION, pattern=Pattern.REQUEST_REPLY),
     ]
     catalogue = Catalogue(MappingProxyType({each.type: each for each in contracts}), {})
-    return Routes(catalogue, subscriptions or [], joined or [], broker_major)
-
-
-def many(count: int = FEW_BINDINGS) -> list[Subscription]:
-    return [a_subscription(name=f"lain-{n}", types=(CITIZEN,)) for n in range(count)]
+    return Routes(catalogue, subscriptions or [], joined or [])
 
 
 def test_no_subscription_wants_it() -> None:
@@ -52,80 +45,10 @@ def test_no_subscription_wants_it() -> None:
 def test_the_bound_get_it_from_the_exchange() -> None:
     subscription = a_subscription()
     found = routes([subscription])
-    assert found.route(FREE) == Route(
-        names.EVENTS, "public", (), (subscription,), patterns=EVERYTHING
-    )
+    assert found.route(FREE) == Route(names.EVENTS, "public", (), (subscription,))
     classified = found.route(CITIZEN)
     assert classified is not None
     assert classified.classification == "secret"
-
-
-def test_the_patterns_of_the_bound_are_further_keys_each_once() -> None:
-    exact = a_subscription(types=(FREE,))
-    both = a_subscription(name="dua", types=(FREE, "id.go.uji.*"))
-    wide = a_subscription(name="luas", types=("id.go.uji.*", "id.go.*", "id.go.lain.*"))
-    found = routes([exact, both, wide]).route(FREE)
-    assert found is not None
-    assert found.bound == (exact, both, wide)
-    assert found.address(()) == (names.EVENTS, ("id.go.*", "id.go.uji.*"))
-    assert found.address(("to.a",)) == (names.EVENTS, ("id.go.*", "id.go.uji.*", "to.a"))
-    only_exact = routes([exact]).route(FREE)
-    assert only_exact is not None
-    assert only_exact.address(()) == (names.EVENTS, ())
-
-
-def test_several_keys_go_to_the_topic_exchange_where_many_bindings_have_no_index() -> None:
-    exact, wide, chosen = a_subscription(types=(FREE,)), a_subscription(), filtered("saring", "1")
-    for others, broker_major, topic in ((many(), 3, True), ([], 3, False), (many(), 4, False)):
-        by_pattern = routes([wide, *others], broker_major=broker_major).route(FREE)
-        assert by_pattern is not None
-        assert by_pattern.address(()) == (
-            (names.EVENTS_TOPIC, ()) if topic else (names.EVENTS, EVERYTHING)
-        )
-        by_filter = routes([exact, chosen, *others], broker_major=broker_major).route(FREE)
-        assert by_filter is not None
-        for_one = by_filter.for_entry(an_entry(subject="1"), [])
-        assert for_one is not None
-        exchange = names.EVENTS_TOPIC if topic else names.EVENTS
-        assert for_one.address(for_one.bcc) == (exchange, ("to.sub.lain.saring.1",))
-        assert by_filter.address(()) == (names.EVENTS, ())
-
-
-def test_what_takes_no_events_exchange_never_goes_to_its_topic_exchange() -> None:
-    worker = filtered("kerja", "1", types=(TASK,), point_to_point=True)
-    route = routes([worker, *many()], broker_major=3).route(TASK)
-    assert route is not None
-    assert route.address(("to.sub.lain.kerja.1",)) == (names.COMMANDS, ("to.sub.lain.kerja.1",))
-
-
-def test_patterns_of_those_that_are_not_bound_are_no_keys() -> None:
-    exact, caught = a_subscription(types=(FREE,)), SubscriptionState.CATCHING_UP
-    joined = a_subscription(name="baru", types=("id.go.*",), state=caught)
-    chosen = filtered("saring", "1", types=("id.go.uji.*",))
-    found = routes([exact, joined, chosen], [joined]).route(FREE)
-    assert found is not None
-    assert found.address(found.bcc) == (names.EVENTS, ("to.sub.lain.baru.1",))
-
-
-def test_a_message_of_an_earlier_route_gets_the_patterns_of_now() -> None:
-    joined = a_subscription(types=("id.go.*",), state=SubscriptionState.CATCHING_UP)
-    earlier = routes([joined], [joined]).route(FREE)
-    active = routes([a_subscription(types=("id.go.*",))]).route(FREE)
-    assert earlier is not None
-    assert active is not None
-    assert active.still_valid(earlier.bcc) == (names.EVENTS, ("id.go.*",))
-    assert earlier.still_valid(active.address(())[1]) is None
-
-
-def test_a_message_of_an_earlier_route_takes_the_exchange_of_now() -> None:
-    wide, chosen = a_subscription(), filtered("saring", "1")
-    few = routes([wide, chosen], broker_major=3).route(FREE)
-    full = routes([wide, chosen, *many()], broker_major=3).route(FREE)
-    assert few is not None
-    assert full is not None
-    keys = ("to.sub.lain.saring.1",)
-    assert full.still_valid(few.address(keys)[1]) == (names.EVENTS_TOPIC, keys)
-    assert few.still_valid(full.address(keys)[1]) == (names.EVENTS, (*EVERYTHING, *keys))
 
 
 def test_a_joined_subscription_gets_it_beside_the_bound() -> None:
@@ -135,9 +58,7 @@ def test_a_joined_subscription_gets_it_beside_the_bound() -> None:
     )
     found = routes([bound, joined], [joined]).route(FREE)
     key = "to.sub.lain.baru.1"
-    assert found == Route(
-        names.EVENTS, "public", (key,), (bound,), {key: joined}, patterns=EVERYTHING
-    )
+    assert found == Route(names.EVENTS, "public", (key,), (bound,), {key: joined})
     assert found.recipients([key]) == [bound, joined]
 
 
@@ -169,7 +90,7 @@ def test_a_filtered_subscription_is_beside_the_bound_and_the_joined() -> None:
         assert found is not None
         assert found.bcc == tuple(f"to.sub.lain.{name}.1" for name in keys)
     assert routes([bound, filtered("lain", "1", delivery=Delivery.PULL)]).route(FREE) == Route(
-        names.EVENTS, "public", (), (bound,), patterns=EVERYTHING
+        names.EVENTS, "public", (), (bound,)
     )
 
 
@@ -177,7 +98,7 @@ def test_while_it_is_diverting_both_routes_lead_into_the_queue() -> None:
     both = a_subscription(state=SubscriptionState.DIVERTING, generation=3)
     key = "to.sub.lain.semua.3"
     assert routes([both], [both]).route(FREE) == Route(
-        names.EVENTS, "public", (key,), (both,), {key: both}, patterns=EVERYTHING
+        names.EVENTS, "public", (key,), (both,), {key: both}
     )
 
 
@@ -190,9 +111,9 @@ def test_earlier_routes_lose_keys_that_no_longer_apply() -> None:
     assert gone is not None
     assert beside is not None
     bcc = ("to.sub.lain.satu.1",)
-    assert stays.still_valid(bcc) == (names.EVENTS, bcc)
+    assert stays.still_valid(bcc) == bcc
     assert gone.still_valid(bcc) is None
-    assert beside.still_valid(bcc) == (names.EVENTS, EVERYTHING)
+    assert beside.still_valid(bcc) == ()
 
 
 def test_a_subscription_that_has_not_joined_gets_nothing() -> None:

@@ -29,7 +29,7 @@ router = APIRouter(tags=["contracts"])
 MEDIA_TYPE = "application/json"
 LIMIT = 1000  # contracts in one document
 EXCHANGES = {
-    Pattern.PUBLISH_SUBSCRIBE: (names.EVENTS, "direct"),
+    Pattern.PUBLISH_SUBSCRIBE: (names.EVENTS, "topic"),
     Pattern.POINT_TO_POINT: (names.COMMANDS, "direct"),
     Pattern.REQUEST_REPLY: (names.REQUESTS, "direct"),
 }
