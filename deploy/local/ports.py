@@ -8,6 +8,7 @@ LOOPBACK = "127.0.0.1"
 # Below the range from which the kernel takes the local port of an outgoing connection (32768 on),
 # so that a port stays free while its server is down.
 RANGE = range(20_000, 32_000)
+_next: list[int] = []
 
 
 def listening(port: int) -> bool:
@@ -46,9 +47,14 @@ def claim(port: int) -> socket.socket | None:
 
 
 def free_port(taken: Collection[int] = ()) -> int:
-    """A loopback port on which nobody listens, none of `taken`."""
-    choice = random.SystemRandom()
+    """A loopback port on which nobody listens, none of `taken`.
+
+    Of one process it comes again only when all others have come too: who asks for several has
+    different ones, before anybody listens on the first.
+    """
     while True:
-        port = choice.choice(RANGE)
-        if port not in taken and free(port):
+        if not _next:
+            _next.extend(random.SystemRandom().sample(RANGE, len(RANGE)))
+        port = _next.pop()
+        if port in RANGE and port not in taken and free(port):
             return port

@@ -128,7 +128,7 @@ def test_the_node_that_the_gateway_is_connected_to_is_killed(
         subscribed.url = subscribed.url.replace(f":{first.port}/", f":{third.port}/")
         publisher.require_received(subscribed)
         assert not is_unavailable(subscribed)
-        assert late.end() == 40
+        assert late.end() >= 40  # a queue that refused one for a minute is sent all again
         eventually(lambda: roaming_bus.http.get("/health/ready").json()["backlog"] == 0)
     finally:
         first.start()
@@ -148,6 +148,15 @@ def queues(bus: Bus) -> dict[str, dict[str, object]]:
     return {each["name"]: each for each in httpx.get(url).raise_for_status().json()}
 
 
+def led_by_several(bus: Bus, uji: Actor) -> list[Subscribed]:
+    """Subscriptions whose queues several nodes lead. One that was down leads all the next ones."""
+    made: list[Subscribed] = []
+    while len(made) < 4 or len({queues(bus)[each.queue]["leader"] for each in made}) < 2:
+        assert len(made) < 40
+        made.append(uji.subscribe(FREE, name=a_name(), ordered=True))
+    return made
+
+
 def is_unavailable(subscribed: Subscribed) -> bool:
     return subscribed.show()["unavailable_since"] is not None
 
@@ -164,9 +173,7 @@ def require_kept(bus: Bus, subscribed: Sequence[Subscribed]) -> None:
 
 
 def test_the_majority_of_the_nodes_is_lost(bus: Bus, uji: Actor, cluster: RabbitMQCluster) -> None:
-    subscribed = [uji.subscribe(FREE, name=a_name(), ordered=True) for _ in range(4)]
-    leaders = {each.queue: queues(bus)[each.queue]["leader"] for each in subscribed}
-    assert len(set(leaders.values())) > 1  # balanced
+    subscribed = led_by_several(bus, uji)
     publisher = Publisher(uji)
     publisher.publish()
     for node in cluster.nodes[1:]:
@@ -178,7 +185,7 @@ def test_the_majority_of_the_nodes_is_lost(bus: Bus, uji: Actor, cluster: Rabbit
     for each in subscribed:
         eventually(partial(is_unavailable, each))
     require_kept(bus, subscribed)
-    assert 'nusabus_subscriptions{state="unavailable"} 4.0' in bus.metrics()
+    assert f'nusabus_subscriptions{{state="unavailable"}} {len(subscribed)}.0' in bus.metrics()
     eventually(lambda: bus.http.get("/health/ready").json()["backlog"] == 0)
     for node in cluster.nodes[1:]:
         node.start()
@@ -198,7 +205,7 @@ def test_a_queue_that_is_deleted_without_a_majority_is_found(
     code = defective(tmp_path / "bug", DELETED_IN_MINORITY)
     with make_bus(cluster.nodes[0], **code) as bus:
         uji = bus.run("api", "relay").actor("uji")
-        subscribed = [uji.subscribe(FREE, name=a_name(), ordered=True) for _ in range(4)]
+        subscribed = led_by_several(bus, uji)
         for each in subscribed:
             eventually(partial(is_active, each))
         for node in cluster.nodes[1:]:
