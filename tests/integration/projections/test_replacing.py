@@ -110,6 +110,7 @@ async def test_an_event_that_a_new_version_applies_has_its_effect_with_the_switc
         ids = [journal.append(each, {"n": 1}) for each in ("a", "b", "c")]
         await up_to(connection, journal, 1)
         await up_to(connection, journal, 2)
+        await until(lambda: _all_sent(old, new, ids[2:]))  # by the version that is active now
         assert await compare(connection, "counting", 2)
         await switch(connection, "counting", 2, despite="a is counted now")
         await until(lambda: _all_sent(old, new, ids[:2]))
