@@ -5,15 +5,13 @@ answer but the expected one ends it with a failure.
 """
 
 import asyncio
-import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
-import uvloop
-
+from bench.answer import answer
 from bench.connection import Connection
 from bench.events import batch, event, fresh_prefix, management_publish
 
@@ -160,12 +158,13 @@ async def _carry_out(load: Load) -> Outcome:
     return Outcome(count, count * load.batch, began, ended, p50, p99, cpu, first, last)
 
 
+async def _answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    return asdict(await _carry_out(Load(**question)))
+
+
 def main() -> None:
     """Read a Load as JSON from standard input, write the Outcome to standard output."""
-    load = Load(**json.load(sys.stdin))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        outcome = runner.run(_carry_out(load))
-    json.dump(asdict(outcome), sys.stdout)
+    answer(_answer)
 
 
 if __name__ == "__main__":

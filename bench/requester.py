@@ -1,16 +1,13 @@
 """The asking client: requests and their replies, in a process of its own (see `bench.paced`)."""
 
-import asyncio
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-import uvloop
-
+from bench.answer import answer
 from bench.events import fresh_prefix
 from bench.paced import Answer, Pace, carry_out, quantiles
 
@@ -86,9 +83,7 @@ def _time(text: str) -> float:
 
 def main() -> None:
     """Read an Ask as JSON from standard input, write what was found to standard output."""
-    ask = Ask(**json.load(sys.stdin))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        json.dump(runner.run(_carry_out(ask)), sys.stdout)
+    answer(lambda question: _carry_out(Ask(**question)))
 
 
 def as_question(ask: Ask) -> dict[str, Any]:

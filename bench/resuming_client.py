@@ -3,17 +3,14 @@
 Any refusal ends it with a failure.
 """
 
-import asyncio
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import uvloop
-
 from adapters.client import CallRetryPolicy
 from adapters.client.grpc_publishing import StreamPublisher
+from bench.answer import answer as answer_to
 from bench.events import event, fresh_prefix
 
 PATIENT = CallRetryPolicy(attempts=100, first_delay=0.2, longest_delay=1.0)
@@ -51,9 +48,7 @@ async def _carry_out(question: Mapping[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Read what to send as JSON from standard input, write the outcome to standard output."""
-    question = json.load(sys.stdin)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        json.dump(runner.run(_carry_out(question)), sys.stdout)
+    answer_to(_carry_out)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,16 @@ Any answer but a receipt for every event ends it with a failure.
 import asyncio
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import grpc
-import uvloop
 
 from adapters.client.grpc_publishing import METHOD
 from adapters.client.wire import bus_pb2 as messages
 from adapters.client.wire.cloudevents_pb2 import CloudEvent
+from bench.answer import answer
 from bench.events import event, fresh_prefix
 
 WINDOW = 4  # chunks without an answer, of each stream
@@ -101,9 +100,7 @@ async def _carry_out(question: Mapping[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Read what to send as JSON from standard input, write the outcome to standard output."""
-    question = json.load(sys.stdin)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        json.dump(runner.run(_carry_out(question)), sys.stdout)
+    answer(_carry_out)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,11 @@ def event_from_message(body: bytes, headers: Mapping[str, Any], content_type: st
         raise NotAnEvent(f"The message is not a CloudEvent: {error}") from None
 
 
+def event_of(document: str) -> Event:
+    """The event in a JSON document of the CloudEvents format. Raises NotAnEvent."""
+    return event_from_message(document.encode(), {}, "application/cloudevents+json")
+
+
 def _structured(body: bytes) -> Event:
     members = msgspec.json.decode(body, type=dict[str, Any])
     data = members.get("data")

@@ -6,16 +6,29 @@ A block ```kind path``` is a file, ```console``` holds commands behind `$ ` with
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
-from tests.bus import Bus
+from tests.bus import Bus, MakeBus
 
 ROOT = Path(__file__).resolve().parents[1]
 _BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _END = "end of a command of the guide"
+
+
+@contextmanager
+def bus_of(ministry: str, make_bus: MakeBus, folder: Path, *commands: str) -> Iterator[Bus]:
+    """A bus with the contracts of a ministry of the demo, and these processes."""
+    schemas = folder / "schemas"
+    shutil.copytree(ROOT / "schemas" / ministry, schemas / ministry)
+    with make_bus() as bus:
+        bus.run(*commands).carry_out("contracts", str(schemas))
+        yield bus
 
 
 def shell(bus: Bus, folder: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import structlog
 
-from consumers.events import event_from_message
+from consumers.events import event_of
 from consumers.outcomes import RetryPolicy
 from consumers.projection.definition import Connection, Projection
 from consumers.projection.failures import OUTAGES, EventFailed
@@ -103,7 +103,7 @@ class LiveEffects:
         method = getattr(self._projection, handler, None)
         if handler not in self._projection.live_effects.values() or method is None:
             return LookupError(f"Version {self._projection.version} has no such live effect.")
-        event = event_from_message(text.encode(), {}, "application/cloudevents+json")
+        event = event_of(text)
         key = hashlib.sha256("\n".join((self._projection.name, handler, source, id)).encode())
         try:
             await method(event, key.hexdigest()[:32])

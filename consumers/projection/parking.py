@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consumers.events import Event, event_from_message
+from consumers.events import Event, event_of
 from consumers.projection.batches import lock_build
 from consumers.projection.definition import Connection, Projection
 from consumers.projection.failures import EventFailed, failing_events
@@ -73,7 +73,7 @@ async def _retry_first(
                 return False
             number = row["number"]
             await use_schema(connection, state.schema)
-            event = _event(row["event"])
+            event = event_of(row["event"])
             await handle(connection, projection, event, row["event"], row["effect"])
             await connection.execute(_RELEASE, number)
     except EventFailed as failed:
@@ -94,11 +94,7 @@ async def discard_first(
         row = await connection.fetchrow(_FIRST, projection, build, key)
         if row is None:
             return None
-        event = _event(row["event"])
+        event = event_of(row["event"])
         await connection.execute(_DISCARD, projection, event.source, event.id, reason)
         await connection.execute(_RELEASE, row["number"])
         return event
-
-
-def _event(text: str) -> Event:
-    return event_from_message(text.encode(), {}, "application/cloudevents+json")

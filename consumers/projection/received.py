@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from adapters.client import StreamedEvent
-from consumers.events import Event, event_from_message
+from consumers.events import Event, event_of
 from consumers.projection.feeds import Feed
 
 HELD = 20_000  # events in memory at most; a build that may not overtake the active one waits
 _SEQUENCE = re.compile(r"([0-9]{2,})-([0-9]{16,})", re.ASCII)
-_MEDIA_TYPE = "application/cloudevents+json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +31,7 @@ class Received:
     @classmethod
     def of(cls, streamed: StreamedEvent) -> Self:
         """Raises ValueError for an event without its place in the journal."""
-        event = event_from_message(streamed.text.encode(), {}, _MEDIA_TYPE)
+        event = event_of(streamed.text)
         shard, sequence = parse_sequence(event.attributes.get("sequence"))
         try:
             recorded = datetime.fromisoformat(str(event.attributes.get("recordedtime")))

@@ -19,7 +19,7 @@ import msgspec
 from gateway.base import strict_json
 from gateway.base.errors import Invalid
 from gateway.base.json_pointer import escaped, json_pointer
-from gateway.contracts.keywords import Step, at, children, rebuilt
+from gateway.contracts.keywords import Step, at, children, dialect_uri, rebuilt
 from gateway.contracts.schema_limits import DEFINITIONS, SCHEMA_DEPTH
 from gateway.contracts.standalone import standalone
 
@@ -65,7 +65,7 @@ def _alone(document: Any, base_url: str) -> Any:
     """The form that stands alone but for registered schemas; anything else as it is."""
     if not isinstance(document, dict):
         return document
-    keyword = DEFINITIONS.get(str(document.get("$schema")).rstrip("#"))
+    keyword = DEFINITIONS.get(dialect_uri(document))
     if keyword is None:
         return document
     keeps = partial(_is_registered, base_url=base_url)
@@ -111,7 +111,7 @@ def bundle_schema(
 class _Bundle:
     def __init__(self, root: dict[str, Any], texts: SchemaTexts, base_url: str) -> None:
         self._root, self._texts, self._base_url = root, texts, base_url
-        self._keyword = DEFINITIONS[str(root["$schema"]).rstrip("#")]
+        self._keyword = DEFINITIONS[dialect_uri(root)]
         self._names: dict[SchemaId, str] = {}
         self._waiting: list[SchemaId] = []
         self._documents: dict[SchemaId, Any] = {}
@@ -166,7 +166,7 @@ class _Bundle:
                 "you may use. Register it first, or correct the id."
             )
         document = _alone(strict_json.parse(text, depth=SCHEMA_DEPTH), self._base_url)
-        if document["$schema"].rstrip("#") != str(self._root["$schema"]).rstrip("#"):
+        if dialect_uri(document) != dialect_uri(self._root):
             raise Invalid(
                 f"{schema_urn(type_, version)} uses another dialect, {document['$schema']}. A "
                 "schema and all that it refers to must have the same $schema."

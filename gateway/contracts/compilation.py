@@ -26,6 +26,7 @@ from gateway.base.faults import Fault
 from gateway.contracts.bundle import SchemaTexts, bundle_schema
 from gateway.contracts.complexity import require_bounded
 from gateway.contracts.faults import LISTED, several
+from gateway.contracts.keywords import dialect_uri
 from gateway.contracts.schema_limits import (
     DEFINITIONS,
     DIALECT,
@@ -94,7 +95,7 @@ def compile_schema(type: str, version: int, text: bytes, library: Library) -> Co
         _require_sound(schema)
         bundle = library.bundle(text, schema)
         document = schema if bundle is None else strict_json.parse(bundle, depth=BUNDLE_DEPTH)
-        validator = _VALIDATORS[document["$schema"].rstrip("#")]
+        validator = _VALIDATORS[dialect_uri(document)]
         require_bounded(document)
         reference = validator(
             document, registry=Registry(), format_checker=validator.FORMAT_CHECKER
@@ -121,7 +122,7 @@ def _require_sound(schema: Mapping[str, Any]) -> None:
 
 
 def _meta_faults(schema: Mapping[str, Any]) -> Iterator[Fault]:
-    kind = _VALIDATORS[schema["$schema"].rstrip("#")]
+    kind = _VALIDATORS[dialect_uri(schema)]
     plain = json.loads(_encode(schema))  # the meta-schemas do not know Decimal
     for each in kind(kind.META_SCHEMA).iter_errors(plain):
         error = jsonschema.exceptions.best_match([each])
@@ -134,7 +135,7 @@ def _meta_faults(schema: Mapping[str, Any]) -> Iterator[Fault]:
 def require_schema(name: str, text: bytes, document: Any) -> None:
     """Raises Invalid unless a text of bounded size is an object in a known dialect."""
     _require_size(name, text)
-    known = isinstance(document, dict) and str(document.get("$schema")).rstrip("#") in DEFINITIONS
+    known = isinstance(document, dict) and dialect_uri(document) in DEFINITIONS
     if not known:
         raise Invalid(
             f"{name}: a schema must be an object with $schema {DIALECT} (or that of 2019-09, "

@@ -12,7 +12,7 @@ from urllib.parse import urldefrag, urljoin
 from gateway.base.errors import Invalid
 from gateway.base.json_pointer import json_pointer
 from gateway.contracts.bundle import META_SCHEMAS
-from gateway.contracts.keywords import Step, rebuilt, subschemas
+from gateway.contracts.keywords import Step, dialect_uri, rebuilt, subschemas, text_of
 from gateway.contracts.schema_limits import DEFINITIONS
 from gateway.contracts.standalone import BASE, MAX_SUBSCHEMAS, standalone
 
@@ -44,11 +44,11 @@ def convert(
     """
     changes: list[tuple[str, str]] = []
     named = _with_dialect(document, dialect, changes)
-    old = _dialect(named) == DRAFT4
+    old = dialect_uri(named) == DRAFT4
     if old:
         named = _from_draft4(named, changes)
-    by_uri = _Others(others, urljoin(BASE, _text(named, "$id")), str(named["$schema"]), old)
-    keyword = DEFINITIONS[_dialect(named)]
+    by_uri = _Others(others, urljoin(BASE, text_of(named, "$id")), str(named["$schema"]), old)
+    keyword = DEFINITIONS[dialect_uri(named)]
     made = standalone(named, keyword, keeps, by_uri)
     if made is not named:
         before = named.get(keyword)
@@ -70,14 +70,14 @@ class _Others(Mapping[str, Any]):
         self._made: dict[int, Any] = {}
         for name, schema in named.items():
             uri = urldefrag(urljoin(base, name)).url
-            own = _text(schema, "$id") or (_text(schema, "id") if old else "")
+            own = text_of(schema, "$id") or (text_of(schema, "id") if old else "")
             self._written |= {uri: schema, urldefrag(urljoin(uri, own)).url: schema}
 
     def __getitem__(self, uri: str) -> Any:
         schema = self._written[uri]
         if id(schema) not in self._made:
             found = {"$schema": f"{DRAFT4}#" if self._old else self._dialect, **schema}
-            convert = self._old and _dialect(found) == DRAFT4
+            convert = self._old and dialect_uri(found) == DRAFT4
             self._made[id(schema)] = _from_draft4(found, []) if convert else found
         return self._made[id(schema)]
 
@@ -94,7 +94,7 @@ def _with_dialect(
     if "$schema" not in document and dialect:
         document = {"$schema": dialect, **document}
         changes.append(("/$schema", f"Added: {dialect}."))
-    if _dialect(document) not in {*DEFINITIONS, DRAFT4}:
+    if dialect_uri(document) not in {*DEFINITIONS, DRAFT4}:
         raise Invalid(
             "The schema names none of the dialects 2020-12, 2019-09, draft 7, draft 6 and draft 4 "
             "by $schema. Correct it; if it has none, say which it is in `dialect`.",
@@ -144,12 +144,3 @@ def _convert_bound(
         changes.append((json_pointer((*steps, word)), f"Was true beside {bound}."))
     else:
         changes.append((json_pointer(steps), f"{word} is left out: it changed nothing."))
-
-
-def _dialect(schema: Mapping[str, Any]) -> str:
-    return str(schema.get("$schema")).rstrip("#")
-
-
-def _text(schema: Mapping[str, Any], keyword: str) -> str:
-    found = schema.get(keyword)
-    return found if isinstance(found, str) else ""

@@ -34,6 +34,17 @@ _CONTENT = ("contentEncoding", "contentMediaType")
 Step = tuple[str, ...]
 
 
+def dialect_uri(schema: Mapping[str, Any], default: str = "") -> str:
+    """The URI that `$schema` names, as `schema_limits.DEFINITIONS` writes it."""
+    return str(schema.get("$schema", default)).rstrip("#")
+
+
+def text_of(schema: Mapping[str, Any], keyword: str) -> str:
+    """The value of a keyword, "" unless it is a string."""
+    found = schema.get(keyword)
+    return found if isinstance(found, str) else ""
+
+
 def children(schema: Mapping[str, Any]) -> Iterator[tuple[Step, Any]]:
     """The direct subschemas of a schema, each with the steps that lead to it."""
     for keyword, value in schema.items():

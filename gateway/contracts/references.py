@@ -11,8 +11,8 @@ from urllib.parse import unquote, urldefrag, urljoin
 from gateway.base.errors import Invalid
 from gateway.base.json_pointer import json_pointer
 from gateway.contracts.keywords import Step, children, rebuilt
+from gateway.contracts.standalone import BASE
 
-_BASE = "https://nusabus.go.id/schemas/"
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _IDENTITY = ("$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor")
 _OLD = ("draft-07", "draft-06", "draft-04")  # keywords beside $ref are ignored
@@ -28,9 +28,9 @@ def localize_references(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     pointers: dict[str, str] = {}
-    _collect(schema, _BASE, (), pointers)
+    _collect(schema, BASE, (), pointers)
     old = any(draft in str(schema.get("$schema", "")) for draft in _OLD)
-    return _rewritten(schema, _BASE, pointers, old)
+    return _rewritten(schema, BASE, pointers, old)
 
 
 def _collect(schema: Any, base: str, steps: Step, pointers: dict[str, str]) -> None:

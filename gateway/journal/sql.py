@@ -38,12 +38,7 @@ FROM journal_append_rows($1, $2, $3, $4, $5, $6)
 CHECKPOINT = "SELECT chunk FROM journal_streams WHERE client = $1 AND stream = $2"
 FORGET_STREAMS = "DELETE FROM journal_streams WHERE changed < clock_timestamp() - $1::interval"
 
-# Without bitmaps, entries are read in the order of their index, up to a limit. With them a journal
-# that was not analysed yet seemed so small that each look read all that was left, to sort it.
-ENTER = (
-    "SELECT r_number, r_id, set_config('enable_bitmapscan', 'off', false) "
-    "FROM journal_enter($1, $2, $3, $4)"
-)
+ENTER = "SELECT r_number, r_id FROM journal_enter($1, $2, $3, $4)"
 RECOVERED = "SELECT bool_and(recovered IS NOT NULL) FROM journal_incarnations"
 SET_RECOVERED = """
 UPDATE journal_incarnations SET recovered = clock_timestamp()
@@ -89,10 +84,10 @@ CROSS JOIN LATERAL (
 """
 ENTRY_AT = _ENTRY + "WHERE shard = $1 AND sequence = $2"
 ENTRIES_AT = _ENTRY + "WHERE shard = $1 AND sequence = ANY ($2::bigint[])"
-POSITIONS_WITH_TYPES = """
-SELECT sequence FROM journal_rows WHERE shard = $1 AND sequence = ANY ($2::bigint[])
-AND coalesce(type, (SELECT o.type FROM journal_origins o WHERE o.number = origin)) ~ $3
-"""
+_POSITIONS = "SELECT sequence FROM journal_rows "
+POSITIONS_WITH_TYPES = (
+    _POSITIONS + f"WHERE shard = $1 AND sequence = ANY ($2::bigint[]) AND {_TYPE} ~ $3"
+)
 ENTRY_AT_TIME = ENTRY_AT + " AND recorded = $3"
 ENTRIES_BY_IDENTITY = """
 SELECT e.shard, e.sequence, e.recorded, e.source, e.id, e.subject, e.attributes, e.data, e.origin,

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.postgres import Postgres
 from tests.bus import Bus, MakeBus
-from tests.guides import ROOT, follow
+from tests.guides import ROOT, bus_of, follow
 from tests.servers import as_owner, fresh_database
 
 pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="bash is needed")
@@ -19,10 +19,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="bash is needed
 
 @pytest.fixture
 def bus(make_bus: MakeBus, tmp_path: Path) -> Iterator[Bus]:
-    schemas = tmp_path / "schemas"
-    shutil.copytree(ROOT / "schemas" / "dukcapil", schemas / "dukcapil")
-    with make_bus() as bus:
-        bus.run("api").carry_out("contracts", str(schemas))
+    with bus_of("dukcapil", make_bus, tmp_path, "api") as bus:
         yield bus
 
 

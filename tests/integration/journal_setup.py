@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from gateway.base.database import SERVER_SETTINGS
 from gateway.journal import (
     Incarnation,
     JournalReader,
@@ -29,7 +30,7 @@ class Journal:
 
     async def connect(self) -> asyncpg.Connection:
         """One more connection."""
-        connection = await asyncpg.connect(self.url)
+        connection = await asyncpg.connect(self.url, server_settings=SERVER_SETTINGS)
         try:
             await self.incarnation.enter(connection)
         except BaseException:
@@ -110,7 +111,9 @@ class Journal:
 async def a_journal(url: str) -> AsyncIterator[Journal]:
     """Shards and partitions in a migrated database."""
     incarnation = Incarnation()
-    async with asyncpg.create_pool(url, min_size=0, max_size=8, init=incarnation.enter) as pool:
+    async with asyncpg.create_pool(
+        url, min_size=0, max_size=8, init=incarnation.enter, server_settings=SERVER_SETTINGS
+    ) as pool:
         journal = Journal(url, pool, JournalReader(pool, incarnation, timeout=10), incarnation)
         async with journal.owner() as connection:
             await create_shards(connection, SHARDS)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.bus import Bus, MakeBus
 from tests.grpc_calls import GrpcProcess
-from tests.guides import ROOT, follow
+from tests.guides import ROOT, bus_of, follow
 
 pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="bash is needed")
 
@@ -18,10 +18,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="bash is needed
 @pytest.fixture
 def process(make_bus: MakeBus, tmp_path: Path) -> Iterator[GrpcProcess]:
     """A bus with a contract of the demo."""
-    schemas = tmp_path / "schemas"
-    shutil.copytree(ROOT / "schemas" / "kemendikbud", schemas / "kemendikbud")
-    with make_bus() as bus:
-        bus.run("api", "relay").carry_out("contracts", str(schemas))
+    with bus_of("kemendikbud", make_bus, tmp_path, "api", "relay") as bus:
         yield GrpcProcess(bus)
 
 

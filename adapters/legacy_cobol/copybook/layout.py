@@ -4,10 +4,11 @@ Offsets count from 0. Offsets and lengths are those of the largest record, in wh
 DEPENDING ON has its maximum; `placement.place` computes them for the counts of one record.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from adapters.legacy_cobol.copybook.kinds import Kind
 
@@ -104,6 +105,11 @@ class Item:
     file: str = ""
 
     @property
+    def family(self) -> str:
+        """The name of the item whose bytes it shares: itself, unless it redefines another one."""
+        return self.redefines or self.name
+
+    @property
     def total(self) -> int:
         """The length of all occurrences, in the largest record."""
         return self.length * (self.occurs.maximum if self.occurs else 1)
@@ -113,6 +119,22 @@ class Item:
         yield self
         for child in self.children:
             yield from child.walk()
+
+
+class _Related(Protocol):
+    @property
+    def family(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Related)
+
+
+def families(children: Iterable[R]) -> list[list[R]]:
+    """Group items, or what stands for them, that share bytes, the redefined one first."""
+    found: dict[str, list[R]] = {}
+    for child in children:
+        found.setdefault(child.family, []).append(child)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

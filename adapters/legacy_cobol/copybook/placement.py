@@ -31,6 +31,11 @@ class Area:
     uneven: tuple["Area", ...] = ()
 
     @property
+    def family(self) -> str:
+        """That of its item."""
+        return self.item.family
+
+    @property
     def end(self) -> int:
         """The offset after the last occurrence."""
         if self.uneven:
@@ -42,14 +47,6 @@ class Area:
         yield self
         for each in self.children + self.uneven:
             yield from each.walk()
-
-
-def families(children: tuple[Area, ...]) -> list[list[Area]]:
-    """Group areas that share bytes, the redefined one first."""
-    found: dict[str, list[Area]] = {}
-    for child in children:
-        found.setdefault(child.item.redefines or child.item.name, []).append(child)
-    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

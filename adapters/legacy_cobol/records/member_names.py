@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.legacy_cobol.copybook.layout import Item
+from adapters.legacy_cobol.copybook.layout import Item, families
 
 Path = tuple[str, ...]
 Branch = tuple[tuple[Path, Path], ...]  # the shared bytes around an item, and the variant it is in
@@ -80,14 +80,6 @@ class MemberNaming:
             yield item, branch
         elif item.kind is None:
             yield from self._members(item, branch)
-
-
-def families(children: tuple[Item, ...]) -> list[list[Item]]:
-    """Group items that share bytes, the redefined one first."""
-    found: dict[str, list[Item]] = {}
-    for child in children:
-        found.setdefault(child.redefines or child.name, []).append(child)
-    return list(found.values())
 
 
 def _is_named(item: Item) -> bool:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from adapters.legacy_cobol.copybook.kinds import Encoding, Kind, National, Text
-from adapters.legacy_cobol.copybook.layout import Figurative, Item
-from adapters.legacy_cobol.copybook.placement import Area, families
+from adapters.legacy_cobol.copybook.layout import Figurative, Item, families
+from adapters.legacy_cobol.copybook.placement import Area
 from adapters.legacy_cobol.fields.codec import codec
 from adapters.legacy_cobol.fields.codepages import CodePage
 from adapters.legacy_cobol.fields.text import TextCodec

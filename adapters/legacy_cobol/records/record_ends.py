@@ -7,7 +7,8 @@ another one, and those without the optional items at their end.
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from adapters.legacy_cobol.copybook.placement import Area, families
+from adapters.legacy_cobol.copybook.layout import families
+from adapters.legacy_cobol.copybook.placement import Area
 from adapters.legacy_cobol.records.record_type import RecordType
 
 

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.legacy_cobol.copybook.kinds import Encoding
-from adapters.legacy_cobol.copybook.layout import Item
+from adapters.legacy_cobol.copybook.layout import Item, families
 from adapters.legacy_cobol.mapping.layout_file import Layout
 from adapters.legacy_cobol.mapping.record_types import DeclaredRecord
-from adapters.legacy_cobol.records.member_names import families
 from adapters.legacy_cobol.records.record_type import Selector
 from adapters.legacy_cobol.schema.conditions import closed, named, one_of
 from adapters.legacy_cobol.schema.values import Schema, value_schema

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.base.errors import Invalid
+from gateway.contracts.keywords import dialect_uri
 from gateway.contracts.lint import personal, rules
 from gateway.contracts.lint.locations import locations
 from gateway.contracts.lint.profile import Finding, Level, Profile, national
@@ -69,7 +70,7 @@ def _alone(schema: Any) -> Any:
     if not isinstance(schema, dict) or "$schema" not in schema:
         return schema
     try:
-        keyword = DEFINITIONS.get(str(schema["$schema"]).rstrip("#"), "$defs")
+        keyword = DEFINITIONS.get(dialect_uri(schema), "$defs")
         return standalone(schema, keyword, lambda _: True)
     except Invalid:
         return schema  # admission says what is wrong with it

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from gateway.base.errors import Invalid
 from gateway.base.json_pointer import json_pointer
+from gateway.contracts.keywords import dialect_uri
 from gateway.contracts.schema_limits import bounded
 from gateway.contracts.standalone.rewriting import Rewriting
 from gateway.contracts.standalone.subschemas import BASE, MAX_SUBSCHEMAS, Subschemas
@@ -65,12 +66,12 @@ def _leads_out(reference: str, schemas: Mapping[str, Any], keeps: Callable[[str]
 
 def _require_one_dialect(document: dict[str, Any]) -> None:
     """Raises Invalid for a subschema with another `$schema`."""
-    own = str(document.get("$schema")).rstrip("#")
+    own = dialect_uri(document)
     for steps, schema in bounded(document):
-        found = schema.get("$schema", own) if isinstance(schema, dict) else own
-        if str(found).rstrip("#") != own:
+        found = dialect_uri(schema, own) if isinstance(schema, dict) else own
+        if found != own:
             raise Invalid(
-                f"The subschema has another $schema, {str(found)[:100]!r}. A schema and all inside "
-                "it have one dialect: convert it, or omit $schema here.",
+                f"The subschema has another $schema, {str(schema['$schema'])[:100]!r}. A schema "
+                "and all inside it have one dialect: convert it, or omit $schema here.",
                 pointer=json_pointer((*steps, "$schema")),
             )

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 from gateway.base.errors import Invalid
 from gateway.base.json_pointer import json_pointer
-from gateway.contracts.keywords import Step, at, children
+from gateway.contracts.keywords import Step, at, children, dialect_uri, text_of
 
 BASE = "https://nusabus.go.id/schemas/"  # of a schema without `$id`; never fetched
 MAIN = ""  # the document that is rewritten
@@ -46,7 +46,7 @@ class Subschemas:
 
     def __init__(self, schema: Mapping[str, Any], others: Mapping[str, Any]) -> None:
         """Raises Invalid if two schemas have one id."""
-        self.dialect = str(schema.get("$schema", "")).rstrip("#")
+        self.dialect = dialect_uri(schema)
         self.old = "draft-0" in self.dialect
         self._others = others
         self._documents: dict[str, Any] = {MAIN: schema}
@@ -54,7 +54,7 @@ class Subschemas:
         self._roots: dict[str, Subschema] = {}
         self._dynamic: dict[str, list[Subschema]] = {}
         # Even where `$ref` hides an `$id`, the root has it: there is no other URI to find it by.
-        base = urldefrag(urljoin(BASE, _text(schema, "$id"))).url
+        base = urldefrag(urljoin(BASE, text_of(schema, "$id"))).url
         self.root = self._survey_document(MAIN, schema, base)
 
     def inside(self, subschema: Subschema) -> Iterator[tuple[Step, Subschema]]:
@@ -147,11 +147,12 @@ class Subschemas:
         return subschema
 
     def _require_dialect(self, name: str, schema: Any) -> None:
-        found = schema.get("$schema", self.dialect) if isinstance(schema, dict) else self.dialect
-        if str(found).rstrip("#") != self.dialect:
+        found = dialect_uri(schema, self.dialect) if isinstance(schema, dict) else self.dialect
+        if found != self.dialect:
             raise Invalid(
                 f"The schema refers to {name[:200]!r}, which has another $schema, "
-                f"{str(found)[:100]!r}. A schema and all that it refers to have one dialect."
+                f"{str(schema['$schema'])[:100]!r}. A schema and all that it refers to have one "
+                "dialect."
             )
 
     def _survey(
@@ -180,7 +181,7 @@ class Subschemas:
         schema = subschema.schema
         if self.old and "$ref" in schema:
             return
-        uri, fragment = urldefrag(_text(schema, "$id"))
+        uri, fragment = urldefrag(text_of(schema, "$id"))
         if uri:
             subschema.resource = Resource(urldefrag(urljoin(subschema.resource.uri, uri)).url)
             if self._roots.setdefault(subschema.resource.uri, subschema) is not subschema:
@@ -191,9 +192,9 @@ class Subschemas:
         resource = subschema.resource
         if fragment and not fragment.startswith("/"):  # until draft 7
             resource.anchors.setdefault(fragment, subschema)
-        if anchor := _text(schema, "$anchor"):
+        if anchor := text_of(schema, "$anchor"):
             resource.anchors.setdefault(anchor, subschema)
-        if anchor := _text(schema, "$dynamicAnchor"):
+        if anchor := text_of(schema, "$dynamicAnchor"):
             resource.anchors.setdefault(anchor, subschema)
             self._note_dynamic(anchor, subschema)
         if schema.get("$recursiveAnchor") is True:
@@ -208,8 +209,3 @@ class Subschemas:
                 "those that no other schema replaces.",
                 pointer=f"{subschema.pointer}/$dynamicAnchor",
             )
-
-
-def _text(schema: Mapping[str, Any], keyword: str) -> str:
-    found = schema.get(keyword)
-    return found if isinstance(found, str) else ""
